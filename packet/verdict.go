@@ -1,0 +1,72 @@
+package packet
+
+// Verdict is what becomes of a frame at the end of its batch.
+type Verdict uint8
+
+const (
+	// Pending is the verdict of a frame that no stage has decided on yet. A
+	// port that finds it in Flush treats it as Drop.
+	Pending Verdict = iota
+	// Tx transmits the frame through the port that lent it.
+	Tx
+	// Drop releases the frame; it is counted under its Reason.
+	Drop
+	// Host gives the frame back to the kernel, byte for byte as it came.
+	Host
+	// Moved releases the frame: a copy of it leaves by another arm.
+	Moved
+)
+
+// Reason says why a frame was dropped or left to the kernel. Names are stable:
+// scripts and dashboards rely on them. docs/drops.md explains each.
+type Reason uint8
+
+// The reasons, in the order in which a packet can meet them.
+const (
+	None Reason = iota
+	Truncated
+	NotIPv4
+	NotForUs
+	BadHeader
+	Fragment
+	Protocol
+	BadSource
+	NoService
+	NoConnection
+	NoServer
+	TableFull
+	TTL
+	MTU
+	NoRoute
+	Neighbor
+	LinkDown
+	TxFull
+	HandoffFull
+	LocalServer
+	Reasons // the number of reasons
+)
+
+var reasonNames = [Reasons]string{
+	None:         "none",
+	Truncated:    "truncated",
+	NotIPv4:      "not-ipv4",
+	NotForUs:     "not-for-us",
+	BadHeader:    "bad-header",
+	Fragment:     "fragment",
+	Protocol:     "protocol",
+	BadSource:    "bad-source",
+	NoService:    "no-service",
+	NoConnection: "no-connection",
+	NoServer:     "no-server",
+	TableFull:    "table-full",
+	TTL:          "ttl",
+	MTU:          "mtu",
+	NoRoute:      "no-route",
+	Neighbor:     "neighbor",
+	LinkDown:     "link-down",
+	TxFull:       "tx-full",
+	HandoffFull:  "handoff-full",
+	LocalServer:  "local-server",
+}
+
+func (r Reason) String() string { return reasonNames[r] }
