@@ -6,6 +6,7 @@ package neigh
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"director/packet"
 )
@@ -37,23 +38,54 @@ type Route struct {
 	Link    int        // interface index
 	Source  netip.Addr // preferred source, may be invalid
 	MTU     int        // 0: the link's
-	Metric  int        // of two routes to one prefix the lower wins
+	Metric  int        // of two routes to one prefix the lower wins, then the first
 }
 
 // Neighbor is a resolved neighbour. Unresolved ones are left out.
 type Neighbor struct {
 	IP   netip.Addr
 	MAC  packet.MAC
-	Link int // interface index
+	Link int   // interface index
+	Used *Mark // where senders leave word; nil when nobody asks
 }
 
 // Hop is how a packet leaves. A Hop whose Reason is not packet.None cannot be
-// used, and says why.
+// used, and says why. Hops belong to their Table and are read-only, but for the
+// mark behind Used.
 type Hop struct {
 	Dst, Src packet.MAC
-	Reason   packet.Reason // None, NoRoute, Neighbor or LinkDown
+	Reason   packet.Reason // None, NoRoute, Neighbor, LinkDown, or LocalServer
 	Arm      uint8
 	MTU      uint16      // bytes of IP packet
 	Source   packet.Addr // the address of ours that a tunnel's outer header carries
 	Via      packet.Addr // whose MAC Dst is: the gateway or the destination itself
+	Used     *Mark       // nil when nobody asks
 }
+
+// Touch leaves word that the hop carries traffic, so that the owner of the
+// neighbour table keeps it fresh. Safe from any goroutine; it stores only when
+// the mark was taken since, so the line stays shared between the workers.
+func (h *Hop) Touch() {
+	if h.Used != nil && h.Used.v.Load() == 0 {
+		h.Used.v.Store(1)
+	}
+}
+
+// NextHop returns whose MAC is needed to reach dst by h. The Hop of an on-link
+// destination that has no neighbour entry is shared by all of them: its Via is
+// the zero Addr and stands for the destination itself.
+func (h *Hop) NextHop(dst packet.Addr) packet.Addr {
+	if h.Via.IsZero() {
+		return dst
+	}
+	return h.Via
+}
+
+// Mark tells the owner of a neighbour entry that the entry is in use. One Mark
+// lives as long as the entry and is shared by all tables made from it.
+type Mark struct {
+	v atomic.Uint32
+}
+
+// Take reports whether the entry was used since the last Take.
+func (m *Mark) Take() bool { return m.v.Swap(0) != 0 }

@@ -1,0 +1,191 @@
+package neigh
+
+import (
+	"math"
+	"net/netip"
+
+	"director/packet"
+)
+
+// loopback never leaves the host (RFC 1122 §3.2.1.3), whatever the routes say.
+var loopback = netip.MustParsePrefix("127.0.0.0/8")
+
+// New builds the Table of s. Servers are the real servers' addresses: Server
+// answers for them by their index. The Table keeps nothing of servers, but
+// refers to s.Links.
+func New(s Snapshot, servers []packet.Addr) *Table {
+	b := builder{
+		Table:     &Table{none: Hop{Reason: packet.NoRoute}},
+		links:     make(map[int]*Link, len(s.Links)),
+		neighbors: make(map[station]*Neighbor, len(s.Neighbors)),
+		hops:      make(map[exit]*Hop),
+	}
+	b.addLinks(s.Links)
+	for i := range s.Neighbors {
+		n := &s.Neighbors[i]
+		if at := (station{n.Link, n.IP}); b.neighbors[at] == nil {
+			b.neighbors[at] = n
+		}
+	}
+	b.addRoutes(s.Routes)
+	for _, n := range b.neighbors {
+		b.addNeighbor(n)
+	}
+	b.addLocal(s.Links)
+	b.addServers(servers)
+	return b.Table
+}
+
+// builder holds what is needed only while a Table is made.
+type builder struct {
+	*Table
+	links     map[int]*Link
+	neighbors map[station]*Neighbor
+	hops      map[exit]*Hop
+	fallback  netip.Addr
+}
+
+// station is one neighbour: the same address may exist behind two links.
+type station struct {
+	link int
+	ip   netip.Addr
+}
+
+// exit is what tells the hops of two routes apart. A table with a million
+// routes has a handful.
+type exit struct {
+	station
+	source netip.Addr
+	mtu    int
+}
+
+func (b *builder) addLinks(links []Link) {
+	for i := range links {
+		l := &links[i]
+		b.links[l.Index] = l
+		for _, a := range l.Addrs {
+			if !b.fallback.IsValid() && !a.Addr().IsLoopback() {
+				b.fallback = a.Addr()
+			}
+		}
+		if l.Arm < 0 {
+			continue
+		}
+		for len(b.arms) <= l.Arm {
+			b.arms = append(b.arms, Link{})
+		}
+		b.arms[l.Arm] = *l
+	}
+}
+
+func (b *builder) addRoutes(routes []Route) {
+	lowest := make(map[netip.Prefix]int, len(routes))
+	for i := range routes {
+		r := &routes[i]
+		dst := r.Dst.Masked()
+		if metric, ok := lowest[dst]; ok && metric <= r.Metric {
+			continue
+		}
+		lowest[dst] = r.Metric
+		b.fib.Insert(dst, b.routeHop(r))
+	}
+}
+
+// routeHop returns the hop that all destinations of r share. That of an
+// on-link route lacks a MAC: addNeighbor sees to those that have one.
+func (b *builder) routeHop(r *Route) *Hop {
+	l := b.links[r.Link]
+	if l == nil || l.Arm < 0 {
+		return &b.none
+	}
+	key := exit{station{r.Link, r.Gateway}, b.source(r, l), r.MTU}
+	if h := b.hops[key]; h != nil {
+		return h
+	}
+	h := &Hop{
+		Src:    l.MAC,
+		Reason: packet.Neighbor,
+		Arm:    uint8(l.Arm),
+		MTU:    mtu(r, l),
+		Source: packet.AddrFrom(key.source),
+		Via:    packet.AddrFrom(r.Gateway),
+	}
+	if n := b.neighbors[key.station]; n != nil {
+		h.Dst, h.Used, h.Reason = n.MAC, n.Used, packet.None
+	}
+	if !l.Up {
+		h.Reason = packet.LinkDown
+	}
+	b.hops[key] = h
+	return h
+}
+
+// addNeighbor gives n a host prefix of its own if the route to it is on-link
+// and leads through n's link.
+func (b *builder) addNeighbor(n *Neighbor) {
+	on, ok := b.fib.Lookup(n.IP)
+	if !ok || on.Reason != packet.Neighbor || !on.Via.IsZero() || b.arms[on.Arm].Index != n.Link {
+		return
+	}
+	h := *on
+	h.Dst, h.Used, h.Reason = n.MAC, n.Used, packet.None
+	h.Via = packet.AddrFrom(n.IP)
+	b.fib.Insert(netip.PrefixFrom(n.IP, n.IP.BitLen()), &h)
+}
+
+// addLocal comes after routes and neighbours: as in the kernel, where the
+// local table is asked first, an address of the host beats every route.
+func (b *builder) addLocal(links []Link) {
+	b.fib.Insert(loopback, &b.none)
+	var own []packet.Addr
+	for i := range links {
+		for _, a := range links[i].Addrs {
+			own = append(own, packet.AddrFrom(a.Addr()))
+			b.fib.Insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), &b.none)
+		}
+	}
+	b.local = newAddrSet(own)
+}
+
+func (b *builder) addServers(servers []packet.Addr) {
+	b.servers = make([]Hop, len(servers))
+	for i, a := range servers {
+		h := &b.servers[i]
+		if b.Local(a) {
+			h.Reason = packet.LocalServer
+			continue
+		}
+		if *h = *b.Route(a); h.Reason != packet.NoRoute {
+			h.Via = h.NextHop(a)
+		}
+	}
+}
+
+// source chooses as inet_select_addr does (net/ipv4/devinet.c): the route's
+// own, the link's address in the next hop's subnet, the link's first, any.
+func (b *builder) source(r *Route, l *Link) netip.Addr {
+	if r.Source.IsValid() {
+		return r.Source
+	}
+	via := r.Gateway
+	if !via.IsValid() {
+		via = r.Dst.Addr()
+	}
+	for _, a := range l.Addrs {
+		if a.Contains(via) {
+			return a.Addr()
+		}
+	}
+	if len(l.Addrs) > 0 {
+		return l.Addrs[0].Addr()
+	}
+	return b.fallback
+}
+
+func mtu(r *Route, l *Link) uint16 {
+	n := l.MTU
+	if r.MTU > 0 {
+		n = min(n, r.MTU)
+	}
+	return uint16(min(n, math.MaxUint16))
+}

@@ -1,0 +1,39 @@
+package neigh
+
+import "net/netip"
+
+// Egress returns the link by which the host reaches a, arm or not, and whether
+// there is one. An address of the host is reached by the link that has it. It
+// walks every route, so it is for the control plane: to refuse a rule whose
+// real server lies behind an interface that is not an arm.
+func (s Snapshot) Egress(a netip.Addr) (Link, bool) {
+	for _, l := range s.Links {
+		for _, p := range l.Addrs {
+			if p.Addr() == a {
+				return l, true
+			}
+		}
+	}
+	var best *Route
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if r.Dst.Contains(a) && (best == nil || r.beats(best)) {
+			best = r
+		}
+	}
+	if best != nil {
+		for _, l := range s.Links {
+			if l.Index == best.Link {
+				return l, true
+			}
+		}
+	}
+	return Link{}, false
+}
+
+func (r *Route) beats(o *Route) bool {
+	if r.Dst.Bits() != o.Dst.Bits() {
+		return r.Dst.Bits() > o.Dst.Bits()
+	}
+	return r.Metric < o.Metric
+}
