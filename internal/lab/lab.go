@@ -1,0 +1,170 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Lab is a network that works, but for the director itself, which is the
+// caller's to start in the host Director. Its fields are fixed once New has
+// returned.
+type Lab struct {
+	Config
+	Name string // the prefix of its namespaces' names: dirlab-PID-N
+
+	VIP      netip.Addr
+	Front    netip.Addr // the director's own address towards the clients
+	Back     netip.Addr // and towards the servers: their default gateway
+	Director *Host
+	Clients  []*Host
+	Servers  []*Host
+	Switch   *Host // the wires' other ends, HOST-DEV, and the bridges front and back
+
+	hosts    []*Host
+	attached []io.Closer        // programs on the servers
+	cancel   context.CancelFunc // ends the watch over the context of New
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// count tells the labs of one process apart.
+var count atomic.Int64
+
+// New builds a lab. It is closed by Close or when ctx is done, whichever comes
+// first.
+func New(ctx context.Context, c Config) (*Lab, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("lab: network namespaces need root: run as root")
+	}
+	if err := Sweep(); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	l := &Lab{
+		Config: c,
+		Name:   fmt.Sprintf("%s%d-%d", namePrefix, os.Getpid(), count.Add(1)),
+		VIP:    c.vip(),
+		Front:  hostAddr(frontNet, directorOctet),
+		Back:   hostAddr(backNet, directorOctet),
+	}
+	ctx, l.cancel = context.WithCancel(ctx)
+	if err := l.build(ctx); err != nil {
+		return nil, fmt.Errorf("lab: %w", errors.Join(err, l.Close()))
+	}
+	context.AfterFunc(ctx, func() { _ = l.Close() }) // the caller's Close has the error
+	return l, nil
+}
+
+// Close takes the lab down: processes started in it are killed, links and
+// namespaces removed. A namespace lives on, nameless and without links, while
+// somebody else holds a socket in it. Close may be called again and then
+// returns the first result.
+func (l *Lab) Close() error {
+	l.closeOnce.Do(func() { l.closeErr = l.takeDown() })
+	return l.closeErr
+}
+
+// Plug puts the cable of a host's interface into the switch, or pulls it out:
+// the interface stays up and loses its carrier.
+func (l *Lab) Plug(h *Host, dev string, in bool) error {
+	return l.Switch.SetUp(portName(h, dev), in)
+}
+
+// build makes the hosts, then the wires, then what IP needs.
+func (l *Lab) build(ctx context.Context) error {
+	if err := l.addHosts(ctx); err != nil {
+		return err
+	}
+	if err := l.wire(ctx); err != nil {
+		return err
+	}
+	if err := l.route(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (l *Lab) addHosts(ctx context.Context) error {
+	var err error
+	if l.Switch, err = l.addHost(ctx, "switch"); err != nil {
+		return err
+	}
+	if l.Director, err = l.addHost(ctx, "director"); err != nil {
+		return err
+	}
+	l.Director.Addr = l.Front
+	for i := range l.Config.Clients {
+		h, err := l.addHost(ctx, fmt.Sprintf("client%d", i+1))
+		if err != nil {
+			return err
+		}
+		h.Addr = hostAddr(frontNet, clientOctet+i)
+		l.Clients = append(l.Clients, h)
+	}
+	for i := range l.Config.Servers {
+		h, err := l.addHost(ctx, fmt.Sprintf("rs%d", i+1))
+		if err != nil {
+			return err
+		}
+		h.Addr = hostAddr(backNet, serverOctet+i)
+		l.Servers = append(l.Servers, h)
+	}
+	return nil
+}
+
+// addHost makes one host with the sysctls that all of them share.
+func (l *Lab) addHost(ctx context.Context, name string) (*Host, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h, err := newHost(l.Name, name)
+	if err != nil {
+		return nil, err
+	}
+	l.hosts = append(l.hosts, h)
+	return h, errors.Join(h.quiet(), h.SetUp("lo", true))
+}
+
+func (l *Lab) takeDown() error {
+	l.cancel()
+	var errs []error
+	for _, c := range l.attached {
+		errs = append(errs, c.Close())
+	}
+	if l.Switch != nil {
+		errs = append(errs, l.unwire())
+	}
+	for _, h := range l.hosts {
+		errs = append(errs, h.shut())
+	}
+	return errors.Join(errs...)
+}
+
+// unwire removes the links of every host: each has its other end on the switch.
+func (l *Lab) unwire() error {
+	links, err := l.Switch.Link.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links of the switch: %w", err)
+	}
+	var errs []error
+	for _, dev := range links {
+		if _, ok := dev.(*netlink.Veth); ok {
+			errs = append(errs, l.Switch.Link.LinkDel(dev))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,37 @@
+//go:build linux
+
+// Package labtest builds labs for tests.
+package labtest
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"director/internal/lab"
+)
+
+// RequireRoot skips the test, with the reason, unless it runs as root.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it makes network namespaces")
+	}
+}
+
+// New builds a lab that is closed when the test and what it cleans up later are
+// done. Without root the test is skipped.
+func New(t testing.TB, c lab.Config) *lab.Lab {
+	t.Helper()
+	RequireRoot(t)
+	l, err := lab.New(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("close lab: %v", err)
+		}
+	})
+	return l
+}

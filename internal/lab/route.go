@@ -1,0 +1,121 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+
+	"director/service"
+)
+
+// tunnelMSS is what a server behind a tunnel tells clients to send at most: an
+// MTU of 1500, less 20 bytes of outer header, less 40 of IPv4 and TCP. Without
+// it the director would have to fragment, or ask the client for less.
+const tunnelMSS = 1440
+
+var anywhere = netip.MustParsePrefix("0.0.0.0/0")
+
+// route gives every host its routes and its role's sysctls, and the servers the
+// virtual address if the method wants it there.
+func (l *Lab) route() error {
+	if err := l.routeDirector(); err != nil {
+		return err
+	}
+	for _, h := range l.Clients {
+		err := errors.Join(
+			h.addRoute("eth0", anywhere, l.Front, 0),
+			// Load tests want more connections at once than the default range holds.
+			h.Sysctl("net.ipv4.ip_local_port_range", "1024 65535"),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	for _, h := range l.Servers {
+		if err := l.routeServer(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Lab) routeDirector() error {
+	// First, for it resets the settings of every interface (inet_forward_change
+	// in net/ipv4/devinet.c).
+	if err := l.Director.Sysctl("net.ipv4.ip_forward", "1"); err != nil {
+		return err
+	}
+	if err := l.Director.quiet(); err != nil {
+		return err
+	}
+	if l.StrictRPFilter {
+		return l.Director.conf("rp_filter", "1")
+	}
+	return nil
+}
+
+func (l *Lab) routeServer(h *Host) error {
+	mss := 0
+	if l.Method == service.TUN {
+		mss = tunnelMSS
+	}
+	if err := h.addRoute("eth0", anywhere, l.Back, mss); err != nil {
+		return err
+	}
+	if !l.direct() {
+		return nil
+	}
+	for i, c := range l.Clients {
+		var gw netip.Addr // with one arm the client is on the wire
+		if l.secondLeg() {
+			gw = clientBack(i).Addr()
+		}
+		if err := h.addRoute("eth0", netip.PrefixFrom(c.Addr, 32), gw, mss); err != nil {
+			return err
+		}
+	}
+	if l.Method == service.TUN {
+		decap, err := h.decapsulate("eth0")
+		if err != nil {
+			return err
+		}
+		l.attached = append(l.attached, decap)
+	}
+	// Silent before it holds the address: it must neither answer ARP for it nor
+	// ask with it as the sender.
+	return errors.Join(
+		h.conf("arp_ignore", "1"),
+		h.conf("arp_announce", "2"),
+		h.AddAddr("lo", netip.PrefixFrom(l.VIP, 32)),
+	)
+}
+
+// quiet sets what a host must not inherit from the machine's own settings, as a
+// new namespace may do: answers arrive by another leg than the one that leads
+// to their source, all traffic of one arm enters and leaves by the same
+// interface, and nobody should talk IPv6 unasked.
+func (h *Host) quiet() error {
+	err := errors.Join(
+		h.conf("rp_filter", "0"),
+		h.conf("send_redirects", "0"),
+		h.conf("accept_redirects", "0"),
+	)
+	for _, scope := range []string{"all", "default"} {
+		v6 := h.Sysctl("net.ipv6.conf."+scope+".disable_ipv6", "1")
+		if !errors.Is(v6, os.ErrNotExist) { // a kernel without IPv6 is quiet
+			err = errors.Join(err, v6)
+		}
+	}
+	return err
+}
+
+// conf sets an IPv4 setting for the interfaces that are there and for those to
+// come.
+func (h *Host) conf(name, value string) error {
+	return errors.Join(
+		h.Sysctl("net.ipv4.conf.all."+name, value),
+		h.Sysctl("net.ipv4.conf.default."+name, value),
+	)
+}

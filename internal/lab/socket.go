@@ -1,0 +1,96 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"syscall"
+)
+
+// Listen listens inside the host. Give an address as IP:port or :port; names
+// are not resolved there.
+func (h *Host) Listen(network, address string) (net.Listener, error) {
+	var l net.Listener
+	err := h.Do(func() (err error) {
+		// Plain TCP: what a captured SYN looks like must not depend on the
+		// kernel's taste for MPTCP.
+		var lc net.ListenConfig
+		lc.SetMultipathTCP(false)
+		l, err = lc.Listen(context.Background(), network, address)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return l, nil
+}
+
+// ListenPacket opens a datagram socket inside the host. A server that holds the
+// virtual address and is to answer from it must listen on that address, for a
+// socket on the wildcard answers from eth0's.
+func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
+	var c net.PacketConn
+	err := h.Do(func() (err error) {
+		c, err = net.ListenPacket(network, address)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return c, nil
+}
+
+// Dial connects from inside the host; local is an IP:port to bind to, or empty.
+// Both are addresses, not names. It ends early when the lab closes.
+func (h *Host) Dial(ctx context.Context, network, local, remote string) (net.Conn, error) {
+	d, err := dialer(network, local)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.open, cancel)()
+
+	var c net.Conn
+	err = h.Do(func() (err error) {
+		c, err = d.DialContext(ctx, network, remote)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return c, nil
+}
+
+// Start starts a process inside the host. It is killed when the lab closes or
+// when this process dies; waiting for it is the caller's.
+func (h *Host) Start(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	// The kernel sends it when the parent thread ends, which is one of the
+	// host's and lives as long as the host.
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if err := h.Do(cmd.Start); err != nil {
+		return fmt.Errorf("%s: start %s: %w", h.Name, cmd.Path, err)
+	}
+	return nil
+}
+
+func dialer(network, local string) (*net.Dialer, error) {
+	d := new(net.Dialer)
+	if local == "" {
+		return d, nil
+	}
+	var err error
+	switch network {
+	case "udp", "udp4", "udp6":
+		d.LocalAddr, err = net.ResolveUDPAddr(network, local)
+	default:
+		d.LocalAddr, err = net.ResolveTCPAddr(network, local)
+	}
+	return d, err
+}
