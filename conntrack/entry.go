@@ -1,0 +1,136 @@
+package conntrack
+
+import (
+	"sync/atomic"
+
+	"director/packet"
+)
+
+// Key names a connection from its client's side.
+type Key struct {
+	Client, Virtual         packet.Addr
+	ClientPort, VirtualPort uint16
+	Proto                   uint8
+}
+
+// KeyOf returns the key of a client's packet.
+func KeyOf(f *packet.Flow) Key {
+	return Key{f.Src, f.Dst, f.SrcPort, f.DstPort, f.Proto}
+}
+
+// Target is the real server of a connection: where its packets go, how
+// (Method is service.Method, which the table only keeps) and the server's
+// number.
+type Target struct {
+	Addr   packet.Addr
+	Port   uint16
+	Method uint8
+	Server uint32
+}
+
+// entry is one connection, one cache line. While the entry is live its words
+// have these parts, most significant first:
+//
+//	state     generation 16 | 32 unused | live 8 | State 8
+//	addrs     client 32     | virtual 32            (IPv4, host order)
+//	dest      target 32     | client port 16 | virtual port 16
+//	server    server 32     | target port 16 | proto 8 | method 8
+//	deadline  nanoseconds on the caller's clock
+//	hash      of the client's side
+//	order     counts the shard's insertions; in a dead entry the index of the
+//	          next free one, plus 1
+//
+// A wider address family keeps its addresses in a second line and a digest of
+// them in addrs; nothing else differs.
+type entry struct {
+	state    atomic.Uint64
+	addrs    atomic.Uint64
+	dest     atomic.Uint64
+	server   atomic.Uint64
+	deadline atomic.Int64
+	hash     atomic.Uint64
+	order    atomic.Uint64
+	_        uint64
+}
+
+// Parts of the state word.
+const (
+	stateMask = 0xff
+	liveBit   = 1 << 8
+	genShift  = 48
+	genOne    = 1 << genShift
+)
+
+// same reports whether two readings of a state word are of one live
+// connection.
+func same(a, b uint64) bool { return (a^b)>>genShift == 0 && b&liveBit != 0 }
+
+// Conn is a consistent copy of an entry, taken when it was looked up. It stays
+// with the worker that took it for one batch.
+type Conn struct {
+	index                      uint32
+	word, addrs, dest, srvWord uint64
+}
+
+// State returns the state the connection was in when the copy was taken.
+func (c *Conn) State() State { return State(c.word & stateMask) }
+
+// Server returns the number of the real server.
+func (c *Conn) Server() uint32 { return uint32(c.srvWord >> 32) }
+
+// Method returns the forwarding method the connection was created with.
+func (c *Conn) Method() uint8 { return uint8(c.srvWord) }
+
+// Target returns where the client's packets go.
+func (c *Conn) Target() (packet.Addr, uint16) {
+	return packet.AddrFrom4(uint32(c.dest >> 32)), uint16(c.srvWord >> 16)
+}
+
+// Virtual returns what the real server's answers pretend to come from.
+func (c *Conn) Virtual() (packet.Addr, uint16) {
+	return packet.AddrFrom4(uint32(c.addrs)), uint16(c.dest)
+}
+
+// Key returns the connection's key.
+func (c *Conn) Key() Key {
+	return Key{
+		Client:      packet.AddrFrom4(uint32(c.addrs >> 32)),
+		Virtual:     packet.AddrFrom4(uint32(c.addrs)),
+		ClientPort:  uint16(c.dest >> 16),
+		VirtualPort: uint16(c.dest),
+		Proto:       uint8(c.srvWord >> 8),
+	}
+}
+
+// encode writes everything but the state word of a dead entry.
+func (e *entry) encode(k *Key, t *Target, hash uint64) {
+	e.addrs.Store(uint64(k.Client.V4())<<32 | uint64(k.Virtual.V4()))
+	e.dest.Store(uint64(t.Addr.V4())<<32 | uint64(k.ClientPort)<<16 | uint64(k.VirtualPort))
+	e.server.Store(uint64(t.Server)<<32 | uint64(t.Port)<<16 | uint64(k.Proto)<<8 | uint64(t.Method))
+	e.hash.Store(hash)
+}
+
+// read takes a consistent copy of e, or reports false when the entry is dead
+// or changed hands meanwhile.
+func (e *entry) read(index uint32, c *Conn) bool {
+	word := e.state.Load()
+	if word&liveBit == 0 {
+		return false
+	}
+	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load()}
+	return same(word, e.state.Load())
+}
+
+// isIn reports whether f is a client's packet of the connection.
+func (c *Conn) isIn(f *packet.Flow) bool {
+	return c.addrs == uint64(f.Src.V4())<<32|uint64(f.Dst.V4()) &&
+		uint32(c.dest) == uint32(f.SrcPort)<<16|uint32(f.DstPort) &&
+		uint8(c.srvWord>>8) == f.Proto
+}
+
+// isOut reports whether f is a real server's answer of the connection.
+func (c *Conn) isOut(f *packet.Flow) bool {
+	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() &&
+		uint16(c.dest>>16) == f.DstPort && uint16(c.srvWord>>16) == f.SrcPort &&
+		uint8(c.srvWord>>8) == f.Proto
+}

@@ -1,0 +1,235 @@
+package conntrack
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"director/internal/arena"
+	"director/packet"
+)
+
+const (
+	// slots is the number of connections of a bucket; its eighth word links
+	// to an overflow bucket.
+	slots = 7
+	link  = slots
+	// maxChain bounds a bucket's chain, and with it the work that a client
+	// can cause who opens connections from one address and port to very many
+	// virtual ones. 16 buckets hold 112 of them.
+	maxChain = 16
+	// maxShards is the most locks a table has: enough that workers rarely
+	// meet, few enough that sweeping visits each in turn within a second.
+	maxShards = 256
+	// minShard is the fewest entries worth a lock of their own.
+	minShard = 256
+	// overflowShare is the share of overflow buckets: one per so many.
+	overflowShare = 16
+	// minOverflow lets the smallest tables survive an unlucky seed.
+	minOverflow = 4
+)
+
+// MaxSize is the most connections a table can be made for: indexes are 32-bit.
+const MaxSize = 1 << 30
+
+// bucket is one cache line. A slot is tag<<32 | index+1, or 0 when free; the
+// link is the number of the next bucket of the chain, plus 1.
+type bucket struct {
+	word [8]atomic.Uint64
+}
+
+// shard guards the buckets whose number begins with the shard's, and owns a
+// stretch of entries and of overflow buckets. Entries may serve other shards
+// when those run out of their own.
+type shard struct {
+	mu       sync.Mutex
+	inserted uint64 // how often; orders connections
+	freeHead uint32 // index+1 of the first entry of the free list
+	first    uint32 // the shard's own entries are first..end-1
+	end      uint32
+	overHead uint32 // number+1 of the first free overflow bucket
+
+	// fresh is the first of the shard's own entries that was never used. It
+	// grows under mu; sweepers read it without.
+	fresh atomic.Uint32
+	_     [64]byte // keep neighbouring locks off this cache line
+}
+
+// Table is the connection table. All methods may be called by all workers at
+// any time.
+type Table struct {
+	buckets    []bucket
+	overflow   []bucket
+	entries    []entry
+	shards     []shard
+	bucketBits uint
+	shardShift uint // from bucket number to shard number
+	seed       [3]uint64
+	used       atomic.Int64
+}
+
+// New makes a table that holds up to size connections. The memory is reserved
+// at once and touched as it is used: about 100 bytes per connection.
+// Precondition: 1 ≤ size ≤ MaxSize.
+func New(size int) (*Table, error) {
+	t := &Table{seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()}}
+	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))
+	// Two connections a bucket when full: one in a thousand overflows.
+	t.bucketBits = uint(bits.Len(uint(max(size, 2*shards)-1))) - 1
+	t.shardShift = t.bucketBits - uint(bits.Len(uint(shards))-1)
+	perShard := max(minOverflow, (1<<t.shardShift)/overflowShare)
+
+	var err error
+	if t.buckets, err = arena.Make[bucket](1 << t.bucketBits); err != nil {
+		return nil, err
+	}
+	if t.overflow, err = arena.Make[bucket](shards * perShard); err != nil {
+		t.Close()
+		return nil, err
+	}
+	if t.entries, err = arena.Make[entry](size); err != nil {
+		t.Close()
+		return nil, err
+	}
+	t.shards = make([]shard, shards)
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.first, s.end = uint32(i*size/shards), uint32((i+1)*size/shards)
+		s.fresh.Store(s.first)
+		t.linkOverflow(s, i*perShard, perShard)
+	}
+	return t, nil
+}
+
+// linkOverflow puts n overflow buckets from first on into s's free list.
+func (t *Table) linkOverflow(s *shard, first, n int) {
+	for i := first; i < first+n; i++ {
+		t.overflow[i].word[link].Store(uint64(s.overHead))
+		s.overHead = uint32(i + 1)
+	}
+}
+
+// Close frees the table. No worker may use it any more.
+func (t *Table) Close() {
+	arena.Free(t.buckets)
+	arena.Free(t.overflow)
+	arena.Free(t.entries)
+	t.buckets, t.overflow, t.entries = nil, nil, nil
+}
+
+// Size returns the most connections the table holds.
+func (t *Table) Size() int { return len(t.entries) }
+
+// Used returns how many connections the table holds now.
+func (t *Table) Used() int { return int(t.used.Load()) }
+
+// HashIn returns the hash under which a client's packet finds its connection.
+func (t *Table) HashIn(f *packet.Flow) uint64 { return t.hash(f.Src, f.SrcPort, f.Proto) }
+
+// HashOut returns the hash under which a real server's answer finds it.
+func (t *Table) HashOut(f *packet.Flow) uint64 { return t.hash(f.Dst, f.DstPort, f.Proto) }
+
+// hash mixes the client's side with the table's seed by two folded
+// multiplications (as wyhash does): clients cannot choose ports that collide
+// without knowing the seed.
+func (t *Table) hash(client packet.Addr, port uint16, proto uint8) uint64 {
+	hi, lo := bits.Mul64(client.Lo^t.seed[0], client.Hi^t.seed[1]^uint64(port)<<8^uint64(proto))
+	hi, lo = bits.Mul64(hi^lo^t.seed[2], t.seed[0]|1)
+	return hi ^ lo
+}
+
+// Touch loads the bucket of hash, so that it is in the cache when Find looks
+// at it. The result means nothing.
+func (t *Table) Touch(hash uint64) uint64 {
+	return t.home(hash).word[0].Load()
+}
+
+func (t *Table) home(hash uint64) *bucket { return &t.buckets[hash>>(64-t.bucketBits)] }
+
+func (t *Table) shardOf(hash uint64) *shard {
+	return &t.shards[hash>>(64-t.bucketBits)>>t.shardShift]
+}
+
+// FindIn looks up the connection of a client's packet. hash is HashIn(f).
+func (t *Table) FindIn(hash uint64, f *packet.Flow, c *Conn) bool {
+	b, tag := t.home(hash), hash<<32>>32
+	for range maxChain {
+		for i := range slots {
+			w := b.word[i].Load()
+			if w>>32 != tag || w == 0 {
+				continue
+			}
+			index := uint32(w) - 1
+			if t.entries[index].read(index, c) && c.isIn(f) {
+				return true
+			}
+		}
+		next := b.word[link].Load()
+		if next == 0 {
+			return false
+		}
+		b = &t.overflow[next-1]
+	}
+	return false
+}
+
+// FindOut looks up the connection of a real server's answer. hash is
+// HashOut(f). Where the same client address and port talks to one server by
+// way of two virtual services, the connection that was made last answers, as
+// in IPVS.
+func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
+	b, tag := t.home(hash), hash<<32>>32
+	var best uint64
+	for range maxChain {
+		for i := range slots {
+			w := b.word[i].Load()
+			if w>>32 != tag || w == 0 {
+				continue
+			}
+			index := uint32(w) - 1
+			var found Conn
+			if !t.entries[index].read(index, &found) || !found.isOut(f) {
+				continue
+			}
+			if order := t.entries[index].order.Load(); order > best {
+				best, *c = order, found
+			}
+		}
+		next := b.word[link].Load()
+		if next == 0 {
+			break
+		}
+		b = &t.overflow[next-1]
+	}
+	return best != 0
+}
+
+// Observe runs the state machine of c for one packet and gives the connection
+// its new deadline. It returns +1 when the connection became active by this
+// packet, -1 when it became inactive and 0 otherwise; of several workers that
+// see the same change only one is told.
+func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, timeouts *Timeouts) int {
+	e := &t.entries[c.index]
+	moved := 0
+	to := next[dir][ev][c.State()]
+	for to != c.State() {
+		if e.state.CompareAndSwap(c.word, c.word&^stateMask|uint64(to)) {
+			moved = int(active[to]) - int(active[c.State()])
+			c.word = c.word&^stateMask | uint64(to)
+			break
+		}
+		word := e.state.Load()
+		if !same(c.word, word) {
+			return 0
+		}
+		c.word = word
+		to = next[dir][ev][c.State()]
+	}
+	// Storing costs a locked exchange and the ownership of the line, so a
+	// clock that stands still between packets is not written again.
+	if deadline := now + timeouts[to]; e.deadline.Load() != deadline {
+		e.deadline.Store(deadline)
+	}
+	return moved
+}

@@ -1,0 +1,71 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"director/packet"
+)
+
+// MaxArms is the most interfaces a director serves.
+const MaxArms = 16
+
+// Counts is what one worker did. A frame that was received ends in exactly one
+// of Tx, Host, Drops and Handoff; one that waits for its neighbour's address
+// is in none of them yet. A frame handed to another worker is in that worker's
+// Tx or Drops once more.
+type Counts struct {
+	Rx, Tx  [MaxArms]uint64        // frames by arm
+	Host    [packet.Reasons]uint64 // given back to the kernel, by reason
+	Drops   [packet.Reasons]uint64 // by reason
+	Handoff uint64                 // given to the worker that owns the queue
+	Conns   uint64                 // connections made
+	Expired uint64                 // connections ended by their time-out
+	Batches uint64                 // batches that held a frame
+}
+
+// Places of the counters in the worker's list.
+const (
+	rxCount      = 0
+	txCount      = rxCount + MaxArms
+	hostCount    = txCount + MaxArms
+	dropCount    = hostCount + int(packet.Reasons)
+	handoffCount = dropCount + int(packet.Reasons)
+	connCount    = handoffCount + 1
+	expiredCount = connCount + 1
+	batchCount   = expiredCount + 1
+	countersLen  = batchCount + 1
+)
+
+// counters belong to one worker, who adds to now and publishes it once a step.
+type counters struct {
+	now    [countersLen]uint64
+	public [countersLen]atomic.Uint64
+}
+
+// publish makes the counts visible to other goroutines. Only what changed is
+// stored: a store is a locked exchange, a comparison is not.
+func (c *counters) publish() {
+	for i := range c.now {
+		if c.now[i] != c.public[i].Load() {
+			c.public[i].Store(c.now[i])
+		}
+	}
+}
+
+// snapshot reads what was published.
+func (c *counters) snapshot() Counts {
+	var s Counts
+	for i := range MaxArms {
+		s.Rx[i] = c.public[rxCount+i].Load()
+		s.Tx[i] = c.public[txCount+i].Load()
+	}
+	for i := range packet.Reasons {
+		s.Host[i] = c.public[hostCount+int(i)].Load()
+		s.Drops[i] = c.public[dropCount+int(i)].Load()
+	}
+	s.Handoff = c.public[handoffCount].Load()
+	s.Conns = c.public[connCount].Load()
+	s.Expired = c.public[expiredCount].Load()
+	s.Batches = c.public[batchCount].Load()
+	return s
+}

@@ -1,0 +1,85 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"director/packet"
+)
+
+// handoffSlots is the capacity of a ring in frames, a power of two: four
+// batches, so that a burst passes while the owner is busy with its own.
+const handoffSlots = 256
+
+// handoff carries copies of frames from a worker that has no queue on an
+// interface to the one that sends there. One goroutine pushes, one takes.
+type handoff struct {
+	owner *Worker
+
+	head    atomic.Uint32 // next slot to take, written by the owner
+	_       [60]byte      // keep the two sides' words apart
+	tail    atomic.Uint32 // next slot to fill, as published to the owner
+	pending uint32        // next slot to fill, known to the pusher only
+	_       [56]byte
+
+	slots [handoffSlots]struct {
+		length uint16
+		data   [packet.MaxFrame]byte
+	}
+}
+
+// push copies a frame into the ring and reports whether there was room. The
+// owner sees it after publish.
+func (h *handoff) push(frame []byte) bool {
+	if h.pending-h.head.Load() == handoffSlots || len(frame) > packet.MaxFrame {
+		return false
+	}
+	s := &h.slots[h.pending%handoffSlots]
+	s.length = uint16(copy(s.data[:], frame))
+	h.pending++
+	return true
+}
+
+// publish shows the owner what was pushed, and wakes it if it sleeps.
+func (h *handoff) publish() {
+	if h.pending == h.tail.Load() {
+		return
+	}
+	h.tail.Store(h.pending)
+	if h.owner.sleeping.Load() {
+		h.owner.waiter.Wake()
+	}
+}
+
+// empty reports whether the owner has nothing to take.
+func (h *handoff) empty() bool { return h.head.Load() == h.tail.Load() }
+
+// inboxFilled reports whether another worker handed frames to this one. It is
+// asked after sleeping was set, so a frame that is published later wakes it.
+func (w *Worker) inboxFilled() bool {
+	for i := range w.arms {
+		for _, h := range w.arms[i].inbox {
+			if !h.empty() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// takeInboxes moves what other workers handed over to the ports it leaves by
+// and returns how many frames there were.
+func (w *Worker) takeInboxes() int {
+	n := 0
+	for i := range w.arms {
+		for _, h := range w.arms[i].inbox {
+			tail := h.tail.Load()
+			for at := h.head.Load(); at != tail; at++ {
+				s := &h.slots[at%handoffSlots]
+				w.cross(s.data[:s.length], uint8(i))
+				h.head.Store(at + 1)
+				n++
+			}
+		}
+	}
+	return n
+}

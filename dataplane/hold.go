@@ -1,0 +1,73 @@
+package dataplane
+
+import "director/packet"
+
+const (
+	// maxHeld is how many frames a worker keeps for neighbours whose Ethernet
+	// address is not known yet.
+	maxHeld = 64
+	// holdTime is how long it keeps each, in nanoseconds.
+	holdTime = 1_000_000_000
+)
+
+// hold is where frames wait for their neighbour's address: rewritten but for
+// the Ethernet header.
+type hold struct {
+	frames [maxHeld]heldFrame
+	n      int
+	view   *View // with which the frames were last tried
+}
+
+type heldFrame struct {
+	data     [packet.MaxFrame]byte
+	length   int
+	via      packet.Addr
+	arm      uint8
+	deadline int64
+}
+
+// keep copies f into the hold and asks for the Ethernet address of via, its
+// next hop on the arm.
+func (w *Worker) keep(f *packet.Frame, arm uint8, via packet.Addr) {
+	data := f.Bytes()
+	if w.held.n == maxHeld || len(data) > packet.MaxFrame {
+		w.drop(f, packet.Neighbor)
+		return
+	}
+	h := &w.held.frames[w.held.n]
+	w.held.n++
+	h.length = copy(h.data[:], data)
+	h.via, h.arm, h.deadline = via, arm, w.now+holdTime
+	f.Verdict = packet.Moved
+	w.shared.Resolver.Want(via, arm)
+}
+
+// retryHeld sends the frames whose next hop has become known and drops those
+// that waited too long. Frames for one neighbour keep their order.
+func (w *Worker) retryHeld() {
+	if w.held.n == 0 {
+		return
+	}
+	changed := w.held.view != w.view
+	w.held.view = w.view
+	kept := 0
+	for i := range w.held.n {
+		h := &w.held.frames[i]
+		if changed {
+			if hop := w.view.Hops.Route(h.via); hop.Reason == packet.None && hop.Arm == h.arm {
+				packet.Eth(h.data[:]).SetAddrs(hop.Dst, hop.Src)
+				w.cross(h.data[:h.length], h.arm)
+				continue
+			}
+		}
+		if w.now >= h.deadline {
+			w.counters.now[dropCount+int(packet.Neighbor)]++
+			continue
+		}
+		if kept != i {
+			w.held.frames[kept] = *h
+		}
+		kept++
+	}
+	w.held.n = kept
+}

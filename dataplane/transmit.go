@@ -1,0 +1,89 @@
+package dataplane
+
+import "director/packet"
+
+// transmit moves the frames of a batch to where they leave: those for the arm
+// they came in by stay in the batch, which its port sends; the others are
+// copied to the arm they leave by, or back to the kernel.
+func (w *Worker) transmit(a *arm, b *packet.Batch) {
+	for i := range b.N {
+		f := &b.Frames[i]
+		switch f.Verdict {
+		case packet.Tx:
+			if f.Out == a.index {
+				w.counters.now[txCount+int(a.index)]++
+			} else {
+				w.cross(f.Bytes(), f.Out)
+				f.Verdict = packet.Moved
+			}
+		case packet.Host:
+			w.giveBack(a, f)
+		}
+	}
+}
+
+// cross sends the frame in data by an arm other than the one it came in by:
+// through the worker's own queue there, or through the queue's owner.
+func (w *Worker) cross(data []byte, out uint8) {
+	a := &w.arms[out]
+	if a.port == nil {
+		if a.ring.push(data) {
+			w.counters.now[handoffCount]++
+			return
+		}
+		w.counters.now[dropCount+int(packet.HandoffFull)]++
+		return
+	}
+	if a.tx.Full() {
+		// A port that breaks here breaks again at the end of the step.
+		_ = a.port.Flush(&a.tx)
+	}
+	if !copyInto(a.port, &a.tx, data) {
+		w.counters.now[dropCount+int(packet.TxFull)]++
+		return
+	}
+	w.counters.now[txCount+int(out)]++
+}
+
+// giveBack copies a frame to the port that returns it to the kernel. A frame
+// that does not fit is lost to the kernel and counted as not sent.
+func (w *Worker) giveBack(a *arm, f *packet.Frame) {
+	if a.back.Full() {
+		_ = a.host.Flush(&a.back)
+	}
+	if !copyInto(a.host, &a.back, f.Bytes()) {
+		w.counters.now[dropCount+int(packet.TxFull)]++
+	}
+}
+
+// copyInto appends a copy of data to b as a frame of p, to be sent.
+func copyInto(p Port, b *packet.Batch, data []byte) bool {
+	if len(data) > packet.MaxFrame || !p.Alloc(b) {
+		return false
+	}
+	f := &b.Frames[b.N-1]
+	f.Len = int32(copy(f.Buf[f.Off:], data))
+	f.Verdict = packet.Tx
+	return true
+}
+
+// flush sends what the step gathered outside of received batches.
+func (w *Worker) flush() error {
+	for i := range w.arms {
+		a := &w.arms[i]
+		if a.tx.N > 0 {
+			if err := a.port.Flush(&a.tx); err != nil {
+				return err
+			}
+		}
+		if a.back.N > 0 {
+			if err := a.host.Flush(&a.back); err != nil {
+				return err
+			}
+		}
+		if a.ring != nil {
+			a.ring.publish()
+		}
+	}
+	return nil
+}

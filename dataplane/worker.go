@@ -1,0 +1,150 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// maxSleep is the longest a worker waits, in nanoseconds: connections end
+// within a second of their time, in slices short enough that an idle worker
+// is never away for long.
+const maxSleep = 100_000_000
+
+// arm is one interface as one worker sees it.
+type arm struct {
+	index uint8
+
+	// port is the worker's queue of the interface, or nil when the interface
+	// has fewer queues than there are workers; frames then go by way of ring.
+	port Port
+	rx   packet.Batch // received on port
+	tx   packet.Batch // allocated on port, for frames that came in elsewhere
+	ring *handoff
+
+	// inbox holds the rings of workers without a queue on this interface.
+	inbox []*handoff
+
+	// host gives frames of this interface back to the kernel.
+	host Port
+	back packet.Batch
+}
+
+// job is what the stages find out about one frame of the batch in hand.
+type job struct {
+	hash  uint64
+	out   bool // a real server's answer, by its addresses
+	conn  conntrack.Conn
+	found bool
+}
+
+// Worker takes frames from its queues through the stages. It belongs to one
+// goroutine; Counts and Stop may be called from any.
+type Worker struct {
+	shared *Shared
+	view   *View // of this step
+	now    int64 // of this step
+	arms   []arm
+	jobs   [packet.BatchSize]job
+	held   hold
+	sweep  sweep
+	ident  uint16 // next identification of an outer header
+	counters
+	waiter   Waiter
+	sleeping atomic.Bool
+	stopping atomic.Bool
+}
+
+// Counts returns what the worker has done up to its last step.
+func (w *Worker) Counts() Counts { return w.snapshot() }
+
+// Stop makes Run return after the step in progress.
+func (w *Worker) Stop() {
+	w.stopping.Store(true)
+	w.waiter.Wake()
+}
+
+// Run serves the worker's queues until Stop. It returns the error of a port
+// that broke. The caller has locked and pinned the thread.
+func (w *Worker) Run() error {
+	for !w.stopping.Load() {
+		n, err := w.Step()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		w.sleeping.Store(true)
+		if !w.inboxFilled() {
+			err = w.waiter.Wait(maxSleep)
+		}
+		w.sleeping.Store(false)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Step serves every arm once, ends connections whose time is up and returns
+// how many frames it took in.
+func (w *Worker) Step() (int, error) {
+	w.view = w.shared.View.Load()
+	w.now = w.shared.Clock()
+	n := 0
+	for i := range w.arms {
+		got, err := w.serve(&w.arms[i])
+		if err != nil {
+			return n, err
+		}
+		n += got
+	}
+	n += w.takeInboxes()
+	w.retryHeld()
+	if err := w.flush(); err != nil {
+		return n, err
+	}
+	w.expire(n == 0)
+	w.publish()
+	return n, nil
+}
+
+// serve takes one batch of an arm through the stages.
+func (w *Worker) serve(a *arm) (int, error) {
+	if a.port == nil {
+		return 0, nil
+	}
+	b := &a.rx
+	if err := a.port.Recv(b); err != nil || b.N == 0 {
+		return 0, err
+	}
+	n := b.N
+	w.counters.now[rxCount+int(a.index)] += uint64(n)
+	w.counters.now[batchCount]++
+	w.classify(a, b)
+	w.track(b)
+	w.schedule(b)
+	w.rewrite(b)
+	w.transmit(a, b)
+	return n, a.port.Flush(b)
+}
+
+// drop decides that a frame ends here.
+func (w *Worker) drop(f *packet.Frame, reason packet.Reason) {
+	f.Verdict, f.Reason = packet.Drop, reason
+	w.counters.now[dropCount+int(reason)]++
+}
+
+// leave decides that a frame is the kernel's. It must be as it was received.
+func (w *Worker) leave(f *packet.Frame, reason packet.Reason) {
+	f.Verdict, f.Reason = packet.Host, reason
+	w.counters.now[hostCount+int(reason)]++
+}
+
+// server returns the real server of a connection.
+func (w *Worker) server(c *conntrack.Conn) *service.Server {
+	return w.view.Services.Server(c.Server())
+}

@@ -1,0 +1,86 @@
+package packet
+
+// Parse reads the Ethernet, IP and transport headers of f into f.Header and
+// returns None when the frame carries a whole TCP or UDP packet over IPv4.
+// Otherwise it says what is in the way:
+//
+//	Truncated  too short for the headers that it claims
+//	NotIPv4    another EtherType, VLAN tags included
+//	BadHeader  the IPv4 header contradicts itself or its checksum
+//	Protocol   neither TCP nor UDP
+//	Fragment   part of a fragmented packet
+//
+// Addresses and protocol of f.Flow are valid where f.L3 is not 0, ports only
+// with None. Nothing of the frame is changed.
+func Parse(f *Frame) Reason {
+	b := f.Bytes()
+	f.Header = Header{}
+	if len(b) < EthLen {
+		return Truncated
+	}
+	if Eth(b).Type() != EtherTypeIPv4 {
+		return NotIPv4
+	}
+	return parseIPv4(f, b)
+}
+
+// parseIPv4 goes on behind the Ethernet header of f, whose bytes are b.
+func parseIPv4(f *Frame, b []byte) Reason {
+	if len(b) < EthLen+IPv4Len {
+		return Truncated
+	}
+	ip := IPv4(b[EthLen:])
+	headerLen, total := ip.HeaderLen(), int(ip.TotalLen())
+	if ip.Version() != 4 || headerLen < IPv4Len || total < headerLen {
+		return BadHeader
+	}
+	if total > len(ip) {
+		return Truncated
+	}
+	if !ip.ChecksumOK() {
+		return BadHeader
+	}
+	f.L3 = EthLen
+	f.L4 = uint16(EthLen + headerLen)
+	f.IPLen = uint16(total)
+	f.Src, f.Dst = AddrFrom4(ip.Src()), AddrFrom4(ip.Dst())
+	f.Proto = ip.Proto()
+	if f.Proto != ProtoTCP && f.Proto != ProtoUDP {
+		return Protocol
+	}
+	if ip.FlagsOffset()&(IPv4MF|IPv4OffsetMask) != 0 {
+		return Fragment
+	}
+	return parsePorts(f, L4(ip[headerLen:total]))
+}
+
+// parsePorts reads the transport header. Both protocols begin with the ports,
+// but a header that is not whole counts as none.
+func parsePorts(f *Frame, l4 L4) Reason {
+	need := UDPLen
+	if f.Proto == ProtoTCP {
+		need = TCPLen
+	}
+	if len(l4) < need {
+		return Truncated
+	}
+	f.SrcPort, f.DstPort = l4.SrcPort(), l4.DstPort()
+	if f.Proto == ProtoTCP {
+		f.TCPFlags = l4[tcpFlags]
+	}
+	return None
+}
+
+// IP returns the view of the packet's IPv4 header and all behind it.
+// Precondition: Parse found an IPv4 header.
+func (f *Frame) IP() IPv4 {
+	b := f.Bytes()
+	return IPv4(b[f.L3 : uint32(f.L3)+uint32(f.IPLen)])
+}
+
+// Transport returns the view of the packet's TCP or UDP header and all behind
+// it. Precondition: Parse returned None.
+func (f *Frame) Transport() L4 {
+	b := f.Bytes()
+	return L4(b[f.L4 : uint32(f.L3)+uint32(f.IPLen)])
+}

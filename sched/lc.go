@@ -1,0 +1,23 @@
+package sched
+
+import "director/packet"
+
+// leastConnection takes the usable server with the fewest connections, active
+// ones counting far more (ip_vs_lc.c). Of equals the first in the list serves.
+type leastConnection struct{}
+
+func (leastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position) (int, bool) {
+	best, least := -1, int64(0)
+	for i := range servers {
+		if !servers[i].usable() {
+			continue
+		}
+		if load := servers[i].Load.overhead(); best < 0 || load < least {
+			best, least = i, load
+		}
+	}
+	return best, best >= 0
+}
+
+// Changed has nothing to keep: the choice depends on the loads alone.
+func (leastConnection) Changed(Servers, *Position) {}

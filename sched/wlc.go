@@ -1,0 +1,26 @@
+package sched
+
+import "director/packet"
+
+// weightedLeastConnection takes the usable server with the fewest connections
+// for its weight (ip_vs_wlc.c), compared crosswise to stay in integers. Of
+// equals the first in the list serves.
+type weightedLeastConnection struct{}
+
+func (weightedLeastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position) (int, bool) {
+	best, least := -1, int64(0)
+	for i := range servers {
+		s := &servers[i]
+		if !s.usable() {
+			continue
+		}
+		load := s.Load.overhead()
+		if best < 0 || least*int64(s.Weight) > load*int64(servers[best].Weight) {
+			best, least = i, load
+		}
+	}
+	return best, best >= 0
+}
+
+// Changed has nothing to keep: the choice depends on the loads alone.
+func (weightedLeastConnection) Changed(Servers, *Position) {}
