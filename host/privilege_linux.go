@@ -1,0 +1,39 @@
+package host
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// capabilities are what opening ports and attaching programs takes.
+var capabilities = []struct {
+	bit  uint
+	name string
+}{
+	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+	{unix.CAP_NET_RAW, "CAP_NET_RAW"},
+	{unix.CAP_BPF, "CAP_BPF"},
+}
+
+// Privileges returns an error that names the capabilities which the calling
+// thread lacks.
+func Privileges() error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData // version 3 is 64 bits wide: two of them
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return fmt.Errorf("capget: %w", err)
+	}
+	var missing []string
+	for _, c := range capabilities {
+		if data[c.bit/32].Effective&(1<<(c.bit%32)) == 0 {
+			missing = append(missing, c.name)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return fmt.Errorf("no privilege: %s missing: run as root, or with "+
+		"AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_BPF in the unit file", strings.Join(missing, ", "))
+}
