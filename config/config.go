@@ -1,0 +1,110 @@
+// Package config turns the command line and the flags files of director into
+// checked, typed values, and prints those back as a flags file.
+//
+// One table of flags serves the command line, the flags file, the help text and
+// the printing, so that the four cannot disagree. Everything is checked before
+// anything starts, and nothing here asks the host, names in rules aside: what
+// only a host can tell (does eth0 exist?) is its caller's business.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/packet"
+	"director/service"
+)
+
+// IO is a way of moving frames.
+type IO string
+
+// The values of --io.
+const (
+	IOAuto   IO = "auto" // the best that works
+	IOXDP    IO = "xdp"
+	IOPacket IO = "packet"
+)
+
+// XDPMode is a way of attaching to a NIC queue.
+type XDPMode string
+
+// The values of --xdp-mode.
+const (
+	XDPAuto     XDPMode = "auto" // the fastest that works
+	XDPZeroCopy XDPMode = "zerocopy"
+	XDPCopy     XDPMode = "copy"
+	XDPGeneric  XDPMode = "generic"
+)
+
+// IRQ is what happens to the interrupts of the served queues.
+type IRQ string
+
+// The values of --irq.
+const (
+	IRQLeave IRQ = "leave"
+	IRQPin   IRQ = "pin" // beside the queue's worker, restored on exit
+)
+
+// LogFormat is the shape of log lines.
+type LogFormat string
+
+// The values of --log-format.
+const (
+	LogConsole LogFormat = "console"
+	LogJSON    LogFormat = "json"
+)
+
+// Config is everything the operator asked for. It does not change once parsed.
+type Config struct {
+	Interfaces    []string // in the order of their arm numbers
+	IO            IO
+	XDPMode       XDPMode
+	Queues        []int // ascending; nil: all of them
+	CPUs          []int // of the workers, in queue order; nil: chosen automatically
+	IRQ           IRQ
+	ConnTableSize int // most connections held
+	ManageVIPs    bool
+	VIPInterfaces []VIPInterface
+	Timeouts      Timeouts
+	Neighbors     []Neighbor
+	LogLevel      zerolog.Level
+	LogFormat     LogFormat
+	Services      []service.Spec // in the order in which they were added
+}
+
+// VIPInterface says which interface holds a virtual address.
+type VIPInterface struct {
+	VIP       netip.Addr
+	Interface string
+}
+
+// Timeouts are the connection timeouts that an operator can set, those of
+// "ipvsadm --set".
+type Timeouts struct {
+	TCP    time.Duration // established
+	TCPFIN time.Duration // after a FIN
+	UDP    time.Duration
+}
+
+// Neighbor is a static neighbour.
+type Neighbor struct {
+	IP        netip.Addr
+	MAC       packet.MAC
+	Interface string
+}
+
+// defaults returns the configuration of an empty command line.
+func defaults() *Config {
+	return &Config{
+		IO:            IOAuto,
+		XDPMode:       XDPAuto,
+		IRQ:           IRQLeave,
+		ConnTableSize: 1 << 20,
+		ManageVIPs:    true,
+		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
+		LogLevel:      zerolog.InfoLevel,
+		LogFormat:     LogConsole,
+	}
+}

@@ -1,0 +1,103 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "--interface: required: name the interfaces that carry balanced traffic"},
+		{"--speed=9", "--speed: unknown flag: --help lists those of this version"},
+		{"--interface=eth0 extra", `unexpected argument "extra": flags begin with --`},
+		{"--interface=eth0 -A -t 192.0.2.10:80", "-A: ipvsadm's rules belong in a file: see --flagfile"},
+		{"--interface", "flag needs an argument: --interface"},
+		{"--interface=", "--interface=: an interface name is missing"},
+		{"--interface=eth0,", "--interface=eth0,: an interface name is missing"},
+		{"--interface=eth0,eth0", "--interface=eth0,eth0: eth0 stands there twice"},
+		{"--interface=abcdefghijklmnop", `--interface=abcdefghijklmnop: "abcdefghijklmnop" is too long for an interface name: want 15 bytes or fewer`},
+		{"--interface=a/b", `--interface=a/b: "a/b" cannot be an interface name`},
+		{"--interface=..", `--interface=..: ".." cannot be an interface name`},
+		{"--io=dpdk", "--io=dpdk: want auto|xdp|packet"},
+		{"--xdp-mode=fast", "--xdp-mode=fast: want auto|zerocopy|copy|generic"},
+		{"--queues=", "--queues=: want all or a list such as 0-3,5"},
+		{"--queues=0-", "--queues=0-: want all or a list such as 0-3,5"},
+		{"--queues=3-0", "--queues=3-0: the range 3-0 runs backwards: write 0-3"},
+		{"--queues=0-3,2", "--queues=0-3,2: queue 2 stands there twice"},
+		{"--queues=4096", "--queues=4096: 4096 is too high: want numbers up to 4095"},
+		{"--cpus=all", "--cpus=all: want auto or a list such as 0-3,5"},
+		{"--cpus=1024", "--cpus=1024: 1024 is too high: want numbers up to 1023"},
+		{"--cpus=0-1023,0-1023,0-1023,0-1023,0", "--cpus=0-1023,0-1023,0-1023,0-1023,0: the list is longer than the number of queues can be"},
+		{"--interface=eth0 --cpus=2 --queues=0-1", "--cpus=2: too few CPUs for 2 queues: name one for each, or auto"},
+		{"--irq=move", "--irq=move: want leave|pin"},
+		{"--conn-table-size=0", "--conn-table-size=0: want a number from 1 to 134217728"},
+		{"--conn-table-size=1e6", "--conn-table-size=1e6: want a number from 1 to 134217728"},
+		{"--manage-vips=maybe", "--manage-vips=maybe: want true or false"},
+		{"--vip-interface=eth0", "--vip-interface=eth0: want VIP=INTERFACE, as in 192.0.2.10=eth0"},
+		{"--vip-interface=vip=eth0", `--vip-interface=vip=eth0: "vip" is not an address such as 192.0.2.10`},
+		{"--vip-interface=2001:db8::1=eth0", "--vip-interface=2001:db8::1=eth0: IPv6 is not supported by this version"},
+		{"--vip-interface=224.0.0.1=eth0", "--vip-interface=224.0.0.1=eth0: 224.0.0.1 is not a unicast address"},
+		{"--vip-interface=192.0.2.1=", "--vip-interface=192.0.2.1=: an interface name is missing"},
+		{"--timeouts=1,2", "--timeouts=1,2: want three numbers of seconds, as in 900,120,300"},
+		{"--timeouts=1,2,2678401", `--timeouts=1,2,2678401: "2678401": want a number from 0 to 2678400`},
+		{"--neighbor=10.0.0.1", "--neighbor=10.0.0.1: want IP=MAC@INTERFACE, as in 10.0.0.11=02:00:00:00:01:01@eth1"},
+		{"--neighbor=10.0.0.1=02:00@eth1", `--neighbor=10.0.0.1=02:00@eth1: "02:00" is not an Ethernet address such as 02:00:00:00:01:01`},
+		{"--neighbor=10.0.0.1=01:00:5e:00:00:01@eth1", "--neighbor=10.0.0.1=01:00:5e:00:00:01@eth1: 01:00:5e:00:00:01 is not the address of a single station"},
+		{"--neighbor=10.0.0.1=00:00:00:00:00:00@eth1", "--neighbor=10.0.0.1=00:00:00:00:00:00@eth1: 00:00:00:00:00:00 is not the address of a single station"},
+		{"--neighbor=10.0.0.1=02:00:00:00:00:01@", "--neighbor=10.0.0.1=02:00:00:00:00:01@: an interface name is missing"},
+		{"--log-level=loud", "--log-level=loud: want trace|debug|info|warn|error"},
+		{"--log-format=xml", "--log-format=xml: want console|json"},
+		{"--flagfile=/nonexistent/file", "--flagfile=/nonexistent/file: open /nonexistent/file: no such file or directory"},
+		{"--flagfile=- --flagfile=-", "--flagfile=-: standard input has been read already"},
+	} {
+		_, err := parse("", strings.Fields(c.args)...)
+		if err == nil {
+			t.Errorf("%s: accepted, want %q", c.args, c.want)
+		} else if got := err.Error(); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.args, got, c.want)
+		}
+	}
+}
+
+func TestParse_NamesTheLineThatIsWrong(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"# comment\n--interface=eth0\n--cpus=2-3\n-A -t 192.0.2.10:80 -s wlc\n\n-a -t 192.0.2.10:80 -r 10.0.0.11 -m -w -3\n",
+			"stdin:6: -w -3: weight must be 0 or more"},
+		{"-a -t 192.0.2.10:80 -r 10.0.0.11\n",
+			"stdin:1: -t 192.0.2.10:80: Service not defined: add it with -A in a line before this one"},
+		{"-A -t 192.0.2.10:80\n-A -t 192.0.2.10:80\n", "stdin:2: -t 192.0.2.10:80: Service already exists"},
+		{"-A -t 192.0.2.10:99999\n", "stdin:1: -t 192.0.2.10:99999: illegal virtual server address[:port] specified: port must be 65535 or less"},
+		{"--clear\n", "stdin:1: --clear: only -A and -a may stand in a flags file"},
+		{"--io xdp\n--speed 9\n", "stdin:2: --speed: unknown flag: --help lists those of this version"},
+		{"--help\n", "stdin:1: --help: unknown flag: --help lists those of this version"},
+		{"--io\n", "stdin:1: --io: a value is missing: write --io=auto|xdp|packet"},
+		{"--io # xdp\n", "stdin:1: --io: a value is missing: write --io=auto|xdp|packet"},
+		{"--io xdp packet\n", "stdin:1: --io=xdp packet: want auto|xdp|packet"},
+		{"--interface eth0, eth1\n", `stdin:1: --interface=eth0, eth1: " eth1" cannot be an interface name`},
+		{"--\n", "stdin:1: --: unknown flag: --help lists those of this version"},
+		{"interface=eth0\n", `stdin:1: "interface=eth0": want a flag (--name=value) or a rule (-A, -a)`},
+		{"--interface=eth0\n--queues=0-1\n--cpus 1\n", "stdin:3: --cpus=1: too few CPUs for 2 queues: name one for each, or auto"},
+		{"--io=xdp\n" + strings.Repeat("x", 70000), "stdin:2: the line is longer than 65536 bytes: is this a flags file?"},
+	} {
+		_, err := parse(c.text, "--flagfile=-")
+		if err == nil {
+			t.Errorf("%s: accepted, want %q", c.text, c.want)
+		} else if got := err.Error(); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestParse_RefusesAFileThatNamesItself(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "loop")
+	if err := os.WriteFile(name, []byte("--interface=eth0\n--flagfile="+name+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := parse("", "--flagfile="+name)
+	want := name + ":2: --flagfile=" + name + ": the file is being read already: it must not name itself"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"director/control/ipvsadm"
+)
+
+// value is the Value of every flag. get returns the settings, one per time the
+// flag has to be given, that set needs to arrive at the current value.
+type value struct {
+	kind string // of the argument, for the help text
+	set  func(string) error
+	get  func() []string
+}
+
+// The methods of pflag.Value.
+func (v value) Set(s string) error { return v.set(s) }
+func (v value) String() string     { return strings.Join(v.get(), " ") }
+func (v value) Type() string       { return v.kind }
+
+// flagfile is the one flag that leaves no trace in a Config: the parser reads
+// the file where it meets the flag.
+const flagfile = "flagfile"
+
+// newFlags defines all flags, in the order of the help text, over the fields of
+// c.
+func newFlags(c *Config) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("director", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+
+	fs.Var(value{"FILE", nil, func() []string { return nil }}, flagfile,
+		"read flags and ipvsadm rules (-A, -a) from FILE, one per line; - is standard input (repeatable)")
+	fs.Var(names(&c.Interfaces), "interface", "the interfaces that carry balanced traffic (required)")
+	fs.Var(choice(&c.IO, IOAuto, IOXDP, IOPacket), "io", "AF_XDP, AF_PACKET, or the best that works")
+	fs.Var(choice(&c.XDPMode, XDPAuto, XDPZeroCopy, XDPCopy, XDPGeneric), "xdp-mode", "how AF_XDP attaches; auto takes the fastest that works")
+	fs.Var(queues(&c.Queues), "queues", "the NIC queues to serve, all or a list such as 0-3,5; with AF_PACKET one worker for each")
+	fs.Var(cpus(&c.CPUs), "cpus", "the CPU of each worker in queue order, a list such as 2-5, or auto, which wraps around")
+	fs.Var(choice(&c.IRQ, IRQLeave, IRQPin), "irq", "pin each served queue's interrupt beside its worker, restored on exit")
+	fs.Var(number(&c.ConnTableSize, 1, maxConns), "conn-table-size", "most connections held, fixed at start")
+	fs.Var(boolean(&c.ManageVIPs), "manage-vips", "hold each virtual address on an interface while running")
+	fs.Lookup("manage-vips").NoOptDefVal = "true"
+	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")
+	fs.Var(timeouts(&c.Timeouts), "timeouts", "seconds until a connection is forgotten; 0 keeps the value")
+	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, beside those the kernel knows (repeatable)")
+	fs.Var(level(&c.LogLevel), "log-level", "the least important messages to log")
+	fs.Var(choice(&c.LogFormat, LogConsole, LogJSON), "log-format", "the shape of log lines")
+	return fs
+}
+
+// Usage describes all flags with their defaults.
+func Usage() string { return newFlags(defaults()).FlagUsages() }
+
+// Write prints c as a flags file: every flag with its value, then the rules.
+// Parsed and written again it comes out the same.
+func (c *Config) Write(w io.Writer) error {
+	var b strings.Builder
+	newFlags(c).VisitAll(func(f *pflag.Flag) {
+		for _, setting := range f.Value.(value).get() {
+			fmt.Fprintf(&b, "--%s=%s\n", f.Name, setting)
+		}
+	})
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return ipvsadm.Write(w, c.Services)
+}

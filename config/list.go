@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxQueue is the highest queue number: no Linux device has more than 4096
+// queues (rtnl_create_link in net/core/rtnetlink.c).
+const maxQueue = 4095
+
+// maxCPU is the highest CPU number that a cpu_set_t of 1024 bits can hold.
+const maxCPU = 1023
+
+// queues is "all" or a set of queue numbers.
+func queues(p *[]int) value {
+	return value{
+		kind: "all|LIST",
+		set: func(s string) error {
+			if s == "all" {
+				*p = nil
+				return nil
+			}
+			list, err := parseList(s, maxQueue, "all")
+			if err != nil {
+				return err
+			}
+			slices.Sort(list)
+			for i := 1; i < len(list); i++ {
+				if list[i] == list[i-1] {
+					return fmt.Errorf("queue %d stands there twice", list[i])
+				}
+			}
+			*p = list
+			return nil
+		},
+		get: func() []string { return []string{formatList(*p, "all")} },
+	}
+}
+
+// cpus is "auto" or a list of CPU numbers, whose order counts. A CPU may stand
+// there more than once: workers can share it.
+func cpus(p *[]int) value {
+	return value{
+		kind: "auto|LIST",
+		set: func(s string) error {
+			if s == "auto" {
+				*p = nil
+				return nil
+			}
+			list, err := parseList(s, maxCPU, "auto")
+			if err == nil {
+				*p = list
+			}
+			return err
+		},
+		get: func() []string { return []string{formatList(*p, "auto")} },
+	}
+}
+
+// parseList reads numbers and ranges, "0-3,5". word is what could stand there
+// instead, for the error. There are never more CPUs than queues to serve, so
+// both lists are bounded by the number of queues.
+func parseList(s string, highest int, word string) ([]int, error) {
+	var list []int
+	for part := range strings.SplitSeq(s, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		first, err1 := strconv.ParseUint(from, 10, 32)
+		last, err2 := strconv.ParseUint(to, 10, 32)
+		switch {
+		case err1 != nil || err2 != nil:
+			return nil, fmt.Errorf("want %s or a list such as 0-3,5", word)
+		case first > last:
+			return nil, fmt.Errorf("the range %s runs backwards: write %s-%s", part, to, from)
+		case last > uint64(highest):
+			return nil, fmt.Errorf("%d is too high: want numbers up to %d", last, highest)
+		case len(list)+int(last-first) > maxQueue:
+			return nil, errors.New("the list is longer than the number of queues can be")
+		}
+		for n := first; n <= last; n++ {
+			list = append(list, int(n))
+		}
+	}
+	return list, nil
+}
+
+// formatList is the inverse of parseList; word stands for the nil list.
+func formatList(list []int, word string) string {
+	if list == nil {
+		return word
+	}
+	var parts []string
+	for i := 0; i < len(list); {
+		end := i
+		for end+1 < len(list) && list[end+1] == list[end]+1 {
+			end++
+		}
+		part := strconv.Itoa(list[i])
+		if end > i {
+			part += "-" + strconv.Itoa(list[end])
+		}
+		parts = append(parts, part)
+		i = end + 1
+	}
+	return strings.Join(parts, ",")
+}

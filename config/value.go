@@ -1,0 +1,125 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// maxConns is the largest hash table that IPVS allows (2^27, conn_tab_bits).
+const maxConns = 1 << 27
+
+// maxTimeout is ipvsadm's limit: 31 days.
+const maxTimeout = 31 * 24 * 3600
+
+// choice is one of a few words.
+func choice[T ~string](p *T, words ...T) value {
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
+	}
+	kind := strings.Join(all, "|")
+	return value{
+		kind: kind,
+		set: func(s string) error {
+			if !slices.Contains(all, s) {
+				return fmt.Errorf("want %s", kind)
+			}
+			*p = T(s)
+			return nil
+		},
+		get: func() []string { return []string{string(*p)} },
+	}
+}
+
+// level is the name of a zerolog level that makes sense as a threshold.
+func level(p *zerolog.Level) value {
+	name := p.String()
+	v := choice(&name, "trace", "debug", "info", "warn", "error")
+	word := v.set
+	v.set = func(s string) error {
+		if err := word(s); err != nil {
+			return err
+		}
+		var err error
+		*p, err = zerolog.ParseLevel(s)
+		return err
+	}
+	return v
+}
+
+func boolean(p *bool) value {
+	return value{
+		kind: "bool",
+		set: func(s string) error {
+			if s != "true" && s != "false" {
+				return errors.New("want true or false")
+			}
+			*p = s == "true"
+			return nil
+		},
+		get: func() []string { return []string{strconv.FormatBool(*p)} },
+	}
+}
+
+func number(p *int, low, high int) value {
+	return value{
+		kind: "N",
+		set: func(s string) error {
+			n, err := inRange(s, low, high)
+			if err == nil {
+				*p = n
+			}
+			return err
+		},
+		get: func() []string { return []string{strconv.Itoa(*p)} },
+	}
+}
+
+func inRange(s string, low, high int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("want a number from %d to %d", low, high)
+	}
+	return n, nil
+}
+
+// timeouts are three numbers of seconds of which 0 keeps what is there, as in
+// "ipvsadm --set".
+func timeouts(p *Timeouts) value {
+	fields := []*time.Duration{&p.TCP, &p.TCPFIN, &p.UDP}
+	return value{
+		kind: "TCP,TCPFIN,UDP",
+		set: func(s string) error {
+			words := strings.Split(s, ",")
+			if len(words) != len(fields) {
+				return errors.New("want three numbers of seconds, as in 900,120,300")
+			}
+			var seconds [3]int
+			for i, w := range words {
+				var err error
+				if seconds[i], err = inRange(w, 0, maxTimeout); err != nil {
+					return fmt.Errorf("%q: %w", w, err)
+				}
+			}
+			for i, n := range seconds {
+				if n != 0 {
+					*fields[i] = time.Duration(n) * time.Second
+				}
+			}
+			return nil
+		},
+		get: func() []string {
+			var words []string
+			for _, f := range fields {
+				words = append(words, strconv.Itoa(int(*f/time.Second)))
+			}
+			return []string{strings.Join(words, ",")}
+		},
+	}
+}
