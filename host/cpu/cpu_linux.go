@@ -1,0 +1,142 @@
+// Package cpu chooses a CPU for each worker and pins threads to them.
+package cpu
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"director/host"
+)
+
+// onlineFile lists the CPUs that run, the same in every namespace.
+const onlineFile = "/sys/devices/system/cpu/online"
+
+// Online returns the CPUs that are running, in ascending order.
+func Online() ([]int, error) {
+	text, err := os.ReadFile(onlineFile)
+	if err != nil {
+		return nil, fmt.Errorf("list online CPUs: %w", err)
+	}
+	cpus, err := ParseList(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", onlineFile, err)
+	}
+	return cpus, nil
+}
+
+// Allowed returns the CPUs that the calling thread may run on (taskset, cpuset,
+// CPUAffinity= of a unit), in ascending order. Ask before pinning.
+func Allowed() ([]int, error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil, fmt.Errorf("read the CPU affinity: %w", err)
+	}
+	var cpus []int
+	for c := range len(set) * 64 {
+		if set.IsSet(c) {
+			cpus = append(cpus, c)
+		}
+	}
+	return cpus, nil
+}
+
+// Pin keeps the calling thread on one CPU. Precondition: the goroutine is
+// locked to its thread (runtime.LockOSThread), else the pin lands on a thread
+// that serves anybody.
+func Pin(cpu int) error {
+	var set unix.CPUSet
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return fmt.Errorf("pin a worker to CPU %d: %w", cpu, err)
+	}
+	return nil
+}
+
+// Assign returns the CPU of each of n workers. Without a list (--cpus=auto)
+// they take the allowed CPUs in turn, wrapping around. A list is followed to
+// the letter; one that is too short, or names a CPU that is offline or not
+// allowed, matches host.ErrUsage.
+func Assign(n int, list []int) ([]int, error) {
+	online, err := Online()
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := Allowed()
+	if err != nil {
+		return nil, err
+	}
+	return assign(n, list, online, allowed)
+}
+
+func assign(n int, list, online, allowed []int) ([]int, error) {
+	for _, c := range list {
+		if !slices.Contains(online, c) {
+			return nil, host.Usagef("--cpus: CPU %d is not online, only %s", c, FormatList(online))
+		}
+		if !slices.Contains(allowed, c) {
+			return nil, host.Usagef("--cpus: CPU %d is outside the affinity mask or cpuset that the director was started in (%s)",
+				c, FormatList(allowed))
+		}
+	}
+	if list != nil && len(list) < n {
+		return nil, host.Usagef("--cpus: %d CPUs for %d workers: give %d, or auto", len(list), n, n)
+	}
+	if list == nil {
+		list = allowed
+	}
+	cpus := make([]int, n)
+	for i := range cpus {
+		cpus[i] = list[i%len(list)]
+	}
+	return cpus, nil
+}
+
+// ParseList reads the kernel's list format, such as 0-3,5.
+func ParseList(s string) ([]int, error) {
+	var cpus []int
+	for part := range strings.SplitSeq(s, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		lo, err := strconv.ParseUint(first, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("CPU list %q: %w", s, err)
+		}
+		hi, err := strconv.ParseUint(last, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("CPU list %q: %w", s, err)
+		}
+		for c := lo; c <= hi; c++ {
+			cpus = append(cpus, int(c))
+		}
+	}
+	slices.Sort(cpus)
+	return slices.Compact(cpus), nil
+}
+
+// FormatList writes ascending CPUs in the kernel's list format.
+func FormatList(cpus []int) string {
+	var b strings.Builder
+	for i := 0; i < len(cpus); {
+		j := i
+		for j+1 < len(cpus) && cpus[j+1] == cpus[j]+1 {
+			j++
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(cpus[i]))
+		if j > i {
+			b.WriteByte('-')
+			b.WriteString(strconv.Itoa(cpus[j]))
+		}
+		i = j + 1
+	}
+	return b.String()
+}

@@ -1,0 +1,85 @@
+package nic_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"director/host"
+	"director/host/hosttest"
+	"director/host/nic"
+)
+
+func open(t *testing.T) *nic.Control {
+	t.Helper()
+	c, err := nic.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestControl_CountsQueues(t *testing.T) {
+	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n.Wire(t, "one", peer, "one", 1)
+	n.Wire(t, "three", peer, "three", 3)
+	c := open(t)
+	for name, want := range map[string]int{"lo": 1, "one": 1, "three": 3} {
+		if got, err := c.Queues(name); err != nil || got != want {
+			t.Errorf("Queues(%s) = %d, %v; want %d", name, got, err, want)
+		}
+	}
+	if _, err := c.Queues("none"); err == nil {
+		t.Error("an interface that is not there has queues")
+	}
+	peer.Do(t, func() error { // from a thread elsewhere: still our namespace
+		if got, err := c.Queues("three"); err != nil || got != 3 {
+			t.Errorf("from another namespace: Queues(three) = %d, %v; want 3", got, err)
+		}
+		return nil
+	})
+}
+
+func TestControl_RefusesASubsetOfVeth(t *testing.T) {
+	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n.Wire(t, "eth0", peer, "eth0", 2)
+	c := open(t)
+	if err := c.CheckServed("eth0", []int{1, 0}); err != nil {
+		t.Errorf("all queues: %v", err)
+	}
+	for want, served := range map[string][]int{"may receive on queue 1": {0}, "has no queue 2": {0, 1, 2}} {
+		err := c.CheckServed("eth0", served)
+		if !errors.Is(err, host.ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("CheckServed(%v) = %v, want a usage error with %q", served, err, want)
+		}
+	}
+}
+
+func TestCheckServed_GivesTheCommandThatConfinesRSS(t *testing.T) {
+	all := []uint32{0, 1, 2, 3, 0, 1, 2, 3}
+	for _, c := range []struct {
+		name   string
+		table  []uint32
+		served []int
+		want   string // "": safe
+	}{
+		{"all served", all, []int{0, 1, 2, 3}, ""},
+		{"all served, no table", nil, []int{0, 1, 2, 3}, ""},
+		{"first half", all, []int{0, 1}, "ethtool -X eth0 start 0 equal 2"},
+		{"last half", all, []int{2, 3}, "ethtool -X eth0 start 2 equal 2"},
+		{"gaps", all, []int{0, 2}, "ethtool -X eth0 weight 1 0 1 0"},
+		{"gap wider than what is served", all, []int{3, 0}, "ethtool -X eth0 weight 1 0 0 1"},
+		{"confined already", []uint32{2, 3, 2, 3}, []int{2, 3}, ""},
+		{"confined elsewhere", []uint32{2, 3, 2, 3}, []int{0, 1}, "to queue 2"},
+		{"no table", nil, []int{0, 1}, "ethtool -L eth0"},
+	} {
+		err := nic.CheckSpread("eth0", 4, c.table, c.served)
+		if c.want == "" && err != nil {
+			t.Errorf("%s: %v, want no error", c.name, err)
+		}
+		if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
