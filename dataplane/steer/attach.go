@@ -1,0 +1,176 @@
+package steer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Hook is where the director's frames are taken from an interface.
+type Hook uint8
+
+const (
+	NativeXDP  Hook = iota // AF_XDP, in the driver
+	GenericXDP             // AF_XDP, after the kernel made a socket buffer
+	PacketTap              // AF_PACKET, with AttachDrop
+)
+
+// XDP is the steering program on one interface.
+type XDP struct {
+	link     link.Link
+	program  *ebpf.Program
+	sockets  *ebpf.Map
+	unserved *ebpf.Map
+}
+
+// AttachXDP puts the steering program on an interface that has the given
+// number of receive queues. Until a queue has a socket, the director's frames
+// that arrive on it are dropped and counted. Generic asks for generic mode
+// instead of the driver's.
+func (s *Steering) AttachXDP(ifindex, queues int, generic bool) (*XDP, error) {
+	spec, err := loadXdp()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[xdpMapSockets].MaxEntries = uint32(queues)
+	shared := &s.programs.skbMaps
+	var objs xdpObjects
+	err = spec.LoadAndAssign(&objs, &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{
+		xdpMapServices: shared.Services,
+		xdpMapReals:    shared.Reals,
+		xdpMapLocals:   shared.Locals,
+		xdpMapMacs:     shared.Macs,
+	}})
+	if err != nil {
+		return nil, explain("load the XDP program", err)
+	}
+	for _, m := range []*ebpf.Map{objs.Services, objs.Reals, objs.Locals, objs.Macs} {
+		m.Close() // clones; the program holds its own references
+	}
+	x := &XDP{program: objs.Steer, sockets: objs.Sockets, unserved: objs.Unserved}
+	flags := link.XDPDriverMode
+	if generic {
+		flags = link.XDPGenericMode
+	}
+	x.link, err = link.AttachXDP(link.XDPOptions{Program: x.program, Interface: ifindex, Flags: flags})
+	if err != nil {
+		x.Close()
+		return nil, xdpError(ifindex, generic, err)
+	}
+	s.attached = append(s.attached, x)
+	return x, nil
+}
+
+// Register gives the director's frames that arrive on queue to the AF_XDP
+// socket fd, which must be bound to that queue. The kernel forgets it when the
+// socket is closed.
+func (x *XDP) Register(queue, fd int) error {
+	if err := x.sockets.Put(uint32(queue), uint32(fd)); err != nil {
+		return fmt.Errorf("register AF_XDP socket of queue %d: %w", queue, err)
+	}
+	return nil
+}
+
+// Unserved is how many of the director's frames were dropped because they
+// arrived on a queue without a socket. Any goroutine may ask.
+func (x *XDP) Unserved() (uint64, error) {
+	var perCPU []uint64
+	if err := x.unserved.Lookup(uint32(0), &perCPU); err != nil {
+		return 0, fmt.Errorf("count of frames on unserved queues: %w", err)
+	}
+	var sum uint64
+	for _, n := range perCPU {
+		sum += n
+	}
+	return sum, nil
+}
+
+// Close detaches the program. Closing twice does nothing.
+func (x *XDP) Close() error {
+	var err error
+	if x.link != nil {
+		err = x.link.Close()
+		x.link = nil
+	}
+	return errors.Join(err, x.program.Close(), x.sockets.Close(), x.unserved.Close())
+}
+
+// AttachDrop hides the director's frames that arrive on an interface from the
+// host. It stands in front of other tc programs, which see all other frames.
+func (s *Steering) AttachDrop(ifindex int) error {
+	return s.attach(ifindex, s.programs.Drop, ebpf.AttachTCXIngress)
+}
+
+// AttachGiveback sends every frame that is written to the device of ours with
+// index device to the ingress of the interface with index target, past the
+// hook that takes the director's frames there.
+func (s *Steering) AttachGiveback(device, target int, hook Hook) error {
+	spec, err := loadSkb()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		spec.Variables[skbVarTarget].Set(uint32(target)),
+		spec.Variables[skbVarHook].Set(uint32(hook)),
+	); err != nil {
+		return fmt.Errorf("load the give-back program: %w", err)
+	}
+	var loaded struct {
+		Giveback *ebpf.Program `ebpf:"giveback"`
+	}
+	if err := spec.LoadAndAssign(&loaded, nil); err != nil {
+		return explain("load the give-back program", err)
+	}
+	defer loaded.Giveback.Close() // the link holds its own reference
+	if err := s.attach(device, loaded.Giveback, ebpf.AttachTCXIngress); err != nil {
+		return err
+	}
+	if hook != GenericXDP {
+		return nil
+	}
+	return s.attach(target, s.programs.Turn, ebpf.AttachTCXEgress)
+}
+
+// attach puts a tc program in front of the others on an interface until Close.
+func (s *Steering) attach(ifindex int, program *ebpf.Program, where ebpf.AttachType) error {
+	l, err := link.AttachTCX(link.TCXOptions{
+		Interface: ifindex,
+		Program:   program,
+		Attach:    where,
+		Anchor:    link.Head(),
+	})
+	if err != nil {
+		return explain(fmt.Sprintf("attach tc program to %s", name(ifindex)), err)
+	}
+	s.attached = append(s.attached, io.Closer(l))
+	return nil
+}
+
+// xdpError says what stands in the way. EBUSY: a program is attached in this
+// mode already; EEXIST: one is in the other mode (net/core/dev.c,
+// dev_xdp_attach).
+func xdpError(ifindex int, generic bool, err error) error {
+	dev := name(ifindex)
+	if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("attach XDP to %s: another XDP program is there; stop its owner or "+
+			"'ip link set dev %s xdp off', or use --io=packet: %w", dev, dev, err)
+	}
+	mode := "native"
+	if generic {
+		mode = "generic"
+	}
+	return explain(fmt.Sprintf("attach XDP to %s in %s mode", dev, mode), err)
+}
+
+// name is the interface's name, or its index if it has gone.
+func name(ifindex int) string {
+	if i, err := net.InterfaceByIndex(ifindex); err == nil {
+		return i.Name
+	}
+	return fmt.Sprintf("interface %d", ifindex)
+}
