@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"director/packet"
+	"director/sched"
 	"director/service"
 )
 
@@ -35,12 +37,8 @@ type Command struct {
 // defaultScheduler, DR and weight 1 are ipvsadm's defaults.
 const defaultScheduler = "wlc"
 
-// schedulers are the names that this version knows, notYet those that only the
-// kernel does.
-var (
-	schedulers = []string{"rr", "wrr", "lc", "wlc"}
-	notYet     = []string{"lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
-)
+// kernelOnly are the schedulers that the kernel knows and this version does not.
+var kernelOnly = []string{"lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
 
 // Parse reads one command line, without the program's name. Names of hosts and
 // services are looked up with r.
@@ -142,18 +140,14 @@ func scheduler(it item) (string, error) {
 	if it.option == nil {
 		return defaultScheduler, nil
 	}
-	for _, s := range schedulers {
-		if it.arg == s {
-			return s, nil
-		}
+	use := "use one of " + strings.Join(sched.Names(), ", ")
+	switch {
+	case slices.Contains(sched.Names(), it.arg):
+		return it.arg, nil
+	case slices.Contains(kernelOnly, it.arg):
+		return "", fmt.Errorf("%s: not supported by this version: %s", it, use)
 	}
-	use := strings.Join(schedulers, ", ")
-	for _, s := range notYet {
-		if it.arg == s {
-			return "", fmt.Errorf("%s: not supported by this version: use one of %s", it, use)
-		}
-	}
-	return "", fmt.Errorf("%s: Scheduler or persistence engine not found: use one of %s", it, use)
+	return "", fmt.Errorf("%s: Scheduler or persistence engine not found: %s", it, use)
 }
 
 func server(given map[string]item, k service.Key, r Resolver) (service.ServerSpec, error) {
