@@ -60,6 +60,19 @@ func (c *Control) Queues(name string) (int, error) {
 	return max(1, l.Attrs().NumRxQueues), nil
 }
 
+// Device returns what the interface belongs to as BUS/NAME, such as
+// pci/0000:3b:00.0 or virtio/virtio2, "" for a virtual one.
+func (c *Control) Device(name string) (string, error) {
+	l, err := c.nl.LinkByName(name)
+	if err != nil {
+		return "", fmt.Errorf("find the device of %s: %w", name, err)
+	}
+	if a := l.Attrs(); a.ParentDev != "" {
+		return a.ParentDevBus + "/" + a.ParentDev, nil
+	}
+	return "", nil
+}
+
 // CheckServed returns an error, which matches host.ErrUsage, unless serving
 // just these queues of the interface catches every frame: each queue exists,
 // and if some are left out then the indirection table avoids those. A device

@@ -30,6 +30,9 @@ func TestControl_CountsQueues(t *testing.T) {
 			t.Errorf("Queues(%s) = %d, %v; want %d", name, got, err, want)
 		}
 	}
+	if dev, err := c.Device("three"); err != nil || dev != "" {
+		t.Errorf("Device(three) = %q, %v; want none, it is a veth", dev, err)
+	}
 	if _, err := c.Queues("none"); err == nil {
 		t.Error("an interface that is not there has queues")
 	}

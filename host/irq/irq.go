@@ -1,0 +1,154 @@
+// Package irq brings the interrupts of NIC queues to the CPUs of the workers
+// that serve them, and back again. A daemon such as irqbalance may move them
+// meanwhile; ban them there.
+package irq
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ErrNone is matched by the error about an interface that has no interrupts,
+// as virtual ones (veth) have none: nothing to pin, and nothing lost.
+var ErrNone = errors.New("no interrupts of its own")
+
+// Pins is the interrupts that were moved and where they were. One goroutine
+// uses it.
+type Pins struct {
+	root  string
+	moved map[int]string // previous smp_affinity_list by interrupt
+}
+
+// New makes Pins for the /proc and /sys below root, "/" but in tests.
+func New(root string) *Pins {
+	return &Pins{root: root, moved: make(map[int]string)}
+}
+
+// Pin moves the interrupts by which a queue of an interface announces received
+// frames to a CPU and returns them. Device is what the interface belongs to, as
+// nic.Control.Device tells; the interface's name alone could find the device of
+// a namesake, as /sys may show another network namespace.
+//
+// Which interrupts those are no file says outright: candidates are the device's
+// message-signalled interrupts, or else those that bear the interface's name,
+// and drivers end an interrupt's name with the queue's number.
+func (p *Pins) Pin(ifname, device string, queue, cpu int) ([]int, error) {
+	names, err := p.candidates(ifname, device)
+	if err != nil {
+		return nil, err
+	}
+	var irqs []int
+	for n, name := range names {
+		if q, ok := rxQueue(name, ifname); ok && q == queue {
+			if err := p.move(n, cpu); err != nil {
+				return nil, err
+			}
+			irqs = append(irqs, n)
+		}
+	}
+	if irqs == nil {
+		return nil, fmt.Errorf("pin the interrupt of %s queue %d: none in /proc/interrupts is named after it: use --irq=leave",
+			ifname, queue)
+	}
+	return irqs, nil
+}
+
+// Restore gives every interrupt back the CPUs it had. It goes on after an
+// error and returns all of them.
+func (p *Pins) Restore() error {
+	var errs []error
+	for n, was := range p.moved {
+		errs = append(errs, os.WriteFile(p.affinity(n), []byte(was), 0))
+	}
+	clear(p.moved)
+	return errors.Join(errs...)
+}
+
+func (p *Pins) move(irq, cpu int) error {
+	was, err := os.ReadFile(p.affinity(irq))
+	if err != nil {
+		return fmt.Errorf("pin interrupt %d: %w", irq, err)
+	}
+	if err := os.WriteFile(p.affinity(irq), []byte(strconv.Itoa(cpu)), 0); err != nil {
+		return fmt.Errorf("pin interrupt %d to CPU %d (one that the kernel manages cannot be moved: use --irq=leave): %w",
+			irq, cpu, err)
+	}
+	if _, again := p.moved[irq]; !again {
+		p.moved[irq] = string(was)
+	}
+	return nil
+}
+
+func (p *Pins) affinity(irq int) string {
+	return filepath.Join(p.root, "proc/irq", strconv.Itoa(irq), "smp_affinity_list")
+}
+
+// candidates returns the names of the interrupts that may belong to the
+// interface.
+func (p *Pins) candidates(ifname, device string) (map[int]string, error) {
+	if device == "" {
+		return nil, fmt.Errorf("interface %s: %w", ifname, ErrNone)
+	}
+	names, err := p.names()
+	if err != nil {
+		return nil, err
+	}
+	own := p.messageSignalled(device)
+	for n, name := range names {
+		if own != nil && !own[n] || own == nil && !bears(name, ifname) {
+			delete(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("interface %s: %w", ifname, ErrNone)
+	}
+	return names, nil
+}
+
+// names reads /proc/interrupts: the number comes first, the driver's name for
+// the interrupt last.
+func (p *Pins) names() (map[int]string, error) {
+	text, err := os.ReadFile(filepath.Join(p.root, "proc/interrupts"))
+	if err != nil {
+		return nil, fmt.Errorf("find interrupts: %w", err)
+	}
+	names := make(map[int]string)
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.TrimSuffix(fields[0], ":")); err == nil {
+			names[n] = fields[len(fields)-1]
+		}
+	}
+	return names, nil
+}
+
+// messageSignalled returns the MSI interrupts of a device, nil if it has none.
+// A virtio device has them at its parent, the PCI function.
+func (p *Pins) messageSignalled(device string) map[int]bool {
+	bus, name, _ := strings.Cut(device, "/")
+	device, err := filepath.EvalSymlinks(filepath.Join(p.root, "sys/bus", bus, "devices", name))
+	if err != nil {
+		return nil
+	}
+	for _, dir := range []string{device, filepath.Dir(device)} {
+		entries, err := os.ReadDir(filepath.Join(dir, "msi_irqs"))
+		if err != nil {
+			continue
+		}
+		own := make(map[int]bool, len(entries))
+		for _, e := range entries {
+			if n, err := strconv.Atoi(e.Name()); err == nil {
+				own[n] = true
+			}
+		}
+		return own
+	}
+	return nil
+}
