@@ -1,0 +1,93 @@
+package vip
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/host"
+)
+
+// view is what the host looked like before anything was added.
+type view struct {
+	links  map[int]string // name by index
+	addrs  []netlink.Addr
+	egress int // link of the default route with the lowest metric, 0: none
+}
+
+func (h *Holder) look() (*view, error) {
+	v := &view{links: make(map[int]string)}
+	links, err := h.nl.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		v.links[l.Attrs().Index] = l.Attrs().Name
+	}
+	if v.addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4); err != nil {
+		return nil, err
+	}
+	routes, err := h.nl.RouteList(nil, netlink.FAMILY_V4) // the main table
+	if err != nil {
+		return nil, err
+	}
+	lowest := -1
+	for _, r := range routes {
+		if r.Type != unix.RTN_UNICAST || toPrefix(r.Dst).Bits() != 0 || lowest >= 0 && r.Priority >= lowest {
+			continue
+		}
+		lowest, v.egress = r.Priority, r.LinkIndex
+		if len(r.MultiPath) > 0 {
+			v.egress = r.MultiPath[0].LinkIndex
+		}
+	}
+	return v, nil
+}
+
+// existing returns the address entry that already holds ip.
+func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
+	for _, a := range v.addrs {
+		if toPrefix(a.IPNet).Addr() == ip {
+			return a, true
+		}
+	}
+	return netlink.Addr{}, false
+}
+
+// place chooses the link that is to hold ip: the one named for it, the one with
+// the longest prefix around it, the default route's, the first arm.
+func (v *view) place(ip netip.Addr, named, first string) (int, error) {
+	if named != "" {
+		if i, ok := v.index(named); ok {
+			return i, nil
+		}
+		return 0, host.Usagef("--vip-interface %s=%s: no such interface", ip, named)
+	}
+	best, bits := 0, 0
+	for _, a := range v.addrs {
+		p := toPrefix(a.IPNet)
+		if p.Contains(ip) && p.Bits() > bits && !p.Addr().IsLoopback() {
+			best, bits = a.LinkIndex, p.Bits()
+		}
+	}
+	if best != 0 {
+		return best, nil
+	}
+	if v.egress != 0 {
+		return v.egress, nil
+	}
+	if i, ok := v.index(first); ok {
+		return i, nil
+	}
+	return 0, host.Usagef("no such interface %q for VIP %s", first, ip)
+}
+
+func (v *view) index(name string) (int, bool) {
+	for i, n := range v.links {
+		if n == name {
+			return i, true
+		}
+	}
+	return 0, false
+}

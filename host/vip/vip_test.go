@@ -1,0 +1,200 @@
+package vip_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/host"
+	"director/host/hosttest"
+	"director/host/vip"
+)
+
+var service = netip.MustParseAddr("192.0.2.10")
+
+// office is a host with a front and a back interface, each wired to peer.
+func office(t *testing.T) (n, peer *hosttest.Net) {
+	n, peer = hosttest.Enter(t), hosttest.New(t)
+	n.Wire(t, "front", peer, "front", 1)
+	n.Wire(t, "back", peer, "back", 1)
+	n.Addr(t, "front", "192.0.2.1/24")
+	n.Addr(t, "back", "10.0.0.1/24")
+	return n, peer
+}
+
+func hold(t *testing.T, c vip.Config) *vip.Holder {
+	t.Helper()
+	h, err := vip.Hold(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// run calls Run until the returned function is called.
+func run(t *testing.T, h *vip.Holder) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { h.Run(ctx) })
+	stop = func() { cancel(); wg.Wait() }
+	t.Cleanup(stop)
+	return stop
+}
+
+// addrs returns the addresses of an interface.
+func addrs(t *testing.T, n *hosttest.Net, name string) []string {
+	t.Helper()
+	list, err := n.AddrList(n.Link(t, name), netlink.FAMILY_V4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s []string
+	for _, a := range list {
+		s = append(s, a.IPNet.String())
+	}
+	return s
+}
+
+func checkAddrs(t *testing.T, n *hosttest.Net, name string, want ...string) {
+	t.Helper()
+	if d := cmp.Diff(want, addrs(t, n, name)); d != "" {
+		t.Errorf("addresses of %s (-want +got):\n%s", name, d)
+	}
+}
+
+func TestHold_AddsALimitedLifeAndRemovesIt(t *testing.T) {
+	n, _ := office(t)
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}, First: "back"})
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32")
+	list, err := n.AddrList(n.Link(t, "front"), netlink.FAMILY_V4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := list[1]; a.ValidLft < 1 || a.ValidLft > 60 || a.PreferedLft < 1 || a.PreferedLft > 60 {
+		t.Errorf("valid %d s, preferred %d s, want 1 to 60", a.ValidLft, a.PreferedLft)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+}
+
+func TestHold_ChoosesTheInterface(t *testing.T) {
+	n, _ := office(t)
+	n.Route(t, "0.0.0.0/0", "10.0.0.254")
+	far, farther := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+	h := hold(t, vip.Config{
+		VIPs:  []netip.Addr{service, far, farther},
+		On:    map[netip.Addr]string{farther: "front"},
+		First: "front",
+	})
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32", "198.51.100.2/32") // subnet, named
+	checkAddrs(t, n, "back", "10.0.0.1/24", "198.51.100.1/32")                    // default route
+	h.Close()
+
+	n.RouteDel(&netlink.Route{Dst: nil, Gw: []byte{10, 0, 0, 254}})
+	h = hold(t, vip.Config{VIPs: []netip.Addr{far}, First: "front"})
+	checkAddrs(t, n, "front", "192.0.2.1/24", "198.51.100.1/32") // first arm
+	h.Close()
+}
+
+func TestHold_LeavesNothingWhenOneFails(t *testing.T) {
+	n, _ := office(t)
+	second := netip.MustParseAddr("192.0.2.11")
+	_, err := vip.Hold(vip.Config{
+		VIPs: []netip.Addr{service, second},
+		On:   map[netip.Addr]string{second: "nowhere"},
+	})
+	if !errors.Is(err, host.ErrUsage) || !strings.Contains(err.Error(), "--vip-interface 192.0.2.11=nowhere") {
+		t.Errorf("got %v, want a usage error that names the flag", err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+}
+
+func TestHold_NeverTouchesWhatWasThere(t *testing.T) {
+	n, _ := office(t)
+	n.Addr(t, "back", "192.0.2.10/24")
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}, First: "front"})
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+	h.Close()
+	checkAddrs(t, n, "back", "10.0.0.1/24", "192.0.2.10/24")
+}
+
+func TestHold_TakesOverFromADirectorThatWasKilled(t *testing.T) {
+	n, _ := office(t)
+	hold(t, vip.Config{VIPs: []netip.Addr{service}}) // never closed
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}})
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32")
+	h.Close()
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+}
+
+func TestHolder_RefreshesItsAddresses(t *testing.T) {
+	n, _ := office(t)
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}})
+	h.RefreshEvery(5 * time.Millisecond)
+	stop := run(t, h)
+	a, _ := netlink.ParseAddr("192.0.2.10/32")
+	if err := n.AddrDel(n.Link(t, "front"), a); err != nil {
+		t.Fatal(err)
+	}
+	hosttest.Eventually(t, "the VIP comes back", func() bool { return len(addrs(t, n, "front")) == 2 })
+	stop()
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+}
+
+func TestHolder_CloseAfterItsInterfaceIsGone(t *testing.T) {
+	n, _ := office(t)
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}, Log: zerolog.Nop()})
+	if err := n.LinkDel(n.Link(t, "front")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func TestHolder_AnnouncesThreeTimes(t *testing.T) {
+	n, peer := office(t)
+	var fd int
+	peer.Do(t, func() (err error) {
+		const arp = unix.ETH_P_ARP<<8&0xff00 | unix.ETH_P_ARP>>8 // both machines we build for are little-endian
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, arp)
+		return err
+	})
+	defer unix.Close(fd)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}); err != nil {
+		t.Fatal(err)
+	}
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}})
+	defer h.Close()
+	run(t, h)
+
+	mac := n.Link(t, "front").Attrs().HardwareAddr
+	want := append([]byte{255, 255, 255, 255, 255, 255}, mac...)
+	want = append(want, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1)
+	want = append(want, mac...)
+	want = append(want, 192, 0, 2, 10, 0, 0, 0, 0, 0, 0, 192, 0, 2, 10)
+	for i := range 3 {
+		b := make([]byte, 128)
+		size, _, err := unix.Recvfrom(fd, b, 0)
+		if err != nil {
+			t.Fatalf("announcement %d: %v", i+1, err)
+		}
+		if d := cmp.Diff(want, b[:size]); d != "" {
+			t.Errorf("announcement %d (-want +got):\n%s", i+1, d)
+		}
+	}
+}
