@@ -192,6 +192,20 @@ func (s *Socket) Send(frame []byte) {
 	}
 }
 
+// TrySend puts a frame on the wire if the link is up.
+func (s *Socket) TrySend(frame []byte) { _, _ = unix.Write(s.fd, frame) }
+
+// Take returns the next n frames, or fewer if no more come in time.
+func (s *Socket) Take(n int) (frames [][]byte) {
+	s.t.Helper()
+	for until := time.Now().Add(patience); len(frames) < n && time.Now().Before(until); {
+		if f := s.next(); f != nil {
+			frames = append(frames, f)
+		}
+	}
+	return frames
+}
+
 // Recv returns the next frame that satisfies want, and skips others. It fails
 // the test if none comes.
 func (s *Socket) Recv(want func([]byte) bool) []byte {

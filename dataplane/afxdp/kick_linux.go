@@ -1,0 +1,51 @@
+package afxdp
+
+import "golang.org/x/sys/unix"
+
+// idleKicks is how many system calls that move nothing kick makes before it
+// leaves the rest to the next call.
+const idleKicks = 2
+
+// kick asks the kernel to transmit until the ring is empty. In copy mode one
+// call moves a limited number of frames. A driver in zero-copy mode that is
+// awake needs no call. Every turn either moves frames or counts as idle, so
+// the loop ends.
+func (p *Port) kick() {
+	left := p.tx.pending()
+	for idle := 0; left > 0 && idle < idleKicks && p.tx.sleeping(); {
+		if !p.send() {
+			break
+		}
+		now := p.tx.pending()
+		if now == left {
+			idle++
+		}
+		left = now
+	}
+	p.stuck = left > 0
+}
+
+// send makes one system call to transmit, and reports whether another may help.
+func (p *Port) send() bool {
+	p.count.kicks.Add(1)
+	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(p.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+	p.down = errno == unix.ENETDOWN || errno == unix.ENXIO
+	switch {
+	case errno == 0, errno == unix.EAGAIN, errno == unix.EINTR:
+		return true // EAGAIN: there is more to send
+	case errno == unix.EBUSY:
+		p.count.refused.Add(1) // one frame was consumed and dropped
+		return true
+	case p.down:
+		p.count.downKicks.Add(1)
+	default:
+		p.count.kickErrors.Add(1)
+	}
+	return false
+}
+
+// wake tells a driver that ran out of chunks that the fill ring has some.
+func (p *Port) wake() {
+	p.count.wakes.Add(1)
+	_, _, _ = unix.Syscall6(unix.SYS_RECVFROM, uintptr(p.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+}
