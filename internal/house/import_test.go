@@ -1,0 +1,125 @@
+package house
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// mayImport is the direction of imports inside the module, from the bottom up.
+// "x/..." is x and everything below it. The first row that matches a package
+// holds for it; a package without a row must not exist. Tests may import what
+// they like.
+var mayImport = []struct {
+	pkg  string
+	may  []string
+	pure bool // asks neither the host nor the network, and logs nothing
+}{
+	{"packet", nil, true},
+	{"internal/arena", nil, false},
+	{"internal/packettest", []string{"packet"}, false},
+	{"sched", []string{"packet"}, true},
+	{"nat", []string{"packet"}, true},
+	{"neigh", []string{"packet"}, true},
+	{"conntrack", []string{"packet", "internal/arena"}, true},
+	{"service", []string{"packet", "sched"}, true},
+	{"dataplane", []string{"packet", "sched", "conntrack", "nat", "neigh", "service"}, true},
+	{"dataplane/...", []string{"packet", "dataplane/..."}, false},
+	{"neigh/...", []string{"packet", "neigh/..."}, false},
+	{"host/...", []string{"packet", "host/..."}, false},
+	{"control/...", []string{"packet", "sched", "service", "control/..."}, false},
+	{"config", []string{"packet", "service", "control/..."}, false},
+	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
+	{"bench/...", []string{"packet", "bench/..."}, false},
+	{"internal/house/...", nil, false},
+	{"cmd/director", []string{"..."}, false},
+}
+
+// impure is what a pure package must not import, whole trees each; net/netip is
+// arithmetic and allowed.
+var impure = []string{
+	"net", "os", "syscall", "golang.org/x/sys", "github.com/rs/zerolog", "github.com/google/gopacket",
+	"github.com/vishvananda/netlink", "github.com/cilium/ebpf",
+}
+
+func TestImports_PointOneWay(t *testing.T) {
+	for _, f := range files(t) {
+		if f.test {
+			continue
+		}
+		rule := -1
+		for i, r := range mayImport {
+			if matches(r.pkg, f.dir()) {
+				rule = i
+				break
+			}
+		}
+		if rule < 0 {
+			t.Errorf("%s: package %s has no row in mayImport", f.path, f.dir())
+			continue
+		}
+		for _, i := range f.imports {
+			if ours, ok := strings.CutPrefix(i, module+"/"); ok && !matchesAny(mayImport[rule].may, ours) {
+				t.Errorf("%s imports %s: want one of %v", f.path, ours, mayImport[rule].may)
+			}
+			if mayImport[rule].pure && isImpure(i) {
+				t.Errorf("%s imports %s: %s must run without a host", f.path, i, mayImport[rule].pkg)
+			}
+		}
+	}
+}
+
+func matchesAny(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if matches(p, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+func matches(pattern, pkg string) bool {
+	tree, isTree := strings.CutSuffix(pattern, "...")
+	if !isTree {
+		return pattern == pkg
+	}
+	return strings.HasPrefix(pkg+"/", tree)
+}
+
+func isImpure(pkg string) bool {
+	return pkg != "net/netip" && matchesAny(trees(impure), pkg)
+}
+
+func trees(roots []string) (patterns []string) {
+	for _, r := range roots {
+		patterns = append(patterns, r+"/...")
+	}
+	return patterns
+}
+
+func TestIsImpure_KnowsTheTrees(t *testing.T) {
+	for pkg, want := range map[string]bool{
+		"net": true, "net/http": true, "os": true, "os/exec": true, "syscall": true,
+		"golang.org/x/sys/unix": true, "github.com/cilium/ebpf/link": true,
+		"net/netip": false, "math/bits": false, "osmosis": false, "sync/atomic": false,
+	} {
+		if got := isImpure(pkg); got != want {
+			t.Errorf("isImpure(%q) = %v, want %v", pkg, got, want)
+		}
+	}
+}
+
+// The binary that forwards carries nothing that only tests need.
+func TestDaemon_LinksNoTestCode(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"/cmd/director").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		for _, bad := range []string{"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...", module + "/internal/packettest"} {
+			if matches(bad, pkg) {
+				t.Errorf("cmd/director links %s", pkg)
+			}
+		}
+	}
+}
