@@ -1,0 +1,247 @@
+package dataplane_test
+
+import (
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"director/conntrack"
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/internal/packettest"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+)
+
+// The network of these tests:
+//
+//	clients 198.51.100.0/24 --- eth0 director eth1 --- servers 10.0.0.0/24
+//	                       .1                  .1          .11 .12 .13 .14
+//
+// with virtual address 192.0.2.10. The client is 198.51.100.7.
+var (
+	eth0MAC   = packet.MAC{2, 0, 0, 0, 0, 1}
+	eth1MAC   = packet.MAC{2, 0, 0, 0, 0, 2}
+	clientMAC = packet.MAC{2, 0, 0, 1, 0, 7}
+)
+
+const (
+	clientIP = "198.51.100.7"
+	vip      = "192.0.2.10"
+)
+
+func serverMAC(n int) packet.MAC { return packet.MAC{2, 0, 0, 2, 0, byte(10 + n)} }
+
+func serverIP(n int) string { return packet.AddrFrom4(0x0a00000a + uint32(n)).String() }
+
+// rig is a director in memory.
+type rig struct {
+	t       testing.TB
+	shared  *dataplane.Shared
+	workers []*dataplane.Worker
+	ports   [2][]*memport.Port // by arm and queue
+	hosts   [2][]*memport.Port
+	clock   memport.Clock
+	net     neigh.Snapshot
+	specs   []service.Spec
+	mu      sync.Mutex
+	wanted  []packet.Addr
+}
+
+// options of a rig; the zero value is one queue on each arm, four servers of
+// weight 1 by rr and masquerading on port 8080 behind TCP and UDP port 80.
+type options struct {
+	queues    [2]int
+	method    service.Method
+	scheduler string
+	weights   []int32
+	size      int // of the connection table
+	noClient  bool
+}
+
+func newRig(t testing.TB, o options) *rig {
+	t.Helper()
+	for i := range o.queues {
+		o.queues[i] = max(1, o.queues[i])
+	}
+	if o.scheduler == "" {
+		o.scheduler = "rr"
+	}
+	if o.weights == nil {
+		o.weights = []int32{1, 1, 1, 1}
+	}
+	if o.size == 0 {
+		o.size = 20_000
+	}
+	r := &rig{t: t, shared: &dataplane.Shared{}}
+	r.shared.Clock = r.clock.Now
+	r.shared.Resolver = r
+	var err error
+	if r.shared.Conns, err = conntrack.New(o.size); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.shared.Conns.Close)
+	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
+		s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: 80, Proto: proto}, Scheduler: o.scheduler}
+		for n, w := range o.weights {
+			port := uint16(80)
+			if o.method == service.NAT {
+				port = 8080
+			}
+			s.Servers = append(s.Servers, service.ServerSpec{Addr: packet.MustAddr(serverIP(n + 1)), Port: port, Method: o.method, Weight: w})
+		}
+		r.specs = append(r.specs, s)
+	}
+	r.net = network(!o.noClient)
+	services, err := service.New(r.specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.publish(services)
+
+	arms := make([]dataplane.Arm, 2)
+	for a := range arms {
+		for range o.queues[a] {
+			p, h := memport.New(), memport.New()
+			r.ports[a], r.hosts[a] = append(r.ports[a], p), append(r.hosts[a], h)
+			arms[a].Queues, arms[a].Hosts = append(arms[a].Queues, p), append(arms[a].Hosts, h)
+		}
+	}
+	var waiters []dataplane.Waiter
+	for range max(o.queues[0], o.queues[1]) {
+		waiters = append(waiters, memport.NewWaiter())
+	}
+	if r.workers, err = dataplane.NewWorkers(r.shared, arms, waiters); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func network(client bool) neigh.Snapshot {
+	prefix := netip.MustParsePrefix
+	s := neigh.Snapshot{
+		Links: []neigh.Link{
+			{Name: "eth0", Index: 2, Arm: 0, MAC: eth0MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("198.51.100.1/24"), prefix(vip + "/32")}},
+			{Name: "eth1", Index: 3, Arm: 1, MAC: eth1MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
+		},
+		Routes: []neigh.Route{{Dst: prefix("198.51.100.0/24"), Link: 2}, {Dst: prefix("10.0.0.0/24"), Link: 3}},
+	}
+	if client {
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(clientIP), MAC: clientMAC, Link: 2})
+	}
+	for n := 1; n <= 4; n++ {
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(serverIP(n)), MAC: serverMAC(n), Link: 3})
+	}
+	return s
+}
+
+// publish makes a new view of the rig's network.
+func (r *rig) publish(services *service.Table) {
+	var addrs []packet.Addr
+	for _, s := range services.Servers() {
+		addrs = append(addrs, s.Addr)
+	}
+	r.shared.View.Store(&dataplane.View{
+		Services: services,
+		Hops:     neigh.New(r.net, addrs),
+		Timeouts: conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second),
+	})
+}
+
+// Want makes the rig the resolver that remembers what it was asked.
+func (r *rig) Want(a packet.Addr, _ uint8) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted = append(r.wanted, a)
+}
+
+// step runs every worker until none has anything to do.
+func (r *rig) step() {
+	r.t.Helper()
+	for busy := true; busy; {
+		busy = false
+		for _, w := range r.workers {
+			n, err := w.Step()
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			busy = busy || n > 0
+		}
+	}
+}
+
+// counts adds up all workers.
+func (r *rig) counts() dataplane.Counts {
+	var sum dataplane.Counts
+	for _, w := range r.workers {
+		c := w.Counts()
+		for i := range sum.Rx {
+			sum.Rx[i] += c.Rx[i]
+			sum.Tx[i] += c.Tx[i]
+		}
+		for i := range sum.Host {
+			sum.Host[i] += c.Host[i]
+			sum.Drops[i] += c.Drops[i]
+		}
+		sum.Handoff += c.Handoff
+		sum.Conns += c.Conns
+		sum.Expired += c.Expired
+	}
+	return sum
+}
+
+// fromClient is a client's frame as it arrives on eth0.
+func fromClient(port int, f packettest.Frame) []byte {
+	f.SrcMAC, f.DstMAC = clientMAC, eth0MAC
+	if f.Src == "" {
+		f.Src = netip.AddrPortFrom(netip.MustParseAddr(clientIP), uint16(port)).String()
+	}
+	if f.Dst == "" {
+		f.Dst = vip + ":80"
+	}
+	return f.Bytes()
+}
+
+// fromServer is server n's answer to the client as it arrives on eth1.
+func fromServer(n, port int, f packettest.Frame) []byte {
+	f.SrcMAC, f.DstMAC = serverMAC(n), eth1MAC
+	if f.Src == "" {
+		f.Src = serverIP(n) + ":8080"
+	}
+	f.Dst = netip.AddrPortFrom(netip.MustParseAddr(clientIP), uint16(port)).String()
+	return f.Bytes()
+}
+
+// answerAll has the servers answer every frame that reached them, each on the
+// queue after the one that sent it.
+func (r *rig) answerAll(flags string) {
+	r.t.Helper()
+	for q, p := range r.ports[1] {
+		for _, f := range p.Take() {
+			d := packettest.Decode(r.t, f)
+			answer := fromServer(int(d.IP.DstIP[3])-10, int(d.TCP.SrcPort), packettest.Frame{Flags: flags})
+			r.ports[1][(q+1)%len(r.ports[1])].Push(answer)
+		}
+	}
+	r.step()
+}
+
+// one takes the single frame that port sent, decoded.
+func (r *rig) one(p *memport.Port) *packettest.Decoded {
+	r.t.Helper()
+	sent := p.Take()
+	if len(sent) != 1 {
+		r.t.Fatalf("%d frames sent, want 1; counts %+v", len(sent), r.counts())
+	}
+	return packettest.Decode(r.t, sent[0])
+}
+
+// load returns active and all connections of the TCP service's server n.
+func (r *rig) load(n int) (active, total int64) {
+	s := r.shared.View.Load().Services.Server(uint32(n - 1))
+	return s.Load.Active.Load(), s.Load.Total.Load()
+}
+
+func mustPrefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }

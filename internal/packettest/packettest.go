@@ -1,0 +1,202 @@
+// Package packettest builds and judges frames for tests, with gopacket: a
+// decoder that knows nothing of ours. It is imported by tests only.
+package packettest
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"director/packet"
+)
+
+// Frame describes a TCP or UDP frame over IPv4. What is not set gets a value
+// that passes: TTL 64, protocol TCP.
+type Frame struct {
+	DstMAC, SrcMAC packet.MAC
+	Src, Dst       string // address:port
+	UDP            bool
+	Flags          string // of TCP: S, A, F, R, P in any combination
+	Seq            uint32
+	TTL, TOS       uint8
+	ID             uint16
+	DF             bool
+	Options        int // bytes of IPv4 options, a multiple of 4
+	NoChecksum     bool
+	Payload        []byte
+}
+
+// Bytes serialises the frame, padded to Ethernet's minimum of 60 bytes.
+func (f Frame) Bytes() []byte {
+	src, dst := netip.MustParseAddrPort(f.Src), netip.MustParseAddrPort(f.Dst)
+	eth := &layers.Ethernet{SrcMAC: f.SrcMAC[:], DstMAC: f.DstMAC[:], EthernetType: layers.EthernetTypeIPv4}
+	ip := &layers.IPv4{
+		Version: 4, TTL: f.TTL, TOS: f.TOS, Id: f.ID, Protocol: layers.IPProtocolTCP,
+		SrcIP: src.Addr().AsSlice(), DstIP: dst.Addr().AsSlice(),
+	}
+	if f.TTL == 0 {
+		ip.TTL = 64
+	}
+	if f.DF {
+		ip.Flags = layers.IPv4DontFragment
+	}
+	for range f.Options {
+		ip.Options = append(ip.Options, layers.IPv4Option{OptionType: 1}) // no operation
+	}
+	var l4 gopacket.SerializableLayer
+	if f.UDP {
+		ip.Protocol = layers.IPProtocolUDP
+		udp := &layers.UDP{SrcPort: layers.UDPPort(src.Port()), DstPort: layers.UDPPort(dst.Port())}
+		must(udp.SetNetworkLayerForChecksum(ip))
+		l4 = udp
+	} else {
+		tcp := &layers.TCP{SrcPort: layers.TCPPort(src.Port()), DstPort: layers.TCPPort(dst.Port()), Seq: f.Seq, Window: 512}
+		for _, c := range f.Flags {
+			switch c {
+			case 'S':
+				tcp.SYN = true
+			case 'A':
+				tcp.ACK = true
+			case 'F':
+				tcp.FIN = true
+			case 'R':
+				tcp.RST = true
+			case 'P':
+				tcp.PSH = true
+			default:
+				panic(fmt.Sprintf("flag %q", c))
+			}
+		}
+		must(tcp.SetNetworkLayerForChecksum(ip))
+		l4 = tcp
+	}
+	buf := gopacket.NewSerializeBuffer()
+	must(gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		eth, ip, l4, gopacket.Payload(f.Payload)))
+	b := append([]byte(nil), buf.Bytes()...)
+	if f.UDP && f.NoChecksum {
+		at := packet.EthLen + packet.IPv4Len + f.Options + 6
+		b[at], b[at+1] = 0, 0
+	}
+	for len(b) < 60 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Decoded is what gopacket reads in a frame. Outer is set for a tunnelled
+// packet.
+type Decoded struct {
+	Eth     *layers.Ethernet
+	Outer   *layers.IPv4
+	IP      *layers.IPv4
+	TCP     *layers.TCP
+	UDP     *layers.UDP
+	Payload []byte
+}
+
+// Flow returns "source > destination" of the inner packet.
+func (d *Decoded) Flow() string {
+	sp, dp := 0, 0
+	if d.TCP != nil {
+		sp, dp = int(d.TCP.SrcPort), int(d.TCP.DstPort)
+	} else if d.UDP != nil {
+		sp, dp = int(d.UDP.SrcPort), int(d.UDP.DstPort)
+	}
+	return fmt.Sprintf("%s:%d > %s:%d", d.IP.SrcIP, sp, d.IP.DstIP, dp)
+}
+
+// MACs returns the Ethernet addresses, destination first.
+func (d *Decoded) MACs() (dst, src packet.MAC) {
+	return packet.MAC(d.Eth.DstMAC), packet.MAC(d.Eth.SrcMAC)
+}
+
+// Decode reads frame and fails the test when it does not decode or when a
+// checksum in it is wrong.
+func Decode(t testing.TB, frame []byte) *Decoded {
+	t.Helper()
+	d, err := Read(frame)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default).Dump())
+	}
+	return d
+}
+
+// Read decodes frame and verifies its checksums.
+func Read(frame []byte) (*Decoded, error) {
+	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
+	d := &Decoded{}
+	for _, l := range p.Layers() {
+		switch l := l.(type) {
+		case *layers.Ethernet:
+			d.Eth = l
+		case *layers.IPv4:
+			if d.Outer = d.IP; d.Outer != nil && d.Outer.Protocol != layers.IPProtocolIPv4 {
+				return nil, fmt.Errorf("outer protocol %v", d.Outer.Protocol)
+			}
+			d.IP = l
+			if sum := ones(l.Contents); sum != 0xffff {
+				return nil, fmt.Errorf("IPv4 header of %s sums to %#04x", l.SrcIP, sum)
+			}
+		case *layers.TCP:
+			d.TCP = l
+		case *layers.UDP:
+			d.UDP = l
+		}
+	}
+	if d.IP == nil || d.TCP == nil && d.UDP == nil {
+		// What lies behind the transport header is nobody's business, so an
+		// error counts only when it kept gopacket from getting there.
+		if e := p.ErrorLayer(); e != nil {
+			return nil, fmt.Errorf("decode: %w", e.Error())
+		}
+		return nil, fmt.Errorf("neither TCP nor UDP over IPv4")
+	}
+	return d, d.verify()
+}
+
+// verify recomputes the transport checksum the slow way.
+func (d *Decoded) verify() error {
+	segment := d.IP.Payload
+	if d.TCP != nil {
+		d.Payload = d.TCP.Payload
+	} else {
+		d.Payload = d.UDP.Payload
+		if d.UDP.Checksum == 0 {
+			return nil
+		}
+	}
+	pseudo := append(net.IP(nil), d.IP.SrcIP.To4()...)
+	pseudo = append(pseudo, d.IP.DstIP.To4()...)
+	pseudo = append(pseudo, 0, byte(d.IP.Protocol), byte(len(segment)>>8), byte(len(segment)))
+	if sum := ones(append(pseudo, segment...)); sum != 0xffff {
+		return fmt.Errorf("%s checksum: segment sums to %#04x", d.IP.Protocol, sum)
+	}
+	return nil
+}
+
+// ones is the ones' complement sum of RFC 1071 in its plainest form.
+func ones(b []byte) uint16 {
+	sum := 0
+	for i, v := range b {
+		if i%2 == 0 {
+			sum += int(v) << 8
+		} else {
+			sum += int(v)
+		}
+		if sum > 0xffff {
+			sum -= 0xffff
+		}
+	}
+	return uint16(sum)
+}

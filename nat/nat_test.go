@@ -1,0 +1,223 @@
+package nat_test
+
+import (
+	"testing"
+
+	"github.com/google/gopacket/layers"
+
+	"director/internal/packettest"
+	"director/nat"
+	"director/packet"
+)
+
+// parsed lends the frame b as a port would and parses it.
+func parsed(t testing.TB, b []byte) *packet.Frame {
+	t.Helper()
+	buf := make([]byte, packet.Headroom+len(b))
+	copy(buf[packet.Headroom:], b)
+	f := &packet.Frame{Buf: buf, Off: packet.Headroom, Len: int32(len(b))}
+	if reason := packet.Parse(f); reason != packet.None {
+		t.Fatalf("Parse: %v", reason)
+	}
+	return f
+}
+
+var (
+	client  = "198.51.100.7:40000"
+	vip     = "192.0.2.10:80"
+	server  = packet.MustAddr("10.0.0.11")
+	virtual = packet.MustAddr("192.0.2.10")
+)
+
+func TestToServer_ChangesTheDestinationOnly(t *testing.T) {
+	for name, in := range map[string]packettest.Frame{
+		"tcp":         {Flags: "S", TOS: 0x10, ID: 7},
+		"tcp odd":     {Flags: "PA", Payload: []byte("odd")},
+		"tcp options": {Flags: "A", Options: 12, Payload: []byte("x")},
+		"udp":         {UDP: true, Payload: []byte("question")},
+		"udp short":   {UDP: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in.Src, in.Dst = client, vip
+			f := parsed(t, in.Bytes())
+			nat.ToServer(f, server, 8080)
+			got := packettest.Decode(t, f.Bytes())
+			if want := "198.51.100.7:40000 > 10.0.0.11:8080"; got.Flow() != want {
+				t.Errorf("flow %s, want %s", got.Flow(), want)
+			}
+			if got.IP.TTL != 63 || got.IP.TOS != in.TOS || got.IP.Id != in.ID {
+				t.Errorf("ttl %d tos %#x id %d, want 63, %#x, %d", got.IP.TTL, got.IP.TOS, got.IP.Id, in.TOS, in.ID)
+			}
+			if string(got.Payload) != string(in.Payload) {
+				t.Errorf("payload %q, want %q", got.Payload, in.Payload)
+			}
+		})
+	}
+}
+
+func TestToClient_ChangesTheSourceOnly(t *testing.T) {
+	f := parsed(t, packettest.Frame{Src: "10.0.0.11:8080", Dst: client, Flags: "SA"}.Bytes())
+	nat.ToClient(f, virtual, 80)
+	got := packettest.Decode(t, f.Bytes())
+	if want := "192.0.2.10:80 > 198.51.100.7:40000"; got.Flow() != want || got.IP.TTL != 63 {
+		t.Errorf("%s ttl %d, want %s ttl 63", got.Flow(), got.IP.TTL, want)
+	}
+}
+
+func TestToServer_GivesADatagramWithoutChecksumOne(t *testing.T) {
+	f := parsed(t, packettest.Frame{Src: client, Dst: vip, UDP: true, NoChecksum: true, Payload: []byte("abc")}.Bytes())
+	nat.ToServer(f, server, 53)
+	if got := packettest.Decode(t, f.Bytes()); got.UDP.Checksum == 0 {
+		t.Error("the datagram still has no checksum")
+	}
+}
+
+// Of 65536 source ports at least one makes the checksum come out as 0, which
+// UDP must write as 0xffff.
+func TestToServer_NeverWritesAZeroUDPChecksum(t *testing.T) {
+	frame := packettest.Frame{Src: client, Dst: vip, UDP: true, Payload: []byte("abcd")}.Bytes()
+	ones := 0
+	for port := range 1 << 16 {
+		f := parsed(t, frame)
+		nat.ToServer(f, server, uint16(port))
+		switch f.Transport().UDPChecksum() {
+		case 0:
+			t.Fatalf("port %d: checksum 0", port)
+		case 0xffff:
+			ones++
+			packettest.Decode(t, f.Bytes())
+		}
+	}
+	if ones == 0 {
+		t.Error("no port made the checksum 0xffff: the case was not met")
+	}
+}
+
+func TestToServer_LeavesAWrongChecksumWrong(t *testing.T) {
+	f := parsed(t, packettest.Frame{Src: client, Dst: vip, Flags: "A", Payload: []byte("data")}.Bytes())
+	f.Transport().SetTCPChecksum(f.Transport().TCPChecksum() ^ 0x0101)
+	nat.ToServer(f, server, 8080)
+	if _, err := packettest.Read(f.Bytes()); err == nil {
+		t.Error("a packet that came damaged left with a valid checksum")
+	}
+}
+
+func TestDirect_TakesOneOffTheTTL(t *testing.T) {
+	f := parsed(t, packettest.Frame{Src: client, Dst: vip, Flags: "S", TTL: 17}.Bytes())
+	nat.Direct(f)
+	got := packettest.Decode(t, f.Bytes())
+	if want := "198.51.100.7:40000 > 192.0.2.10:80"; got.Flow() != want || got.IP.TTL != 16 {
+		t.Errorf("%s ttl %d, want %s ttl 16", got.Flow(), got.IP.TTL, want)
+	}
+}
+
+func TestTunnel_WrapsThePacket(t *testing.T) {
+	for name, c := range map[string]struct {
+		in  packettest.Frame
+		tos uint8
+		df  bool
+		id  uint16
+	}{
+		"df":                     {packettest.Frame{DF: true, TTL: 33, TOS: 0x28}, 0x28, true, 0},
+		"no df":                  {packettest.Frame{}, 0, false, 4711},
+		"congestion experienced": {packettest.Frame{TOS: 0x2b}, 0x2a, false, 4711},
+		"padded":                 {packettest.Frame{UDP: true, DF: true}, 0, true, 0},
+		"options":                {packettest.Frame{Options: 8, Payload: []byte("x")}, 0, false, 4711},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.in.Src, c.in.Dst = client, vip
+			f := parsed(t, c.in.Bytes())
+			inner := int(f.IPLen)
+			if !nat.Tunnel(f, packet.MustAddr("10.0.0.1"), server, 4711) {
+				t.Fatal("no headroom")
+			}
+			got := packettest.Decode(t, f.Bytes())
+			o := got.Outer
+			if o == nil || o.SrcIP.String() != "10.0.0.1" || o.DstIP.String() != "10.0.0.11" {
+				t.Fatalf("outer header %+v", o)
+			}
+			if int(o.Length) != inner+nat.IPIPLen || int(f.Len) != packet.EthLen+inner+nat.IPIPLen {
+				t.Errorf("outer length %d, frame %d, want %d around %d", o.Length, f.Len, inner+nat.IPIPLen, inner)
+			}
+			if o.TOS != c.tos || o.Id != c.id || o.Flags&layers.IPv4DontFragment != 0 != c.df {
+				t.Errorf("outer tos %#x id %d flags %v, want %#x %d df %v", o.TOS, o.Id, o.Flags, c.tos, c.id, c.df)
+			}
+			if o.TTL != got.IP.TTL {
+				t.Errorf("outer ttl %d, inner %d, want the same", o.TTL, got.IP.TTL)
+			}
+			if want := "198.51.100.7:40000 > 192.0.2.10:80"; got.Flow() != want {
+				t.Errorf("inner %s, want %s", got.Flow(), want)
+			}
+		})
+	}
+}
+
+func TestTunnel_RefusesAFrameWithoutHeadroom(t *testing.T) {
+	b := packettest.Frame{Src: client, Dst: vip, Flags: "S"}.Bytes()
+	f := &packet.Frame{Buf: append([]byte(nil), b...), Len: int32(len(b))}
+	if packet.Parse(f) != packet.None {
+		t.Fatal("the frame does not parse")
+	}
+	if nat.Tunnel(f, server, server, 1) {
+		t.Error("Tunnel found room where there is none")
+	}
+	if string(f.Bytes()) != string(b) {
+		t.Error("Tunnel changed the frame it refused")
+	}
+}
+
+// FuzzRewrite feeds any frame that parses to every rewriter: what comes out
+// decodes, and its checksums are valid when those of the input were.
+func FuzzRewrite(f *testing.F) {
+	f.Add(packettest.Frame{Src: client, Dst: vip, Flags: "S"}.Bytes(), uint32(0x0a00000b), uint16(8080))
+	f.Add(packettest.Frame{Src: client, Dst: vip, UDP: true, NoChecksum: true, Options: 4, Payload: []byte("x")}.Bytes(), uint32(0xffffffff), uint16(0))
+	f.Fuzz(func(t *testing.T, b []byte, addr uint32, port uint16) {
+		if len(b) > packet.MaxFrame-packet.Headroom {
+			return
+		}
+		before, err := packettest.Read(b)
+		if err != nil || before.Outer != nil {
+			return // gopacket does not vouch for the input
+		}
+		to := packet.AddrFrom4(addr)
+		for name, rewrite := range map[string]func(*packet.Frame){
+			"to server": func(f *packet.Frame) { nat.ToServer(f, to, port) },
+			"to client": func(f *packet.Frame) { nat.ToClient(f, to, port) },
+			"direct":    nat.Direct,
+			"tunnel":    func(f *packet.Frame) { nat.Tunnel(f, to, to, port) },
+		} {
+			buf := make([]byte, packet.Headroom+len(b))
+			copy(buf[packet.Headroom:], b)
+			fr := &packet.Frame{Buf: buf, Off: packet.Headroom, Len: int32(len(b))}
+			if packet.Parse(fr) != packet.None || fr.IP().TTL() == 0 {
+				return
+			}
+			udpLength := before.UDP != nil && int(before.UDP.Length) != len(before.IP.Payload)
+			rewrite(fr)
+			after, err := packettest.Read(fr.Bytes())
+			if err != nil {
+				if udpLength {
+					continue // a length that contradicts IP's: gopacket cuts, we do not
+				}
+				t.Fatalf("%s: %v", name, err)
+			}
+			if string(after.Payload) != string(before.Payload) {
+				t.Fatalf("%s changed the payload", name)
+			}
+		}
+	})
+}
+
+func TestRewriting_DoesNotAllocate(t *testing.T) {
+	f := parsed(t, packettest.Frame{Src: client, Dst: vip, Flags: "A", TTL: 255}.Bytes())
+	if n := testing.AllocsPerRun(100, func() { nat.ToServer(f, server, 8080) }); n != 0 {
+		t.Errorf("ToServer: %v allocations, want 0", n)
+	}
+}
+
+func BenchmarkToServer(b *testing.B) {
+	f := parsed(b, packettest.Frame{Src: client, Dst: vip, Flags: "A", TTL: 255}.Bytes())
+	for b.Loop() {
+		nat.ToServer(f, server, 8080)
+	}
+}

@@ -1,0 +1,131 @@
+package service_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"director/packet"
+	"director/service"
+)
+
+func key(addr string, port uint16, proto uint8) service.Key {
+	return service.Key{Addr: packet.MustAddr(addr), Port: port, Proto: proto}
+}
+
+func to(k service.Key) *packet.Flow {
+	return &packet.Flow{Src: packet.MustAddr("198.51.100.7"), SrcPort: 40000, Dst: k.Addr, DstPort: k.Port, Proto: k.Proto}
+}
+
+func newTable(t *testing.T, specs ...service.Spec) *service.Table {
+	t.Helper()
+	table, err := service.New(specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func web(n int) service.Spec {
+	s := service.Spec{Key: key("192.0.2.10", 80, packet.ProtoTCP), Scheduler: "rr"}
+	for i := range n {
+		s.Servers = append(s.Servers, service.ServerSpec{Addr: packet.AddrFrom4(0x0a00000b + uint32(i)), Port: 80, Weight: 1})
+	}
+	return s
+}
+
+func TestTable_FindsServicesByAddressPortAndProtocol(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var specs []service.Spec
+	model := map[service.Key]bool{}
+	vips := map[packet.Addr]bool{}
+	random := func() service.Key {
+		return service.Key{
+			Addr: packet.AddrFrom4(0xc0000200 + uint32(r.IntN(64))), Port: uint16(r.IntN(40)),
+			Proto: []uint8{packet.ProtoTCP, packet.ProtoUDP}[r.IntN(2)],
+		}
+	}
+	for range 1000 {
+		if k := random(); !model[k] {
+			model[k], vips[k.Addr] = true, true
+			specs = append(specs, service.Spec{Key: k, Scheduler: "rr"})
+		}
+	}
+	table := newTable(t, specs...)
+	for range 20_000 {
+		k := random()
+		s := table.Lookup(to(k))
+		if (s != nil) != model[k] || s != nil && s.Key != k {
+			t.Fatalf("Lookup(%+v) = %+v, want %v", k, s, model[k])
+		}
+		a := packet.AddrFrom4(0xc0000200 + uint32(r.IntN(128)))
+		if table.VIP(a) != vips[a] {
+			t.Fatalf("VIP(%v) = %v", a, table.VIP(a))
+		}
+	}
+}
+
+func TestTable_WithoutServicesFindsNothing(t *testing.T) {
+	table := newTable(t)
+	k := key("192.0.2.10", 80, packet.ProtoTCP)
+	if table.Lookup(to(k)) != nil || table.VIP(k.Addr) {
+		t.Error("an empty table finds a service")
+	}
+}
+
+func TestNew_RefusesAnUnknownScheduler(t *testing.T) {
+	s := web(1)
+	s.Scheduler = "fastest"
+	if _, err := service.New([]service.Spec{s}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestSchedule_CountsWhatItChooses(t *testing.T) {
+	table := newTable(t, web(3))
+	s := table.Lookup(to(web(0).Key))
+	for i, want := range []uint32{2, 1, 0, 2} { // the server added last comes first
+		got := s.Schedule(to(s.Key), true)
+		if got == nil || got.ID != want {
+			t.Fatalf("connection %d goes to %+v, want server %d", i, got, want)
+		}
+	}
+	last := table.Server(2)
+	if last.Load.Active.Load() != 2 || last.Load.Total.Load() != 2 {
+		t.Errorf("server 2 has %d active of %d, want 2 of 2", last.Load.Active.Load(), last.Load.Total.Load())
+	}
+	last.Release(true)
+	if last.Load.Active.Load() != 1 || last.Load.Total.Load() != 1 || last.Load.Inactive() != 0 {
+		t.Errorf("after one ended: %d active of %d", last.Load.Active.Load(), last.Load.Total.Load())
+	}
+}
+
+func TestSchedule_IsRoundRobinForAnyNumberOfWorkers(t *testing.T) {
+	table := newTable(t, web(4))
+	s := table.Services()[0]
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				s.Schedule(to(s.Key), false)
+			}
+		})
+	}
+	wg.Wait()
+	for _, server := range table.Servers() {
+		if got := server.Load.Total.Load(); got != 1000 {
+			t.Errorf("server %d has %d connections, want 1000", server.ID, got)
+		}
+	}
+}
+
+func TestLookup_DoesNotAllocate(t *testing.T) {
+	table := newTable(t, web(4))
+	flow := to(web(0).Key)
+	if n := testing.AllocsPerRun(100, func() {
+		table.Lookup(flow).Schedule(flow, true)
+		table.VIP(flow.Src)
+	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
