@@ -159,9 +159,7 @@ func TestConnections_ComeAndGo(t *testing.T) {
 					r.ports[0][i%2].Push(fromClient(20000+i, packettest.Frame{Flags: flags}))
 				}
 				r.step()
-				if answer := answers[flags]; answer != "" && method == service.NAT {
-					r.answerAll(answer)
-				}
+				r.answerAll(method, answers[flags])
 			}
 		}
 		for s := 1; s <= 4; s++ {

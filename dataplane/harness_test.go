@@ -214,12 +214,16 @@ func fromServer(n, port int, f packettest.Frame) []byte {
 	return f.Bytes()
 }
 
-// answerAll has the servers answer every frame that reached them, each on the
-// queue after the one that sent it.
-func (r *rig) answerAll(flags string) {
+// answerAll has the servers take every frame that reached them. Where they
+// masquerade and flags is not empty they answer each, on the queue after the
+// one that sent it.
+func (r *rig) answerAll(method service.Method, flags string) {
 	r.t.Helper()
 	for q, p := range r.ports[1] {
 		for _, f := range p.Take() {
+			if method != service.NAT || flags == "" {
+				continue
+			}
 			d := packettest.Decode(r.t, f)
 			answer := fromServer(int(d.IP.DstIP[3])-10, int(d.TCP.SrcPort), packettest.Frame{Flags: flags})
 			r.ports[1][(q+1)%len(r.ports[1])].Push(answer)
