@@ -154,7 +154,8 @@ func (l *Lab) takeDown() error {
 	return errors.Join(errs...)
 }
 
-// unwire removes the links of every host: each has its other end on the switch.
+// unwire removes the switch's links, and with them those of every host, for
+// each is the other end of one.
 func (l *Lab) unwire() error {
 	links, err := l.Switch.Link.LinkList()
 	if err != nil {
@@ -162,7 +163,8 @@ func (l *Lab) unwire() error {
 	}
 	var errs []error
 	for _, dev := range links {
-		if _, ok := dev.(*netlink.Veth); ok {
+		switch dev.(type) {
+		case *netlink.Veth, *netlink.Bridge:
 			errs = append(errs, l.Switch.Link.LinkDel(dev))
 		}
 	}

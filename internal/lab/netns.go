@@ -61,7 +61,7 @@ func newNamespace(name string) (fd int, err error) {
 	spawn(func() {
 		defer close(done)
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			err = fmt.Errorf("make network namespace %s: %w", name, err)
+			err = fmt.Errorf("make network namespace %s (needs CAP_SYS_ADMIN): %w", name, err)
 			return
 		}
 		const own = "/proc/thread-self/ns/net"
