@@ -1,0 +1,110 @@
+package rtnl
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/neigh"
+	"director/packet"
+)
+
+// valid are the states in which an entry's MAC may be used (NUD_VALID in
+// include/net/neighbour.h).
+const valid = netlink.NUD_PERMANENT | netlink.NUD_NOARP | netlink.NUD_REACHABLE |
+	netlink.NUD_PROBE | netlink.NUD_STALE | netlink.NUD_DELAY
+
+// fixed are the states of entries that the kernel does not resolve.
+const fixed = netlink.NUD_PERMANENT | netlink.NUD_NOARP
+
+// entry is the kernel's view of one neighbour behind an arm. Its mark is shared
+// with every table made from it.
+type entry struct {
+	state   int
+	mac     packet.MAC
+	managed bool // NTF_EXT_MANAGED is set, by whomever
+	used    neigh.Mark
+}
+
+// usable leaves group addresses out: the kernel has NOARP entries for
+// broadcast, and an answer must not go to everybody.
+func (e *entry) usable() bool {
+	return e.state&valid != 0 && !e.mac.IsZero() && e.mac[0]&1 == 0
+}
+
+// hear notes one neighbour event.
+func (w *Watch) hear(m *syscall.NetlinkMessage) {
+	n, err := netlink.NeighDeserialize(m.Data)
+	if err != nil {
+		w.log.Debug().Err(err).Msg("neighbour event not understood")
+		return
+	}
+	if n.Family != unix.AF_INET && n.Family != unix.AF_INET6 {
+		return // a bridge's forwarding entry
+	}
+	at := station{n.LinkIndex, toAddr(n.IP)}
+	_, ours := w.managed[at]
+	if m.Header.Type == unix.RTM_DELNEIGH {
+		w.forget(at)
+	} else {
+		w.note(n)
+	}
+	if ours {
+		w.measure()
+	}
+}
+
+// note takes the kernel's word about one neighbour.
+func (w *Watch) note(n *netlink.Neigh) {
+	if n.Flags&netlink.NTF_PROXY != 0 || w.arm(n.LinkIndex) < 0 {
+		return
+	}
+	at := station{n.LinkIndex, toAddr(n.IP)}
+	e := w.entries[at]
+	if e == nil {
+		e = new(entry)
+		w.entries[at] = e
+	}
+	was, mac := e.usable(), e.mac
+	e.state, e.mac, e.managed = n.State, toMAC(n.HardwareAddr), n.FlagsExt&netlink.NTF_EXT_MANAGED != 0
+	if e.usable() != was || was && e.mac != mac {
+		w.dirty |= outdated
+	}
+}
+
+// forget drops an entry that the kernel has dropped, with what we had installed
+// there: a link that goes down takes managed entries with it. The snapshot that
+// follows has those installed again that are still needed.
+func (w *Watch) forget(at station) {
+	_, ours := w.managed[at]
+	if e := w.entries[at]; ours || e != nil && e.usable() {
+		w.dirty |= outdated
+	}
+	delete(w.entries, at)
+	delete(w.managed, at)
+}
+
+// listNeighbors catches up after lost events. Entries that are still there keep
+// their marks.
+func (w *Watch) listNeighbors() error {
+	there := make(map[station]bool)
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		list, err := w.request.NeighList(0, family)
+		if err != nil {
+			return fmt.Errorf("list neighbours: %w", err)
+		}
+		for i := range list {
+			w.note(&list[i])
+			there[station{list[i].LinkIndex, toAddr(list[i].IP)}] = true
+		}
+	}
+	for at := range w.entries {
+		if !there[at] {
+			w.forget(at)
+		}
+	}
+	w.measure()
+	return nil
+}

@@ -1,0 +1,205 @@
+package rtnl
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/neigh"
+	"director/packet"
+)
+
+// unusable are the flags of a next hop that the kernel passes over.
+const unusable = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN
+
+// list reads again what is dirty and publishes the snapshot if it differs. What
+// changed while the kernel listed it stays dirty.
+func (w *Watch) list() error {
+	for _, part := range []struct {
+		dirt dirt
+		list func() error
+	}{{links, w.listLinks}, {routes, w.listRoutes}, {neighbors, w.listNeighbors}} {
+		if w.dirty&part.dirt == 0 {
+			continue
+		}
+		err := part.list()
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		w.dirty &^= part.dirt
+	}
+	if w.dirty&outdated != 0 {
+		w.dirty &^= outdated
+		w.publish()
+	}
+	return nil
+}
+
+func (w *Watch) listLinks() error {
+	list, err := w.request.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	addrs, err := w.request.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	prefixes := make(map[int][]netip.Prefix)
+	for _, a := range addrs {
+		prefixes[a.LinkIndex] = append(prefixes[a.LinkIndex], toPrefix(a.IPNet))
+	}
+	all := make([]neigh.Link, 0, len(list))
+	for _, l := range list {
+		a := l.Attrs()
+		all = append(all, neigh.Link{
+			Name:  a.Name,
+			Index: a.Index,
+			Arm:   w.arm(a.Index),
+			MAC:   toMAC(a.HardwareAddr),
+			MTU:   a.MTU,
+			Up:    a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0,
+			Addrs: prefixes[a.Index],
+		})
+	}
+	if !slices.EqualFunc(all, w.links, sameLink) {
+		w.links = all
+		w.dirty |= outdated
+	}
+	return w.checkLinks()
+}
+
+func sameLink(a, b neigh.Link) bool {
+	return a.Name == b.Name && a.Index == b.Index && a.MAC == b.MAC && a.MTU == b.MTU && a.Up == b.Up &&
+		slices.Equal(a.Addrs, b.Addrs)
+}
+
+// checkLinks holds that no arm is gone. A rename is none of our business.
+func (w *Watch) checkLinks() error {
+	for i := range w.arms {
+		a := &w.arms[i]
+		at := slices.IndexFunc(w.links, func(l neigh.Link) bool { return l.Index == a.index })
+		if at < 0 {
+			return fmt.Errorf("interface %s vanished", a.name)
+		}
+		a.name = w.links[at].Name
+	}
+	return nil
+}
+
+func (w *Watch) checkQueues() error {
+	for _, a := range w.arms {
+		n, err := w.queues(a.name)
+		if errors.Is(err, unix.ENODEV) {
+			continue // gone or renamed: the event about it is on its way
+		}
+		if err != nil {
+			return err
+		}
+		if n != a.queues {
+			return fmt.Errorf("interface %s has %d receive queues now, %d when we started: start again to serve them",
+				a.name, n, a.queues)
+		}
+	}
+	return nil
+}
+
+func (w *Watch) arm(index int) int {
+	return slices.IndexFunc(w.arms, func(a arm) bool { return a.index == index })
+}
+
+func (w *Watch) listRoutes() error {
+	list, err := w.request.RouteList(nil, netlink.FAMILY_V4) // the main table
+	if err != nil {
+		return fmt.Errorf("list routes: %w", err)
+	}
+	all := make([]neigh.Route, 0, len(list))
+	for i := range list {
+		if r, ok := toRoute(&list[i]); ok {
+			all = append(all, r)
+		}
+	}
+	if !slices.Equal(all, w.routes) {
+		w.routes = all
+		w.dirty |= outdated
+	}
+	return nil
+}
+
+// toRoute converts a route that concerns us. A blackhole and its kind become
+// routes by no link, so that nothing less specific catches their traffic.
+func toRoute(r *netlink.Route) (neigh.Route, bool) {
+	out := neigh.Route{Dst: toPrefix(r.Dst), Metric: r.Priority, MTU: r.MTU, Source: toAddr(r.Src)}
+	switch r.Type {
+	case unix.RTN_UNICAST:
+	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
+		return out, true
+	default:
+		return out, false
+	}
+	if r.Tos != 0 {
+		return out, false // policy routing by another name
+	}
+	gw, via := r.Gw, r.Via
+	out.Link = r.LinkIndex
+	if len(r.MultiPath) > 0 {
+		hop := r.MultiPath[0]
+		if i := slices.IndexFunc(r.MultiPath, func(h *netlink.NexthopInfo) bool { return h.Flags&unusable == 0 }); i > 0 {
+			hop = r.MultiPath[i]
+		}
+		out.Link, gw, via = hop.LinkIndex, hop.Gw, hop.Via
+	}
+	out.Gateway = toAddr(gw)
+	if v, ok := via.(*netlink.Via); ok {
+		out.Gateway = toAddr(v.Addr)
+	}
+	return out, true
+}
+
+// publish makes the snapshot of what was last listed and heard.
+func (w *Watch) publish() {
+	s := &neigh.Snapshot{Links: w.links, Routes: w.routes}
+	for at, mac := range w.static {
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: at.ip, MAC: mac, Link: at.link})
+	}
+	for at, e := range w.entries {
+		if _, hidden := w.static[at]; e.usable() && !hidden {
+			s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: at.ip, MAC: e.mac, Link: at.link, Used: &e.used})
+		}
+	}
+	w.snapshot.Store(s)
+	select {
+	case w.changes <- struct{}{}:
+	default:
+	}
+}
+
+// toPrefix converts an address with its mask or a destination; nil is the
+// default route's.
+func toPrefix(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(toAddr(n.IP), bits)
+}
+
+func toAddr(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
+
+// toMAC converts an Ethernet address; other kinds become none.
+func toMAC(a net.HardwareAddr) packet.MAC {
+	if len(a) != len(packet.MAC{}) {
+		return packet.MAC{}
+	}
+	return packet.MAC(a)
+}
