@@ -208,7 +208,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("--interface x\n-At 192.0.2.1:1 -slc\n-A -u 192.0.2.1:1\n-amu192.0.2.1:1 -r10.0.0.1:7 -w=0")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "flagfile") {
-			t.Skip("would read files of this machine")
+			return // would read files of this machine
 		}
 		first, err := parse(text, "--flagfile=-")
 		if err != nil {

@@ -113,7 +113,9 @@ func (s *summary) event(e event) {
 // packageEnd prints the lines of a package: all of them when it failed, with
 // the tests that a panic or a time-out cut off, else only the verdict.
 func (s *summary) packageEnd(p test, action string) {
-	s.packages++
+	if action != "skip" { // it has no tests
+		s.packages++
+	}
 	if action == "fail" {
 		s.failed = true
 		for t := range s.output {
@@ -170,7 +172,7 @@ func (s *summary) finish(strict bool) bool {
 	for _, l := range lines {
 		fmt.Fprintln(s.out, l)
 	}
-	fmt.Fprintf(s.out, "%d tests ran in %d package runs, %d skipped\n", len(s.ran), s.packages, len(lines))
+	fmt.Fprintf(s.out, "%d tests ran, %d skipped\n", len(s.ran), len(lines))
 	if s.packages == 0 {
 		fmt.Fprintln(s.out, "no tests ran at all")
 		return false

@@ -54,7 +54,7 @@ func join(parts ...[]string) (all []string) {
 
 func TestSummary_ShowsTheVerdictOfAPackage(t *testing.T) {
 	got, ok := run(t, true, join(passed("TestA"), okay)...)
-	if diff := cmp.Diff("ok  \tp\t0.1s\n1 tests ran in 1 package runs, 0 skipped\n", got); diff != "" || !ok {
+	if diff := cmp.Diff("ok  \tp\t0.1s\n1 tests ran, 0 skipped\n", got); diff != "" || !ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}
 }
@@ -71,7 +71,7 @@ func TestSummary_ShowsWhatFailed(t *testing.T) {
 		end("fail", ""),
 	})...)
 	want := "    x_test.go:9: got 1, want 2\n--- FAIL: TestB (0.00s)\npanic: oh\nFAIL\tp\t0.1s\n" +
-		"2 tests ran in 1 package runs, 0 skipped\n"
+		"2 tests ran, 0 skipped\n"
 	if diff := cmp.Diff(want, got); diff != "" || ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}
@@ -83,7 +83,7 @@ func TestSummary_FailsWhenSomethingDoesNotBuild(t *testing.T) {
 		`{"ImportPath":"q","Action":"build-fail"}`,
 		"go: some message",
 	}, okay)...)
-	want := "q.go:1: syntax error\ngo: some message\nok  \tp\t0.1s\n0 tests ran in 1 package runs, 0 skipped\n"
+	want := "q.go:1: syntax error\ngo: some message\nok  \tp\t0.1s\n0 tests ran, 0 skipped\n"
 	if diff := cmp.Diff(want, got); diff != "" || ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}

@@ -1,0 +1,71 @@
+# make          build the static binary
+# make demo     build the lab in network namespaces and show every way of forwarding (root)
+# make test     all tests, then the linters; as root the namespace tests too
+# make lint     vet, staticcheck, golangci-lint, govulncheck
+# make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
+# make generate compile the BPF programs again (needs clang and libbpf-dev)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: build demo test test-deps unit lint vuln fuzz generate
+
+FUZZTIME ?= 10s
+
+# The go command stamps the commit into the binary, and fails where git refuses
+# to read the repository (another user's, or an unpacked archive).
+ifneq ($(shell git status >/dev/null 2>&1 && echo ok),ok)
+export GOFLAGS += -buildvcs=false
+endif
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o director ./cmd/director
+
+demo: build
+	./director demo
+
+test: unit lint
+
+# The race detector needs a C compiler; nothing else here does.
+test-deps:
+	@if command -v gcc >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev; \
+	else \
+		echo "no gcc: the tests run without the race detector (install gcc and libc6-dev)"; \
+	fi
+
+# Everything once with the race detector, one package at a time, because some
+# tests drive both CPUs. Under the detector an allocation count means little and
+# tables lie on the Go heap: packages that care run a second time without it.
+unit: test-deps
+	@race=; if command -v gcc >/dev/null; then race=-race; fi; \
+	strict=; if [ "$$(id -u)" = 0 ] || [ "$${CI:-}" = true ]; then strict=-strict; fi; \
+	plain=$$(grep -rlE --include='*.go' 'AllocsPerRun|^//go:build .*race' . | xargs -n1 dirname | sort -u); \
+	go build $$race ./...; \
+	{ go test -json $$race -count=1 -p=1 -timeout=5m ./... || true; \
+	  if [ -n "$$race" ]; then go test -json -count=1 -p=1 -timeout=5m $$plain || true; fi; \
+	} | go run ./internal/house/summary $$strict
+
+lint: vuln
+	go vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 go vet ./...
+	go tool staticcheck ./...
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+
+# A check that could not be made is not a failure, but it is not silent either.
+vuln:
+	@if report=$$(go tool govulncheck ./... 2>&1); then echo "$$report"; \
+	elif [[ $$report == *"fetching vulnerabilities:"* ]]; then \
+		echo "NOT CHECKED for known vulnerabilities, the database is out of reach: $$report"; \
+	else echo "$$report"; exit 1; fi
+
+fuzz:
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | \
+	while read -r file name; do \
+		echo "$$name in $$(dirname "$$file"), $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	done
+
+generate:
+	go generate ./...
