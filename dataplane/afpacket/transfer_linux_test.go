@@ -1,0 +1,213 @@
+package afpacket_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/dataplane/afpacket"
+	"director/packet"
+)
+
+// bridge joins two hosts through two ports in a third: what one port receives
+// the other sends, copied as it is for a frame that crosses from arm to arm.
+type bridge struct {
+	left, right   *host
+	mid           *host
+	nameL, nameR  string // the hosts' ends
+	portL, portR  *afpacket.Port
+	stop          int // an eventfd
+	done          sync.WaitGroup
+	longest, lost int // of the frames that came through; read after halt
+}
+
+func newBridge(t testing.TB) *bridge {
+	t.Helper()
+	requireRoot(t)
+	g := &bridge{left: newHost(t), mid: newHost(t), right: newHost(t)}
+	var nearL, nearR string
+	g.nameL, nearL = connect(g.left, g.mid, 0)
+	nearR, g.nameR = connect(g.mid, g.right, 2)
+	g.left.addAddr(g.nameL, "198.51.100.1/24")
+	g.right.addAddr(g.nameR, "198.51.100.2/24")
+	g.mid.offload(nearL, true, ethtoolGRO)
+	g.mid.offload(nearR, true, ethtoolGRO)
+	g.portL, g.portR = openPort(g.mid, nearL, 0, 0), openPort(g.mid, nearR, 0, 0)
+
+	var err error
+	if g.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	g.done.Go(g.run)
+	t.Cleanup(func() {
+		g.halt()
+		unix.Close(g.stop)
+	})
+	return g
+}
+
+// halt ends the forwarding.
+func (g *bridge) halt() {
+	unix.Write(g.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	g.done.Wait()
+}
+
+func (g *bridge) run() {
+	wait := []unix.PollFd{
+		{Fd: int32(g.portL.Fd()), Events: unix.POLLIN},
+		{Fd: int32(g.portR.Fd()), Events: unix.POLLIN},
+		{Fd: int32(g.stop), Events: unix.POLLIN},
+	}
+	var in, out packet.Batch
+	for wait[2].Revents == 0 {
+		if _, err := unix.Poll(wait, -1); err != nil && err != unix.EINTR {
+			return
+		}
+		g.forward(g.portL, g.portR, &in, &out)
+		g.forward(g.portR, g.portL, &in, &out)
+	}
+}
+
+func (g *bridge) forward(from, to *afpacket.Port, in, out *packet.Batch) {
+	from.Recv(in)
+	for i := range in.Frames[:in.N] {
+		f := &in.Frames[i]
+		g.longest = max(g.longest, int(f.Len))
+		f.Verdict = packet.Moved
+		if !to.Alloc(out) {
+			g.lost++
+			continue
+		}
+		o := &out.Frames[out.N-1]
+		o.Len = int32(copy(o.Buf[o.Off:], f.Bytes()))
+		o.Verdict = packet.Tx
+	}
+	to.Flush(out)
+	from.Flush(in)
+}
+
+// transfer sends data over TCP from a client on the left, to a server on the
+// right and back, and compares what arrives.
+func (g *bridge) transfer(t testing.TB, data []byte) {
+	t.Helper()
+	want := sha256.Sum256(data)
+	l := g.right.listen("198.51.100.2:80")
+	there := make(chan [32]byte, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		got := make([]byte, len(data))
+		io.ReadFull(c, got)
+		there <- sha256.Sum256(got)
+		c.Write(data)
+	}()
+	c := g.left.dial("tcp4", "198.51.100.2:80")
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := c.Write(data); err != nil {
+		t.Fatalf("send: %v; %+v %+v", err, g.portL.Counters(), g.portR.Counters())
+	}
+	back, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("receive: %v; %+v %+v", err, g.portL.Counters(), g.portR.Counters())
+	}
+	if got := <-there; got != want {
+		t.Errorf("the server got %x, want %x", got, want)
+	}
+	if got := sha256.Sum256(back); got != want {
+		t.Errorf("the client got %d bytes, %x, want %d bytes, %x", len(back), got, len(data), want)
+	}
+}
+
+// random is n bytes that are the same in every run.
+func random(n int) []byte {
+	data := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	return data
+}
+
+func TestTransfer_TenMegabytesWithEveryOffload(t *testing.T) {
+	g := newBridge(t)
+	g.transfer(t, random(10<<20))
+	g.halt()
+	for name, p := range map[string]*afpacket.Port{"left": g.portL, "right": g.portR} {
+		c := p.Counters()
+		t.Logf("%s: %+v", name, c)
+		if c.RxSuper == 0 || c.RxSegments < 5000 || c.RxChecksums == 0 {
+			t.Errorf("%s: the offloads were not on: %+v", name, c)
+		}
+		if c.RxTruncated+c.RxOversize+c.RxUnsupported+c.TxOversize+c.TxErrors+c.TxDown != 0 {
+			t.Errorf("%s: frames were refused: %+v", name, c)
+		}
+	}
+	if g.longest > 1514 || g.lost > 0 {
+		t.Errorf("longest frame %d, want 1514 at most; %d found no chunk, want none", g.longest, g.lost)
+	}
+}
+
+// Here only the receiving side merges: the frames arrive as on a wire, whole.
+func TestTransfer_MergedByGRO(t *testing.T) {
+	g := newBridge(t)
+	g.left.offload(g.nameL, false, ethtoolTSO, ethtoolGSO)
+	g.right.offload(g.nameR, false, ethtoolTSO, ethtoolGSO)
+	g.transfer(t, random(2<<20))
+	g.halt()
+	for name, p := range map[string]*afpacket.Port{"left": g.portL, "right": g.portR} {
+		c := p.Counters()
+		t.Logf("%s: %+v", name, c)
+		if c.RxSuper == 0 || c.RxTruncated+c.RxOversize+c.RxUnsupported != 0 {
+			t.Errorf("%s: %+v, want super-packets and nothing refused", name, c)
+		}
+	}
+	if g.longest > 1514 {
+		t.Errorf("longest frame %d, want 1514 at most", g.longest)
+	}
+}
+
+func TestTransfer_DatagramsSentAsOneSuperPacket(t *testing.T) {
+	g := newBridge(t)
+	var in net.PacketConn
+	g.right.do(func() (err error) {
+		in, err = net.ListenPacket("udp4", "198.51.100.2:9000")
+		return err
+	})
+	defer in.Close()
+	c := g.left.dial("udp4", "198.51.100.2:9000").(*net.UDPConn)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, 1000) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := random(20500)
+	if _, err := c.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	in.SetDeadline(time.Now().Add(20 * time.Second))
+	buf := make([]byte, 1<<16)
+	for at := 0; at < len(data); {
+		n, _, err := in.ReadFrom(buf)
+		if err != nil {
+			t.Fatalf("after %d bytes: %v; %+v", at, err, g.portL.Counters())
+		}
+		if want := data[at:min(at+1000, len(data))]; !bytes.Equal(buf[:n], want) {
+			t.Fatalf("datagram at %d: %d bytes differ, want %d", at, n, len(want))
+		}
+		at += n
+	}
+	if s := g.portL.Counters(); s.RxSuper != 1 || s.RxSegments != 21 {
+		t.Errorf("%+v, want 1 super-packet of 21 segments", s)
+	}
+}
