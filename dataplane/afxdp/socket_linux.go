@@ -76,7 +76,7 @@ var remedies = map[unix.Errno]string{
 	unix.EBUSY:   "another AF_XDP socket holds the queue: stop its owner",
 	unix.ENOBUFS: "too little locked memory: LimitMEMLOCK=infinity or CAP_IPC_LOCK",
 	unix.EPERM:   "run as root or with CAP_NET_RAW",
-	unix.EINVAL:  "is there such a queue?",
+	unix.EINVAL:  "no such queue, or the driver refuses the mode",
 }
 
 // explain makes an error of ours of one of asavie/xdp's, which hold the errno
