@@ -125,6 +125,7 @@ func TestWatch_LeavesForeignEntriesAsTheyWere(t *testing.T) {
 }
 
 func TestResolve_NamesWhatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	n, _ := lan(t)
 	setNeighbor(t, n, "10.0.0.99", netlink.NUD_FAILED, 0, packet.MAC{}) // of an earlier attempt
 	w, _ := start(t, rtnl.Config{})
@@ -186,6 +187,7 @@ func TestWatch_NeverAnswersToEverybody(t *testing.T) {
 }
 
 func TestWatch_RefreshesStaleClientsInUse(t *testing.T) {
+	t.Parallel()
 	n, peer := lan(t)
 	peer.Addr(t, "eth0", "10.0.0.77/24")
 	there := linkMAC(t, peer, "eth0")

@@ -31,6 +31,10 @@ import (
 // than fits costs a listing of everything, nothing else.
 const receiveBuffer = 1 << 20
 
+// queueLimit is more events than that room can hold: the kernel doubles it
+// (sock_setsockopt), and no socket buffer accounts for less than 512 bytes.
+const queueLimit = 2 * receiveBuffer / 512
+
 // wantBacklog is how many wishes of the workers may wait.
 const wantBacklog = 128
 
@@ -42,8 +46,8 @@ type Config struct {
 	// Static are neighbours of the operator's. They hide the kernel's entries
 	// and are not written into it.
 	Static []Static
-	// Queues counts the receive queues of an interface. It is called from any
-	// thread.
+	// Queues counts the receive queues of an interface, which must not change
+	// while we run. Required; it is called from any thread.
 	Queues func(ifname string) (int, error)
 	Log    zerolog.Logger
 }

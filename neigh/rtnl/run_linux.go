@@ -39,6 +39,7 @@ const (
 // batch is what one read of the subscription brought.
 type batch struct {
 	msgs []syscall.NetlinkMessage
+	lost bool // the kernel dropped events before this
 	err  error
 }
 
@@ -108,26 +109,48 @@ func (w *Watch) read(ctx context.Context, out chan<- batch) {
 		if err == nil && from.Pid != nl.PidKernel {
 			continue
 		}
+		lost := errors.Is(err, unix.ENOBUFS)
+		if lost {
+			err = w.drain()
+		}
 		select {
-		case out <- batch{msgs, err}:
+		case out <- batch{msgs, lost, err}:
 		case <-ctx.Done():
 			return
 		}
-		if err != nil && !errors.Is(err, unix.ENOBUFS) {
+		if err != nil {
 			return
 		}
 	}
 }
 
+// drain throws away what is queued after events were lost. The error comes
+// before the events that were queued when the queue was full; taken after the
+// listing that makes up for the loss, they would bring the past back.
+func (w *Watch) drain() error {
+	soon, never := unix.Timeval{Usec: 1000}, unix.Timeval{}
+	w.events.SetReceiveTimeout(&soon)
+	defer w.events.SetReceiveTimeout(&never)
+	for range queueLimit {
+		_, _, err := w.events.Receive()
+		if errors.Is(err, unix.EAGAIN) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.ENOBUFS) {
+			return err
+		}
+	}
+	return nil
+}
+
 // take notes what a batch of events makes dirty.
 func (w *Watch) take(b batch) error {
-	if errors.Is(b.err, unix.ENOBUFS) {
-		w.log.Debug().Msg("netlink events lost, listing everything")
-		w.dirty |= everything
-		return nil
-	}
 	if b.err != nil {
 		return fmt.Errorf("follow netlink: %w", b.err)
+	}
+	if b.lost {
+		w.log.Debug().Msg("netlink events lost, listing everything")
+		w.dirty |= everything
 	}
 	for i := range b.msgs {
 		m := &b.msgs[i]
