@@ -19,9 +19,9 @@ type Claim struct {
 	fds []int
 }
 
-// ClaimInterfaces claims all of names or none. An interface that does not
-// exist or is named twice matches ErrUsage; one that another director serves
-// does not.
+// ClaimInterfaces claims all of names or none, in the network namespace of the
+// calling thread. The error about an interface that does not exist matches
+// ErrUsage, that about one that another director serves does not.
 func ClaimInterfaces(names []string) (*Claim, error) {
 	c := new(Claim)
 	for _, name := range names {
