@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"director/bench/load"
+	"director/internal/lab"
+	"director/internal/lab/process"
+	"director/internal/lab/web"
+	"director/service"
+)
+
+const (
+	demoRequests    = 2000 // of each row; every server's share must be the same
+	demoConcurrency = 16
+	demoPort        = 80
+	demoServerPort  = 8080 // what masquerading rewrites the port to
+	demoTimeout     = 2 * time.Minute
+)
+
+// demoRow is one line of the demo's table.
+type demoRow struct {
+	method  service.Method
+	io      string
+	servers []string
+	result  load.Result
+}
+
+// demo builds the lab, has a client fetch pages through the director by every
+// forwarding method and every I/O, and shows what happened.
+func demo(args []string, std stdio) int {
+	if len(args) > 0 {
+		fmt.Fprintf(std.err, "demo takes no arguments, got %q\n", args[0])
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
+	defer cancel()
+
+	fmt.Fprintf(std.out, "A client, the director and 4 real servers, each in a network namespace of its own.\n"+
+		"%d HTTP requests, %d at a time, one connection each, for a page of %d bytes, by each way:\n\n",
+		demoRequests, demoConcurrency, load.DefaultBodySize)
+	var rows []demoRow
+	good := true
+	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
+		for _, io := range []string{"xdp", "packet"} {
+			row, err := demoRun(ctx, std.err, method, io)
+			if err != nil {
+				fmt.Fprintf(std.err, "\r%s by %s: %v\n", methodNames[method], ioNames[io], err)
+				return exitFailed
+			}
+			rows = append(rows, row)
+			good = good && row.fair()
+		}
+	}
+	printRows(std.out, rows)
+	if !good {
+		fmt.Fprintln(std.err, "\nNot every request was answered, or not every server got its share.")
+		return exitFailed
+	}
+	fmt.Fprint(std.out, demoEnd)
+	return exitOK
+}
+
+var (
+	methodNames = map[service.Method]string{service.NAT: "NAT", service.DR: "DR", service.TUN: "TUN"}
+	ioNames     = map[string]string{"xdp": "AF_XDP", "packet": "AF_PACKET"}
+)
+
+const demoEnd = `
+Every request was answered and every server got the same share: round robin.
+Latency is of a whole request, from connecting to the last byte; AF_PACKET's
+holds the millisecond for which the kernel gathers frames into a block.
+
+Try next:
+  director run --help                       the flags
+  director check --flagfile=my.flags        is this configuration right?
+  director run --flagfile=my.flags          forward real traffic
+`
+
+// demoRun takes one row of the table.
+func demoRun(ctx context.Context, progress io.Writer, method service.Method, io string) (row demoRow, err error) {
+	row = demoRow{method: method, io: io}
+	say := func(text string) {
+		fmt.Fprintf(progress, "\r\033[K%-3s by %-9s  %s", methodNames[method], ioNames[io], text)
+	}
+	defer fmt.Fprint(progress, "\r\033[K")
+	say("building the network")
+	l, err := lab.New(ctx, lab.Config{Method: method, Offloads: io == "packet"})
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if row.servers, err = serveWeb(l); err != nil {
+		return row, err
+	}
+	say("starting the director")
+	self, err := os.Executable()
+	if err != nil {
+		return row, err
+	}
+	flags := append(l.Flags(), l.Rules("tcp", "rr", demoPort, demoServerPort)...)
+	d, err := process.Start(ctx, l.Director, exec.Command(self, "run", "--io="+io), flags)
+	if err != nil {
+		return row, err
+	}
+	row.result = load.Run(ctx, load.Config{
+		Dial:        dialer(l, demoPort),
+		Requests:    demoRequests,
+		Concurrency: demoConcurrency,
+		Progress:    func(done int) { say(fmt.Sprintf("%d of %d requests", done, demoRequests)) },
+	})
+	return row, errors.Join(ctx.Err(), d.Stop())
+}
+
+// dialer returns a function that connects the lab's client to a port of the
+// virtual address, each time from another port of its own: a connection from a
+// port that the director still remembers would go where the last one went, and
+// round robin would look uneven.
+func dialer(l *lab.Lab, port int) func(context.Context) (net.Conn, error) {
+	const firstPort, ports = 10_000, 50_000
+	client := l.Clients[0]
+	to := fmt.Sprintf("%s:%d", l.VIP, port)
+	var n atomic.Int64
+	return func(ctx context.Context) (net.Conn, error) {
+		from := fmt.Sprintf("%s:%d", client.Addr, firstPort+n.Add(1)%ports)
+		return client.Dial(ctx, "tcp4", from, to)
+	}
+}
+
+// serveWeb starts a web server on each real server and returns their names.
+func serveWeb(l *lab.Lab) ([]string, error) {
+	port := demoPort
+	if l.Method == service.NAT {
+		port = demoServerPort
+	}
+	var names []string
+	for _, h := range l.Servers {
+		listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return nil, err
+		}
+		// It ends with the listener, which ends with the lab's process.
+		go func() { _ = web.New(h.Name).Serve(listener) }()
+		names = append(names, h.Name)
+	}
+	return names, nil
+}
+
+// fair reports whether every request was answered and the servers' shares are
+// equal.
+func (r *demoRow) fair() bool {
+	for _, name := range r.servers {
+		if r.result.Servers[name] != demoRequests/len(r.servers) {
+			return false
+		}
+	}
+	return r.result.Failed() == 0
+}
+
+func printRows(out io.Writer, rows []demoRow) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "method\tI/O\t%s\tconn/s\tp50 ms\tp99 ms\terrors\t\n", strings.Join(rows[0].servers, "\t"))
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t", methodNames[r.method], ioNames[r.io])
+		for _, name := range r.servers {
+			fmt.Fprintf(w, "%d\t", r.result.Servers[name])
+		}
+		fmt.Fprintf(w, "%.0f\t%.2f\t%.2f\t%d\t\n", r.result.Rate(),
+			milliseconds(r.result.Percentile(50)), milliseconds(r.result.Percentile(99)), r.result.Failed())
+	}
+	w.Flush()
+	for _, r := range rows {
+		if r.result.First != nil {
+			fmt.Fprintf(out, "%s by %s: %v\n", methodNames[r.method], ioNames[r.io], r.result.First)
+		}
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/config"
+	"director/conntrack"
+	"director/dataplane"
+	"director/dataplane/poller"
+	"director/dataplane/steer"
+	"director/host"
+	"director/host/cpu"
+	"director/host/irq"
+	"director/host/nic"
+	"director/host/notify"
+	"director/host/vip"
+	"director/neigh/rtnl"
+	"director/service"
+)
+
+const (
+	// clockTick is how far the workers' clock moves at a time, in
+	// nanoseconds: packets of one connection within a tick do not write its
+	// deadline again.
+	clockTick = 1 << 25
+	// resolveTime is how long READY waits for next hops that do not answer.
+	resolveTime = 3 * time.Second
+	// statusEvery is how often the service manager hears how many
+	// connections there are.
+	statusEvery = time.Second
+)
+
+// director is a director in the making, running or on its way out. What it
+// has acquired is released in reverse order by stop.
+type director struct {
+	config *config.Config
+	log    zerolog.Logger
+
+	services *service.Table
+	shared   dataplane.Shared
+	nic      *nic.Control
+	watch    *rtnl.Watch
+	steering *steer.Steering
+	arms     []*interfaceIO
+	cpus     []int // by worker
+	workers  []*dataplane.Worker
+	manager  notify.Manager
+
+	broken     chan error // the first failure while running
+	background sync.WaitGroup
+	cancel     context.CancelFunc // ends the background goroutines
+	undo       []release
+}
+
+// release takes back one thing that start did.
+type release struct {
+	what string
+	do   func() error
+}
+
+func (d *director) defers(what string, do func() error) {
+	d.undo = append(d.undo, release{what, do})
+}
+
+// start acquires everything and begins to forward. After an error stop must
+// still be called.
+func (d *director) start(ctx context.Context) error {
+	d.broken = make(chan error, 1)
+	claim, err := host.ClaimInterfaces(d.config.Interfaces)
+	if err != nil {
+		return err
+	}
+	d.defers("release the interfaces", claim.Close)
+	if err := host.Privileges(); err != nil {
+		return err
+	}
+	if d.manager, err = notify.Open(); err != nil {
+		return err
+	}
+	for _, step := range []func() error{d.look, d.build, d.openArms, d.employ, d.steer} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.cancel = cancel
+	d.defers("end the background work", func() error { cancel(); d.background.Wait(); return nil })
+	d.follow(background)
+	d.work()
+	if err := d.holdVIPs(background); err != nil {
+		return err
+	}
+	d.announce(ctx, background)
+	return nil
+}
+
+// look finds out what the host has and whether the rules fit it.
+func (d *director) look() error {
+	var err error
+	if d.nic, err = nic.Open(); err != nil {
+		return err
+	}
+	d.defers("close the interface control", d.nic.Close)
+	static := make([]rtnl.Static, len(d.config.Neighbors))
+	for i, n := range d.config.Neighbors {
+		static[i] = rtnl.Static{IP: n.IP, MAC: n.MAC, Interface: n.Interface}
+	}
+	d.watch, err = rtnl.Open(rtnl.Config{
+		Arms: d.config.Interfaces, Static: static, Queues: d.nic.Queues, Log: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	d.defers("leave the neighbour table", d.watch.Close)
+	return checkRules(d.config.Services, d.watch.Snapshot())
+}
+
+// build makes the tables that the workers share.
+func (d *director) build() error {
+	var err error
+	if d.services, err = service.New(d.config.Services); err != nil {
+		return err
+	}
+	if d.shared.Conns, err = conntrack.New(d.config.ConnTableSize); err != nil {
+		return err
+	}
+	d.defers("free the connection table", func() error { d.shared.Conns.Close(); return nil })
+	start := time.Now()
+	d.shared.Clock = func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) }
+	d.shared.Resolver = d.watch
+	d.watch.Serve(serverAddrs(d.services))
+	d.shared.View.Store(d.view())
+	return nil
+}
+
+// employ makes the workers, one for each queue of the interface with the most.
+func (d *director) employ() error {
+	arms := make([]dataplane.Arm, len(d.arms))
+	n := 0
+	for i, a := range d.arms {
+		arms[i] = dataplane.Arm{Queues: a.ports, Hosts: a.hosts}
+		n = max(n, len(a.ports))
+	}
+	waiters := make([]dataplane.Waiter, n)
+	for w := range n {
+		var fds []int
+		for _, a := range d.arms {
+			if w < len(a.ports) {
+				fds = append(fds, a.ports[w].Fd())
+			}
+		}
+		p, err := poller.New(fds...)
+		if err != nil {
+			return err
+		}
+		d.defers("close a worker's eventfd", p.Close)
+		waiters[w] = p
+	}
+	var err error
+	d.workers, err = dataplane.NewWorkers(&d.shared, arms, waiters)
+	return err
+}
+
+// work starts the workers, each on a thread and a CPU of its own. The
+// processors of the Go scheduler are more than the workers, who never yield
+// theirs while there is traffic.
+func (d *director) work() {
+	runtime.GOMAXPROCS(len(d.workers) + max(2, len(d.workers)/4))
+	var running sync.WaitGroup
+	for i, w := range d.workers {
+		running.Go(func() {
+			runtime.LockOSThread() // and never unlocked: a pinned thread is no use to others
+			err := cpu.Pin(d.cpus[i])
+			if err == nil {
+				err = w.Run()
+			}
+			d.fail(err)
+		})
+	}
+	d.defers("stop the workers", func() error {
+		for _, w := range d.workers {
+			w.Stop()
+		}
+		running.Wait()
+		d.report()
+		return nil
+	})
+}
+
+// holdVIPs gives the services' addresses to the host.
+func (d *director) holdVIPs(ctx context.Context) error {
+	if !d.config.ManageVIPs || len(d.config.Services) == 0 {
+		return nil
+	}
+	c := vip.Config{First: d.config.Interfaces[0], On: map[netip.Addr]string{}, Log: d.log}
+	for _, v := range d.config.VIPInterfaces {
+		c.On[v.VIP] = v.Interface
+	}
+	for _, s := range d.config.Services {
+		if a := s.Addr.Netip(); !slices.Contains(c.VIPs, a) {
+			c.VIPs = append(c.VIPs, a)
+		}
+	}
+	holder, err := vip.Hold(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { holder.Run(ctx) })
+	d.defers("remove the VIPs", func() error {
+		cancel()
+		running.Wait()
+		return holder.Close()
+	})
+	return nil
+}
+
+// announce tells the service manager that the director forwards, once the real
+// servers' next hops are known or do not answer, and from then on, until
+// background ends, how it is doing.
+func (d *director) announce(ctx, background context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	for _, a := range d.watch.Resolve(ctx) {
+		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP: its frames are dropped until it does")
+	}
+	if err := d.manager.Ready(); err != nil {
+		d.log.Warn().Err(err).Msg("service manager not told")
+	}
+	d.background.Go(func() { d.tellStatus(background) })
+	d.log.Info().Int("workers", len(d.workers)).Int("services", len(d.config.Services)).
+		Int("conn-table-size", d.config.ConnTableSize).Msg("forwarding")
+}
+
+// tellStatus keeps the line that systemctl status shows up to date.
+func (d *director) tellStatus(ctx context.Context) {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for last := -1; ; {
+		if used := d.shared.Conns.Used(); used != last {
+			last = used
+			status := fmt.Sprintf("%d connections of %d", used, d.shared.Conns.Size())
+			if err := d.manager.Status(status); err != nil {
+				d.log.Warn().Err(err).Msg("service manager not told")
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// wait returns when ctx ends, or with what broke.
+func (d *director) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		d.log.Info().Msg("stopping")
+		return nil
+	case err := <-d.broken:
+		return err
+	}
+}
+
+// fail ends the run because of err, unless it is nil.
+func (d *director) fail(err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case d.broken <- err:
+	default: // it is ending already, for another reason
+	}
+}
+
+// stop releases everything, whatever fails on the way.
+func (d *director) stop() error {
+	if err := d.manager.Stopping(); err != nil {
+		d.log.Warn().Err(err).Msg("service manager not told")
+	}
+	var errs []error
+	for _, r := range slices.Backward(d.undo) {
+		if err := r.do(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.what, err))
+		}
+	}
+	d.undo = nil
+	return errors.Join(errs...)
+}
+
+// pinInterrupts brings the interrupt of each served queue beside its worker.
+func (d *director) pinInterrupts() error {
+	if d.config.IRQ != config.IRQPin {
+		return nil
+	}
+	pins := irq.New("/")
+	d.defers("give the interrupts back", pins.Restore)
+	for _, a := range d.arms {
+		device, err := d.nic.Device(a.name)
+		if err != nil {
+			return err
+		}
+		for i, q := range a.queues {
+			irqs, err := pins.Pin(a.name, device, q, d.cpus[i])
+			log := d.log.Info().Str("interface", a.name).Int("queue", q)
+			switch {
+			case errors.Is(err, irq.ErrNone):
+				log.Msg("no interrupt to pin: the interface has none of its own")
+			case err != nil:
+				return err
+			default:
+				log.Ints("irqs", irqs).Int("cpu", d.cpus[i]).Msg("interrupt pinned")
+			}
+		}
+	}
+	return nil
+}

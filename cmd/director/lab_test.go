@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"director/bench/load"
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/process"
+	"director/service"
+)
+
+// mainEnv makes the test binary be director, so that the tests run the code
+// that is under test, race detector included, as processes of its own.
+const mainEnv = "DIRECTOR_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainEnv) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// directorCommand is "director ARGS…".
+func directorCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), mainEnv+"=1")
+	return cmd
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 60 * time.Second
+
+// startDirector runs a director in the lab and stops it at the end of the
+// test, expecting exit 0. ioKind is xdp or packet; flags are further lines of
+// its flags file.
+func startDirector(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *process.Director {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	d, err := process.Start(ctx, l.Director, directorCommand("run", "--io="+ioKind), append(l.Flags(), flags...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the director's log:\n%s", d.Log())
+		}
+	})
+	return d
+}
+
+// everyWay runs a test for each method and each kind of I/O. With AF_PACKET
+// the offloads of the network stay on.
+func everyWay(t *testing.T, c lab.Config, test func(t *testing.T, l *lab.Lab, ioKind string)) {
+	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
+		for _, ioKind := range []string{"xdp", "packet"} {
+			t.Run(method.String()+" "+ioKind, func(t *testing.T) {
+				c := c
+				c.Method, c.Offloads = method, ioKind == "packet"
+				test(t, labtest.New(t, c), ioKind)
+			})
+		}
+	}
+}
+
+// startWeb starts the lab's web servers.
+func startWeb(t *testing.T, l *lab.Lab) []string {
+	t.Helper()
+	names, err := serveWeb(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// fetch makes n HTTP requests through the director and fails the test unless
+// every one was answered and the servers' shares are equal.
+func fetch(t *testing.T, l *lab.Lab, names []string, n int) {
+	t.Helper()
+	r := load.Run(t.Context(), load.Config{
+		Dial: dialer(l, demoPort), Requests: n, Concurrency: 16, Timeout: patience,
+	})
+	if r.Failed() != 0 || r.Requests != n {
+		t.Fatalf("%d of %d requests failed: %v, for example %v", r.Failed(), r.Requests, r.Errors, r.First)
+	}
+	for _, name := range names {
+		if got := r.Servers[name]; got != n/len(names) {
+			t.Errorf("server %s answered %d of %d requests, want %d: %v", name, got, n, n/len(names), r.Servers)
+		}
+	}
+}
+
+// workerFrames reads from the log of a director that has ended how many frames
+// each worker received.
+func workerFrames(t *testing.T, d *process.Director) []int {
+	t.Helper()
+	var frames []int
+	for _, line := range bytes.Split([]byte(d.Log()), []byte("\n")) {
+		if !bytes.Contains(line, []byte("worker done")) {
+			continue
+		}
+		sum := 0
+		for _, m := range receivedPattern.FindAllSubmatch(line, -1) {
+			n, err := strconv.Atoi(string(m[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+		frames = append(frames, sum)
+	}
+	return frames
+}
+
+var receivedPattern = regexp.MustCompile(`\brx-\S+?=(\d+)`)

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"github.com/rs/zerolog"
+
+	"director/dataplane"
+	"director/dataplane/afpacket"
+	"director/dataplane/afxdp"
+	"director/dataplane/steer"
+	"director/packet"
+)
+
+// logArm says how each queue of an interface is served, and what was tried
+// before.
+func (d *director) logArm(a *interfaceIO) {
+	for _, why := range a.why {
+		d.log.Info().Str("interface", a.name).Str("refused", why).Msg("trying the next I/O")
+	}
+	for i, p := range a.ports {
+		e := d.log.Info().Str("interface", a.name).Int("queue", a.queues[i]).Int("worker", i).Int("cpu", d.cpus[i])
+		switch p := p.(type) {
+		case *afxdp.Port:
+			terms := p.Terms()
+			e = e.Str("io", "AF_XDP").Str("attach", attachNames[a.hook]).Stringer("mode", terms.Mode)
+			if terms.Refused != nil {
+				e = e.Str("zero-copy-refused", terms.Refused.Error())
+			}
+		case *afpacket.Port:
+			e = e.Str("io", "AF_PACKET")
+		}
+		e.Msg("queue open")
+	}
+}
+
+var attachNames = map[steer.Hook]string{steer.NativeXDP: "native", steer.GenericXDP: "generic"}
+
+// report says at the end what each worker did and what was lost on the way.
+func (d *director) report() {
+	for i, w := range d.workers {
+		c := w.Counts()
+		e := d.log.Info().Int("worker", i).Uint64("connections", c.Conns).Uint64("expired", c.Expired).
+			Uint64("handoff", c.Handoff).Uint64("batches", c.Batches)
+		for k, a := range d.arms {
+			e = e.Uint64("rx-"+a.name, c.Rx[k]).Uint64("tx-"+a.name, c.Tx[k])
+		}
+		e.Dict("host", reasons(&c.Host)).Dict("drops", reasons(&c.Drops)).Msg("worker done")
+	}
+	for _, a := range d.arms {
+		for i, p := range a.ports {
+			d.reportPort(a.name, i, p)
+		}
+	}
+}
+
+// reportPort logs what a port itself counted: the frames that the workers gave
+// it to send and that the kernel did not take are among them.
+func (d *director) reportPort(name string, worker int, p dataplane.Port) {
+	e := d.log.Debug().Str("interface", name).Int("worker", worker)
+	switch p := p.(type) {
+	case *afxdp.Port:
+		c, err := p.Counters()
+		if err != nil {
+			d.log.Warn().Err(err).Msg("port counters")
+		}
+		e = e.Interface("counters", c)
+	case *afpacket.Port:
+		e = e.Interface("counters", p.Counters())
+	}
+	e.Msg("port done")
+}
+
+// reasons makes a dictionary of the counts that are not zero.
+func reasons(counts *[packet.Reasons]uint64) *zerolog.Event {
+	dict := zerolog.Dict()
+	for r, n := range counts {
+		if n > 0 {
+			dict = dict.Uint64(packet.Reason(r).String(), n)
+		}
+	}
+	return dict
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/config"
+	"director/host"
+)
+
+// runVerb forwards traffic in the foreground until it is told to stop.
+func runVerb(args []string, std stdio) int {
+	c, code := configure("run", args, std)
+	if c == nil {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	err := forward(ctx, c, newLogger(c, std.err))
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, host.ErrUsage):
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	fmt.Fprintln(std.err, err)
+	return exitFailed
+}
+
+// forward starts a director, waits until ctx ends or something breaks, and
+// leaves the host as it was.
+func forward(ctx context.Context, c *config.Config, log zerolog.Logger) error {
+	if err := host.Kernel(); err != nil {
+		return err
+	}
+	d := &director{config: c, log: log}
+	err := d.start(ctx)
+	if err == nil {
+		err = d.wait(ctx)
+	}
+	return errors.Join(err, d.stop())
+}
+
+// newLogger writes to w what the flags ask for.
+func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
+	if c.LogFormat == config.LogConsole {
+		console := zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: true}
+		if f, ok := w.(*os.File); ok {
+			if info, err := f.Stat(); err == nil {
+				console.NoColor = info.Mode()&os.ModeCharDevice == 0
+			}
+		}
+		w = console
+	}
+	return zerolog.New(w).Level(c.LogLevel).With().Timestamp().Logger()
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+
+	"director/conntrack"
+	"director/dataplane"
+	"director/dataplane/steer"
+	"director/host"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+)
+
+// checkRules refuses rules that this host cannot carry out.
+func checkRules(specs []service.Spec, s neigh.Snapshot) error {
+	hops := neigh.New(s, nil)
+	for i := range specs {
+		for _, server := range specs[i].Servers {
+			link, routed := s.Egress(server.Addr.Netip())
+			switch {
+			case hops.Local(server.Addr):
+				if server.Method != service.DR {
+					return host.Usagef("real server %v is an address of this host: only -g can hand it connections", server.Addr)
+				}
+			case routed && link.Arm < 0:
+				return host.Usagef("real server %v is reached by way of %s: add it to --interface", server.Addr, link.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// serverAddrs lists the real servers' addresses by their number.
+func serverAddrs(t *service.Table) []packet.Addr {
+	addrs := make([]packet.Addr, len(t.Servers()))
+	for i, s := range t.Servers() {
+		addrs[i] = s.Addr
+	}
+	return addrs
+}
+
+// view is what the workers are to know now.
+func (d *director) view() *dataplane.View {
+	t := d.config.Timeouts
+	return &dataplane.View{
+		Services: d.services,
+		Hops:     neigh.New(d.watch.Snapshot(), serverAddrs(d.services)),
+		Timeouts: conntrack.NewTimeouts(t.TCP, t.TCPFIN, t.UDP),
+	}
+}
+
+// steeringSet is what the steering programs are to send up now: the services,
+// the answers of masquerading real servers, and nothing for the host itself.
+func (d *director) steeringSet() steer.Set {
+	set := steer.Set{MACs: map[int]packet.MAC{}}
+	for _, s := range d.services.Services() {
+		set.Services = append(set.Services, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto})
+		set.Locals = append(set.Locals, s.Addr)
+	}
+	for _, s := range d.services.Servers() {
+		if s.Method == service.NAT {
+			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Service.Proto})
+		}
+	}
+	for _, l := range d.watch.Snapshot().Links {
+		if l.Arm >= 0 {
+			set.MACs[l.Index] = l.MAC
+		}
+		for _, a := range l.Addrs {
+			set.Locals = append(set.Locals, packet.AddrFrom(a.Addr()))
+		}
+	}
+	return set
+}
+
+// steer begins to take the services' frames from the host.
+func (d *director) steer() error { return d.steering.Update(d.steeringSet()) }
+
+// follow has the workers and the steering programs follow what the kernel
+// knows of the network, until ctx ends.
+func (d *director) follow(ctx context.Context) {
+	d.background.Go(func() { d.fail(d.watch.Run(ctx)) })
+	d.background.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-d.watch.Changes():
+				d.shared.View.Store(d.view())
+				if err := d.steering.Update(d.steeringSet()); err != nil {
+					d.log.Error().Err(err).Msg("steering not updated")
+				}
+			}
+		}
+	})
+}

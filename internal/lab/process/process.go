@@ -1,0 +1,156 @@
+//go:build linux
+
+// Package process runs directors in the lab: as processes of their own, told
+// what to do by a flags file, ready when they say so, ended by signals. What an
+// operator does with systemd, in other words.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"director/internal/lab"
+)
+
+// Director is a director that runs in a host of a lab. Its methods may be
+// called from any goroutine.
+type Director struct {
+	cmd  *exec.Cmd
+	log  buffer
+	done chan struct{} // closed when the process is gone
+	err  error         // how it ended; valid after done
+
+	status atomic.Pointer[string]
+}
+
+// Start starts cmd, "director run" with whatever arguments and environment, in
+// a host of the lab. The flags, one per line, are its standard input. It
+// returns when the director says that it is ready; an error contains its log.
+func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Director, error) {
+	dir, err := os.MkdirTemp("", "director-notify-")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "notify")
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for READY: %w", err), os.RemoveAll(dir))
+	}
+	d := &Director{cmd: cmd, done: make(chan struct{})}
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
+	cmd.Args = append(cmd.Args, "--flagfile=-")
+	cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
+	cmd.Stdout, cmd.Stderr = &d.log, &d.log
+	if err := h.Start(cmd); err != nil {
+		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
+	}
+	go func() {
+		d.err = cmd.Wait()
+		d.err = errors.Join(d.err, notify.Close(), os.RemoveAll(dir))
+		close(d.done)
+	}()
+	if err := d.await(ctx, notify); err != nil {
+		_ = d.Kill()
+		return nil, fmt.Errorf("%w\n%s", err, d.Log())
+	}
+	return d, nil
+}
+
+// await returns when READY comes, or when it cannot come any more. What the
+// director notifies is read until it is gone.
+func (d *Director) await(ctx context.Context, notify *net.UnixConn) error {
+	ready := make(chan struct{})
+	go func() {
+		b := make([]byte, 4096)
+		for {
+			n, err := notify.Read(b)
+			if err != nil {
+				return
+			}
+			if bytes.Equal(b[:n], []byte("READY=1")) {
+				close(ready)
+			}
+			if text, ok := strings.CutPrefix(string(b[:n]), "STATUS="); ok {
+				d.status.Store(&text)
+			}
+		}
+	}()
+	select {
+	case <-ready:
+		return nil
+	case <-d.done:
+		return fmt.Errorf("director ended before it was ready: %w", d.err)
+	case <-ctx.Done():
+		return fmt.Errorf("director is not ready: %w", ctx.Err())
+	}
+}
+
+// Stop ends the director as a service manager would and waits until it is
+// gone. An exit code other than 0 is an error that contains the log.
+func (d *Director) Stop() error {
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := d.Wait(); err != nil {
+		return fmt.Errorf("director: %w\n%s", err, d.Log())
+	}
+	return nil
+}
+
+// Kill ends the director without giving it a chance to clean up.
+func (d *Director) Kill() error {
+	if err := d.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-d.done
+	return nil
+}
+
+// Wait waits until the director ends by itself and returns how.
+func (d *Director) Wait() error {
+	<-d.done
+	return d.err
+}
+
+// Status returns the latest status line, which the director renews every
+// second.
+func (d *Director) Status() string {
+	if s := d.status.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// Log returns what the director has written so far.
+func (d *Director) Log() string { return d.log.String() }
+
+// buffer is a bytes.Buffer that may be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
