@@ -16,6 +16,10 @@
 // costs the one copy that the kernel makes. A block goes back to the kernel
 // when all of it has been walked and the last frame in it was given back.
 //
+// A frame that comes alone waits until its block is closed: a millisecond (on
+// kernels before 6.18 up to two ticks). That is the price of version 3 of the
+// ring, which wakes the worker once per block and not once per frame.
+//
 // Several ports of one interface form a fan-out group: the kernel spreads flows
 // over them by a hash that is the same in both directions.
 package afpacket

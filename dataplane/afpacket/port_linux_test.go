@@ -3,8 +3,6 @@ package afpacket_test
 import (
 	"bytes"
 	"encoding/binary"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,121 +18,6 @@ import (
 )
 
 var _ dataplane.Port = (*afpacket.Port)(nil)
-
-// testType is the ethertype of frames that no stack answers or sends (IEEE
-// 802, local experiments), so that chatter on a wire is told apart.
-const testType = 0x88b5
-
-// wire is a port at one end of a veth pair and a raw socket at the other.
-type wire struct {
-	t       *testing.T
-	a, b    *host
-	nameA   string
-	nameB   string
-	port    *afpacket.Port
-	far     int
-	ifindex int
-}
-
-// newWire opens a port with the given filter and fan-out group.
-func newWire(t *testing.T, filter int, group uint16) *wire {
-	t.Helper()
-	requireRoot(t)
-	w := &wire{t: t, a: newHost(t), b: newHost(t)}
-	w.nameA, w.nameB = connect(w.a, w.b, 0)
-	w.ifindex = w.a.link(w.nameA).Attrs().Index
-	w.far = w.b.raw(w.nameB)
-	w.port = w.open(filter, group)
-	return w
-}
-
-func (w *wire) open(filter int, group uint16) *afpacket.Port {
-	w.t.Helper()
-	return openPort(w.a, w.nameA, filter, group)
-}
-
-func openPort(h *host, name string, filter int, group uint16) *afpacket.Port {
-	h.t.Helper()
-	var p *afpacket.Port
-	h.do(func() (err error) {
-		p, err = afpacket.Open(afpacket.Config{
-			Ifindex: h.link(name).Attrs().Index, Interface: name, Filter: filter, Fanout: group})
-		return err
-	})
-	h.t.Cleanup(func() { p.Close() })
-	return p
-}
-
-// sendFar sends a frame to the port.
-func (w *wire) sendFar(frame []byte) {
-	w.t.Helper()
-	if _, err := unix.Write(w.far, frame); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// receiveFar waits for the next test frame at the far end.
-func (w *wire) receiveFar() []byte {
-	w.t.Helper()
-	var got []byte
-	buf := make([]byte, 1<<16)
-	waitFor(w.t, "a frame at the far end", func() bool {
-		for {
-			n, err := unix.Read(w.far, buf)
-			if err != nil {
-				return false
-			}
-			if isTest(buf[:n]) {
-				got = bytes.Clone(buf[:n])
-				return true
-			}
-		}
-	})
-	return got
-}
-
-func isTest(f []byte) bool { return binary.BigEndian.Uint16(f[12:]) == testType }
-
-// testFrame is a frame of n bytes with a number in it.
-func testFrame(number uint32, n int) []byte {
-	f := make([]byte, n)
-	copy(f, macB)
-	copy(f[6:], macA)
-	binary.BigEndian.PutUint16(f[12:], testType)
-	binary.BigEndian.PutUint32(f[14:], number)
-	return f
-}
-
-func number(f []byte) uint32 { return binary.BigEndian.Uint32(f[14:]) }
-
-// collect receives until want frames for which is says yes have come, and gives
-// every frame back with the verdict that each returns.
-func collect(t *testing.T, p *afpacket.Port, want int, is func([]byte) bool, each func(*packet.Frame) packet.Verdict) {
-	t.Helper()
-	var b packet.Batch
-	got := 0
-	for end := time.Now().Add(20 * time.Second); got < want; {
-		if time.Now().After(end) {
-			t.Fatalf("got %d frames, want %d; %+v", got, want, p.Counters())
-		}
-		readable(p.Fd(), 100)
-		if err := p.Recv(&b); err != nil {
-			t.Fatal(err)
-		}
-		for i := range b.Frames[:b.N] {
-			if f := &b.Frames[i]; is(f.Bytes()) {
-				got++
-				f.Verdict = each(f)
-			}
-		}
-		if err := p.Flush(&b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got != want {
-		t.Fatalf("got %d frames, want %d", got, want)
-	}
-}
 
 func TestPort_ReceivesAndTransmitsInPlace(t *testing.T) {
 	w := newWire(t, 0, 0)
@@ -333,47 +216,6 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 	}
 }
 
-func TestPort_ResumesWhenTheLinkDoes(t *testing.T) {
-	for name, group := range map[string]uint16{"alone": 0, "in a group": 80} {
-		t.Run(name, func(t *testing.T) {
-			w := newWire(t, 0, group)
-			w.a.setUp(w.nameA, false)
-			if !readable(w.port.Fd(), 20000) {
-				t.Fatal("no event when the link went down")
-			}
-			var b packet.Batch
-			waitFor(t, "the descriptor to become quiet while the link is down", func() bool {
-				if err := w.port.Recv(&b); err != nil {
-					t.Fatalf("receive on a link that is down: %v, want no error", err)
-				}
-				w.port.Flush(&b)
-				return !readable(w.port.Fd(), 20)
-			})
-			for i := range uint32(3) {
-				w.port.Alloc(&b)
-				f := &b.Frames[i]
-				f.Len = int32(copy(f.Buf[f.Off:], testFrame(i, 60)))
-				f.Verdict = packet.Tx
-			}
-			if err := w.port.Flush(&b); err != nil {
-				t.Fatalf("transmit on a link that is down: %v, want no error", err)
-			}
-			if c := w.port.Counters(); c.TxDown != 3 || c.Tx != 0 {
-				t.Fatalf("counters %+v, want 3 lost to the link", c)
-			}
-
-			w.a.setUp(w.nameA, true)
-			waitFor(t, "carrier", func() bool { return w.b.link(w.nameB).Attrs().RawFlags&unix.IFF_LOWER_UP != 0 })
-			w.far = w.b.raw(w.nameB)
-			w.sendFar(testFrame(9, 60))
-			collect(t, w.port, 1, isTest, func(*packet.Frame) packet.Verdict { return packet.Tx })
-			if n := number(w.receiveFar()); n != 9 {
-				t.Fatalf("frame %d came back, want 9", n)
-			}
-		})
-	}
-}
-
 func TestPort_StaysReadableUntilTheLastSegment(t *testing.T) {
 	w := newWire(t, 0, 0)
 	if err := unix.SetsockoptInt(w.far, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
@@ -412,45 +254,6 @@ func TestPort_StaysReadableUntilTheLastSegment(t *testing.T) {
 	}
 }
 
-func TestPort_SurvivesItsDevice(t *testing.T) {
-	w := newWire(t, 0, 0)
-	if err := w.a.nl.LinkDel(w.a.link(w.nameA)); err != nil {
-		t.Fatal(err)
-	}
-	var b packet.Batch
-	if err := w.port.Recv(&b); err != nil {
-		t.Fatalf("receive: %v, want no error", err)
-	}
-	w.port.Alloc(&b)
-	b.Frames[0].Len, b.Frames[0].Verdict = 60, packet.Tx
-	if err := w.port.Flush(&b); err != nil {
-		t.Fatalf("transmit: %v, want no error", err)
-	}
-	if c := w.port.Counters(); c.TxDown != 1 {
-		t.Fatalf("counters %+v, want 1 lost to the link", c)
-	}
-}
-
-func TestPort_CountsWhatTheMTUForbidsAndSendsTheRest(t *testing.T) {
-	w := newWire(t, 0, 0)
-	var b packet.Batch
-	for i, n := range []int{60, 1700, 61, 5, 62} {
-		w.port.Alloc(&b)
-		f := &b.Frames[i]
-		f.Len = int32(copy(f.Buf[f.Off:], testFrame(uint32(i), max(n, 18))[:n]))
-		f.Verdict = packet.Tx
-	}
-	w.port.Flush(&b)
-	for _, want := range []int{60, 61, 62} {
-		if got := w.receiveFar(); len(got) != want {
-			t.Fatalf("frame of %d bytes, want %d", len(got), want)
-		}
-	}
-	if c := w.port.Counters(); c.Tx != 3 || c.TxOversize != 1 || c.TxErrors != 1 {
-		t.Fatalf("counters %+v, want 3 transmitted, 1 too long, 1 refused", c)
-	}
-}
-
 func TestPort_AllocatesNothing(t *testing.T) {
 	w := newWire(t, 0, 0)
 	var b packet.Batch
@@ -477,76 +280,4 @@ func TestPort_AllocatesNothing(t *testing.T) {
 	if c := w.port.Counters(); allocs != 0 || c.Tx != 510 {
 		t.Fatalf("%v allocations, %d frames transmitted, want 0 and 510", allocs, c.Tx)
 	}
-}
-
-func TestPort_CountsWhatTheKernelDrops(t *testing.T) {
-	w := newWire(t, 0, 0)
-	frame := testFrame(1, 1500)
-	for range 8 << 20 / 1500 { // more than the ring holds
-		w.sendFar(frame)
-	}
-	first := w.port.Counters()
-	if first.KernelDrops == 0 || first.KernelFreezes == 0 {
-		t.Fatalf("counters %+v, want drops", first)
-	}
-	if err := w.port.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if again := w.port.Counters(); again.KernelDrops < first.KernelDrops {
-		t.Fatalf("%d drops after Close, want %d at least", again.KernelDrops, first.KernelDrops)
-	}
-}
-
-func TestClose_LeavesNothingBehind(t *testing.T) {
-	w := newWire(t, 0, 0)
-	w.port.Close()
-	before := openFiles(t)
-	for range 20 {
-		p := w.open(0, 81)
-		if err := p.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Close(); err != nil {
-			t.Fatalf("second close: %v, want no error", err)
-		}
-	}
-	if after := openFiles(t); after > before {
-		t.Fatalf("%d descriptors and maps, want %d", after, before)
-	}
-}
-
-// openFiles counts what the process has open of packet sockets, mapped or not.
-func openFiles(t *testing.T) int {
-	t.Helper()
-	fds, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, fd := range fds {
-		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, "socket:") {
-			n++
-		}
-	}
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n + strings.Count(string(maps), "socket:")
-}
-
-func TestOpen_SaysWhatFailed(t *testing.T) {
-	requireRoot(t)
-	h := newHost(t)
-	h.do(func() error {
-		_, err := afpacket.Open(afpacket.Config{Ifindex: 4711, Interface: "eth9"})
-		if err == nil || !strings.Contains(err.Error(), "eth9") || !strings.Contains(err.Error(), "no such device") {
-			t.Errorf("no such interface: %v", err)
-		}
-		_, err = afpacket.Open(afpacket.Config{Ifindex: 1, Interface: "lo", Filter: 0xffff})
-		if err == nil || !strings.Contains(err.Error(), "filter") {
-			t.Errorf("no such program: %v", err)
-		}
-		return nil
-	})
 }
