@@ -32,13 +32,11 @@ type verb struct {
 
 // verbs are listed in the order of the help text.
 func verbs() []verb {
-	return []verb{
-		{"run", "forward traffic in the foreground until SIGTERM", runVerb},
-		{"check", "check flags and rules, and print the effective configuration", check},
-		{"demo", "show it working: real HTTP through every method, in network namespaces", demo},
-		{"version", "print what this binary was built from", version},
-		{"help", "print this list", help},
-	}
+	return append(hostVerbs(),
+		verb{"check", "check flags and rules, and print the effective configuration", check},
+		verb{"version", "print what this binary was built from", version},
+		verb{"help", "print this list", help},
+	)
 }
 
 func main() {
