@@ -15,30 +15,33 @@ const (
 // sweep is the worker's share of ending connections.
 type sweep struct {
 	sweeper *conntrack.Sweeper
-	last    int64 // when the last slice was taken
+	last    int64 // when due was brought up to date
+	due     int64 // entries still to look at, times sweepPeriod
 	dead    [maxExpiries]conntrack.Conn
 }
 
-// expire ends connections whose time is up. Each step takes a slice of the
-// worker's share of the table in proportion to the time that has passed; an
-// idle worker catches up with whatever a busy one had to leave.
+// expire ends connections whose time is up. The entries that are due to be
+// looked at grow with the time that passes, up to the worker's share of the
+// table each sweepPeriod. A busy worker takes a slice of them between batches
+// and an idle one all.
 func (w *Worker) expire(idle bool) {
 	s := &w.sweep
-	elapsed := min(w.now-s.last, sweepPeriod)
-	budget := int(int64(s.sweeper.Share()) * elapsed / sweepPeriod)
-	if budget == 0 {
-		return
+	if w.now != s.last {
+		share := int64(s.sweeper.Share())
+		s.due = min(s.due+share*min(w.now-s.last, sweepPeriod), share*sweepPeriod)
+		s.last = w.now
 	}
-	s.last = w.now
+	budget := int(s.due / sweepPeriod)
 	if !idle {
-		ended, _ := s.sweeper.Sweep(w.now, min(budget, sweepBusy), s.dead[:])
-		w.bury(ended)
-		return
+		budget = min(budget, sweepBusy)
 	}
 	for budget > 0 {
 		ended, looked := s.sweeper.Sweep(w.now, budget, s.dead[:])
 		w.bury(ended)
-		budget -= looked
+		s.due -= int64(looked) * sweepPeriod
+		if budget -= looked; !idle {
+			return
+		}
 	}
 }
 
