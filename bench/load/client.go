@@ -91,7 +91,7 @@ func (c *client) exchange(ctx context.Context, deadline time.Time) (server strin
 	switch {
 	case err == nil:
 		return "", fmt.Errorf("%w: longer than %d bytes", errReply, n-1)
-	case err != io.EOF && err != io.ErrUnexpectedEOF:
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return "", err
 	}
 	return c.check(c.buf[:n])
