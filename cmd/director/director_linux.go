@@ -86,7 +86,7 @@ func (d *director) start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.look, d.build, d.openArms, d.employ, d.steer} {
+	for _, step := range []func() error{d.look, d.build, d.openArms, d.employ, d.makeRoom, d.steer} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -170,11 +170,24 @@ func (d *director) employ() error {
 	return err
 }
 
-// work starts the workers, each on a thread and a CPU of its own. The
-// processors of the Go scheduler are more than the workers, who never yield
-// theirs while there is traffic.
-func (d *director) work() {
+// makeRoom keeps everything but the workers off the workers' CPUs, where there
+// are others, and gives the Go scheduler more processors than there are
+// workers, who do not yield theirs while there is traffic.
+func (d *director) makeRoom() error {
 	runtime.GOMAXPROCS(len(d.workers) + max(2, len(d.workers)/4))
+	spare, err := cpu.Allowed()
+	if err != nil {
+		return err
+	}
+	spare = slices.DeleteFunc(spare, func(c int) bool { return slices.Contains(d.cpus, c) })
+	if len(spare) == 0 {
+		return nil
+	}
+	return cpu.Confine(spare)
+}
+
+// work starts the workers, each on a thread and a CPU of its own.
+func (d *director) work() {
 	var running sync.WaitGroup
 	for i, w := range d.workers {
 		running.Go(func() {

@@ -2,6 +2,7 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -53,6 +54,36 @@ func Pin(cpu int) error {
 	set.Set(cpu)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return fmt.Errorf("pin a worker to CPU %d: %w", cpu, err)
+	}
+	return nil
+}
+
+// Confine keeps the process off CPUs that are not listed: its threads now, and
+// those that they start. Threads that pin themselves afterwards are free to.
+func Confine(cpus []int) error {
+	var set unix.CPUSet
+	for _, c := range cpus {
+		set.Set(c)
+	}
+	seen := make(map[int]bool)
+	// A thread that is started meanwhile by one that was not confined yet
+	// shows up in the next round.
+	for again := true; again; {
+		again = false
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return fmt.Errorf("list the threads of the process: %w", err)
+		}
+		for _, t := range tasks {
+			tid, err := strconv.Atoi(t.Name())
+			if err != nil || seen[tid] {
+				continue
+			}
+			seen[tid], again = true, true
+			if err := unix.SchedSetaffinity(tid, &set); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("confine thread %d to CPUs %s: %w", tid, FormatList(cpus), err)
+			}
+		}
 	}
 	return nil
 }

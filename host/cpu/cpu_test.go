@@ -3,6 +3,7 @@ package cpu_test
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,5 +84,35 @@ func TestAssign_AgreesWithThisMachine(t *testing.T) {
 	cpus, err := cpu.Assign(3, nil)
 	if err != nil || len(cpus) != 3 {
 		t.Errorf("Assign(3) = %v, %v; want three CPUs", cpus, err)
+	}
+}
+
+func TestConfine_MovesEveryThread(t *testing.T) {
+	before, err := cpu.Allowed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cpu.Confine(before); err != nil {
+			t.Error(err)
+		}
+	})
+	want := before[len(before)-1:]
+	if err := cpu.Confine(want); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 { // more threads than the test had
+		got := make(chan []int)
+		go func() {
+			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+			cpus, err := cpu.Allowed()
+			if err != nil {
+				t.Error(err)
+			}
+			got <- cpus
+		}()
+		if cpus := <-got; !slices.Equal(cpus, want) {
+			t.Errorf("a thread may run on CPUs %v, want %v", cpus, want)
+		}
 	}
 }
