@@ -28,10 +28,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// directorCommand is "director ARGS…".
+// directorCommand is "director ARGS…". Under the race detector it does not wait
+// a second before it exits, as the detector's default is: its goroutines are
+// joined by then.
 func directorCommand(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), mainEnv+"=1")
+	cmd.Env = append(os.Environ(), mainEnv+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 
