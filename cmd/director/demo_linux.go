@@ -24,7 +24,7 @@ import (
 
 const (
 	demoRequests    = 2000 // of each row; every server's share must be the same
-	demoConcurrency = 16
+	demoConcurrency = 8
 	demoPort        = 80
 	demoServerPort  = 8080 // what masquerading rewrites the port to
 	demoTimeout     = 2 * time.Minute
@@ -59,7 +59,7 @@ func demo(args []string, std stdio) int {
 		for _, io := range []string{"xdp", "packet"} {
 			row, err := demoRun(ctx, std.err, method, io)
 			if err != nil {
-				fmt.Fprintf(std.err, "\r%s by %s: %v\n", methodNames[method], ioNames[io], err)
+				fmt.Fprintf(std.err, "%s by %s: %v\n", methodNames[method], ioNames[io], err)
 				return exitFailed
 			}
 			rows = append(rows, row)
@@ -94,10 +94,8 @@ Try next:
 // demoRun takes one row of the table.
 func demoRun(ctx context.Context, progress io.Writer, method service.Method, io string) (row demoRow, err error) {
 	row = demoRow{method: method, io: io}
-	say := func(text string) {
-		fmt.Fprintf(progress, "\r\033[K%-3s by %-9s  %s", methodNames[method], ioNames[io], text)
-	}
-	defer fmt.Fprint(progress, "\r\033[K")
+	say := newProgress(progress, fmt.Sprintf("%-3s by %-9s", methodNames[method], ioNames[io]))
+	defer say("")
 	say("building the network")
 	l, err := lab.New(ctx, lab.Config{Method: method, Offloads: io == "packet"})
 	if err != nil {
@@ -138,6 +136,24 @@ func dialer(l *lab.Lab, port int) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		from := fmt.Sprintf("%s:%d", client.Addr, firstPort+n.Add(1)%ports)
 		return client.Dial(ctx, "tcp4", from, to)
+	}
+}
+
+// newProgress returns a function that shows how far a row is: on a terminal as a
+// line that is written again and again, until an empty text wipes it out;
+// elsewhere as one line when the row begins.
+func newProgress(w io.Writer, row string) func(text string) {
+	if !isTerminal(w) {
+		fmt.Fprintln(w, row)
+		return func(string) {}
+	}
+	return func(text string) {
+		const wipe = "\r\033[K" // to the line's begin, erase to its end (ECMA-48)
+		if text == "" {
+			fmt.Fprint(w, wipe)
+			return
+		}
+		fmt.Fprint(w, wipe, row, "  ", text)
 	}
 }
 

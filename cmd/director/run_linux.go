@@ -53,13 +53,17 @@ func forward(ctx context.Context, c *config.Config, log zerolog.Logger) error {
 // newLogger writes to w what the flags ask for.
 func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
-		console := zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: true}
-		if f, ok := w.(*os.File); ok {
-			if info, err := f.Stat(); err == nil {
-				console.NoColor = info.Mode()&os.ModeCharDevice == 0
-			}
-		}
-		w = console
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
 	}
 	return zerolog.New(w).Level(c.LogLevel).With().Timestamp().Logger()
+}
+
+// isTerminal reports whether somebody may be looking at what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
