@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -276,14 +279,22 @@ func (d *director) tellStatus(ctx context.Context) {
 	}
 }
 
-// wait returns when ctx ends, or with what broke.
+// wait returns when ctx ends, or with what broke. A hangup asks for a reload,
+// which must not end the process.
 func (d *director) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		d.log.Info().Msg("stopping")
-		return nil
-	case err := <-d.broken:
-		return err
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			d.log.Info().Msg("stopping")
+			return nil
+		case err := <-d.broken:
+			return err
+		case <-hangup:
+			d.log.Warn().Msg("SIGHUP ignored: this version does not reload, restart it to change the rules")
+		}
 	}
 }
 
