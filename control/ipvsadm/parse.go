@@ -34,9 +34,6 @@ type Command struct {
 	Server    service.ServerSpec
 }
 
-// defaultScheduler, DR and weight 1 are ipvsadm's defaults.
-const defaultScheduler = "wlc"
-
 // kernelOnly are the schedulers that the kernel knows and this version does not.
 var kernelOnly = []string{"lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
 
@@ -138,7 +135,7 @@ func serviceKey(it item, r Resolver) (service.Key, error) {
 
 func scheduler(it item) (string, error) {
 	if it.option == nil {
-		return defaultScheduler, nil
+		return sched.Default, nil
 	}
 	use := "use one of " + strings.Join(sched.Names(), ", ")
 	switch {
@@ -151,7 +148,7 @@ func scheduler(it item) (string, error) {
 }
 
 func server(given map[string]item, k service.Key, r Resolver) (service.ServerSpec, error) {
-	s := service.ServerSpec{Method: service.DR, Weight: 1}
+	s := service.ServerSpec{Method: service.DR, Weight: 1} // ipvsadm's defaults
 	switch it := given[forwardingMethod]; {
 	case it.option == nil:
 	case it.long == "masquerading":
