@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -18,11 +17,8 @@ import (
 	"director/config"
 	"director/conntrack"
 	"director/dataplane"
-	"director/dataplane/poller"
 	"director/dataplane/steer"
 	"director/host"
-	"director/host/cpu"
-	"director/host/irq"
 	"director/host/nic"
 	"director/host/notify"
 	"director/host/vip"
@@ -145,73 +141,6 @@ func (d *director) build() error {
 	return nil
 }
 
-// employ makes the workers, one for each queue of the interface with the most.
-func (d *director) employ() error {
-	arms := make([]dataplane.Arm, len(d.arms))
-	n := 0
-	for i, a := range d.arms {
-		arms[i] = dataplane.Arm{Queues: a.ports, Hosts: a.hosts}
-		n = max(n, len(a.ports))
-	}
-	waiters := make([]dataplane.Waiter, n)
-	for w := range n {
-		var fds []int
-		for _, a := range d.arms {
-			if w < len(a.ports) {
-				fds = append(fds, a.ports[w].Fd())
-			}
-		}
-		p, err := poller.New(fds...)
-		if err != nil {
-			return err
-		}
-		d.defers("close a worker's eventfd", p.Close)
-		waiters[w] = p
-	}
-	var err error
-	d.workers, err = dataplane.NewWorkers(&d.shared, arms, waiters)
-	return err
-}
-
-// makeRoom keeps everything but the workers off the workers' CPUs, where there
-// are others, and gives the Go scheduler more processors than there are
-// workers, who do not yield theirs while there is traffic.
-func (d *director) makeRoom() error {
-	runtime.GOMAXPROCS(len(d.workers) + max(2, len(d.workers)/4))
-	spare, err := cpu.Allowed()
-	if err != nil {
-		return err
-	}
-	spare = slices.DeleteFunc(spare, func(c int) bool { return slices.Contains(d.cpus, c) })
-	if len(spare) == 0 {
-		return nil
-	}
-	return cpu.Confine(spare)
-}
-
-// work starts the workers, each on a thread and a CPU of its own.
-func (d *director) work() {
-	var running sync.WaitGroup
-	for i, w := range d.workers {
-		running.Go(func() {
-			runtime.LockOSThread() // and never unlocked: a pinned thread is no use to others
-			err := cpu.Pin(d.cpus[i])
-			if err == nil {
-				err = w.Run()
-			}
-			d.fail(err)
-		})
-	}
-	d.defers("stop the workers", func() error {
-		for _, w := range d.workers {
-			w.Stop()
-		}
-		running.Wait()
-		d.report()
-		return nil
-	})
-}
-
 // holdVIPs gives the services' addresses to the host.
 func (d *director) holdVIPs(ctx context.Context) error {
 	if !d.config.ManageVIPs || len(d.config.Services) == 0 {
@@ -322,32 +251,4 @@ func (d *director) stop() error {
 	}
 	d.undo = nil
 	return errors.Join(errs...)
-}
-
-// pinInterrupts brings the interrupt of each served queue beside its worker.
-func (d *director) pinInterrupts() error {
-	if d.config.IRQ != config.IRQPin {
-		return nil
-	}
-	pins := irq.New("/")
-	d.defers("give the interrupts back", pins.Restore)
-	for _, a := range d.arms {
-		device, err := d.nic.Device(a.name)
-		if err != nil {
-			return err
-		}
-		for i, q := range a.queues {
-			irqs, err := pins.Pin(a.name, device, q, d.cpus[i])
-			log := d.log.Info().Str("interface", a.name).Int("queue", q)
-			switch {
-			case errors.Is(err, irq.ErrNone):
-				log.Msg("no interrupt to pin: the interface has none of its own")
-			case err != nil:
-				return err
-			default:
-				log.Ints("irqs", irqs).Int("cpu", d.cpus[i]).Msg("interrupt pinned")
-			}
-		}
-	}
-	return nil
 }
