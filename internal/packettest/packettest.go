@@ -5,7 +5,6 @@ package packettest
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"testing"
 
 	"github.com/google/gopacket"
@@ -13,86 +12,6 @@ import (
 
 	"director/packet"
 )
-
-// Frame describes a TCP or UDP frame over IPv4. What is not set gets a value
-// that passes: TTL 64, protocol TCP.
-type Frame struct {
-	DstMAC, SrcMAC packet.MAC
-	Src, Dst       string // address:port
-	UDP            bool
-	Flags          string // of TCP: S, A, F, R, P in any combination
-	Seq            uint32
-	TTL, TOS       uint8
-	ID             uint16
-	DF             bool
-	Options        int // bytes of IPv4 options, a multiple of 4
-	NoChecksum     bool
-	Payload        []byte
-}
-
-// Bytes serialises the frame, padded to Ethernet's minimum of 60 bytes.
-func (f Frame) Bytes() []byte {
-	src, dst := netip.MustParseAddrPort(f.Src), netip.MustParseAddrPort(f.Dst)
-	eth := &layers.Ethernet{SrcMAC: f.SrcMAC[:], DstMAC: f.DstMAC[:], EthernetType: layers.EthernetTypeIPv4}
-	ip := &layers.IPv4{
-		Version: 4, TTL: f.TTL, TOS: f.TOS, Id: f.ID, Protocol: layers.IPProtocolTCP,
-		SrcIP: src.Addr().AsSlice(), DstIP: dst.Addr().AsSlice(),
-	}
-	if f.TTL == 0 {
-		ip.TTL = 64
-	}
-	if f.DF {
-		ip.Flags = layers.IPv4DontFragment
-	}
-	for range f.Options {
-		ip.Options = append(ip.Options, layers.IPv4Option{OptionType: 1}) // no operation
-	}
-	var l4 gopacket.SerializableLayer
-	if f.UDP {
-		ip.Protocol = layers.IPProtocolUDP
-		udp := &layers.UDP{SrcPort: layers.UDPPort(src.Port()), DstPort: layers.UDPPort(dst.Port())}
-		must(udp.SetNetworkLayerForChecksum(ip))
-		l4 = udp
-	} else {
-		tcp := &layers.TCP{SrcPort: layers.TCPPort(src.Port()), DstPort: layers.TCPPort(dst.Port()), Seq: f.Seq, Window: 512}
-		for _, c := range f.Flags {
-			switch c {
-			case 'S':
-				tcp.SYN = true
-			case 'A':
-				tcp.ACK = true
-			case 'F':
-				tcp.FIN = true
-			case 'R':
-				tcp.RST = true
-			case 'P':
-				tcp.PSH = true
-			default:
-				panic(fmt.Sprintf("flag %q", c))
-			}
-		}
-		must(tcp.SetNetworkLayerForChecksum(ip))
-		l4 = tcp
-	}
-	buf := gopacket.NewSerializeBuffer()
-	must(gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
-		eth, ip, l4, gopacket.Payload(f.Payload)))
-	b := append([]byte(nil), buf.Bytes()...)
-	if f.UDP && f.NoChecksum {
-		at := packet.EthLen + packet.IPv4Len + f.Options + 6
-		b[at], b[at+1] = 0, 0
-	}
-	for len(b) < 60 {
-		b = append(b, 0)
-	}
-	return b
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
 
 // Decoded is what gopacket reads in a frame. Outer is set for a tunnelled
 // packet.
