@@ -18,6 +18,7 @@ var mayImport = []struct {
 	{"packet", nil, true},
 	{"internal/arena", nil, false},
 	{"internal/packettest", []string{"packet"}, false},
+	{"internal/nettest", []string{"packet"}, false},
 	{"sched", []string{"packet"}, true},
 	{"nat", []string{"packet"}, true},
 	{"neigh", []string{"packet"}, true},
@@ -116,7 +117,10 @@ func TestDaemon_LinksNoTestCode(t *testing.T) {
 		t.Fatalf("go list: %v", err)
 	}
 	for _, pkg := range strings.Fields(string(out)) {
-		for _, bad := range []string{"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...", module + "/internal/packettest"} {
+		for _, bad := range []string{
+			"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...",
+			module + "/internal/packettest", module + "/internal/nettest",
+		} {
 			if matches(bad, pkg) {
 				t.Errorf("cmd/director links %s", pkg)
 			}
