@@ -3,7 +3,6 @@ package host
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 
@@ -43,9 +42,9 @@ func (c *Claim) Close() error {
 }
 
 func (c *Claim) add(name string) error {
-	ifi, err := net.InterfaceByName(name)
+	ifi, err := Interface(name)
 	if err != nil {
-		return noInterface(name)
+		return err
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -89,17 +88,4 @@ func process(pid int) string {
 		return fmt.Sprintf("process %d", pid)
 	}
 	return fmt.Sprintf("process %d (%s)", pid, strings.TrimSpace(string(comm)))
-}
-
-// noInterface tells what there is instead.
-func noInterface(name string) error {
-	all, err := net.Interfaces()
-	if err != nil {
-		return fmt.Errorf("list interfaces: %w", err)
-	}
-	var names []string
-	for _, i := range all {
-		names = append(names, i.Name)
-	}
-	return Usagef("no such interface %q in this network namespace: it has %s", name, strings.Join(names, ", "))
 }

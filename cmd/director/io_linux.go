@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 
 	"director/config"
@@ -68,9 +67,9 @@ func (d *director) openArms() error {
 
 // plan finds out which queues of an interface are to be served.
 func (d *director) plan(name string) (*interfaceIO, error) {
-	ifi, err := net.InterfaceByName(name)
+	ifi, err := host.Interface(name)
 	if err != nil {
-		return nil, host.Usagef("no such interface %q: %v", name, err)
+		return nil, err
 	}
 	if ifi.MTU > maxMTU {
 		return nil, host.Usagef("%s has an MTU of %d, the director carries packets up to %d: ip link set dev %s mtu 1500",
@@ -139,7 +138,11 @@ func (d *director) open(a *interfaceIO) error {
 		errs = append(errs, err)
 		a.why = append(a.why, r.name+": "+err.Error())
 	}
-	return errors.Join(errs...)
+	all := errs[0]
+	for _, err := range errs[1:] {
+		all = fmt.Errorf("%w; %w", all, err) // one line, whatever the number of rungs
+	}
+	return all
 }
 
 // climb opens the interface in one way, or leaves it as it was.
