@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/host"
-	"director/host/hosttest"
+	"director/internal/nettest"
 )
 
 func TestKernel_NamesWhatIsMissing(t *testing.T) {
@@ -42,7 +42,7 @@ func TestKernel_IsFooledByPersonality(t *testing.T) {
 }
 
 func TestPrivileges_NamesMissingCapabilities(t *testing.T) {
-	hosttest.Root(t)
+	nettest.Root(t)
 	if err := host.Privileges(); err != nil {
 		t.Fatalf("as root: %v", err)
 	}
@@ -59,7 +59,7 @@ func TestPrivileges_NamesMissingCapabilities(t *testing.T) {
 }
 
 func TestClaim_KeepsASecondDirectorOff(t *testing.T) {
-	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 1)
 	n.Wire(t, "eth1", peer, "eth1", 1)
 
@@ -93,7 +93,7 @@ func TestClaim_KeepsASecondDirectorOff(t *testing.T) {
 }
 
 func TestClaim_NamesTheOtherProcess(t *testing.T) {
-	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 1)
 	cmd := exec.Command(os.Args[0]) // inherits the namespace of this thread
 	cmd.Env = append(os.Environ(), "DIRECTOR_TEST_CLAIM=eth0")
@@ -141,7 +141,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestClaim_RefusesAnInterfaceThatIsNot(t *testing.T) {
-	hosttest.Enter(t)
+	nettest.Enter(t)
 	_, err := host.ClaimInterfaces([]string{"eth7"})
 	checkSays(t, "claim", err, []string{`no such interface "eth7"`, "lo"})
 	if !errors.Is(err, host.ErrUsage) {

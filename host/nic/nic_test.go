@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"director/host"
-	"director/host/hosttest"
 	"director/host/nic"
+	"director/internal/nettest"
 )
 
 func open(t *testing.T) *nic.Control {
@@ -21,7 +21,7 @@ func open(t *testing.T) *nic.Control {
 }
 
 func TestControl_CountsQueues(t *testing.T) {
-	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "one", peer, "one", 1)
 	n.Wire(t, "three", peer, "three", 3)
 	c := open(t)
@@ -45,7 +45,7 @@ func TestControl_CountsQueues(t *testing.T) {
 }
 
 func TestControl_RefusesASubsetOfVeth(t *testing.T) {
-	n, peer := hosttest.Enter(t), hosttest.New(t)
+	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 2)
 	c := open(t)
 	if err := c.CheckServed("eth0", []int{1, 0}); err != nil {

@@ -15,15 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/host"
-	"director/host/hosttest"
 	"director/host/vip"
+	"director/internal/nettest"
 )
 
 var service = netip.MustParseAddr("192.0.2.10")
 
 // office is a host with a front and a back interface, each wired to peer.
-func office(t *testing.T) (n, peer *hosttest.Net) {
-	n, peer = hosttest.Enter(t), hosttest.New(t)
+func office(t *testing.T) (n, peer *nettest.Namespace) {
+	n, peer = nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "front", peer, "front", 1)
 	n.Wire(t, "back", peer, "back", 1)
 	n.Addr(t, "front", "192.0.2.1/24")
@@ -51,7 +51,7 @@ func run(t *testing.T, h *vip.Holder) (stop func()) {
 }
 
 // addrs returns the addresses of an interface.
-func addrs(t *testing.T, n *hosttest.Net, name string) []string {
+func addrs(t *testing.T, n *nettest.Namespace, name string) []string {
 	t.Helper()
 	list, err := n.AddrList(n.Link(t, name), netlink.FAMILY_V4)
 	if err != nil {
@@ -64,7 +64,7 @@ func addrs(t *testing.T, n *hosttest.Net, name string) []string {
 	return s
 }
 
-func checkAddrs(t *testing.T, n *hosttest.Net, name string, want ...string) {
+func checkAddrs(t *testing.T, n *nettest.Namespace, name string, want ...string) {
 	t.Helper()
 	if d := cmp.Diff(want, addrs(t, n, name)); d != "" {
 		t.Errorf("addresses of %s (-want +got):\n%s", name, d)
@@ -147,7 +147,7 @@ func TestHolder_RefreshesItsAddresses(t *testing.T) {
 	if err := n.AddrDel(n.Link(t, "front"), a); err != nil {
 		t.Fatal(err)
 	}
-	hosttest.Eventually(t, "the VIP comes back", func() bool { return len(addrs(t, n, "front")) == 2 })
+	nettest.Eventually(t, "the VIP comes back", func() bool { return len(addrs(t, n, "front")) == 2 })
 	stop()
 	if err := h.Close(); err != nil {
 		t.Fatal(err)

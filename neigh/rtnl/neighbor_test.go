@@ -10,14 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/vishvananda/netlink"
 
-	"director/host/hosttest"
+	"director/internal/nettest"
 	"director/neigh"
 	"director/neigh/rtnl"
 	"director/packet"
 )
 
 // kernelEntries returns the kernel's IPv4 neighbours on eth0.
-func kernelEntries(t *testing.T, n *hosttest.Net) []netlink.Neigh {
+func kernelEntries(t *testing.T, n *nettest.Namespace) []netlink.Neigh {
 	t.Helper()
 	list, err := n.NeighList(n.Link(t, "eth0").Attrs().Index, netlink.FAMILY_V4)
 	if err != nil {
@@ -26,7 +26,7 @@ func kernelEntries(t *testing.T, n *hosttest.Net) []netlink.Neigh {
 	return list
 }
 
-func kernelEntry(t *testing.T, n *hosttest.Net, ip string) (netlink.Neigh, bool) {
+func kernelEntry(t *testing.T, n *nettest.Namespace, ip string) (netlink.Neigh, bool) {
 	t.Helper()
 	for _, e := range kernelEntries(t, n) {
 		if e.IP.String() == ip {
@@ -37,7 +37,7 @@ func kernelEntry(t *testing.T, n *hosttest.Net, ip string) (netlink.Neigh, bool)
 }
 
 // setNeighbor writes an entry into the kernel's table.
-func setNeighbor(t *testing.T, n *hosttest.Net, ip string, state, flagsExt int, mac packet.MAC) {
+func setNeighbor(t *testing.T, n *nettest.Namespace, ip string, state, flagsExt int, mac packet.MAC) {
 	t.Helper()
 	e := &netlink.Neigh{LinkIndex: n.Link(t, "eth0").Attrs().Index, State: state, FlagsExt: flagsExt, IP: net.ParseIP(ip)}
 	if !mac.IsZero() {
@@ -49,7 +49,7 @@ func setNeighbor(t *testing.T, n *hosttest.Net, ip string, state, flagsExt int, 
 }
 
 // speak has the peer send a datagram to the director, after asking for its MAC.
-func speak(t *testing.T, peer *hosttest.Net, from string) {
+func speak(t *testing.T, peer *nettest.Namespace, from string) {
 	t.Helper()
 	peer.Do(t, func() error {
 		d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}
@@ -83,7 +83,7 @@ func TestWatch_ResolvesNextHopsWithoutTraffic(t *testing.T) {
 		t.Errorf("hop of the server: %+v", *h)
 	}
 	w.Serve(nil)
-	hosttest.Eventually(t, "the server's entry goes when it is not served", func() bool {
+	nettest.Eventually(t, "the server's entry goes when it is not served", func() bool {
 		_, ok := kernelEntry(t, n, "10.0.0.11")
 		return !ok
 	})
@@ -196,7 +196,7 @@ func TestWatch_RefreshesStaleClientsInUse(t *testing.T) {
 	}
 	w, _ := start(t, rtnl.Config{})
 	neigh.New(w.Snapshot(), nil).Route(packet.MustAddr("10.0.0.77")).Touch()
-	hosttest.Eventually(t, "the kernel looks after the client in use", func() bool {
+	nettest.Eventually(t, "the kernel looks after the client in use", func() bool {
 		e, ok := kernelEntry(t, n, "10.0.0.77")
 		return ok && e.State&netlink.NUD_STALE == 0
 	})

@@ -15,7 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"director/host/hosttest"
+	"director/internal/nettest"
 	"director/neigh"
 	"director/neigh/rtnl"
 	"director/packet"
@@ -23,8 +23,8 @@ import (
 
 // lan is a director's namespace whose eth0 (10.0.0.1/24) leads to a peer that
 // answers for 10.0.0.11 and 10.0.0.254.
-func lan(t *testing.T) (n, peer *hosttest.Net) {
-	n, peer = hosttest.Enter(t), hosttest.New(t)
+func lan(t *testing.T) (n, peer *nettest.Namespace) {
+	n, peer = nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 1)
 	n.Addr(t, "eth0", "10.0.0.1/24")
 	peer.Addr(t, "eth0", "10.0.0.11/24")
@@ -113,7 +113,7 @@ func mac(s neigh.Snapshot, ip string) packet.MAC {
 	return packet.MAC{}
 }
 
-func linkMAC(t *testing.T, n *hosttest.Net, name string) packet.MAC {
+func linkMAC(t *testing.T, n *nettest.Namespace, name string) packet.MAC {
 	t.Helper()
 	return packet.MAC(n.Link(t, name).Attrs().HardwareAddr)
 }
