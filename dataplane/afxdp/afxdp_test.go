@@ -10,7 +10,8 @@ import (
 
 	"director/dataplane"
 	"director/dataplane/afxdp"
-	"director/dataplane/internal/wire"
+	"director/internal/nettest"
+	"director/internal/packettest"
 	"director/packet"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ func TestPort_LendsReceivedFramesWithHeadroom(t *testing.T) {
 	p := r.ports[0]
 	want := r.frame(servicePort, 1)
 	r.client.Send(want)
-	wire.Eventually(t, "readable descriptor", func() bool { return poll(p, 20) })
+	nettest.Eventually(t, "readable descriptor", func() bool { return poll(p, 20) })
 	var b packet.Batch
 	r.recv(p, &b)
 	f := &b.Frames[0]
@@ -141,7 +142,7 @@ func TestPort_ForwardsALongRunWithoutLoss(t *testing.T) {
 func TestPort_ResumesAfterTheLinkWasDown(t *testing.T) {
 	r := newRig(t, 1, 1, false)
 	p := r.ports[0]
-	r.near.SetUp(t, false)
+	r.near.Down(t, r.near.Name)
 	var b packet.Batch
 	for range 3 {
 		if !p.Alloc(&b) {
@@ -155,8 +156,8 @@ func TestPort_ResumesAfterTheLinkWasDown(t *testing.T) {
 	if c := r.counters(p); c.DownKicks == 0 || c.TxDown != 2 {
 		t.Errorf("while down: got %+v, want DownKicks and 2 frames lost", c)
 	}
-	r.near.SetUp(t, true)
-	wire.Eventually(t, "carrier", func() bool {
+	r.near.Up(t, r.near.Name)
+	nettest.Eventually(t, "carrier", func() bool {
 		r.client.TrySend(r.frame(servicePort, 1))
 		poll(p, 20)
 		p.Recv(&b)
@@ -174,11 +175,11 @@ func TestPort_EachServesItsQueue(t *testing.T) {
 	r := newRig(t, 2, 2, false)
 	const flows = 64
 	for i := range flows {
-		r.client.Send(wire.Packet{
-			SrcMAC: r.far.MAC, DstMAC: r.near.MAC, Src: source(i), Dst: "10.77.0.1:5000", Payload: make([]byte, 30),
+		r.client.Send(packettest.Frame{
+			SrcMAC: r.far.MAC, DstMAC: r.near.MAC, UDP: true, Src: source(i), Dst: "10.77.0.1:5000", Payload: make([]byte, 30),
 		}.Bytes())
 	}
-	wire.Eventually(t, "all frames", func() bool {
+	nettest.Eventually(t, "all frames", func() bool {
 		var b packet.Batch
 		for _, p := range r.ports {
 			p.Recv(&b)
@@ -195,14 +196,14 @@ func TestPort_EachServesItsQueue(t *testing.T) {
 
 func TestPort_FramesOfUnservedQueuesAreCounted(t *testing.T) {
 	r := newRig(t, 2, 1, false)
-	host := r.near.Socket(t, -1)
+	host := r.near.Socket(t)
 	const flows = 64
 	for i := range flows {
-		r.client.Send(wire.Packet{
-			SrcMAC: r.far.MAC, DstMAC: r.near.MAC, Src: source(i), Dst: "10.77.0.1:5000", Payload: make([]byte, 30),
+		r.client.Send(packettest.Frame{
+			SrcMAC: r.far.MAC, DstMAC: r.near.MAC, UDP: true, Src: source(i), Dst: "10.77.0.1:5000", Payload: make([]byte, 30),
 		}.Bytes())
 	}
-	wire.Eventually(t, "every frame received or counted", func() bool {
+	nettest.Eventually(t, "every frame received or counted", func() bool {
 		var b packet.Batch
 		r.ports[0].Recv(&b)
 		r.flush(r.ports[0], &b)

@@ -12,8 +12,8 @@ import (
 
 	"director/dataplane/afxdp"
 	"director/dataplane/giveback"
-	"director/dataplane/internal/wire"
 	"director/dataplane/steer"
+	"director/internal/nettest"
 	"director/packet"
 )
 
@@ -68,7 +68,7 @@ func serve(dev string) error {
 }
 
 func TestKilledProcess_LeavesNothingBehind(t *testing.T) {
-	near, far := wire.New(t, 1)
+	near, far := nettest.Pair(t, 1)
 	victim := exec.Command("/proc/self/exe")
 	victim.Env = append(os.Environ(), victimOf+"="+near.Name)
 	if _, err := victim.StdinPipe(); err != nil {
@@ -100,7 +100,7 @@ func TestKilledProcess_LeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim.Wait()
-	wire.Eventually(t, "the host's own answer", func() bool { return answered(50 * time.Millisecond) })
+	nettest.Eventually(t, "the host's own answer", func() bool { return answered(50 * time.Millisecond) })
 
 	// Nothing stands in the way of the next one, either.
 	near.Do(t, func() error {

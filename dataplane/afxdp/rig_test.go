@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	"director/dataplane/afxdp"
-	"director/dataplane/internal/wire"
 	"director/dataplane/steer"
+	"director/internal/nettest"
+	"director/internal/packettest"
 	"director/packet"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +21,8 @@ const servicePort = 5000
 // rig is a cable whose near end is steered to AF_XDP ports.
 type rig struct {
 	t         *testing.T
-	near, far *wire.End
-	client    *wire.Socket // on the far end
+	near, far *nettest.End
+	client    *nettest.Socket // on the far end
 	steering  *steer.Steering
 	xdp       *steer.XDP
 	ports     []*afxdp.Port
@@ -31,8 +32,8 @@ type rig struct {
 func newRig(t *testing.T, queues, ports int, generic bool) *rig {
 	t.Helper()
 	r := &rig{t: t}
-	r.near, r.far = wire.New(t, queues)
-	r.client = r.far.Socket(t, -1)
+	r.near, r.far = nettest.Pair(t, queues)
+	r.client = r.far.Socket(t)
 	r.near.Do(t, func() (err error) {
 		if r.steering, err = steer.Load(); err != nil {
 			return err
@@ -74,9 +75,9 @@ func (r *rig) open(c afxdp.Config) *afxdp.Port {
 
 // frame builds a frame from the far end to the near one whose payload is n.
 func (r *rig) frame(port uint16, n int) []byte {
-	return wire.Packet{
+	return packettest.Frame{
 		SrcMAC: r.far.MAC, DstMAC: r.near.MAC,
-		Src: "10.77.0.2:1000", Dst: fmt.Sprintf("10.77.0.1:%d", port),
+		UDP: true, Src: "10.77.0.2:1000", Dst: fmt.Sprintf("10.77.0.1:%d", port),
 		Payload: fmt.Appendf(nil, "a numbered frame %08d", n),
 	}.Bytes()
 }
@@ -84,7 +85,7 @@ func (r *rig) frame(port uint16, n int) []byte {
 // recv waits until the port has frames.
 func (r *rig) recv(p *afxdp.Port, b *packet.Batch) {
 	r.t.Helper()
-	wire.Eventually(r.t, "frames on the port", func() bool {
+	nettest.Eventually(r.t, "frames on the port", func() bool {
 		poll(p, 20)
 		if err := p.Recv(b); err != nil {
 			r.t.Fatal(err)

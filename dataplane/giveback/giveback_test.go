@@ -10,8 +10,9 @@ import (
 
 	"director/dataplane"
 	"director/dataplane/giveback"
-	"director/dataplane/internal/wire"
 	"director/dataplane/steer"
+	"director/internal/nettest"
+	"director/internal/packettest"
 	"director/packet"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ import (
 var _ dataplane.Port = (*giveback.Port)(nil)
 
 // open makes a device for the near end.
-func open(t *testing.T, near *wire.End, workers int) *giveback.Device {
+func open(t *testing.T, near *nettest.End, workers int) *giveback.Device {
 	t.Helper()
 	var d *giveback.Device
 	near.Do(t, func() (err error) {
@@ -31,7 +32,7 @@ func open(t *testing.T, near *wire.End, workers int) *giveback.Device {
 }
 
 func TestOpen_RefusesASecondDirector(t *testing.T) {
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	defer open(t, near, 2).Close()
 	err := near.Try(func() error {
 		_, err := giveback.Open(near.Index, 1)
@@ -43,7 +44,7 @@ func TestOpen_RefusesASecondDirector(t *testing.T) {
 }
 
 func TestClose_RemovesTheDevice(t *testing.T) {
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	d := open(t, near, 2)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestClose_RemovesTheDevice(t *testing.T) {
 }
 
 func TestPort_LendsOneBatch(t *testing.T) {
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	d := open(t, near, 1)
 	defer d.Close()
 	p := d.Port(0)
@@ -83,7 +84,7 @@ func TestPort_LendsOneBatch(t *testing.T) {
 }
 
 func TestPort_CountsWhatTheKernelRefuses(t *testing.T) {
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	d := open(t, near, 1)
 	defer d.Close()
 	var b packet.Batch
@@ -96,7 +97,7 @@ func TestPort_CountsWhatTheKernelRefuses(t *testing.T) {
 }
 
 func TestGiveback_PassesTheTapAndTheDrop(t *testing.T) {
-	near, far := wire.New(t, 1)
+	near, far := nettest.Pair(t, 1)
 	near.Sysctl(t, "net/ipv4/conf/all/rp_filter", "1")
 	d := open(t, near, 1)
 	defer d.Close()
@@ -115,16 +116,16 @@ func TestGiveback_PassesTheTapAndTheDrop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tap, client, host := near.Socket(t, s.TapFilter()), far.Socket(t, -1), near.ListenUDP(t, "10.77.0.1:5000")
+	tap, client, host := near.Tap(t, s.TapFilter()), far.Socket(t), near.ListenUDP(t, "10.77.0.1:5000")
 
 	frame := func(i int) []byte {
-		return wire.Packet{
-			SrcMAC: far.MAC, DstMAC: near.MAC, Src: "10.77.0.2:1000", Dst: "10.77.0.1:5000",
+		return packettest.Frame{
+			SrcMAC: far.MAC, DstMAC: near.MAC, UDP: true, Src: "10.77.0.2:1000", Dst: "10.77.0.1:5000",
 			Payload: fmt.Appendf(nil, "a numbered frame %d", i),
 		}.Bytes()
 	}
-	tagged := wire.Packet{ // the kernel takes the tag out of the frame before the tap sees it
-		SrcMAC: far.MAC, DstMAC: near.MAC, Src: "10.77.0.2:1000", Dst: "10.77.0.1:5000", VLAN: 5, Payload: make([]byte, 30),
+	tagged := packettest.Frame{ // the kernel takes the tag out of the frame before the tap sees it
+		SrcMAC: far.MAC, DstMAC: near.MAC, UDP: true, Src: "10.77.0.2:1000", Dst: "10.77.0.1:5000", VLAN: 5, Payload: make([]byte, 30),
 	}.Bytes()
 
 	client.Send(tagged)

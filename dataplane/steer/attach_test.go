@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"director/dataplane/internal/wire"
 	"director/dataplane/steer"
+	"director/internal/nettest"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -14,7 +14,7 @@ import (
 
 func TestAttachXDP_NamesTheProgramInItsWay(t *testing.T) {
 	s := load(t)
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	near.Do(t, func() error {
 		_, err := s.AttachXDP(near.Index, 1, false)
 		return err
@@ -32,7 +32,7 @@ func TestAttachXDP_NamesTheProgramInItsWay(t *testing.T) {
 
 func TestAttachXDP_CanBeTakenBack(t *testing.T) {
 	s := load(t)
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	for _, generic := range []bool{false, true, false} {
 		near.Do(t, func() error {
 			x, err := s.AttachXDP(near.Index, 1, generic)
@@ -46,7 +46,7 @@ func TestAttachXDP_CanBeTakenBack(t *testing.T) {
 
 func TestRegister_RefusesAQueueTheInterfaceHasNot(t *testing.T) {
 	s := load(t)
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	var x *steer.XDP
 	near.Do(t, func() (err error) {
 		x, err = s.AttachXDP(near.Index, 1, false)

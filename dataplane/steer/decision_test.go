@@ -2,11 +2,11 @@ package steer_test
 
 import (
 	"bytes"
-	"os"
 	"testing"
 
-	"director/dataplane/internal/wire"
 	"director/dataplane/steer"
+	"director/internal/nettest"
+	"director/internal/packettest"
 	"director/packet"
 
 	"github.com/cilium/ebpf"
@@ -43,31 +43,31 @@ func endpoint(addr string, port uint16, proto uint8) steer.Endpoint {
 
 type decision struct {
 	name  string
-	frame wire.Packet
+	frame packettest.Frame
 	taken bool
 }
 
 func decisions() []decision {
 	return []decision{
-		{"to a TCP service", wire.Packet{TCP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, true},
-		{"to a UDP service", wire.Packet{Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
-		{"to a service, with IP options", wire.Packet{Options: 10, Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
-		{"to a service's port, other protocol", wire.Packet{Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
-		{"to another port of a VIP", wire.Packet{TCP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:22"}, false},
-		{"to port 0 of a VIP", wire.Packet{TCP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:0"}, false},
-		{"to a service on another MAC", wire.Packet{DstMAC: router, TCP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
-		{"to a service, tagged", wire.Packet{VLAN: 7, TCP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
-		{"first fragment to a service", wire.Packet{More: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
-		{"first fragment to a VIP, other port", wire.Packet{More: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:5"}, true},
-		{"later fragment to a VIP", wire.Packet{Offset: 100, Src: "198.51.100.1:0", Dst: "192.0.2.11:0"}, true},
-		{"later fragment to a VIP, other protocol", wire.Packet{Offset: 100, Src: "198.51.100.1:0", Dst: "192.0.2.10:0"}, false},
-		{"from a real server", wire.Packet{TCP: true, Src: "10.0.0.11:8080", Dst: "198.51.100.1:999"}, true},
-		{"from a real server, later fragment", wire.Packet{Offset: 9, Src: "10.0.0.12:0", Dst: "198.51.100.1:0"}, true},
-		{"from a real server's other port", wire.Packet{TCP: true, Src: "10.0.0.11:4711", Dst: "198.51.100.1:80"}, false},
-		{"from a real server to the host", wire.Packet{TCP: true, Src: "10.0.0.11:8080", Dst: "10.0.0.1:999"}, false},
-		{"from a real server to a VIP's other port", wire.Packet{TCP: true, Src: "10.0.0.11:8080", Dst: "192.0.2.10:22"}, false},
-		{"from a real server to a service", wire.Packet{TCP: true, Src: "10.0.0.11:8080", Dst: "192.0.2.10:80"}, true},
-		{"SSH to the host", wire.Packet{TCP: true, Src: "198.51.100.1:999", Dst: "10.0.0.1:22"}, false},
+		{"to a TCP service", packettest.Frame{Flags: "S", Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, true},
+		{"to a UDP service", packettest.Frame{UDP: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
+		{"to a service, with IP options", packettest.Frame{Options: 40, UDP: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
+		{"to a service's port, other protocol", packettest.Frame{UDP: true, Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
+		{"to another port of a VIP", packettest.Frame{Flags: "S", Src: "198.51.100.1:999", Dst: "192.0.2.10:22"}, false},
+		{"to port 0 of a VIP", packettest.Frame{Flags: "S", Src: "198.51.100.1:999", Dst: "192.0.2.10:0"}, false},
+		{"to a service on another MAC", packettest.Frame{DstMAC: router, Flags: "S", Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
+		{"to a service, tagged", packettest.Frame{VLAN: 7, Flags: "S", Src: "198.51.100.1:999", Dst: "192.0.2.10:80"}, false},
+		{"first fragment to a service", packettest.Frame{MF: true, UDP: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}, true},
+		{"first fragment to a VIP, other port", packettest.Frame{MF: true, UDP: true, Src: "198.51.100.1:999", Dst: "192.0.2.11:5"}, true},
+		{"later fragment to a VIP", packettest.Frame{Offset: 100, UDP: true, Src: "198.51.100.1:0", Dst: "192.0.2.11:0"}, true},
+		{"later fragment to a VIP, other protocol", packettest.Frame{Offset: 100, UDP: true, Src: "198.51.100.1:0", Dst: "192.0.2.10:0"}, false},
+		{"from a real server", packettest.Frame{Flags: "S", Src: "10.0.0.11:8080", Dst: "198.51.100.1:999"}, true},
+		{"from a real server, later fragment", packettest.Frame{Offset: 9, UDP: true, Src: "10.0.0.12:0", Dst: "198.51.100.1:0"}, true},
+		{"from a real server's other port", packettest.Frame{Flags: "S", Src: "10.0.0.11:4711", Dst: "198.51.100.1:80"}, false},
+		{"from a real server to the host", packettest.Frame{Flags: "S", Src: "10.0.0.11:8080", Dst: "10.0.0.1:999"}, false},
+		{"from a real server to a VIP's other port", packettest.Frame{Flags: "S", Src: "10.0.0.11:8080", Dst: "192.0.2.10:22"}, false},
+		{"from a real server to a service", packettest.Frame{Flags: "S", Src: "10.0.0.11:8080", Dst: "192.0.2.10:80"}, true},
+		{"SSH to the host", packettest.Frame{Flags: "S", Src: "198.51.100.1:999", Dst: "10.0.0.1:22"}, false},
 	}
 }
 
@@ -84,9 +84,7 @@ func (d decision) bytes() []byte {
 
 func load(t *testing.T) *steer.Steering {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: loads BPF programs")
-	}
+	nettest.Root(t)
 	s, err := steer.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +121,7 @@ func verdict(t *testing.T, p *ebpf.Program, frame []byte) int {
 // attachXDP loads the XDP program with one queue on the lo of a namespace.
 func attachXDP(t *testing.T, s *steer.Steering) *steer.XDP {
 	t.Helper()
-	near, _ := wire.New(t, 1)
+	near, _ := nettest.Pair(t, 1)
 	var x *steer.XDP
 	near.Do(t, func() (err error) {
 		x, err = s.AttachXDP(near.Index, 1, true)
@@ -159,8 +157,8 @@ func TestPrograms_PassWhatIsNotTCPOrUDP(t *testing.T) {
 	icmp := layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0)}
 	service := decisions()[0].bytes()
 	frames := map[string][]byte{
-		"ARP":                           wire.Serialize(&eth, &arp),
-		"ping":                          wire.Serialize(&ethIP, &ip, &icmp, gopacket.Payload("hello, hello, hello")),
+		"ARP":                           packettest.Serialize(&eth, &arp),
+		"ping":                          packettest.Serialize(&ethIP, &ip, &icmp, gopacket.Payload("hello, hello, hello")),
 		"cut before the ports":          service[:36],
 		"an IHL shorter than a header":  with(service, 14, 0x44),
 		"an IHL longer than the frame":  with(service[:60], 14, 0x4f),
