@@ -12,10 +12,10 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"director/host/hosttest"
 	"director/internal/lab"
 	"director/internal/lab/process"
 	"director/internal/lab/web"
+	"director/internal/nettest"
 	"director/service"
 )
 
@@ -46,7 +46,7 @@ func TestHost_StaysItselfWhenTheDirectorIsKilled(t *testing.T) {
 				if err := d.Kill(); err != nil {
 					t.Fatal(err)
 				}
-				hosttest.Eventually(t, "the programs and devices of a killed director go", func() bool {
+				nettest.Eventually(t, "the programs and devices of a killed director go", func() bool {
 					r := hostRemains(t, l)
 					return len(r.programs)+len(r.devices) == 0
 				})

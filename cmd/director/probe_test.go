@@ -25,10 +25,10 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"director/bench/load"
-	"director/host/hosttest"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
+	"director/internal/nettest"
 )
 
 // way is one way of receiving and sending, as flags, and whether the network
@@ -155,7 +155,7 @@ func (s *shell) talk(c net.Conn) error {
 func (s *shell) works(t *testing.T, when string) {
 	t.Helper()
 	from := s.lines.Load()
-	hosttest.Eventually(t, "lines come back "+when, func() bool {
+	nettest.Eventually(t, "lines come back "+when, func() bool {
 		select {
 		case err := <-s.err:
 			t.Fatalf("the client's connection to the director itself broke %s: %v", when, err)

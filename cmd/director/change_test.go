@@ -1,0 +1,150 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/internal/lab"
+	"director/internal/nettest"
+)
+
+// TestChange_AServerWithANewMAC gives the only real server another Ethernet
+// address, which it announces: it gets its connections again.
+func TestChange_AServerWithANewMAC(t *testing.T) {
+	eachWay(t, lab.Config{Servers: 1}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		server := l.Servers[0]
+		startWeb(t, l)
+		launch(t, l, w)
+		browse(t, l, l.Clients[0].Addr, 20)
+		// Linux ignores a new address that follows the last one within a second.
+		must(t, l.Director.Sysctl("net.ipv4.neigh.eth1.locktime", "0"))
+		must(t, server.Sysctl("net.ipv4.conf.eth0.arp_notify", "1"))
+		must(t, server.SetMAC("eth0", net.HardwareAddr{2, 0, 0, 0, 0xbe, 0xef}))
+		browse(t, l, l.Clients[0].Addr, 20)
+	})
+}
+
+// TestChange_ALinkThatGoesDownAndUp pulls the cable towards the real servers
+// and puts it back, and does the same by the administrator's switch.
+func TestChange_ALinkThatGoesDownAndUp(t *testing.T) {
+	for _, kind := range []struct {
+		name   string
+		change func(l *lab.Lab, up bool) error
+	}{
+		{"cable", func(l *lab.Lab, up bool) error { return l.Plug(l.Director, "eth1", up) }},
+		{"switch", func(l *lab.Lab, up bool) error { return l.Director.SetUp("eth1", up) }},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			eachWay(t, lab.Config{}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+				startWeb(t, l)
+				d := launch(t, l, w)
+				browse(t, l, l.Clients[0].Addr, 50)
+				must(t, kind.change(l, false))
+				awaitRunning(t, l.Director, "eth1", false)
+				if connects(t, l, l.Clients[0].Addr) {
+					t.Error("a connection while the servers were out of reach")
+				}
+				must(t, kind.change(l, true))
+				awaitRunning(t, l.Director, "eth1", true)
+				browse(t, l, l.Clients[0].Addr, 50)
+				if err := d.Stop(); err != nil {
+					t.Fatal(err)
+				}
+				wantNoRemains(t, l)
+			})
+		})
+	}
+}
+
+// TestChange_AnotherDefaultGateway moves a network of clients behind another
+// gateway, which does not know it, and back.
+func TestChange_AnotherDefaultGateway(t *testing.T) {
+	roamer := netip.MustParseAddr("203.0.113.5") // RFC 5737 TEST-NET-3
+	eachWay(t, lab.Config{Clients: 2}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		startWeb(t, l)
+		must(t, l.Clients[0].AddAddr("lo", netip.PrefixFrom(roamer, 32)))
+		setGateway(t, l, l.Clients[0].Addr)
+		launch(t, l, w)
+		browse(t, l, roamer, 20)
+		setGateway(t, l, l.Clients[1].Addr)
+		nettest.Eventually(t, "answers go by the other gateway", func() bool { return !connects(t, l, roamer) })
+		setGateway(t, l, l.Clients[0].Addr)
+		browse(t, l, roamer, 20)
+	})
+}
+
+// TestChange_AnInterfaceThatVanishes ends the run: exit 1, the interface named,
+// the other one left clean.
+func TestChange_AnInterfaceThatVanishes(t *testing.T) {
+	eachWay(t, lab.Config{}, []way{nativeXDP, genericXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		startWeb(t, l)
+		d := launch(t, l, w)
+		browse(t, l, l.Clients[0].Addr, 20)
+		dev, err := l.Director.Link.LinkByName("eth1")
+		must(t, err)
+		must(t, l.Director.Link.LinkDel(dev))
+		var exit *exec.ExitError
+		if err := d.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+			t.Errorf("the director ended with %v, want exit %d", err, exitFailed)
+		}
+		if want := "interface eth1 vanished\n"; !strings.HasSuffix(d.Log(), want) {
+			t.Errorf("got\n%s\nwant it to end in %q", d.Log(), want)
+		}
+		wantNoRemains(t, l)
+	})
+}
+
+// awaitRunning waits until the kernel sees an interface come up or go down.
+func awaitRunning(t *testing.T, h *lab.Host, dev string, up bool) {
+	t.Helper()
+	nettest.Eventually(t, fmt.Sprintf("%s running: %v", dev, up), func() bool {
+		l, err := h.Link.LinkByName(dev)
+		must(t, err)
+		return l.Attrs().RawFlags&unix.IFF_RUNNING != 0 == up
+	})
+}
+
+// connects reports whether the client gets a connection to the service at once.
+func connects(t *testing.T, l *lab.Lab, from netip.Addr) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	local := netip.AddrPortFrom(from, 0).String()
+	c, err := l.Clients[0].Dial(ctx, "tcp4", local, fmt.Sprintf("%s:%d", l.VIP, demoPort))
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// setGateway sets the director's default gateway.
+func setGateway(t *testing.T, l *lab.Lab, gateway netip.Addr) {
+	t.Helper()
+	dev, err := l.Director.Link.LinkByName("eth0")
+	must(t, err)
+	must(t, l.Director.Link.RouteReplace(&netlink.Route{
+		LinkIndex: dev.Attrs().Index,
+		Dst:       &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
+		Gw:        gateway.AsSlice(),
+	}))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
