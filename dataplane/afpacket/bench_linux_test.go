@@ -10,7 +10,7 @@ import (
 func BenchmarkRoundTrip(b *testing.B) {
 	g := newBridge(b)
 	var echo net.PacketConn
-	g.right.do(func() (err error) {
+	g.right.Do(b, func() (err error) {
 		echo, err = net.ListenPacket("udp4", "198.51.100.2:9000")
 		return err
 	})
@@ -25,7 +25,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 			echo.WriteTo(buf[:n], from)
 		}
 	}()
-	c := g.left.dial("udp4", "198.51.100.2:9000")
+	c := dial(b, g.left, "udp4", "198.51.100.2:9000")
 	buf := make([]byte, 64)
 	for b.Loop() {
 		if _, err := c.Write(buf[:10]); err != nil {

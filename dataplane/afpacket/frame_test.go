@@ -15,29 +15,6 @@ var (
 	macB = net.HardwareAddr{2, 0, 0, 0, 0, 0xb}
 )
 
-// build serialises layers with correct lengths and checksums.
-func build(t testing.TB, ls ...gopacket.SerializableLayer) []byte {
-	t.Helper()
-	for i, l := range ls {
-		n, ok := l.(gopacket.NetworkLayer)
-		if !ok || i+1 == len(ls) {
-			continue
-		}
-		switch l4 := ls[i+1].(type) {
-		case *layers.TCP:
-			l4.SetNetworkLayerForChecksum(n)
-		case *layers.UDP:
-			l4.SetNetworkLayerForChecksum(n)
-		}
-	}
-	buf := gopacket.NewSerializeBuffer()
-	opts := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
-	if err := gopacket.SerializeLayers(buf, opts, ls...); err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Clone(buf.Bytes())
-}
-
 func eth(t layers.EthernetType) *layers.Ethernet {
 	return &layers.Ethernet{SrcMAC: macA, DstMAC: macB, EthernetType: t}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/dataplane/afpacket"
+	"director/internal/nettest"
 	"director/packet"
 )
 
@@ -15,12 +16,12 @@ func TestPort_ResumesWhenTheLinkDoes(t *testing.T) {
 	for name, group := range map[string]uint16{"alone": 0, "in a group": 80} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, 0, group)
-			w.a.setUp(w.nameA, false)
+			w.near.Down(t, w.near.Name)
 			if !readable(w.port.Fd(), 20000) {
 				t.Fatal("no event when the link went down")
 			}
 			var b packet.Batch
-			waitFor(t, "the descriptor to become quiet while the link is down", func() bool {
+			nettest.Eventually(t, "the descriptor to become quiet while the link is down", func() bool {
 				if err := w.port.Recv(&b); err != nil {
 					t.Fatalf("receive on a link that is down: %v, want no error", err)
 				}
@@ -40,12 +41,12 @@ func TestPort_ResumesWhenTheLinkDoes(t *testing.T) {
 				t.Fatalf("counters %+v, want 3 lost to the link", c)
 			}
 
-			w.a.setUp(w.nameA, true)
-			waitFor(t, "carrier", func() bool { return w.b.link(w.nameB).Attrs().RawFlags&unix.IFF_LOWER_UP != 0 })
-			w.far = w.b.raw(w.nameB)
-			w.sendFar(testFrame(9, 60))
+			w.near.Up(t, w.near.Name)
+			nettest.Eventually(t, "carrier", func() bool { return w.far.Link(t, w.far.Name).Attrs().RawFlags&unix.IFF_LOWER_UP != 0 })
+			w.client = w.far.Socket(t)
+			w.client.Send(testFrame(9, 60))
 			collect(t, w.port, 1, isTest, func(*packet.Frame) packet.Verdict { return packet.Tx })
-			if n := number(w.receiveFar()); n != 9 {
+			if n := number(w.client.Recv(isTest)); n != 9 {
 				t.Fatalf("frame %d came back, want 9", n)
 			}
 		})
@@ -54,7 +55,7 @@ func TestPort_ResumesWhenTheLinkDoes(t *testing.T) {
 
 func TestPort_SurvivesItsDevice(t *testing.T) {
 	w := newWire(t, 0, 0)
-	if err := w.a.nl.LinkDel(w.a.link(w.nameA)); err != nil {
+	if err := w.near.LinkDel(w.near.Link(t, w.near.Name)); err != nil {
 		t.Fatal(err)
 	}
 	var b packet.Batch
@@ -82,7 +83,7 @@ func TestPort_CountsWhatTheMTUForbidsAndSendsTheRest(t *testing.T) {
 	}
 	w.port.Flush(&b)
 	for _, want := range []int{60, 61, 62} {
-		if got := w.receiveFar(); len(got) != want {
+		if got := w.client.Recv(isTest); len(got) != want {
 			t.Fatalf("frame of %d bytes, want %d", len(got), want)
 		}
 	}
@@ -95,7 +96,7 @@ func TestPort_CountsWhatTheKernelDrops(t *testing.T) {
 	w := newWire(t, 0, 0)
 	frame := testFrame(1, 1500)
 	for range 8 << 20 / 1500 { // more than the ring holds
-		w.sendFar(frame)
+		w.client.Send(frame)
 	}
 	first := w.port.Counters()
 	if first.KernelDrops == 0 || first.KernelFreezes == 0 {
@@ -148,9 +149,7 @@ func openFiles(t *testing.T) int {
 }
 
 func TestOpen_SaysWhatFailed(t *testing.T) {
-	requireRoot(t)
-	h := newHost(t)
-	h.do(func() error {
+	nettest.New(t).Do(t, func() error {
 		_, err := afpacket.Open(afpacket.Config{Ifindex: 4711, Interface: "eth9"})
 		if err == nil || !strings.Contains(err.Error(), "eth9") || !strings.Contains(err.Error(), "no such device") {
 			t.Errorf("no such interface: %v", err)

@@ -14,6 +14,8 @@ import (
 
 	"director/dataplane"
 	"director/dataplane/afpacket"
+	"director/internal/nettest"
+	"director/internal/packettest"
 	"director/packet"
 )
 
@@ -24,7 +26,7 @@ func TestPort_ReceivesAndTransmitsInPlace(t *testing.T) {
 	const total = 500
 	go func() {
 		for i := range uint32(total) {
-			unix.Write(w.far, testFrame(i, 60+int(i)*2))
+			w.client.TrySend(testFrame(i, 60+int(i)*2))
 		}
 	}()
 	next := uint32(0)
@@ -40,7 +42,7 @@ func TestPort_ReceivesAndTransmitsInPlace(t *testing.T) {
 		return packet.Tx
 	})
 	for i := uint32(1); i < total; i += 2 {
-		got := w.receiveFar()
+		got := w.client.Recv(isTest)
 		want := testFrame(i, 60+int(i)*2)
 		want[18] = 0x77
 		if !bytes.Equal(got, want) {
@@ -55,8 +57,8 @@ func TestPort_ReceivesAndTransmitsInPlace(t *testing.T) {
 
 func TestPort_TransmitsWithAnOuterHeader(t *testing.T) {
 	w := newWire(t, 0, 0)
-	w.sendFar(testFrame(1, 1494))
-	w.sendFar(testFrame(2, 100))
+	w.client.Send(testFrame(1, 1494))
+	w.client.Send(testFrame(2, 100))
 	collect(t, w.port, 2, isTest, func(f *packet.Frame) packet.Verdict {
 		if !f.Push(20) {
 			t.Error("no room for 20 bytes")
@@ -65,7 +67,7 @@ func TestPort_TransmitsWithAnOuterHeader(t *testing.T) {
 		return packet.Tx
 	})
 	for _, want := range [][]byte{testFrame(1, 1494), testFrame(2, 100)} {
-		got := w.receiveFar()
+		got := w.client.Recv(isTest)
 		if !bytes.Equal(got[:20], testFrame(7, 20)) || !bytes.Equal(got[34:], want[14:]) {
 			t.Fatalf("got\n% x\nwant an outer header in front of\n% x", got[:60], want[:40])
 		}
@@ -89,7 +91,7 @@ func TestPort_TransmitsAllocatedFrames(t *testing.T) {
 		}
 	}
 	for i := range uint32(20 * packet.BatchSize) {
-		if n := number(w.receiveFar()); n != i {
+		if n := number(w.client.Recv(isTest)); n != i {
 			t.Fatalf("frame %d, want %d", n, i)
 		}
 	}
@@ -99,19 +101,17 @@ func TestPort_DoesNotSeeWhatItSends(t *testing.T) {
 	for name, group := range map[string]uint16{"alone": 0, "in a group": 77} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, 0, group)
-			near := w.a.raw(w.nameA)
+			near := w.near.Socket(t)
 			var b packet.Batch
 			w.port.Alloc(&b)
 			f := &b.Frames[0]
 			f.Len = int32(copy(f.Buf[f.Off:], testFrame(1, 60)))
 			f.Verdict = packet.Tx
 			w.port.Flush(&b)
-			if _, err := unix.Write(near, testFrame(2, 60)); err != nil {
-				t.Fatal(err)
-			}
-			w.receiveFar()
-			w.receiveFar()
-			w.sendFar(testFrame(3, 60))
+			near.Send(testFrame(2, 60))
+			w.client.Recv(isTest)
+			w.client.Recv(isTest)
+			w.client.Send(testFrame(3, 60))
 			collect(t, w.port, 1, isTest, func(f *packet.Frame) packet.Verdict {
 				if n := number(f.Bytes()); n != 3 {
 					t.Errorf("received frame %d, want 3 alone", n)
@@ -126,7 +126,7 @@ func TestPort_TaggedFrameArrivesTagged(t *testing.T) {
 	w := newWire(t, 0, 0)
 	inner := testFrame(5, 100)
 	tagged := append(append(bytes.Clone(inner[:12]), 0x81, 0x00, 0xa0, 0x2a), inner[12:]...)
-	w.sendFar(tagged)
+	w.client.Send(tagged)
 	collect(t, w.port, 1, func(f []byte) bool { return bytes.Equal(f[6:12], macA) }, func(f *packet.Frame) packet.Verdict {
 		if !bytes.Equal(f.Bytes(), tagged) {
 			t.Errorf("received\n% x\nwant\n% x", f.Bytes(), tagged)
@@ -136,7 +136,7 @@ func TestPort_TaggedFrameArrivesTagged(t *testing.T) {
 }
 
 func TestPort_FilterDecides(t *testing.T) {
-	requireRoot(t)
+	nettest.Root(t)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestPort_FilterDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t, filter.FD(), group)
 			for i := range uint32(20) {
-				w.sendFar(testFrame(i, 60+int(i)))
+				w.client.Send(testFrame(i, 60+int(i)))
 			}
 			next := uint32(1)
 			collect(t, w.port, 10, isTest, func(f *packet.Frame) packet.Verdict {
@@ -179,12 +179,12 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 		u := &layers.UDP{SrcPort: layers.UDPPort(20000 + i%flows), DstPort: 9000}
 		p := payload(100)
 		binary.BigEndian.PutUint32(p, uint32(i))
-		w.sendFar(build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), u, p))
+		w.client.Send(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), u, p))
 	}
 	seen := make(map[uint32]int)
 	home := make(map[uint16]int) // which port a flow comes to
 	share := make([]int, len(ports))
-	waitFor(t, "every frame", func() bool {
+	nettest.Eventually(t, "every frame", func() bool {
 		var b packet.Batch
 		for i, p := range ports {
 			for p.Recv(&b); b.N > 0; p.Recv(&b) {
@@ -218,18 +218,18 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 
 func TestPort_StaysReadableUntilTheLastSegment(t *testing.T) {
 	w := newWire(t, 0, 0)
-	if err := unix.SetsockoptInt(w.far, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+	if err := unix.SetsockoptInt(w.client.Fd(), unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
 		t.Fatal(err)
 	}
 	data := payload(100 * 500)
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
 	binary.BigEndian.PutUint16(frame[50:], pseudoSum(frame[26:34], packet.ProtoTCP, uint16(len(frame)-34)))
 	hdr := make([]byte, 10) // struct virtio_net_hdr: TCP over IPv4, segments of 500 bytes
 	hdr[0], hdr[1] = 1, afpacket.GSOTCP4
 	for i, v := range []uint16{66, 500, 34, 16} {
 		binary.NativeEndian.PutUint16(hdr[2+2*i:], v)
 	}
-	w.sendFar(append(hdr, frame...))
+	w.client.Send(append(hdr, frame...))
 
 	var got []byte
 	var b packet.Batch
@@ -262,7 +262,7 @@ func TestPort_AllocatesNothing(t *testing.T) {
 	sent, marked := 0, 0
 	allocs := testing.AllocsPerRun(50, func() {
 		for range 10 {
-			unix.Write(w.far, frame)
+			w.client.TrySend(frame)
 		}
 		sent += 10
 		for tries := 0; tries < 1000 && marked < sent; tries++ {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"director/dataplane/afpacket"
+	"director/internal/packettest"
 	"director/packet"
 )
 
@@ -59,9 +60,9 @@ func TestReceive_HeadroomIsTheFramesOwn(t *testing.T) {
 }
 
 func TestReceive_PutsTheVLANTagBack(t *testing.T) {
-	plain := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
+	plain := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
 	partial := bytes.Clone(plain)
-	want := build(t, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 42, Priority: 5, Type: layers.EthernetTypeIPv4},
+	want := packettest.Serialize(eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 42, Priority: 5, Type: layers.EthernetTypeIPv4},
 		ip4(layers.IPProtocolUDP), udp(), payload(100))
 	binary.BigEndian.PutUint16(partial[40:], pseudoSum(plain[26:34], packet.ProtoUDP, 108))
 
@@ -74,7 +75,7 @@ func TestReceive_PutsTheVLANTagBack(t *testing.T) {
 }
 
 func TestReceive_TagsEverySegmentOfATaggedSuperPacket(t *testing.T) {
-	data := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
+	data := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
 	got, c := receiveAll(t, fakeFrame{data: data, tpid: 0x88a8, tci: 7, gso: afpacket.GSOTCP4, size: 1000, needsCsum: true})
 	if len(got) != 3 || c.RxSuper != 1 || c.RxSegments != 3 {
 		t.Fatalf("got %d frames of %d super-packets and %d segments, want 3 of 1 and 3", len(got), c.RxSuper, c.RxSegments)
@@ -90,7 +91,7 @@ func TestReceive_TagsEverySegmentOfATaggedSuperPacket(t *testing.T) {
 }
 
 func TestReceive_CountsAndSkipsWhatItCannotLend(t *testing.T) {
-	good := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
+	good := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
 	arp := numbered(0, 3000)
 	got, c := receiveAll(t,
 		fakeFrame{data: good, snap: 60},
@@ -100,7 +101,7 @@ func TestReceive_CountsAndSkipsWhatItCannotLend(t *testing.T) {
 		fakeFrame{data: good, gso: 3, size: 50},
 		fakeFrame{data: good, gso: afpacket.GSOUDP, size: 0},
 		fakeFrame{data: good, needsCsum: true, start: 34, offset: 200},
-		fakeFrame{data: build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(9000)), gso: afpacket.GSOTCP4, size: 4000},
+		fakeFrame{data: packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(9000)), gso: afpacket.GSOTCP4, size: 4000},
 		fakeFrame{data: good})
 	if len(got) != 1 || !bytes.Equal(got[0], good) {
 		t.Fatalf("got %d frames, want the last alone", len(got))
@@ -115,7 +116,7 @@ func TestReceive_SuperPacketSpansBatches(t *testing.T) {
 	k := newFakeKernel(2, afpacket.BlockSize)
 	r := afpacket.NewReceiver(k.mem, k.size)
 	data := payload(60000)
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
 	k.fill(fakeFrame{data: numbered(1, 60)}, fakeFrame{data: frame, gso: afpacket.GSOTCP4, size: 500, needsCsum: true}, fakeFrame{data: numbered(2, 60)})
 
 	var b packet.Batch
@@ -165,7 +166,7 @@ func TestReceive_WaitsForChunks(t *testing.T) {
 	if n < 2*packet.BatchSize {
 		t.Fatalf("%d chunks, want two batches at least", n)
 	}
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
 	k.fill(fakeFrame{data: frame, gso: afpacket.GSOTCP4, size: 1000})
 	var b packet.Batch
 	if r.Recv(&b); b.N != 0 {
@@ -213,8 +214,8 @@ func TestAlloc_FrameHasRoom(t *testing.T) {
 func TestReceive_AllocatesNothing(t *testing.T) {
 	k := newFakeKernel(2, afpacket.BlockSize)
 	r := afpacket.NewReceiver(k.mem, k.size)
-	super := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(30000))
-	small := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
+	super := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(30000))
+	small := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(100))
 	frames := []fakeFrame{
 		{data: super, gso: afpacket.GSOTCP4, size: 1448, needsCsum: true},
 		{data: small, needsCsum: true, start: 34, offset: 6, tpid: 0x8100, tci: 1},

@@ -9,11 +9,12 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"director/dataplane/afpacket"
+	"director/internal/packettest"
 )
 
 func TestSegment_TCPOverIPv4(t *testing.T) {
 	data := payload(10*1448 + 17)
-	segs := afpacket.Segments(build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data),
+	segs := afpacket.Segments(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data),
 		afpacket.GSOTCP4, 1448, true)
 	if len(segs) != 11 {
 		t.Fatalf("%d segments, want 11", len(segs))
@@ -43,7 +44,7 @@ func TestSegment_TCPOverIPv4(t *testing.T) {
 
 func TestSegment_TCPOverIPv6(t *testing.T) {
 	data := payload(5000)
-	segs := afpacket.Segments(build(t, eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), data),
+	segs := afpacket.Segments(packettest.Serialize(eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), data),
 		afpacket.GSOTCP6, 1428, true)
 	checkPayload(t, segs, 4, data)
 }
@@ -59,14 +60,14 @@ func TestSegment_UDP(t *testing.T) {
 		{"IPv6", layers.EthernetTypeIPv6, ip6(layers.IPProtocolUDP)},
 	} {
 		t.Run(net.name, func(t *testing.T) {
-			segs := afpacket.Segments(build(t, eth(net.eth), net.ip, udp(), data), afpacket.GSOUDP, 1000, true)
+			segs := afpacket.Segments(packettest.Serialize(eth(net.eth), net.ip, udp(), data), afpacket.GSOUDP, 1000, true)
 			checkPayload(t, segs, 4, data)
 		})
 	}
 }
 
 func TestSegment_UDPWithoutChecksumStaysSo(t *testing.T) {
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(300))
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(300))
 	clear(frame[40:42])
 	for i, s := range afpacket.Segments(frame, afpacket.GSOUDP, 100, false) {
 		if got := binary.BigEndian.Uint16(s[40:]); got != 0 {
@@ -79,7 +80,7 @@ func TestSegment_KeepsIPOptionsAndTags(t *testing.T) {
 	ip := ip4(layers.IPProtocolTCP)
 	ip.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}}
 	data := payload(2500)
-	segs := afpacket.Segments(build(t, eth(layers.EthernetTypeDot1Q),
+	segs := afpacket.Segments(packettest.Serialize(eth(layers.EthernetTypeDot1Q),
 		&layers.Dot1Q{VLANIdentifier: 1, Type: layers.EthernetTypeDot1Q},
 		&layers.Dot1Q{VLANIdentifier: 2, Type: layers.EthernetTypeIPv4}, ip, tcp(), data), afpacket.GSOTCP4, 1000, true)
 	checkPayload(t, segs, 3, data)
@@ -92,15 +93,15 @@ func TestSegment_KeepsIPOptionsAndTags(t *testing.T) {
 
 func TestSegment_LengthInTheSuperPacketDoesNotMatter(t *testing.T) {
 	data := payload(4000)
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), data)
 	clear(frame[16:18]) // as in packets of more than 64 KB
 	checkPayload(t, afpacket.Segments(frame, afpacket.GSOTCP4, 1000, true), 4, data)
 }
 
 func TestSegment_RefusesWhatDoesNotAgree(t *testing.T) {
-	tcp4 := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
-	udp4 := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(3000))
-	tcp6 := build(t, eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), payload(3000))
+	tcp4 := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
+	udp4 := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(3000))
+	tcp6 := packettest.Serialize(eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), payload(3000))
 	change := func(frame []byte, at int, v byte) []byte {
 		frame = bytes.Clone(frame)
 		frame[at] = v
@@ -141,8 +142,8 @@ func TestComplete_GivesAValidChecksum(t *testing.T) {
 		offset int
 		proto  uint16
 	}{
-		{"TCP", build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(77)), 16, 6},
-		{"UDP", build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(78)), 6, 17},
+		{"TCP", packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(77)), 16, 6},
+		{"UDP", packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(78)), 6, 17},
 	} {
 		frame := bytes.Clone(c.whole)
 		binary.BigEndian.PutUint16(frame[34+c.offset:], pseudoSum(frame[26:34], c.proto, uint16(len(frame)-34)))
@@ -156,7 +157,7 @@ func TestComplete_GivesAValidChecksum(t *testing.T) {
 }
 
 func TestComplete_ZeroBecomesAllOnes(t *testing.T) {
-	frame := build(t, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(10))
+	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(10))
 	// Two bytes of payload take up the checksum, so that it comes out as zero.
 	copy(frame[42:44], frame[40:42])
 	binary.BigEndian.PutUint16(frame[40:], pseudoSum(frame[26:34], 17, 18))
@@ -190,10 +191,10 @@ func checkPayload(t *testing.T, segs [][]byte, count int, data []byte) {
 // FuzzSegment: whatever the frame and whatever is said about it, the segments
 // carry its payload, are no longer than they may be and have valid checksums.
 func FuzzSegment(f *testing.F) {
-	f.Add(build(f, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP4), uint16(200), true)
-	f.Add(build(f, eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP6), uint16(200), true)
-	f.Add(build(f, eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(500)), uint8(afpacket.GSOUDP), uint16(200), true)
-	f.Add(build(f, eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{Type: layers.EthernetTypeIPv6}, ip6(layers.IPProtocolUDP), udp(), payload(90)),
+	f.Add(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP4), uint16(200), true)
+	f.Add(packettest.Serialize(eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP6), uint16(200), true)
+	f.Add(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(500)), uint8(afpacket.GSOUDP), uint16(200), true)
+	f.Add(packettest.Serialize(eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{Type: layers.EthernetTypeIPv6}, ip6(layers.IPProtocolUDP), udp(), payload(90)),
 		uint8(afpacket.GSOUDP), uint16(1), false)
 	f.Fuzz(func(t *testing.T, frame []byte, gso uint8, size uint16, needsCsum bool) {
 		if len(frame) > 1024 {

@@ -3,6 +3,7 @@ package afpacket_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -13,15 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/dataplane/afpacket"
+	"director/internal/nettest"
 	"director/packet"
 )
 
 // bridge joins two hosts through two ports in a third: what one port receives
 // the other sends, copied as it is for a frame that crosses from arm to arm.
 type bridge struct {
-	left, right   *host
-	mid           *host
-	nameL, nameR  string // the hosts' ends
+	left, right   *nettest.End // the hosts'
 	portL, portR  *afpacket.Port
 	stop          int // an eventfd
 	done          sync.WaitGroup
@@ -30,16 +30,15 @@ type bridge struct {
 
 func newBridge(t testing.TB) *bridge {
 	t.Helper()
-	requireRoot(t)
-	g := &bridge{left: newHost(t), mid: newHost(t), right: newHost(t)}
-	var nearL, nearR string
-	g.nameL, nearL = connect(g.left, g.mid, 0)
-	nearR, g.nameR = connect(g.mid, g.right, 2)
-	g.left.addAddr(g.nameL, "198.51.100.1/24")
-	g.right.addAddr(g.nameR, "198.51.100.2/24")
-	g.mid.offload(nearL, true, ethtoolGRO)
-	g.mid.offload(nearR, true, ethtoolGRO)
-	g.portL, g.portR = openPort(g.mid, nearL, 0, 0), openPort(g.mid, nearR, 0, 0)
+	g, mid := &bridge{}, nettest.New(t)
+	var nearL, nearR *nettest.End
+	g.left, nearL = connect(t, nettest.New(t), mid, 0)
+	nearR, g.right = connect(t, mid, nettest.New(t), 2)
+	g.left.Addr(t, g.left.Name, "198.51.100.1/24")
+	g.right.Addr(t, g.right.Name, "198.51.100.2/24")
+	offload(t, nearL, true, ethtoolGRO)
+	offload(t, nearR, true, ethtoolGRO)
+	g.portL, g.portR = openPort(t, nearL, 0, 0), openPort(t, nearR, 0, 0)
 
 	var err error
 	if g.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
@@ -98,7 +97,12 @@ func (g *bridge) forward(from, to *afpacket.Port, in, out *packet.Batch) {
 func (g *bridge) transfer(t testing.TB, data []byte) {
 	t.Helper()
 	want := sha256.Sum256(data)
-	l := g.right.listen("198.51.100.2:80")
+	var l net.Listener
+	g.right.Do(t, func() (err error) {
+		l, err = net.Listen("tcp4", "198.51.100.2:80")
+		return err
+	})
+	defer l.Close()
 	there := make(chan [32]byte, 1)
 	go func() {
 		c, err := l.Accept()
@@ -112,7 +116,7 @@ func (g *bridge) transfer(t testing.TB, data []byte) {
 		there <- sha256.Sum256(got)
 		c.Write(data)
 	}()
-	c := g.left.dial("tcp4", "198.51.100.2:80")
+	c := dial(t, g.left, "tcp4", "198.51.100.2:80")
 	c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := c.Write(data); err != nil {
 		t.Fatalf("send: %v; %+v %+v", err, g.portL.Counters(), g.portR.Counters())
@@ -127,6 +131,31 @@ func (g *bridge) transfer(t testing.TB, data []byte) {
 	if got := sha256.Sum256(back); got != want {
 		t.Errorf("the client got %d bytes, %x, want %d bytes, %x", len(back), got, len(data), want)
 	}
+}
+
+// offload switches offloads of an interface on or off.
+func offload(t testing.TB, e *nettest.End, on bool, commands ...uint32) {
+	t.Helper()
+	e.Do(t, func() error {
+		for _, c := range commands {
+			if err := ethtoolSet(e.Name, c, on); err != nil {
+				return fmt.Errorf("%s: ethtool command %#x: %w", e.Name, c, err)
+			}
+		}
+		return nil
+	})
+}
+
+// dial connects from inside the namespace of e.
+func dial(t testing.TB, e *nettest.End, network, addr string) net.Conn {
+	t.Helper()
+	var c net.Conn
+	e.Do(t, func() (err error) {
+		c, err = net.DialTimeout(network, addr, 10*time.Second)
+		return err
+	})
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // random is n bytes that are the same in every run.
@@ -158,8 +187,8 @@ func TestTransfer_TenMegabytesWithEveryOffload(t *testing.T) {
 // Here only the receiving side merges: the frames arrive as on a wire, whole.
 func TestTransfer_MergedByGRO(t *testing.T) {
 	g := newBridge(t)
-	g.left.offload(g.nameL, false, ethtoolTSO, ethtoolGSO)
-	g.right.offload(g.nameR, false, ethtoolTSO, ethtoolGSO)
+	offload(t, g.left, false, ethtoolTSO, ethtoolGSO)
+	offload(t, g.right, false, ethtoolTSO, ethtoolGSO)
 	g.transfer(t, random(2<<20))
 	g.halt()
 	for name, p := range map[string]*afpacket.Port{"left": g.portL, "right": g.portR} {
@@ -176,13 +205,8 @@ func TestTransfer_MergedByGRO(t *testing.T) {
 
 func TestTransfer_DatagramsSentAsOneSuperPacket(t *testing.T) {
 	g := newBridge(t)
-	var in net.PacketConn
-	g.right.do(func() (err error) {
-		in, err = net.ListenPacket("udp4", "198.51.100.2:9000")
-		return err
-	})
-	defer in.Close()
-	c := g.left.dial("udp4", "198.51.100.2:9000").(*net.UDPConn)
+	in := g.right.ListenUDP(t, "198.51.100.2:9000")
+	c := dial(t, g.left, "udp4", "198.51.100.2:9000").(*net.UDPConn)
 	raw, err := c.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +219,6 @@ func TestTransfer_DatagramsSentAsOneSuperPacket(t *testing.T) {
 	if _, err := c.Write(data); err != nil {
 		t.Fatal(err)
 	}
-	in.SetDeadline(time.Now().Add(20 * time.Second))
 	buf := make([]byte, 1<<16)
 	for at := 0; at < len(data); {
 		n, _, err := in.ReadFrom(buf)

@@ -1,14 +1,15 @@
 package afpacket_test
 
 import (
-	"bytes"
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"director/dataplane/afpacket"
+	"director/internal/nettest"
 	"director/packet"
 )
 
@@ -16,72 +17,45 @@ import (
 // 802, local experiments), so that chatter on a wire is told apart.
 const testType = 0x88b5
 
-// wire is a port at one end of a veth pair and a raw socket at the other.
+// wire is a port at one end of a veth pair and a packet socket at the other.
 type wire struct {
-	t       *testing.T
-	a, b    *host
-	nameA   string
-	nameB   string
-	port    *afpacket.Port
-	far     int
-	ifindex int
+	t         *testing.T
+	near, far *nettest.End
+	port      *afpacket.Port
+	client    *nettest.Socket // on the far end
 }
 
 // newWire opens a port with the given filter and fan-out group.
 func newWire(t *testing.T, filter int, group uint16) *wire {
 	t.Helper()
-	requireRoot(t)
-	w := &wire{t: t, a: newHost(t), b: newHost(t)}
-	w.nameA, w.nameB = connect(w.a, w.b, 0)
-	w.ifindex = w.a.link(w.nameA).Attrs().Index
-	w.far = w.b.raw(w.nameB)
+	w := &wire{t: t}
+	w.near, w.far = connect(t, nettest.New(t), nettest.New(t), 0)
+	w.client = w.far.Socket(t)
 	w.port = w.open(filter, group)
 	return w
 }
 
+// connect joins two namespaces by a wire; the ends are named v0PID and so on by
+// the number.
+func connect(t testing.TB, a, b *nettest.Namespace, number int) (endA, endB *nettest.End) {
+	t.Helper()
+	return a.Wire(t, nettest.Name(fmt.Sprintf("v%d-", number)), b, nettest.Name(fmt.Sprintf("v%d-", number+1)), 1)
+}
+
 func (w *wire) open(filter int, group uint16) *afpacket.Port {
 	w.t.Helper()
-	return openPort(w.a, w.nameA, filter, group)
+	return openPort(w.t, w.near, filter, group)
 }
 
-func openPort(h *host, name string, filter int, group uint16) *afpacket.Port {
-	h.t.Helper()
+func openPort(t testing.TB, e *nettest.End, filter int, group uint16) *afpacket.Port {
+	t.Helper()
 	var p *afpacket.Port
-	h.do(func() (err error) {
-		p, err = afpacket.Open(afpacket.Config{
-			Ifindex: h.link(name).Attrs().Index, Interface: name, Filter: filter, Fanout: group})
+	e.Do(t, func() (err error) {
+		p, err = afpacket.Open(afpacket.Config{Ifindex: e.Index, Interface: e.Name, Filter: filter, Fanout: group})
 		return err
 	})
-	h.t.Cleanup(func() { p.Close() })
+	t.Cleanup(func() { p.Close() })
 	return p
-}
-
-// sendFar sends a frame to the port.
-func (w *wire) sendFar(frame []byte) {
-	w.t.Helper()
-	if _, err := unix.Write(w.far, frame); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// receiveFar waits for the next test frame at the far end.
-func (w *wire) receiveFar() []byte {
-	w.t.Helper()
-	var got []byte
-	buf := make([]byte, 1<<16)
-	waitFor(w.t, "a frame at the far end", func() bool {
-		for {
-			n, err := unix.Read(w.far, buf)
-			if err != nil {
-				return false
-			}
-			if isTest(buf[:n]) {
-				got = bytes.Clone(buf[:n])
-				return true
-			}
-		}
-	})
-	return got
 }
 
 func isTest(f []byte) bool { return binary.BigEndian.Uint16(f[12:]) == testType }
@@ -125,4 +99,11 @@ func collect(t *testing.T, p *afpacket.Port, want int, is func([]byte) bool, eac
 	if got != want {
 		t.Fatalf("got %d frames, want %d", got, want)
 	}
+}
+
+// readable waits until fd is readable, or has an error, for at most ms.
+func readable(fd int, ms int) bool {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, ms)
+	return err == nil && n == 1
 }
