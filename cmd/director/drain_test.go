@@ -1,0 +1,142 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/process"
+	"director/service"
+)
+
+// The connections of the test of draining: so many, by so many clients at a
+// time.
+const (
+	drainConns   = 10_000
+	drainClients = 25
+)
+
+// TestDrain_ForgetsEveryConnection opens and closes ten thousand connections
+// and waits until the director remembers none. By direct routing, where
+// FIN_WAIT is the last state and lasts as long as --timeouts says. By
+// masquerading the director sees both FINs, and TIME_WAIT lasts 120 s in IPVS,
+// whatever the operator sets.
+func TestDrain_ForgetsEveryConnection(t *testing.T) {
+	for _, ioKind := range []string{"xdp", "packet"} {
+		t.Run(ioKind, func(t *testing.T) {
+			l := labtest.New(t, lab.Config{Method: service.DR, Offloads: ioKind == "packet"})
+			startGreeting(t, l)
+			d := startDirector(t, l, ioKind, append(httpRules(l), "--timeouts=3,3,3")...)
+			ended := make(chan error, 1)
+			go func() { ended <- openAndClose(t.Context(), l) }()
+			awaitStatus(t, d, regexp.MustCompile(`^[1-9]\d* connections of \d+$`))
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			awaitStatus(t, d, regexp.MustCompile(`^0 connections of \d+$`))
+			if err := d.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range []string{"connections", "expired"} {
+				if got := workerCount(t, d, field); got != drainConns {
+					t.Errorf("got %s=%d in the log, want %d", field, got, drainConns)
+				}
+			}
+		})
+	}
+}
+
+// startGreeting has every real server send a byte on each connection and close
+// it after the client did.
+func startGreeting(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	for _, h := range l.Servers {
+		listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", demoPort))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		go func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go func() { // what goes wrong here the client notices
+					_, _ = c.Write([]byte{'!'})
+					_, _ = io.Copy(io.Discard, c)
+					c.Close()
+				}()
+			}
+		}()
+	}
+}
+
+// openAndClose makes connections through the director and closes each as soon
+// as the server is there. The client closes first: its last ACK and its FIN,
+// sent from two CPUs, can change places, and a server that has closed already
+// answers the ACK, which the client then resets. CLOSE lasts 10 s.
+func openAndClose(ctx context.Context, l *lab.Lab) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	dial := dialer(l, demoPort)
+	ended := make(chan error, drainClients)
+	for range drainClients {
+		go func() {
+			for range drainConns / drainClients {
+				c, err := dial(ctx)
+				if err == nil {
+					_ = c.SetReadDeadline(time.Now().Add(patience)) // an open socket takes any
+					_, err = io.ReadFull(c, make([]byte, 1))
+					err = errors.Join(err, c.Close())
+				}
+				if err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+	}
+	var errs []error
+	for range drainClients {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+// awaitStatus waits until the director's status line matches.
+func awaitStatus(t *testing.T, d *process.Director, want *regexp.Regexp) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !want.MatchString(d.Status()) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v the status is %q, want %s", patience, d.Status(), want)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// workerCount reads a field of the only worker from the log of a director that
+// has ended.
+func workerCount(t *testing.T, d *process.Director, field string) int {
+	t.Helper()
+	m := regexp.MustCompile(`worker done.*\s` + field + `=(\d+)`).FindStringSubmatch(d.Log())
+	if m == nil {
+		t.Fatalf("no %s in the log", field)
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"director/internal/lab"
+	"director/internal/lab/web"
+)
+
+// transferSize is how much is sent in each direction: thousands of full
+// segments, and with offloads hundreds of super-packets.
+const transferSize = 10 << 20
+
+// transferHash is the hash of what is sent.
+var transferHash = sync.OnceValue(func() string { return hash(web.Bytes(transferSize)) })
+
+// TestTransfer_ArrivesWholeInEachDirection fetches ten megabytes and sends as
+// many, by every method.
+func TestTransfer_ArrivesWholeInEachDirection(t *testing.T) {
+	everyWay(t, lab.Config{}, transfer)
+}
+
+// TestTransfer_OneArm does so with clients and servers on one interface of the
+// director.
+func TestTransfer_OneArm(t *testing.T) {
+	everyWay(t, lab.Config{Arms: 1}, transfer)
+}
+
+// TestTransfer_VIPOnLink has the client ask for the virtual address by ARP.
+func TestTransfer_VIPOnLink(t *testing.T) {
+	everyWay(t, lab.Config{VIPOnLink: true}, transfer)
+}
+
+// transfer fetches and sends through a director and compares the hashes.
+func transfer(t *testing.T, l *lab.Lab, ioKind string) {
+	startWeb(t, l)
+	startDirector(t, l, ioKind, httpRules(l)...)
+	dial := dialer(l, demoPort)
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{
+		DisableKeepAlives: true, // every request is a connection that the director schedules
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}}
+	want := transferHash()
+
+	fetched := exchange(t, client, http.MethodGet, fmt.Sprintf("/bytes/%d", transferSize), nil)
+	if got := hash(bytes.NewReader(fetched)); got != want {
+		t.Errorf("the client got %d bytes that hash to %s, want %d that hash to %s", len(fetched), got, transferSize, want)
+	}
+	if got := string(exchange(t, client, http.MethodPost, "/sink", web.Bytes(transferSize))); got != want {
+		t.Errorf("what the server got hashes to %q, want %s", got, want)
+	}
+}
+
+// exchange makes a request through the director and returns the answer's body.
+func exchange(t *testing.T, client *http.Client, method, path string, body io.Reader) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://vip"+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: got status %d and %d bytes, %v, want 200", method, path, resp.StatusCode, len(answer), err)
+	}
+	return answer
+}
+
+// hash returns the sha256 of what r, which cannot fail, holds.
+func hash(r io.Reader) string {
+	sum := sha256.New()
+	_, _ = io.Copy(sum, r)
+	return hex.EncodeToString(sum.Sum(nil))
+}

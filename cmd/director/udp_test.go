@@ -1,0 +1,158 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/internal/lab"
+	"director/internal/lab/web"
+	"director/service"
+)
+
+const (
+	echoPort       = 7 // RFC 862
+	echoServerPort = 7007
+	echoClients    = 8 // sockets, the same number for each of the 4 servers
+)
+
+// echoSizes are the lengths of the datagrams that every client socket sends:
+// nothing, less than the shortest frame holds, an odd number of bytes, which
+// the checksum pads, and as much as fits a tunnel.
+var echoSizes = []int{0, 1, 64, 777, 1400}
+
+// TestUDP_IsEchoedFromTheVirtualAddress sends datagrams of all sizes from
+// several sockets: every one comes back as it was, the sockets are shared out
+// evenly, and each stays with its server. Some sockets on either side leave the
+// checksum out (RFC 768), in all four combinations.
+func TestUDP_IsEchoedFromTheVirtualAddress(t *testing.T) {
+	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
+		servers := startEcho(t, l)
+		startDirector(t, l, ioKind, l.Rules("udp", "rr", echoPort, echoServerPort)...)
+		for i := range echoClients {
+			c := openUDP(t, l.Clients[0], netip.AddrPortFrom(l.Clients[0].Addr, 0), i >= echoClients/2)
+			for _, n := range echoSizes {
+				echo(t, c, netip.AddrPortFrom(l.VIP, echoPort), n)
+			}
+		}
+		for _, s := range servers {
+			got := s.received()
+			if want := echoClients / len(servers); len(got) != want {
+				t.Errorf("%s has the client sockets %v, want %d", s.name, got, want)
+			}
+			for from, n := range got {
+				if want := len(echoSizes); from.Addr() != l.Clients[0].Addr || n != want {
+					t.Errorf("%s received %d datagrams from %v, want %d from %v", s.name, n, from, want, l.Clients[0].Addr)
+				}
+			}
+		}
+	})
+}
+
+// echo sends n bytes to the service and waits until they come back.
+func echo(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
+	t.Helper()
+	sent, err := io.ReadAll(web.Bytes(int64(n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.WriteToUDPAddrPort(sent, to); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 2048)
+	got, from, err := c.ReadFromUDPAddrPort(b)
+	if err != nil {
+		t.Fatalf("no answer to %d bytes from %v: %v", n, c.LocalAddr(), err)
+	}
+	if from != to || !bytes.Equal(b[:got], sent) {
+		t.Errorf("sent %d bytes to %v, got %d from %v, equal: %v", n, to, got, from, bytes.Equal(b[:got], sent))
+	}
+}
+
+// echoServer counts the datagrams that it sends back, by client.
+type echoServer struct {
+	name string
+	conn *net.UDPConn
+
+	mu    sync.Mutex
+	count map[netip.AddrPort]int
+}
+
+// startEcho starts an echo server on each real server. Where they answer the
+// client themselves they listen on the virtual address, to answer from it.
+func startEcho(t *testing.T, l *lab.Lab) []*echoServer {
+	t.Helper()
+	var servers []*echoServer
+	for i, h := range l.Servers {
+		at := netip.AddrPortFrom(l.VIP, echoPort)
+		if l.Method == service.NAT {
+			at = netip.AddrPortFrom(h.Addr, echoServerPort)
+		}
+		s := &echoServer{
+			name:  h.Name,
+			conn:  openUDP(t, h, at, i%2 == 1),
+			count: make(map[netip.AddrPort]int),
+		}
+		go s.serve()
+		servers = append(servers, s)
+	}
+	return servers
+}
+
+// serve sends back what comes until the socket is closed.
+func (s *echoServer) serve() {
+	b := make([]byte, 2048)
+	for {
+		n, from, err := s.conn.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.count[from]++
+		s.mu.Unlock()
+		_, _ = s.conn.WriteToUDPAddrPort(b[:n], from) // the client tells of what is missing
+	}
+}
+
+// received returns how many datagrams came from each client.
+func (s *echoServer) received() map[netip.AddrPort]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// openUDP opens a socket on a host until the end of the test.
+func openUDP(t *testing.T, h *lab.Host, at netip.AddrPort, noChecksum bool) *net.UDPConn {
+	t.Helper()
+	p, err := h.ListenPacket("udp4", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	c := p.(*net.UDPConn)
+	if !noChecksum {
+		return c
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1) })
+	if err != nil || set != nil {
+		t.Fatal(fmt.Errorf("%s: leave out the checksum: %w, %w", h.Name, err, set))
+	}
+	return c
+}
