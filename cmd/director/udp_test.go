@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -130,7 +131,7 @@ func (s *echoServer) serve() {
 func (s *echoServer) received() map[netip.AddrPort]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.count
+	return maps.Clone(s.count)
 }
 
 // openUDP opens a socket on a host until the end of the test.
