@@ -45,30 +45,49 @@ func (t *Table) Insert(hash uint64, f *packet.Flow, to *Target, s State, deadlin
 }
 
 // freeSlot finds a free slot in the chain of hash, lengthening it by an
-// overflow bucket where it must. The bucket is nil when the chain is as long
-// as it may be or no overflow bucket is left. The caller holds sh.mu.
-func (t *Table) freeSlot(sh *shard, hash uint64) (*bucket, int) {
-	b := t.home(hash)
+// overflow bucket where it must. The bucket is nil when the client has as many
+// connections as it may, the chain is as long as it may be, or no overflow
+// bucket is left. The caller holds sh.mu.
+func (t *Table) freeSlot(sh *shard, hash uint64) (free *bucket, at int) {
+	b, tag, clients := t.home(hash), hash<<32>>32, 0
 	for range maxChain {
 		for i := range slots {
-			if b.word[i].Load() == 0 {
-				return b, i
+			w := b.word[i].Load()
+			switch {
+			case w == 0 && free == nil:
+				free, at = b, i
+			case w>>32 == tag && w != 0:
+				clients++
 			}
 		}
+		if clients >= maxPerClient {
+			return nil, 0
+		}
 		next := b.word[link].Load()
+		if next == 0 && free != nil {
+			return free, at
+		}
 		if next == 0 {
-			if sh.overHead == 0 {
+			if next = t.takeOverflow(sh); next == 0 {
 				return nil, 0
 			}
-			next = uint64(sh.overHead)
-			fresh := &t.overflow[next-1]
-			sh.overHead = uint32(fresh.word[link].Load())
-			fresh.word[link].Store(0)
 			b.word[link].Store(next)
 		}
 		b = &t.overflow[next-1]
 	}
-	return nil, 0
+	return free, at
+}
+
+// takeOverflow takes a free overflow bucket and returns its number plus 1, or 0
+// when there is none. The caller holds sh.mu.
+func (t *Table) takeOverflow(sh *shard) uint64 {
+	n := uint64(sh.overHead)
+	if n != 0 {
+		b := &t.overflow[n-1]
+		sh.overHead = uint32(b.word[link].Load())
+		b.word[link].Store(0)
+	}
+	return n
 }
 
 // takeEntry takes a dead entry: the shard's own, else another's. The caller

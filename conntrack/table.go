@@ -15,17 +15,20 @@ const (
 	// to an overflow bucket.
 	slots = 7
 	link  = slots
-	// maxChain bounds a bucket's chain, and with it the work that a client
-	// can cause who opens connections from one address and port to very many
-	// virtual ones. 16 buckets hold 112 of them.
+	// maxChain bounds the buckets that a look-up walks.
 	maxChain = 16
+	// maxPerClient bounds the connections of one client address and port,
+	// which all meet in one chain: to this many virtual services at a time.
+	// It is little more than half of what a chain holds, so that whoever
+	// exhausts it leaves room for others that meet there.
+	maxPerClient = 64
 	// maxShards is the most locks a table has: enough that workers rarely
 	// meet, few enough that sweeping visits each in turn within a second.
 	maxShards = 256
 	// minShard is the fewest entries worth a lock of their own.
 	minShard = 256
 	// overflowShare is the share of overflow buckets: one per so many.
-	overflowShare = 16
+	overflowShare = 4
 	// minOverflow lets the smallest tables survive an unlucky seed.
 	minOverflow = 4
 )
