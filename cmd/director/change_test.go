@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/internal/lab"
+	"director/internal/lab/process"
 	"director/internal/nettest"
 )
 
@@ -96,7 +97,7 @@ func TestChange_AnInterfaceThatVanishes(t *testing.T) {
 		must(t, err)
 		must(t, l.Director.Link.LinkDel(dev))
 		var exit *exec.ExitError
-		if err := d.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		if err := awaitEnd(t, d); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
 			t.Errorf("the director ended with %v, want exit %d", err, exitFailed)
 		}
 		if want := "interface eth1 vanished\n"; !strings.HasSuffix(d.Log(), want) {
@@ -104,6 +105,20 @@ func TestChange_AnInterfaceThatVanishes(t *testing.T) {
 		}
 		wantNoRemains(t, l)
 	})
+}
+
+// awaitEnd waits until a director ends by itself and returns how.
+func awaitEnd(t *testing.T, d *process.Director) error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- d.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		t.Fatal("the director goes on")
+		return nil
+	}
 }
 
 // awaitRunning waits until the kernel sees an interface come up or go down.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -79,9 +80,11 @@ func receiveHashes(t *testing.T, h *lab.Host) {
 // the server's own or from any, 0.
 func upload(t *testing.T, l *lab.Lab, port int) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	server, client := l.Servers[0], l.Clients[0]
 	from := fmt.Sprintf("%s:%d", server.Addr, port)
-	c, err := server.Dial(t.Context(), "tcp4", from, fmt.Sprintf("%s:%d", client.Addr, gatewayPort))
+	c, err := server.Dial(ctx, "tcp4", from, fmt.Sprintf("%s:%d", client.Addr, gatewayPort))
 	if err != nil {
 		t.Fatalf("from port %d: %v", port, err)
 	}

@@ -139,7 +139,7 @@ func wantMortalVIP(t *testing.T, l *lab.Lab) {
 func TestHost_ChecksItsServersWhileItsKernelStaysOut(t *testing.T) {
 	everyWay(t, lab.Config{StrictRPFilter: true}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		startWeb(t, l)
-		startDirector(t, l, ioKind, httpRules(l)...)
+		d := startDirector(t, l, ioKind, httpRules(l)...)
 		before := kernelCounters(t, l.Director)
 		browsed := make(chan struct{})
 		go func() {
@@ -160,6 +160,12 @@ func TestHost_ChecksItsServersWhileItsKernelStaysOut(t *testing.T) {
 		}
 		if after["Tcp.ActiveOpens"] == before["Tcp.ActiveOpens"] {
 			t.Error("Tcp.ActiveOpens has not moved: these are not the director's counters")
+		}
+		if err := d.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if gaveBack.MatchString(d.Log()) {
+			t.Error("answers to the host's own checks went through the director")
 		}
 	})
 }
