@@ -27,6 +27,7 @@ type interfaceIO struct {
 	index  int
 	queues []int // the NIC queue of each port
 	hook   steer.Hook
+	xdp    *steer.XDP       // nil with AF_PACKET
 	ports  []dataplane.Port // by worker, as far as queues go
 	hosts  []dataplane.Port // likewise
 	why    []string         // what was tried before and refused
@@ -170,6 +171,7 @@ func (d *director) openXDP(a *interfaceIO, r rung) error {
 	if err != nil {
 		return err
 	}
+	a.xdp = x
 	a.close = append(a.close, x.Close)
 	for _, q := range a.queues {
 		p, err := afxdp.Open(afxdp.Config{Interface: a.name, Ifindex: a.index, Queue: q, Mode: r.mode})
@@ -234,7 +236,7 @@ func (a *interfaceIO) shut() error {
 	for i := len(a.close) - 1; i >= 0; i-- {
 		errs = append(errs, a.close[i]())
 	}
-	a.ports, a.hosts, a.close = nil, nil, nil
+	a.ports, a.hosts, a.close, a.xdp = nil, nil, nil, nil
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close %s: %w", a.name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
+	"director/dataplane/giveback"
 	"director/dataplane/steer"
 	"director/packet"
 )
@@ -46,9 +47,23 @@ func (d *director) report() {
 		e.Dict("host", reasons(&c.Host)).Dict("drops", reasons(&c.Drops)).Msg("worker done")
 	}
 	for _, a := range d.arms {
-		for i, p := range a.ports {
-			d.reportPort(a.name, i, p)
+		d.reportUnserved(a)
+		for i := range a.ports {
+			d.reportPort(a.name, i, a.ports[i])
+			d.reportPort(a.name, i, a.hosts[i])
 		}
+	}
+}
+
+// reportUnserved warns of frames of a service that arrived on a queue that
+// nobody serves: RSS was changed after the director started.
+func (d *director) reportUnserved(a *interfaceIO) {
+	if a.xdp == nil {
+		return
+	}
+	n, err := a.xdp.Unserved()
+	if err != nil || n > 0 {
+		d.log.Warn().Err(err).Str("interface", a.name).Uint64("frames", n).Msg("dropped on queues that are not served")
 	}
 }
 
@@ -62,11 +77,12 @@ func (d *director) reportPort(name string, worker int, p dataplane.Port) {
 		if err != nil {
 			d.log.Warn().Err(err).Msg("port counters")
 		}
-		e = e.Interface("counters", c)
+		e.Interface("counters", c).Msg("port done")
 	case *afpacket.Port:
-		e = e.Interface("counters", p.Counters())
+		e.Interface("counters", p.Counters()).Msg("port done")
+	case *giveback.Port:
+		e.Interface("counters", p.Counters()).Msg("way back done")
 	}
-	e.Msg("port done")
 }
 
 // reasons makes a dictionary of the counts that are not zero.
