@@ -54,6 +54,7 @@ type director struct {
 	workers  []*dataplane.Worker
 	manager  notify.Manager
 
+	publishing sync.Mutex
 	broken     chan error // the first failure while running
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background goroutines
@@ -137,7 +138,7 @@ func (d *director) build() error {
 	d.shared.Clock = func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) }
 	d.shared.Resolver = d.watch
 	d.watch.Serve(serverAddrs(d.services))
-	d.shared.View.Store(d.view())
+	d.publish()
 	return nil
 }
 
@@ -179,6 +180,7 @@ func (d *director) announce(ctx, background context.Context) {
 	for _, a := range d.watch.Resolve(ctx) {
 		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP: its frames are dropped until it does")
 	}
+	d.publish() // READY means that the workers know the others
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}

@@ -40,14 +40,16 @@ func serverAddrs(t *service.Table) []packet.Addr {
 	return addrs
 }
 
-// view is what the workers are to know now.
-func (d *director) view() *dataplane.View {
+// publish tells the workers what they are to know now.
+func (d *director) publish() {
+	d.publishing.Lock() // an older snapshot must not replace a newer one
+	defer d.publishing.Unlock()
 	t := d.config.Timeouts
-	return &dataplane.View{
+	d.shared.View.Store(&dataplane.View{
 		Services: d.services,
 		Hops:     neigh.New(d.watch.Snapshot(), serverAddrs(d.services)),
 		Timeouts: conntrack.NewTimeouts(t.TCP, t.TCPFIN, t.UDP),
-	}
+	})
 }
 
 // steeringSet is what the steering programs are to send up now: the services,
@@ -87,7 +89,7 @@ func (d *director) follow(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case <-d.watch.Changes():
-				d.shared.View.Store(d.view())
+				d.publish()
 				if err := d.steering.Update(d.steeringSet()); err != nil {
 					d.log.Error().Err(err).Msg("steering not updated")
 				}

@@ -51,9 +51,7 @@ func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	} else {
 		w.note(n)
 	}
-	if ours {
-		w.measure()
-	}
+	w.stale = w.stale || ours
 }
 
 // note takes the kernel's word about one neighbour.
@@ -105,6 +103,6 @@ func (w *Watch) listNeighbors() error {
 			w.forget(at)
 		}
 	}
-	w.measure()
+	w.stale = true
 	return nil
 }

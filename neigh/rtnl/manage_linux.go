@@ -73,10 +73,7 @@ func (w *Watch) manage() {
 			w.retry = true
 		}
 	}
-	w.mu.Lock()
-	w.progress.answers = asked
-	w.mu.Unlock()
-	w.measure()
+	w.answers, w.stale = asked, true
 }
 
 // needed returns the next hops of servers and all gateways behind arms that are
@@ -150,7 +147,8 @@ func (w *Watch) release(at station) error {
 	return nil
 }
 
-// measure brings progress up to date.
+// measure brings progress up to date. It comes after the snapshot: whoever
+// waits in Resolve finds there what was resolved.
 func (w *Watch) measure() {
 	var waiting, failed []netip.Addr
 	for at := range w.managed {
@@ -163,9 +161,10 @@ func (w *Watch) measure() {
 			waiting = append(waiting, at.ip)
 		}
 	}
+	w.stale = false
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.progress.waiting, w.progress.failed = waiting, failed
+	w.progress.answers, w.progress.waiting, w.progress.failed = w.answers, waiting, failed
 	close(w.progress.moved)
 	w.progress.moved = make(chan struct{})
 }

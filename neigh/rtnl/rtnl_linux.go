@@ -82,6 +82,8 @@ type Watch struct {
 	recent  map[station]struct{} // asked for since the last tick
 	dirty   dirt
 	late    bool // list once more at the next tick
+	answers int  // to how many calls of Serve manage has seen
+	stale   bool // progress is behind answers, entries and managed
 	retry   bool // manage once more, an install failed
 
 	mu       sync.Mutex

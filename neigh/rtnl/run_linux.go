@@ -60,6 +60,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	armed := true
 	w.manage()
 	for n := 1; ; {
+		if w.stale && w.dirty&outdated == 0 {
+			w.measure()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
