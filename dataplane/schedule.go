@@ -49,7 +49,7 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 	if f.Proto == packet.ProtoTCP {
 		state = conntrack.Next(conntrack.TCPNone, conntrack.In, event(f))
 	}
-	server := s.Schedule(&f.Flow, state.Active())
+	server := s.Schedule(&f.Flow, w.now, state.Active())
 	if server == nil {
 		w.drop(f, packet.NoServer)
 		return

@@ -6,7 +6,7 @@ import "director/packet"
 // ones counting far more (ip_vs_lc.c). Of equals the first in the list serves.
 type leastConnection struct{}
 
-func (leastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position) (int, bool) {
+func (leastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
 	for i := range servers {
 		if !servers[i].usable() {
@@ -20,4 +20,4 @@ func (leastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position) (int, 
 }
 
 // Changed has nothing to keep: the choice depends on the loads alone.
-func (leastConnection) Changed(Servers, *Position) {}
+func (leastConnection) Changed(Servers, int, *Position) {}

@@ -6,7 +6,7 @@ import "director/packet"
 // (ip_vs_rr.c). Servers added as 1, 2, 3 serve as 3, 2, 1, 3, 2, 1.
 type roundRobin struct{}
 
-func (roundRobin) Pick(_ *packet.Flow, servers Servers, pos *Position) (int, bool) {
+func (roundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
 	n := int32(len(servers))
 	for tried := range n {
 		i := pos.next + tried
@@ -24,10 +24,10 @@ func (roundRobin) Pick(_ *packet.Flow, servers Servers, pos *Position) (int, boo
 	return 0, false
 }
 
-// Changed keeps the place in the list, which moved by one, except at the start
+// Changed keeps the place in the list, which moved with it, except at the start
 // of the list: who begins there begins with the newcomer.
-func (roundRobin) Changed(_ Servers, pos *Position) {
+func (roundRobin) Changed(_ Servers, added int, pos *Position) {
 	if pos.next != 0 {
-		pos.next++
+		pos.next += int32(added)
 	}
 }

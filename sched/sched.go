@@ -7,6 +7,8 @@
 package sched
 
 import (
+	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"director/packet"
@@ -31,8 +33,11 @@ func (l *Load) Inactive() int64 { return max(0, l.Total.Load()-l.Active.Load()) 
 // an active one costs 256 times what it costs to exist.
 func (l *Load) overhead() int64 { return l.Active.Load()<<8 + l.Total.Load() }
 
-// Server is a candidate.
+// Server is a candidate. Its address and port tell it from the others wherever
+// directors must agree on a choice.
 type Server struct {
+	Addr   packet.Addr
+	Port   uint16
 	Weight int32 // 0: existing connections only
 	Load   *Load
 }
@@ -45,7 +50,7 @@ type Servers []Server
 
 // Position is where a scheduler stands between two picks. The zero Position is
 // that of a service without servers. It is a value, so that asking where a
-// connection would go moves nothing.
+// connection would go, from a copy, moves nothing.
 type Position struct {
 	next  int32 // index of the server after the last one picked
 	cw    int64 // wrr: the weight that a server must have in this round
@@ -53,31 +58,48 @@ type Position struct {
 	step  int64 // wrr: by how much cw falls from round to round
 }
 
-// Scheduler chooses among servers.
+// Scheduler chooses among the servers of one service. It may hold what it
+// derives from their list; whoever calls it holds the service's lock.
 type Scheduler interface {
 	// Pick returns the index of a usable server for a new connection with the
-	// given flow (the client's first packet), or false when there is none.
-	Pick(flow *packet.Flow, servers Servers, pos *Position) (int, bool)
-	// Changed adapts the position after a server was added at the head of the
-	// list.
-	Changed(servers Servers, pos *Position)
+	// given flow (the client's first packet), or false when there is none. now
+	// is the time in nanoseconds since any moment, and never goes back.
+	Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool)
+	// Changed follows the adding of servers, which now are the first added of
+	// the list, the last of them at its head. It must be told of every server
+	// before a pick sees it.
+	Changed(servers Servers, added int, pos *Position)
 }
 
 // Default is the scheduler of a service that names none, as in ipvsadm.
 const Default = "wlc"
 
-var byName = map[string]Scheduler{
-	"rr":  roundRobin{},
-	"wrr": weightedRoundRobin{},
-	"lc":  leastConnection{},
-	"wlc": weightedLeastConnection{},
+// makers are in the order of ipvsadm's help.
+var makers = []struct {
+	name string
+	make func() Scheduler
+}{
+	{"rr", func() Scheduler { return roundRobin{} }},
+	{"wrr", func() Scheduler { return weightedRoundRobin{} }},
+	{"lc", func() Scheduler { return leastConnection{} }},
+	{"wlc", func() Scheduler { return weightedLeastConnection{} }},
 }
 
-// New returns the scheduler of the given name.
-func New(name string) (Scheduler, bool) {
-	s, ok := byName[name]
-	return s, ok
+// New returns a scheduler of the given name for one service.
+func New(name string) (Scheduler, error) {
+	for _, m := range makers {
+		if m.name == name {
+			return m.make(), nil
+		}
+	}
+	return nil, fmt.Errorf("scheduler %q: not known: use one of %s", name, strings.Join(Names(), ", "))
 }
 
 // Names returns the names that New knows, in the order of ipvsadm's help.
-func Names() []string { return []string{"rr", "wrr", "lc", "wlc"} }
+func Names() []string {
+	names := make([]string, len(makers))
+	for i, m := range makers {
+		names[i] = m.name
+	}
+	return names
+}

@@ -20,9 +20,9 @@ type service struct {
 
 func newService(t testing.TB, name string, weights ...int32) *service {
 	t.Helper()
-	s, ok := sched.New(name)
-	if !ok {
-		t.Fatalf("scheduler %q is not known", name)
+	s, err := sched.New(name)
+	if err != nil {
+		t.Fatal(err)
 	}
 	v := &service{Scheduler: s}
 	for _, w := range weights {
@@ -33,12 +33,12 @@ func newService(t testing.TB, name string, weights ...int32) *service {
 
 func (v *service) add(weight int32) {
 	v.list = append(sched.Servers{{Weight: weight, Load: new(sched.Load)}}, v.list...)
-	v.Changed(v.list, &v.pos)
+	v.Changed(v.list, 1, &v.pos)
 }
 
 // next schedules one connection and returns the name of its server, or "-".
 func (v *service) next(active bool) string {
-	i, ok := v.Pick(&packet.Flow{}, v.list, &v.pos)
+	i, ok := v.Pick(&packet.Flow{}, 0, v.list, &v.pos)
 	if !ok {
 		return "-"
 	}
@@ -87,11 +87,11 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 
 func TestNew_KnowsItsNames(t *testing.T) {
 	for _, n := range sched.Names() {
-		if _, ok := sched.New(n); !ok {
-			t.Errorf("New does not know %q", n)
+		if _, err := sched.New(n); err != nil {
+			t.Error(err)
 		}
 	}
-	if _, ok := sched.New("fastest"); ok {
+	if _, err := sched.New("fastest"); err == nil {
 		t.Error("New knows a scheduler that does not exist")
 	}
 }
@@ -203,7 +203,7 @@ func TestSchedulers_AgreeWithASlowModel(t *testing.T) {
 						}
 					}
 					want, wantOK := m.pick(name, v)
-					got, ok := v.Pick(&packet.Flow{}, v.list, &v.pos)
+					got, ok := v.Pick(&packet.Flow{}, 0, v.list, &v.pos)
 					if ok != wantOK || ok && got != want {
 						t.Fatalf("seed %d operation %d: picked %d %v, want %d %v", seed, op, got, ok, want, wantOK)
 					}
@@ -251,7 +251,7 @@ func TestPick_DoesNotAllocate(t *testing.T) {
 	for _, name := range sched.Names() {
 		v := newService(t, name, 1, 2, 3)
 		flow := packet.Flow{}
-		if n := testing.AllocsPerRun(100, func() { v.Pick(&flow, v.list, &v.pos) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { v.Pick(&flow, 0, v.list, &v.pos) }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)
 		}
 	}

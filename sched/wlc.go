@@ -7,7 +7,7 @@ import "director/packet"
 // equals the first in the list serves.
 type weightedLeastConnection struct{}
 
-func (weightedLeastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position) (int, bool) {
+func (weightedLeastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
 	for i := range servers {
 		s := &servers[i]
@@ -23,4 +23,4 @@ func (weightedLeastConnection) Pick(_ *packet.Flow, servers Servers, _ *Position
 }
 
 // Changed has nothing to keep: the choice depends on the loads alone.
-func (weightedLeastConnection) Changed(Servers, *Position) {}
+func (weightedLeastConnection) Changed(Servers, int, *Position) {}

@@ -9,10 +9,9 @@ import "director/packet"
 // ones.
 type weightedRoundRobin struct{}
 
-// weights returns the step between rounds and the weight of the first round:
-// the largest weight, lowered so that the last round's is 1.
-func weights(servers Servers) (step, first int64) {
-	var gcd, heaviest int64
+// weights returns the greatest common divisor of the weights other than 0, and
+// the largest; 1 and 0 when there are none.
+func weights(servers Servers) (gcd, heaviest int64) {
 	for i := range servers {
 		if w := int64(servers[i].Weight); w > 0 {
 			heaviest = max(heaviest, w)
@@ -21,13 +20,10 @@ func weights(servers Servers) (step, first int64) {
 			}
 		}
 	}
-	if gcd == 0 {
-		return 1, 0
-	}
-	return gcd, heaviest - (gcd - 1)
+	return max(1, gcd), heaviest
 }
 
-func (weightedRoundRobin) Pick(_ *packet.Flow, servers Servers, pos *Position) (int, bool) {
+func (weightedRoundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
 	if pos.first == 0 {
 		return 0, false
 	}
@@ -46,15 +42,19 @@ func (weightedRoundRobin) Pick(_ *packet.Flow, servers Servers, pos *Position) (
 	}
 }
 
-// Changed begins a new round. The kernel keeps cw where it may, so a service
-// whose first server weighs 1 begins with a round at 1.
-func (weightedRoundRobin) Changed(servers Servers, pos *Position) {
-	pos.step, pos.first = weights(servers)
+// Changed begins a new round with each server. The kernel keeps cw where it may,
+// so a service whose first server weighs 1 begins with a round at 1.
+func (weightedRoundRobin) Changed(servers Servers, added int, pos *Position) {
 	pos.next = 0
-	switch {
-	case pos.cw > pos.first || pos.cw == 0:
-		pos.cw = pos.first
-	case pos.step > 1:
-		pos.cw = pos.cw/pos.step*pos.step + 1
+	for newest := added - 1; newest >= 0; newest-- {
+		gcd, heaviest := weights(servers[newest:])
+		// The largest weight, lowered so that the last round's is 1.
+		pos.step, pos.first = gcd, max(0, heaviest-(gcd-1))
+		switch {
+		case pos.cw > pos.first || pos.cw == 0:
+			pos.cw = pos.first
+		case pos.step > 1:
+			pos.cw = pos.cw/pos.step*pos.step + 1
+		}
 	}
 }

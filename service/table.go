@@ -1,7 +1,6 @@
 package service
 
 import (
-	"fmt"
 	"math/bits"
 	"sync"
 
@@ -18,16 +17,16 @@ type Server struct {
 	Load    *sched.Load
 }
 
-// Service is a virtual service. Everything but the position is immutable; the
-// position and the choice that moves it are guarded by mu.
+// Service is a virtual service. Everything but the position and the scheduler is
+// immutable; these, and the choice that moves them, are guarded by mu.
 type Service struct {
 	Key
-	scheduler sched.Scheduler
-	list      sched.Servers // in list order: the last added first
-	servers   []*Server     // likewise
+	list    sched.Servers // in list order: the last added first
+	servers []*Server     // likewise
 
-	mu       sync.Mutex
-	position sched.Position
+	mu        sync.Mutex
+	scheduler sched.Scheduler
+	position  sched.Position
 }
 
 // Schedule chooses a real server for a new connection, of which f is the first
@@ -35,10 +34,10 @@ type Service struct {
 // active one. It returns nil when no server is usable. Choosing and counting
 // are one step, so that connections that workers begin at the same moment are
 // spread like ones that begin one after the other.
-func (s *Service) Schedule(f *packet.Flow, active bool) *Server {
+func (s *Service) Schedule(f *packet.Flow, now int64, active bool) *Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, ok := s.scheduler.Pick(f, s.list, &s.position)
+	i, ok := s.scheduler.Pick(f, now, s.list, &s.position)
 	if !ok {
 		return nil
 	}
@@ -85,18 +84,19 @@ func New(specs []Spec) (*Table, error) {
 }
 
 func (t *Table) add(spec *Spec) error {
-	scheduler, ok := sched.New(spec.Scheduler)
-	if !ok {
-		return fmt.Errorf("scheduler %q: not known", spec.Scheduler)
+	scheduler, err := sched.New(spec.Scheduler)
+	if err != nil {
+		return err
 	}
-	s := &Service{Key: spec.Key, scheduler: scheduler}
-	for _, server := range spec.Servers {
+	n := len(spec.Servers)
+	s := &Service{Key: spec.Key, scheduler: scheduler, list: make(sched.Servers, n), servers: make([]*Server, n)}
+	for i, server := range spec.Servers {
 		r := &Server{ServerSpec: server, ID: uint32(len(t.servers)), Service: spec.Key, Load: new(sched.Load)}
 		t.servers = append(t.servers, r)
-		s.servers = append([]*Server{r}, s.servers...)
-		s.list = append(sched.Servers{{Weight: r.Weight, Load: r.Load}}, s.list...)
-		scheduler.Changed(s.list, &s.position)
+		s.servers[n-1-i] = r
+		s.list[n-1-i] = sched.Server{Addr: r.Addr, Port: r.Port, Weight: r.Weight, Load: r.Load}
 	}
+	scheduler.Changed(s.list, n, &s.position)
 	t.services = append(t.services, s)
 
 	mask := uint64(len(t.cells) - 1)

@@ -85,7 +85,7 @@ func TestSchedule_CountsWhatItChooses(t *testing.T) {
 	table := newTable(t, web(3))
 	s := table.Lookup(to(web(0).Key))
 	for i, want := range []uint32{2, 1, 0, 2} { // the server added last comes first
-		got := s.Schedule(to(s.Key), true)
+		got := s.Schedule(to(s.Key), 0, true)
 		if got == nil || got.ID != want {
 			t.Fatalf("connection %d goes to %+v, want server %d", i, got, want)
 		}
@@ -107,7 +107,7 @@ func TestSchedule_IsRoundRobinForAnyNumberOfWorkers(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				s.Schedule(to(s.Key), false)
+				s.Schedule(to(s.Key), 0, false)
 			}
 		})
 	}
@@ -123,7 +123,7 @@ func TestLookup_DoesNotAllocate(t *testing.T) {
 	table := newTable(t, web(4))
 	flow := to(web(0).Key)
 	if n := testing.AllocsPerRun(100, func() {
-		table.Lookup(flow).Schedule(flow, true)
+		table.Lookup(flow).Schedule(flow, 0, true)
 		table.VIP(flow.Src)
 	}); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
