@@ -32,6 +32,8 @@ var mayImport = []struct {
 	{"config", []string{"packet", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
+	{"replay/pcap", nil, false},
+	{"replay", []string{"packet", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "config", "replay/pcap"}, false},
 	{"internal/house/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }
