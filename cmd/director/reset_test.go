@@ -1,0 +1,50 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+	"time"
+
+	"director/internal/lab"
+)
+
+// TestReset_OfAConnectionThatWasForgotten restarts the director under an open
+// connection: the next segment belongs to none and begins none, so it is the
+// host's, whose stack resets it. Without that the client would wait for ever.
+func TestReset_OfAConnectionThatWasForgotten(t *testing.T) {
+	eachWay(t, lab.Config{StrictRPFilter: true}, []way{nativeXDP, genericXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		for _, server := range l.Servers {
+			listener, err := server.Listen("tcp4", fmt.Sprintf(":%d", demoServerPort))
+			must(t, err)
+			t.Cleanup(func() { listener.Close() })
+			go func() {
+				if c, err := listener.Accept(); err == nil {
+					_, _ = io.Copy(c, c) // until somebody hangs up
+				}
+			}()
+		}
+		d := launch(t, l, w)
+		c, err := dialer(l, demoPort)(t.Context())
+		must(t, err)
+		defer c.Close()
+		must(t, c.SetDeadline(time.Now().Add(patience)))
+		echo := func() error {
+			_, err := io.WriteString(c, "hello")
+			if err == nil {
+				_, err = io.ReadFull(c, make([]byte, 5))
+			}
+			return err
+		}
+		must(t, echo())
+		must(t, d.Stop())
+		launch(t, l, w)
+		if err := echo(); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("got %v, want a reset", err)
+		}
+	})
+}
