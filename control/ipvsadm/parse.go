@@ -35,7 +35,7 @@ type Command struct {
 }
 
 // kernelOnly are the schedulers that the kernel knows and this version does not.
-var kernelOnly = []string{"lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos"}
+var kernelOnly = []string{"lblc", "lblcr", "dh", "sh", "mh", "twos"}
 
 // Parse reads one command line, without the program's name. Names of hosts and
 // services are looked up with r.

@@ -11,6 +11,7 @@ import (
 
 	"director/control/ipvsadm"
 	"director/packet"
+	"director/sched"
 	"director/service"
 )
 
@@ -99,6 +100,7 @@ func TestParse_ReadsCommandsAsPoptDoes(t *testing.T) {
 }
 
 func TestParse_RefusesInOneLine(t *testing.T) {
+	schedulers := strings.Join(sched.Names(), ", ")
 	for _, c := range []struct{ line, want string }{
 		{"", "empty rule: want -A or -a"},
 		{"-t 192.0.2.10:80 -A", "-t: a rule begins with -A or -a"},
@@ -128,8 +130,8 @@ func TestParse_RefusesInOneLine(t *testing.T) {
 		{"-A --sctp-service=192.0.2.10:80", "--sctp-service: not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.1 -x 10", "-x: not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gue", "--tun-type: not supported by this version"},
-		{"-A -t 192.0.2.10:80 -s mh", "-s mh: not supported by this version: use one of rr, wrr, lc, wlc"},
-		{"-A -t 192.0.2.10:80 -s best", "-s best: Scheduler or persistence engine not found: use one of rr, wrr, lc, wlc"},
+		{"-A -t 192.0.2.10:80 -s mh", "-s mh: not supported by this version: use one of " + schedulers},
+		{"-A -t 192.0.2.10:80 -s best", "-s best: Scheduler or persistence engine not found: use one of " + schedulers},
 		{"-A -t [2001:db8::1]:80", "-t [2001:db8::1]:80: IPv6 is not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 2001:db8::1", "-r 2001:db8::1: IPv6 is not supported by this version"},
 

@@ -1,0 +1,20 @@
+package sched
+
+import "director/packet"
+
+// failover sends everything to the usable server of the largest weight
+// (ip_vs_fo.c). Of equals the first in the list serves.
+type failover struct{}
+
+func (failover) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	best := -1
+	for i := range servers {
+		if servers[i].usable() && (best < 0 || servers[i].Weight > servers[best].Weight) {
+			best = i
+		}
+	}
+	return best, best >= 0
+}
+
+// Changed has nothing to keep: the choice depends on the weights alone.
+func (failover) Changed(Servers, int, *Position) {}

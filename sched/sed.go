@@ -1,0 +1,27 @@
+package sched
+
+import "director/packet"
+
+// shortestDelay takes the usable server on which a new connection would wait
+// least: the fewest active connections, this one included, for its weight
+// (ip_vs_sed.c). Of equals the first in the list serves. UDP has no active
+// connections, so all of it goes to the heaviest server.
+type shortestDelay struct{}
+
+func (shortestDelay) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	best, least := -1, int64(0)
+	for i := range servers {
+		s := &servers[i]
+		if !s.usable() {
+			continue
+		}
+		load := s.Load.Active.Load() + 1
+		if best < 0 || least*int64(s.Weight) > load*int64(servers[best].Weight) {
+			best, least = i, load
+		}
+	}
+	return best, best >= 0
+}
+
+// Changed has nothing to keep: the choice depends on the loads alone.
+func (shortestDelay) Changed(Servers, int, *Position) {}
