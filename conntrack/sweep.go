@@ -7,6 +7,7 @@ type Sweeper struct {
 	shards []*shard // whose entries are the worker's to look at
 	at     int      // the shard in hand
 	next   uint32   // the entry to look at next
+	agenda agenda   // of Due
 }
 
 // Sweeper returns the sweeper of one of workers workers: it looks after the

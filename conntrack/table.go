@@ -76,7 +76,13 @@ type Table struct {
 // at once and touched as it is used: about 100 bytes per connection.
 // Precondition: 1 ≤ size ≤ MaxSize.
 func New(size int) (*Table, error) {
-	t := &Table{seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()}}
+	return NewSeeded(size, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
+}
+
+// NewSeeded is New with a secret that is none: where connections lie, and with
+// it which is refused by a table that is almost full, is the same every time.
+func NewSeeded(size int, seed [3]uint64) (*Table, error) {
+	t := &Table{seed: seed}
 	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))
 	// Two connections a bucket when full: one in a thousand overflows.
 	t.bucketBits = uint(bits.Len(uint(max(size, 2*shards)-1))) - 1

@@ -1,6 +1,10 @@
 package dataplane
 
-import "director/conntrack"
+import (
+	"slices"
+
+	"director/conntrack"
+)
 
 const (
 	// sweepPeriod is how long one round over the table takes, in nanoseconds.
@@ -43,6 +47,22 @@ func (w *Worker) expire(idle bool) {
 			return
 		}
 	}
+}
+
+// ExpireAll ends, at the clock's present moment, every connection of the
+// worker's share whose time is up, and drops the frames that waited too long
+// for a neighbour. It is for a clock that is not real: whoever moves it calls
+// this before the step. Run does not, it takes its share by and by.
+func (w *Worker) ExpireAll() {
+	w.view = w.shared.View.Load()
+	w.now = w.shared.Clock()
+	soonest := slices.Min(w.view.Timeouts[:])
+	for n := maxExpiries; n == maxExpiries; {
+		n = w.sweep.sweeper.Due(w.now, soonest, w.sweep.dead[:])
+		w.bury(n)
+	}
+	w.retryHeld()
+	w.publish()
 }
 
 // bury settles the counts of the first n dead connections.

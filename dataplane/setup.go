@@ -1,9 +1,6 @@
 package dataplane
 
-import (
-	"fmt"
-	"math/rand/v2"
-)
+import "fmt"
 
 // Arm is one interface of the director: its queues in order, one for each
 // worker as far as they go, and for each of those workers the port that gives
@@ -35,7 +32,7 @@ func NewWorkers(s *Shared, arms []Arm, waiters []Waiter) ([]*Worker, error) {
 		workers[id] = &Worker{
 			shared: s,
 			arms:   make([]arm, len(arms)),
-			ident:  uint16(rand.Uint32()),
+			ident:  s.Ident + uint16(id*(1<<16)/n),
 			waiter: waiters[id],
 			sweep:  sweep{sweeper: s.Conns.Sweeper(id, n), last: s.Clock()},
 		}

@@ -25,6 +25,9 @@ type Shared struct {
 	// step and never goes back. One that stands still for some milliseconds
 	// spares writing deadlines.
 	Clock func() int64
+	// Ident is where the workers' identifications of outer headers begin, each
+	// worker's in another part of their range.
+	Ident uint16
 	// Resolver is asked for the MAC addresses that frames wait for.
 	Resolver Resolver
 }

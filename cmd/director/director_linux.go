@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -136,6 +137,7 @@ func (d *director) build() error {
 	d.defers("free the connection table", func() error { d.shared.Conns.Close(); return nil })
 	start := time.Now()
 	d.shared.Clock = func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) }
+	d.shared.Ident = uint16(rand.Uint32()) // not its predecessor's after a restart
 	d.shared.Resolver = d.watch
 	d.watch.Serve(serverAddrs(d.services))
 	d.publish()
