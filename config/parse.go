@@ -31,6 +31,7 @@ type setting struct {
 // parser is the state of one call of Parse.
 type parser struct {
 	config   *Config
+	replay   *Replay // nil where its flags are refused
 	flags    *pflag.FlagSet
 	rules    *ipvsadm.Table
 	resolver ipvsadm.Resolver
@@ -44,18 +45,22 @@ type parser struct {
 // line over any file; repeatable flags accumulate. An error says in one line
 // where, what and what to do.
 func Parse(args []string, stdin io.Reader) (*Config, error) {
-	return parse(args, stdin, ipvsadm.System{})
+	return parse(args, stdin, ipvsadm.System{}, nil)
 }
 
-func parse(args []string, stdin io.Reader, r ipvsadm.Resolver) (*Config, error) {
+func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay) (*Config, error) {
 	c := defaults()
 	p := &parser{
 		config:   c,
+		replay:   r,
 		flags:    newFlags(c),
 		rules:    ipvsadm.NewTable(),
-		resolver: r,
+		resolver: names,
 		stdin:    stdin,
 		last:     map[string]string{},
+	}
+	if r != nil {
+		addReplayFlags(p.flags, r)
 	}
 	settings, err := p.commandLine(args)
 	if err != nil {
@@ -88,14 +93,17 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return nil, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
-		return nil, errUnknown(unknown.GetSpecifiedName())
+		return nil, p.unknown(unknown.GetSpecifiedName())
 	case err == nil && p.flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
 	}
 	return settings, err
 }
 
-func errUnknown(name string) error {
+func (p *parser) unknown(name string) error {
+	if p.replay == nil && replayOnly(name) {
+		return fmt.Errorf("--%s: only director replay takes this flag: run asks the host itself", name)
+	}
 	return fmt.Errorf("--%s: unknown flag: --help lists those of this version", name)
 }
 
@@ -191,7 +199,7 @@ func (p *parser) line(where, text string) error {
 	name, v, given := cut(strings.TrimSpace(text)[2:])
 	f := p.flags.Lookup(name)
 	if f == nil {
-		return fmt.Errorf("%s%w", where, errUnknown(name))
+		return fmt.Errorf("%s%w", where, p.unknown(name))
 	}
 	if !given {
 		if v = f.NoOptDefVal; v == "" {
@@ -219,6 +227,9 @@ func (p *parser) check() error {
 	if c.CPUs != nil && len(c.CPUs) < len(c.Queues) {
 		return fmt.Errorf("%s: too few CPUs for %d queues: name one for each, or auto",
 			p.last["cpus"], len(c.Queues))
+	}
+	if p.replay != nil {
+		return p.replay.check(c)
 	}
 	return nil
 }
