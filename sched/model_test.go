@@ -1,6 +1,7 @@
 package sched_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -12,12 +13,17 @@ import (
 // list of the service under test and keeps the rest itself.
 type model struct {
 	*service
-	name string
-	last int   // rr and wrr: index last picked, -1 at the head of the list
-	cw   int64 // wrr
+	last    int   // rr and wrr: index last picked, -1 at the head of the list
+	cw      int64 // wrr
+	buckets []int // dh, sh, mh: indices
+	random  *rand.Rand
 }
 
-func (m *model) pick() (int, bool) {
+func newModel(v *service) *model {
+	return &model{service: v, last: -1, random: rand.New(rand.NewPCG(seed, 1))}
+}
+
+func (m *model) pick(f *packet.Flow) (int, bool) {
 	switch m.name {
 	case "rr":
 		for k := 1; k <= len(m.list); k++ {
@@ -29,6 +35,10 @@ func (m *model) pick() (int, bool) {
 		return 0, false
 	case "wrr":
 		return m.wrr()
+	case "dh", "sh", "mh":
+		return m.hashed(f)
+	case "twos":
+		return m.twos()
 	case "nq":
 		if i, ok := m.best(func(i int) (float64, bool) { return 0, m.active(i) == 0 }); ok {
 			return i, true
@@ -90,6 +100,28 @@ func (m *model) wrr() (int, bool) {
 	}
 }
 
+// twos lays the servers end to end, each as long as it weighs, draws two points
+// and compares the servers there.
+func (m *model) twos() (int, bool) {
+	line := []int{-1}
+	for i := range m.list {
+		for range m.list[i].Weight {
+			line = append(line, i)
+		}
+	}
+	if len(line) == 1 {
+		return 0, false
+	}
+	line[0] = line[1]
+	a := line[m.random.Int64N(int64(len(line)))]
+	b := line[m.random.Int64N(int64(len(line)))]
+	costA, _ := m.cost(a)
+	if costB, _ := m.cost(b); costB < costA {
+		return b, true
+	}
+	return a, true
+}
+
 // rounds tries all divisors for the greatest one.
 func (m *model) rounds() (gcd, first int64) {
 	heaviest := int64(0)
@@ -109,6 +141,7 @@ func (m *model) rounds() (gcd, first int64) {
 
 // added follows the adding of one server at the head of the list.
 func (m *model) added() {
+	m.buckets = m.table()
 	switch m.name {
 	case "rr":
 		// Adding moves the pointer with the server it points to. A pointer that
@@ -134,17 +167,26 @@ func (m *model) added() {
 func TestSchedulers_AgreeWithASlowModel(t *testing.T) {
 	for _, name := range sched.Names() {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(50) {
-				compare(t, name, seed, 2000)
+			for run := range uint64(50) {
+				compare(t, newService(t, name, 0), run, 2000)
 			}
 		})
 	}
+	for _, name := range []string{"sh", "mh"} {
+		for _, flags := range []sched.Flags{sched.Fallback, sched.Port, sched.Fallback | sched.Port} {
+			t.Run(fmt.Sprintf("%s %#x", name, flags), func(t *testing.T) {
+				for run := range uint64(10) {
+					compare(t, newService(t, name, flags), run, 2000)
+				}
+			})
+		}
+	}
 }
 
-func compare(t *testing.T, name string, seed uint64, operations int) {
-	r := rand.New(rand.NewPCG(seed, 99))
-	v := newService(t, name)
-	m := &model{service: v, name: name, last: -1}
+func compare(t *testing.T, v *service, run uint64, operations int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(run, 99))
+	m := newModel(v)
 	for op := range operations {
 		switch r.IntN(30) {
 		case 0:
@@ -159,16 +201,23 @@ func compare(t *testing.T, name string, seed uint64, operations int) {
 			}
 			continue
 		}
-		f := &packet.Flow{}
-		want, wantOK := m.pick()
+		f := randomFlow(r)
+		want, wantOK := m.pick(f)
 		got, ok := v.Pick(f, 0, v.list, &v.pos)
 		if ok != wantOK || ok && got != want {
-			t.Fatalf("seed %d operation %d: picked %d %v, want %d %v", seed, op, got, ok, want, wantOK)
+			t.Fatalf("run %d operation %d: picked %d %v, want %d %v", run, op, got, ok, want, wantOK)
 		}
 		if ok {
 			v.list[got].Load.Total.Add(1)
 			v.list[got].Load.Active.Add(int64(r.IntN(2)))
 		}
+	}
+}
+
+func randomFlow(r *rand.Rand) *packet.Flow {
+	return &packet.Flow{
+		Src: packet.AddrFrom4(r.Uint32()), SrcPort: uint16(r.Uint32()),
+		Dst: packet.AddrFrom4(0xc0000200 + uint32(r.IntN(20))), DstPort: 80, Proto: packet.ProtoTCP,
 	}
 }
 

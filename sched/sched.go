@@ -8,6 +8,8 @@ package sched
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 
@@ -56,6 +58,8 @@ type Position struct {
 	cw    int64 // wrr: the weight that a server must have in this round
 	first int64 // wrr: cw of the first round, 0 without a usable server
 	step  int64 // wrr: by how much cw falls from round to round
+
+	random rand.PCG // twos
 }
 
 // Scheduler chooses among the servers of one service. It may hold what it
@@ -74,29 +78,43 @@ type Scheduler interface {
 // Default is the scheduler of a service that names none, as in ipvsadm.
 const Default = "wlc"
 
-// makers are in the order of ipvsadm's help.
+// makers are in the order of ipvsadm's help, which does not know twos.
 var makers = []struct {
 	name string
-	make func() Scheduler
+	make func(flags Flags, seed uint64) Scheduler
 }{
-	{"rr", func() Scheduler { return roundRobin{} }},
-	{"wrr", func() Scheduler { return weightedRoundRobin{} }},
-	{"lc", func() Scheduler { return leastConnection{} }},
-	{"wlc", func() Scheduler { return weightedLeastConnection{} }},
-	{"sed", func() Scheduler { return shortestDelay{} }},
-	{"nq", func() Scheduler { return neverQueue{} }},
-	{"fo", func() Scheduler { return failover{} }},
-	{"ovf", func() Scheduler { return overflow{} }},
+	{"rr", func(Flags, uint64) Scheduler { return roundRobin{} }},
+	{"wrr", func(Flags, uint64) Scheduler { return weightedRoundRobin{} }},
+	{"lc", func(Flags, uint64) Scheduler { return leastConnection{} }},
+	{"wlc", func(Flags, uint64) Scheduler { return weightedLeastConnection{} }},
+	{"dh", func(Flags, uint64) Scheduler { return destinationHash{} }},
+	{"sh", func(f Flags, _ uint64) Scheduler { return &sourceHash{flags: f} }},
+	{"sed", func(Flags, uint64) Scheduler { return shortestDelay{} }},
+	{"nq", func(Flags, uint64) Scheduler { return neverQueue{} }},
+	{"fo", func(Flags, uint64) Scheduler { return failover{} }},
+	{"ovf", func(Flags, uint64) Scheduler { return overflow{} }},
+	{"mh", func(f Flags, _ uint64) Scheduler { return &maglev{flags: f} }},
+	{"twos", func(_ Flags, seed uint64) Scheduler { return twoRandom{seed} }},
 }
 
-// New returns a scheduler of the given name for one service.
-func New(name string) (Scheduler, error) {
+// New returns a scheduler of the given name for one service. What it draws at
+// random follows from seed.
+func New(name string, flags Flags, seed uint64) (Scheduler, error) {
 	for _, m := range makers {
 		if m.name == name {
-			return m.make(), nil
+			return m.make(flags, seed), nil
 		}
 	}
 	return nil, fmt.Errorf("scheduler %q: not known: use one of %s", name, strings.Join(Names(), ", "))
+}
+
+// MaxServers returns how many servers a service with the given scheduler may
+// have. A hash table has room for so many; the kernel refuses more likewise.
+func MaxServers(name string) int {
+	if name == "mh" {
+		return mhSlots
+	}
+	return math.MaxInt32
 }
 
 // Names returns the names that New knows, in the order of ipvsadm's help.

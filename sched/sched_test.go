@@ -2,6 +2,7 @@ package sched_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -13,17 +14,22 @@ import (
 // which they were added, and stand in the list in reverse.
 type service struct {
 	sched.Scheduler
-	list sched.Servers
-	pos  sched.Position
+	name  string
+	flags sched.Flags
+	list  sched.Servers
+	pos   sched.Position
 }
 
-func newService(t testing.TB, name string, weights ...int32) *service {
+// seed is what every scheduler under test draws from.
+const seed = 7
+
+func newService(t testing.TB, name string, flags sched.Flags, weights ...int32) *service {
 	t.Helper()
-	s, err := sched.New(name)
+	s, err := sched.New(name, flags, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &service{Scheduler: s}
+	v := &service{Scheduler: s, name: name, flags: flags}
 	for _, w := range weights {
 		v.add(w)
 	}
@@ -31,7 +37,8 @@ func newService(t testing.TB, name string, weights ...int32) *service {
 }
 
 func (v *service) add(weight int32) {
-	v.list = append(sched.Servers{{Weight: weight, Load: new(sched.Load)}}, v.list...)
+	addr := packet.AddrFrom4(0x0a000201 + uint32(len(v.list))) // from 10.0.2.1 on
+	v.list = append(sched.Servers{{Addr: addr, Port: 80, Weight: weight, Load: new(sched.Load)}}, v.list...)
 	v.Changed(v.list, 1, &v.pos)
 }
 
@@ -85,7 +92,7 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 		{"ovf", []int32{1, 0, 1}, false, "3311--"},
 		{"ovf", nil, false, "-"},
 	} {
-		v := newService(t, c.name, c.weights...)
+		v := newService(t, c.name, 0, c.weights...)
 		var got strings.Builder
 		for range c.want {
 			got.WriteString(v.next(!c.udp))
@@ -98,18 +105,78 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 
 func TestNew_KnowsItsNames(t *testing.T) {
 	for _, n := range sched.Names() {
-		if _, err := sched.New(n); err != nil {
+		if _, err := sched.New(n, 0, 0); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := sched.New("fastest"); err == nil {
+	if _, err := sched.New("fastest", 0, 0); err == nil {
 		t.Error("New knows a scheduler that does not exist")
+	}
+}
+
+// TestChanged_TakesServersOneByOneOrTogether compares a service whose servers
+// come together with one whose servers come one after the other.
+func TestChanged_TakesServersOneByOneOrTogether(t *testing.T) {
+	for _, name := range sched.Names() {
+		r := rand.New(rand.NewPCG(1, 1))
+		for range 200 {
+			single, batched := newService(t, name, 0), newService(t, name, 0)
+			for range 3 {
+				batch := r.IntN(4)
+				for range batch {
+					single.add(int32(r.IntN(9)))
+				}
+				batched.list = single.list // loads, too
+				batched.Changed(batched.list, batch, &batched.pos)
+				for range 10 {
+					f := randomFlow(r)
+					got, ok := batched.Pick(f, 0, batched.list, &batched.pos)
+					want, wantOK := single.Pick(f, 0, single.list, &single.pos)
+					if ok != wantOK || ok && got != want {
+						t.Fatalf("%s: together %d %v, one by one %d %v", name, got, ok, want, wantOK)
+					}
+					if ok {
+						single.list[got].Load.Total.Add(1)
+						single.list[got].Load.Active.Add(int64(r.IntN(2)))
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestPick_FromACopyOfThePositionLeavesNoTrace compares a service that is asked
+// in between where connections would go with one that is not.
+func TestPick_FromACopyOfThePositionLeavesNoTrace(t *testing.T) {
+	for _, name := range sched.Names() {
+		r := rand.New(rand.NewPCG(1, 1))
+		asked, quiet := newService(t, name, 0, 1, 2, 0, 3), newService(t, name, 0, 1, 2, 0, 3)
+		quiet.list = asked.list // loads, too
+		for op := range 2000 {
+			for range r.IntN(3) {
+				pos := asked.pos
+				asked.Pick(randomFlow(r), int64(op), asked.list, &pos)
+			}
+			f := randomFlow(r)
+			pos := asked.pos
+			dry, dryOK := asked.Pick(f, int64(op), asked.list, &pos)
+			got, ok := asked.Pick(f, int64(op), asked.list, &asked.pos)
+			want, wantOK := quiet.Pick(f, int64(op), quiet.list, &quiet.pos)
+			if ok != wantOK || got != want || ok != dryOK || got != dry {
+				t.Fatalf("%s operation %d: %d %v, said before %d %v, without asking %d %v", name, op, got, ok, dry, dryOK, want, wantOK)
+			}
+			if ok {
+				asked.list[got].Load.Total.Add(1)
+				asked.list[got].Load.Active.Add(int64(r.IntN(2)))
+			}
+			asked.end(r.IntN(4))
+		}
 	}
 }
 
 func TestPick_DoesNotAllocate(t *testing.T) {
 	for _, name := range sched.Names() {
-		v := newService(t, name, 1, 2, 3)
+		v := newService(t, name, 0, 1, 2, 3)
 		flow := packet.Flow{}
 		if n := testing.AllocsPerRun(100, func() { v.Pick(&flow, 0, v.list, &v.pos) }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)

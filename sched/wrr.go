@@ -45,8 +45,8 @@ func (weightedRoundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Po
 // Changed begins a new round with each server. The kernel keeps cw where it may,
 // so a service whose first server weighs 1 begins with a round at 1.
 func (weightedRoundRobin) Changed(servers Servers, added int, pos *Position) {
-	pos.next = 0
 	for newest := added - 1; newest >= 0; newest-- {
+		pos.next = 0
 		gcd, heaviest := weights(servers[newest:])
 		// The largest weight, lowered so that the last round's is 1.
 		pos.step, pos.first = gcd, max(0, heaviest-(gcd-1))

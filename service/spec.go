@@ -1,6 +1,9 @@
 package service
 
-import "director/packet"
+import (
+	"director/packet"
+	"director/sched"
+)
 
 // Method is how a frame reaches its real server.
 type Method uint8
@@ -27,8 +30,9 @@ type Key struct {
 // order in which they were added.
 type Spec struct {
 	Key
-	Scheduler string // a name that sched.New knows
-	Servers   []ServerSpec
+	Scheduler string       // a name that sched.New knows
+	Flags     sched.Flags  // of the scheduler
+	Servers   []ServerSpec // at most sched.MaxServers of the scheduler
 }
 
 // ServerSpec is a real server of a service as the operator asked for it. Port

@@ -2,6 +2,7 @@ package service
 
 import (
 	"math/bits"
+	"math/rand/v2"
 	"sync"
 
 	"director/packet"
@@ -84,7 +85,7 @@ func New(specs []Spec) (*Table, error) {
 }
 
 func (t *Table) add(spec *Spec) error {
-	scheduler, err := sched.New(spec.Scheduler)
+	scheduler, err := sched.New(spec.Scheduler, spec.Flags, rand.Uint64())
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ var options = []option{
 	{'M', "netmask", unsupported, "netmask", withService},
 	{'o', "ops", unsupported, "ops", withService},
 	{0, "pe", unsupported, "pe", withService},
-	{'b', "sched-flags", unsupported, "sched-flags", withService},
+	{'b', "sched-flags", isValue, "sched-flags", withService},
 
 	{'r', "real-server", isValue, realServer, withServer},
 	{'g', "gatewaying", isFlag, forwardingMethod, withServer},

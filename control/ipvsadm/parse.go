@@ -25,17 +25,18 @@ const (
 // names are the commands' own names, as ipvsadm's messages have them.
 var names = [...]string{AddService: "add-service", AddServer: "add-server"}
 
-// Command is one command line, ipvsadm's defaults filled in. Scheduler belongs
-// to AddService, Server to AddServer.
+// Command is one command line, ipvsadm's defaults filled in. Scheduler and Flags
+// belong to AddService, Server to AddServer.
 type Command struct {
 	Verb      Verb
 	Service   service.Key
 	Scheduler string
+	Flags     sched.Flags
 	Server    service.ServerSpec
 }
 
 // kernelOnly are the schedulers that the kernel knows and this version does not.
-var kernelOnly = []string{"lblc", "lblcr", "dh", "sh", "mh", "twos"}
+var kernelOnly = []string{"lblc", "lblcr", "none"}
 
 // Parse reads one command line, without the program's name. Names of hosts and
 // services are looked up with r.
@@ -48,11 +49,14 @@ func Parse(words []string, r Resolver) (Command, error) {
 	if c.Service, err = serviceKey(given[serviceAddress], r); err != nil {
 		return Command{}, err
 	}
-	if verb == AddService {
-		c.Scheduler, err = scheduler(given["scheduler"])
-	} else {
+	if verb == AddServer {
 		c.Server, err = server(given, c.Service, r)
+		return c, err
 	}
+	if c.Scheduler, err = scheduler(given["scheduler"]); err != nil {
+		return Command{}, err
+	}
+	c.Flags, err = flags(given["sched-flags"], c.Scheduler)
 	return c, err
 }
 

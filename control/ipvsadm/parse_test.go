@@ -54,6 +54,12 @@ func addService(k service.Key, scheduler string) ipvsadm.Command {
 	return ipvsadm.Command{Verb: ipvsadm.AddService, Service: k, Scheduler: scheduler}
 }
 
+func flagged(k service.Key, scheduler string, flags sched.Flags) ipvsadm.Command {
+	c := addService(k, scheduler)
+	c.Flags = flags
+	return c
+}
+
 func addServer(k service.Key, addr string, port uint16, m service.Method, weight int32) ipvsadm.Command {
 	return ipvsadm.Command{Verb: ipvsadm.AddServer, Service: k,
 		Server: service.ServerSpec{Addr: packet.MustAddr(addr), Port: port, Method: m, Weight: weight}}
@@ -75,6 +81,11 @@ func TestParse_ReadsCommandsAsPoptDoes(t *testing.T) {
 		{"-A --udp-service=192.0.2.10:53", addService(udp("192.0.2.10", 53), "wlc")},
 		{"-A -t vip.example:http", addService(vip, "wlc")},
 		{"-A -u vip.example:syslog", addService(udp("192.0.2.10", 514), "wlc")},
+
+		{"-A -t 192.0.2.10:80 -b sh-port,sh-fallback -s sh", flagged(vip, "sh", sched.Fallback|sched.Port)},
+		{"-A -t 192.0.2.10:80 -s mh -bmh-port", flagged(vip, "mh", sched.Port)},
+		{"-A -t 192.0.2.10:80 -s mh --sched-flags mh-fallback", flagged(vip, "mh", sched.Fallback)},
+		{"-A -t 192.0.2.10:80 -s rr -b flag-2,flag-1,flag-3", flagged(vip, "rr", sched.Fallback|sched.Port|sched.Third)},
 
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11", addServer(vip, "10.0.0.11", 80, service.DR, 1)},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3", addServer(vip, "10.0.0.11", 8080, service.NAT, 3)},
@@ -120,6 +131,14 @@ func TestParse_RefusesInOneLine(t *testing.T) {
 		{"-A -t", "-t: missing argument"},
 		{"-A --tcp-service", "--tcp-service: missing argument"},
 		{"-A -t 192.0.2.10:80 -k", "-k: unknown option"},
+		{"-A -t 192.0.2.10:80 -b sh-port", "-b sh-port: incompatible scheduler flag `sh-port': it is for -s sh, this is wlc"},
+		{"-A -t 192.0.2.10:80 -s sh -b flag-1,mh-port",
+			"-b flag-1,mh-port: incompatible scheduler flag `mh-port': it is for -s mh, this is sh"},
+		{"-A -t 192.0.2.10:80 -s sh -b sh-ports", "-b sh-ports: no scheduler flag `sh-ports': use one of " +
+			"sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3"},
+		{"-A -t 192.0.2.10:80 -s mh --sched-flags=mh-port,", "--sched-flags mh-port,: no scheduler flag `': use one of " +
+			"sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3"},
+		{"-a -t 192.0.2.10:80 -r 10.0.0.1 -b sh-port", "-b: Illegal 'sched-flags' option with the 'add-server' command"},
 		{"-A -t 192.0.2.10:80 --fast", "--fast: unknown option"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.1 --ipip=3", "--ipip: option does not take an argument"},
 
@@ -130,7 +149,7 @@ func TestParse_RefusesInOneLine(t *testing.T) {
 		{"-A --sctp-service=192.0.2.10:80", "--sctp-service: not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.1 -x 10", "-x: not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gue", "--tun-type: not supported by this version"},
-		{"-A -t 192.0.2.10:80 -s mh", "-s mh: not supported by this version: use one of " + schedulers},
+		{"-A -t 192.0.2.10:80 -s none", "-s none: not supported by this version: use one of " + schedulers},
 		{"-A -t 192.0.2.10:80 -s best", "-s best: Scheduler or persistence engine not found: use one of " + schedulers},
 		{"-A -t [2001:db8::1]:80", "-t [2001:db8::1]:80: IPv6 is not supported by this version"},
 		{"-a -t 192.0.2.10:80 -r 2001:db8::1", "-r 2001:db8::1: IPv6 is not supported by this version"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"director/packet"
+	"director/sched"
 	"director/service"
 )
 
@@ -31,12 +32,13 @@ func (t *Table) Services() []service.Spec { return t.services }
 // Apply carries out c, or says why that is not possible and changes nothing.
 func (t *Table) Apply(c Command) error {
 	if c.Verb == AddService {
-		return t.addService(c.Service, c.Scheduler)
+		return t.addService(service.Spec{Key: c.Service, Scheduler: c.Scheduler, Flags: c.Flags})
 	}
 	return t.addServer(c.Service, c.Server)
 }
 
-func (t *Table) addService(k service.Key, scheduler string) error {
+func (t *Table) addService(s service.Spec) error {
+	k := s.Key
 	if _, ok := t.index[k]; ok {
 		return fmt.Errorf("%s: Service already exists", serviceArg(k))
 	}
@@ -46,7 +48,7 @@ func (t *Table) addService(k service.Key, scheduler string) error {
 	}
 	t.index[k] = len(t.services)
 	t.vips[k.Addr] = true
-	t.services = append(t.services, service.Spec{Key: k, Scheduler: scheduler})
+	t.services = append(t.services, s)
 	return nil
 }
 
@@ -60,6 +62,10 @@ func (t *Table) addServer(k service.Key, r service.ServerSpec) error {
 		if have.Addr == r.Addr && have.Port == r.Port {
 			return fmt.Errorf("%s %s: Destination already exists", serviceArg(k), serverArg(r))
 		}
+	}
+	if most := sched.MaxServers(s.Scheduler); len(s.Servers) >= most {
+		return fmt.Errorf("%s %s: Invalid operation: the scheduler %s takes at most %d servers",
+			serviceArg(k), serverArg(r), s.Scheduler, most)
 	}
 	// A local address is served by the host's own stack, to which a frame can be
 	// left as it is but not rewritten or wrapped.

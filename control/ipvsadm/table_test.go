@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"director/control/ipvsadm"
+	"director/sched"
 	"director/service"
 )
 
@@ -39,6 +40,9 @@ const saved = `-A -t 192.0.2.10:80 -s wlc
 -A -t 192.0.2.11:443 -s wrr
 -a -t 192.0.2.11:443 -r 192.0.2.11:443 -g -w 1
 -A -t 192.0.2.12:443 -s lc
+-A -t 192.0.2.13:80 -s sh -b sh-fallback,sh-port
+-A -t 192.0.2.14:80 -s mh -b mh-port,flag-3
+-A -t 192.0.2.15:80 -s rr -b flag-1,flag-2
 `
 
 func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
@@ -59,6 +63,9 @@ func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 			addServer(service.Key{}, "192.0.2.11", 443, service.DR, 1).Server,
 		}},
 		{Key: tcp("192.0.2.12", 443), Scheduler: "lc"},
+		{Key: tcp("192.0.2.13", 80), Scheduler: "sh", Flags: sched.Fallback | sched.Port},
+		{Key: tcp("192.0.2.14", 80), Scheduler: "mh", Flags: sched.Port | sched.Third},
+		{Key: tcp("192.0.2.15", 80), Scheduler: "rr", Flags: sched.Fallback | sched.Port},
 	}
 	if diff := cmp.Diff(want, table.Services()); diff != "" {
 		t.Errorf("services (-want +got):\n%s", diff)
@@ -114,12 +121,33 @@ func TestTable_RefusesWhatIPVSRefuses(t *testing.T) {
 	}
 }
 
+func TestTable_BoundsTheServersOfAHashTable(t *testing.T) {
+	table := ipvsadm.NewTable()
+	k := tcp("192.0.2.10", 80)
+	if err := table.Apply(addService(k, "mh")); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for n := range 4094 {
+		if err != nil {
+			t.Fatalf("server %d of 4093: %v", n, err)
+		}
+		c := addServer(k, "10.0.0.1", uint16(1+n), service.NAT, 1)
+		err = table.Apply(c)
+	}
+	want := "-t 192.0.2.10:80 -r 10.0.0.1:4094: Invalid operation: the scheduler mh takes at most 4093 servers"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // FuzzParse feeds single rules. Whatever is accepted must print as a rule that
 // is accepted again and means the same.
 func FuzzParse(f *testing.F) {
 	for _, line := range strings.Split(saved, "\n") {
 		f.Add(line)
 	}
+	f.Add("-A -t 192.0.2.13:80 -b flag-3,sh-port,flag-1 -s sh")
 	f.Add("-amt 192.0.2.10:http -r[::1]:3 -w=-3 --tun-type=gue -- -")
 	f.Fuzz(func(t *testing.T, line string) {
 		c, err := parse(line)

@@ -18,7 +18,11 @@ var methodFlags = [...]string{service.NAT: "-m", service.DR: "-g", service.TUN: 
 func Write(w io.Writer, services []service.Spec) error {
 	b := bufio.NewWriter(w)
 	for _, s := range services {
-		fmt.Fprintf(b, "-A %s -s %s\n", serviceArg(s.Key), s.Scheduler)
+		fmt.Fprintf(b, "-A %s -s %s", serviceArg(s.Key), s.Scheduler)
+		if s.Flags != 0 {
+			fmt.Fprintf(b, " -b %s", flagNames(s.Flags, s.Scheduler))
+		}
+		fmt.Fprintln(b)
 		for _, r := range s.Servers {
 			fmt.Fprintf(b, "-a %s %s %s -w %d\n", serviceArg(s.Key), serverArg(r), methodFlags[r.Method], r.Weight)
 		}

@@ -1,0 +1,20 @@
+package sched
+
+import "director/packet"
+
+// destinationHash takes the server that the destination address hashes to
+// (ip_vs_dh.c), whatever the weights. When that one is not usable, none is.
+type destinationHash struct{}
+
+func (destinationHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	if len(servers) == 0 {
+		return 0, false
+	}
+	// The kernel fills 2^8 buckets with the servers in turn.
+	i := int(hash32(fold(flow.Dst), 8)) % len(servers)
+	return i, servers[i].usable()
+}
+
+// Changed has nothing to keep: bucket i is always the server at i in the list,
+// modulo its length.
+func (destinationHash) Changed(Servers, int, *Position) {}

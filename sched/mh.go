@@ -1,0 +1,110 @@
+package sched
+
+import (
+	"math/bits"
+
+	"director/packet"
+)
+
+// mhSlots is the size of the table, a prime: the kernel's default,
+// CONFIG_IP_VS_MH_TAB_INDEX 12.
+const mhSlots = 4093
+
+// Keys of the two hashes (ip_vs_mh.c).
+const (
+	mhKey1 = 2654435761
+	mhKey2 = 2654446892
+)
+
+// mhTurnBits bounds how many slots in a row a server takes while the table is
+// filled: half of the table's index, 12.
+const mhTurnBits = 6
+
+// maglev takes the server of the slot that the client's address hashes to, with
+// the flag Port its address and port (ip_vs_mh.c, after Eisenbud et al.,
+// "Maglev", NSDI 2016). Every director with the same servers, added in the same
+// order, has the same table, and one that gains or loses a server keeps most of
+// it. When the server is not usable there is none, or, with the flag Fallback,
+// the first usable one of a sequence of the client's own.
+type maglev struct {
+	flags Flags
+	slots []int32 // indices into the list; empty without a server of weight
+}
+
+func mhHash(k uint64, addr, port, offset uint32) uint32 { return sipHash13(offset+port+addr, k) }
+
+func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	if len(m.slots) == 0 {
+		return 0, false
+	}
+	addr, port := client(flow, m.flags)
+	slot := mhHash(mhKey1, addr, port, 0) % mhSlots
+	i := m.slots[slot]
+	if servers[i].usable() || m.flags&Fallback == 0 {
+		return int(i), servers[i].usable()
+	}
+	for k := range uint32(mhSlots) {
+		i := m.slots[mhHash(mhKey1, addr, port, (slot+k)%mhSlots)%mhSlots]
+		if servers[i].usable() {
+			return int(i), true
+		}
+	}
+	return 0, false
+}
+
+// seat is a server that takes slots: the next one it prefers, how far it is to
+// the one after that, and how many it takes before it is the next server's turn.
+type seat struct {
+	server     int32
+	next, skip uint32
+	turns      int64
+}
+
+func seats(servers Servers) []seat {
+	gcd, heaviest := weights(servers)
+	shift := max(0, bits.Len64(uint64(heaviest/gcd))-mhTurnBits)
+	var all []seat
+	for i := range servers {
+		s := &servers[i]
+		if s.Weight == 0 {
+			continue
+		}
+		addr, port := fold(s.Addr), uint32(s.Port)
+		all = append(all, seat{
+			server: int32(i),
+			next:   mhHash(mhKey1, addr, port, 0) % mhSlots,
+			skip:   mhHash(mhKey2, addr, port, 0)%(mhSlots-1) + 1,
+			turns:  max(1, int64(s.Weight)/gcd>>shift),
+		})
+	}
+	return all
+}
+
+// Changed fills the table again: in the order of the list, each server takes
+// its turns of the slots that it prefers and nobody has.
+func (m *maglev) Changed(servers Servers, _ int, _ *Position) {
+	m.slots = nil
+	all := seats(servers)
+	if len(all) == 0 {
+		return
+	}
+	m.slots = make([]int32, mhSlots)
+	for i := range m.slots {
+		m.slots[i] = -1
+	}
+	taken := 0
+	for {
+		for i := range all {
+			s := &all[i]
+			for range s.turns {
+				for m.slots[s.next] >= 0 {
+					s.next = (s.next + s.skip) % mhSlots
+				}
+				m.slots[s.next] = s.server
+				if taken++; taken == mhSlots {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package sched
+
+import "director/packet"
+
+// The kernel's default, CONFIG_IP_VS_SH_TAB_BITS.
+const (
+	shBits    = 8
+	shBuckets = 1 << shBits
+)
+
+// sourceHash takes the server that the client's address hashes to
+// (ip_vs_sh.c), with the flag Port its address and port. Of the buckets each
+// server has as many in a row as it weighs. One of weight 0 has a bucket all the
+// same: those clients get no server, or, with the flag Fallback, the first
+// usable one of a walk through the buckets that begins elsewhere.
+type sourceHash struct {
+	flags   Flags
+	buckets [shBuckets]int32 // indices into the list
+}
+
+func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	if len(servers) == 0 {
+		return 0, false
+	}
+	addr, port := client(flow, s.flags)
+	hash := hash32(addr+port, shBits)
+	i := s.buckets[hash]
+	if servers[i].usable() || s.flags&Fallback == 0 {
+		return int(i), servers[i].usable()
+	}
+	for k := range uint32(shBuckets) {
+		i := s.buckets[(2*hash+k)%shBuckets]
+		if servers[i].usable() {
+			return int(i), true
+		}
+	}
+	return 0, false
+}
+
+// Changed fills the buckets again.
+func (s *sourceHash) Changed(servers Servers, _ int, _ *Position) {
+	if len(servers) == 0 {
+		return
+	}
+	i, left := 0, max(1, servers[0].Weight)
+	for b := range s.buckets {
+		if left == 0 {
+			i = (i + 1) % len(servers)
+			left = max(1, servers[i].Weight)
+		}
+		s.buckets[b] = int32(i)
+		left--
+	}
+}

@@ -1,0 +1,53 @@
+package sched
+
+import (
+	"math/rand/v2"
+
+	"director/packet"
+)
+
+// twoRandom draws two usable servers, heavy ones more often, and takes the one
+// with fewer connections for its weight (ip_vs_twos.c): Mitzenmacher's power of
+// two choices. The drawing is part of the position: who asks from a copy of it
+// learns what the next connection will draw.
+type twoRandom struct{ seed uint64 }
+
+func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
+	total := int64(0)
+	for i := range servers {
+		if servers[i].usable() {
+			total += int64(servers[i].Weight)
+		}
+	}
+	if total == 0 {
+		return 0, false
+	}
+	r := rand.New(&pos.random)
+	one := drawn(servers, r.Int64N(total+1)) // from 0 to the total, both included
+	two := drawn(servers, r.Int64N(total+1))
+	a, b := &servers[one], &servers[two]
+	if int64(b.Weight)*a.Load.overhead() > int64(a.Weight)*b.Load.overhead() {
+		return two, true
+	}
+	return one, true
+}
+
+// drawn returns the usable server at which the weights so far add up to r.
+func drawn(servers Servers, r int64) int {
+	for i := range servers {
+		if !servers[i].usable() {
+			continue
+		}
+		if r -= int64(servers[i].Weight); r <= 0 {
+			return i
+		}
+	}
+	return 0 // r is at most the sum of all weights
+}
+
+// Changed begins the sequence of random numbers with the first servers.
+func (t twoRandom) Changed(_ Servers, _ int, pos *Position) {
+	if pos.random == (rand.PCG{}) {
+		pos.random.Seed(t.seed, 1)
+	}
+}
