@@ -74,7 +74,7 @@ func TestHashSchedulers_LeadFortyClientsByTheFormula(t *testing.T) {
 				none := 0
 				for n := range uint32(40) {
 					f := &packet.Flow{Src: packet.AddrFrom4(0x0a000132 + n), SrcPort: uint16(40000 + n)}
-					want, wantOK := m.pick(f)
+					want, wantOK := m.pick(f, 0)
 					got, ok := v.Pick(f, 0, v.list, &v.pos)
 					if ok != wantOK || ok && got != want {
 						t.Errorf("%s %#x: client %v goes to %d %v, want %d %v", name, flags<<3, f.Src, got, ok, want, wantOK)

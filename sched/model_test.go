@@ -17,13 +17,17 @@ type model struct {
 	cw      int64 // wrr
 	buckets []int // dh, sh, mh: indices
 	random  *rand.Rand
+
+	// lblc and lblcr
+	memories     map[packet.Addr]*memory
+	begun, ticks int64
 }
 
 func newModel(v *service) *model {
-	return &model{service: v, last: -1, random: rand.New(rand.NewPCG(seed, 1))}
+	return &model{service: v, last: -1, random: rand.New(rand.NewPCG(seed, 1)), memories: map[packet.Addr]*memory{}}
 }
 
-func (m *model) pick(f *packet.Flow) (int, bool) {
+func (m *model) pick(f *packet.Flow, now int64) (int, bool) {
 	switch m.name {
 	case "rr":
 		for k := 1; k <= len(m.list); k++ {
@@ -39,6 +43,8 @@ func (m *model) pick(f *packet.Flow) (int, bool) {
 		return m.hashed(f)
 	case "twos":
 		return m.twos()
+	case "lblc", "lblcr":
+		return m.local(f, now)
 	case "nq":
 		if i, ok := m.best(func(i int) (float64, bool) { return 0, m.active(i) == 0 }); ok {
 			return i, true
@@ -186,7 +192,7 @@ func TestSchedulers_AgreeWithASlowModel(t *testing.T) {
 func compare(t *testing.T, v *service, run uint64, operations int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(run, 99))
-	m := newModel(v)
+	m, now := newModel(v), int64(0)
 	for op := range operations {
 		switch r.IntN(30) {
 		case 0:
@@ -202,8 +208,11 @@ func compare(t *testing.T, v *service, run uint64, operations int) {
 			continue
 		}
 		f := randomFlow(r)
-		want, wantOK := m.pick(f)
-		got, ok := v.Pick(f, 0, v.list, &v.pos)
+		if now += r.Int64N(3 * second); r.IntN(100) == 0 {
+			now += r.Int64N(day)
+		}
+		want, wantOK := m.pick(f, now)
+		got, ok := v.Pick(f, now, v.list, &v.pos)
 		if ok != wantOK || ok && got != want {
 			t.Fatalf("run %d operation %d: picked %d %v, want %d %v", run, op, got, ok, want, wantOK)
 		}

@@ -52,7 +52,9 @@ type Servers []Server
 
 // Position is where a scheduler stands between two picks. The zero Position is
 // that of a service without servers. It is a value, so that asking where a
-// connection would go, from a copy, moves nothing.
+// connection would go, from a copy, moves nothing. A scheduler that remembers
+// more than this knows its own Position by its address, which therefore must not
+// change after Changed.
 type Position struct {
 	next  int32 // index of the server after the last one picked
 	cw    int64 // wrr: the weight that a server must have in this round
@@ -67,11 +69,12 @@ type Position struct {
 type Scheduler interface {
 	// Pick returns the index of a usable server for a new connection with the
 	// given flow (the client's first packet), or false when there is none. now
-	// is the time in nanoseconds since any moment, and never goes back.
+	// is the time in nanoseconds since any moment, and never goes back. With a
+	// copy of the position it answers likewise and changes nothing but the copy.
 	Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool)
 	// Changed follows the adding of servers, which now are the first added of
-	// the list, the last of them at its head. It must be told of every server
-	// before a pick sees it.
+	// the list, the last of them at its head. It is called before the first pick
+	// of a service, if only to say that there are none.
 	Changed(servers Servers, added int, pos *Position)
 }
 
@@ -87,6 +90,8 @@ var makers = []struct {
 	{"wrr", func(Flags, uint64) Scheduler { return weightedRoundRobin{} }},
 	{"lc", func(Flags, uint64) Scheduler { return leastConnection{} }},
 	{"wlc", func(Flags, uint64) Scheduler { return weightedLeastConnection{} }},
+	{"lblc", func(Flags, uint64) Scheduler { return &localityLeastConnection{} }},
+	{"lblcr", func(Flags, uint64) Scheduler { return &localityReplicated{} }},
 	{"dh", func(Flags, uint64) Scheduler { return destinationHash{} }},
 	{"sh", func(f Flags, _ uint64) Scheduler { return &sourceHash{flags: f} }},
 	{"sed", func(Flags, uint64) Scheduler { return shortestDelay{} }},

@@ -30,6 +30,7 @@ func newService(t testing.TB, name string, flags sched.Flags, weights ...int32) 
 		t.Fatal(err)
 	}
 	v := &service{Scheduler: s, name: name, flags: flags}
+	v.Changed(nil, 0, &v.pos)
 	for _, w := range weights {
 		v.add(w)
 	}
@@ -79,6 +80,10 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 		{"wlc", []int32{1, 2, 3}, true, "321323321323"},
 		{"wlc", []int32{0, 0, 0}, false, "-"},
 		{"wlc", nil, false, "-"},
+		{"lblc", []int32{1, 2, 3}, true, "333333333333"},
+		{"lblc", []int32{0, 0}, false, "--"},
+		{"lblcr", []int32{1, 2, 3}, true, "333333333333"},
+		{"lblcr", nil, false, "-"},
 		{"sed", []int32{1, 2, 3}, false, "323321323"},
 		{"sed", []int32{1, 2, 3}, true, "333333333333"},
 		{"sed", []int32{0}, false, "-"},

@@ -35,9 +35,6 @@ type Command struct {
 	Server    service.ServerSpec
 }
 
-// kernelOnly are the schedulers that the kernel knows and this version does not.
-var kernelOnly = []string{"lblc", "lblcr", "none"}
-
 // Parse reads one command line, without the program's name. Names of hosts and
 // services are looked up with r.
 func Parse(words []string, r Resolver) (Command, error) {
@@ -145,7 +142,7 @@ func scheduler(it item) (string, error) {
 	switch {
 	case slices.Contains(sched.Names(), it.arg):
 		return it.arg, nil
-	case slices.Contains(kernelOnly, it.arg):
+	case it.arg == "none": // IPVS's word for a service that never schedules
 		return "", fmt.Errorf("%s: not supported by this version: %s", it, use)
 	}
 	return "", fmt.Errorf("%s: Scheduler or persistence engine not found: %s", it, use)
