@@ -71,3 +71,25 @@ func TestDelta_MovesAChecksumLikeARecomputation(t *testing.T) {
 		}
 	}
 }
+
+func TestChecksumOK_AgreesWithTheSum(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := range 100_000 {
+		h := make(packet.IPv4, 20+4*r.IntN(11))
+		for i := range h {
+			h[i] = byte(r.Uint32())
+		}
+		h[0] = byte(4<<4 | len(h)/4)
+		h.SetChecksum(0)
+		h.SetChecksum(^packet.Sum(h, 0))
+		if !h.ChecksumOK() {
+			t.Fatalf("header %d of %d bytes: its own checksum is refused", n, len(h))
+		}
+		at := r.IntN(len(h)-1) + 1
+		was := h[at]
+		h[at] += byte(1 + r.IntN(254))
+		if h.ChecksumOK() {
+			t.Fatalf("header %d: byte %d changed from %#02x to %#02x unnoticed", n, at, was, h[at])
+		}
+	}
+}

@@ -113,8 +113,19 @@ func (h IPv4) DecrementTTL() {
 	h.SetChecksum(Delta(0).Replace16(from, from-0x100).Apply(h.Checksum()))
 }
 
-// ChecksumOK reports whether the header, options included, sums up.
-func (h IPv4) ChecksumOK() bool { return Sum(h[:h.HeaderLen()], 0) == 0xffff }
+// ChecksumOK reports whether the header, options included, sums up. One without
+// options is summed a word at a time, in whatever byte order: that the sum is
+// 0xffff does not depend on it (RFC 1071 §2).
+func (h IPv4) ChecksumOK() bool {
+	if h.HeaderLen() != IPv4Len {
+		return Sum(h[:h.HeaderLen()], 0) == 0xffff
+	}
+	b := h[:IPv4Len]
+	s := uint64(binary.LittleEndian.Uint32(b[0:])) + uint64(binary.LittleEndian.Uint32(b[4:])) +
+		uint64(binary.LittleEndian.Uint32(b[8:])) + uint64(binary.LittleEndian.Uint32(b[12:])) +
+		uint64(binary.LittleEndian.Uint32(b[16:]))
+	return fold64(s, 0) == 0xffff
+}
 
 // Flags of the TCP header (RFC 9293 §3.1).
 const (
