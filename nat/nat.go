@@ -24,11 +24,10 @@ func ToServer(f *packet.Frame, addr packet.Addr, port uint16) {
 	ip, l4 := f.IP(), f.Transport()
 	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
 	ip.SetDst(addr.V4())
-	ip.SetChecksum(delta.Apply(ip.Checksum()))
+	ip.Forward(delta)
 	delta = delta.Replace16(l4.DstPort(), port)
 	l4.SetDstPort(port)
 	mend(f, ip, l4, delta)
-	ip.DecrementTTL()
 }
 
 // ToClient masquerades a real server's answer: its source becomes the virtual
@@ -37,11 +36,10 @@ func ToClient(f *packet.Frame, addr packet.Addr, port uint16) {
 	ip, l4 := f.IP(), f.Transport()
 	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
 	ip.SetSrc(addr.V4())
-	ip.SetChecksum(delta.Apply(ip.Checksum()))
+	ip.Forward(delta)
 	delta = delta.Replace16(l4.SrcPort(), port)
 	l4.SetSrcPort(port)
 	mend(f, ip, l4, delta)
-	ip.DecrementTTL()
 }
 
 // mend applies the change of addresses and ports to the transport checksum. A
@@ -66,7 +64,7 @@ func mend(f *packet.Frame, ip packet.IPv4, l4 packet.L4, delta packet.Delta) {
 
 // Direct prepares a client's packet for a real server that holds the virtual
 // address itself.
-func Direct(f *packet.Frame) { f.IP().DecrementTTL() }
+func Direct(f *packet.Frame) { f.IP().Forward(0) }
 
 // IPIPLen is the length in bytes of the outer header that Tunnel adds.
 const IPIPLen = packet.IPv4Len
@@ -86,7 +84,7 @@ func Tunnel(f *packet.Frame, src, dst packet.Addr, id uint16) bool {
 	// Padding that Ethernet added behind a short packet would become part of
 	// a longer one.
 	f.Len = length + IPIPLen
-	inner.DecrementTTL()
+	inner.Forward(0)
 	b := f.Bytes()
 	copy(b[:packet.EthLen], b[IPIPLen:IPIPLen+packet.EthLen])
 	outer := packet.IPv4(b[packet.EthLen : packet.EthLen+IPIPLen])

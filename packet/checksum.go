@@ -44,13 +44,12 @@ func PseudoSum(src, dst uint32, proto uint8, length uint16) uint16 {
 
 // Delta is the change that rewriting words of a packet makes to a checksum
 // over them, gathered once and applied to each checksum that covers the words
-// (RFC 1624, equation 3). The zero Delta changes nothing.
+// (RFC 1624, equation 3). The zero Delta changes nothing. It has room for
+// thousands of words.
 type Delta uint32
 
 // Replace16 adds the change of one 16-bit word.
-func (d Delta) Replace16(from, to uint16) Delta {
-	return Delta(uint32(Fold(uint32(d))) + uint32(^from) + uint32(to))
-}
+func (d Delta) Replace16(from, to uint16) Delta { return d + Delta(^from) + Delta(to) }
 
 // Replace32 adds the change of one 32-bit word, such as an IPv4 address.
 func (d Delta) Replace32(from, to uint32) Delta {
@@ -59,6 +58,4 @@ func (d Delta) Replace32(from, to uint32) Delta {
 
 // Apply returns checksum field c (as it stands in a header, inverted) after
 // the change. A checksum that was wrong stays wrong by the same amount.
-func (d Delta) Apply(c uint16) uint16 {
-	return ^Fold(uint32(^c) + uint32(Fold(uint32(d))))
-}
+func (d Delta) Apply(c uint16) uint16 { return ^Fold(uint32(d) + uint32(^c)) }
