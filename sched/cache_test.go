@@ -88,6 +88,14 @@ func TestReplicated_LosesTheBusiestMemberAfterADay(t *testing.T) {
 	if got := v.place(t, 1, start+day); got != 2 {
 		t.Errorf("a set of two: goes to %d, want the idler, 2", got)
 	}
+	v.busy(2, 3)
+	v.busy(1, 0)
+	pos := v.pos
+	if i, _ := v.Pick(to(1), start+day, v.list, &pos); len(v.list)-i != 1 {
+		t.Errorf("after exactly a day: would go to %d, want 1, still in the set", len(v.list)-i)
+	}
+	v.busy(2, 0)
+	v.busy(1, 1)
 	v.place(t, 1, start+day+1) // server 1 leaves
 	v.busy(2, 3)
 	v.busy(1, 0)
@@ -106,7 +114,7 @@ func TestLocality_RemembersAsMuchAsTheKernel(t *testing.T) {
 			v.busy(2, 1)
 			defer v.busy(2, 0)
 			for d := range limit + 1000 {
-				pos := v.pos // asks without a trace: who does not find the address of v.pos writes nothing
+				pos := v.pos // to ask without a trace
 				if i, _ := v.Pick(to(d), now, v.list, &pos); len(v.list)-i == 2 {
 					n++
 				}

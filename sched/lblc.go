@@ -24,6 +24,8 @@ func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Ser
 		if home {
 			e.used = now
 		}
+		// Unlike everywhere else the kernel does not ask here whether the server
+		// is overloaded, only for its weight.
 		if i := int(e.value); servers[i].Weight > 0 && !crowded(servers, i) {
 			return i, true
 		}

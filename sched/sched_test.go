@@ -124,7 +124,7 @@ func TestNew_KnowsItsNames(t *testing.T) {
 func TestChanged_TakesServersOneByOneOrTogether(t *testing.T) {
 	for _, name := range sched.Names() {
 		r := rand.New(rand.NewPCG(1, 1))
-		for range 200 {
+		for range 50 {
 			single, batched := newService(t, name, 0), newService(t, name, 0)
 			for range 3 {
 				batch := r.IntN(4)

@@ -32,6 +32,7 @@ type Spec struct {
 	Key
 	Scheduler string       // a name that sched.New knows
 	Flags     sched.Flags  // of the scheduler
+	Seed      uint64       // of what the scheduler draws at random; 0: a different one each time
 	Servers   []ServerSpec // at most sched.MaxServers of the scheduler
 }
 

@@ -85,7 +85,11 @@ func New(specs []Spec) (*Table, error) {
 }
 
 func (t *Table) add(spec *Spec) error {
-	scheduler, err := sched.New(spec.Scheduler, spec.Flags, rand.Uint64())
+	seed := spec.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	scheduler, err := sched.New(spec.Scheduler, spec.Flags, seed)
 	if err != nil {
 		return err
 	}

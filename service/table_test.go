@@ -2,10 +2,12 @@ package service_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
 	"director/packet"
+	"director/sched"
 	"director/service"
 )
 
@@ -116,6 +118,51 @@ func TestSchedule_IsRoundRobinForAnyNumberOfWorkers(t *testing.T) {
 		if got := server.Load.Total.Load(); got != 1000 {
 			t.Errorf("server %d has %d connections, want 1000", server.ID, got)
 		}
+	}
+}
+
+func TestSchedule_DrawsAsTheSeedSays(t *testing.T) {
+	draw := func(seed uint64) (ids []uint32) {
+		spec := web(8)
+		spec.Scheduler, spec.Seed = "twos", seed
+		s := newTable(t, spec).Services()[0]
+		for range 64 {
+			ids = append(ids, s.Schedule(to(s.Key), 0, false).ID)
+		}
+		return ids
+	}
+	if a, b := draw(5), draw(5); !slices.Equal(a, b) {
+		t.Errorf("the same seed draws %v and %v", a, b)
+	}
+	for _, seed := range []uint64{6, 0} {
+		if a, b := draw(5), draw(seed); slices.Equal(a, b) {
+			t.Errorf("seeds 5 and %d both draw %v", seed, a)
+		}
+	}
+	if a, b := draw(0), draw(0); slices.Equal(a, b) {
+		t.Errorf("without a seed both times %v", a)
+	}
+}
+
+func TestSchedule_FollowsTheFlags(t *testing.T) {
+	spec := web(2)
+	spec.Scheduler = "sh"
+	servers := func(flags sched.Flags) map[uint32]bool {
+		spec.Flags = flags
+		s := newTable(t, spec).Services()[0]
+		seen := map[uint32]bool{}
+		for port := range uint16(100) {
+			f := to(s.Key)
+			f.SrcPort = port
+			seen[s.Schedule(f, 0, false).ID] = true
+		}
+		return seen
+	}
+	if got := len(servers(0)); got != 1 {
+		t.Errorf("one client address has %d servers, want 1", got)
+	}
+	if got := len(servers(sched.Port)); got != 2 {
+		t.Errorf("with its ports it has %d servers, want 2", got)
 	}
 }
 
