@@ -81,6 +81,7 @@ func New(size int) (*Table, error) {
 
 // NewSeeded is New with a secret that is none: where connections lie, and with
 // it which is refused by a table that is almost full, is the same every time.
+// The seed must look random: small numbers spread connections badly.
 func NewSeeded(size int, seed [3]uint64) (*Table, error) {
 	t := &Table{seed: seed}
 	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))

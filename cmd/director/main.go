@@ -33,6 +33,7 @@ type verb struct {
 // verbs are listed in the order of the help text.
 func verbs() []verb {
 	return append(hostVerbs(),
+		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
 		verb{"check", "check flags and rules, and print the effective configuration", check},
 		verb{"version", "print what this binary was built from", version},
 		verb{"help", "print this list", help},

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"director/config"
+	"director/host"
+	"director/replay"
+)
+
+// replayVerb sends captured frames through the pipeline under a virtual clock.
+func replayVerb(args []string, std stdio) int {
+	c, r, err := config.ParseReplay(args, std.in)
+	if errors.Is(err, config.ErrHelp) {
+		fmt.Fprintf(std.out, "Usage: director replay [flags]\n\n%s", config.ReplayUsage())
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	skipped, err := replayFiles(c, r)
+	switch {
+	case err == nil:
+	case errors.Is(err, host.ErrUsage), errors.Is(err, replay.ErrInput):
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	default:
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	if skipped > 0 {
+		fmt.Fprintf(std.err, "%d frames skipped: the director sent them itself, by their source address\n", skipped)
+	}
+	return exitOK
+}
+
+// replayFiles replays from file to file and returns how many frames were
+// skipped.
+func replayFiles(c *config.Config, r *config.Replay) (skipped uint64, err error) {
+	if err := checkRules(c.Services, replay.Host(c, r)); err != nil {
+		return 0, err
+	}
+	in, err := os.Open(r.In)
+	if err != nil {
+		return 0, host.Usagef("--in: %w", err)
+	}
+	defer in.Close()
+	var outputs outputs
+	files := replay.Files{In: in}
+	for _, o := range []struct {
+		flag, name string
+		writer     *io.Writer
+	}{{"--out", r.Out, &files.Out}, {"--host-out", r.HostOut, &files.HostOut}} {
+		if *o.writer, err = outputs.create(o.flag, o.name, in); err != nil {
+			return 0, errors.Join(err, outputs.close())
+		}
+	}
+	summary, err := replay.Run(c, r, files)
+	if err == nil && r.Summary != "" {
+		err = outputs.summarize(r.Summary, summary, in)
+	}
+	if errors.Is(err, replay.ErrInput) {
+		err = fmt.Errorf("%s: %w", r.In, err)
+	}
+	if err = errors.Join(err, outputs.close()); err != nil {
+		return 0, err
+	}
+	return summary.Skipped, nil
+}
+
+// outputs are the files being written.
+type outputs []*os.File
+
+// create makes the file that a flag names, or returns nil for none. It does
+// not overwrite the capture that is being read, nor another output.
+func (o *outputs) create(flag, name string, in *os.File) (io.Writer, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if there, err := os.Stat(name); err == nil && there.Mode().IsRegular() {
+		for _, f := range append(outputs{in}, *o...) {
+			if open, err := f.Stat(); err == nil && os.SameFile(open, there) {
+				return nil, host.Usagef("%s=%s: another flag names this file: %s", flag, name, f.Name())
+			}
+		}
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, host.Usagef("%s: %w", flag, err)
+	}
+	*o = append(*o, f)
+	return f, nil
+}
+
+// summarize writes the counts.
+func (o *outputs) summarize(name string, s *replay.Summary, in *os.File) error {
+	w, err := o.create("--summary", name, in)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(w).Encode(s); err != nil {
+		return fmt.Errorf("write the summary: %w", err)
+	}
+	return nil
+}
+
+func (o outputs) close() error {
+	var errs []error
+	for _, f := range o {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
