@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"slices"
 
@@ -27,6 +28,7 @@ type Replay struct {
 	HostOut string // empty: not written
 	Summary string // empty: not written
 	Workers int
+	Seed    int // of what schedulers draw at random
 	Links   []Link
 	Routes  []Route
 }
@@ -52,7 +54,7 @@ type Route struct {
 
 // ParseReplay is Parse with the flags of replay beside the common ones.
 func ParseReplay(args []string, stdin io.Reader) (*Config, *Replay, error) {
-	r := &Replay{Workers: 1}
+	r := replayDefaults()
 	c, err := parse(args, stdin, ipvsadm.System{}, r)
 	if err != nil {
 		return nil, nil, err
@@ -60,11 +62,13 @@ func ParseReplay(args []string, stdin io.Reader) (*Config, *Replay, error) {
 	return c, r, nil
 }
 
+func replayDefaults() *Replay { return &Replay{Workers: 1, Seed: 1} }
+
 // ReplayUsage describes the flags of ParseReplay with their defaults.
 func ReplayUsage() string {
 	fs := pflag.NewFlagSet("replay", pflag.ContinueOnError)
 	fs.SortFlags = false
-	addReplayFlags(fs, &Replay{Workers: 1})
+	addReplayFlags(fs, replayDefaults())
 	return fs.FlagUsages() + "\nAs for run:\n\n" + Usage()
 }
 
@@ -75,6 +79,7 @@ func addReplayFlags(fs *pflag.FlagSet, r *Replay) {
 	fs.Var(path(&r.HostOut), "host-out", "where the frames that are left to the kernel go, as pcapng")
 	fs.Var(path(&r.Summary), "summary", "where the counts go, as JSON")
 	fs.Var(number(&r.Workers, 1, maxWorkers), "workers", "how many workers share the frames, by a hash of their flow")
+	fs.Var(number(&r.Seed, 1, math.MaxInt32), "seed", "what the scheduler twos draws its random numbers from")
 	fs.Var(links(&r.Links), "link", "an interface of the described host; mtu is 1500 unless given (repeatable)")
 	fs.Var(routes(&r.Routes), "route", "a route of the described host, without GATEWAY to what is on the link (repeatable); those to the links' subnets need no flag")
 }

@@ -30,12 +30,12 @@ func parseReplay(file string, args ...string) (*config.Config, *config.Replay, e
 }
 
 func TestParseReplay_ReadsTheHost(t *testing.T) {
-	_, got, err := parseReplay(described, "--workers=3", "--host-out=h", "--summary=s")
+	_, got, err := parseReplay(described, "--workers=3", "--seed=9", "--host-out=h", "--summary=s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &config.Replay{
-		In: "a.pcap", Out: "b.pcapng", HostOut: "h", Summary: "s", Workers: 3,
+		In: "a.pcap", Out: "b.pcapng", HostOut: "h", Summary: "s", Workers: 3, Seed: 9,
 		Links: []config.Link{
 			{Name: "eth0", MAC: packet.MAC{2, 0, 0, 0, 0, 1}, MTU: 1400, Addrs: []netip.Prefix{
 				netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("192.0.2.2/32"),
@@ -71,7 +71,7 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 		"--interface=mgmt --link=mgmt=02:00:00:00:00:01,mtu=9000": "--link mgmt: an MTU of 9000, the director carries packets up to 1758",
 		"--workers=0":                                             "--workers=0: want a number from 1 to 1024",
 		"--out=":                                                  "--out=: the name of a file is missing",
-		"--seed=1":                                                "--seed: unknown flag: --help lists those of this version",
+		"--seed=0":                                                "--seed=0: want a number from 1 to 2147483647",
 	} {
 		_, _, err := parseReplay(described, strings.Fields(args)...)
 		if err == nil || err.Error() != want {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"net/netip"
+	"slices"
 
 	"director/config"
 	"director/conntrack"
@@ -61,9 +62,19 @@ func virtual(services []service.Spec, index int) neigh.Link {
 	return l
 }
 
+// seeded returns the services with random numbers that follow from seed, each
+// with its own.
+func seeded(specs []service.Spec, seed int) []service.Spec {
+	specs = slices.Clone(specs)
+	for i := range specs {
+		specs[i].Seed = uint64(seed)<<32 + uint64(i)
+	}
+	return specs
+}
+
 // newView is what the workers know from the first frame to the last.
 func newView(c *config.Config, r *config.Replay) (*dataplane.View, error) {
-	services, err := service.New(c.Services)
+	services, err := service.New(seeded(c.Services, r.Seed))
 	if err != nil {
 		return nil, err
 	}
