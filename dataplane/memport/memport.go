@@ -1,7 +1,7 @@
 // Package memport is a NIC made of memory: a port whose frames come from and
 // go to slices, a clock that moves when told to, and a way to sleep that needs
-// no descriptors. The stages are tested over it, without privileges and
-// without Linux.
+// no descriptors. The stages are tested and captures replayed over it, without
+// privileges and without Linux.
 package memport
 
 import (
