@@ -43,8 +43,8 @@ unit: test-deps
 	strict=; if [ "$$(id -u)" = 0 ] || [ "$${CI:-}" = true ]; then strict=-strict; fi; \
 	plain=$$(grep -rlE --include='*.go' 'AllocsPerRun|^//go:build .*race' . | xargs -n1 dirname | sort -u); \
 	go build $$race ./...; \
-	{ go test -json $$race -count=1 -p=1 -timeout=5m ./... || true; \
-	  if [ -n "$$race" ]; then go test -json -count=1 -p=1 -timeout=5m $$plain || true; fi; \
+	{ go test -json $$race -count=1 -p=1 -timeout=10m ./... || true; \
+	  if [ -n "$$race" ]; then go test -json -count=1 -p=1 -timeout=10m $$plain || true; fi; \
 	} | go run ./internal/house/summary $$strict
 
 lint: vuln
