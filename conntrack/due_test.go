@@ -20,7 +20,8 @@ func TestSweeper_DueEndsEachConnectionAtItsTime(t *testing.T) {
 	}
 	deadlines := map[packet.Flow]int64{}
 	dead := make([]conntrack.Conn, 4)
-	for now := int64(0); now < 60*second; now += random.Int64N(second / 10) {
+	now := int64(0)
+	for ; now < 60*second; now += random.Int64N(second / 10) {
 		ended := 0
 		for _, s := range sweepers {
 			for n := len(dead); n == len(dead); ended += n {
