@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"testing"
@@ -60,24 +60,10 @@ func TestDrain_ForgetsEveryConnection(t *testing.T) {
 func startGreeting(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	for _, h := range l.Servers {
-		listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", demoPort))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { listener.Close() })
-		go func() {
-			for {
-				c, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				go func() { // what goes wrong here the client notices
-					_, _ = c.Write([]byte{'!'})
-					_, _ = io.Copy(io.Discard, c)
-					c.Close()
-				}()
-			}
-		}()
+		serve(t, h, demoPort, func(c net.Conn) {
+			_, _ = c.Write([]byte{'!'})
+			_, _ = io.Copy(io.Discard, c)
+		})
 	}
 }
 

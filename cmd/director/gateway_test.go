@@ -56,24 +56,12 @@ func TestGateway_ForwardsAServersOwnConnections(t *testing.T) {
 // of what came over it, until the test ends.
 func receiveHashes(t *testing.T, h *lab.Host) {
 	t.Helper()
-	listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", gatewayPort))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			sum := sha256.New()
-			if _, err := io.Copy(sum, c); err == nil { // else the sender misses the answer
-				_, _ = io.WriteString(c, hex.EncodeToString(sum.Sum(nil)))
-			}
-			c.Close()
+	serve(t, h, gatewayPort, func(c net.Conn) {
+		sum := sha256.New()
+		if _, err := io.Copy(sum, c); err == nil { // else the sender misses the answer
+			_, _ = io.WriteString(c, hex.EncodeToString(sum.Sum(nil)))
 		}
-	}()
+	})
 }
 
 // upload sends the first real server's bytes to the client host, from a port of

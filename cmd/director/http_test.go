@@ -1,9 +1,11 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"director/internal/lab"
+	"director/internal/lab/labtest"
 )
 
 // httpRules are the rules of the lab's web servers.
@@ -19,12 +21,13 @@ func TestHTTP_IsSpreadEvenly(t *testing.T) {
 	})
 }
 
-// TestHTTP_TwoWorkers does the same over two queues: round robin stays exact,
-// and each worker has a fair part of the frames.
+// TestHTTP_TwoWorkers does the same over two queues, named by a flag:
+// round robin stays exact, and each worker forwards a fair part of the frames.
 func TestHTTP_TwoWorkers(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 2}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
-		d := startDirector(t, l, ioKind, httpRules(l)...)
+		flags := append(httpRules(l), "--queues=0-1", "--irq=pin")
+		d := startDirector(t, l, ioKind, flags...)
 		fetch(t, l, names, 1000)
 		if err := d.Stop(); err != nil {
 			t.Fatal(err)
@@ -35,7 +38,7 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 		}
 		for i, n := range frames {
 			if all := frames[0] + frames[1]; 4*n < all {
-				t.Errorf("worker %d received %d of %d frames, want at least a quarter", i, n, all)
+				t.Errorf("worker %d forwarded %d of %d frames, want at least a quarter", i, n, all)
 			}
 		}
 	})
@@ -58,4 +61,23 @@ func TestHTTP_OneArm(t *testing.T) {
 		startDirector(t, l, ioKind, httpRules(l)...)
 		fetch(t, l, names, 1000)
 	})
+}
+
+// TestHTTP_TakesTheBestIOThatWorks has somebody else's XDP program on one of
+// the interfaces. With --io=auto that one is served by packet sockets, the other
+// by AF_XDP, frames cross between the two, and the log says why.
+func TestHTTP_TakesTheBestIOThatWorks(t *testing.T) {
+	l := labtest.New(t, lab.Config{})
+	attachOther(t, l, "eth1")
+	names := startWeb(t, l)
+	d := startDirector(t, l, "auto", httpRules(l)...)
+	fetch(t, l, names, 1000)
+	for _, want := range []string{
+		"interface=eth0 io=AF_XDP mode=copy", "interface=eth1 io=AF_PACKET",
+		"AF_XDP native: attach XDP to eth1: another XDP program is there",
+	} {
+		if log := d.Log(); !strings.Contains(log, want) {
+			t.Errorf("the log does not say %q:\n%s", want, log)
+		}
+	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -86,6 +88,29 @@ func startWeb(t *testing.T, l *lab.Lab) []string {
 	return names
 }
 
+// serve has a host of the lab handle each connection to a port, in a goroutine
+// of its own, until the test ends. What goes wrong there the client notices.
+func serve(t *testing.T, h *lab.Host, port int, handle func(c net.Conn)) {
+	t.Helper()
+	listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				handle(c)
+			}()
+		}
+	}()
+}
+
 // fetch makes n HTTP requests through the director and fails the test unless
 // every one was answered and the servers' shares are equal.
 func fetch(t *testing.T, l *lab.Lab, names []string, n int) {
@@ -104,7 +129,7 @@ func fetch(t *testing.T, l *lab.Lab, names []string, n int) {
 }
 
 // workerFrames reads from the log of a director that has ended how many frames
-// each worker received.
+// each worker forwarded.
 func workerFrames(t *testing.T, d *process.Director) []int {
 	t.Helper()
 	var frames []int
@@ -113,7 +138,7 @@ func workerFrames(t *testing.T, d *process.Director) []int {
 			continue
 		}
 		sum := 0
-		for _, m := range receivedPattern.FindAllSubmatch(line, -1) {
+		for _, m := range forwardedPattern.FindAllSubmatch(line, -1) {
 			n, err := strconv.Atoi(string(m[1]))
 			if err != nil {
 				t.Fatal(err)
@@ -125,4 +150,4 @@ func workerFrames(t *testing.T, d *process.Director) []int {
 	return frames
 }
 
-var receivedPattern = regexp.MustCompile(`\brx-\S+?=(\d+)`)
+var forwardedPattern = regexp.MustCompile(`\btx-\S+?=(\d+)`)

@@ -4,8 +4,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -19,14 +19,7 @@ import (
 func TestReset_OfAConnectionThatWasForgotten(t *testing.T) {
 	eachWay(t, lab.Config{StrictRPFilter: true}, []way{nativeXDP, genericXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		for _, server := range l.Servers {
-			listener, err := server.Listen("tcp4", fmt.Sprintf(":%d", demoServerPort))
-			must(t, err)
-			t.Cleanup(func() { listener.Close() })
-			go func() {
-				if c, err := listener.Accept(); err == nil {
-					_, _ = io.Copy(c, c) // until somebody hangs up
-				}
-			}()
+			serve(t, server, demoServerPort, func(c net.Conn) { _, _ = io.Copy(c, c) })
 		}
 		d := launch(t, l, w)
 		c, err := dialer(l, demoPort)(t.Context())
