@@ -1,6 +1,8 @@
 package service
 
 import (
+	"net/netip"
+
 	"director/packet"
 	"director/sched"
 )
@@ -19,28 +21,56 @@ var methodNames = [...]string{NAT: "nat", DR: "dr", TUN: "tun"}
 
 func (m Method) String() string { return methodNames[m] }
 
-// Key names a virtual service. Proto is packet.ProtoTCP or packet.ProtoUDP.
+// Key names a virtual service: by address, port and protocol, where port 0 is
+// every port that has no service of its own; or by a firewall mark, with
+// everything else zero. Proto is packet.ProtoTCP, ProtoUDP or ProtoSCTP.
 type Key struct {
 	Addr  packet.Addr
 	Port  uint16
 	Proto uint8
+	Mark  uint32
 }
 
 // Spec is a virtual service as the operator asked for it. Servers stand in the
 // order in which they were added.
 type Spec struct {
 	Key
-	Scheduler string       // a name that sched.New knows
-	Flags     sched.Flags  // of the scheduler
-	Seed      uint64       // of what the scheduler draws at random; 0: a different one each time
-	Servers   []ServerSpec // at most sched.MaxServers of the scheduler
+	Scheduler string      // a name that sched.New knows
+	Flags     sched.Flags // of the scheduler
+	Seed      uint64      // of what the scheduler draws at random; 0: a different one each time
+
+	Persistent uint32 // seconds for which a client stays with its server; 0: none
+	HostMask   uint32 // bits of a client's IPv4 address that do not tell it from its neighbours; 0: all count
+	OnePacket  bool   // each datagram is scheduled on its own (UDP)
+	Engine     string // persistence engine: "" or "sip"
+
+	Servers []ServerSpec // at most sched.MaxServers of the scheduler
 }
 
 // ServerSpec is a real server of a service as the operator asked for it. Port
-// equals the service's port unless the method is NAT.
+// equals the service's port unless the method is NAT or the service is a
+// mark's.
 type ServerSpec struct {
 	Addr   packet.Addr
 	Port   uint16
 	Method Method
 	Weight int32 // 0: no new connections
+
+	// Upper is the number of connections at which the server gets no more, 0
+	// for none; Lower the number below which it gets some again, 0 for three
+	// quarters of Upper.
+	Upper, Lower uint32
 }
+
+// Mark says which packets a firewall mark stands for: those to an address of
+// Prefix with a destination port in one of Ports. Of several marks that fit a
+// packet the first counts.
+type Mark struct {
+	Mark   uint32 // not 0
+	Proto  uint8
+	Prefix netip.Prefix
+	Ports  []PortRange // nil: every port
+}
+
+// PortRange is the ports from First to Last, both included.
+type PortRange struct{ First, Last uint16 }

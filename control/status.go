@@ -1,0 +1,50 @@
+// Package control is what an operator can see and change of a director: its
+// virtual services, real servers, connections and counts.
+package control
+
+import (
+	"net/netip"
+	"time"
+
+	"director/service"
+)
+
+// Service is a virtual service as it is listed. Spec.Servers is empty: the
+// servers follow in list order, the one added last first.
+type Service struct {
+	service.Spec
+	Stats   Stats
+	Rates   Rates
+	Servers []Server
+}
+
+// Server is a real server of a service as it is listed. Persistent counts the
+// templates that point to it.
+type Server struct {
+	service.ServerSpec
+	Active, Inactive, Persistent uint32
+	Stats                        Stats
+	Rates                        Rates
+}
+
+// Stats counts connections, and packets and bytes (of IP) in both directions,
+// as they were when the estimator looked last, since they were last zeroed.
+type Stats struct {
+	Conns, InPkts, OutPkts, InBytes, OutBytes uint64
+}
+
+// Rates is what Stats grows by per second.
+type Rates struct {
+	CPS, InPPS, OutPPS, InBPS, OutBPS uint64
+}
+
+// Connection is a connection, or a persistence template, as it is listed. Proto
+// is 0 for the template of a firewall mark, whose mark then stands in Virtual
+// as an address.
+type Connection struct {
+	Proto                   uint8
+	Expires                 time.Duration
+	State                   string
+	Client, Virtual, Server netip.AddrPort
+	Engine, EngineData      string // of a template that a persistence engine made
+}
