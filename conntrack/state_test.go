@@ -1,58 +1,11 @@
 package conntrack_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"director/conntrack"
 )
-
-// kernelTable is IPVS's normal TCP table as its users know it: a row for each
-// state, then the successor on SYN, FIN, ACK, RST for packets in, out and in
-// only.
-const kernelTable = `
-NO  SR CL ES CL  SS TW ES CL  SR CL ES CL
-ES  ES CW ES CL  ES FW ES CL  ES FW ES CL
-SS  ES SS SS CL  SS SS SS SS  ES SS SS CL
-SR  SR TW ES SR  SR TW ES CL  SR TW ES SR
-FW  SR TW FW CL  SS FW FW CL  SR FW FW CL
-TW  SR TW TW CL  SS TW TW TW  SR TW TW CL
-CL  SR CL CL CL  SS CL CL CL  SR CL CL CL
-CW  SR CW CW CL  SS TW CW CL  SR CW CW CL
-LA  SR LA CL LA  SS LA LA CL  SR LA CL LA
-LI  SR LI LI LI  LI LI ES CL  SR LI LI LI
-SA  SR TW ES SR  SR TW ES CL  SR TW ES CL`
-
-func TestNext_IsTheKernelsTable(t *testing.T) {
-	byName := map[string]conntrack.State{
-		"NO": conntrack.TCPNone, "ES": conntrack.TCPEstablished, "SS": conntrack.TCPSynSent,
-		"SR": conntrack.TCPSynRecv, "FW": conntrack.TCPFinWait, "TW": conntrack.TCPTimeWait,
-		"CL": conntrack.TCPClose, "CW": conntrack.TCPCloseWait, "LA": conntrack.TCPLastAck,
-		"LI": conntrack.TCPListen, "SA": conntrack.TCPSynAck,
-	}
-	dirs := []conntrack.Direction{conntrack.In, conntrack.Out, conntrack.InOnly}
-	events := []conntrack.Event{conntrack.Syn, conntrack.Fin, conntrack.Ack, conntrack.Reset}
-	rows := strings.Split(strings.TrimSpace(kernelTable), "\n")
-	if len(rows) != len(byName) {
-		t.Fatalf("%d rows for %d states", len(rows), len(byName))
-	}
-	for _, row := range rows {
-		f := strings.Fields(row)
-		from := byName[f[0]]
-		for d, dir := range dirs {
-			for e, ev := range events {
-				want := byName[f[1+4*d+e]]
-				if got := conntrack.Next(from, dir, ev); got != want {
-					t.Errorf("%v, direction %d, event %d: %v, want %v", from, dir, ev, got, want)
-				}
-			}
-			if got := conntrack.Next(from, dir, conntrack.Other); got != conntrack.TCPClose {
-				t.Errorf("%v, a segment without flags: %v, want CLOSE", from, got)
-			}
-		}
-	}
-}
 
 func TestTCPEvent_PrefersResetSynFinAck(t *testing.T) {
 	const fin, syn, rst, psh, ack = 1, 2, 4, 8, 16
@@ -71,22 +24,96 @@ func TestTCPEvent_PrefersResetSynFinAck(t *testing.T) {
 	}
 }
 
-func TestNewTimeouts_ChangesTheThreeOfSet(t *testing.T) {
-	got := conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second)
-	for s, want := range map[conntrack.State]int64{
-		conntrack.TCPNone: 2, conntrack.TCPEstablished: 900, conntrack.TCPSynSent: 120, conntrack.TCPSynRecv: 60,
-		conntrack.TCPFinWait: 120, conntrack.TCPTimeWait: 120, conntrack.TCPClose: 10, conntrack.TCPCloseWait: 60,
-		conntrack.TCPLastAck: 30, conntrack.TCPListen: 120, conntrack.TCPSynAck: 120, conntrack.UDP: 300,
-	} {
-		if got[s] != want*int64(time.Second) {
-			t.Errorf("%v lasts %v, want %d s", s, time.Duration(got[s]), want)
+func TestSCTPEvent_IsTheFirstChunksType(t *testing.T) {
+	special := map[uint8]conntrack.Event{
+		1: conntrack.ChunkInit, 2: conntrack.ChunkInitAck, 6: conntrack.ChunkAbort, 7: conntrack.ChunkShutdown,
+		8: conntrack.ChunkShutdownAck, 9: conntrack.ChunkError, 10: conntrack.ChunkCookieEcho,
+		11: conntrack.ChunkCookieAck, 14: conntrack.ChunkShutdownComplete,
+	}
+	for chunk := range 256 {
+		want, ok := special[uint8(chunk)]
+		if !ok {
+			want = conntrack.ChunkData
+		}
+		if got := conntrack.SCTPEvent(uint8(chunk)); got != want {
+			t.Errorf("chunk %d: event %d, want %d", chunk, got, want)
 		}
 	}
+}
+
+// listed are all states: what IPVS prints, how long it waits, and whether it
+// counts the connection as active.
+var listed = []struct {
+	state   conntrack.State
+	name    string
+	seconds int64
+	active  bool
+}{
+	{conntrack.TCPNone, "NONE", 2, false},
+	{conntrack.TCPEstablished, "ESTABLISHED", 900, true},
+	{conntrack.TCPSynSent, "SYN_SENT", 120, true},
+	{conntrack.TCPSynRecv, "SYN_RECV", 60, true},
+	{conntrack.TCPFinWait, "FIN_WAIT", 120, false},
+	{conntrack.TCPTimeWait, "TIME_WAIT", 120, false},
+	{conntrack.TCPClose, "CLOSE", 10, false},
+	{conntrack.TCPCloseWait, "CLOSE_WAIT", 60, false},
+	{conntrack.TCPLastAck, "LAST_ACK", 30, false},
+	{conntrack.TCPListen, "LISTEN", 120, false},
+	{conntrack.TCPSynAck, "SYNACK", 120, true},
+	{conntrack.UDP, "UDP", 300, false},
+	{conntrack.SCTPNone, "NONE", 2, false},
+	{conntrack.SCTPInit1, "INIT1", 4, false},
+	{conntrack.SCTPInit, "INIT", 61, false},
+	{conntrack.SCTPCookieSent, "C-SENT", 61, false},
+	{conntrack.SCTPCookieReplied, "C-REPLIED", 61, false},
+	{conntrack.SCTPCookieWait, "C-WAIT", 61, false},
+	{conntrack.SCTPCookie, "COOKIE", 61, false},
+	{conntrack.SCTPCookieEchoed, "C-ECHOED", 61, false},
+	{conntrack.SCTPEstablished, "ESTABLISHED", 900, true},
+	{conntrack.SCTPShutdownSent, "S-SENT", 61, false},
+	{conntrack.SCTPShutdownReceived, "S-RECEIVED", 61, false},
+	{conntrack.SCTPShutdownAckSent, "S-ACK-SENT", 61, false},
+	{conntrack.SCTPRejected, "REJECTED", 4, false},
+	{conntrack.SCTPClosed, "CLOSED", 61, false},
+	{conntrack.TemplateNone, "NONE", 0, false},
+	{conntrack.TemplateAssured, "ASSURED", 0, false},
+}
+
+func TestState_IsListedAndCountedAsInIPVS(t *testing.T) {
+	timeouts := conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second)
+	if len(listed) != int(conntrack.States) {
+		t.Fatalf("%d states listed, want %d", len(listed), conntrack.States)
+	}
+	for i, want := range listed {
+		s := want.state
+		if int(s) != i {
+			t.Errorf("%s has the number %d, want %d", want.name, s, i)
+		}
+		if s.String() != want.name {
+			t.Errorf("state %d is called %s, want %s", s, s, want.name)
+		}
+		if timeouts[s] != want.seconds*int64(time.Second) {
+			t.Errorf("state %d, %s, lasts %v, want %d s", s, s, time.Duration(timeouts[s]), want.seconds)
+		}
+		if s.Active() != want.active {
+			t.Errorf("state %d, %s: active %v, want %v", s, s, s.Active(), want.active)
+		}
+		if assures := want.name == "ESTABLISHED"; conntrack.Assures(s) != assures {
+			t.Errorf("state %d, %s: assures %v, want %v", s, s, !assures, assures)
+		}
+	}
+}
+
+func TestNewTimeouts_ChangesTheThreeOfSet(t *testing.T) {
+	got := conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second)
 	changed := conntrack.NewTimeouts(time.Second, 2*time.Second, 3*time.Second)
 	for s := range conntrack.States {
-		set := s == conntrack.TCPEstablished || s == conntrack.TCPFinWait || s == conntrack.UDP
-		if set != (changed[s] != got[s]) {
-			t.Errorf("%v: changed %v, want %v", s, changed[s] != got[s], set)
+		want := map[conntrack.State]int64{conntrack.TCPEstablished: 1, conntrack.TCPFinWait: 2, conntrack.UDP: 3}[s]
+		if want *= int64(time.Second); want == 0 {
+			want = got[s]
+		}
+		if changed[s] != want {
+			t.Errorf("%v: %v, want %v", s, time.Duration(changed[s]), time.Duration(want))
 		}
 	}
 }
