@@ -11,9 +11,8 @@ const (
 
 	second         = 1_000_000_000
 	cacheTick      = 60 * second
-	cacheFullSweep = 30             // quiet ticks, the last of which looks at all entries
-	cacheIdle      = 360 * second   // idle for so long, an entry may go early
-	cacheExpiry    = 86400 * second // lblc_expiration and lblcr_expiration
+	cacheFullSweep = 30           // quiet ticks, the last of which looks at all entries
+	cacheIdle      = 360 * second // idle for so long, an entry may go early
 )
 
 // cache remembers something for each destination address. It grows with the
@@ -69,15 +68,16 @@ func (c *cache[V]) insert(a packet.Addr, now int64) *entry[V] {
 	return e
 }
 
-// collect makes up for the ticks until now.
-func (c *cache[V]) collect(now int64) {
+// collect makes up for the ticks until now. expiry is how long an entry may be
+// idle.
+func (c *cache[V]) collect(now, expiry int64) {
 	if c.tick == 0 {
 		c.tick = now + cacheTick
 	}
 	for ; c.tick <= now; c.tick += cacheTick {
 		switch {
 		case c.quiet == cacheFullSweep-1:
-			c.sweep(c.tick-cacheExpiry, c.count)
+			c.sweep(c.tick-expiry, c.count)
 			c.quiet = 0
 		case c.count > cacheLarge:
 			c.sweep(c.tick-cacheIdle, min((c.count-cacheLarge)*4/3, cacheLarge/2))

@@ -4,7 +4,7 @@ import "director/packet"
 
 // destinationHash takes the server that the destination address hashes to
 // (ip_vs_dh.c), whatever the weights. When that one is not usable, none is.
-type destinationHash struct{}
+type destinationHash struct{ stateless }
 
 func (destinationHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	if len(servers) == 0 {
@@ -14,7 +14,3 @@ func (destinationHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Posi
 	i := int(hash32(fold(flow.Dst), 8)) % len(servers)
 	return i, servers[i].usable()
 }
-
-// Changed has nothing to keep: bucket i is always the server at i in the list,
-// modulo its length.
-func (destinationHash) Changed(Servers, int, *Position) {}

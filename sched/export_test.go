@@ -10,6 +10,6 @@ func MaglevSlot(a packet.Addr) uint32 { return mhHash(mhKey1, fold(a), 0, 0) % m
 
 // MaglevSeat is where a server begins to take slots, and in which steps.
 func MaglevSeat(a packet.Addr, port uint16) (offset, skip uint32) {
-	s := seats(Servers{{Addr: a, Port: port, Weight: 1}})[0]
+	s := seats(Servers{{Addr: a, Port: port, LastWeight: 1}})[0]
 	return s.next, s.skip
 }

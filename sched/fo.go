@@ -4,7 +4,7 @@ import "director/packet"
 
 // failover sends everything to the usable server of the largest weight
 // (ip_vs_fo.c). Of equals the first in the list serves.
-type failover struct{}
+type failover struct{ stateless }
 
 func (failover) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best := -1
@@ -15,6 +15,3 @@ func (failover) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int
 	}
 	return best, best >= 0
 }
-
-// Changed has nothing to keep: the choice depends on the weights alone.
-func (failover) Changed(Servers, int, *Position) {}

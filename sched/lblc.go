@@ -1,23 +1,29 @@
 package sched
 
-import "director/packet"
+import (
+	"sync/atomic"
+
+	"director/packet"
+)
 
 // localityLeastConnection sends everything for one destination address to one
 // server, as long as that is not crowded (ip_vs_lblc.c): for caches that stand
 // behind a firewall mark or many addresses. A destination that is new, or whose
 // server is crowded or has weight 0, goes where wlc says.
 //
-// The cache changes only in a pick with the position that Changed was given.
+// The cache changes only in a pick with the position that Bind was given.
 // Who picks from a copy of it, to ask, reads the cache as it is.
 type localityLeastConnection struct {
-	home  *Position
-	cache cache[int32] // indices into the list
+	places
+	expiry *atomic.Int64 // nanoseconds
+	home   *Position
+	cache  cache[*Load]
 }
 
 func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {
 	home := pos == l.home
 	if home {
-		l.cache.collect(now)
+		l.cache.collect(now, l.expiry.Load())
 	}
 	e := l.cache.find(flow.Dst)
 	if e != nil {
@@ -26,7 +32,7 @@ func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Ser
 		}
 		// Unlike everywhere else the kernel does not ask here whether the server
 		// is overloaded, only for its weight.
-		if i := int(e.value); servers[i].Weight > 0 && !crowded(servers, i) {
+		if i, ok := e.value.find(servers); ok && servers[i].Weight > 0 && !crowded(servers, i) {
 			return i, true
 		}
 	}
@@ -36,18 +42,15 @@ func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Ser
 			e = l.cache.insert(flow.Dst, now)
 		}
 		if e != nil {
-			e.value = int32(i)
+			e.value = servers[i].Load
 		}
 	}
 	return i, ok
 }
 
-// Changed keeps the cache: what it points to moved down the list.
-func (l *localityLeastConnection) Changed(_ Servers, added int, pos *Position) {
+func (l *localityLeastConnection) Bind(servers Servers, pos *Position) {
 	l.home = pos
-	for i := range l.cache.entries {
-		l.cache.entries[i].value += int32(added)
-	}
+	l.places.bind(servers)
 }
 
 // crowded reports whether the server with index i has more active connections

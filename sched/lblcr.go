@@ -2,6 +2,7 @@ package sched
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"director/packet"
 )
@@ -11,30 +12,32 @@ import (
 // weight serves. When that one is crowded, the server that wlc names joins the
 // set; when the set has not changed for a day, its busiest member leaves.
 //
-// The cache changes only in a pick with the position that Changed was given, as
+// The cache changes only in a pick with the position that Bind was given, as
 // with lblc.
 type localityReplicated struct {
-	home  *Position
-	cache cache[serverSet]
+	places
+	expiry *atomic.Int64 // nanoseconds
+	home   *Position
+	cache  cache[serverSet]
 }
 
 // serverSet is who serves one destination.
 type serverSet struct {
-	members []int32 // indices into the list, the newest last
+	members []*Load // the newest last; may have left the service
 	changed int64   // when a member came or went
 }
 
 func (l *localityReplicated) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {
 	home := pos == l.home
 	if home {
-		l.cache.collect(now)
+		l.cache.collect(now, l.expiry.Load())
 	}
 	e := l.cache.find(flow.Dst)
 	if e != nil {
 		i, ok := e.value.idlest(servers)
 		if home {
 			e.used = now
-			e.value.shrink(servers, now)
+			e.value.shrink(now, l.expiry.Load())
 		}
 		if ok && !crowded(servers, i) {
 			return i, true
@@ -46,53 +49,48 @@ func (l *localityReplicated) Pick(flow *packet.Flow, now int64, servers Servers,
 			e = l.cache.insert(flow.Dst, now)
 		}
 		if e != nil {
-			e.value.join(i, now)
+			e.value.join(servers[i].Load, now)
 		}
 	}
 	return i, ok
 }
 
-// Changed keeps the cache: what it points to moved down the list.
-func (l *localityReplicated) Changed(_ Servers, added int, pos *Position) {
+func (l *localityReplicated) Bind(servers Servers, pos *Position) {
 	l.home = pos
-	for i := range l.cache.entries {
-		for m := range l.cache.entries[i].value.members {
-			l.cache.entries[i].value.members[m] += int32(added)
-		}
-	}
+	l.places.bind(servers)
 }
 
 // idlest returns the usable member with the fewest connections for its weight;
 // of equals the one that joined last.
 func (s *serverSet) idlest(servers Servers) (int, bool) {
 	best, least := -1, int64(0)
-	for m := len(s.members) - 1; m >= 0; m-- {
-		d := &servers[s.members[m]]
-		if !d.usable() {
+	for _, member := range slices.Backward(s.members) {
+		i, ok := member.find(servers)
+		if !ok || !servers[i].usable() {
 			continue
 		}
-		load := d.Load.overhead()
-		if best < 0 || least*int64(d.Weight) > load*int64(servers[best].Weight) {
-			best, least = int(s.members[m]), load
+		load := member.overhead()
+		if best < 0 || least*int64(servers[i].Weight) > load*int64(servers[best].Weight) {
+			best, least = i, load
 		}
 	}
 	return best, best >= 0
 }
 
 // shrink removes the member with the most connections for its weight from a set
-// that has not changed for long; of equals the one that joined last.
-func (s *serverSet) shrink(servers Servers, now int64) {
-	if len(s.members) < 2 || now <= s.changed+cacheExpiry {
+// that has not changed for the given time; of equals the one that joined last.
+// Members that have left the service count, with what they weighed.
+func (s *serverSet) shrink(now, expiry int64) {
+	if len(s.members) < 2 || now <= s.changed+expiry {
 		return
 	}
 	worst, most := -1, int64(0)
-	for m := len(s.members) - 1; m >= 0; m-- {
-		d := &servers[s.members[m]]
-		if d.Weight == 0 {
+	for m, member := range slices.Backward(s.members) {
+		if member.weight == 0 {
 			continue // it serves nobody here anyway
 		}
-		load := d.Load.overhead()
-		if worst < 0 || most*int64(d.Weight) < load*int64(servers[s.members[worst]].Weight) {
+		load := member.overhead()
+		if worst < 0 || most*int64(member.weight) < load*int64(s.members[worst].weight) {
 			worst, most = m, load
 		}
 	}
@@ -102,10 +100,10 @@ func (s *serverSet) shrink(servers Servers, now int64) {
 	}
 }
 
-func (s *serverSet) join(i int, now int64) {
-	if slices.Contains(s.members, int32(i)) {
+func (s *serverSet) join(member *Load, now int64) {
+	if slices.Contains(s.members, member) {
 		return
 	}
-	s.members = append(s.members, int32(i))
+	s.members = append(s.members, member)
 	s.changed = now
 }

@@ -4,7 +4,7 @@ import "director/packet"
 
 // leastConnection takes the usable server with the fewest connections, active
 // ones counting far more (ip_vs_lc.c). Of equals the first in the list serves.
-type leastConnection struct{}
+type leastConnection struct{ stateless }
 
 func (leastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
@@ -18,6 +18,3 @@ func (leastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Positio
 	}
 	return best, best >= 0
 }
-
-// Changed has nothing to keep: the choice depends on the loads alone.
-func (leastConnection) Changed(Servers, int, *Position) {}

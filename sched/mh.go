@@ -2,6 +2,7 @@ package sched
 
 import (
 	"math/bits"
+	"slices"
 
 	"director/packet"
 )
@@ -61,12 +62,19 @@ type seat struct {
 }
 
 func seats(servers Servers) []seat {
-	gcd, heaviest := weights(servers)
+	var gcd, heaviest int64
+	for i := range servers {
+		w := int64(servers[i].LastWeight)
+		gcd, heaviest = divisor(gcd, w), max(heaviest, w)
+	}
+	if heaviest == 0 {
+		return nil
+	}
 	shift := max(0, bits.Len64(uint64(heaviest/gcd))-mhTurnBits)
 	var all []seat
 	for i := range servers {
 		s := &servers[i]
-		if s.Weight == 0 {
+		if s.LastWeight == 0 {
 			continue
 		}
 		addr, port := fold(s.Addr), uint32(s.Port)
@@ -74,21 +82,26 @@ func seats(servers Servers) []seat {
 			server: int32(i),
 			next:   mhHash(mhKey1, addr, port, 0) % mhSlots,
 			skip:   mhHash(mhKey2, addr, port, 0)%(mhSlots-1) + 1,
-			turns:  max(1, int64(s.Weight)/gcd>>shift),
+			turns:  max(1, int64(s.LastWeight)/gcd>>shift),
 		})
 	}
 	return all
 }
 
-// Changed fills the table again: in the order of the list, each server takes
-// its turns of the slots that it prefers and nobody has.
-func (m *maglev) Changed(servers Servers, _ int, _ *Position) {
-	m.slots = nil
+func (m *maglev) Bind(servers Servers, _ *Position)           { m.fill(servers) }
+func (m *maglev) Added(servers Servers, _ *Position)          { m.fill(servers) }
+func (m *maglev) Removed(servers Servers, _ int, _ *Position) { m.fill(servers) }
+func (m *maglev) Edited(servers Servers, _ int, _ *Position)  { m.fill(servers) }
+
+// fill deals out the slots: in the order of the list, each server takes its
+// turns of those that it prefers and nobody has.
+func (m *maglev) fill(servers Servers) {
+	m.slots = m.slots[:0]
 	all := seats(servers)
 	if len(all) == 0 {
 		return
 	}
-	m.slots = make([]int32, mhSlots)
+	m.slots = slices.Grow(m.slots, mhSlots)[:mhSlots]
 	for i := range m.slots {
 		m.slots[i] = -1
 	}

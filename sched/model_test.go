@@ -45,6 +45,8 @@ func (m *model) pick(f *packet.Flow, now int64) (int, bool) {
 		return m.twos()
 	case "lblc", "lblcr":
 		return m.local(f, now)
+	case "none":
+		return 0, false
 	case "nq":
 		if i, ok := m.best(func(i int) (float64, bool) { return 0, m.active(i) == 0 }); ok {
 			return i, true

@@ -6,7 +6,7 @@ import "director/packet"
 // (ip_vs_ovf.c). A server is full when it has more active connections than
 // weight, so it takes one more than its weight. Of equals the first in the list
 // serves; when all are full, none does.
-type overflow struct{}
+type overflow struct{ stateless }
 
 func (overflow) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best := -1
@@ -21,6 +21,3 @@ func (overflow) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int
 	}
 	return best, best >= 0
 }
-
-// Changed has nothing to keep: the choice depends on weights and loads alone.
-func (overflow) Changed(Servers, int, *Position) {}

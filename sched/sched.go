@@ -21,9 +21,15 @@ import (
 // inactive, never per packet. It lives as long as a connection refers to the
 // server.
 type Load struct {
-	Active atomic.Int64
-	Total  atomic.Int64
-	_      [48]byte // one server's connections must not slow another's
+	Active     atomic.Int64
+	Total      atomic.Int64
+	Overloaded atomic.Bool // by the server's thresholds: nothing new is scheduled to it
+
+	// For schedulers that remember servers, under their service's lock.
+	place  int32 // how many servers come after it in the list
+	weight int32
+
+	_ [36]byte // one server's connections must not slow another's
 }
 
 // Inactive returns the connections that are not active. The two counts are
@@ -41,22 +47,24 @@ type Server struct {
 	Addr   packet.Addr
 	Port   uint16
 	Weight int32 // 0: existing connections only
-	Load   *Load
+	// LastWeight is the last weight other than 0, and 0 for who never had any:
+	// mh keeps a server's slots while it has weight 0.
+	LastWeight int32
+	Load       *Load
 }
 
-func (s *Server) usable() bool { return s.Weight > 0 }
+func (s *Server) usable() bool { return s.Weight > 0 && !s.Load.Overloaded.Load() }
 
 // Servers are the candidates of a service in LVS's list order: the one added
 // last comes first. Immutable.
 type Servers []Server
 
-// Position is where a scheduler stands between two picks. The zero Position is
-// that of a service without servers. It is a value, so that asking where a
-// connection would go, from a copy, moves nothing. A scheduler that remembers
-// more than this knows its own Position by its address, which therefore must not
-// change after Changed.
+// Position is where a scheduler stands between two picks. It is a value, so
+// that asking where a connection would go, from a copy, moves nothing. A
+// scheduler that remembers more than this knows its own Position by its address,
+// which therefore must not change after Bind.
 type Position struct {
-	next  int32 // index of the server after the last one picked
+	next  int32 // index of the server after the last one picked; 0 at the head
 	cw    int64 // wrr: the weight that a server must have in this round
 	first int64 // wrr: cw of the first round, 0 without a usable server
 	step  int64 // wrr: by how much cw falls from round to round
@@ -65,49 +73,93 @@ type Position struct {
 }
 
 // Scheduler chooses among the servers of one service. It may hold what it
-// derives from their list; whoever calls it holds the service's lock.
+// derives from their list, so it hears of each change; whoever calls it holds
+// the service's lock. A server is known by its Load: one that was removed and
+// comes back with the same Load is the same.
 type Scheduler interface {
 	// Pick returns the index of a usable server for a new connection with the
 	// given flow (the client's first packet), or false when there is none. now
 	// is the time in nanoseconds since any moment, and never goes back. With a
 	// copy of the position it answers likewise and changes nothing but the copy.
 	Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool)
-	// Changed follows the adding of servers, which now are the first added of
-	// the list, the last of them at its head. It is called before the first pick
-	// of a service, if only to say that there are none.
-	Changed(servers Servers, added int, pos *Position)
+	// Bind begins for a service that has these servers already: none if it is
+	// new. It comes before everything else, once, and makes the position its own
+	// whatever that was before.
+	Bind(servers Servers, pos *Position)
+	// Added follows the adding of the server that now is at the head.
+	Added(servers Servers, pos *Position)
+	// Removed follows the removal of the server that was at index at.
+	Removed(servers Servers, at int, pos *Position)
+	// Edited follows the editing of the server at index at: of its weight or its
+	// thresholds.
+	Edited(servers Servers, at int, pos *Position)
+}
+
+// stateless is part of the schedulers that have nothing to keep: their choice
+// depends on the list as it is.
+type stateless struct{}
+
+func (stateless) Bind(Servers, *Position)         {}
+func (stateless) Added(Servers, *Position)        {}
+func (stateless) Removed(Servers, int, *Position) {}
+func (stateless) Edited(Servers, int, *Position)  {}
+
+// Options of a scheduler. Most schedulers need none.
+type Options struct {
+	Flags    Flags
+	Seed     uint64    // what a scheduler draws at random follows from it
+	Tunables *Tunables // nil: the defaults
+}
+
+// Tunables change how schedulers work while they do. All services share one.
+type Tunables struct {
+	// How long lblc and lblcr remember an idle destination, and how long lblcr
+	// leaves a set of servers as it is, in nanoseconds (the kernel's sysctls
+	// lblc_expiration and lblcr_expiration).
+	LBLCExpiry, LBLCRExpiry atomic.Int64
+}
+
+// NewTunables returns the defaults: a day each.
+func NewTunables() *Tunables {
+	t := new(Tunables)
+	t.LBLCExpiry.Store(86400 * second)
+	t.LBLCRExpiry.Store(86400 * second)
+	return t
 }
 
 // Default is the scheduler of a service that names none, as in ipvsadm.
 const Default = "wlc"
 
-// makers are in the order of ipvsadm's help, which does not know twos.
+// makers are in the order of ipvsadm's help, which does not know the last two.
 var makers = []struct {
 	name string
-	make func(flags Flags, seed uint64) Scheduler
+	make func(o Options) Scheduler
 }{
-	{"rr", func(Flags, uint64) Scheduler { return roundRobin{} }},
-	{"wrr", func(Flags, uint64) Scheduler { return weightedRoundRobin{} }},
-	{"lc", func(Flags, uint64) Scheduler { return leastConnection{} }},
-	{"wlc", func(Flags, uint64) Scheduler { return weightedLeastConnection{} }},
-	{"lblc", func(Flags, uint64) Scheduler { return &localityLeastConnection{} }},
-	{"lblcr", func(Flags, uint64) Scheduler { return &localityReplicated{} }},
-	{"dh", func(Flags, uint64) Scheduler { return destinationHash{} }},
-	{"sh", func(f Flags, _ uint64) Scheduler { return &sourceHash{flags: f} }},
-	{"sed", func(Flags, uint64) Scheduler { return shortestDelay{} }},
-	{"nq", func(Flags, uint64) Scheduler { return neverQueue{} }},
-	{"fo", func(Flags, uint64) Scheduler { return failover{} }},
-	{"ovf", func(Flags, uint64) Scheduler { return overflow{} }},
-	{"mh", func(f Flags, _ uint64) Scheduler { return &maglev{flags: f} }},
-	{"twos", func(_ Flags, seed uint64) Scheduler { return twoRandom{seed} }},
+	{"rr", func(Options) Scheduler { return roundRobin{} }},
+	{"wrr", func(Options) Scheduler { return weightedRoundRobin{} }},
+	{"lc", func(Options) Scheduler { return leastConnection{} }},
+	{"wlc", func(Options) Scheduler { return weightedLeastConnection{} }},
+	{"lblc", func(o Options) Scheduler { return &localityLeastConnection{expiry: &o.Tunables.LBLCExpiry} }},
+	{"lblcr", func(o Options) Scheduler { return &localityReplicated{expiry: &o.Tunables.LBLCRExpiry} }},
+	{"dh", func(Options) Scheduler { return destinationHash{} }},
+	{"sh", func(o Options) Scheduler { return &sourceHash{flags: o.Flags} }},
+	{"sed", func(Options) Scheduler { return shortestDelay{} }},
+	{"nq", func(Options) Scheduler { return neverQueue{} }},
+	{"fo", func(Options) Scheduler { return failover{} }},
+	{"ovf", func(Options) Scheduler { return overflow{} }},
+	{"mh", func(o Options) Scheduler { return &maglev{flags: o.Flags} }},
+	{"twos", func(o Options) Scheduler { return twoRandom{seed: o.Seed} }},
+	{"none", func(Options) Scheduler { return never{} }},
 }
 
-// New returns a scheduler of the given name for one service. What it draws at
-// random follows from seed.
-func New(name string, flags Flags, seed uint64) (Scheduler, error) {
+// New returns a scheduler of the given name for one service.
+func New(name string, o Options) (Scheduler, error) {
+	if o.Tunables == nil {
+		o.Tunables = NewTunables()
+	}
 	for _, m := range makers {
 		if m.name == name {
-			return m.make(flags, seed), nil
+			return m.make(o), nil
 		}
 	}
 	return nil, fmt.Errorf("scheduler %q: not known: use one of %s", name, strings.Join(Names(), ", "))

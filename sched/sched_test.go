@@ -25,12 +25,12 @@ const seed = 7
 
 func newService(t testing.TB, name string, flags sched.Flags, weights ...int32) *service {
 	t.Helper()
-	s, err := sched.New(name, flags, seed)
+	s, err := sched.New(name, sched.Options{Flags: flags, Seed: seed})
 	if err != nil {
 		t.Fatal(err)
 	}
 	v := &service{Scheduler: s, name: name, flags: flags}
-	v.Changed(nil, 0, &v.pos)
+	v.Bind(nil, &v.pos)
 	for _, w := range weights {
 		v.add(w)
 	}
@@ -39,8 +39,8 @@ func newService(t testing.TB, name string, flags sched.Flags, weights ...int32) 
 
 func (v *service) add(weight int32) {
 	addr := packet.AddrFrom4(0x0a000201 + uint32(len(v.list))) // from 10.0.2.1 on
-	v.list = append(sched.Servers{{Addr: addr, Port: 80, Weight: weight, Load: new(sched.Load)}}, v.list...)
-	v.Changed(v.list, 1, &v.pos)
+	v.list = append(sched.Servers{{Addr: addr, Port: 80, Weight: weight, LastWeight: weight, Load: new(sched.Load)}}, v.list...)
+	v.Added(v.list, &v.pos)
 }
 
 // next schedules one connection and returns the name of its server, or "-".
@@ -110,43 +110,12 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 
 func TestNew_KnowsItsNames(t *testing.T) {
 	for _, n := range sched.Names() {
-		if _, err := sched.New(n, 0, 0); err != nil {
+		if _, err := sched.New(n, sched.Options{}); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := sched.New("fastest", 0, 0); err == nil {
+	if _, err := sched.New("fastest", sched.Options{}); err == nil {
 		t.Error("New knows a scheduler that does not exist")
-	}
-}
-
-// TestChanged_TakesServersOneByOneOrTogether compares a service whose servers
-// come together with one whose servers come one after the other.
-func TestChanged_TakesServersOneByOneOrTogether(t *testing.T) {
-	for _, name := range sched.Names() {
-		r := rand.New(rand.NewPCG(1, 1))
-		for range 50 {
-			single, batched := newService(t, name, 0), newService(t, name, 0)
-			for range 3 {
-				batch := r.IntN(4)
-				for range batch {
-					single.add(int32(r.IntN(9)))
-				}
-				batched.list = single.list // loads, too
-				batched.Changed(batched.list, batch, &batched.pos)
-				for range 10 {
-					f := randomFlow(r)
-					got, ok := batched.Pick(f, 0, batched.list, &batched.pos)
-					want, wantOK := single.Pick(f, 0, single.list, &single.pos)
-					if ok != wantOK || ok && got != want {
-						t.Fatalf("%s: together %d %v, one by one %d %v", name, got, ok, want, wantOK)
-					}
-					if ok {
-						single.list[got].Load.Total.Add(1)
-						single.list[got].Load.Active.Add(int64(r.IntN(2)))
-					}
-				}
-			}
-		}
 	}
 }
 

@@ -6,7 +6,7 @@ import "director/packet"
 // least: the fewest active connections, this one included, for its weight
 // (ip_vs_sed.c). Of equals the first in the list serves. UDP has no active
 // connections, so all of it goes to the heaviest server.
-type shortestDelay struct{}
+type shortestDelay struct{ stateless }
 
 func (shortestDelay) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
@@ -22,6 +22,3 @@ func (shortestDelay) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position)
 	}
 	return best, best >= 0
 }
-
-// Changed has nothing to keep: the choice depends on the loads alone.
-func (shortestDelay) Changed(Servers, int, *Position) {}

@@ -37,8 +37,13 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 	return 0, false
 }
 
-// Changed fills the buckets again.
-func (s *sourceHash) Changed(servers Servers, _ int, _ *Position) {
+func (s *sourceHash) Bind(servers Servers, _ *Position)           { s.fill(servers) }
+func (s *sourceHash) Added(servers Servers, _ *Position)          { s.fill(servers) }
+func (s *sourceHash) Removed(servers Servers, _ int, _ *Position) { s.fill(servers) }
+func (s *sourceHash) Edited(servers Servers, _ int, _ *Position)  { s.fill(servers) }
+
+// fill deals out the buckets, in the order of the list.
+func (s *sourceHash) fill(servers Servers) {
 	if len(servers) == 0 {
 		return
 	}

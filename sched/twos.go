@@ -10,7 +10,10 @@ import (
 // with fewer connections for its weight (ip_vs_twos.c): Mitzenmacher's power of
 // two choices. The drawing is part of the position: who asks from a copy of it
 // learns what the next connection will draw.
-type twoRandom struct{ seed uint64 }
+type twoRandom struct {
+	stateless
+	seed uint64
+}
 
 func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
 	total := int64(0)
@@ -45,9 +48,5 @@ func drawn(servers Servers, r int64) int {
 	return 0 // r is at most the sum of all weights
 }
 
-// Changed begins the sequence of random numbers with the first servers.
-func (t twoRandom) Changed(_ Servers, _ int, pos *Position) {
-	if pos.random == (rand.PCG{}) {
-		pos.random.Seed(t.seed, 1)
-	}
-}
+// Bind begins the sequence of random numbers.
+func (t twoRandom) Bind(_ Servers, pos *Position) { pos.random.Seed(t.seed, 1) }

@@ -5,7 +5,7 @@ import "director/packet"
 // weightedLeastConnection takes the usable server with the fewest connections
 // for its weight (ip_vs_wlc.c), compared crosswise to stay in integers. Of
 // equals the first in the list serves.
-type weightedLeastConnection struct{}
+type weightedLeastConnection struct{ stateless }
 
 func (weightedLeastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
@@ -21,6 +21,3 @@ func (weightedLeastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ 
 	}
 	return best, best >= 0
 }
-
-// Changed has nothing to keep: the choice depends on the loads alone.
-func (weightedLeastConnection) Changed(Servers, int, *Position) {}

@@ -9,52 +9,82 @@ import "director/packet"
 // ones.
 type weightedRoundRobin struct{}
 
-// weights returns the greatest common divisor of the weights other than 0, and
-// the largest; 1 and 0 when there are none.
-func weights(servers Servers) (gcd, heaviest int64) {
-	for i := range servers {
-		if w := int64(servers[i].Weight); w > 0 {
-			heaviest = max(heaviest, w)
-			for a := w; a != 0; {
-				gcd, a = a, gcd%a
-			}
-		}
-	}
-	return max(1, gcd), heaviest
-}
-
-func (weightedRoundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
+func (w weightedRoundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
 	if pos.first == 0 {
 		return 0, false
 	}
-	// The heaviest server serves in every round, so this ends.
-	for {
-		for i := pos.next; i < int32(len(servers)); i++ {
-			if int64(servers[i].Weight) >= pos.cw {
-				pos.next = i + 1
-				return int(i), true
-			}
+	if i, ok := w.walk(servers, pos); ok {
+		return i, true
+	}
+	heaviest := int64(0)
+	for i := range servers {
+		if servers[i].usable() {
+			heaviest = max(heaviest, int64(servers[i].Weight))
 		}
-		pos.next = 0
-		if pos.cw -= pos.step; pos.cw <= 0 {
-			pos.cw = pos.first
+	}
+	last := pos.cw <= pos.step
+	if heaviest == 0 {
+		// All rounds were in vain. The kernel ends where it began when that is
+		// within the last round, and else at the end of the last round.
+		if pos.next == 0 || !last {
+			pos.next, pos.cw = 0, pos.first
 		}
+		return 0, false
+	}
+	if pos.cw -= pos.step; last {
+		pos.cw = pos.first
+	}
+	// Rounds in which all who weigh enough are overloaded need no walk. In the
+	// first other one cw is at most the weight, and, as in all rounds, 1 more
+	// than a multiple of the step.
+	pos.next, pos.cw = 0, min(pos.cw, heaviest-pos.step+1)
+	return w.walk(servers, pos)
+}
+
+// walk looks for a server from the position to the end of the list.
+func (weightedRoundRobin) walk(servers Servers, pos *Position) (int, bool) {
+	for i := int(pos.next); i < len(servers); i++ {
+		if s := &servers[i]; int64(s.Weight) >= pos.cw && s.usable() {
+			pos.next = int32(i + 1)
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Bind begins with a round of the heaviest.
+func (w weightedRoundRobin) Bind(servers Servers, pos *Position) {
+	pos.cw = 0
+	w.restart(servers, pos)
+}
+
+func (w weightedRoundRobin) Added(servers Servers, pos *Position)          { w.restart(servers, pos) }
+func (w weightedRoundRobin) Removed(servers Servers, _ int, pos *Position) { w.restart(servers, pos) }
+func (w weightedRoundRobin) Edited(servers Servers, _ int, pos *Position)  { w.restart(servers, pos) }
+
+// restart begins again at the head of the list. The kernel keeps cw where it
+// may, so a service whose first server weighs 1 begins with a round at 1.
+func (weightedRoundRobin) restart(servers Servers, pos *Position) {
+	var gcd, heaviest int64
+	for i := range servers {
+		gcd, heaviest = divisor(gcd, int64(servers[i].Weight)), max(heaviest, int64(servers[i].Weight))
+	}
+	pos.next, pos.step = 0, max(1, gcd)
+	// The largest weight, lowered so that the last round's is 1.
+	pos.first = max(0, heaviest-(pos.step-1))
+	switch {
+	case pos.cw > pos.first || pos.cw == 0:
+		pos.cw = pos.first
+	case pos.step > 1:
+		pos.cw = pos.cw/pos.step*pos.step + 1
 	}
 }
 
-// Changed begins a new round with each server. The kernel keeps cw where it may,
-// so a service whose first server weighs 1 begins with a round at 1.
-func (weightedRoundRobin) Changed(servers Servers, added int, pos *Position) {
-	for newest := added - 1; newest >= 0; newest-- {
-		pos.next = 0
-		gcd, heaviest := weights(servers[newest:])
-		// The largest weight, lowered so that the last round's is 1.
-		pos.step, pos.first = gcd, max(0, heaviest-(gcd-1))
-		switch {
-		case pos.cw > pos.first || pos.cw == 0:
-			pos.cw = pos.first
-		case pos.step > 1:
-			pos.cw = pos.cw/pos.step*pos.step + 1
-		}
+// divisor returns the greatest common divisor of a and b, of which 0 has none
+// and leaves the other.
+func divisor(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
 	}
+	return a
 }
