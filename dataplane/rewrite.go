@@ -56,7 +56,7 @@ func (w *Worker) toServer(f *packet.Frame, j *job) {
 		nat.Direct(f)
 	case service.TUN:
 		w.ident++
-		if !nat.Tunnel(f, hop.Source, addr, w.ident) {
+		if !nat.Tunnel(f, hop.Source, addr, w.ident, true) {
 			w.drop(f, packet.MTU)
 			return
 		}

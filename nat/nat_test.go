@@ -128,7 +128,7 @@ func TestTunnel_WrapsThePacket(t *testing.T) {
 			c.in.Src, c.in.Dst = client, vip
 			f := parsed(t, c.in.Bytes())
 			inner := int(f.IPLen)
-			if !nat.Tunnel(f, packet.MustAddr("10.0.0.1"), server, 4711) {
+			if !nat.Tunnel(f, packet.MustAddr("10.0.0.1"), server, 4711, true) {
 				t.Fatal("no headroom")
 			}
 			got := packettest.Decode(t, f.Bytes())
@@ -158,7 +158,7 @@ func TestTunnel_RefusesAFrameWithoutHeadroom(t *testing.T) {
 	if packet.Parse(f) != packet.None {
 		t.Fatal("the frame does not parse")
 	}
-	if nat.Tunnel(f, server, server, 1) {
+	if nat.Tunnel(f, server, server, 1, true) {
 		t.Error("Tunnel found room where there is none")
 	}
 	if string(f.Bytes()) != string(b) {
@@ -184,7 +184,7 @@ func FuzzRewrite(f *testing.F) {
 			"to server": func(f *packet.Frame) { nat.ToServer(f, to, port) },
 			"to client": func(f *packet.Frame) { nat.ToClient(f, to, port) },
 			"direct":    nat.Direct,
-			"tunnel":    func(f *packet.Frame) { nat.Tunnel(f, to, to, port) },
+			"tunnel":    func(f *packet.Frame) { nat.Tunnel(f, to, to, port, true) },
 		} {
 			buf := make([]byte, packet.Headroom+len(b))
 			copy(buf[packet.Headroom:], b)

@@ -3,7 +3,7 @@
 // checksum arithmetic.
 //
 // Everything here works on memory that somebody else owns. A header view
-// (IPv4, TCP, UDP) is a byte slice with methods, valid for as long as the frame
+// (IPv4, L4, ICMP) is a byte slice with methods, valid for as long as the frame
 // it was cut from; nothing allocates, nothing logs and nothing returns an error
 // value: a frame that cannot be understood gets a Reason.
 //

@@ -6,6 +6,7 @@ const (
 	ProtoIPIP = 4
 	ProtoTCP  = 6
 	ProtoUDP  = 17
+	ProtoSCTP = 132
 )
 
 // Flow is the five-tuple of a packet as the packet shows it. Ports are in host
@@ -24,9 +25,12 @@ func (f Flow) Reverse() Flow {
 // Header is what Parse found in a frame. L3 and L4 are offsets from the first
 // byte of the Ethernet header; IPLen is the length in bytes of the IP packet,
 // header included, which may be less than the frame (Ethernet padding).
+// TCPFlags is TCP's; Chunk, the type of the chunk that says what an SCTP packet
+// is for, is SCTP's.
 type Header struct {
 	Flow
 	L3, L4   uint16
 	IPLen    uint16
 	TCPFlags uint8
+	Chunk    uint8
 }

@@ -1,13 +1,13 @@
 package packet
 
 // Parse reads the Ethernet, IP and transport headers of f into f.Header and
-// returns None when the frame carries a whole TCP or UDP packet over IPv4.
+// returns None when the frame carries a whole TCP, UDP or SCTP packet over IPv4.
 // Otherwise it says what is in the way:
 //
 //	Truncated  too short for the headers that it claims
 //	NotIPv4    another EtherType, VLAN tags included
 //	BadHeader  the IPv4 header contradicts itself or its checksum
-//	Protocol   neither TCP nor UDP
+//	Protocol   neither TCP nor UDP nor SCTP, whole or not
 //	Fragment   part of a fragmented packet
 //
 // Addresses and protocol of f.Flow are valid where f.L3 is not 0, ports only
@@ -45,7 +45,7 @@ func parseIPv4(f *Frame, b []byte) Reason {
 	f.IPLen = uint16(total)
 	f.Src, f.Dst = AddrFrom4(ip.Src()), AddrFrom4(ip.Dst())
 	f.Proto = ip.Proto()
-	if f.Proto != ProtoTCP && f.Proto != ProtoUDP {
+	if f.Proto != ProtoTCP && f.Proto != ProtoUDP && f.Proto != ProtoSCTP {
 		return Protocol
 	}
 	if ip.FlagsOffset()&(IPv4MF|IPv4OffsetMask) != 0 {
@@ -54,19 +54,25 @@ func parseIPv4(f *Frame, b []byte) Reason {
 	return parsePorts(f, L4(ip[headerLen:total]))
 }
 
-// parsePorts reads the transport header. Both protocols begin with the ports,
-// but a header that is not whole counts as none.
+// parsePorts reads the transport header. All three protocols begin with the
+// ports, but a header that is not whole counts as none.
 func parsePorts(f *Frame, l4 L4) Reason {
 	need := UDPLen
-	if f.Proto == ProtoTCP {
+	switch f.Proto {
+	case ProtoTCP:
 		need = TCPLen
+	case ProtoSCTP:
+		need = SCTPLen + chunkLen
 	}
 	if len(l4) < need {
 		return Truncated
 	}
 	f.SrcPort, f.DstPort = l4.SrcPort(), l4.DstPort()
-	if f.Proto == ProtoTCP {
-		f.TCPFlags = l4[tcpFlags]
+	switch f.Proto {
+	case ProtoTCP:
+		f.TCPFlags = l4.TCPFlags()
+	case ProtoSCTP:
+		f.Chunk = l4.chunk()
 	}
 	return None
 }
@@ -78,7 +84,7 @@ func (f *Frame) IP() IPv4 {
 	return IPv4(b[f.L3 : uint32(f.L3)+uint32(f.IPLen)])
 }
 
-// Transport returns the view of the packet's TCP or UDP header and all behind
+// Transport returns the view of the packet's transport header and all behind
 // it. Precondition: Parse returned None.
 func (f *Frame) Transport() L4 {
 	b := f.Bytes()

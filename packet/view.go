@@ -30,102 +30,14 @@ func (h Eth) Dst() MAC { return MAC(h[0:6]) }
 // Type returns the EtherType.
 func (h Eth) Type() uint16 { return binary.BigEndian.Uint16(h[12:14]) }
 
+// SetType writes the EtherType.
+func (h Eth) SetType(t uint16) { binary.BigEndian.PutUint16(h[12:14], t) }
+
 // SetAddrs writes both addresses.
 func (h Eth) SetAddrs(dst, src MAC) {
 	_ = h[11]
 	copy(h[0:6], dst[:])
 	copy(h[6:12], src[:])
-}
-
-// IPv4 is a view of an IPv4 header (RFC 791 §3.1).
-//
-//	 0       4       8              16                              32
-//	+-------+-------+---------------+-------------------------------+
-//	|version|  ihl  |      tos      |         total length          |
-//	+-------+-------+---------------+-----+-------------------------+
-//	|        identification         |flags|     fragment offset     |
-//	+---------------+---------------+-----+-------------------------+
-//	|      ttl      |   protocol    |       header checksum         |
-//	+---------------+---------------+-------------------------------+
-//	|                            source                             |
-//	+---------------------------------------------------------------+
-//	|                          destination                          |
-//	+---------------------------------------------------------------+
-//
-// Precondition of every method: at least IPv4Len bytes, and HeaderLen bytes
-// where the whole header is meant.
-type IPv4 []byte
-
-// Bits of the flags-and-fragment-offset word.
-const (
-	IPv4DF         = 0x4000
-	IPv4MF         = 0x2000
-	IPv4OffsetMask = 0x1fff
-)
-
-// Version returns 4 for a header that is what it should be.
-func (h IPv4) Version() uint8 { return h[0] >> 4 }
-
-// HeaderLen returns the length of the header with its options in bytes.
-func (h IPv4) HeaderLen() int { return int(h[0]&0x0f) * 4 }
-
-// TOS returns the type-of-service byte: DSCP and ECN.
-func (h IPv4) TOS() uint8 { return h[1] }
-
-// TotalLen returns the length of the packet in bytes.
-func (h IPv4) TotalLen() uint16 { return binary.BigEndian.Uint16(h[2:4]) }
-
-// FlagsOffset returns DF, MF and the fragment offset as they stand.
-func (h IPv4) FlagsOffset() uint16 { return binary.BigEndian.Uint16(h[6:8]) }
-
-// DF reports whether the packet must not be fragmented.
-func (h IPv4) DF() bool { return h.FlagsOffset()&IPv4DF != 0 }
-
-// TTL returns the time to live.
-func (h IPv4) TTL() uint8 { return h[8] }
-
-// Proto returns the protocol number.
-func (h IPv4) Proto() uint8 { return h[9] }
-
-// Checksum returns the header checksum field.
-func (h IPv4) Checksum() uint16 { return binary.BigEndian.Uint16(h[10:12]) }
-
-// SetChecksum writes the header checksum field.
-func (h IPv4) SetChecksum(c uint16) { binary.BigEndian.PutUint16(h[10:12], c) }
-
-// Src returns the source address in host order.
-func (h IPv4) Src() uint32 { return binary.BigEndian.Uint32(h[12:16]) }
-
-// SetSrc writes the source address; checksums are the caller's business.
-func (h IPv4) SetSrc(a uint32) { binary.BigEndian.PutUint32(h[12:16], a) }
-
-// Dst returns the destination address in host order.
-func (h IPv4) Dst() uint32 { return binary.BigEndian.Uint32(h[16:20]) }
-
-// SetDst writes the destination address; checksums are the caller's business.
-func (h IPv4) SetDst(a uint32) { binary.BigEndian.PutUint32(h[16:20], a) }
-
-// Forward takes one off the time to live, as a router does, and mends the
-// header checksum for that and for the changes in delta. Precondition: the TTL
-// is not 0.
-func (h IPv4) Forward(delta Delta) {
-	from := binary.BigEndian.Uint16(h[8:10])
-	binary.BigEndian.PutUint16(h[8:10], from-0x100)
-	h.SetChecksum(delta.Replace16(from, from-0x100).Apply(h.Checksum()))
-}
-
-// ChecksumOK reports whether the header, options included, sums up. One without
-// options is summed a word at a time, in whatever byte order: that the sum is
-// 0xffff does not depend on it (RFC 1071 §2).
-func (h IPv4) ChecksumOK() bool {
-	if h.HeaderLen() != IPv4Len {
-		return Sum(h[:h.HeaderLen()], 0) == 0xffff
-	}
-	b := h[:IPv4Len]
-	s := uint64(binary.LittleEndian.Uint32(b[0:])) + uint64(binary.LittleEndian.Uint32(b[4:])) +
-		uint64(binary.LittleEndian.Uint32(b[8:])) + uint64(binary.LittleEndian.Uint32(b[12:])) +
-		uint64(binary.LittleEndian.Uint32(b[16:]))
-	return fold64(s, 0) == 0xffff
 }
 
 // Flags of the TCP header (RFC 9293 §3.1).
@@ -138,14 +50,17 @@ const (
 
 // Offsets within a TCP or UDP header, in bytes.
 const (
+	tcpSeq      = 4
+	tcpAck      = 8
+	tcpOffset   = 12
 	tcpFlags    = 13
 	tcpChecksum = 16
 	udpChecksum = 6
 )
 
-// L4 is a view of a TCP or UDP header (RFC 9293 §3.1, RFC 768). Both begin
-// with the source and the destination port. Precondition: at least TCPLen or
-// UDPLen bytes, by protocol.
+// L4 is a view of a TCP, UDP or SCTP header (RFC 9293 §3.1, RFC 768, RFC 9260
+// §3.1). All begin with the source and the destination port. Precondition: at
+// least TCPLen, UDPLen or SCTPLen bytes, by protocol.
 type L4 []byte
 
 // SrcPort returns the source port in host order.
@@ -159,6 +74,31 @@ func (h L4) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:4]) }
 
 // SetDstPort writes the destination port; checksums are the caller's business.
 func (h L4) SetDstPort(p uint16) { binary.BigEndian.PutUint16(h[2:4], p) }
+
+// Seq returns the sequence number of a TCP header.
+func (h L4) Seq() uint32 { return binary.BigEndian.Uint32(h[tcpSeq:]) }
+
+// SetSeq writes the sequence number of a TCP header.
+func (h L4) SetSeq(n uint32) { binary.BigEndian.PutUint32(h[tcpSeq:], n) }
+
+// Ack returns the acknowledgment number of a TCP header.
+func (h L4) Ack() uint32 { return binary.BigEndian.Uint32(h[tcpAck:]) }
+
+// SetAck writes the acknowledgment number of a TCP header.
+func (h L4) SetAck(n uint32) { binary.BigEndian.PutUint32(h[tcpAck:], n) }
+
+// TCPHeaderLen returns the length in bytes that a TCP header claims, options
+// included.
+func (h L4) TCPHeaderLen() int { return int(h[tcpOffset]>>4) * 4 }
+
+// TCPFlags returns the flags of a TCP header.
+func (h L4) TCPFlags() uint8 { return h[tcpFlags] }
+
+// SetTCPFlags writes the flags and the header length, in bytes, of a TCP
+// header.
+func (h L4) SetTCPFlags(flags uint8, headerLen int) {
+	h[tcpOffset], h[tcpFlags] = uint8(headerLen/4)<<4, flags
+}
 
 // TCPChecksum returns the checksum field of a TCP header.
 func (h L4) TCPChecksum() uint16 { return binary.BigEndian.Uint16(h[tcpChecksum:]) }

@@ -1,0 +1,128 @@
+package packet
+
+import "encoding/binary"
+
+// IPv4 is a view of an IPv4 header (RFC 791 §3.1).
+//
+//	 0       4       8              16                              32
+//	+-------+-------+---------------+-------------------------------+
+//	|version|  ihl  |      tos      |         total length          |
+//	+-------+-------+---------------+-----+-------------------------+
+//	|        identification         |flags|     fragment offset     |
+//	+---------------+---------------+-----+-------------------------+
+//	|      ttl      |   protocol    |       header checksum         |
+//	+---------------+---------------+-------------------------------+
+//	|                            source                             |
+//	+---------------------------------------------------------------+
+//	|                          destination                          |
+//	+---------------------------------------------------------------+
+//
+// Precondition of every method: at least IPv4Len bytes, and HeaderLen bytes
+// where the whole header is meant.
+type IPv4 []byte
+
+// Bits of the flags-and-fragment-offset word.
+const (
+	IPv4DF         = 0x4000
+	IPv4MF         = 0x2000
+	IPv4OffsetMask = 0x1fff
+)
+
+// Blank makes a header without options of what lies there, all fields zero.
+func (h IPv4) Blank() {
+	clear(h[:IPv4Len])
+	h[0] = 4<<4 | IPv4Len/4
+}
+
+// Version returns 4 for a header that is what it should be.
+func (h IPv4) Version() uint8 { return h[0] >> 4 }
+
+// HeaderLen returns the length of the header with its options in bytes.
+func (h IPv4) HeaderLen() int { return int(h[0]&0x0f) * 4 }
+
+// TOS returns the type-of-service byte: DSCP and ECN.
+func (h IPv4) TOS() uint8 { return h[1] }
+
+// SetTOS writes the type-of-service byte. Here and below, mending checksums is
+// the caller's business.
+func (h IPv4) SetTOS(tos uint8) { h[1] = tos }
+
+// TotalLen returns the length of the packet in bytes.
+func (h IPv4) TotalLen() uint16 { return binary.BigEndian.Uint16(h[2:4]) }
+
+// SetTotalLen writes the length of the packet in bytes.
+func (h IPv4) SetTotalLen(n uint16) { binary.BigEndian.PutUint16(h[2:4], n) }
+
+// ID returns the identification, which fragments of one datagram share.
+func (h IPv4) ID() uint16 { return binary.BigEndian.Uint16(h[4:6]) }
+
+// SetID writes the identification.
+func (h IPv4) SetID(id uint16) { binary.BigEndian.PutUint16(h[4:6], id) }
+
+// FlagsOffset returns DF, MF and the fragment offset as they stand.
+func (h IPv4) FlagsOffset() uint16 { return binary.BigEndian.Uint16(h[6:8]) }
+
+// SetFlagsOffset writes DF, MF and the fragment offset.
+func (h IPv4) SetFlagsOffset(v uint16) { binary.BigEndian.PutUint16(h[6:8], v) }
+
+// DF reports whether the packet must not be fragmented.
+func (h IPv4) DF() bool { return h.FlagsOffset()&IPv4DF != 0 }
+
+// TTL returns the time to live.
+func (h IPv4) TTL() uint8 { return h[8] }
+
+// SetTTL writes the time to live.
+func (h IPv4) SetTTL(ttl uint8) { h[8] = ttl }
+
+// Proto returns the protocol number.
+func (h IPv4) Proto() uint8 { return h[9] }
+
+// SetProto writes the protocol number.
+func (h IPv4) SetProto(proto uint8) { h[9] = proto }
+
+// Checksum returns the header checksum field.
+func (h IPv4) Checksum() uint16 { return binary.BigEndian.Uint16(h[10:12]) }
+
+// SetChecksum writes the header checksum field.
+func (h IPv4) SetChecksum(c uint16) { binary.BigEndian.PutUint16(h[10:12], c) }
+
+// UpdateChecksum computes the header checksum anew, options included.
+func (h IPv4) UpdateChecksum() {
+	h.SetChecksum(0)
+	h.SetChecksum(^Sum(h[:h.HeaderLen()], 0))
+}
+
+// Src returns the source address in host order.
+func (h IPv4) Src() uint32 { return binary.BigEndian.Uint32(h[12:16]) }
+
+// SetSrc writes the source address.
+func (h IPv4) SetSrc(a uint32) { binary.BigEndian.PutUint32(h[12:16], a) }
+
+// Dst returns the destination address in host order.
+func (h IPv4) Dst() uint32 { return binary.BigEndian.Uint32(h[16:20]) }
+
+// SetDst writes the destination address.
+func (h IPv4) SetDst(a uint32) { binary.BigEndian.PutUint32(h[16:20], a) }
+
+// Forward takes one off the time to live, as a router does, and mends the
+// header checksum for that and for the changes in delta. Precondition: the TTL
+// is not 0.
+func (h IPv4) Forward(delta Delta) {
+	from := binary.BigEndian.Uint16(h[8:10])
+	binary.BigEndian.PutUint16(h[8:10], from-0x100)
+	h.SetChecksum(delta.Replace16(from, from-0x100).Apply(h.Checksum()))
+}
+
+// ChecksumOK reports whether the header, options included, sums up. One without
+// options is summed a word at a time, in whatever byte order: that the sum is
+// 0xffff does not depend on it (RFC 1071 §2).
+func (h IPv4) ChecksumOK() bool {
+	if h.HeaderLen() != IPv4Len {
+		return Sum(h[:h.HeaderLen()], 0) == 0xffff
+	}
+	b := h[:IPv4Len]
+	s := uint64(binary.LittleEndian.Uint32(b[0:])) + uint64(binary.LittleEndian.Uint32(b[4:])) +
+		uint64(binary.LittleEndian.Uint32(b[8:])) + uint64(binary.LittleEndian.Uint32(b[12:])) +
+		uint64(binary.LittleEndian.Uint32(b[16:]))
+	return fold64(s, 0) == 0xffff
+}
