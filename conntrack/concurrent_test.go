@@ -31,11 +31,11 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 		var c conntrack.Conn
 		if insert(table, id, 0, &c) == conntrack.Existed {
 			// Back from TIME_WAIT to an established connection.
-			active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Syn, 0, &timeouts)))
+			active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts)))
 		} else {
 			active.Add(1)
 		}
-		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &timeouts)))
+		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)))
 		if c.State() != conntrack.TCPEstablished || active.Load() != 1 {
 			t.Fatalf("round %d: %v, %d active before the FINs", round, c.State(), active.Load())
 		}
@@ -48,11 +48,11 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 			found := table.FindOut(table.HashOut(&back), &back, &c)
 			start.Wait()
 			if found {
-				active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, 0, &timeouts)))
+				active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, 0, &conntrack.Normal, &timeouts)))
 			}
 		}()
 		start.Done()
-		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Fin, 0, &timeouts)))
+		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts)))
 		done.Wait()
 		if !findIn(table, id, &c) || c.State() != conntrack.TCPTimeWait || active.Load() != 0 {
 			t.Fatalf("round %d: %v, %d active after the FINs, want TIME_WAIT and 0", round, c.State(), active.Load())
@@ -75,13 +75,21 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(id), 5))
 			sweeper := table.Sweeper(id, workers)
 			dead := make([]conntrack.Conn, 16)
-			var c conntrack.Conn
+			var c, victim conntrack.Conn
 			for range n {
 				k := r.IntN(flows)
 				now := clock.Add(second / 100)
 				switch r.IntN(5) {
 				case 0:
-					if insert(table, k, now, &c) == conntrack.Inserted {
+					f := flow(k)
+					switch insertFlow(table, &f, target(k), conntrack.TCPSynRecv, now+60*second, &c, &victim) {
+					case conntrack.Reclaimed:
+						total.Add(-1)
+						if victim.State().Active() {
+							active.Add(-1)
+						}
+						fallthrough
+					case conntrack.Inserted:
 						total.Add(1)
 						active.Add(1)
 					}
@@ -94,7 +102,7 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 						return
 					}
 					ev := []conntrack.Event{conntrack.Ack, conntrack.Fin, conntrack.Reset, conntrack.Syn}[r.IntN(4)]
-					active.Add(int64(table.Observe(&c, conntrack.In, ev, now, &timeouts)))
+					active.Add(int64(table.Observe(&c, conntrack.In, ev, now, &conntrack.Normal, &timeouts)))
 				case 3:
 					back := answer(k)
 					if table.FindOut(table.HashOut(&back), &back, &c) {
@@ -102,7 +110,7 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 							t.Errorf("the answer of flow %d finds the connection of %+v", k, got)
 							return
 						}
-						active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, now, &timeouts)))
+						active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, now, &conntrack.Normal, &timeouts)))
 					}
 				case 4:
 					ended, _ := sweeper.Sweep(now, 20, dead)
@@ -142,7 +150,7 @@ func TestObserve_LeavesTheSuccessorAlone(t *testing.T) {
 	insert(table, 1, 0, &old)
 	sweepAll(table, 100*second)
 	insert(table, 2, 0, &c)
-	if by := table.Observe(&old, conntrack.In, conntrack.Fin, 0, &timeouts); by != 0 {
+	if by := table.Observe(&old, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts); by != 0 {
 		t.Errorf("a dead connection reports %d", by)
 	}
 	if !findIn(table, 2, &c) || c.State() != conntrack.TCPSynRecv {

@@ -40,11 +40,11 @@ func TestSweeper_DueEndsEachConnectionAtItsTime(t *testing.T) {
 		timeouts[conntrack.UDP] = soonest + random.Int64N(10*second)
 		f := flow(random.IntN(2000))
 		f.Proto = packet.ProtoUDP
-		to, hash := target(1), table.HashIn(&f)
+		hash := table.HashIn(&f)
 		var c conntrack.Conn
 		if table.FindIn(hash, &f, &c) {
-			table.Observe(&c, conntrack.In, conntrack.Datagram, now, &timeouts)
-		} else if got := table.Insert(hash, &f, &to, conntrack.UDP, now+timeouts[conntrack.UDP], &c); got != conntrack.Inserted {
+			table.Observe(&c, conntrack.In, conntrack.Datagram, now, &conntrack.Normal, &timeouts)
+		} else if got := insertFlow(table, &f, target(1), conntrack.UDP, now+timeouts[conntrack.UDP], &c, nil); got != conntrack.Inserted {
 			t.Fatalf("insert: %v", got)
 		}
 		deadlines[f] = now + timeouts[conntrack.UDP]

@@ -6,7 +6,10 @@ import (
 	"director/packet"
 )
 
-// Key names a connection from its client's side.
+// Key names a connection from its client's side. A persistence template has
+// client port 0, the client's address without the bits that do not count, and
+// protocol 0 where it is a firewall mark's, whose number then stands in Virtual
+// as an address.
 type Key struct {
 	Client, Virtual         packet.Addr
 	ClientPort, VirtualPort uint16
@@ -28,17 +31,41 @@ type Target struct {
 	Server uint32
 }
 
+// Kind is what else a connection is.
+type Kind uint8
+
+// The kinds, beside the method in an entry.
+const (
+	// Template remembers the server of a persistent client.
+	Template Kind = 1 << 7
+	// AnyPort: the client's port is not known yet, its key has 0.
+	AnyPort Kind = 1 << 6
+	// Engine: a template that a persistence engine's data belong to.
+	Engine Kind = 1 << 5
+	// Hidden: no packet finds it. It waits for its end, or for that of the
+	// connections that it controls.
+	Hidden Kind = 1 << 4
+	// Helper: an application helper reads along.
+	Helper Kind = 1 << 3
+
+	methodMask = 0x07
+)
+
 // entry is one connection, one cache line. While the entry is live its words
 // have these parts, most significant first:
 //
-//	state     generation 16 | 32 unused | live 8 | State 8
+//	state     generation 16 | number 32 | unused 7 | live 1 | State 8
 //	addrs     client 32     | virtual 32            (IPv4, host order)
 //	dest      target 32     | client port 16 | virtual port 16
-//	server    server 32     | target port 16 | proto 8 | method 8
+//	server    server 32     | target port 16 | proto 8 | Kind and method 8
 //	deadline  nanoseconds on the caller's clock
 //	hash      of the client's side
-//	order     counts the shard's insertions; in a dead entry the index of the
-//	          next free one, plus 1
+//	order     when it was made, ascending within its shard; in a dead entry the
+//	          index of the next free one, plus 1
+//	family    children 32   | index of the parent + 1, or 0
+//
+// The number is a template's time-out in seconds, else how many packets of the
+// client's came, up to maxPackets.
 //
 // A wider address family keeps its addresses in a second line and a digest of
 // them in addrs; nothing else differs.
@@ -50,16 +77,25 @@ type entry struct {
 	deadline atomic.Int64
 	hash     atomic.Uint64
 	order    atomic.Uint64
-	_        uint64
+	family   atomic.Uint64
 }
 
 // Parts of the state word.
 const (
-	stateMask = 0xff
-	liveBit   = 1 << 8
-	genShift  = 48
-	genOne    = 1 << genShift
+	stateMask   = 0xff
+	liveBit     = 1 << 8
+	numberShift = 16
+	numberOne   = 1 << numberShift
+	numberMask  = 0xffffffff << numberShift
+	genShift    = 48
+	genOne      = 1 << genShift
 )
+
+// maxPackets is where counting a client's packets stops: drop_entry asks
+// whether there were more than 8.
+const maxPackets = 15
+
+const childOne = 1 << 32
 
 // same reports whether two readings of a state word are of one live
 // connection.
@@ -70,6 +106,7 @@ func same(a, b uint64) bool { return (a^b)>>genShift == 0 && b&liveBit != 0 }
 type Conn struct {
 	index                      uint32
 	word, addrs, dest, srvWord uint64
+	family                     uint64 // of one that ended, else 0
 }
 
 // State returns the state the connection was in when the copy was taken.
@@ -79,7 +116,10 @@ func (c *Conn) State() State { return State(c.word & stateMask) }
 func (c *Conn) Server() uint32 { return uint32(c.srvWord >> 32) }
 
 // Method returns the forwarding method the connection was created with.
-func (c *Conn) Method() uint8 { return uint8(c.srvWord) }
+func (c *Conn) Method() uint8 { return uint8(c.srvWord) & methodMask }
+
+// Is reports whether the connection is of that kind.
+func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
 
 // Target returns where the client's packets go.
 func (c *Conn) Target() (packet.Addr, uint16) {
@@ -102,12 +142,17 @@ func (c *Conn) Key() Key {
 	}
 }
 
+// number returns a template's time-out in seconds or a connection's packets.
+func (c *Conn) number() uint32 { return uint32(c.word >> numberShift) }
+
 // encode writes everything but the state word of a dead entry.
-func (e *entry) encode(k *Key, t *Target, hash uint64) {
+func (e *entry) encode(n *Record, hash uint64) {
+	k, t := &n.Key, &n.Target
 	e.addrs.Store(uint64(k.Client.V4())<<32 | uint64(k.Virtual.V4()))
 	e.dest.Store(uint64(t.Addr.V4())<<32 | uint64(k.ClientPort)<<16 | uint64(k.VirtualPort))
-	e.server.Store(uint64(t.Server)<<32 | uint64(t.Port)<<16 | uint64(k.Proto)<<8 | uint64(t.Method))
+	e.server.Store(uint64(t.Server)<<32 | uint64(t.Port)<<16 | uint64(k.Proto)<<8 | uint64(t.Method) | uint64(n.Kind))
 	e.hash.Store(hash)
+	e.deadline.Store(n.Deadline)
 }
 
 // read takes a consistent copy of e, or reports false when the entry is dead
@@ -117,20 +162,29 @@ func (e *entry) read(index uint32, c *Conn) bool {
 	if word&liveBit == 0 {
 		return false
 	}
-	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load()}
+	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load(), 0}
 	return same(word, e.state.Load())
 }
+
+// Which parts of the server word a packet's connection must match: the
+// protocol, and that it is none of the kinds that packets do not find; for an
+// answer, that it masquerades (method 0) besides.
+const (
+	inMask  = 0xff00 | uint16(Template|AnyPort|Hidden)
+	outMask = inMask | methodMask
+)
 
 // isIn reports whether f is a client's packet of the connection.
 func (c *Conn) isIn(f *packet.Flow) bool {
 	return c.addrs == uint64(f.Src.V4())<<32|uint64(f.Dst.V4()) &&
 		uint32(c.dest) == uint32(f.SrcPort)<<16|uint32(f.DstPort) &&
-		uint8(c.srvWord>>8) == f.Proto
+		uint16(c.srvWord)&inMask == uint16(f.Proto)<<8
 }
 
-// isOut reports whether f is a real server's answer of the connection.
+// isOut reports whether f is a real server's answer of the connection, which
+// then masquerades: other answers do not come by.
 func (c *Conn) isOut(f *packet.Flow) bool {
 	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() &&
 		uint16(c.dest>>16) == f.DstPort && uint16(c.srvWord>>16) == f.SrcPort &&
-		uint8(c.srvWord>>8) == f.Proto
+		uint16(c.srvWord)&outMask == uint16(f.Proto)<<8
 }

@@ -8,40 +8,92 @@ type Outcome uint8
 const (
 	// Inserted: the connection is new.
 	Inserted Outcome = iota
+	// Reclaimed: the connection is new, in place of the oldest half-open one
+	// that was found, which has ended.
+	Reclaimed
 	// Existed: another packet made it first; it is in c.
 	Existed
 	// Full: there is no room.
 	Full
 )
 
-// Insert adds a connection in the given state, with its deadline, unless it
-// exists. hash is the hash of f, a client's packet. c receives the connection.
-func (t *Table) Insert(hash uint64, f *packet.Flow, to *Target, s State, deadline int64, c *Conn) Outcome {
+// Record is a connection to insert.
+type Record struct {
+	Key
+	Target
+	Kind     Kind
+	State    State
+	Number   uint32 // of packets so far, or a template's time-out in seconds
+	Deadline int64
+	Now      int64
+	// Parent controls the connection: it does not end before it. Nil for none.
+	Parent *Conn
+	// Data is a persistence engine's, for a template of kind Engine.
+	Data string
+}
+
+// Insert adds a connection unless it exists. hash is that of its client's side:
+// HashIn of the client's packet, or HashTemplate. c receives the connection,
+// victim the one whose place it took when the outcome is Reclaimed: the caller
+// settles that one's counts.
+//
+// A parent that ended meanwhile is none: the connection then stands alone.
+func (t *Table) Insert(hash uint64, n *Record, c, victim *Conn) Outcome {
+	family := uint64(0)
+	if n.Parent != nil && t.retain(n.Parent, n.Now) {
+		family = uint64(n.Parent.index + 1)
+	}
+	outcome := t.insert(hash, n, family, c, victim)
+	if family != 0 && outcome > Reclaimed {
+		t.letGo(family)
+	}
+	if outcome == Reclaimed {
+		t.letGo(victim.family)
+	}
+	return outcome
+}
+
+func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) Outcome {
 	sh := t.shardOf(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if t.FindIn(hash, f, c) {
+	if t.findKey(hash, n, c) {
 		return Existed
 	}
 	b, at := t.freeSlot(sh, hash)
 	if b == nil {
 		return Full
 	}
+	outcome := Inserted
 	index, ok := t.takeEntry(sh)
 	if !ok {
-		return Full
+		if index, ok = t.reclaim(sh, victim); !ok {
+			return Full
+		}
+		outcome = Reclaimed
+		// The victim's slot may have been in the chain that b was to be
+		// linked to: look again.
+		if b, at = t.freeSlot(sh, hash); b == nil {
+			t.pushEntry(sh, index)
+			return Full
+		}
 	}
 	e := &t.entries[index]
-	key := KeyOf(f)
-	e.encode(&key, to, hash)
-	e.deadline.Store(deadline)
-	sh.inserted++
-	e.order.Store(sh.inserted)
-	e.state.Store(e.state.Load()&^stateMask | liveBit | uint64(s))
+	e.encode(n, hash)
+	e.family.Store(family)
+	sh.order = max(sh.order+1, uint64(n.Now))
+	e.order.Store(sh.order)
+	if n.Kind&Engine != 0 {
+		t.data.set(index, n.Data)
+	}
+	e.state.Store(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(n.Number)<<numberShift | uint64(n.State))
 	b.word[at].Store(hash<<32 | uint64(index+1))
 	t.used.Add(1)
+	if n.Kind&AnyPort != 0 {
+		t.anyPort.Add(1)
+	}
 	e.read(index, c)
-	return Inserted
+	return outcome
 }
 
 // freeSlot finds a free slot in the chain of hash, lengthening it by an
@@ -128,14 +180,25 @@ func (t *Table) popEntry(sh *shard) (uint32, bool) {
 	return 0, false
 }
 
-// remove takes the live entry at index out of its bucket and frees it. The
-// caller holds sh.mu, the lock of the entry's shard, and has killed the entry.
+// pushEntry gives a dead entry to sh, whose lock the caller holds.
+func (t *Table) pushEntry(sh *shard, index uint32) {
+	t.entries[index].order.Store(uint64(sh.freeHead))
+	sh.freeHead = index + 1
+}
+
+// remove takes the entry at index, which the caller has killed, out of its
+// bucket and frees it. The caller holds sh.mu, the lock of the entry's shard.
 func (t *Table) remove(sh *shard, index uint32) {
 	e := &t.entries[index]
 	hash := e.hash.Load()
 	t.clearSlot(sh, hash, hash<<32|uint64(index+1))
-	e.order.Store(uint64(sh.freeHead))
-	sh.freeHead = index + 1
+	switch kind := Kind(e.server.Load()); {
+	case kind&Engine != 0:
+		t.data.remove(index)
+	case kind&AnyPort != 0:
+		t.anyPort.Add(-1)
+	}
+	t.pushEntry(sh, index)
 	t.used.Add(-1)
 }
 
@@ -170,4 +233,19 @@ func (b *bucket) empty() bool {
 		}
 	}
 	return true
+}
+
+// findKey looks for a connection that n would be a second of. The caller holds
+// the lock of the shard.
+func (t *Table) findKey(hash uint64, n *Record, c *Conn) bool {
+	if n.Kind&Template != 0 {
+		return t.FindTemplate(hash, &n.Key, n.Data, c)
+	}
+	f := packet.Flow{
+		Src: n.Client, SrcPort: n.ClientPort, Dst: n.Virtual, DstPort: n.VirtualPort, Proto: n.Proto,
+	}
+	if n.Kind&AnyPort != 0 {
+		return t.FindAnyPort(hash, &f, c)
+	}
+	return t.FindIn(hash, &f, c)
 }

@@ -56,25 +56,57 @@ func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended, looked int) 
 	return ended, looked
 }
 
-// expire ends the connection at index if its time is up.
+// expire ends the connection at index if its time is up. One that controls
+// others gets a lease instead, which is its time-out from then on.
 func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	e := &t.entries[index]
 	if e.state.Load()&liveBit == 0 || e.deadline.Load() > now {
 		return false
 	}
+	ended := t.expireLocked(index, now, c)
+	if ended {
+		t.letGo(c.family)
+	}
+	return ended
+}
+
+func (t *Table) expireLocked(index uint32, now int64, c *Conn) bool {
+	e := &t.entries[index]
 	sh := t.shardOf(e.hash.Load())
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	// Read again under the lock: a packet may have come, or the entry may
 	// have gone to a connection of another shard, whose own lock guards it.
-	if t.shardOf(e.hash.Load()) != sh || e.deadline.Load() > now || !e.read(index, c) {
+	deadline := e.deadline.Load()
+	if t.shardOf(e.hash.Load()) != sh || deadline > now || !e.read(index, c) {
 		return false
 	}
-	return t.kill(sh, index, c)
+	if e.children() == 0 {
+		return t.kill(sh, index, c)
+	}
+	for deadline <= now {
+		deadline += lease * second
+	}
+	e.deadline.Store(deadline)
+	if c.Is(Template) {
+		t.setNumber(e, c.word, lease)
+	}
+	return false
+}
+
+// setNumber changes the number in the state word of a live entry.
+func (t *Table) setNumber(e *entry, word uint64, number uint32) {
+	for same(word, e.state.Load()) {
+		word = e.state.Load()
+		if e.state.CompareAndSwap(word, word&^numberMask|uint64(number)<<numberShift) {
+			return
+		}
+	}
 }
 
 // kill ends the connection that c is a copy of and reports false when it
-// ended meanwhile. The caller holds the lock of its shard.
+// ended meanwhile. The caller holds the lock of its shard, and lets its parent
+// go afterwards.
 func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
 	e := &t.entries[index]
 	for !e.state.CompareAndSwap(c.word, (c.word+genOne)&^liveBit) {
@@ -86,6 +118,36 @@ func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
 		}
 		c.word = word
 	}
+	c.family = e.family.Load()
 	t.remove(sh, index)
 	return true
+}
+
+// End ends a connection now, whatever its time, unless it controls others, and
+// with it its template if nobody uses that and it was never assured
+// (ip_vs_conn_expire). It copies what ended to dead and returns how many.
+func (t *Table) End(c *Conn, dead *[2]Conn) int {
+	if !t.end(c.index, c.word, &dead[0]) {
+		return 0
+	}
+	parent := uint32(dead[0].family)
+	if parent == 0 {
+		return 1
+	}
+	// The parent lives as long as the connection is its child.
+	word := t.entries[parent-1].state.Load()
+	t.letGo(dead[0].family)
+	if State(word&stateMask) == TemplateNone && t.end(parent-1, word, &dead[1]) {
+		return 2
+	}
+	return 1
+}
+
+// end ends the live connection at index whose state word was word, if it
+// controls no other.
+func (t *Table) end(index uint32, word uint64, c *Conn) bool {
+	e := &t.entries[index]
+	sh := t.lock(e)
+	defer sh.mu.Unlock()
+	return same(word, e.state.Load()) && e.children() == 0 && e.read(index, c) && t.kill(sh, index, c)
 }

@@ -47,11 +47,13 @@ type bucket struct {
 // when those run out of their own.
 type shard struct {
 	mu       sync.Mutex
-	inserted uint64 // how often; orders connections
+	order    uint64 // of the youngest connection
 	freeHead uint32 // index+1 of the first entry of the free list
 	first    uint32 // the shard's own entries are first..end-1
 	end      uint32
 	overHead uint32 // number+1 of the first free overflow bucket
+
+	halfOpen shortlist // whom a full table forgets first
 
 	// fresh is the first of the shard's own entries that was never used. It
 	// grows under mu; sweepers read it without.
@@ -70,21 +72,27 @@ type Table struct {
 	shardShift uint // from bucket number to shard number
 	seed       [3]uint64
 	used       atomic.Int64
+	anyPort    atomic.Int64 // connections whose client's port is not known
+	data       dataTable
 }
 
 // New makes a table that holds up to size connections. The memory is reserved
 // at once and touched as it is used: about 100 bytes per connection.
 // Precondition: 1 ≤ size ≤ MaxSize.
 func New(size int) (*Table, error) {
-	return NewSeeded(size, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
+	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))
+	return newTable(size, shards, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
 }
 
 // NewSeeded is New with a secret that is none: where connections lie, and with
 // it which is refused by a table that is almost full, is the same every time.
 // The seed must look random: small numbers spread connections badly.
-func NewSeeded(size int, seed [3]uint64) (*Table, error) {
+// It has one shard, so that connections know their order whatever their shard:
+// for one worker at a time.
+func NewSeeded(size int, seed [3]uint64) (*Table, error) { return newTable(size, 1, seed) }
+
+func newTable(size, shards int, seed [3]uint64) (*Table, error) {
 	t := &Table{seed: seed}
-	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))
 	// Two connections a bucket when full: one in a thousand overflows.
 	t.bucketBits = uint(bits.Len(uint(max(size, 2*shards)-1))) - 1
 	t.shardShift = t.bucketBits - uint(bits.Len(uint(shards))-1)
@@ -185,7 +193,7 @@ func (t *Table) FindIn(hash uint64, f *packet.Flow, c *Conn) bool {
 }
 
 // FindOut looks up the connection of a real server's answer. hash is
-// HashOut(f). Where the same client address and port talks to one server by
+// HashOut(f). Only a masquerading connection has answers. Where the same client address and port talks to one server by
 // way of two virtual services, the connection that was made last answers, as
 // in IPVS.
 func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
@@ -213,33 +221,4 @@ func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
 		b = &t.overflow[next-1]
 	}
 	return best != 0
-}
-
-// Observe runs the state machine of c for one packet and gives the connection
-// its new deadline. It returns +1 when the connection became active by this
-// packet, -1 when it became inactive and 0 otherwise; of several workers that
-// see the same change only one is told.
-func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, timeouts *Timeouts) int {
-	e := &t.entries[c.index]
-	moved := 0
-	to := next[dir][ev][c.State()]
-	for to != c.State() {
-		if e.state.CompareAndSwap(c.word, c.word&^stateMask|uint64(to)) {
-			moved = int(active[to]) - int(active[c.State()])
-			c.word = c.word&^stateMask | uint64(to)
-			break
-		}
-		word := e.state.Load()
-		if !same(c.word, word) {
-			return 0
-		}
-		c.word = word
-		to = next[dir][ev][c.State()]
-	}
-	// Storing costs a locked exchange and the ownership of the line, so a
-	// clock that stands still between packets is not written again.
-	if deadline := now + timeouts[to]; e.deadline.Load() != deadline {
-		e.deadline.Store(deadline)
-	}
-	return moved
 }

@@ -43,8 +43,24 @@ func answer(n int) packet.Flow {
 }
 
 func insert(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntrack.Outcome {
-	f, to := flow(n), target(n)
-	return table.Insert(table.HashIn(&f), &f, &to, conntrack.TCPSynRecv, now+60*second, c)
+	f := flow(n)
+	return insertFlow(table, &f, target(n), conntrack.TCPSynRecv, now+60*second, c, nil)
+}
+
+// insertClosing is insert of a connection that a full table does not forget.
+func insertClosing(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntrack.Outcome {
+	f := flow(n)
+	return insertFlow(table, &f, target(n), conntrack.TCPTimeWait, now+60*second, c, nil)
+}
+
+// insertFlow inserts the connection of a client's packet. victim is nil where
+// none is expected.
+func insertFlow(table *conntrack.Table, f *packet.Flow, to conntrack.Target, s conntrack.State, deadline int64, c, victim *conntrack.Conn) conntrack.Outcome {
+	r := conntrack.Record{Key: conntrack.KeyOf(f), Target: to, State: s, Deadline: deadline}
+	if victim == nil {
+		victim = new(conntrack.Conn)
+	}
+	return table.Insert(table.HashIn(f), &r, c, victim)
 }
 
 func findIn(table *conntrack.Table, n int, c *conntrack.Conn) bool {
@@ -141,7 +157,7 @@ func TestTable_AnswersForTheLatestOfTwo(t *testing.T) {
 		f := flow(1)
 		f.Dst = packet.MustAddr(vip)
 		var c conntrack.Conn
-		table.Insert(table.HashIn(&f), &f, &to, conntrack.TCPSynRecv, second, &c)
+		insertFlow(table, &f, to, conntrack.TCPSynRecv, second, &c, nil)
 		back := answer(1)
 		if !table.FindOut(table.HashOut(&back), &back, &c) {
 			t.Fatalf("%s: the answer finds nothing", vip)
@@ -157,11 +173,11 @@ func TestTable_HoldsWhatItWasMadeForAndNoMore(t *testing.T) {
 		table := newTable(t, size)
 		var c conntrack.Conn
 		for n := range size {
-			if got := insert(table, n, 0, &c); got != conntrack.Inserted {
+			if got := insertClosing(table, n, 0, &c); got != conntrack.Inserted {
 				t.Fatalf("size %d: connection %d: outcome %d", size, n, got)
 			}
 		}
-		if got := insert(table, size, 0, &c); got != conntrack.Full {
+		if got := insertClosing(table, size, 0, &c); got != conntrack.Full {
 			t.Errorf("size %d: one too many: outcome %d, want Full", size, got)
 		}
 		for n := range size {
@@ -173,7 +189,7 @@ func TestTable_HoldsWhatItWasMadeForAndNoMore(t *testing.T) {
 			t.Errorf("size %d: %d ended, %d left, want all and none", size, got, table.Used())
 		}
 		for n := range size {
-			if got := insert(table, n+size, 0, &c); got != conntrack.Inserted {
+			if got := insertClosing(table, n+size, 0, &c); got != conntrack.Inserted {
 				t.Fatalf("size %d: second filling, connection %d: outcome %d", size, n, got)
 			}
 		}
@@ -190,7 +206,7 @@ func TestTable_BoundsWhatOneClientPortCanTake(t *testing.T) {
 	for port := 1; port < 5000; port++ {
 		f := flow(0)
 		f.DstPort = uint16(port)
-		if table.Insert(table.HashIn(&f), &f, &to, conntrack.TCPSynRecv, second, &c) == conntrack.Inserted {
+		if insertFlow(table, &f, to, conntrack.TCPSynRecv, second, &c, nil) == conntrack.Inserted {
 			made++
 		}
 	}
@@ -216,7 +232,7 @@ func TestTable_EndsConnectionsAtTheirTime(t *testing.T) {
 		t.Errorf("at 60 s %d ended, want connection 1 alone", got)
 	}
 	// A packet renews the deadline by the state's time-out.
-	table.Observe(&c, conntrack.In, conntrack.Ack, 60*second, &timeouts)
+	table.Observe(&c, conntrack.In, conntrack.Ack, 60*second, &conntrack.Normal, &timeouts)
 	if got := sweepAll(table, 959*second); got != 0 {
 		t.Errorf("%d ended although a packet came at 60 s", got)
 	}
@@ -242,7 +258,7 @@ func TestObserve_ReportsActiveConnections(t *testing.T) {
 		{conntrack.In, conntrack.Ack, conntrack.TCPTimeWait, 0},
 		{conntrack.In, conntrack.Syn, conntrack.TCPSynRecv, +1},
 	} {
-		by := table.Observe(&c, step.dir, step.ev, 0, &timeouts)
+		by := table.Observe(&c, step.dir, step.ev, 0, &conntrack.Normal, &timeouts)
 		if by != step.by || c.State() != step.want {
 			t.Errorf("step %d: %v by %d, want %v by %d", i, c.State(), by, step.want, step.by)
 		}
@@ -274,7 +290,7 @@ func TestTable_AgreesWithAMap(t *testing.T) {
 				} else if len(model) == size {
 					want = conntrack.Full
 				}
-				if got := insert(table, n, now, &c); got != want {
+				if got := insertClosing(table, n, now, &c); got != want {
 					t.Fatalf("seed %d op %d: Insert(%d) = %d, want %d, %d held", seed, op, n, got, want, len(model))
 				}
 				if want == conntrack.Inserted {
@@ -285,8 +301,8 @@ func TestTable_AgreesWithAMap(t *testing.T) {
 					t.Fatalf("seed %d op %d: found %d: %v, want %v (deadline %d)", seed, op, n, got, exists, deadline)
 				}
 				if exists {
-					table.Observe(&c, conntrack.In, conntrack.Syn, now, &timeouts)
-					model[n] = now + 60*second
+					table.Observe(&c, conntrack.In, conntrack.Ack, now, &conntrack.Normal, &timeouts)
+					model[n] = now + 120*second
 				}
 			case 3:
 				if r.IntN(50) > 0 {
@@ -340,9 +356,9 @@ func TestTable_DoesNotAllocate(t *testing.T) {
 	var c conntrack.Conn
 	n := 0
 	if got := testing.AllocsPerRun(1000, func() {
-		insert(table, n, 0, &c)
+		insert(table, n%100_000, 0, &c)
 		findIn(table, n, &c)
-		table.Observe(&c, conntrack.In, conntrack.Ack, 1, &timeouts)
+		table.Observe(&c, conntrack.In, conntrack.Ack, 1, &conntrack.Normal, &timeouts)
 		n++
 	}); got != 0 {
 		t.Errorf("%v allocations, want 0", got)

@@ -1,0 +1,195 @@
+package conntrack
+
+import (
+	"sync"
+
+	"director/packet"
+)
+
+// Lifetimes, in nanoseconds.
+const (
+	second = int64(1_000_000_000)
+	// lease is by how much a connection outlives its time-out as long as it
+	// controls others (ip_vs_conn_expire in ip_vs_conn.c).
+	lease = 60
+)
+
+// HashTemplate returns the hash under which a persistence template is found:
+// of its whole key and of the engine's data, since nobody looks for it with
+// less.
+func (t *Table) HashTemplate(k *Key, data string) uint64 {
+	h := t.hash(k.Client, k.VirtualPort, k.Proto) ^ t.hash(k.Virtual, ^k.VirtualPort, k.Proto)
+	for i := range len(data) {
+		h = (h ^ uint64(data[i])) * (t.seed[1] | 1)
+		h ^= h >> 29
+	}
+	return h
+}
+
+// FindTemplate looks up a template that may be used. hash is that of k and
+// data.
+func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
+	return t.scan(hash, c, func(c *Conn) bool {
+		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k &&
+			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
+	})
+}
+
+// FindAnyPort looks up a connection of the client of f to the same virtual
+// service whose client port is not known yet. hash is HashAnyPort(f).
+func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
+	if t.anyPort.Load() == 0 {
+		return false
+	}
+	return t.scan(hash, c, func(c *Conn) bool {
+		k := c.Key()
+		return c.Is(AnyPort) && !c.Is(Hidden) && k.Client == f.Src && k.Virtual == f.Dst &&
+			k.VirtualPort == f.DstPort && k.Proto == f.Proto
+	})
+}
+
+// HashAnyPort returns the hash under which the first packet of the client of f
+// finds a connection whose client port is not known.
+func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.hash(f.Src, 0, f.Proto) }
+
+// scan finds the first connection in the chain of hash that fits. It is for
+// what happens once a connection.
+func (t *Table) scan(hash uint64, c *Conn, fits func(*Conn) bool) bool {
+	b, tag := t.home(hash), hash<<32>>32
+	for range maxChain {
+		for i := range slots {
+			w := b.word[i].Load()
+			if w>>32 != tag || w == 0 {
+				continue
+			}
+			index := uint32(w) - 1
+			if t.entries[index].read(index, c) && fits(c) {
+				return true
+			}
+		}
+		next := b.word[link].Load()
+		if next == 0 {
+			return false
+		}
+		b = &t.overflow[next-1]
+	}
+	return false
+}
+
+// Invalidate makes a template useless for new connections: it shows the port
+// 65535 and lives on until its time is up (ip_vs_check_template).
+func (t *Table) Invalidate(c *Conn) {
+	t.change(c, func(e *entry) {
+		e.server.Store(e.server.Load()&^(0xffff<<16) | 0xffff<<16 | uint64(Hidden))
+	})
+}
+
+// Hide keeps packets from finding a connection that cannot end yet.
+func (t *Table) Hide(c *Conn) {
+	t.change(c, func(e *entry) { e.server.Store(e.server.Load() | uint64(Hidden)) })
+}
+
+// Assist has an application helper read along with the connection.
+func (t *Table) Assist(c *Conn) {
+	t.change(c, func(e *entry) { e.server.Store(e.server.Load() | uint64(Helper)) })
+}
+
+// change does something to a live connection under its shard's lock and takes
+// a new copy of it.
+func (t *Table) change(c *Conn, do func(*entry)) {
+	e := &t.entries[c.index]
+	sh := t.lock(e)
+	defer sh.mu.Unlock()
+	if same(c.word, e.state.Load()) {
+		do(e)
+		e.read(c.index, c)
+	}
+}
+
+// lock locks the shard of an entry. A dead entry's shard is any.
+func (t *Table) lock(e *entry) *shard {
+	for {
+		hash := e.hash.Load()
+		sh := t.shardOf(hash)
+		sh.mu.Lock()
+		if t.shardOf(e.hash.Load()) == sh {
+			return sh
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// Controlled reports whether the connection has a parent, and Controls whether
+// it is one.
+func (t *Table) Controlled(c *Conn) bool { return uint32(t.entries[c.index].family.Load()) != 0 }
+
+// Controls reports whether the connection has children.
+func (t *Table) Controls(c *Conn) bool { return t.entries[c.index].children() != 0 }
+
+func (e *entry) children() uint32 { return uint32(e.family.Load() >> 32) }
+
+// retain makes the connection that parent is a copy of live until letGo. A
+// template's time begins anew. It reports false when the connection ended.
+func (t *Table) retain(parent *Conn, now int64) bool {
+	e := &t.entries[parent.index]
+	sh := t.lock(e)
+	defer sh.mu.Unlock()
+	word := e.state.Load()
+	if !same(parent.word, word) {
+		return false
+	}
+	e.family.Add(childOne)
+	if parent.Is(Template) {
+		timeout := int64(uint32(word>>numberShift)) * second
+		e.deadline.Store(now + timeout)
+	}
+	return true
+}
+
+// letGo takes back what retain did for a child of that family word.
+func (t *Table) letGo(family uint64) {
+	if parent := uint32(family); parent != 0 {
+		t.entries[parent-1].family.Add(^uint64(childOne - 1))
+	}
+}
+
+// assure notes that a template at index served a connection to some purpose.
+// It has a child, so it is live.
+func (t *Table) assure(index uint32) {
+	e := &t.entries[index]
+	for {
+		word := e.state.Load()
+		if State(word&stateMask) != TemplateNone ||
+			e.state.CompareAndSwap(word, word&^stateMask|uint64(TemplateAssured)) {
+			return
+		}
+	}
+}
+
+// dataTable holds the persistence engines' data of templates, few and seldom
+// looked at, by entry.
+type dataTable struct {
+	mu   sync.Mutex
+	data map[uint32]string
+}
+
+func (d *dataTable) set(index uint32, data string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.data == nil {
+		d.data = map[uint32]string{}
+	}
+	d.data[index] = data
+}
+
+func (d *dataTable) get(index uint32) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.data[index]
+}
+
+func (d *dataTable) remove(index uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.data, index)
+}
