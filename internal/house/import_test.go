@@ -22,6 +22,7 @@ var mayImport = []struct {
 	{"internal/nettest", []string{"packet"}, false},
 	{"sched", []string{"packet"}, true},
 	{"nat", []string{"packet"}, true},
+	{"answer", []string{"packet"}, true},
 	{"neigh", []string{"packet"}, true},
 	{"fragment", []string{"packet"}, true},
 	{"conntrack", []string{"packet", "internal/arena"}, true},
