@@ -5,29 +5,37 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"director/packet"
 	"director/replay"
 	"director/replay/pcap"
 )
 
-// begin is when all cases begin, in nanoseconds since 1970.
-const begin = 1_700_000_000_000_000_000
+// begin is when all cases begin, in seconds since 1970. What a case says of
+// time is relative to it.
+const begin = 1_700_000_000
 
 // at returns the instant of a time stamp.
-func at(stamp, begin int64) time.Duration { return time.Duration(stamp - begin) }
+func at(stamp, begin int64) time.Duration { return time.Duration(stamp - begin*int64(time.Second)) }
 
 // scenario is one case: what goes in and what is to come out.
 type scenario struct {
 	network
 	flags         strings.Builder
 	in, out, host []*frame
+	script        []command
 	summary       replay.Summary
+	anyReason     uint64 // frames dropped for a reason that the case leaves open
+}
+
+// command is a line of the script, at an instant, and what it is to print.
+type command struct {
+	line, output string
+	at           time.Duration
 }
 
 // readCase reads a case and, before it, the network that all cases share.
@@ -59,13 +67,34 @@ func (s *scenario) line(text string) error {
 	case word[0] == '-':
 		fmt.Fprintln(&s.flags, text)
 		return nil
-	case word == "station":
-		return s.station(strings.Fields(rest))
-	case word == "in":
+	}
+	switch word {
+	case "station":
+		st, err := s.station(strings.Fields(rest))
+		if err == nil && st.iface == "" {
+			s.on(st.name) // a link, which is counted whether it sees frames or not
+		}
+		s.stations = append(s.stations, st)
+		return err
+	case "in":
 		return s.arrive(rest)
-	case len(s.in) == 0:
+	case "at":
+		return s.command(rest)
+	case ">":
+		if len(s.script) == 0 {
+			return errors.New("> before the first at")
+		}
+		s.script[len(s.script)-1].output += rest + "\n"
+		return nil
+	}
+	if len(s.in) == 0 {
 		return fmt.Errorf("%q before the first in", word)
 	}
+	return s.becomes(word, rest)
+}
+
+// becomes reads what becomes of the last frame.
+func (s *scenario) becomes(word, rest string) error {
 	last := s.in[len(s.in)-1]
 	switch word {
 	case "out":
@@ -81,35 +110,18 @@ func (s *scenario) line(text string) error {
 		s.on(last.iface).Host++
 		s.summary.Verdicts.Host++
 	case "drop":
-		s.summary.Drops[rest]++
 		s.summary.Verdicts.Drop++
+		if rest == "*" {
+			s.anyReason++
+		} else {
+			s.summary.Drops[rest]++
+		}
 	case "skip":
 		s.summary.Skipped++
 		s.on(last.iface).Rx--
 	default:
-		return fmt.Errorf("%q: want in, out, host, drop or skip", word)
+		return fmt.Errorf("%q: want in, out, host, drop, skip, at or >", word)
 	}
-	return nil
-}
-
-func (s *scenario) station(words []string) error {
-	if len(words) != 2 && len(words) != 4 {
-		return errors.New("want station NAME MAC [INTERFACE PREFIX]")
-	}
-	mac, err := s.address(words[1])
-	if err != nil {
-		return err
-	}
-	st := station{name: words[0], mac: mac}
-	if len(words) == 4 {
-		st.iface = words[2]
-		if st.prefix, err = netip.ParsePrefix(words[3]); err != nil {
-			return err
-		}
-	} else {
-		s.on(st.name) // a link, which is counted whether it sees frames or not
-	}
-	s.stations = append(s.stations, st)
 	return nil
 }
 
@@ -127,11 +139,33 @@ func (s *scenario) arrive(text string) error {
 	return nil
 }
 
+func (s *scenario) command(text string) error {
+	seconds, line, ok := strings.Cut(text, " ")
+	when, err := strconv.ParseFloat(seconds, 64)
+	if err != nil || !ok {
+		return errors.New("want at SECONDS COMMAND")
+	}
+	s.script = append(s.script, command{line: strings.TrimSpace(line), at: instant(when)})
+	return nil
+}
+
+// String is the line as the file of --script has it.
+func (c command) String() string {
+	seconds := fmt.Sprintf("%d.%06d", begin+c.at/time.Second, c.at%time.Second/time.Microsecond)
+	return strings.TrimSuffix(seconds, ".000000") + " " + c.line
+}
+
 func (s *scenario) on(iface string) *replay.Interface {
 	if s.summary.Interfaces[iface] == nil {
 		s.summary.Interfaces[iface] = &replay.Interface{}
 	}
 	return s.summary.Interfaces[iface]
+}
+
+// captured is the frame as a capture holds it.
+func (f *frame) captured() *pcap.Frame {
+	b := f.bytes()
+	return &pcap.Frame{Interface: f.iface, Time: begin*int64(time.Second) + int64(f.at), Data: b, Length: len(b)}
 }
 
 // capture writes frames as pcapng.
@@ -140,51 +174,10 @@ func capture(t *testing.T, frames []*frame) []byte {
 	var b bytes.Buffer
 	w := pcap.NewWriter(&b, "test")
 	for _, f := range frames {
-		data := f.bytes()
-		w.Write(&pcap.Frame{Interface: f.iface, Time: begin + int64(f.at), Data: data, Length: len(data)})
+		w.Write(f.captured())
 	}
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// print prints the frames of a capture, a line each.
-func (s *scenario) print(t *testing.T, capture []byte) (lines []string) {
-	t.Helper()
-	r, err := pcap.NewReader(bytes.NewReader(capture))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for f, err := r.Next(); err == nil; f, err = r.Next() {
-		lines = append(lines, s.network.print(decode(&f, begin)))
-	}
-	return lines
-}
-
-// TestFrame_PrintsWhatItReads holds the two halves of the language together.
-func TestFrame_PrintsWhatItReads(t *testing.T) {
-	n := &network{stations: []station{
-		{name: "rs1", iface: "eth1", mac: packet.MAC{2, 0, 0, 0, 1, 1}, prefix: netip.MustParsePrefix("10.0.0.11/32")},
-		{name: "eth1", mac: packet.MAC{2, 0, 0, 0, 0, 2}},
-	}}
-	for _, line := range []string{
-		"0.000 eth1 10.0.0.11:80 > 198.51.100.7:4000 tcp SA ttl=64 tos=0x10 id=7 seq=1 ack=4294967295 win=1 len=100 df",
-		"1.500 eth1 10.0.0.11:80 > 198.51.100.7:4000 udp ttl=1 len=3 nosum from=eth1 to=rs1",
-		"1.500 eth1 10.0.0.11:80 > 198.51.100.7:4000 tcp - ttl=255 badsum to=02:00:00:00:00:77",
-		"2.000 eth1 10.0.0.11 > 198.51.100.7 icmp 8/0 ttl=64 len=8",
-		"2.000 eth1 10.0.0.1 > 10.0.0.11 ipip ttl=63 tos=0x2a df | 198.51.100.7:4000 > 192.0.2.10:80 tcp S ttl=63 tos=0x2a df",
-		"2.000 eth1 10.0.0.11 > 10.0.0.1 arp",
-		"2.000 eth1 0011223344556677889900aabbcc",
-	} {
-		f, err := n.parseFrame(line, 0)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-			continue
-		}
-		c := pcap.Frame{Interface: f.iface, Time: begin + int64(f.at), Data: f.bytes()}
-		if got := n.print(decode(&c, begin)); got != line {
-			t.Errorf("printed\n%s, want\n%s", got, line)
-		}
-	}
 }

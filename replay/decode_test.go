@@ -2,11 +2,12 @@ package replay_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
-	"net"
+	"maps"
 	"net/netip"
+	"slices"
 
-	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
 	"director/packet"
@@ -17,80 +18,221 @@ import (
 // out as plain bytes: the words would build another frame.
 func decode(c *pcap.Frame, begin int64) *frame {
 	f := &frame{at: at(c.Time, begin), iface: c.Interface}
-	read := gopacket.NewPacket(c.Data, layers.LayerTypeEthernet, gopacket.Default).Layers()
-	if eth, ok := read[0].(*layers.Ethernet); ok {
-		f.from, f.to = packet.MAC(eth.SrcMAC), packet.MAC(eth.DstMAC)
-		f.pkt = words(read[1:])
-	}
-	if f.pkt == nil {
-		return &frame{at: f.at, iface: f.iface, raw: c.Data}
-	}
-	for _, variant := range []struct{ bad, no bool }{{}, {bad: true}, {no: true}} {
-		f.pkt.badSum, f.pkt.noSum = variant.bad, variant.no
-		if bytes.Equal(f.bytes(), c.Data) {
-			return f
+	if len(c.Data) > packet.EthLen {
+		f.to, f.from = packet.MAC(c.Data[:6]), packet.MAC(c.Data[6:12])
+		switch payload := c.Data[packet.EthLen:]; layers.EthernetType(binary.BigEndian.Uint16(c.Data[12:])) {
+		case layers.EthernetTypeIPv4:
+			f.unpadded = len(c.Data) < minFrame
+			if total := ipLength(payload); len(c.Data) == minFrame && total < len(payload) {
+				payload = payload[:total]
+			}
+			f.pkt = decodePkt(payload, false)
+		case layers.EthernetTypeARP:
+			f.pkt = decodeARP(payload)
 		}
 	}
-	return &frame{at: f.at, iface: f.iface, raw: c.Data}
+	if f.pkt == nil || !bytes.Equal(f.bytes(), c.Data) {
+		return &frame{at: f.at, iface: f.iface, raw: c.Data}
+	}
+	return f
 }
 
-// words reads the layers of a packet, or returns nil.
-func words(read []gopacket.Layer) *pkt {
-	if len(read) == 0 {
+// ipLength returns how long the IP packet says that it is.
+func ipLength(b []byte) int {
+	if len(b) < packet.IPv4Len {
+		return len(b)
+	}
+	return int(binary.BigEndian.Uint16(b[2:]))
+}
+
+func decodeARP(b []byte) *pkt {
+	if len(b) < 28 {
 		return nil
 	}
 	p := newPkt()
-	switch l := read[0].(type) {
-	case *layers.ARP:
-		p.proto = "arp"
-		p.src, p.dst = addrPort(l.SourceProtAddress, 0), addrPort(l.DstProtAddress, 0)
-		return p
-	case *layers.IPv4:
-		p.ttl, p.tos, p.id = uint64(l.TTL), uint64(l.TOS), uint64(l.Id)
-		p.df, p.mf = l.Flags&layers.IPv4DontFragment != 0, l.Flags&layers.IPv4MoreFragments != 0
-		return p.transport(l, read[1:])
+	p.proto = "arp"
+	p.src, p.dst = addrPort(b[14:18], 0), addrPort(b[24:28], 0)
+	return p
+}
+
+// decodePkt reads a packet, or, where it is quoted, as much as there is of one.
+// It returns nil for what the language has no words for.
+func decodePkt(b []byte, quoted bool) *pkt {
+	if len(b) < packet.IPv4Len || b[0]>>4 != 4 {
+		return nil
+	}
+	ihl, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	if ihl < packet.IPv4Len || total < ihl || len(b) < ihl || len(b) > total || len(b) < total && !quoted {
+		return nil
+	}
+	p := newPkt()
+	p.ttl, p.tos, p.id = number(b[8]), hexNumber(b[1]), number(binary.BigEndian.Uint16(b[4:]))
+	p.src, p.dst = addrPort(b[12:16], 0), addrPort(b[16:20], 0)
+	p.options = b[packet.IPv4Len:ihl]
+	p.df = b[6]&0x40 != 0
+	if len(b) < total {
+		p.quote = number(len(b))
+	}
+	for _, name := range slices.Sorted(maps.Keys(protocols)) {
+		if byte(protocols[name]) != b[9] {
+			continue
+		}
+		q := *p
+		q.proto = name
+		if q.transported(b[ihl:], total-ihl, int(binary.BigEndian.Uint16(b[6:]))) && q.matches(b) {
+			return &q
+		}
 	}
 	return nil
 }
 
-func (p *pkt) transport(ip *layers.IPv4, read []gopacket.Layer) *pkt {
-	if len(read) == 0 {
-		return nil
+// matches tries what may be wrong with the checksum until the packet is b.
+func (p *pkt) matches(b []byte) bool {
+	at, size := p.checksumAt()
+	at += packet.IPv4Len + len(p.options)
+	variants := []pkt{*p, *p, *p}
+	variants[1].badSum, variants[2].noSum = true, true
+	if size > 0 && at+size <= len(b) && p.fragment.offset == 0 {
+		v := *p
+		for _, c := range b[at : at+size] {
+			v.sum = checksum{true, v.sum.value<<8 | uint32(c)}
+		}
+		variants = append(variants, v)
 	}
-	var src, dst uint16
-	switch l := read[0].(type) {
-	case *layers.TCP:
-		p.proto, src, dst = "tcp", uint16(l.SrcPort), uint16(l.DstPort)
-		p.seq, p.ack, p.win = uint64(l.Seq), uint64(l.Ack), uint64(l.Window)
-		for i, flag := range tcpFlags(l) {
-			if *flag {
-				p.what += tcpFlagLetters[i : i+1]
-			}
+	for _, v := range variants {
+		if bytes.Equal(v.bytes(), b) {
+			*p = v
+			return true
 		}
-		if p.what == "" {
-			p.what = "-"
-		}
-		p.length = uint64(len(l.Payload))
-	case *layers.UDP:
-		p.proto, src, dst = "udp", uint16(l.SrcPort), uint16(l.DstPort)
-		p.length = uint64(len(l.Payload))
-	case *layers.ICMPv4:
-		p.proto = "icmp"
-		p.what = fmt.Sprintf("%d/%d", l.TypeCode.Type(), l.TypeCode.Code())
-		p.seq, p.length = uint64(l.Id), uint64(len(l.Payload))
-	case *layers.IPv4:
-		p.proto = "ipip"
-		if p.inner = words(read); p.inner == nil {
-			return nil
-		}
-	default:
-		return nil
 	}
-	p.src, p.dst = addrPort(ip.SrcIP, src), addrPort(ip.DstIP, dst)
-	return p
+	return false
 }
 
-func addrPort(ip net.IP, port uint16) netip.AddrPort {
+// transported reads what is behind the IP header: b, of which there would be n
+// bytes in a whole packet. It reports whether there are words for it.
+func (p *pkt) transported(b []byte, n, flagsAndOffset int) bool {
+	offset, more := flagsAndOffset&0x1fff*8, flagsAndOffset&0x2000 != 0
+	if offset > 0 || more {
+		p.fragment = fragment{offset, n, more}
+	}
+	if offset > 0 {
+		return p.later(b)
+	}
+	var h [60]byte // the header, with zeros where there is none
+	copy(h[:], b)
+	var load []byte
+	behind := func(header int) {
+		load = b[min(header, len(b)):]
+		n -= header
+	}
+	switch p.proto {
+	case "tcp":
+		header := 20
+		if len(b) > 12 {
+			header = max(header, int(h[12]>>4)*4)
+		}
+		p.tcpOptions = h[20:header]
+		p.readTCP(h[:])
+		behind(header)
+	case "udp", "gue":
+		if more {
+			n = int(binary.BigEndian.Uint16(h[4:]))
+			p.fragment.more = false
+		}
+		behind(8)
+	case "sctp":
+		p.seq = number(binary.BigEndian.Uint32(h[4:]))
+		var chunks []byte
+		if len(b) >= 12 {
+			chunks = b[12:]
+		}
+		p.what, load = readChunks(chunks)
+		if p.what == "" {
+			p.what = "DATA"
+		}
+		n = len(load)
+	case "icmp":
+		p.what = fmt.Sprintf("%d/%d", h[0], h[1])
+		p.seq, p.mtu = number(binary.BigEndian.Uint16(h[4:])), number(binary.BigEndian.Uint16(h[6:]))
+		behind(8)
+	case "gre":
+		header := 4
+		if p.csum = h[0]&0x80 != 0; p.csum {
+			header = 8
+		}
+		behind(header)
+	default:
+		behind(0)
+	}
+	if p.ports() {
+		p.src = netip.AddrPortFrom(p.src.Addr(), binary.BigEndian.Uint16(h[:]))
+		p.dst = netip.AddrPortFrom(p.dst.Addr(), binary.BigEndian.Uint16(h[2:]))
+	}
+	return p.carries(load, n)
+}
+
+func (p *pkt) readTCP(h []byte) {
+	p.seq, p.ack = number(binary.BigEndian.Uint32(h[4:])), number(binary.BigEndian.Uint32(h[8:]))
+	p.win = number(binary.BigEndian.Uint16(h[14:]))
+	for i := range tcpFlagLetters {
+		if h[13]&(1<<i) != 0 {
+			p.what += tcpFlagLetters[i : i+1]
+		}
+	}
+	if p.what == "" {
+		p.what = "-"
+	}
+}
+
+// carries reads the payload, of which there would be n bytes in a whole packet.
+func (p *pkt) carries(load []byte, n int) bool {
+	switch p.proto {
+	case "gue":
+		if !bytes.HasPrefix(load, gueHeader) {
+			return false
+		}
+		load = load[len(gueHeader):]
+		fallthrough
+	case "ipip", "gre":
+		if p.inner = decodePkt(load, p.quote > 0); p.inner != nil {
+			p.inner.quote = 0 // the outer packet is cut, which cuts this one
+		}
+		return p.inner != nil
+	case "icmp":
+		if len(load) >= packet.IPv4Len && p.quote == 0 {
+			if p.inner = decodePkt(load, true); p.inner != nil {
+				return true
+			}
+		}
+	}
+	switch {
+	case n < len(load):
+		return false
+	case bytes.Equal(load, pattern(len(load))):
+		p.length = number(n)
+	case n == len(load):
+		p.data = text(load)
+	default:
+		return false
+	}
+	return true
+}
+
+// later reads a fragment that is not the first: it has no header to read.
+func (p *pkt) later(b []byte) bool {
+	header := map[string]int{"tcp": 20, "udp": 8}[p.proto]
+	if header == 0 || p.fragment.offset < header {
+		return false
+	}
+	if p.proto == "tcp" {
+		p.what = "-"
+	}
+	end := p.fragment.offset - header + len(b)
+	p.length = number(end)
+	return bytes.Equal(b, pattern(end)[p.fragment.offset-header:])
+}
+
+func addrPort(ip []byte, port uint16) netip.AddrPort {
 	a, _ := netip.AddrFromSlice(ip)
 	return netip.AddrPortFrom(a.Unmap(), port)
 }

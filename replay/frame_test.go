@@ -3,7 +3,6 @@ package replay_test
 import (
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -16,12 +15,14 @@ import (
 //	SECONDS INTERFACE SOURCE > DESTINATION PROTOCOL [WHAT] [ATTRIBUTE...] [| INNER PACKET]
 //
 //	0.000 eth0 198.51.100.7:40000 > 192.0.2.10:80 tcp S tos=0x10 df
-//	0.000 eth0 198.51.100.7 > 192.0.2.10 icmp 8/0
+//	0.000 eth0 198.51.100.7:40000 > 192.0.2.10:80 sctp C-ECHO+ABORT
+//	0.000 eth0 198.51.100.7 > 192.0.2.10 icmp 3/4 mtu=1300 | 192.0.2.10:80 > 198.51.100.7:40000 tcp A quote=28
 //	0.000 eth1 10.0.0.1 > 10.0.0.13 ipip ttl=63 | 198.51.100.7:40000 > 192.0.2.10:80 tcp S ttl=63
 //
-// WHAT is TCP's flags (S A F R P U, or - for none) or ICMP's type/code. What is
-// not said is as a plain host sends it, see newPkt; checksums are right unless
-// the line says otherwise. A printed frame is a line that builds the same bytes.
+// WHAT is TCP's flags (S A F R P U, or - for none), ICMP's type/code or SCTP's
+// chunks. What is not said is as a plain host sends it, see newPkt; checksums
+// are right unless the line says otherwise. testdata/README.md has the
+// attributes. A printed frame is a line that builds the same bytes.
 
 // frame is one frame on one interface.
 type frame struct {
@@ -29,69 +30,98 @@ type frame struct {
 	iface    string
 	from, to packet.MAC
 	pkt      *pkt
+	unpadded bool   // shorter than a frame on the wire is
 	raw      []byte // a frame that the language has no words for
 }
 
 // pkt is a packet: IPv4, or ARP where proto says so.
 type pkt struct {
-	src, dst          netip.AddrPort // the port of what has none is 0
-	proto             string         // tcp, udp, icmp, ipip, arp
-	what              string
-	ttl, tos          uint64
-	id, seq, ack, win uint64
-	length            uint64 // of the payload
-	cut               uint64 // the IP packet ends after so many bytes; 0: it is whole
-	df, mf            bool
-	badSum, noSum     bool // of TCP or UDP: off by one; UDP's 0
-	inner             *pkt // of ipip
+	src, dst      netip.AddrPort // the port of what has none is 0
+	proto         string
+	what          string
+	ttl           number
+	tos           hexNumber
+	id            number
+	options       hexBytes // of the IP header
+	fragment      fragment
+	seq           number // TCP's, ICMP's identifier, SCTP's verification tag
+	ack, win      number // TCP's
+	mtu           number // the lower half of ICMP's second word
+	tcpOptions    hexBytes
+	length        number // of the payload, whose bytes are 0, 1, 2 and so on
+	data          text   // a payload in words, instead
+	cut           number // the packet ends after so many bytes and says so itself; 0: it is whole
+	quote         number // so many bytes of it are quoted; 0: all
+	sum           checksum
+	summed        ends // whose checksum the transport has; none: its own
+	df            toggle
+	badSum, noSum toggle // of the transport: off by one; 0
+	csum          toggle // GRE has a checksum
+	inner         *pkt
+	open          map[string]string // what the line leaves open, see open_test.go
 }
 
 func newPkt() *pkt { return &pkt{ttl: 64, win: 512} }
 
-// numbers and switches are the attributes, in the order in which they print.
-func (p *pkt) numbers() []attribute[uint64] {
-	return []attribute[uint64]{
-		{"ttl", &p.ttl}, {"tos", &p.tos}, {"id", &p.id}, {"seq", &p.seq}, {"ack", &p.ack},
-		{"win", &p.win}, {"len", &p.length}, {"cut", &p.cut},
+// attribute is one of the words behind the protocol.
+type attribute struct {
+	name  string
+	value interface {
+		Set(string) error
+		String() string
 	}
 }
 
-func (p *pkt) switches() []attribute[bool] {
-	return []attribute[bool]{{"df", &p.df}, {"mf", &p.mf}, {"badsum", &p.badSum}, {"nosum", &p.noSum}}
+// attributes are all of them, in the order in which they print.
+func (p *pkt) attributes() []attribute {
+	return []attribute{
+		{"ttl", &p.ttl}, {"tos", &p.tos}, {"id", &p.id}, {"opt", &p.options}, {"frag", &p.fragment},
+		{"seq", &p.seq}, {"ack", &p.ack}, {"win", &p.win}, {"mtu", &p.mtu}, {"tcpopt", &p.tcpOptions},
+		{"len", &p.length}, {"data", &p.data}, {"cut", &p.cut}, {"quote", &p.quote},
+		{"sum", &p.sum}, {"summed", &p.summed},
+		{"df", &p.df}, {"badsum", &p.badSum}, {"nosum", &p.noSum}, {"csum", &p.csum},
+	}
 }
 
-type attribute[T any] struct {
-	name  string
-	value *T
+// ports reports whether the packet has ports. A later fragment has none to show.
+func (p *pkt) ports() bool {
+	switch p.proto {
+	case "tcp", "udp", "sctp", "gue":
+		return p.fragment.offset == 0
+	}
+	return false
 }
 
-func (p *pkt) ports() bool { return p.proto == "tcp" || p.proto == "udp" }
+// end prints one end of the packet; its port may be open under a name.
+func (p *pkt) end(a netip.AddrPort, port string) string {
+	switch {
+	case !p.ports():
+		return a.Addr().String()
+	case p.open[port] != "":
+		return a.Addr().String() + ":" + p.open[port]
+	}
+	return a.String()
+}
 
 // String prints the packet. A time to live is always said, other attributes
 // where they are not the usual.
 func (p *pkt) String() string {
 	var b strings.Builder
-	if p.ports() {
-		fmt.Fprintf(&b, "%s > %s %s", p.src, p.dst, p.proto)
-	} else {
-		fmt.Fprintf(&b, "%s > %s %s", p.src.Addr(), p.dst.Addr(), p.proto)
-	}
+	fmt.Fprintf(&b, "%s > %s %s", p.end(p.src, "sport"), p.end(p.dst, "dport"), p.proto)
 	if p.what != "" {
 		b.WriteString(" " + p.what)
 	}
-	usual := newPkt().numbers()
-	for i, n := range p.numbers() {
-		if *n.value != *usual[i].value || n.name == "ttl" && p.proto != "arp" {
-			format := " %s=%d"
-			if n.name == "tos" {
-				format = " %s=%#x"
-			}
-			fmt.Fprintf(&b, format, n.name, *n.value)
+	usual := newPkt().attributes()
+	for i, a := range p.attributes() {
+		v := a.value.String()
+		if p.open[a.name] != "" {
+			v = p.open[a.name]
+		} else if v == usual[i].value.String() && (a.name != "ttl" || p.proto == "arp") {
+			continue
 		}
-	}
-	for _, s := range p.switches() {
-		if *s.value {
-			b.WriteString(" " + s.name)
+		b.WriteString(" " + a.name)
+		if _, is := a.value.(*toggle); !is {
+			b.WriteString("=" + v)
 		}
 	}
 	if p.inner != nil {
@@ -115,61 +145,8 @@ func (n *network) print(f *frame) string {
 	if f.to != to {
 		s += " to=" + n.name(f.to)
 	}
+	if f.unpadded {
+		s += " unpadded"
+	}
 	return s
-}
-
-// station is a host of the cases' network and the addresses it speaks for.
-type station struct {
-	name, iface string
-	mac         packet.MAC
-	prefix      netip.Prefix
-}
-
-// network is who is where. A link is a station without a prefix.
-type network struct{ stations []station }
-
-// usual returns the Ethernet addresses that the packet's suggest: of the
-// station that speaks for the address on this interface, else of the
-// interface; ARP asks everybody.
-func (n *network) usual(f *frame) (from, to packet.MAC) {
-	from, to = n.speaks(f.iface, f.pkt.src.Addr()), n.speaks(f.iface, f.pkt.dst.Addr())
-	if f.pkt.proto == "arp" {
-		to = packet.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-	}
-	return from, to
-}
-
-func (n *network) speaks(iface string, a netip.Addr) (mac packet.MAC) {
-	for _, s := range n.stations {
-		switch {
-		case s.iface == iface && s.prefix.Contains(a):
-			return s.mac
-		case s.name == iface:
-			mac = s.mac
-		}
-	}
-	return mac
-}
-
-func (n *network) name(mac packet.MAC) string {
-	for _, s := range n.stations {
-		if s.mac == mac {
-			return s.name
-		}
-	}
-	return mac.String()
-}
-
-// address is the inverse of name.
-func (n *network) address(name string) (packet.MAC, error) {
-	for _, s := range n.stations {
-		if s.name == name {
-			return s.mac, nil
-		}
-	}
-	hw, err := net.ParseMAC(name)
-	if err != nil || len(hw) != 6 {
-		return packet.MAC{}, fmt.Errorf("%q is neither a station nor an Ethernet address", name)
-	}
-	return packet.MAC(hw), nil
 }

@@ -13,11 +13,11 @@ import (
 
 // parseFrame reads a frame. Without a time it is at the instant at.
 func (n *network) parseFrame(text string, at time.Duration) (*frame, error) {
-	words := strings.Fields(text)
+	words := fields(text)
 	f := &frame{at: at}
 	if len(words) > 0 {
 		if seconds, err := strconv.ParseFloat(words[0], 64); err == nil {
-			f.at = time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
+			f.at = instant(seconds)
 			words = words[1:]
 		}
 	}
@@ -33,6 +33,10 @@ func (n *network) parseFrame(text string, at time.Duration) (*frame, error) {
 	var macs []string
 	words = slices.DeleteFunc(words, func(w string) bool {
 		is := strings.HasPrefix(w, "from=") || strings.HasPrefix(w, "to=")
+		if w == "unpadded" {
+			f.unpadded = true
+			return true
+		}
 		if is {
 			macs = append(macs, w)
 		}
@@ -58,6 +62,26 @@ func (n *network) parseFrame(text string, at time.Duration) (*frame, error) {
 	return f, nil
 }
 
+func instant(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
+}
+
+// fields splits a line at its blanks, those in quotes aside.
+func fields(s string) (words []string) {
+	quoted, escaped := false, false
+	return strings.FieldsFunc(s, func(r rune) bool {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			quoted = !quoted
+		}
+		return !quoted && (r == ' ' || r == '\t')
+	})
+}
+
 func parsePkt(words []string) (*pkt, error) {
 	p := newPkt()
 	if i := slices.Index(words, "|"); i >= 0 {
@@ -72,59 +96,62 @@ func parsePkt(words []string) (*pkt, error) {
 	}
 	p.proto = words[3]
 	var err error
-	if p.src, err = p.address(words[0]); err == nil {
-		p.dst, err = p.address(words[2])
+	if p.src, err = p.address(words[0], "sport"); err == nil {
+		p.dst, err = p.address(words[2], "dport")
 	}
 	if err != nil {
 		return nil, err
 	}
 	words = words[4:]
 	switch p.proto {
-	case "tcp", "icmp":
+	case "tcp", "icmp", "sctp":
 		if len(words) == 0 {
-			return nil, errors.New("want the flags behind tcp, the type and code behind icmp")
+			return nil, errors.New("want the flags behind tcp, the type and code behind icmp, the chunks behind sctp")
 		}
 		p.what, words = words[0], words[1:]
-	case "ipip":
+	case "ipip", "gue", "gre":
 		if p.inner == nil {
-			return nil, errors.New("want | and the packet in the tunnel behind ipip")
+			return nil, fmt.Errorf("want | and the packet in the tunnel behind %s", p.proto)
 		}
-	case "udp", "arp":
+	case "udp", "esp", "ah", "arp":
 	default:
 		return nil, fmt.Errorf("unknown protocol %q", p.proto)
 	}
 	for _, w := range words {
 		if err := p.set(w); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", w, err)
 		}
 	}
-	return p, nil
+	if p.proto == "sctp" {
+		_, err = chunks(p.what, nil)
+	}
+	return p, err
 }
 
-// address reads one end of the packet.
-func (p *pkt) address(s string) (netip.AddrPort, error) {
-	if p.ports() {
-		return netip.ParseAddrPort(s)
+// address reads one end of the packet, whose port may be open.
+func (p *pkt) address(s, port string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(a, 0), nil
 	}
-	a, err := netip.ParseAddr(s)
-	return netip.AddrPortFrom(a, 0), err
+	if a, name, _ := strings.Cut(s, ":"); isOpen(name) {
+		p.leaveOpen(port, name)
+		s = a + ":0"
+	}
+	return netip.ParseAddrPort(s)
 }
 
 // set reads one attribute.
 func (p *pkt) set(word string) error {
-	name, v, isNumber := strings.Cut(word, "=")
-	for _, s := range p.switches() {
-		if s.name == name && !isNumber {
-			*s.value = true
+	name, v, _ := strings.Cut(word, "=")
+	for _, a := range p.attributes() {
+		switch {
+		case a.name != name:
+		case isOpen(v):
+			p.leaveOpen(name, v)
 			return nil
+		default:
+			return a.value.Set(v)
 		}
 	}
-	for _, n := range p.numbers() {
-		if n.name == name && isNumber {
-			var err error
-			*n.value, err = strconv.ParseUint(v, 0, 32)
-			return err
-		}
-	}
-	return fmt.Errorf("unknown attribute %q", word)
+	return errors.New("unknown attribute")
 }

@@ -3,9 +3,12 @@ package replay_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,71 +18,87 @@ import (
 	"director/replay"
 )
 
+var caseFolder = flag.String("cases", "testdata/cases", "the folder of the cases to run")
+
 // outcome is what a replay wrote.
 type outcome struct {
 	out, host []byte
+	script    string
 	summary   *replay.Summary
 }
 
-// run replays a capture with the flags of a flags file.
-func run(t *testing.T, flags string, in []byte) (outcome, error) {
+// run replays a capture with the case's flags and script, flags before its own.
+func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 	t.Helper()
-	c, r, err := config.ParseReplay([]string{"--in=in", "--out=out", "--flagfile=-"}, strings.NewReader(flags))
+	c, r, err := config.ParseReplay([]string{"--in=in", "--out=out", "--flagfile=-"}, strings.NewReader(flags+s.flags.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out, host bytes.Buffer
-	s, err := replay.Run(c, r, replay.Files{In: bytes.NewReader(in), Out: &out, HostOut: &host})
-	return outcome{out.Bytes(), host.Bytes(), s}, err
+	var out, host, script bytes.Buffer
+	files := replay.Files{In: bytes.NewReader(in), Out: &out, HostOut: &host}
+	summary, err := replay.Run(c, r, files)
+	return outcome{out.Bytes(), host.Bytes(), script.String(), summary}, err
 }
 
-// TestReplay_Cases runs every case with one worker and with several, who must
-// agree.
-func TestReplay_Cases(t *testing.T) {
-	names, err := filepath.Glob("testdata/cases/*.txt")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			if text, _ := os.ReadFile(name); !bytes.Contains(text, []byte("\n# Source: ")) {
-				t.Errorf("%s does not say where its expectations come from", name)
-			}
-			s := readCase(t, name)
-			for _, workers := range []string{"--workers=1\n", "--workers=3\n"} {
-				s.compare(t, workers)
-			}
-		})
+// play runs a case with one worker and with several, who must agree.
+func play(t *testing.T, file string) {
+	s := readCase(t, file)
+	for _, workers := range []string{"--workers=1\n", "--workers=3\n"} {
+		s.compare(t, workers)
 	}
 }
 
-// compare runs the case, flags before its own.
-func (s *scenario) compare(t *testing.T, flags string) {
+// isCheck finds the numbers of the checks that a case says it is.
+var isCheck = regexp.MustCompile(`§10 checks? ([0-9]+(?:, [0-9]+)*)`)
+
+// cases returns the files of the cases, and by number those that are one of
+// the checks of the IPVS sheet's §10.
+func cases(t *testing.T) (others []string, checks map[int][]string) {
 	t.Helper()
-	in := capture(t, s.in)
-	got, err := run(t, flags+s.flags.String(), in)
-	if err != nil {
-		t.Fatalf("%s%v", flags, err)
+	files, err := filepath.Glob(filepath.Join(*caseFolder, "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases in %s: %v", *caseFolder, err)
 	}
-	want := outcome{capture(t, s.out), capture(t, s.host), &s.summary}
-	for _, stream := range []struct {
-		name      string
-		want, got []byte
-	}{{"out", want.out, got.out}, {"host", want.host, got.host}} {
-		diff := cmp.Diff(s.print(t, stream.want), s.print(t, stream.got))
-		if diff == "" {
+	checks = map[int][]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("\n# Source: ")) {
+			t.Errorf("%s does not say where its expectations come from", file)
+		}
+		found := isCheck.FindSubmatch(text)
+		if found == nil {
+			others = append(others, file)
 			continue
 		}
-		dir := t.ArtifactDir()
-		for file, b := range map[string][]byte{"in": in, "want-" + stream.name: stream.want, "got-" + stream.name: stream.got} {
-			if err := os.WriteFile(filepath.Join(dir, file+".pcapng"), b, 0o600); err != nil {
-				t.Error(err)
-			}
+		for _, n := range strings.Split(string(found[1]), ", ") {
+			number, _ := strconv.Atoi(n)
+			checks[number] = append(checks[number], file)
 		}
-		t.Errorf("%s%s frames (-want +got; go test -artifacts keeps the captures in %s):\n%s", flags, stream.name, dir, diff)
 	}
-	if diff := cmp.Diff(want.summary, got.summary); diff != "" {
-		t.Errorf("%ssummary (-want +got):\n%s", flags, diff)
+	return others, checks
+}
+
+func caseName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".txt") }
+
+// TestReplay_Checks runs the cases that are checks of the IPVS sheet's §10,
+// under their numbers.
+func TestReplay_Checks(t *testing.T) {
+	_, checks := cases(t)
+	for n := 1; n <= 48; n++ {
+		for _, file := range checks[n] {
+			t.Run(fmt.Sprintf("%02d-%s", n, caseName(file)), func(t *testing.T) { play(t, file) })
+		}
+	}
+}
+
+// TestReplay_Cases runs all other cases.
+func TestReplay_Cases(t *testing.T) {
+	others, _ := cases(t)
+	for _, file := range others {
+		t.Run(caseName(file), func(t *testing.T) { play(t, file) })
 	}
 }
 
@@ -103,11 +122,11 @@ func TestReplay_GivesTheSameBytes(t *testing.T) {
 	for _, flags := range [][]string{{"--workers=1"}, {"--workers=3"}, {"--workers=2", "--conn-table-size=500"}} {
 		s := crowd(t, flags...)
 		in := capture(t, s.in)
-		first, err := run(t, s.flags.String(), in)
+		first, err := s.run(t, "", in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := run(t, s.flags.String(), in)
+		second, err := s.run(t, "", in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +150,7 @@ func TestReplay_DrawsFromItsSeed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := run(t, s.flags.String(), capture(t, s.in))
+		got, err := s.run(t, "", capture(t, s.in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +164,7 @@ func TestReplay_DrawsFromItsSeed(t *testing.T) {
 // Every frame received has one verdict.
 func TestReplay_CountsAddUp(t *testing.T) {
 	s := crowd(t, "--conn-table-size=500")
-	got, err := run(t, s.flags.String(), capture(t, s.in))
+	got, err := s.run(t, "", capture(t, s.in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +177,7 @@ func TestReplay_CountsAddUp(t *testing.T) {
 
 func TestSummary_IsStableJSON(t *testing.T) {
 	s := readCase(t, "testdata/cases/ttl.txt")
-	got, err := run(t, s.flags.String(), capture(t, s.in))
+	got, err := s.run(t, "", capture(t, s.in))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,128 @@
+package replay_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// The kinds of attributes. What each prints, Set reads.
+
+type number uint64
+
+func (n *number) String() string { return strconv.FormatUint(uint64(*n), 10) }
+func (n *number) Set(s string) error {
+	v, err := strconv.ParseUint(s, 0, 32)
+	*n = number(v)
+	return err
+}
+
+type hexNumber uint64
+
+func (n *hexNumber) String() string { return fmt.Sprintf("%#x", uint64(*n)) }
+func (n *hexNumber) Set(s string) error {
+	return (*number)(n).Set(s)
+}
+
+type hexBytes []byte
+
+func (b *hexBytes) String() string { return hex.EncodeToString(*b) }
+func (b *hexBytes) Set(s string) error {
+	v, err := hex.DecodeString(s)
+	if err == nil && len(v)%4 != 0 {
+		err = fmt.Errorf("%d bytes of options: want a multiple of 4", len(v))
+	}
+	*b = v
+	return err
+}
+
+// text is a payload in words.
+type text string
+
+func (t *text) String() string { return strconv.Quote(string(*t)) }
+func (t *text) Set(s string) error {
+	v, err := strconv.Unquote(s)
+	*t = text(v)
+	return err
+}
+
+type toggle bool
+
+func (t *toggle) String() string { return strconv.FormatBool(bool(*t)) }
+func (t *toggle) Set(s string) error {
+	if s != "" {
+		return errors.New("takes no value")
+	}
+	*t = true
+	return nil
+}
+
+// fragment is a part of a datagram: so many bytes of what is behind the IP
+// header, from an offset on. The last part of the described datagram has no
+// more behind it unless the line says so with a plus.
+type fragment struct {
+	offset, length int
+	more           bool
+}
+
+func (f *fragment) String() string {
+	if *f == (fragment{}) {
+		return ""
+	}
+	s := fmt.Sprintf("%d/%d", f.offset, f.length)
+	if f.more {
+		s += "+"
+	}
+	return s
+}
+
+func (f *fragment) Set(s string) error {
+	s, f.more = strings.CutSuffix(s, "+")
+	n, err := fmt.Sscanf(s, "%d/%d", &f.offset, &f.length)
+	if err != nil || n != 2 || f.offset%8 != 0 || f.offset < 0 || f.length < 0 {
+		return errors.New("want frag=OFFSET/LENGTH, the offset a multiple of 8")
+	}
+	return nil
+}
+
+// checksum is that of the transport, where it is neither right nor a little
+// wrong.
+type checksum struct {
+	given bool
+	value uint32
+}
+
+func (c *checksum) String() string {
+	if !c.given {
+		return ""
+	}
+	return fmt.Sprintf("%#x", c.value)
+}
+
+func (c *checksum) Set(s string) error {
+	v, err := strconv.ParseUint(s, 0, 32)
+	*c = checksum{true, uint32(v)}
+	return err
+}
+
+// ends are the two ends of a packet, SOURCE>DESTINATION.
+type ends struct{ src, dst netip.AddrPort }
+
+func (e *ends) String() string {
+	if !e.src.IsValid() {
+		return ""
+	}
+	return e.src.String() + ">" + e.dst.String()
+}
+
+func (e *ends) Set(s string) error {
+	src, dst, _ := strings.Cut(s, ">")
+	var err error
+	if e.src, err = netip.ParseAddrPort(src); err == nil {
+		e.dst, err = netip.ParseAddrPort(dst)
+	}
+	return err
+}
