@@ -1,0 +1,113 @@
+package fragment
+
+import (
+	"encoding/binary"
+
+	"director/packet"
+)
+
+// Splitter cuts an IPv4 packet into fragments, one at a time (RFC 791 §3.2).
+// It reads the packet's frame, which must not change until it is done.
+type Splitter struct {
+	frame     []byte
+	at, end   int    // of the data that has not left yet, within frame
+	room      int    // data per fragment at most
+	offset    int    // of the next data, in the datagram that the packet is (part) of
+	flags     uint16 // as in the packet, without offset
+	headerLen int
+	later     [maxHeader]byte // the header of all fragments but the first
+}
+
+// maxHeader is the longest IPv4 header with options.
+const maxHeader = 60
+
+// Split begins to cut the IPv4 packet in an Ethernet frame into fragments of
+// at most limit bytes, IP header included. A packet that is itself a fragment
+// is cut further; one that is short enough comes out as it is. DF does not
+// keep a packet from being cut, and all fragments have it as the packet has.
+//
+// It reports false where no fragment can be made: the limit leaves no room for
+// 8 bytes of data behind the header, or the packet is longer than the frame or
+// ends beyond the longest datagram.
+func Split(frame []byte, limit int) (s Splitter, ok bool) {
+	if len(frame) < packet.EthLen+packet.IPv4Len {
+		return s, false
+	}
+	ip := packet.IPv4(frame[packet.EthLen:])
+	flags, headerLen, total := ip.FlagsOffset(), ip.HeaderLen(), int(ip.TotalLen())
+	s = Splitter{
+		frame:     frame,
+		at:        packet.EthLen + headerLen,
+		end:       packet.EthLen + total,
+		room:      limit - headerLen,
+		offset:    int(flags&packet.IPv4OffsetMask) * unit,
+		flags:     flags &^ packet.IPv4OffsetMask,
+		headerLen: headerLen,
+	}
+	if s.room < unit || headerLen < packet.IPv4Len || total < headerLen || total > len(ip) || s.offset+total > maxLen {
+		return s, false
+	}
+	copy(s.later[:], ip[:headerLen])
+	dropOptions(s.later[packet.IPv4Len:headerLen])
+	return s, true
+}
+
+// Next writes the next fragment as a frame to buf and returns its length, 0
+// after the last. Precondition: buf has room for the Ethernet header and limit
+// bytes, or for the whole frame if that is shorter.
+func (s *Splitter) Next(buf []byte) int {
+	if s.frame == nil {
+		return 0
+	}
+	n, flags := s.end-s.at, s.flags
+	last := n <= s.room
+	if !last {
+		n = s.room / unit * unit
+		flags |= packet.IPv4MF
+	}
+	header := s.headerLen
+	copy(buf, s.frame[:packet.EthLen+header])
+	ip := packet.IPv4(buf[packet.EthLen : packet.EthLen+header+n])
+	if s.at > packet.EthLen+header {
+		copy(ip, s.later[:header])
+	}
+	copy(ip[header:], s.frame[s.at:s.at+n])
+	binary.BigEndian.PutUint16(ip[ipTotalLen:], uint16(header+n))
+	binary.BigEndian.PutUint16(ip[ipFlagsOffset:], flags|uint16(s.offset/unit))
+	sumHeader(ip[:header])
+	s.at += n
+	s.offset += n
+	if last {
+		s.frame = nil
+	}
+	return packet.EthLen + header + n
+}
+
+// IP options (RFC 791 §3.1): those of one byte, and the bit of the type that
+// has an option copied to all fragments.
+const (
+	optionEnd  = 0
+	optionNop  = 1
+	optionCopy = 0x80
+)
+
+// dropOptions replaces the options that only the first fragment carries by
+// no-operation, which keeps the header's length, as Linux does
+// (ip_options_fragment). Options that make no sense stay from there on.
+func dropOptions(b []byte) {
+	for len(b) > 0 && b[0] != optionEnd {
+		n := 1
+		if b[0] != optionNop {
+			if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+				return
+			}
+			n = int(b[1])
+			if b[0]&optionCopy == 0 {
+				for i := range n {
+					b[i] = optionNop
+				}
+			}
+		}
+		b = b[n:]
+	}
+}
