@@ -99,23 +99,11 @@ func neighbors(p *[]Neighbor) value {
 	return value{
 		kind: "IP=MAC@IFACE",
 		set: func(s string) error {
-			addr, rest, ok1 := strings.Cut(s, "=")
-			hw, name, ok2 := strings.Cut(rest, "@")
-			if !ok1 || !ok2 {
-				return errors.New("want IP=MAC@INTERFACE, as in 10.0.0.11=02:00:00:00:01:01@eth1")
-			}
-			n := Neighbor{Interface: name}
-			var err error
-			if n.IP, err = parseIP(addr); err == nil {
-				n.MAC, err = parseMAC(hw)
-			}
-			if err == nil {
-				err = checkName(name)
-			}
+			n, err := ParseNeighbor(s)
 			if err != nil {
 				return err
 			}
-			replace(p, n, func(o Neighbor) bool { return o.IP == n.IP && o.Interface == name })
+			replace(p, n, func(o Neighbor) bool { return o.IP == n.IP && o.Interface == n.Interface })
 			return nil
 		},
 		get: func() (settings []string) {
@@ -125,6 +113,23 @@ func neighbors(p *[]Neighbor) value {
 			return settings
 		},
 	}
+}
+
+// ParseNeighbor reads the value of --neighbor.
+func ParseNeighbor(s string) (n Neighbor, err error) {
+	addr, rest, ok1 := strings.Cut(s, "=")
+	hw, name, ok2 := strings.Cut(rest, "@")
+	if !ok1 || !ok2 {
+		return n, errors.New("want IP=MAC@INTERFACE, as in 10.0.0.11=02:00:00:00:01:01@eth1")
+	}
+	n.Interface = name
+	if n.IP, err = parseIP(addr); err == nil {
+		n.MAC, err = parseMAC(hw)
+	}
+	if err == nil {
+		err = checkName(name)
+	}
+	return n, err
 }
 
 // replace puts v in the place of the element that is the same, else at the end.

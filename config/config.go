@@ -15,6 +15,7 @@ import (
 
 	"director/packet"
 	"director/service"
+	"director/sysctl"
 )
 
 // IO is a way of moving frames.
@@ -68,9 +69,13 @@ type Config struct {
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
 	Timeouts      Timeouts
+	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
+	ICMPRateLimit time.Duration // between two ICMP messages of ours to one destination; 0: no limit
+	ICMPRateMask  uint32        // the ICMP types to which that applies, a bit each
 	LogLevel      zerolog.Level
 	LogFormat     LogFormat
+	Sysctl        sysctl.Values
 	Services      []service.Spec // in the order in which they were added
 }
 
@@ -104,7 +109,10 @@ func defaults() *Config {
 		ConnTableSize: 1 << 20,
 		ManageVIPs:    true,
 		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
+		ICMPRateLimit: time.Second,
+		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
 		LogLevel:      zerolog.InfoLevel,
 		LogFormat:     LogConsole,
+		Sysctl:        sysctl.Defaults(),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"director/config"
 	"director/packet"
 	"director/service"
+	"director/sysctl"
 )
 
 // nobody is a Resolver that knows no names, so that no test asks the network.
@@ -38,7 +39,7 @@ func write(t *testing.T, c *config.Config) string {
 	return b.String()
 }
 
-var compare = cmp.Options{cmpopts.EquateComparable(netip.Addr{})}
+var compare = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})}
 
 func standard() *config.Config {
 	return &config.Config{
@@ -49,8 +50,11 @@ func standard() *config.Config {
 		ConnTableSize: 1048576,
 		ManageVIPs:    true,
 		Timeouts:      config.Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
+		ICMPRateLimit: time.Second,
+		ICMPRateMask:  6168,
 		LogLevel:      zerolog.InfoLevel,
 		LogFormat:     config.LogConsole,
+		Sysctl:        sysctl.Defaults(),
 	}
 }
 
@@ -76,10 +80,17 @@ const everything = `
 --manage-vips false
 --vip-interface 192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
+--fwmark 7=tcp,192.0.2.10,80+443
 --timeouts=30,0,40
 --neighbor 10.0.0.11=02:00:00:00:01:01@eth1
+--icmp-ratelimit 0
+--icmp-ratemask=4294967295
 --log-level=debug
 --log-format json
+--conn-reuse-mode 2
+--expire-nodest-conn=1 # as kube-proxy has it
+--lblc-expiration=60
+--pmtu-disc=0
 -A -t 192.0.2.10:80 -s rr # web
 -a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 2
 --add-server --tcp-service 192.0.2.10:80 --real-server=10.0.0.12
@@ -102,12 +113,21 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 			{VIP: netip.MustParseAddr("192.0.2.10"), Interface: "eth0"},
 			{VIP: netip.MustParseAddr("192.0.2.11"), Interface: "lo"},
 		},
+		Marks: []service.Mark{{
+			Mark: 7, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("192.0.2.10/32"),
+			Ports: []service.PortRange{{First: 80, Last: 80}, {First: 443, Last: 443}},
+		}},
 		Timeouts: config.Timeouts{TCP: 30 * time.Second, TCPFIN: 120 * time.Second, UDP: 40 * time.Second},
 		Neighbors: []config.Neighbor{
 			{IP: netip.MustParseAddr("10.0.0.11"), MAC: packet.MAC{2, 0, 0, 0, 1, 1}, Interface: "eth1"},
 		},
-		LogLevel:  zerolog.DebugLevel,
-		LogFormat: config.LogJSON,
+		ICMPRateMask: 0xffffffff,
+		LogLevel:     zerolog.DebugLevel,
+		LogFormat:    config.LogJSON,
+		Sysctl: sysctl.Values{
+			AMDropRate: 10, AMemThresh: 1024, ConnReuseMode: 2, ExpireNodestConn: true,
+			LBLCExpiration: 60, LBLCRExpiration: 86400, RunEstimation: true,
+		},
 		Services: []service.Spec{{
 			Key:       service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP},
 			Scheduler: "rr",
@@ -172,10 +192,30 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --manage-vips=false
 --vip-interface=192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
+--fwmark=7=tcp,192.0.2.10/32,80+443
 --timeouts=30,120,40
 --neighbor=10.0.0.11=02:00:00:00:01:01@eth1
+--icmp-ratelimit=0
+--icmp-ratemask=4294967295
 --log-level=debug
 --log-format=json
+--am-droprate=10
+--amemthresh=1024
+--cache-bypass=0
+--conn-reuse-mode=2
+--drop-entry=0
+--drop-packet=0
+--expire-nodest-conn=1
+--expire-quiescent-template=0
+--lblc-expiration=60
+--lblcr-expiration=86400
+--nat-icmp-send=0
+--pmtu-disc=0
+--run-estimation=1
+--schedule-icmp=0
+--secure-tcp=0
+--sloppy-sctp=0
+--sloppy-tcp=0
 -A -t 192.0.2.10:80 -s rr
 -a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 2
 -a -t 192.0.2.10:80 -r 10.0.0.12:80 -g -w 1
@@ -189,6 +229,8 @@ func TestUsage_NamesEveryFlagAndItsDefault(t *testing.T) {
 	usage := config.Usage()
 	for _, want := range []string{
 		"--flagfile FILE", "--interface A[,B...]", "--io auto|xdp|packet", "(default 900,120,300)",
+		"--fwmark MARK=PROTO,PREFIX[,PORTS]", "--icmp-ratelimit MS", "(default 1000)", "(default 6168)",
+		"\nThe sysctls of IPVS (0 unless a default is given):\n\n", "--amemthresh N", "--drop-entry 0-3", "--sloppy-tcp 0|1",
 		"(default 1048576)", "--manage-vips", "--neighbor IP=MAC@IFACE", "(default info)",
 	} {
 		if !strings.Contains(usage, want) {
@@ -205,6 +247,7 @@ func TestUsage_NamesEveryFlagAndItsDefault(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add("--interface=a#b\n--queues=0\n--cpus=9,9,8-9\n--manage-vips\n#\n \t\r\n")
+	f.Add("--interface x\n--fwmark 1=udp,10.1.2.3/8,1+2-65535\n--fwmark=4294967295=sctp,0.0.0.0/0\n--icmp-ratelimit=7\n--drop-entry=03")
 	f.Add("--interface x\n-At 192.0.2.1:1 -slc\n-A -u 192.0.2.1:1\n-amu192.0.2.1:1 -r10.0.0.1:7 -w=0")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "flagfile") {

@@ -23,7 +23,7 @@ func links(p *[]Link) value {
 	return value{
 		kind: "NAME=MAC[,mtu=N][,addr=PREFIX...]",
 		set: func(s string) error {
-			l, err := parseLink(s)
+			l, err := ParseLink(s)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,8 @@ func links(p *[]Link) value {
 	}
 }
 
-func parseLink(s string) (l Link, err error) {
+// ParseLink reads the value of --link.
+func ParseLink(s string) (l Link, err error) {
 	words := strings.Split(s, ",")
 	name, hw, ok := strings.Cut(words[0], "=")
 	if !ok {
@@ -80,7 +81,7 @@ func routes(p *[]Route) value {
 	return value{
 		kind: "PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]",
 		set: func(s string) error {
-			r, err := parseRoute(s)
+			r, err := ParseRoute(s)
 			if err != nil {
 				return err
 			}
@@ -112,7 +113,8 @@ func (r Route) String() string {
 	return s
 }
 
-func parseRoute(s string) (r Route, err error) {
+// ParseRoute reads the value of --route.
+func ParseRoute(s string) (r Route, err error) {
 	words := strings.Split(s, ",")
 	dst, rest, ok1 := strings.Cut(words[0], "=")
 	gateway, name, ok2 := strings.Cut(rest, "@")

@@ -3,11 +3,13 @@ package config
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"director/control/ipvsadm"
+	"director/sysctl"
 )
 
 // value is the Value of every flag. get returns the settings, one per time the
@@ -27,13 +29,25 @@ func (v value) Type() string       { return v.kind }
 // the file where it meets the flag.
 const flagfile = "flagfile"
 
-// newFlags defines all flags, in the order of the help text, over the fields of
-// c.
+// newFlags defines all flags over the fields of c.
 func newFlags(c *Config) *pflag.FlagSet {
+	fs := newFlagSet()
+	addFlags(fs, c)
+	addSysctls(fs, &c.Sysctl)
+	return fs
+}
+
+// newFlagSet returns a set without flags that keeps the order in which they are
+// added and prints nothing of itself.
+func newFlagSet() *pflag.FlagSet {
 	fs := pflag.NewFlagSet("director", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.Usage = func() {}
+	return fs
+}
 
+// addFlags defines the director's own flags, in the order of the help text.
+func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(value{"FILE", nil, func() []string { return nil }}, flagfile,
 		"read flags and ipvsadm rules (-A, -a) from FILE, one per line; - is standard input (repeatable)")
 	fs.Var(names(&c.Interfaces), "interface", "the interfaces that carry balanced traffic (required)")
@@ -46,15 +60,37 @@ func newFlags(c *Config) *pflag.FlagSet {
 	fs.Var(boolean(&c.ManageVIPs), "manage-vips", "hold each virtual address on an interface while running")
 	fs.Lookup("manage-vips").NoOptDefVal = "true"
 	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")
+	fs.Var(marks(&c.Marks), "fwmark", "what a firewall mark's service (-A -f MARK) consists of, PORTS being such as 80+443 or 1024-65535; the first that fits counts (repeatable)")
 	fs.Var(timeouts(&c.Timeouts), "timeouts", "seconds until a connection is forgotten; 0 keeps the value")
 	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, beside those the kernel knows (repeatable)")
+	fs.Var(milliseconds(&c.ICMPRateLimit), "icmp-ratelimit", "least time between two ICMP messages of the director's own to one destination, beyond a burst; 0 is no limit")
+	fs.Var(number(&c.ICMPRateMask, 0, math.MaxUint32), "icmp-ratemask", "the ICMP types that --icmp-ratelimit holds for, a bit each")
 	fs.Var(level(&c.LogLevel), "log-level", "the least important messages to log")
 	fs.Var(choice(&c.LogFormat, LogConsole, LogJSON), "log-format", "the shape of log lines")
-	return fs
+}
+
+// addSysctls defines a flag for each sysctl of IPVS.
+func addSysctls(fs *pflag.FlagSet, v *sysctl.Values) {
+	for _, name := range sysctl.Names() {
+		kind, about := sysctl.Describe(name)
+		fs.Var(value{
+			kind: kind,
+			set:  func(s string) error { return v.Set(name, s) },
+			get: func() []string {
+				s, _ := v.Get(name)
+				return []string{s}
+			},
+		}, strings.ReplaceAll(name, "_", "-"), about)
+	}
 }
 
 // Usage describes all flags with their defaults.
-func Usage() string { return newFlags(defaults()).FlagUsages() }
+func Usage() string {
+	c, own, sysctls := defaults(), newFlagSet(), newFlagSet()
+	addFlags(own, c)
+	addSysctls(sysctls, &c.Sysctl)
+	return own.FlagUsages() + "\nThe sysctls of IPVS (0 unless a default is given):\n\n" + sysctls.FlagUsages()
+}
 
 // Write prints c as a flags file: every flag with its value, then the rules.
 // Parsed and written again it comes out the same.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"director/control/ipvsadm"
+	"director/sysctl"
 )
 
 // ErrHelp is returned by Parse when --help was asked for.
@@ -103,6 +104,9 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 func (p *parser) unknown(name string) error {
 	if p.replay == nil && replayOnly(name) {
 		return fmt.Errorf("--%s: only director replay takes this flag: run asks the host itself", name)
+	}
+	if reason, ok := sysctl.Refused(strings.ReplaceAll(name, "-", "_")); ok {
+		return fmt.Errorf("--%s: has no meaning here: %s", name, reason)
 	}
 	return fmt.Errorf("--%s: unknown flag: --help lists those of this version", name)
 }

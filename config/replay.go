@@ -27,6 +27,7 @@ type Replay struct {
 	In, Out string
 	HostOut string // empty: not written
 	Summary string // empty: not written
+	Script  string // of commands with their times; empty: none
 	Workers int
 	Seed    int // of what schedulers draw at random
 	Links   []Link
@@ -66,8 +67,7 @@ func replayDefaults() *Replay { return &Replay{Workers: 1, Seed: 1} }
 
 // ReplayUsage describes the flags of ParseReplay with their defaults.
 func ReplayUsage() string {
-	fs := pflag.NewFlagSet("replay", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := newFlagSet()
 	addReplayFlags(fs, replayDefaults())
 	return fs.FlagUsages() + "\nAs for run:\n\n" + Usage()
 }
@@ -78,6 +78,7 @@ func addReplayFlags(fs *pflag.FlagSet, r *Replay) {
 	fs.Var(path(&r.Out), "out", "where the frames that the director sends go, as pcapng (required)")
 	fs.Var(path(&r.HostOut), "host-out", "where the frames that are left to the kernel go, as pcapng")
 	fs.Var(path(&r.Summary), "summary", "where the counts go, as JSON")
+	fs.Var(path(&r.Script), "script", "commands to run while the frames pass, lines of SECONDS COMMAND")
 	fs.Var(number(&r.Workers, 1, maxWorkers), "workers", "how many workers share the frames, by a hash of their flow")
 	fs.Var(number(&r.Seed, 1, math.MaxInt32), "seed", "what the scheduler twos draws its random numbers from")
 	fs.Var(links(&r.Links), "link", "an interface of the described host; mtu is 1500 unless given (repeatable)")
@@ -86,7 +87,7 @@ func addReplayFlags(fs *pflag.FlagSet, r *Replay) {
 
 // replayOnly reports whether the flag belongs to replay alone.
 func replayOnly(name string) bool {
-	fs := pflag.NewFlagSet("replay", pflag.ContinueOnError)
+	fs := newFlagSet()
 	addReplayFlags(fs, &Replay{})
 	return fs.Lookup(name) != nil
 }

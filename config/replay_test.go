@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"director/config"
 	"director/packet"
@@ -30,12 +29,12 @@ func parseReplay(file string, args ...string) (*config.Config, *config.Replay, e
 }
 
 func TestParseReplay_ReadsTheHost(t *testing.T) {
-	_, got, err := parseReplay(described, "--workers=3", "--seed=9", "--host-out=h", "--summary=s")
+	_, got, err := parseReplay(described, "--workers=3", "--seed=9", "--host-out=h", "--summary=s", "--script=x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &config.Replay{
-		In: "a.pcap", Out: "b.pcapng", HostOut: "h", Summary: "s", Workers: 3, Seed: 9,
+		In: "a.pcap", Out: "b.pcapng", HostOut: "h", Summary: "s", Script: "x", Workers: 3, Seed: 9,
 		Links: []config.Link{
 			{Name: "eth0", MAC: packet.MAC{2, 0, 0, 0, 0, 1}, MTU: 1400, Addrs: []netip.Prefix{
 				netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("192.0.2.2/32"),
@@ -48,7 +47,7 @@ func TestParseReplay_ReadsTheHost(t *testing.T) {
 			{Dst: netip.MustParsePrefix("10.0.0.0/8"), Interface: "mgmt"},
 		},
 	}
-	if diff := cmp.Diff(want, got, compare, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(want, got, compare); diff != "" {
 		t.Errorf("host (-want +got):\n%s", diff)
 	}
 }
@@ -70,6 +69,7 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 		"--interface=eth0,eth1":                                   "--interface eth1: no --link describes it: replay does not ask the host",
 		"--interface=mgmt --link=mgmt=02:00:00:00:00:01,mtu=9000": "--link mgmt: an MTU of 9000, the director carries packets up to 1758",
 		"--workers=0":                                             "--workers=0: want a number from 1 to 1024",
+		"--script=":                                               "--script=: the name of a file is missing",
 		"--out=":                                                  "--out=: the name of a file is missing",
 		"--seed=0":                                                "--seed=0: want a number from 1 to 2147483647",
 	} {
@@ -104,11 +104,25 @@ func TestParse_RefusesTheFlagsOfReplay(t *testing.T) {
 func TestReplayUsage_NamesItsFlagsAndThoseOfRun(t *testing.T) {
 	usage := config.ReplayUsage()
 	for _, want := range []string{
-		"--in FILE", "--link NAME=MAC[,mtu=N][,addr=PREFIX...]", "--route PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]",
+		"--in FILE", "--script FILE", "--link NAME=MAC[,mtu=N][,addr=PREFIX...]", "--route PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]",
 		"--workers N", "(default 1)", "--interface A[,B...]",
 	} {
 		if !strings.Contains(usage, want) {
 			t.Errorf("the help text lacks %q:\n%s", want, usage)
 		}
+	}
+}
+
+// A script's lines and the flags share these.
+func TestParsers_ReadOneValue(t *testing.T) {
+	if l, err := config.ParseLink("eth0=02:00:00:00:00:01,mtu=1400"); err != nil || l.Name != "eth0" || l.MTU != 1400 {
+		t.Errorf("link: got %+v, %v", l, err)
+	}
+	if r, err := config.ParseRoute("10.0.0.9/8=@mgmt"); err != nil || r.String() != "10.0.0.0/8=@mgmt" {
+		t.Errorf("route: got %v, %v", r, err)
+	}
+	want := config.Neighbor{IP: netip.MustParseAddr("10.0.0.1"), MAC: packet.MAC{2, 0, 0, 0, 0, 1}, Interface: "e9"}
+	if n, err := config.ParseNeighbor("10.0.0.1=02:00:00:00:00:01@e9"); err != nil || n != want {
+		t.Errorf("neighbour: got %+v, %v", n, err)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,17 +68,31 @@ func boolean(p *bool) value {
 	}
 }
 
-func number(p *int, low, high int) value {
+func number[T int | uint32](p *T, low, high int) value {
 	return value{
 		kind: "N",
 		set: func(s string) error {
 			n, err := inRange(s, low, high)
 			if err == nil {
-				*p = n
+				*p = T(n)
 			}
 			return err
 		},
-		get: func() []string { return []string{strconv.Itoa(*p)} },
+		get: func() []string { return []string{strconv.Itoa(int(*p))} },
+	}
+}
+
+func milliseconds(p *time.Duration) value {
+	return value{
+		kind: "MS",
+		set: func(s string) error {
+			n, err := inRange(s, 0, math.MaxInt32)
+			if err == nil {
+				*p = time.Duration(n) * time.Millisecond
+			}
+			return err
+		},
+		get: func() []string { return []string{strconv.FormatInt(p.Milliseconds(), 10)} },
 	}
 }
 
