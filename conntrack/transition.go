@@ -23,9 +23,6 @@ func MachineFor(secure bool) *Machine {
 	return &Normal
 }
 
-// next is Normal.
-var next = &Normal
-
 func newMachine() (m Machine) {
 	for dir := range directions {
 		for ev := range events {
