@@ -37,7 +37,6 @@ type Spec struct {
 	Key
 	Scheduler string      // a name that sched.New knows
 	Flags     sched.Flags // of the scheduler
-	Seed      uint64      // of what the scheduler draws at random; 0: a different one each time
 
 	Persistent uint32 // seconds for which a client stays with its server; 0: none
 	HostMask   uint32 // bits of a client's IPv4 address that do not tell it from its neighbours; 0: all count

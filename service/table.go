@@ -2,120 +2,115 @@ package service
 
 import (
 	"math/bits"
-	"math/rand/v2"
-	"sync"
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
 
 	"director/packet"
-	"director/sched"
 )
 
-// Server is a real server of one service. Its number is its place in the table
-// and stands for it in the connection table.
-type Server struct {
-	ServerSpec
-	ID      uint32
-	Service Key
-	Load    *sched.Load
-}
-
-// Service is a virtual service. Everything but the position and the scheduler is
-// immutable; these, and the choice that moves them, are guarded by mu.
-type Service struct {
-	Key
-	list    sched.Servers // in list order: the last added first
-	servers []*Server     // likewise
-
-	mu        sync.Mutex
-	scheduler sched.Scheduler
-	position  sched.Position
-}
-
-// Schedule chooses a real server for a new connection, of which f is the first
-// packet, and counts the connection to it. active says whether it begins as an
-// active one. It returns nil when no server is usable. Choosing and counting
-// are one step, so that connections that workers begin at the same moment are
-// spread like ones that begin one after the other.
-func (s *Service) Schedule(f *packet.Flow, now int64, active bool) *Server {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i, ok := s.scheduler.Pick(f, now, s.list, &s.position)
-	if !ok {
-		return nil
-	}
-	server := s.servers[i]
-	server.Load.Total.Add(1)
-	if active {
-		server.Load.Active.Add(1)
-	}
-	return server
-}
-
-// Release takes back the counting of a connection that ended, or that Schedule
-// counted and that did not come to be.
-func (s *Server) Release(active bool) {
-	s.Load.Total.Add(-1)
-	if active {
-		s.Load.Active.Add(-1)
-	}
-}
+// Ports with a meaning (ip_vs_service_find in ip_vs_ctl.c): a service on FTP's
+// control port also takes its data connections, which go to port 20 or to one
+// that needs no privilege (ip_unprivileged_port_start).
+const (
+	ftpPort           = 21
+	ftpDataPort       = 20
+	firstUnprivileged = 1024
+)
 
 // Table is an immutable set of services, looked up by every worker for every
 // packet.
 type Table struct {
 	services []*Service
-	servers  []*Server
+	servers  []*Server // by number, nil where there is none
+	member   []bool    // by number: whether the server is in its service
 
 	// Open-addressing tables with linear probing, a power of two in size and
 	// at most a quarter full, so that nearly every look-up ends in the first
 	// cell. An empty cell has the zero address.
 	vips  []packet.Addr
 	cells []*Service
+
+	marks  []mark
+	wide   *bart.Lite // the prefixes of marks that are more than one address; nil: none
+	byMark map[uint32]*Service
+
+	ftp, anyPort bool // whether any service asks for these look-ups
 }
 
-// New makes the table of the given services.
-func New(specs []Spec) (*Table, error) {
-	size := 1 << bits.Len(uint(4*len(specs)))
-	t := &Table{vips: make([]packet.Addr, size), cells: make([]*Service, size)}
-	for i := range specs {
-		if err := t.add(&specs[i]); err != nil {
-			return nil, err
+// mark is a firewall mark that has a service.
+type mark struct {
+	of    *Service // nil: the mark has no service, but its packets have the mark
+	proto uint8
+	from  uint32 // the prefix's addresses
+	to    uint32
+	ports []PortRange
+}
+
+// table makes the workers' table of what the registry holds.
+func (r *Registry) table() *Table {
+	size := 1 << bits.Len(uint(4*(len(r.services)+len(r.options.Marks))))
+	t := &Table{
+		servers: slices.Clone(r.servers),
+		member:  make([]bool, len(r.servers)),
+		vips:    make([]packet.Addr, size),
+		cells:   make([]*Service, size),
+		byMark:  map[uint32]*Service{},
+	}
+	for _, s := range r.services {
+		t.add(s.Service)
+		for _, m := range s.members {
+			t.member[m.ID] = true
 		}
 	}
-	return t, nil
+	for _, m := range r.options.Marks {
+		t.addMark(&m)
+	}
+	return t
 }
 
-func (t *Table) add(spec *Spec) error {
-	seed := spec.Seed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	scheduler, err := sched.New(spec.Scheduler, spec.Flags, seed)
-	if err != nil {
-		return err
-	}
-	n := len(spec.Servers)
-	s := &Service{Key: spec.Key, scheduler: scheduler, list: make(sched.Servers, n), servers: make([]*Server, n)}
-	for i, server := range spec.Servers {
-		r := &Server{ServerSpec: server, ID: uint32(len(t.servers)), Service: spec.Key, Load: new(sched.Load)}
-		t.servers = append(t.servers, r)
-		s.servers[n-1-i] = r
-		s.list[n-1-i] = sched.Server{Addr: r.Addr, Port: r.Port, Weight: r.Weight, Load: r.Load}
-	}
-	scheduler.Changed(s.list, n, &s.position)
+func (t *Table) add(s *Service) {
 	t.services = append(t.services, s)
-
+	if s.Mark != 0 {
+		t.byMark[s.Mark] = s
+		return
+	}
+	t.ftp = t.ftp || s.Proto == packet.ProtoTCP && s.Port == ftpPort
+	t.anyPort = t.anyPort || s.Port == 0
 	mask := uint64(len(t.cells) - 1)
-	i := hash(spec.Addr, spec.Port, spec.Proto) & mask
+	i := hash(s.Addr, s.Port, s.Proto) & mask
 	for t.cells[i] != nil {
 		i = (i + 1) & mask
 	}
 	t.cells[i] = s
-	i = hash(spec.Addr, 0, 0) & mask
-	for !t.vips[i].IsZero() && t.vips[i] != spec.Addr {
+	t.addVIP(s.Addr)
+}
+
+func (t *Table) addVIP(a packet.Addr) {
+	mask := uint64(len(t.vips) - 1)
+	i := hash(a, 0, 0) & mask
+	for !t.vips[i].IsZero() && t.vips[i] != a {
 		i = (i + 1) & mask
 	}
-	t.vips[i] = spec.Addr
-	return nil
+	t.vips[i] = a
+}
+
+func (t *Table) addMark(m *Mark) {
+	first := packet.AddrFrom(m.Prefix.Masked().Addr()).V4()
+	size := uint32(1<<(32-m.Prefix.Bits()) - 1)
+	s := t.byMark[m.Mark]
+	t.marks = append(t.marks, mark{s, m.Proto, first, first + size, m.Ports})
+	switch {
+	case s == nil:
+	case m.Prefix.IsSingleIP():
+		t.addVIP(packet.AddrFrom4(first))
+	default:
+		if t.wide == nil {
+			t.wide = new(bart.Lite)
+		}
+		t.wide.Insert(netip.PrefixFrom(m.Prefix.Addr(), m.Prefix.Bits()).Masked())
+	}
 }
 
 // hash spreads the few keys that the operator chose; nobody else chooses them.
@@ -135,11 +130,57 @@ func (t *Table) VIP(a packet.Addr) bool {
 	return false
 }
 
-// Lookup returns the service at the destination of f, or nil.
+// Marked reports whether a lies in a prefix of a firewall mark, which may also
+// hold addresses that are nobody's virtual one.
+func (t *Table) Marked(a packet.Addr) bool {
+	return t.wide != nil && t.wide.Contains(a.Netip())
+}
+
+// Lookup returns the service for a client's packet, or nil: that of its firewall
+// mark, of its destination, of FTP for data connections, of every other port.
 func (t *Table) Lookup(f *packet.Flow) *Service {
-	key := Key{f.Dst, f.DstPort, f.Proto}
+	if s := t.lookupMark(f); s != nil {
+		return s
+	}
+	if s := t.exact(f, f.DstPort); s != nil {
+		return s
+	}
+	if t.ftp && f.Proto == packet.ProtoTCP && (f.DstPort == ftpDataPort || f.DstPort >= firstUnprivileged) {
+		if s := t.exact(f, ftpPort); s != nil {
+			return s
+		}
+	}
+	if t.anyPort {
+		return t.exact(f, 0)
+	}
+	return nil
+}
+
+// lookupMark returns the service of the first mark that fits the packet.
+func (t *Table) lookupMark(f *packet.Flow) *Service {
+	for i := range t.marks {
+		m := &t.marks[i]
+		if m.proto == f.Proto && f.Dst.Is4() && m.from <= f.Dst.V4() && f.Dst.V4() <= m.to && m.takes(f.DstPort) {
+			return m.of
+		}
+	}
+	return nil
+}
+
+func (m *mark) takes(port uint16) bool {
+	for _, r := range m.ports {
+		if r.First <= port && port <= r.Last {
+			return true
+		}
+	}
+	return m.ports == nil
+}
+
+// exact returns the service at the packet's destination address and a port.
+func (t *Table) exact(f *packet.Flow, port uint16) *Service {
+	key := Key{Addr: f.Dst, Port: port, Proto: f.Proto}
 	mask := uint64(len(t.cells) - 1)
-	for i := hash(f.Dst, f.DstPort, f.Proto) & mask; t.cells[i] != nil; i = (i + 1) & mask {
+	for i := hash(f.Dst, port, f.Proto) & mask; t.cells[i] != nil; i = (i + 1) & mask {
 		if t.cells[i].Key == key {
 			return t.cells[i]
 		}
@@ -147,12 +188,22 @@ func (t *Table) Lookup(f *packet.Flow) *Service {
 	return nil
 }
 
-// Server returns the real server with number id.
-func (t *Table) Server(id uint32) *Server { return t.servers[id] }
+// Server returns the real server with number id, or nil.
+func (t *Table) Server(id uint32) *Server {
+	if int(id) >= len(t.servers) {
+		return nil
+	}
+	return t.servers[id]
+}
 
-// Servers returns all real servers by number. The caller must not change it.
+// Member reports whether the server with number id is in its service, and was
+// not removed.
+func (t *Table) Member(id uint32) bool { return int(id) < len(t.member) && t.member[id] }
+
+// Servers returns all real servers by number, those that were removed included;
+// nil where a number is free. The caller must not change it.
 func (t *Table) Servers() []*Server { return t.servers }
 
-// Services returns all services in the order of their specification. The
-// caller must not change it.
+// Services returns all services in the order of adding. The caller must not
+// change it.
 func (t *Table) Services() []*Service { return t.services }

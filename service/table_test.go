@@ -21,10 +21,19 @@ func to(k service.Key) *packet.Flow {
 
 func newTable(t *testing.T, specs ...service.Spec) *service.Table {
 	t.Helper()
-	table, err := service.New(specs)
-	if err != nil {
-		t.Fatal(err)
+	return seededTable(t, 0, specs...)
+}
+
+func seededTable(t *testing.T, seed uint64, specs ...service.Spec) *service.Table {
+	t.Helper()
+	r := service.NewRegistry(service.Options{Workers: 1, Seed: seed})
+	for _, s := range specs {
+		if err := r.AddService(s); err != nil {
+			t.Fatal(err)
+		}
 	}
+	var table *service.Table
+	r.Commit(func(n *service.Table) { table = n })
 	return table
 }
 
@@ -78,7 +87,7 @@ func TestTable_WithoutServicesFindsNothing(t *testing.T) {
 func TestNew_RefusesAnUnknownScheduler(t *testing.T) {
 	s := web(1)
 	s.Scheduler = "fastest"
-	if _, err := service.New([]service.Spec{s}); err == nil {
+	if err := service.NewRegistry(service.Options{}).AddService(s); err == nil {
 		t.Error("no error")
 	}
 }
@@ -87,9 +96,9 @@ func TestSchedule_CountsWhatItChooses(t *testing.T) {
 	table := newTable(t, web(3))
 	s := table.Lookup(to(web(0).Key))
 	for i, want := range []uint32{2, 1, 0, 2} { // the server added last comes first
-		got := s.Schedule(to(s.Key), 0, true)
-		if got == nil || got.ID != want {
-			t.Fatalf("connection %d goes to %+v, want server %d", i, got, want)
+		got, ok := s.Schedule(to(s.Key), 0, true)
+		if !ok || got.ID != want {
+			t.Fatalf("connection %d goes to %+v (%v), want server %d", i, got.Server, ok, want)
 		}
 	}
 	last := table.Server(2)
@@ -124,10 +133,11 @@ func TestSchedule_IsRoundRobinForAnyNumberOfWorkers(t *testing.T) {
 func TestSchedule_DrawsAsTheSeedSays(t *testing.T) {
 	draw := func(seed uint64) (ids []uint32) {
 		spec := web(8)
-		spec.Scheduler, spec.Seed = "twos", seed
-		s := newTable(t, spec).Services()[0]
+		spec.Scheduler = "twos"
+		s := seededTable(t, seed, spec).Services()[0]
 		for range 64 {
-			ids = append(ids, s.Schedule(to(s.Key), 0, false).ID)
+			choice, _ := s.Schedule(to(s.Key), 0, false)
+			ids = append(ids, choice.ID)
 		}
 		return ids
 	}
@@ -154,7 +164,8 @@ func TestSchedule_FollowsTheFlags(t *testing.T) {
 		for port := range uint16(100) {
 			f := to(s.Key)
 			f.SrcPort = port
-			seen[s.Schedule(f, 0, false).ID] = true
+			choice, _ := s.Schedule(f, 0, false)
+			seen[choice.ID] = true
 		}
 		return seen
 	}

@@ -1,0 +1,354 @@
+package service
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+
+	"director/packet"
+	"director/sched"
+)
+
+// Options of a registry.
+type Options struct {
+	Workers  int             // how many count
+	Tunables *sched.Tunables // of the schedulers; nil: the defaults
+	Marks    []Mark          // what firewall marks stand for
+	// Seed is what the random numbers of schedulers follow from; 0: different
+	// ones each time.
+	Seed uint64
+}
+
+// Registry is the services as they are to be. One goroutine uses it. What a
+// change does to the workers' view happens at Commit, one change after the
+// other.
+type Registry struct {
+	options  Options
+	services []*registered // in the order of adding
+	byKey    map[Key]*registered
+	servers  []*Server // by number; nil where free
+	trash    map[identity]*Server
+	paths    map[packet.Addr]*Path
+	vips     map[packet.Addr]int // services by address
+	remote   map[packet.Addr]int // servers that must not be the director, by address
+	pending  []func()
+	made     uint64 // services so far
+	gone     Tally  // of services that were deleted
+	total    Meter
+}
+
+// registered is a service with what only the registry needs to know of it.
+type registered struct {
+	*Service
+	members []member // in list order
+	gone    Tally    // of servers that were removed
+	meter   Meter
+}
+
+// record is what only the registry needs to know of a server.
+type record struct {
+	lastWeight int32
+	meter      Meter
+	joined     Tally // the server's own when it joined its service
+	skipped    Tally // what it counted while in the trash
+	left       Tally // what it had counted when it came there
+	idle       int64 // since when it is known to be unused, 0: it is not
+}
+
+// identity is what a removed server is known by when it comes back.
+type identity struct {
+	of   Key
+	addr packet.Addr
+	port uint16
+}
+
+// NewRegistry returns a registry without services.
+func NewRegistry(o Options) *Registry {
+	return &Registry{
+		options: o,
+		byKey:   map[Key]*registered{},
+		trash:   map[identity]*Server{},
+		paths:   map[packet.Addr]*Path{},
+		vips:    map[packet.Addr]int{},
+		remote:  map[packet.Addr]int{},
+	}
+}
+
+// Commit has publish show the workers the outcome of all changes since the last
+// call, then has the schedulers follow them: a worker never meets a server that
+// the newest table does not know.
+func (r *Registry) Commit(publish func(*Table)) {
+	publish(r.table())
+	for _, change := range r.pending {
+		change()
+	}
+	r.pending = nil
+}
+
+func (r *Registry) lookup(k Key) *registered { return r.byKey[k] }
+
+func (r *Registry) scheduler(s Spec) (sched.Scheduler, error) {
+	seed := rand.Uint64()
+	if r.made++; r.options.Seed != 0 {
+		seed = r.options.Seed<<32 + r.made - 1
+	}
+	return sched.New(s.Scheduler, sched.Options{Flags: s.Flags, Seed: seed, Tunables: r.options.Tunables})
+}
+
+// AddService adds a service and the servers of its specification.
+func (r *Registry) AddService(spec Spec) error {
+	if r.lookup(spec.Key) != nil {
+		return ErrServiceExists
+	}
+	if spec.Mark == 0 && r.remote[spec.Addr] > 0 {
+		return fmt.Errorf("%v is a real server: only -g forwards to an address of the director: %w", spec.Addr, ErrInvalid)
+	}
+	scheduler, err := r.scheduler(spec)
+	if err != nil {
+		return err
+	}
+	servers := spec.Servers
+	spec.Servers = nil
+	s := &registered{Service: &Service{spec, &pool{scheduler: scheduler}}}
+	scheduler.Bind(nil, &s.position)
+	r.services = append(r.services, s)
+	r.byKey[spec.Key] = s
+	if spec.Mark == 0 {
+		r.vips[spec.Addr]++
+	}
+	for _, server := range servers {
+		if err := r.AddServer(spec.Key, server); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EditService gives a service another scheduler, other flags and another
+// persistence. Its servers stay.
+func (r *Registry) EditService(spec Spec) error {
+	s := r.lookup(spec.Key)
+	if s == nil {
+		return ErrNoService
+	}
+	if len(s.members) > sched.MaxServers(spec.Scheduler) {
+		return fmt.Errorf("the scheduler %s takes at most %d servers: %w", spec.Scheduler, sched.MaxServers(spec.Scheduler), ErrInvalid)
+	}
+	// Only sh and mh make anything of flags, and they keep no place in the list.
+	hashes := spec.Scheduler == "sh" || spec.Scheduler == "mh"
+	if spec.Scheduler != s.Scheduler || hashes && spec.Flags != s.Flags {
+		scheduler, err := r.scheduler(spec)
+		if err != nil {
+			return err
+		}
+		r.later(s, func(p *pool) {
+			p.scheduler = scheduler
+			scheduler.Bind(p.list, &p.position)
+		})
+	}
+	spec.Servers = nil
+	s.Service = &Service{spec, s.pool}
+	return nil
+}
+
+// later has the workers' pool of s follow what the registry knows of it now.
+func (r *Registry) later(s *registered, tell func(*pool)) {
+	pool, list, members := s.pool, candidates(s.members), s.members
+	r.pending = append(r.pending, func() { pool.change(list, members, tell) })
+}
+
+// DeleteService removes a service and its servers. Their connections stay.
+func (r *Registry) DeleteService(k Key) error {
+	s := r.lookup(k)
+	if s == nil {
+		return ErrNoService
+	}
+	for _, m := range s.members {
+		r.discard(s, m)
+	}
+	s.members = nil
+	r.later(s, func(p *pool) { p.scheduler.Bind(p.list, &p.position) })
+	r.gone = r.gone.add(s.gone)
+	delete(r.byKey, k)
+	r.services = slices.DeleteFunc(r.services, func(o *registered) bool { return o == s })
+	if k.Mark == 0 {
+		decrement(r.vips, k.Addr)
+	}
+	return nil
+}
+
+// Clear removes all services.
+func (r *Registry) Clear() {
+	for len(r.services) > 0 {
+		_ = r.DeleteService(r.services[0].Key) // it exists
+	}
+}
+
+func decrement(counts map[packet.Addr]int, a packet.Addr) {
+	if counts[a]--; counts[a] == 0 {
+		delete(counts, a)
+	}
+}
+
+// allowed says why a server cannot be as spec says.
+func (r *Registry) allowed(spec *ServerSpec) error {
+	switch {
+	case spec.Weight < 0:
+		return fmt.Errorf("weight %d: %w", spec.Weight, ErrRange)
+	case spec.Lower > spec.Upper:
+		return fmt.Errorf("lower threshold %d above the upper %d: %w", spec.Lower, spec.Upper, ErrRange)
+	case spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()):
+		// The host's own stack serves a local address. A frame can be left to it
+		// as it is, but not rewritten or wrapped.
+		return fmt.Errorf("%v is the director itself: only -g forwards to it: %w", spec.Addr, ErrInvalid)
+	}
+	return nil
+}
+
+// AddServer adds a real server at the head of a service's list. One that was
+// removed and still has connections is the same again.
+func (r *Registry) AddServer(k Key, spec ServerSpec) error {
+	s := r.lookup(k)
+	if s == nil {
+		return ErrNoServiceForServer
+	}
+	if find(s.members, spec.Addr, spec.Port) >= 0 {
+		return ErrServerExists
+	}
+	if len(s.members) >= sched.MaxServers(s.Scheduler) {
+		return fmt.Errorf("the scheduler %s takes at most %d servers: %w", s.Scheduler, len(s.members), ErrInvalid)
+	}
+	if err := r.allowed(&spec); err != nil {
+		return err
+	}
+	server := r.revive(s, spec)
+	s.members = append([]member{{server, spec}}, s.members...)
+	server.become(spec)
+	if spec.Method != DR {
+		r.remote[spec.Addr]++
+	}
+	r.later(s, func(p *pool) {
+		server.limit(spec.Upper, spec.Lower)
+		p.scheduler.Added(p.list, &p.position)
+	})
+	return nil
+}
+
+// revive takes a server out of the trash, or makes it.
+func (r *Registry) revive(s *registered, spec ServerSpec) *Server {
+	id := identity{s.Key, spec.Addr, spec.Port}
+	server := r.trash[id]
+	if server == nil {
+		server = r.newServer(id)
+	} else {
+		delete(r.trash, id)
+		server.record.skipped = server.record.skipped.add(server.counted().sub(server.record.left))
+		if server.pool.Load() != s.pool {
+			server.record.meter.Zero() // its service is not the one it knew
+		}
+	}
+	server.pool.Store(s.pool)
+	server.record.joined = server.own()
+	return server
+}
+
+func (r *Registry) newServer(id identity) *Server {
+	n := slices.Index(r.servers, nil)
+	if n < 0 {
+		n = len(r.servers)
+		r.servers = append(r.servers, nil)
+	}
+	if r.paths[id.addr] == nil {
+		r.paths[id.addr] = new(Path)
+	}
+	server := &Server{
+		Addr: id.addr, Port: id.port, ID: uint32(n), Of: id.of,
+		Load: new(sched.Load), Path: r.paths[id.addr], counters: make([]Counters, r.options.Workers),
+	}
+	r.servers[n] = server
+	return server
+}
+
+// become notes what a server is to be.
+func (s *Server) become(spec ServerSpec) {
+	s.weight.Store(spec.Weight)
+	if spec.Weight != 0 {
+		s.record.lastWeight = spec.Weight
+	}
+}
+
+// EditServer changes a real server's weight, method and thresholds. Its place in
+// the list and its connections stay as they are.
+func (r *Registry) EditServer(k Key, spec ServerSpec) error {
+	s := r.lookup(k)
+	if s == nil {
+		return ErrNoServiceForServer
+	}
+	at := find(s.members, spec.Addr, spec.Port)
+	if at < 0 {
+		return ErrNoServer
+	}
+	if err := r.allowed(&spec); err != nil {
+		return err
+	}
+	server := s.members[at].Server
+	if s.members[at].spec.Method != DR {
+		decrement(r.remote, spec.Addr)
+	}
+	if spec.Method != DR {
+		r.remote[spec.Addr]++
+	}
+	server.become(spec)
+	s.members = slices.Clone(s.members)
+	s.members[at].spec = spec
+	r.later(s, func(p *pool) {
+		server.limit(spec.Upper, spec.Lower)
+		p.scheduler.Edited(p.list, at, &p.position)
+	})
+	return nil
+}
+
+// DeleteServer removes a real server and returns it. Its connections stay.
+func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) (*Server, error) {
+	s := r.lookup(k)
+	if s == nil {
+		return nil, ErrNoServiceForServer
+	}
+	at := find(s.members, addr, port)
+	if at < 0 {
+		return nil, ErrNoServer
+	}
+	server := s.members[at].Server
+	r.discard(s, s.members[at])
+	s.members = slices.Delete(slices.Clone(s.members), at, at+1)
+	r.later(s, func(p *pool) { p.scheduler.Removed(p.list, at, &p.position) })
+	return server, nil
+}
+
+// Specs returns the services as they are to be, in the order of adding.
+func (r *Registry) Specs() []Spec {
+	specs := make([]Spec, len(r.services))
+	for i, s := range r.services {
+		specs[i] = s.Spec
+		for _, m := range slices.Backward(s.members) {
+			specs[i].Servers = append(specs[i].Servers, m.spec)
+		}
+	}
+	return specs
+}
+
+// Marked reports whether firewall mark m stands for anything.
+func (r *Registry) Marked(m uint32) bool {
+	return slices.ContainsFunc(r.options.Marks, func(o Mark) bool { return o.Mark == m })
+}
+
+// Prefixes returns the prefixes of the marks that have a service.
+func (r *Registry) Prefixes() (all []netip.Prefix) {
+	for _, m := range r.options.Marks {
+		if r.lookup(Key{Mark: m.Mark}) != nil {
+			all = append(all, m.Prefix)
+		}
+	}
+	return all
+}

@@ -1,0 +1,116 @@
+package service
+
+import "director/packet"
+
+const (
+	// TrashPeriod is how often Collect is called, in nanoseconds, and trashTime
+	// how long a removed server must have been seen unused
+	// (IP_VS_DEST_TRASH_PERIOD in ip_vs_ctl.c).
+	TrashPeriod = 60 * second
+	trashTime   = 120 * second
+)
+
+// discard puts a server of s into the trash.
+func (r *Registry) discard(s *registered, m member) {
+	c := &m.record
+	s.gone = s.gone.add(m.own().sub(c.joined))
+	c.left = m.counted()
+	c.idle = 0
+	r.trash[identity{s.Key, m.Addr, m.Port}] = m.Server
+	if m.spec.Method != DR {
+		decrement(r.remote, m.Addr)
+	}
+}
+
+// used reports whether connections or templates refer to the server.
+func (s *Server) used() bool { return s.Load.Total.Load() != 0 || s.Persistent.Load() != 0 }
+
+// Collect forgets removed servers that nothing has referred to for long. now is
+// in nanoseconds. It reports whether it forgot any: their numbers are free from
+// the next Commit on.
+func (r *Registry) Collect(now int64) (any bool) {
+	for id, s := range r.trash {
+		switch c := &s.record; {
+		case s.used():
+			// The kernel leaves the time at which it was first seen unused.
+		case c.idle == 0:
+			c.idle = max(now, 1)
+		case now >= c.idle+trashTime:
+			delete(r.trash, id)
+			r.servers[s.ID] = nil
+			r.forgetPath(s.Addr)
+			any = true
+		}
+	}
+	return any
+}
+
+func (r *Registry) forgetPath(a packet.Addr) {
+	for _, s := range r.servers {
+		if s != nil && s.Addr == a {
+			return
+		}
+	}
+	delete(r.paths, a)
+}
+
+// own is what the server counted for its services.
+func (s *Server) own() Tally { return s.counted().sub(s.record.skipped) }
+
+// Estimate brings the shown counts and rates up to date. It is called every two
+// seconds.
+func (r *Registry) Estimate() {
+	total := r.gone
+	for _, s := range r.services {
+		sum := s.gone
+		for _, m := range s.members {
+			own := m.own()
+			m.record.meter.tick(own)
+			sum = sum.add(own.sub(m.record.joined))
+		}
+		s.meter.tick(sum)
+		total = total.add(sum)
+	}
+	r.total.tick(total)
+}
+
+// Zero begins to count anew for the service with that key and its servers, for
+// nil for everything.
+func (r *Registry) Zero(k *Key) error {
+	if k != nil && r.lookup(*k) == nil {
+		return ErrNoService
+	}
+	for _, s := range r.services {
+		if k != nil && s.Key != *k {
+			continue
+		}
+		s.meter.Zero()
+		for _, m := range s.members {
+			m.record.meter.Zero()
+		}
+	}
+	if k == nil {
+		r.total.Zero()
+	}
+	return nil
+}
+
+// Total returns the meter of all services.
+func (r *Registry) Total() *Meter { return &r.total }
+
+// Each calls f for each service in the order of adding, with its meter.
+func (r *Registry) Each(f func(s *Service, m *Meter)) {
+	for _, s := range r.services {
+		f(s.Service, &s.meter)
+	}
+}
+
+// EachServer calls f for each server of a service, in list order, with its
+// specification and meter.
+func (r *Registry) EachServer(k Key, f func(s *Server, spec ServerSpec, m *Meter)) {
+	if s := r.lookup(k); s != nil {
+		for _, m := range s.members {
+			f(m.Server, m.spec, &m.record.meter)
+		}
+	}
+}
