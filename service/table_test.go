@@ -52,7 +52,7 @@ func TestTable_FindsServicesByAddressPortAndProtocol(t *testing.T) {
 	vips := map[packet.Addr]bool{}
 	random := func() service.Key {
 		return service.Key{
-			Addr: packet.AddrFrom4(0xc0000200 + uint32(r.IntN(64))), Port: uint16(r.IntN(40)),
+			Addr: packet.AddrFrom4(0xc0000200 + uint32(r.IntN(64))), Port: uint16(22 + r.IntN(40)),
 			Proto: []uint8{packet.ProtoTCP, packet.ProtoUDP}[r.IntN(2)],
 		}
 	}
