@@ -39,6 +39,14 @@ func (b *hexBytes) Set(s string) error {
 	return err
 }
 
+type raw []byte
+
+func (b *raw) String() string { return hex.EncodeToString(*b) }
+func (b *raw) Set(s string) (err error) {
+	*b, err = hex.DecodeString(s)
+	return err
+}
+
 // text is a payload in words.
 type text string
 

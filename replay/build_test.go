@@ -93,6 +93,9 @@ func (p *pkt) ipv4(e ends) *layers.IPv4 {
 
 // body is what is behind the IP header, before it is cut into fragments.
 func (p *pkt) body() []byte {
+	if len(p.hex) > 0 {
+		return append(make([]byte, p.fragment.offset), p.hex...)
+	}
 	e := p.summed
 	if !e.src.IsValid() {
 		e = ends{p.src, p.dst}

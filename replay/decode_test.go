@@ -147,9 +147,6 @@ func (p *pkt) transported(b []byte, n, flagsAndOffset int) bool {
 			chunks = b[12:]
 		}
 		p.what, load = readChunks(chunks)
-		if p.what == "" {
-			p.what = "DATA"
-		}
 		n = len(load)
 	case "icmp":
 		p.what = fmt.Sprintf("%d/%d", h[0], h[1])
@@ -194,7 +191,7 @@ func (p *pkt) carries(load []byte, n int) bool {
 		load = load[len(gueHeader):]
 		fallthrough
 	case "ipip", "gre":
-		if p.inner = decodePkt(load, p.quote > 0); p.inner != nil {
+		if p.inner = decodePkt(load, p.quote > 0 || p.fragment.more); p.inner != nil {
 			p.inner.quote = 0 // the outer packet is cut, which cuts this one
 		}
 		return p.inner != nil
@@ -220,16 +217,20 @@ func (p *pkt) carries(load []byte, n int) bool {
 
 // later reads a fragment that is not the first: it has no header to read.
 func (p *pkt) later(b []byte) bool {
-	header := map[string]int{"tcp": 20, "udp": 8}[p.proto]
-	if header == 0 || p.fragment.offset < header {
-		return false
+	if p.proto == "gue" {
+		return false // it is UDP as much
 	}
-	if p.proto == "tcp" {
+	if p.proto == "tcp" || p.proto == "sctp" {
 		p.what = "-"
 	}
+	header := map[string]int{"tcp": 20, "udp": 8}[p.proto]
 	end := p.fragment.offset - header + len(b)
-	p.length = number(end)
-	return bytes.Equal(b, pattern(end)[p.fragment.offset-header:])
+	if header > 0 && p.fragment.offset >= header && bytes.Equal(b, pattern(end)[end-len(b):]) {
+		p.length = number(end)
+	} else {
+		p.hex = b
+	}
+	return true
 }
 
 func addrPort(ip []byte, port uint16) netip.AddrPort {

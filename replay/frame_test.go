@@ -50,6 +50,7 @@ type pkt struct {
 	tcpOptions    hexBytes
 	length        number // of the payload, whose bytes are 0, 1, 2 and so on
 	data          text   // a payload in words, instead
+	hex           raw    // what a later fragment holds, if not of the described packet
 	cut           number // the packet ends after so many bytes and says so itself; 0: it is whole
 	quote         number // so many bytes of it are quoted; 0: all
 	sum           checksum
@@ -77,7 +78,7 @@ func (p *pkt) attributes() []attribute {
 	return []attribute{
 		{"ttl", &p.ttl}, {"tos", &p.tos}, {"id", &p.id}, {"opt", &p.options}, {"frag", &p.fragment},
 		{"seq", &p.seq}, {"ack", &p.ack}, {"win", &p.win}, {"mtu", &p.mtu}, {"tcpopt", &p.tcpOptions},
-		{"len", &p.length}, {"data", &p.data}, {"cut", &p.cut}, {"quote", &p.quote},
+		{"len", &p.length}, {"data", &p.data}, {"hex", &p.hex}, {"cut", &p.cut}, {"quote", &p.quote},
 		{"sum", &p.sum}, {"summed", &p.summed},
 		{"df", &p.df}, {"badsum", &p.badSum}, {"nosum", &p.noSum}, {"csum", &p.csum},
 	}

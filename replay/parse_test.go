@@ -109,11 +109,7 @@ func parsePkt(words []string) (*pkt, error) {
 			return nil, errors.New("want the flags behind tcp, the type and code behind icmp, the chunks behind sctp")
 		}
 		p.what, words = words[0], words[1:]
-	case "ipip", "gue", "gre":
-		if p.inner == nil {
-			return nil, fmt.Errorf("want | and the packet in the tunnel behind %s", p.proto)
-		}
-	case "udp", "esp", "ah", "arp":
+	case "udp", "esp", "ah", "arp", "ipip", "gue", "gre":
 	default:
 		return nil, fmt.Errorf("unknown protocol %q", p.proto)
 	}
@@ -122,8 +118,13 @@ func parsePkt(words []string) (*pkt, error) {
 			return nil, fmt.Errorf("%s: %w", w, err)
 		}
 	}
-	if p.proto == "sctp" {
+	switch p.proto {
+	case "sctp":
 		_, err = chunks(p.what, nil)
+	case "ipip", "gue", "gre":
+		if p.inner == nil && len(p.hex) == 0 {
+			err = fmt.Errorf("want | and the packet in the tunnel behind %s", p.proto)
+		}
 	}
 	return p, err
 }

@@ -23,6 +23,9 @@ var chunkValues = map[string]int{
 
 // chunks builds the chunks of "C-ECHO+ABORT"; the last one carries the payload.
 func chunks(what string, load []byte) (b []byte, err error) {
+	if what == "-" {
+		return load, nil // a common header without chunks
+	}
 	list := strings.Split(what, "+")
 	for i, name := range list {
 		kind := slices.Index(chunkNames, name)
@@ -58,6 +61,9 @@ func readChunks(b []byte) (what string, load []byte) {
 		end := min(max(int(binary.BigEndian.Uint16(b[2:])), 4), len(b))
 		load = b[min(4+chunkValues[name], end):end]
 		b = b[min((end+3)&^3, len(b)):]
+	}
+	if list == nil {
+		return "-", b
 	}
 	return strings.Join(list, "+"), load
 }
