@@ -34,6 +34,8 @@ const (
 	NoService
 	NoConnection
 	NoServer
+	ServerRemoved
+	DropPacket
 	TableFull
 	TTL
 	MTU
@@ -43,30 +45,38 @@ const (
 	TxFull
 	HandoffFull
 	LocalServer
+	BadChecksum
+	Relayed
+	NoCallID
 	Reasons // the number of reasons
 )
 
 var reasonNames = [Reasons]string{
-	None:         "none",
-	Truncated:    "truncated",
-	NotIPv4:      "not-ipv4",
-	NotForUs:     "not-for-us",
-	BadHeader:    "bad-header",
-	Fragment:     "fragment",
-	Protocol:     "protocol",
-	BadSource:    "bad-source",
-	NoService:    "no-service",
-	NoConnection: "no-connection",
-	NoServer:     "no-server",
-	TableFull:    "table-full",
-	TTL:          "ttl",
-	MTU:          "mtu",
-	NoRoute:      "no-route",
-	Neighbor:     "neighbor",
-	LinkDown:     "link-down",
-	TxFull:       "tx-full",
-	HandoffFull:  "handoff-full",
-	LocalServer:  "local-server",
+	None:          "none",
+	Truncated:     "truncated",
+	NotIPv4:       "not-ipv4",
+	NotForUs:      "not-for-us",
+	BadHeader:     "bad-header",
+	Fragment:      "fragment",
+	Protocol:      "protocol",
+	BadSource:     "bad-source",
+	NoService:     "no-service",
+	NoConnection:  "no-connection",
+	NoServer:      "no-server",
+	ServerRemoved: "server-removed",
+	DropPacket:    "drop-packet",
+	TableFull:     "table-full",
+	TTL:           "ttl",
+	MTU:           "mtu",
+	NoRoute:       "no-route",
+	Neighbor:      "neighbor",
+	LinkDown:      "link-down",
+	TxFull:        "tx-full",
+	HandoffFull:   "handoff-full",
+	LocalServer:   "local-server",
+	BadChecksum:   "bad-checksum",
+	Relayed:       "relayed",
+	NoCallID:      "no-call-id",
 }
 
 func (r Reason) String() string { return reasonNames[r] }
