@@ -38,13 +38,13 @@ type command struct {
 	at           time.Duration
 }
 
-// readCase reads a case and, before it, the network that all cases share.
-func readCase(t *testing.T, name string) *scenario {
+// readCase reads the network that all cases share and behind it a case's file.
+func readCase(t *testing.T, names ...string) *scenario {
 	t.Helper()
 	s := &scenario{summary: replay.Summary{
 		Interfaces: map[string]*replay.Interface{}, Drops: map[string]uint64{},
 	}}
-	for _, name := range []string{"testdata/network.txt", name} {
+	for _, name := range append([]string{"testdata/network.txt"}, names...) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
