@@ -42,15 +42,20 @@ func (s *Steering) AttachXDP(ifindex, queues int, generic bool) (*XDP, error) {
 	var objs xdpObjects
 	err = spec.LoadAndAssign(&objs, &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{
 		xdpMapServices: shared.Services,
+		xdpMapPrefixes: shared.Prefixes,
 		xdpMapReals:    shared.Reals,
+		xdpMapTunnels:  shared.Tunnels,
 		xdpMapLocals:   shared.Locals,
 		xdpMapMacs:     shared.Macs,
 	}})
 	if err != nil {
 		return nil, explain("load the XDP program", err)
 	}
-	for _, m := range []*ebpf.Map{objs.Services, objs.Reals, objs.Locals, objs.Macs} {
-		m.Close() // clones; the program holds its own references
+	clones := &objs.xdpMaps // the program holds its own references
+	for _, m := range []*ebpf.Map{
+		clones.Services, clones.Prefixes, clones.Reals, clones.Tunnels, clones.Locals, clones.Macs,
+	} {
+		m.Close()
 	}
 	x := &XDP{program: objs.Steer, sockets: objs.Sockets, unserved: objs.Unserved}
 	flags := link.XDPDriverMode

@@ -67,7 +67,7 @@ func TestDrop_ClearsTheMarkOfAReturningFrame(t *testing.T) {
 	const markAt = 2             // in words; linux/bpf.h, struct __sk_buff
 	type skb [64]uint32          // with room for later members
 	s := load(t)
-	frame := decisions()[0].bytes()
+	frame := decisions()[0].frame
 	for mark, want := range map[uint32]struct {
 		verdict int
 		mark    uint32

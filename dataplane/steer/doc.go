@@ -2,6 +2,11 @@
 // the BPF programs, loads and attaches them and keeps their maps in step with
 // the configuration. Everything it does not claim stays with the host.
 //
+// What it claims is a little more than is balanced: of a firewall mark it knows
+// the prefixes and not the ports, of a fragment the address only, and of a
+// packet quoted in an ICMP error no more than its ends. Userspace knows the
+// connections and gives back the rest.
+//
 // With AF_XDP one program per interface hands the frames to the sockets. With
 // AF_PACKET, where the host sees a copy of everything, a socket filter lets
 // only the director's frames up and a tc program drops the same ones for the

@@ -18,8 +18,10 @@ import (
 const (
 	skbMapLocals    = "locals"
 	skbMapMacs      = "macs"
+	skbMapPrefixes  = "prefixes"
 	skbMapReals     = "reals"
 	skbMapServices  = "services"
+	skbMapTunnels   = "tunnels"
 	skbProgDrop     = "drop"
 	skbProgGiveback = "giveback"
 	skbProgTap      = "tap"
@@ -82,8 +84,10 @@ type skbProgramSpecs struct {
 type skbMapSpecs struct {
 	Locals   *ebpf.MapSpec `ebpf:"locals"`
 	Macs     *ebpf.MapSpec `ebpf:"macs"`
+	Prefixes *ebpf.MapSpec `ebpf:"prefixes"`
 	Reals    *ebpf.MapSpec `ebpf:"reals"`
 	Services *ebpf.MapSpec `ebpf:"services"`
+	Tunnels  *ebpf.MapSpec `ebpf:"tunnels"`
 }
 
 // skbVariableSpecs contains global variables before they are loaded into the kernel.
@@ -116,16 +120,20 @@ func (o *skbObjects) Close() error {
 type skbMaps struct {
 	Locals   *ebpf.Map `ebpf:"locals"`
 	Macs     *ebpf.Map `ebpf:"macs"`
+	Prefixes *ebpf.Map `ebpf:"prefixes"`
 	Reals    *ebpf.Map `ebpf:"reals"`
 	Services *ebpf.Map `ebpf:"services"`
+	Tunnels  *ebpf.Map `ebpf:"tunnels"`
 }
 
 func (m *skbMaps) Close() error {
 	return _SkbClose(
 		m.Locals,
 		m.Macs,
+		m.Prefixes,
 		m.Reals,
 		m.Services,
+		m.Tunnels,
 	)
 }
 

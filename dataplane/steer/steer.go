@@ -15,8 +15,10 @@ import (
 type Steering struct {
 	programs programs
 	services table[endpoint, present]
+	prefixes table[prefix, present]
 	reals    table[endpoint, present]
-	locals   table[address, present]
+	tunnels  table[address, present]
+	locals   table[address, standing]
 	macs     table[uint32, mac]
 	attached []io.Closer
 }
@@ -41,35 +43,42 @@ func Load() (*Steering, error) {
 	}
 	m := &s.programs.skbMaps
 	s.services = newTable[endpoint, present]("services", m.Services)
+	s.prefixes = newTable[prefix, present]("prefixes", m.Prefixes)
 	s.reals = newTable[endpoint, present]("real servers", m.Reals)
-	s.locals = newTable[address, present]("local addresses", m.Locals)
+	s.tunnels = newTable[address, present]("tunnels", m.Tunnels)
+	s.locals = newTable[address, standing]("local addresses", m.Locals)
 	s.macs = newTable[uint32, mac]("interfaces", m.Macs)
 	return s, nil
 }
 
 // Update makes set what is the director's. What is new is added before what is
-// gone is removed, so a changing set never has a gap; and a real server is
-// known to the kernel only after the host's own addresses are, lest the host
-// miss an answer. After an error some of the changes are made; calling Update
-// again makes the rest.
+// gone is removed, and no program sees the one without the other, so a changing
+// set never has a gap; and the host's own addresses come first and go last, lest
+// the host miss a frame. After an error some of the changes are made; calling
+// Update again makes the rest. Removing may take some 10 milliseconds.
 func (s *Steering) Update(set Set) error {
-	services, reals := endpointsOf(set.Services), endpointsOf(set.Reals)
-	locals, macs := addressesOf(set.Locals), macsOf(set.MACs)
-	for _, step := range []func() error{
-		func() error { return s.locals.add(locals) },
-		func() error { return s.services.add(services) },
-		func() error { return s.reals.add(reals) },
-		func() error { return s.macs.add(macs) },
-		func() error { return s.macs.prune(macs) },
-		func() error { return s.reals.prune(reals) },
-		func() error { return s.services.prune(services) },
-		func() error { return s.locals.prune(locals) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
+	c := set.contents()
+	if err := inOrder(
+		func() error { return s.locals.add(c.locals) },
+		func() error { return s.services.add(c.services) },
+		func() error { return s.prefixes.add(c.prefixes) },
+		func() error { return s.reals.add(c.reals) },
+		func() error { return s.tunnels.add(c.tunnels) },
+		func() error { return s.macs.add(c.macs) },
+	); err != nil {
+		return err
 	}
-	return nil
+	if s.services.exceeds(c.services) || s.prefixes.exceeds(c.prefixes) || s.reals.exceeds(c.reals) {
+		settle()
+	}
+	return inOrder(
+		func() error { return s.macs.prune(c.macs) },
+		func() error { return s.tunnels.prune(c.tunnels) },
+		func() error { return s.reals.prune(c.reals) },
+		func() error { return s.prefixes.prune(c.prefixes) },
+		func() error { return s.services.prune(c.services) },
+		func() error { return s.locals.prune(c.locals) },
+	)
 }
 
 // TapFilter is the descriptor of the program for SO_ATTACH_BPF that lets a
@@ -86,6 +95,26 @@ func (s *Steering) Close() error {
 	p := &s.programs
 	errs = append(errs, p.Drop.Close(), p.Tap.Close(), p.Turn.Close(), p.skbMaps.Close())
 	return errors.Join(errs...)
+}
+
+// inOrder takes steps until one fails, and returns its error.
+func inOrder(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until every run of a program that began before has ended: one
+// that looked for an endpoint in one map before it was added there must not
+// look for it in another after it was removed there. The kernel answers after an
+// RCU grace period (kernel/sched/membarrier.c). With nohz_full it refuses; then
+// there is a gap for a run that is interrupted between the two, and no other.
+func settle() {
+	const global = 1 // linux/membarrier.h, MEMBARRIER_CMD_GLOBAL
+	_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0)
 }
 
 // explain adds the remedy to an error whose cause is a missing privilege.

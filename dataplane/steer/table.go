@@ -19,14 +19,15 @@ func newTable[K, V comparable](name string, m *ebpf.Map) table[K, V] {
 	return table[K, V]{name, m, make(map[K]V)}
 }
 
-// add brings in what want has and the table has not.
+// add brings in what want has and the table has not. A full hash says E2BIG, a
+// full trie ENOSPC (kernel/bpf/hashtab.c, lpm_trie.c).
 func (t *table[K, V]) add(want map[K]V) error {
 	for k, v := range want {
 		if old, ok := t.have[k]; ok && old == v {
 			continue
 		}
 		err := t.kernel.Put(k, v)
-		if errors.Is(err, unix.E2BIG) {
+		if errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ENOSPC) {
 			return fmt.Errorf("steer: more than %d %s", t.kernel.MaxEntries(), t.name)
 		}
 		if err != nil {
@@ -36,6 +37,9 @@ func (t *table[K, V]) add(want map[K]V) error {
 	}
 	return nil
 }
+
+// exceeds reports whether the table, which has all of want, has more.
+func (t *table[K, V]) exceeds(want map[K]V) bool { return len(t.have) > len(want) }
 
 // prune removes what the table has and want has not.
 func (t *table[K, V]) prune(want map[K]V) error {

@@ -18,9 +18,11 @@ import (
 const (
 	xdpMapLocals   = "locals"
 	xdpMapMacs     = "macs"
+	xdpMapPrefixes = "prefixes"
 	xdpMapReals    = "reals"
 	xdpMapServices = "services"
 	xdpMapSockets  = "sockets"
+	xdpMapTunnels  = "tunnels"
 	xdpMapUnserved = "unserved"
 	xdpProgSteer   = "steer"
 )
@@ -76,9 +78,11 @@ type xdpProgramSpecs struct {
 type xdpMapSpecs struct {
 	Locals   *ebpf.MapSpec `ebpf:"locals"`
 	Macs     *ebpf.MapSpec `ebpf:"macs"`
+	Prefixes *ebpf.MapSpec `ebpf:"prefixes"`
 	Reals    *ebpf.MapSpec `ebpf:"reals"`
 	Services *ebpf.MapSpec `ebpf:"services"`
 	Sockets  *ebpf.MapSpec `ebpf:"sockets"`
+	Tunnels  *ebpf.MapSpec `ebpf:"tunnels"`
 	Unserved *ebpf.MapSpec `ebpf:"unserved"`
 }
 
@@ -110,9 +114,11 @@ func (o *xdpObjects) Close() error {
 type xdpMaps struct {
 	Locals   *ebpf.Map `ebpf:"locals"`
 	Macs     *ebpf.Map `ebpf:"macs"`
+	Prefixes *ebpf.Map `ebpf:"prefixes"`
 	Reals    *ebpf.Map `ebpf:"reals"`
 	Services *ebpf.Map `ebpf:"services"`
 	Sockets  *ebpf.Map `ebpf:"sockets"`
+	Tunnels  *ebpf.Map `ebpf:"tunnels"`
 	Unserved *ebpf.Map `ebpf:"unserved"`
 }
 
@@ -120,9 +126,11 @@ func (m *xdpMaps) Close() error {
 	return _XdpClose(
 		m.Locals,
 		m.Macs,
+		m.Prefixes,
 		m.Reals,
 		m.Services,
 		m.Sockets,
+		m.Tunnels,
 		m.Unserved,
 	)
 }

@@ -17,77 +17,121 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "maps.h"
+
 #ifndef CTX
 #error "steer.h: the includer defines CTX and load()"
 #endif
 
-#define ENDPOINTS 65536
-#define ADDRESSES 16384
-#define INTERFACES 64
-
 #define IP_MF 0x2000     // RFC 791 section 3.1: more fragments
 #define IP_OFFSET 0x1fff // fragment offset, in units of 8 bytes
 
-// IPv4 addresses are held in their mapped form (RFC 4291 section 2.5.5.2).
-struct address {
-	__be32 word[4];
+// RFC 792: the errors that a connection hears of.
+enum { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
+
+// What an ICMP error carries, up to the options of the packet it quotes.
+struct error {
+	__u8 type;
+	__u8 code;
+	__be16 check;
+	__be32 rest;
+	struct iphdr ip;
 };
 
-// An endpoint is (address, protocol, port), or, with fragment 1 and port 0,
-// stands for every port of (address, protocol): of a later fragment no port is
-// known, and a first fragment must go where the later ones go.
-struct endpoint {
-	struct address addr;
-	__be16 port;
-	__u8 proto;
-	__u8 fragment;
-};
+static __always_inline int listed(void *map, struct endpoint *e)
+{
+	return bpf_map_lookup_elem(map, e) != 0;
+}
 
-struct mac {
-	__u8 byte[8]; // the first six count
-};
+// wide reports whether every port at e is in map.
+static __always_inline int wide(void *map, struct endpoint *e)
+{
+	struct endpoint every = *e;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, ENDPOINTS);
-	__type(key, struct endpoint);
-	__type(value, __u8);
-} services SEC(".maps");
+	every.port = 0;
+	return listed(map, &every);
+}
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, ENDPOINTS);
-	__type(key, struct endpoint);
-	__type(value, __u8);
-} reals SEC(".maps");
+// marked reports whether e lies in a prefix.
+static __always_inline int marked(struct endpoint *e)
+{
+	struct prefix key = {.bits = PREFIX_BITS, .proto = e->proto, .addr = e->addr};
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, ADDRESSES);
-	__type(key, struct address);
-	__type(value, __u8);
-} locals SEC(".maps");
+	return bpf_map_lookup_elem(&prefixes, &key) != 0;
+}
 
-// The Ethernet address of each interface that carries balanced traffic.
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, INTERFACES);
-	__type(key, __u32);
-	__type(value, struct mac);
-} macs SEC(".maps");
+static __always_inline int standing(struct address *a)
+{
+	__u8 *s = bpf_map_lookup_elem(&locals, a);
+
+	return s ? *s : FOREIGN;
+}
 
 // claimed decides by the endpoints at both ends of a packet. To a service: ours.
 // From a real server: ours too, unless the host itself is the other end, as it
-// is when it checks its servers' health.
+// is when it checks its servers' health. Between them stands what an address is
+// to the host, so that the frames of connections cost no more lookups than they
+// must, and the host's own next to none.
 static __always_inline int claimed(struct endpoint *src, struct endpoint *dst)
 {
-	if (bpf_map_lookup_elem(&services, dst))
+	if (listed(&services, dst))
 		return 1;
-	return bpf_map_lookup_elem(&reals, src) &&
-	       !bpf_map_lookup_elem(&locals, &dst->addr);
+	switch (standing(&dst->addr)) {
+	case FOREIGN:
+		return listed(&reals, src) || wide(&reals, src) || marked(dst);
+	case VIP:
+		return wide(&services, dst) || marked(dst);
+	}
+	return 0;
+}
+
+// ends fills in all of the two endpoints but the ports.
+static __always_inline void ends(struct iphdr *ip, struct endpoint *src, struct endpoint *dst)
+{
+	src->addr.word[2] = dst->addr.word[2] = bpf_htonl(0xffff);
+	src->addr.word[3] = ip->saddr;
+	dst->addr.word[3] = ip->daddr;
+	src->proto = dst->proto = ip->protocol;
+}
+
+// balanced reports whether a protocol can be a service's. The ports of all
+// that can are its first four bytes.
+static __always_inline int balanced(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
+// taken_error decides about an ICMP message at off. It is the director's if an
+// answer to the packet it quotes would be: one to a service that an answer of
+// a service provoked, one to a client that the client's packet provoked behind
+// the director. So is one about a tunnel of ours. An error goes to whoever sent
+// the packet it quotes (RFC 792), so the host's own are the host's here too. It
+// is out of line because it would take registers from the frames of connections.
+static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
+{
+	struct endpoint src = {}, dst = {}; // of an answer
+	struct error e;
+	__be16 port[2];
+
+	if (load(ctx, off, &e, sizeof(e)) < 0)
+		return 0;
+	if (e.type != ICMP_UNREACHABLE && e.type != ICMP_QUENCH && e.type != ICMP_EXCEEDED)
+		return 0;
+	if (e.ip.version != 4 || e.ip.ihl < 5 || e.ip.saddr != to)
+		return 0;
+	if (e.ip.frag_off & bpf_htons(IP_OFFSET)) // quotes no ports
+		return 0;
+	ends(&e.ip, &dst, &src);
+	if (e.ip.protocol == IPPROTO_IPIP)
+		return bpf_map_lookup_elem(&tunnels, &src.addr) && standing(&dst.addr) != FOREIGN;
+	if (!balanced(e.ip.protocol))
+		return 0;
+	off += sizeof(e) - sizeof(e.ip) + 4 * e.ip.ihl;
+	if (load(ctx, off, port, sizeof(port)) < 0)
+		return 0;
+	dst.port = port[0];
+	src.port = port[1];
+	return claimed(&src, &dst);
 }
 
 static __always_inline int taken_ipv4(CTX *ctx)
@@ -95,18 +139,19 @@ static __always_inline int taken_ipv4(CTX *ctx)
 	struct endpoint src = {}, dst = {};
 	struct iphdr ip;
 	__be16 port[2];
+	int fragment;
 
 	if (load(ctx, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return 0;
 	if (ip.version != 4 || ip.ihl < 5)
 		return 0;
-	if (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP)
+	fragment = ip.frag_off & bpf_htons(IP_MF | IP_OFFSET);
+	if (ip.protocol == IPPROTO_ICMP && !fragment)
+		return taken_error(ctx, ETH_HLEN + 4 * ip.ihl, ip.daddr);
+	if (!balanced(ip.protocol))
 		return 0;
-	src.addr.word[2] = dst.addr.word[2] = bpf_htonl(0xffff);
-	src.addr.word[3] = ip.saddr;
-	dst.addr.word[3] = ip.daddr;
-	src.proto = dst.proto = ip.protocol;
-	if (ip.frag_off & bpf_htons(IP_MF | IP_OFFSET)) {
+	ends(&ip, &src, &dst);
+	if (fragment) {
 		src.fragment = dst.fragment = 1;
 		return claimed(&src, &dst);
 	}
