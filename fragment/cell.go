@@ -60,13 +60,9 @@ func (c *cells) get(first int32, b []byte) {
 }
 
 // equal reports whether what is stored from cell first on has the bytes b at
-// from.
+// from, which is in the first cell: no header is longer than one.
 func (c *cells) equal(first int32, from int, b []byte) bool {
-	i := first
-	for ; from >= cellSize; from -= cellSize {
-		i = c.cell[i].next
-	}
-	for ; len(b) > 0; i = c.cell[i].next {
+	for i := first; len(b) > 0; i = c.cell[i].next {
 		n := min(len(b), cellSize-from)
 		if !bytes.Equal(c.cell[i].data[from:from+n], b[:n]) {
 			return false
