@@ -111,7 +111,7 @@ func FuzzAnswer(f *testing.F) {
 		if len(b) > 1<<15 {
 			return
 		}
-		fr := &packet.Frame{Buf: b, Len: int32(len(b))}
+		fr := &packet.Frame{Buf: bytes.Clone(b), Len: int32(len(b))} // Unwrap writes
 		reason := packet.Parse(fr)
 		if fr.L3 == 0 {
 			return
