@@ -116,9 +116,7 @@ func (s *shard) makeRoom(n int, id int32, o *Outcome) bool {
 // Waiting if it does.
 func (s *shard) judge(id int32, frame []byte, p *piece) Result {
 	w := &s.waiting[id]
-	switch {
-	case w.ended && (p.end() > w.end || p.last && p.end() != w.end),
-		p.last && p.end() < w.end:
+	if w.ended && p.end() > w.end || p.last && p.end() < w.end {
 		return Malformed
 	}
 	i := id
@@ -200,16 +198,15 @@ func (s *shard) release(id int32) (frames int) {
 	return frames
 }
 
-// link enters a new datagram. The list is in the order of deadlines: where two
-// workers' clocks differ, the datagram that is entered later is taken to have
-// begun no earlier.
+// link enters a new datagram as the last in the list. Where two workers' clocks
+// differ, its deadline may be before that of its predecessor, which it then
+// waits for.
 func (s *shard) link(id int32) {
 	w := &s.waiting[id]
 	s.byKey[w.key] = id
 	w.older = s.newest
 	if w.older != none {
 		s.waiting[w.older].newer = id
-		w.deadline = max(w.deadline, s.waiting[w.older].deadline)
 	} else {
 		s.oldest = id
 		s.due.Store(w.deadline)

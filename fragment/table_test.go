@@ -121,6 +121,7 @@ func TestTable_RefusesWhatContradictsItself(t *testing.T) {
 		{"no data", []part{{offset: 8, more: true}}, fragment.Outcome{Result: fragment.Malformed, Dropped: 1}},
 		{"odd length", []part{first, {offset: 16, data: data[:9], more: true}}, fragment.Outcome{Result: fragment.Malformed, Dropped: 2}},
 		{"beyond 65535", []part{first, {offset: 65528, data: data[:1]}}, fragment.Outcome{Result: fragment.Malformed, Dropped: 2}},
+		{"one byte beyond 65535", []part{{offset: 65512, data: data[:4]}}, fragment.Outcome{Result: fragment.Malformed, Dropped: 1}},
 		{"data behind the end", []part{first, {offset: 24, data: data[:8]}, {offset: 32, data: data[:8], more: true}},
 			fragment.Outcome{Result: fragment.Malformed, Dropped: 3}},
 		{"an end before data", []part{{offset: 64, data: data[:8], more: true}, {offset: 16, data: data[:8]}},
