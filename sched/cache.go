@@ -17,15 +17,15 @@ const (
 
 // cache remembers something for each destination address. It grows with the
 // destinations seen, up to cacheFull, and reuses what it has collected. Time
-// passes for it when somebody calls collect; ticks count from the first call.
+// passes for it when somebody calls collect; ticks count from the first entry.
 type cache[V any] struct {
 	chains  [1 << cacheBits]int32 // first entry of each, as its index + 1; 0: none
 	entries []entry[V]
 	free    int32 // chain of the entries without a destination
 	count   int   // of the others
-	tick    int64 // time of the next one, 0 before the first call
+	tick    int64 // time of the next one, 0 before the first entry
 	quiet   int   // ticks without early collection since the last full sweep
-	rover   int   // chain at which early collection goes on
+	rover   int   // chain at which collection stopped
 }
 
 type entry[V any] struct {
@@ -53,6 +53,9 @@ func (c *cache[V]) insert(a packet.Addr, now int64) *entry[V] {
 	if c.count > cacheFull {
 		return nil
 	}
+	if c.tick == 0 {
+		c.tick = now + cacheTick
+	}
 	n := c.free
 	if n == 0 {
 		c.entries = append(c.entries, entry[V]{})
@@ -68,13 +71,11 @@ func (c *cache[V]) insert(a packet.Addr, now int64) *entry[V] {
 	return e
 }
 
-// collect makes up for the ticks until now. expiry is how long an entry may be
-// idle.
+// collect makes up for the ticks until now; expiry is how long an entry may be
+// idle. It does what time does, so it makes no difference who calls it or how
+// often.
 func (c *cache[V]) collect(now, expiry int64) {
-	if c.tick == 0 {
-		c.tick = now + cacheTick
-	}
-	for ; c.tick <= now; c.tick += cacheTick {
+	for ; c.tick != 0 && c.tick <= now; c.tick += cacheTick {
 		switch {
 		case c.quiet == cacheFullSweep-1:
 			c.sweep(c.tick-expiry, c.count)
@@ -87,10 +88,12 @@ func (c *cache[V]) collect(now, expiry int64) {
 	}
 }
 
-// sweep removes entries that were last used before the given time, at most
-// goal, beginning where the last sweep stopped.
+// sweep removes entries that were last used before the given time, chain by
+// chain from where the last sweep stopped, until it has removed as many as its
+// goal.
 func (c *cache[V]) sweep(before int64, goal int) {
-	for range c.chains {
+	for n := 0; n < len(c.chains) && goal > 0; n++ {
+		c.rover = (c.rover + 1) % len(c.chains)
 		for link := &c.chains[c.rover]; *link != 0; {
 			n := *link
 			e := &c.entries[n-1]
@@ -98,15 +101,11 @@ func (c *cache[V]) sweep(before int64, goal int) {
 				link = &e.next
 				continue
 			}
-			if goal == 0 {
-				return
-			}
-			goal--
 			*link = e.next
 			*e = entry[V]{next: c.free}
 			c.free = n
 			c.count--
+			goal--
 		}
-		c.rover = (c.rover + 1) % len(c.chains)
 	}
 }

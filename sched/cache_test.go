@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"director/packet"
+	"director/sched"
 )
 
 // to is a flow to destination n.
@@ -104,6 +105,30 @@ func TestReplicated_LosesTheBusiestMemberAfterADay(t *testing.T) {
 	}
 }
 
+// TestReplicated_ForgetsWhoLeftLongAgo gives a destination one server after the
+// other. The first one, when it comes back, is known to the set or not.
+func TestReplicated_ForgetsWhoLeftLongAgo(t *testing.T) {
+	for gone, want := range map[int]int{1: 2, 16: 2, 18: 1, 100: 1} {
+		v := newService(t, "lblcr", 0, 4)
+		first := v.list[0]
+		v.place(t, 1, 1)
+		for range gone {
+			v.busy(1, 5) // crowded, so that the next one joins
+			v.add(4)
+			v.place(t, 1, 1)
+			v.remove(1)
+		}
+		first.Load.Active.Store(0)
+		first.Load.Total.Store(0)
+		v.list = append(sched.Servers{first}, v.list...)
+		v.Added(v.list, &v.pos)
+		v.busy(1, 1)
+		if got := v.place(t, 1, 1); got != want {
+			t.Errorf("after %d others: goes to %d, want %d", gone, got, want)
+		}
+	}
+}
+
 // TestLocality_RemembersAsMuchAsTheKernel fills the cache. A destination is
 // remembered when it stays with server 2 although 1 has become idler.
 func TestLocality_RemembersAsMuchAsTheKernel(t *testing.T) {
@@ -127,13 +152,30 @@ func TestLocality_RemembersAsMuchAsTheKernel(t *testing.T) {
 		if got := remembered(second); got != limit {
 			t.Errorf("%s: remembers %d of %d destinations, want %d", name, got, limit+1000, limit)
 		}
-		// Above 16384 entries each tick removes those idle for six minutes: four
-		// thirds of the excess, at most 8192.
-		left := limit
+		// Above 16384 entries each tick removes those idle for six minutes, chain by
+		// chain: four thirds of the excess, at most 8192. Destination 0 is in use.
+		var chains [1024]int
+		for d := range limit {
+			chains[sched.Hash32(to(d).Dst, 0, 10)]++
+		}
+		busy := sched.Hash32(to(0).Dst, 0, 10)
+		left, chain := limit, uint32(0)
 		for tick := int64(1); tick <= 12; tick++ {
 			v.place(t, 0, second+tick*60*second)
 			if tick > 6 && left > 16384 {
-				left -= min((left-16384)*4/3, 8192)
+				for goal := min((left-16384)*4/3, 8192); goal > 0; {
+					chain = (chain + 1) % 1024
+					idle := chains[chain]
+					if chain == busy {
+						idle--
+					}
+					chains[chain] -= idle
+					goal -= idle
+					left -= idle
+				}
+			}
+			if tick < 6 || tick > 9 {
+				continue
 			}
 			if got := remembered(second + tick*60*second); got != left {
 				t.Fatalf("%s: after %d minutes remembers %d, want %d", name, tick, got, left)

@@ -62,22 +62,24 @@ func TestHashSchedulers_LeadFortyClientsByTheFormula(t *testing.T) {
 	for _, name := range []string{"sh", "mh"} {
 		for flags := range sched.Flags(4) {
 			for _, drained := range []bool{false, true} {
-				v := newService(t, name, flags<<3)
-				m := newModel(v)
-				for _, w := range []int32{1, 2, 3} {
-					v.add(w)
-					m.added()
+				v, head := newService(t, name, flags<<3, 1, 2, 3), newRing()
+				for i := range v.list {
+					s := &v.list[len(v.list)-1-i]
+					head.insert(&dest{addr: s.Addr, port: s.Port, weight: int64(s.Weight), last: int64(s.Weight), load: s.Load})
 				}
+				m := newModel(name, flags<<3, head, nil)
 				if drained {
-					v.list[0].Weight = 0
+					v.edit(3, 0)
+					head.next.weight = 0
+					m.edited(head.next)
 				}
 				none := 0
 				for n := range uint32(40) {
 					f := &packet.Flow{Src: packet.AddrFrom4(0x0a000132 + n), SrcPort: uint16(40000 + n)}
-					want, wantOK := m.pick(f, 0)
+					want := m.pick(f, 0)
 					got, ok := v.Pick(f, 0, v.list, &v.pos)
-					if ok != wantOK || ok && got != want {
-						t.Errorf("%s %#x: client %v goes to %d %v, want %d %v", name, flags<<3, f.Src, got, ok, want, wantOK)
+					if ok != (want != nil) || ok && v.list[got].Load != want.load {
+						t.Errorf("%s %#x: client %v goes to %d %v, want %v", name, flags<<3, f.Src, got, ok, want)
 					}
 					if !ok {
 						none++

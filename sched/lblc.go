@@ -11,8 +11,8 @@ import (
 // behind a firewall mark or many addresses. A destination that is new, or whose
 // server is crowded or has weight 0, goes where wlc says.
 //
-// The cache changes only in a pick with the position that Bind was given.
-// Who picks from a copy of it, to ask, reads the cache as it is.
+// The cache changes only with time, and in a pick with the position that Bind
+// was given. Who picks from a copy of it, to ask, reads the cache as it is.
 type localityLeastConnection struct {
 	places
 	expiry *atomic.Int64 // nanoseconds
@@ -22,9 +22,7 @@ type localityLeastConnection struct {
 
 func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {
 	home := pos == l.home
-	if home {
-		l.cache.collect(now, l.expiry.Load())
-	}
+	l.cache.collect(now, l.expiry.Load())
 	e := l.cache.find(flow.Dst)
 	if e != nil {
 		if home {

@@ -10,16 +10,20 @@ import (
 // localityReplicated sends everything for one destination address to a set of
 // servers (ip_vs_lblcr.c), of which the one with the fewest connections for its
 // weight serves. When that one is crowded, the server that wlc names joins the
-// set; when the set has not changed for a day, its busiest member leaves.
+// set; when the set has not changed for long, its busiest member leaves.
 //
-// The cache changes only in a pick with the position that Bind was given, as
-// with lblc.
+// The cache changes only with time, and in a pick with the position that Bind
+// was given, as with lblc.
 type localityReplicated struct {
 	places
 	expiry *atomic.Int64 // nanoseconds
 	home   *Position
 	cache  cache[serverSet]
 }
+
+// setGone is how many members that have left the service a set keeps in any
+// case, should they come back. The kernel keeps all, and their memory.
+const setGone = 16
 
 // serverSet is who serves one destination.
 type serverSet struct {
@@ -29,9 +33,7 @@ type serverSet struct {
 
 func (l *localityReplicated) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {
 	home := pos == l.home
-	if home {
-		l.cache.collect(now, l.expiry.Load())
-	}
+	l.cache.collect(now, l.expiry.Load())
 	e := l.cache.find(flow.Dst)
 	if e != nil {
 		i, ok := e.value.idlest(servers)
@@ -49,7 +51,7 @@ func (l *localityReplicated) Pick(flow *packet.Flow, now int64, servers Servers,
 			e = l.cache.insert(flow.Dst, now)
 		}
 		if e != nil {
-			e.value.join(servers[i].Load, now)
+			e.value.join(servers, i, now)
 		}
 	}
 	return i, ok
@@ -100,9 +102,15 @@ func (s *serverSet) shrink(now, expiry int64) {
 	}
 }
 
-func (s *serverSet) join(member *Load, now int64) {
+// join makes the server with index i a member.
+func (s *serverSet) join(servers Servers, i int, now int64) {
+	member := servers[i].Load
 	if slices.Contains(s.members, member) {
 		return
+	}
+	if len(s.members) >= len(servers)+setGone {
+		oldest := slices.IndexFunc(s.members, func(m *Load) bool { _, ok := m.find(servers); return !ok })
+		s.members = slices.Delete(s.members, oldest, oldest+1)
 	}
 	s.members = append(s.members, member)
 	s.changed = now

@@ -44,6 +44,11 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 	if servers[i].usable() || m.flags&Fallback == 0 {
 		return int(i), servers[i].usable()
 	}
+	// Without this, who takes all servers out of service makes each packet cost
+	// as many hashes as there are slots.
+	if !servers.usable() {
+		return 0, false
+	}
 	for k := range uint32(mhSlots) {
 		i := m.slots[mhHash(mhKey1, addr, port, (slot+k)%mhSlots)%mhSlots]
 		if servers[i].usable() {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"director/packet"
-	"director/sched"
 )
 
 const (
@@ -12,100 +11,106 @@ const (
 	day    = 86400 * second
 )
 
-// memory is what lblc and lblcr remember of one destination address.
-type memory struct {
-	used, changed int64
-	members       []*sched.Load // newest last; lblc has one
+// localModel is lblc and lblcr with a table that never holds so much that some
+// of it is collected early.
+type localModel struct {
+	unmoved
+	name     string
+	head     *dest
+	expiry   *int64
+	memories map[packet.Addr]*memory
+
+	begun, ticks int64 // of the table's clock
 }
 
-// tick lets the clock of the caches advance to now. The models never hold so
-// much that it is collected early.
-func (m *model) tick(now int64) {
-	if m.begun == 0 {
-		m.begun = now
-	}
-	for m.begun+(m.ticks+1)*60*second <= now {
+// memory is what is remembered of one destination address: its servers, the
+// newest first. lblc has one.
+type memory struct {
+	used, changed int64
+	set           []*dest
+}
+
+// tick lets the clock advance to now. Each thirtieth tick removes what has been
+// idle for long.
+func (m *localModel) tick(now int64) {
+	for m.begun != 0 && m.begun+(m.ticks+1)*60*second <= now {
 		m.ticks++
 		if m.ticks%30 != 0 {
 			continue
 		}
 		for addr, mem := range m.memories {
-			if m.begun+m.ticks*60*second-mem.used > day {
+			if m.begun+m.ticks*60*second-mem.used > *m.expiry {
 				delete(m.memories, addr)
 			}
 		}
 	}
 }
 
-// local is the choice of lblc and lblcr.
-func (m *model) local(f *packet.Flow, now int64) (int, bool) {
+func (m *localModel) pick(f *packet.Flow, now int64) *dest {
 	m.tick(now)
 	mem := m.memories[f.Dst]
 	if mem != nil {
-		i, ok := m.member(mem)
 		mem.used = now
-		if m.name == "lblcr" && len(mem.members) > 1 && now > mem.changed+day {
-			m.dismiss(mem, now)
+		d := mem.set[0]
+		if m.name == "lblcr" {
+			d = mem.idlest()
+			if len(mem.set) > 1 && now > mem.changed+*m.expiry {
+				mem.dismiss(now)
+			}
+		} else if !d.available || d.weight == 0 { // overloaded or not
+			d = nil
 		}
-		if ok && !m.crowded(i) {
-			return i, true
+		if d != nil && !m.crowded(d) {
+			return d
 		}
 	}
-	i, ok := m.best(m.cost)
-	if !ok {
-		return 0, false
+	d := m.head.least((*dest).relative)
+	if d == nil {
+		return nil
 	}
 	if mem == nil {
 		mem = &memory{used: now}
 		m.memories[f.Dst] = mem
+		if m.begun == 0 {
+			m.begun = now
+		}
 	}
-	load := m.list[i].Load
 	switch {
 	case m.name == "lblc":
-		mem.members = []*sched.Load{load}
-	case !slices.Contains(mem.members, load):
-		mem.members, mem.changed = append(mem.members, load), now
+		mem.set = []*dest{d}
+	case !slices.Contains(mem.set, d):
+		mem.set = slices.Insert(mem.set, 0, d)
+		mem.changed = now
 	}
-	return i, true
+	return d
 }
 
-// index says where in the list the server with that load is.
-func (m *model) index(l *sched.Load) int {
-	return slices.IndexFunc(m.list, func(s sched.Server) bool { return s.Load == l })
-}
-
-func (m *model) member(mem *memory) (best int, found bool) {
-	for _, l := range slices.Backward(mem.members) {
-		i := m.index(l)
-		if m.list[i].Weight == 0 {
-			continue
-		}
-		cost, _ := m.cost(i)
-		if least, _ := m.cost(best); !found || cost < least {
-			best, found = i, true
+// idlest is the first of the least overhead for its weight of those who serve.
+func (mem *memory) idlest() (best *dest) {
+	for _, d := range mem.set {
+		if d.available && d.usable() && (best == nil || d.relative() < best.relative()) {
+			best = d
 		}
 	}
-	return best, found
+	return best
 }
 
-// dismiss removes the busiest member for its weight, of equals the newest.
-func (m *model) dismiss(mem *memory, now int64) {
-	var worst *sched.Load
-	var most float64
-	for _, l := range slices.Backward(mem.members) {
-		if i := m.index(l); m.list[i].Weight > 0 {
-			if cost, _ := m.cost(i); worst == nil || cost > most {
-				worst, most = l, cost
-			}
+// dismiss removes the first of the most overhead for its weight, even if it has
+// left the service.
+func (mem *memory) dismiss(now int64) {
+	var most *dest
+	for _, d := range mem.set {
+		if d.weight > 0 && (most == nil || d.relative() > most.relative()) {
+			most = d
 		}
 	}
-	if worst != nil {
-		mem.members = slices.DeleteFunc(mem.members, func(l *sched.Load) bool { return l == worst })
+	if most != nil {
+		mem.set = slices.DeleteFunc(mem.set, func(d *dest) bool { return d == most })
 		mem.changed = now
 	}
 }
 
-func (m *model) crowded(i int) bool {
-	lonely := slices.ContainsFunc(m.list, func(s sched.Server) bool { return s.Load.Active.Load()*2 < int64(s.Weight) })
-	return lonely && m.active(i) > float64(m.list[i].Weight)
+func (m *localModel) crowded(d *dest) bool {
+	lonely := slices.ContainsFunc(m.head.all(), func(o *dest) bool { return o.active*2 < o.weight })
+	return lonely && d.active > d.weight
 }

@@ -2,7 +2,8 @@ package sched_test
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,35 @@ func (v *service) add(weight int32) {
 	addr := packet.AddrFrom4(0x0a000201 + uint32(len(v.list))) // from 10.0.2.1 on
 	v.list = append(sched.Servers{{Addr: addr, Port: 80, Weight: weight, LastWeight: weight, Load: new(sched.Load)}}, v.list...)
 	v.Added(v.list, &v.pos)
+}
+
+// edit gives server n another weight.
+func (v *service) edit(n int, weight int32) {
+	at := len(v.list) - n
+	v.list = slices.Clone(v.list)
+	if v.list[at].Weight = weight; weight != 0 {
+		v.list[at].LastWeight = weight
+	}
+	v.Edited(v.list, at, &v.pos)
+}
+
+// remove removes server n. Those added after it are then called one less.
+func (v *service) remove(n int) {
+	at := len(v.list) - n
+	v.list = slices.Delete(slices.Clone(v.list), at, at+1)
+	v.Removed(v.list, at, &v.pos)
+}
+
+// overload lets server n cross its thresholds, up or down.
+func (v *service) overload(n int, yes bool) { v.list[len(v.list)-n].Load.Overloaded.Store(yes) }
+
+// sequence schedules so many connections and returns the names of their servers.
+func (v *service) sequence(connections int, active bool) string {
+	var names strings.Builder
+	for range connections {
+		names.WriteString(v.next(active))
+	}
+	return names.String()
 }
 
 // next schedules one connection and returns the name of its server, or "-".
@@ -96,14 +126,26 @@ func TestSchedulers_FollowTheKernelsSequences(t *testing.T) {
 		{"ovf", []int32{1, 2, 3}, false, "333322211---"},
 		{"ovf", []int32{1, 0, 1}, false, "3311--"},
 		{"ovf", nil, false, "-"},
+		{"none", []int32{1, 2, 3}, false, "---"},
 	} {
 		v := newService(t, c.name, 0, c.weights...)
-		var got strings.Builder
-		for range c.want {
-			got.WriteString(v.next(!c.udp))
+		if got := v.sequence(len(c.want), !c.udp); got != c.want {
+			t.Errorf("%s %v: %s, want %s", c.name, c.weights, got, c.want)
 		}
-		if got.String() != c.want {
-			t.Errorf("%s %v: %s, want %s", c.name, c.weights, got.String(), c.want)
+	}
+}
+
+// TestLeastConnection_CountsAnActiveOneAs257 weighs connections that are active
+// against ones that are not.
+func TestLeastConnection_CountsAnActiveOneAs257(t *testing.T) {
+	for _, name := range []string{"lc", "wlc", "lblc", "lblcr"} {
+		for inactive, want := range map[int64]string{256: "2", 257: "2", 258: "1"} {
+			v := newService(t, name, 0, 1, 1)
+			v.busy(1, 1)
+			v.list[0].Load.Total.Store(inactive) // of server 2, the first in the list
+			if got := v.next(true); got != want {
+				t.Errorf("%s: 1 active against %d inactive goes to %s, want %s", name, inactive, got, want)
+			}
 		}
 	}
 }
@@ -119,41 +161,53 @@ func TestNew_KnowsItsNames(t *testing.T) {
 	}
 }
 
-// TestPick_FromACopyOfThePositionLeavesNoTrace compares a service that is asked
-// in between where connections would go with one that is not.
-func TestPick_FromACopyOfThePositionLeavesNoTrace(t *testing.T) {
-	for _, name := range sched.Names() {
-		r := rand.New(rand.NewPCG(1, 1))
-		asked, quiet := newService(t, name, 0, 1, 2, 0, 3), newService(t, name, 0, 1, 2, 0, 3)
-		quiet.list = asked.list // loads, too
-		for op := range 2000 {
-			for range r.IntN(3) {
-				pos := asked.pos
-				asked.Pick(randomFlow(r), int64(op), asked.list, &pos)
-			}
-			f := randomFlow(r)
-			pos := asked.pos
-			dry, dryOK := asked.Pick(f, int64(op), asked.list, &pos)
-			got, ok := asked.Pick(f, int64(op), asked.list, &asked.pos)
-			want, wantOK := quiet.Pick(f, int64(op), quiet.list, &quiet.pos)
-			if ok != wantOK || got != want || ok != dryOK || got != dry {
-				t.Fatalf("%s operation %d: %d %v, said before %d %v, without asking %d %v", name, op, got, ok, dry, dryOK, want, wantOK)
-			}
-			if ok {
-				asked.list[got].Load.Total.Add(1)
-				asked.list[got].Load.Active.Add(int64(r.IntN(2)))
-			}
-			asked.end(r.IntN(4))
-		}
-	}
-}
-
 func TestPick_DoesNotAllocate(t *testing.T) {
 	for _, name := range sched.Names() {
 		v := newService(t, name, 0, 1, 2, 3)
 		flow := packet.Flow{}
 		if n := testing.AllocsPerRun(100, func() { v.Pick(&flow, 0, v.list, &v.pos) }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)
+		}
+	}
+}
+
+// TestSchedulers_GoOnAfterAnEdit lets four connections begin, changes the
+// service, and lets more begin.
+func TestSchedulers_GoOnAfterAnEdit(t *testing.T) {
+	for _, c := range []struct {
+		what, name string
+		weights    []int32
+		change     func(v *service)
+		want       string
+	}{
+		{"the one served last leaves", "rr", []int32{1, 1, 1, 1, 1}, func(v *service) { v.remove(2) }, "1432"},
+		{"the first in the list leaves, served last", "rr", []int32{1, 1, 1, 1}, func(v *service) {
+			v.next(true) // 4
+			v.remove(4)
+		}, "321321"},
+		{"one who is to come leaves", "rr", []int32{1, 1, 1, 1, 1}, func(v *service) { v.remove(1) }, "4321"},
+		{"a weight of 0, and back", "rr", []int32{1, 1, 1}, func(v *service) { v.edit(2, 0); v.edit(2, 5) }, "213213"},
+		{"overload", "rr", []int32{1, 1, 1}, func(v *service) { v.overload(2, true) }, "1313"},
+		{"another scheduler, and back", "rr", []int32{1, 1, 1}, func(v *service) { v.Bind(v.list, &v.pos) }, "321321"},
+
+		{"an edit that changes nothing", "wrr", []int32{1, 2, 3}, func(v *service) { v.edit(1, 1) }, "332321"},
+		{"another scheduler, and back", "wrr", []int32{1, 2, 3}, func(v *service) { v.Bind(v.list, &v.pos) }, "332321"},
+		{"the heaviest is overloaded", "wrr", []int32{1, 2, 3}, func(v *service) { v.overload(3, true) }, "221221"},
+		{"all are overloaded", "wrr", []int32{1, 2}, func(v *service) { v.overload(1, true); v.overload(2, true) }, "--"},
+		{"weights to the limit", "wrr", []int32{1, math.MaxInt32}, func(v *service) { v.overload(2, true) }, "1111"},
+		{"nobody is left", "wrr", []int32{1}, func(v *service) { v.remove(1) }, "-"},
+
+		{"overload", "fo", []int32{1, 2, 3}, func(v *service) { v.overload(3, true) }, "222"},
+		{"overload", "ovf", []int32{1, 2, 3}, func(v *service) { v.overload(3, true) }, "22211-"},
+		{"overload", "nq", []int32{1, 2, 9}, func(v *service) { v.overload(3, true) }, "2221"},
+		{"overload", "lblc", []int32{9, 9}, func(v *service) { v.overload(2, true) }, "22"},
+		{"overload", "lblcr", []int32{9, 9}, func(v *service) { v.overload(2, true) }, "11"},
+	} {
+		v := newService(t, c.name, 0, c.weights...)
+		before := v.sequence(4, true)
+		c.change(v)
+		if got := v.sequence(len(c.want), true); got != c.want {
+			t.Errorf("%s %v after %s: %s: %s, want %s", c.name, c.weights, before, c.what, got, c.want)
 		}
 	}
 }
