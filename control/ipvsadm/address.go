@@ -1,83 +1,60 @@
 package ipvsadm
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"director/packet"
 )
-
-// Resolver turns names into numbers. It is asked only about what is not a
-// number already.
-type Resolver interface {
-	// Host returns an IPv4 address of a host.
-	Host(name string) (netip.Addr, error)
-	// Port returns the port of a service over packet.ProtoTCP or ProtoUDP.
-	Port(name string, proto uint8) (uint16, error)
-}
-
-// System asks the host: /etc/hosts, DNS, /etc/services.
-type System struct{}
-
-// Host implements Resolver. Of several addresses it takes the first, as ipvsadm
-// does.
-func (System) Host(name string) (netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip4", name)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	return addrs[0].Unmap(), nil
-}
-
-// Port implements Resolver.
-func (System) Port(name string, proto uint8) (uint16, error) {
-	network := "tcp"
-	if proto == packet.ProtoUDP {
-		network = "udp"
-	}
-	port, err := net.DefaultResolver.LookupPort(context.Background(), network, name)
-	return uint16(port), err
-}
 
 var errIPv6 = errors.New("IPv6 is not supported by this version")
 
-// endpoint is HOST[:PORT]; without PORT the port is 0.
+// endpoint is HOST[:PORT].
 type endpoint struct {
-	addr netip.Addr
-	port uint16
+	addr    netip.Addr
+	port    uint16
+	hasPort bool
 }
 
 // parseEndpoint reads the argument of it, the address of a virtual or real
-// server (what). The address is a unicast IPv4 address.
+// server (what), which may be IPv6.
 func parseEndpoint(it item, what string, proto uint8, r Resolver) (endpoint, error) {
 	e, err := split(it.arg, proto, r)
-	if err == nil {
-		err = CheckUnicast(e.addr)
+	if err != nil {
+		return e, mistake(it.String(), "illegal "+what+" address[:port] specified", err)
 	}
-	switch {
-	case errors.Is(err, errIPv6):
-		err = fmt.Errorf("%s: %w", it, err)
-	case err != nil:
-		err = fmt.Errorf("%s: illegal %s address[:port] specified: %w", it, what, err)
-	}
-	return e, err
+	return e, nil
 }
 
 func split(s string, proto uint8, r Resolver) (e endpoint, err error) {
-	if strings.HasPrefix(s, "[") || strings.Count(s, ":") > 1 {
-		return e, errIPv6
-	}
 	host, service, hasPort := strings.Cut(s, ":")
-	if e.addr, err = hostAddr(host, r); err != nil || !hasPort {
+	switch {
+	case strings.HasPrefix(s, "["):
+		if host, service, hasPort = strings.Cut(s[1:], "]:"); !hasPort {
+			return e, errors.New("no port after the bracket")
+		}
+		e.addr, err = addr6(host)
+	case strings.Contains(service, ":"):
+		hasPort = false
+		e.addr, err = addr6(s)
+	default:
+		e.addr, err = hostAddr(host, r)
+	}
+	if err != nil || !hasPort {
 		return e, err
 	}
 	e.port, err = servicePort(service, proto, r)
+	e.hasPort = true
 	return e, err
+}
+
+func addr6(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil || !addr.Is6() || addr.Is4In6() || addr.Zone() != "" {
+		return addr, errors.New("no IPv6 address")
+	}
+	return addr, nil
 }
 
 func hostAddr(host string, r Resolver) (netip.Addr, error) {

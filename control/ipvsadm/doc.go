@@ -1,12 +1,16 @@
-// Package ipvsadm is the rule grammar of ipvsadm 1.31, as far as a flags file
-// needs it: the commands -A (--add-service) and -a (--add-server) are read into
-// values, collected in a Table with the checks that ipvsadm and the kernel
-// would make, and printed back in the form of "ipvsadm -S -n".
+// Package ipvsadm is the command line of ipvsadm 1.31: its grammar, what it
+// prints, its messages and its exit codes. A command line becomes a Command with
+// Parse; Execute carries it out on a Director. Flags files hold such commands
+// too, -A and -a only; there a Table collects them.
 //
-// What ipvsadm knows and this version does not is refused by name, so that a
-// rule never means less here than it does there. Messages keep ipvsadm's own
-// words where it has some; operators search for them.
+// Messages come in two wordings. Whoever asked for ipvsadm gets its own, byte for
+// byte, because scripts and operators search for them; whoever wrote a file gets
+// one line that also says where it is wrong and what to do.
 //
-// It belongs to the control plane: nothing here is called per packet, and a
-// Table belongs to one goroutine.
+// What ipvsadm can ask for and this version cannot do is refused by name, as by a
+// kernel that lacks it, so that a command never means less here than it does
+// there.
+//
+// It belongs to the control plane: nothing here is called per packet, and no
+// value may be used by two goroutines at once.
 package ipvsadm

@@ -7,10 +7,10 @@ import (
 	"director/sched"
 )
 
-// schedFlags are the names of schedulers' flags, in the order in which they are
-// printed. The kernel's three bits have a name of their own where the scheduler
-// gives them a meaning, and a common one everywhere.
-var schedFlags = []struct {
+// flagNames are the schedulers' flags, in the order in which they are printed.
+// The kernel's three bits have a name of their own where the scheduler gives
+// them a meaning, and a common one everywhere.
+var flagNames = []struct {
 	name      string
 	scheduler string // the one that it fits, "" for any
 	bit       sched.Flags
@@ -25,38 +25,44 @@ var schedFlags = []struct {
 }
 
 // flags reads a comma list of flags, all of which must fit the scheduler.
-func flags(it item, scheduler string) (set sched.Flags, err error) {
-	if it.option == nil {
-		return 0, nil
-	}
+func (d *draft) flags() error {
+	it := d.given[schedFlags]
 	for _, name := range strings.Split(it.arg, ",") {
-		bit, err := flag(name, scheduler)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", it, err)
+		if name == "" {
+			continue
 		}
-		set |= bit
+		bit, err := flag(it, name, d.given[scheduler].arg)
+		if err != nil {
+			return err
+		}
+		d.Service.Flags |= bit
 	}
-	return set, nil
+	return nil
 }
 
-func flag(name, scheduler string) (sched.Flags, error) {
+func flag(it item, name, scheduler string) (sched.Flags, error) {
+	if scheduler == "" {
+		scheduler = sched.Default
+	}
 	var all []string
-	for _, f := range schedFlags {
+	for _, f := range flagNames {
 		if f.name == name && f.scheduler != "" && f.scheduler != scheduler {
-			return 0, fmt.Errorf("incompatible scheduler flag `%s': it is for -s %s, this is %s", name, f.scheduler, scheduler)
+			return 0, mistake(it.String(), fmt.Sprintf("incompatible scheduler flag `%s'", name),
+				fmt.Errorf("it is for -s %s, this is %s", f.scheduler, scheduler))
 		}
 		if f.name == name {
 			return f.bit, nil
 		}
 		all = append(all, f.name)
 	}
-	return 0, fmt.Errorf("no scheduler flag `%s': use one of %s", name, strings.Join(all, ", "))
+	return 0, mistake(it.String(), fmt.Sprintf("invalid scheduler flag `%s'", name),
+		fmt.Errorf("use one of %s", strings.Join(all, ", ")))
 }
 
-// flagNames is how a rule names the flags of a scheduler.
-func flagNames(set sched.Flags, scheduler string) string {
+// flagList is how a rule names the flags of a scheduler.
+func flagList(set sched.Flags, scheduler string) string {
 	var names []string
-	for _, f := range schedFlags {
+	for _, f := range flagNames {
 		if set&f.bit != 0 && (f.scheduler == scheduler || f.scheduler == "") {
 			names = append(names, f.name)
 			set &^= f.bit

@@ -1,17 +1,17 @@
 package ipvsadm
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // scanner walks a command line as popt does: short options may stand together
 // behind one dash ("-At"), an argument may be glued to a short option ("-w3",
 // "-w=3") or to a long one ("--weight=3"), else it is the next word, whatever
-// that begins with.
+// that begins with. Words that are neither are left over, and so are all that
+// follow "--".
 type scanner struct {
 	words  []string
-	bundle string // short options of the current word that are still to come
+	word   string   // the one read last
+	bundle string   // short options of the current word that are still to come
+	rest   []string // words left over
 }
 
 // item is one option as it was found.
@@ -19,70 +19,79 @@ type item struct {
 	*option
 	spelled string // as the operator wrote it, without its argument
 	arg     string
+	bare    bool // could have an argument and has none
 }
 
 func (i item) String() string {
-	if i.kind == isValue {
-		return i.spelled + " " + i.arg
+	if !i.takes() || i.bare {
+		return i.spelled
 	}
-	return i.spelled
+	return i.spelled + " " + i.arg
 }
 
-func (s *scanner) done() bool { return s.bundle == "" && len(s.words) == 0 }
-
-// next returns the next option. Precondition: !s.done().
-func (s *scanner) next() (item, error) {
-	if s.bundle == "" {
-		word := s.words[0]
-		s.words = s.words[1:]
-		if strings.HasPrefix(word, "--") && len(word) > 2 {
-			return s.long(word)
+// next returns the next option, or false after the last one.
+func (s *scanner) next() (it item, ok bool, err error) {
+	for s.bundle == "" {
+		if len(s.words) == 0 {
+			return item{}, false, nil
 		}
-		if len(word) < 2 || word[0] != '-' || word == "--" {
-			return item{}, fmt.Errorf("unexpected argument %s", word)
+		s.shift()
+		switch {
+		case s.word == "--":
+			s.rest = append(s.rest, s.words...)
+			s.words = nil
+		case strings.HasPrefix(s.word, "--"):
+			it, err = s.long()
+			return it, true, err
+		case len(s.word) > 1 && s.word[0] == '-':
+			s.bundle = s.word[1:]
+		default:
+			s.rest = append(s.rest, s.word)
 		}
-		s.bundle = word[1:]
 	}
-	return s.short()
+	it, err = s.short()
+	return it, true, err
 }
 
-func (s *scanner) long(word string) (item, error) {
-	spelled, arg, glued := strings.Cut(word, "=")
-	o := byLong(spelled[2:])
-	if o == nil {
-		return item{}, fmt.Errorf("%s: unknown option", spelled)
-	}
-	it := item{o, spelled, arg}
-	if o.kind == isValue && !glued {
-		return s.withWord(it)
-	}
-	if o.kind != isValue && o.kind != unsupported && glued {
-		return item{}, fmt.Errorf("%s: option does not take an argument", spelled)
-	}
-	return it, nil
+func (s *scanner) shift() { s.word, s.words = s.words[0], s.words[1:] }
+
+func (s *scanner) long() (item, error) {
+	spelled, arg, glued := strings.Cut(s.word, "=")
+	it := item{option: byLong(spelled[2:]), spelled: spelled, arg: arg}
+	err := s.argument(&it, glued)
+	return it, err
 }
 
 func (s *scanner) short() (item, error) {
-	o, spelled := byShort(s.bundle[0]), "-"+s.bundle[:1]
-	if o == nil {
-		return item{}, fmt.Errorf("%s: unknown option", spelled)
-	}
-	it := item{option: o, spelled: spelled}
+	it := item{option: byShort(s.bundle[0]), spelled: "-" + s.bundle[:1]}
 	s.bundle = s.bundle[1:]
-	if o.kind != isValue {
-		return it, nil
+	glued := false
+	if o := it.option; o != nil && (o.takes() || strings.HasPrefix(s.bundle, "=")) {
+		glued = s.bundle != ""
+		it.arg, s.bundle = strings.TrimPrefix(s.bundle, "="), ""
 	}
-	if s.bundle == "" {
-		return s.withWord(it)
-	}
-	it.arg, s.bundle = strings.TrimPrefix(s.bundle, "="), ""
-	return it, nil
+	err := s.argument(&it, glued)
+	return it, err
 }
 
-func (s *scanner) withWord(it item) (item, error) {
-	if len(s.words) == 0 {
-		return item{}, fmt.Errorf("%s: missing argument", it.spelled)
+// argument gives it the next word if it needs one, and says what is wrong with
+// it.
+func (s *scanner) argument(it *item, glued bool) error {
+	switch {
+	case it.option == nil:
+		return unread(s.word, it.spelled, "unknown option")
+	case !it.takes():
+		if glued {
+			return unread(s.word, it.spelled, "option does not take an argument")
+		}
+	case glued:
+	case it.kind == mayValue && (len(s.words) == 0 || strings.HasPrefix(s.words[0], "-")):
+		it.bare = true
+	case len(s.words) == 0:
+		return unread(s.word, it.spelled, "missing argument")
+	default:
+		s.shift()
+		it.arg = s.word
 	}
-	it.arg, s.words = s.words[0], s.words[1:]
-	return it, nil
+	return nil
 }

@@ -36,14 +36,27 @@ const saved = `-A -t 192.0.2.10:80 -s wlc
 -a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 1
 -a -t 192.0.2.10:80 -r 10.0.0.11:8081 -m -w 0
 -A -u 192.0.2.10:80 -s rr
--a -u 192.0.2.10:80 -r 10.0.0.13:80 -i -w 2147483647
+-a -u 192.0.2.10:80 -r 10.0.0.13:80 -i -w 2147483647 --tun-type ipip
 -A -t 192.0.2.11:443 -s wrr
 -a -t 192.0.2.11:443 -r 192.0.2.11:443 -g -w 1
 -A -t 192.0.2.12:443 -s lc
 -A -t 192.0.2.13:80 -s sh -b sh-fallback,sh-port
 -A -t 192.0.2.14:80 -s mh -b mh-port,flag-3
 -A -t 192.0.2.15:80 -s rr -b flag-1,flag-2
+-A -t 192.0.2.16:0 -s none -p 50 -M 255.255.255.0
+-a -t 192.0.2.16:0 -r 10.0.0.11:0 -m -w 1 -x 100 -y 75
+-a -t 192.0.2.16:0 -r 10.0.0.12:0 -i -w 1 -x 100 --tun-type ipip
+-A -u 192.0.2.16:5060 -s wlc -p 360 -M 0.0.0.0 --pe sip -o -b flag-3
+-A --sctp-service 192.0.2.16:80 -s wlc
+-A -f 4294967295 -s rr -p 100
+-a -f 4294967295 -r 10.0.0.11:8080 -g -w 1
+-a -f 4294967295 -r 10.0.0.11:0 -m -w 1
 `
+
+func limited(s service.ServerSpec, upper, lower uint32) service.ServerSpec {
+	s.Upper, s.Lower = upper, lower
+	return s
+}
 
 func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 	table, err := apply(t, saved)
@@ -52,20 +65,31 @@ func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 	}
 	want := []service.Spec{
 		{Key: tcp("192.0.2.10", 80), Scheduler: "wlc", Servers: []service.ServerSpec{
-			addServer(service.Key{}, "10.0.0.12", 8080, service.NAT, 2).Server,
-			addServer(service.Key{}, "10.0.0.11", 8080, service.NAT, 1).Server,
-			addServer(service.Key{}, "10.0.0.11", 8081, service.NAT, 0).Server,
+			server("10.0.0.12", 8080, service.NAT, 2),
+			server("10.0.0.11", 8080, service.NAT, 1),
+			server("10.0.0.11", 8081, service.NAT, 0),
 		}},
 		{Key: udp("192.0.2.10", 80), Scheduler: "rr", Servers: []service.ServerSpec{
-			addServer(service.Key{}, "10.0.0.13", 80, service.TUN, 2147483647).Server,
+			server("10.0.0.13", 80, service.TUN, 2147483647),
 		}},
 		{Key: tcp("192.0.2.11", 443), Scheduler: "wrr", Servers: []service.ServerSpec{
-			addServer(service.Key{}, "192.0.2.11", 443, service.DR, 1).Server,
+			server("192.0.2.11", 443, service.DR, 1),
 		}},
 		{Key: tcp("192.0.2.12", 443), Scheduler: "lc"},
 		{Key: tcp("192.0.2.13", 80), Scheduler: "sh", Flags: sched.Fallback | sched.Port},
 		{Key: tcp("192.0.2.14", 80), Scheduler: "mh", Flags: sched.Port | sched.Third},
 		{Key: tcp("192.0.2.15", 80), Scheduler: "rr", Flags: sched.Fallback | sched.Port},
+		{Key: tcp("192.0.2.16", 0), Scheduler: "none", Persistent: 50, HostMask: 0xff, Servers: []service.ServerSpec{
+			limited(server("10.0.0.11", 0, service.NAT, 1), 100, 75),
+			limited(server("10.0.0.12", 0, service.TUN, 1), 100, 0),
+		}},
+		{Key: udp("192.0.2.16", 5060), Scheduler: "wlc", Flags: sched.Third, Persistent: 360, HostMask: 0xffffffff,
+			Engine: "sip", OnePacket: true},
+		{Key: sctp("192.0.2.16", 80), Scheduler: "wlc"},
+		{Key: mark(4294967295), Scheduler: "rr", Persistent: 100, Servers: []service.ServerSpec{
+			server("10.0.0.11", 8080, service.DR, 1),
+			server("10.0.0.11", 0, service.NAT, 1),
+		}},
 	}
 	if diff := cmp.Diff(want, table.Services()); diff != "" {
 		t.Errorf("services (-want +got):\n%s", diff)
@@ -105,6 +129,17 @@ func TestTable_RefusesWhatIPVSRefuses(t *testing.T) {
 			"-r 127.0.0.1:80: this real server is the director itself: only -g forwards to it"},
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -m\n-A -t 10.0.0.11:80",
 			"-t 10.0.0.11:80: this address is a real server of -t 192.0.2.10:80: only -g forwards to an address of the director"},
+		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -x 5 -y 6",
+			"-t 192.0.2.10:80 -r 10.0.0.11:80: Numerical result out of range: -y 6 must not be more than -x 5"},
+		{service + "-a -f 3 -r 10.0.0.11", "-f 3: Service not defined: add it with -A in a line before this one"},
+		{"-A -f 3\n-A -f 3", "-f 3: Service already exists"},
+		{service + "-A --sctp-service 192.0.2.10:80\n-A --sctp-service 192.0.2.10:80 -s rr",
+			"--sctp-service 192.0.2.10:80: Service already exists"},
+		{service + "-A -t 127.0.0.1:80",
+			"-t 127.0.0.1:80: no frame arrives for a loopback address: use one that clients can reach"},
+		{service + "--clear", "--clear: only -A and -a may stand in a flags file"},
+		{service + "-Ln", "--list: only -A and -a may stand in a flags file"},
+		{service + "-e -t 192.0.2.10:80 -r 10.0.0.11", "--edit-server: only -A and -a may stand in a flags file"},
 	} {
 		before, _ := apply(t, c.rules[:strings.LastIndex(c.rules, "\n")])
 		table, err := apply(t, c.rules)
@@ -148,6 +183,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(line)
 	}
 	f.Add("-A -t 192.0.2.13:80 -b flag-3,sh-port,flag-1 -s sh")
+	f.Add("-E -f 3 -6 -p -M 24 --pe=sip")
+	f.Add("-a -f 3 -r 10.0.0.1:http -x3 -y 4 -i --tun-type gue --tun-port 6080 --tun-csum")
+	f.Add("--set 1 2 3")
+	f.Add("--start-daemon=master --mcast-group 224.0.0.81")
 	f.Add("-amt 192.0.2.10:http -r[::1]:3 -w=-3 --tun-type=gue -- -")
 	f.Fuzz(func(t *testing.T, line string) {
 		c, err := parse(line)
@@ -156,8 +195,17 @@ func FuzzParse(f *testing.F) {
 		}
 		table := ipvsadm.NewTable()
 		if c.Verb == ipvsadm.AddServer {
-			if err := table.Apply(addService(c.Service, "wlc")); err != nil {
+			var b strings.Builder
+			spec := service.Spec{Key: c.Service.Key, Scheduler: "wlc", Persistent: 360}
+			if err := ipvsadm.Write(&b, []service.Spec{spec}); err != nil {
 				t.Fatal(err)
+			}
+			add, err := parse(b.String())
+			if err != nil {
+				t.Fatalf("%q: %v", b.String(), err)
+			}
+			if table.Apply(add) != nil {
+				return
 			}
 		}
 		if table.Apply(c) != nil {

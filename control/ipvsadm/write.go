@@ -4,42 +4,74 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net/netip"
+	"strconv"
 
 	"director/packet"
 	"director/service"
 )
 
-// methodFlags are the forwarding methods as "ipvsadm -S" prints them.
-var methodFlags = [...]string{service.NAT: "-m", service.DR: "-g", service.TUN: "-i"}
-
-// Write prints services in the form of "ipvsadm -S -n": commands that, applied
-// to an empty Table, make it hold the same services.
+// Write prints services in the form of "ipvsadm -S -n", and what that leaves out:
+// commands that, applied to an empty Table, make it hold the same services.
 func Write(w io.Writer, services []service.Spec) error {
 	b := bufio.NewWriter(w)
-	for _, s := range services {
-		fmt.Fprintf(b, "-A %s -s %s", serviceArg(s.Key), s.Scheduler)
-		if s.Flags != 0 {
-			fmt.Fprintf(b, " -b %s", flagNames(s.Flags, s.Scheduler))
-		}
-		fmt.Fprintln(b)
-		for _, r := range s.Servers {
-			fmt.Fprintf(b, "-a %s %s %s -w %d\n", serviceArg(s.Key), serverArg(r), methodFlags[r.Method], r.Weight)
+	for i := range services {
+		s := &services[i]
+		writeService(b, s, nil)
+		for j := range s.Servers {
+			writeServer(b, s.Key, &s.Servers[j], nil, true)
 		}
 	}
 	return b.Flush()
 }
 
-// serviceArg is how a rule names a service.
-func serviceArg(k service.Key) string {
-	flag := "-t "
-	if k.Proto == packet.ProtoUDP {
-		flag = "-u "
+// writeService prints the command that adds s, without its servers.
+func writeService(w io.Writer, s *service.Spec, names Namer) {
+	fmt.Fprintf(w, "-A %s -s %s", serviceArg(s.Key, names), s.Scheduler)
+	if s.Persistent != 0 {
+		fmt.Fprintf(w, " -p %d", s.Persistent)
 	}
-	return flag + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
+	if s.HostMask != 0 {
+		fmt.Fprintf(w, " -M %s", packet.AddrFrom4(^s.HostMask))
+	}
+	if s.Engine != "" {
+		fmt.Fprintf(w, " --pe %s", s.Engine)
+	}
+	if s.OnePacket {
+		fmt.Fprint(w, " -o")
+	}
+	if s.Flags != 0 {
+		fmt.Fprintf(w, " -b %s", flagList(s.Flags, s.Scheduler))
+	}
+	fmt.Fprintln(w)
 }
 
-// serverArg is how a rule names a real server.
-func serverArg(r service.ServerSpec) string {
-	return "-r " + netip.AddrPortFrom(r.Addr.Netip(), r.Port).String()
+// methodFlags are the forwarding methods as rules name them.
+var methodFlags = [...]string{service.NAT: "-m", service.DR: "-g", service.TUN: "-i"}
+
+// writeServer prints the command that adds a real server. ipvsadm saves no
+// thresholds.
+func writeServer(w io.Writer, k service.Key, s *service.ServerSpec, names Namer, thresholds bool) {
+	fmt.Fprintf(w, "-a %s -r %s %s -w %d", serviceArg(k, names),
+		hostPort(names, s.Addr, s.Port, namedProto(k)), methodFlags[s.Method], s.Weight)
+	if thresholds && s.Upper != 0 {
+		fmt.Fprintf(w, " -x %d", s.Upper)
+	}
+	if thresholds && s.Lower != 0 {
+		fmt.Fprintf(w, " -y %d", s.Lower)
+	}
+	if s.Method == service.TUN {
+		fmt.Fprint(w, " --tun-type ipip")
+	}
+	fmt.Fprintln(w)
+}
+
+// serviceArg is how a rule names a service.
+func serviceArg(k service.Key, names Namer) string {
+	if k.Mark != 0 {
+		return "-f " + strconv.FormatUint(uint64(k.Mark), 10)
+	}
+	flag := map[uint8]string{
+		packet.ProtoTCP: "-t ", packet.ProtoUDP: "-u ", packet.ProtoSCTP: "--sctp-service ",
+	}[k.Proto]
+	return flag + hostPort(names, k.Addr, k.Port, k.Proto)
 }

@@ -1,0 +1,136 @@
+package ipvsadm
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"director/packet"
+	"director/sched"
+	"director/service"
+)
+
+// finishService puts a service together.
+func (d *draft) finishService() error {
+	s := &d.Service
+	where := d.given[serviceAddress]
+	if s.Port == 0 && s.Mark == 0 && s.Persistent == 0 {
+		return mistake(where.String(), "Zero port specified for non-persistent service",
+			fmt.Errorf("give a port, as in %s, or -p", netip.AddrPortFrom(s.Addr.Netip(), 80)))
+	}
+	if s.OnePacket = d.has(ops); s.OnePacket && s.Mark == 0 && s.Proto != packet.ProtoUDP {
+		return mistake(d.given[ops].spelled, "One-Packet Scheduling is only for UDP virtual services")
+	}
+	s.Engine = d.given[engine].arg
+	s.Scheduler = d.given[scheduler].arg
+	if s.Scheduler == "" {
+		s.Scheduler = sched.Default
+	}
+	if it := d.given[netmask]; isNumber(it.arg) {
+		if !d.ipv6 {
+			return badMask(it)
+		}
+		if n, err := strconv.Atoi(it.arg); err != nil || n < 1 || n > 128 {
+			return mistake(it.String(), "illegal ipv6 netmask specified")
+		}
+	}
+	if s.Persistent == 0 { // a mask means nothing then, and ipvsadm does not list it
+		s.HostMask = 0
+	}
+	return nil
+}
+
+// finishServer puts a real server together.
+func (d *draft) finishServer() error {
+	k, s, e := &d.Service.Key, &d.Server, d.server
+	s.Addr, s.Port = packet.AddrFrom(e.addr), e.port
+	if d.Verb == DeleteServer {
+		if !e.hasPort {
+			s.Port = k.Port
+		}
+		return nil
+	}
+	// A packet that is not rewritten keeps its port; to IPVS the port 0 of a
+	// real server means the same (ip_vs_schedule in ip_vs_core.c).
+	if k.Mark == 0 && (e.port == 0 || s.Method != service.NAT) {
+		s.Port = k.Port
+	}
+	if e.addr.Is6() != d.ipv6 && s.Method != service.TUN {
+		return mistake(d.given[realServer].String(), "Different address family is allowed only for tunneling servers")
+	}
+	return d.tunnel()
+}
+
+// tunnel checks which options a tunnel may have.
+func (d *draft) tunnel() error {
+	kind := "ipip"
+	for _, n := range []name{tunType, tunPort, tunNoCsum, tunCsum, tunRemCsum} {
+		if d.has(n) && d.Server.Method != service.TUN {
+			return mistake(d.given[n].spelled, "Tunnel options conflict with forward method", errors.New("they are for -i"))
+		}
+	}
+	if d.has(tunType) {
+		kind = d.given[tunType].arg
+	}
+	for _, n := range map[string][]name{
+		"ipip": {tunPort, tunNoCsum, tunCsum, tunRemCsum},
+		"gre":  {tunPort, tunRemCsum},
+	}[kind] {
+		if d.has(n) {
+			return mistake(d.given[n].spelled, fmt.Sprintf("Illegal '%s' option with the '%s' tunnel type", rules[n].text, kind))
+		}
+	}
+	if kind == "gue" && !d.has(tunPort) {
+		return mistake(d.given[tunType].String(), "You need to supply the 'tun-port' option for the 'gue' tunnel type")
+	}
+	return d.exclusive("'"+kind+"' tunnel type", tunNoCsum, tunCsum, tunRemCsum)
+}
+
+// refuse says why this version cannot do what the command asks for.
+func (d *draft) refuse() error {
+	vip, rs := d.given[serviceAddress], d.given[realServer]
+	switch {
+	case d.Verb == StartDaemon:
+		return refusal(errors.New("This version has no sync daemon"), "%s: this version has no sync daemon", d.Verb)
+	case d.Verb == StopDaemon:
+		return refusal(errDaemon, "%s: %w", d.Verb, errDaemon)
+	case d.ipv6:
+		return refusal(errFamily, "%s: %w", vip, errIPv6)
+	case rs.option != nil && !d.Server.Addr.Is4():
+		return refusal(errFamily, "%s: %w", rs, errIPv6)
+	}
+	switch d.Verb {
+	case AddService, EditService:
+		return d.refuseService(vip)
+	case AddServer, EditServer:
+		if err := CheckUnicast(d.Server.Addr.Netip()); err != nil {
+			return refusal(service.ErrInvalid, "%s: illegal real server address[:port] specified: %w", rs, err)
+		}
+		if it := d.given[tunType]; it.option != nil && it.arg != "ipip" {
+			return refusal(errors.New("This version tunnels by ipip only"), "%s: this version tunnels by ipip only", it)
+		}
+	}
+	return nil
+}
+
+func (d *draft) refuseService(vip item) error {
+	s := &d.Service
+	if s.Mark == 0 {
+		if err := CheckUnicast(s.Addr.Netip()); err != nil {
+			return refusal(service.ErrInvalid, "%s: illegal virtual server address[:port] specified: %w", vip, err)
+		}
+		if s.Addr.Netip().IsLoopback() {
+			return refusal(service.ErrInvalid, "%s: no frame arrives for a loopback address: use one that clients can reach", vip)
+		}
+	}
+	if !slices.Contains(sched.Names(), s.Scheduler) {
+		return refusal(errScheduler, "-s %s: %w: use one of %s", s.Scheduler, errScheduler, strings.Join(sched.Names(), ", "))
+	}
+	if s.Engine != "" && s.Engine != "sip" {
+		return refusal(errScheduler, "--pe %s: %w: use sip", s.Engine, errScheduler)
+	}
+	return nil
+}
