@@ -80,12 +80,12 @@ func TestTable_CombinesDFAndECN(t *testing.T) {
 		{name: "DF on the largest", a: part{tos: ect0, df: true, data: long}, b: part{tos: ect0}, df: true, tos: ect0},
 		{name: "DF on a small one", a: part{tos: ect0, data: long}, b: part{tos: ect0, df: true}, tos: ect0},
 		{name: "DF on one of equals", a: part{tos: ect1}, b: part{tos: ect1, df: true}, df: true, tos: ect1},
-		{name: "CE with ECT(0)", a: part{tos: ect0}, b: part{tos: ce}, tos: ce},
-		{name: "CE with ECT(1)", a: part{tos: ce}, b: part{tos: ect1}, tos: ce},
+		{name: "CE with ECT0", a: part{tos: ect0}, b: part{tos: ce}, tos: ce},
+		{name: "CE with ECT1", a: part{tos: ce}, b: part{tos: ect1}, tos: ce},
 		{name: "CE only", a: part{tos: ce}, b: part{tos: ce}, tos: ce},
-		{name: "ECT(0) with ECT(1)", a: part{tos: ect0}, b: part{tos: ect1}, tos: ect0},
-		{name: "CE with not-ECT", a: part{tos: ce}, b: part{tos: notECT}, drop: true},
-		{name: "ECT(0) with not-ECT", a: part{tos: ect0}, b: part{tos: notECT}, drop: true},
+		{name: "ECT0 with ECT1", a: part{tos: ect0}, b: part{tos: ect1}, tos: ect0},
+		{name: "CE with notECT", a: part{tos: ce}, b: part{tos: notECT}, drop: true},
+		{name: "ECT0 with notECT", a: part{tos: ect0}, b: part{tos: notECT}, drop: true},
 	} {
 		table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
 		c.a.more = true
