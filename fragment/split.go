@@ -53,19 +53,20 @@ func Split(frame []byte, limit int) (s Splitter, ok bool) {
 }
 
 // Next writes the next fragment as a frame to buf and returns its length, 0
-// after the last. Precondition: buf has room for the Ethernet header and limit
-// bytes, or for the whole frame if that is shorter.
+// after the last. A buf that is too short for a fragment of limit bytes gets a
+// smaller one. Precondition: buf has room for the Ethernet header, the longest
+// IP header and 8 bytes of data.
 func (s *Splitter) Next(buf []byte) int {
 	if s.frame == nil {
 		return 0
 	}
-	n, flags := s.end-s.at, s.flags
-	last := n <= s.room
+	n, flags, header := s.end-s.at, s.flags, s.headerLen
+	room := min(s.room, len(buf)-packet.EthLen-header)
+	last := n <= room
 	if !last {
-		n = s.room / unit * unit
+		n = room / unit * unit
 		flags |= packet.IPv4MF
 	}
-	header := s.headerLen
 	copy(buf, s.frame[:packet.EthLen+header])
 	ip := packet.IPv4(buf[packet.EthLen : packet.EthLen+header+n])
 	if s.at > packet.EthLen+header {

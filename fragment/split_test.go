@@ -17,11 +17,15 @@ import (
 // split collects the fragments of a frame.
 func split(t testing.TB, frame []byte, limit int) (out [][]byte) {
 	t.Helper()
+	return splitTo(t, frame, limit, make([]byte, packet.EthLen+limit))
+}
+
+func splitTo(t testing.TB, frame []byte, limit int, buf []byte) (out [][]byte) {
+	t.Helper()
 	s, ok := fragment.Split(frame, limit)
 	if !ok {
 		t.Fatalf("refused to cut %d bytes to %d", len(frame), limit)
 	}
-	buf := make([]byte, packet.EthLen+limit)
 	for n := s.Next(buf); n > 0; n = s.Next(buf) {
 		out = append(out, bytes.Clone(buf[:n]))
 	}
@@ -89,6 +93,14 @@ func TestSplit_CutsAFragmentFurther(t *testing.T) {
 				t.Errorf("fragment %d carries %q", i, ip.Payload)
 			}
 		}
+	}
+}
+
+func TestSplit_FitsTheBuffer(t *testing.T) {
+	frame := datagram(1, 3000, 0, rand.New(rand.NewPCG(1, 2)))
+	out := splitTo(t, frame, 9000, make([]byte, packet.EthLen+1500))
+	if got, want := lengths(t, out), []int{1500, 1500, 68}; !slices.Equal(got, want) {
+		t.Errorf("lengths %v, want %v", got, want)
 	}
 }
 
