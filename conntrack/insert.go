@@ -32,6 +32,15 @@ type Record struct {
 	Data string
 }
 
+// Imagine makes c a copy of a connection that is in no table: for a packet that
+// is forwarded as if there was one.
+func Imagine(r *Record, c *Conn) {
+	var e entry
+	e.encode(r, 0)
+	e.state.Store(liveBit | uint64(r.State))
+	e.read(0, c)
+}
+
 // Insert adds a connection unless it exists. hash is that of its client's side:
 // HashIn of the client's packet, or HashTemplate. c receives the connection,
 // victim the one whose place it took when the outcome is Reclaimed: the caller

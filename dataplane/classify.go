@@ -1,6 +1,9 @@
 package dataplane
 
-import "director/packet"
+import (
+	"director/packet"
+	"director/service"
+)
 
 // classify parses the frames and sorts them by their addresses: a packet to a
 // virtual address is a client's, any other may be a real server's answer. What
@@ -10,7 +13,6 @@ import "director/packet"
 // that the batch's cache misses overlap.
 func (w *Worker) classify(a *arm, b *packet.Batch) {
 	mac := w.view.Hops.Arms()[a.index].MAC
-	services := w.view.Services
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
 		reason := packet.Parse(f)
@@ -22,25 +24,53 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 			w.leave(f, packet.NotForUs)
 			continue
 		}
-		j.out = !services.VIP(f.Dst)
+		j.out = w.fromServer(f)
 		if reason != packet.None {
-			w.refuse(f, j.out, reason)
+			w.odd(f, j, reason)
 			continue
 		}
-		if j.out {
-			j.hash = w.shared.Conns.HashOut(&f.Flow)
-		} else {
-			j.hash = w.shared.Conns.HashIn(&f.Flow)
-		}
-		w.shared.Conns.Touch(j.hash)
+		w.touch(f, j)
 	}
 }
 
-// refuse decides on a frame whose addresses are known and whose ports are not.
-func (w *Worker) refuse(f *packet.Frame, out bool, reason packet.Reason) {
-	if out || reason == packet.Protocol {
-		w.leave(f, reason)
-		return
+// touch computes the hash of the client's side and loads the table's bucket.
+func (w *Worker) touch(f *packet.Frame, j *job) {
+	j.retire = false
+	if j.out {
+		j.hash = w.shared.Conns.HashOut(&f.Flow)
+	} else {
+		j.hash = w.shared.Conns.HashIn(&f.Flow)
 	}
-	w.drop(f, reason)
+	w.shared.Conns.Touch(j.hash)
 }
+
+// fromServer reports whether a packet can only be an answer: its destination
+// is neither a virtual address nor in a firewall mark's prefix.
+func (w *Worker) fromServer(f *packet.Frame) bool {
+	s := w.view.Services
+	return !s.VIP(f.Dst) && (!s.Marked(f.Dst) || w.view.Hops.Local(f.Dst))
+}
+
+// odd decides on a frame whose addresses are known and whose ports are not.
+func (w *Worker) odd(f *packet.Frame, j *job, reason packet.Reason) {
+	switch {
+	case reason == packet.Fragment && (!j.out || w.view.Services.Masquerades(f.Src)):
+		f.Verdict, f.Reason = packet.Moved, packet.Fragment
+		w.fragments = true
+	case reason == packet.Protocol && f.Proto == packet.ProtoICMP:
+		w.icmp(f, j)
+	case j.out || reason == packet.Protocol:
+		w.leave(f, reason)
+	default:
+		w.drop(f, reason)
+	}
+}
+
+// fresh reports whether a packet asks to begin a connection, whatever else it
+// says: a SYN, or an INIT of SCTP.
+func fresh(f *packet.Frame) bool {
+	return f.TCPFlags&packet.SYN != 0 || f.Chunk == packet.ChunkInit && f.Proto == packet.ProtoSCTP
+}
+
+// masquerading reports whether j's connection is forwarded by NAT.
+func masquerading(j *job) bool { return service.Method(j.conn.Method()) == service.NAT }

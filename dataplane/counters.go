@@ -10,15 +10,17 @@ import (
 const MaxArms = 16
 
 // Counts is what one worker did. A frame that was received ends in exactly one
-// of Tx, Host, Drops and Handoff; one that waits for its neighbour's address
-// is in none of them yet. A frame handed to another worker is in that worker's
-// Tx or Drops once more.
+// of Tx, Host, Drops and Handoff; one that waits for its neighbour's address, or
+// for the other fragments of its datagram, is in none of them yet. A frame
+// handed to another worker is in that worker's Tx or Drops once more. Frames of
+// our own making, fragments of what we cut included, are in Tx too.
 type Counts struct {
 	Rx, Tx  [MaxArms]uint64        // frames by arm
 	Host    [packet.Reasons]uint64 // given back to the kernel, by reason
 	Drops   [packet.Reasons]uint64 // by reason
 	Handoff uint64                 // given to the worker that owns the queue
 	Conns   uint64                 // connections made
+	Unnoted uint64                 // packets forwarded without one, while the table was full
 	Expired uint64                 // connections ended by their time-out
 	Batches uint64                 // batches that held a frame
 }
@@ -31,7 +33,8 @@ const (
 	dropCount    = hostCount + int(packet.Reasons)
 	handoffCount = dropCount + int(packet.Reasons)
 	connCount    = handoffCount + 1
-	expiredCount = connCount + 1
+	unnotedCount = connCount + 1
+	expiredCount = unnotedCount + 1
 	batchCount   = expiredCount + 1
 	countersLen  = batchCount + 1
 )
@@ -65,6 +68,7 @@ func (c *counters) snapshot() Counts {
 	}
 	s.Handoff = c.public[handoffCount].Load()
 	s.Conns = c.public[connCount].Load()
+	s.Unnoted = c.public[unnotedCount].Load()
 	s.Expired = c.public[expiredCount].Load()
 	s.Batches = c.public[batchCount].Load()
 	return s

@@ -84,7 +84,7 @@ func TestDrops_AreCountedByReason(t *testing.T) {
 			r := newRig(t, c.options)
 			if c.adjust != nil {
 				c.adjust(r)
-				r.publish(r.shared.View.Load().Services)
+				r.control.Refresh()
 			}
 			r.ports[0][0].Push(c.frame)
 			r.step()
@@ -120,7 +120,7 @@ func TestTable_Full(t *testing.T) {
 func TestLocalServer_GetsTheFrameFromTheKernel(t *testing.T) {
 	r := newRig(t, options{method: service.DR})
 	r.net.Links[1].Addrs = append(r.net.Links[1].Addrs, mustPrefix(serverIP(4)+"/32"))
-	r.publish(r.shared.View.Load().Services)
+	r.control.Refresh()
 	frame := fromClient(1000, packettest.Frame{Flags: "S"})
 	r.ports[0][0].Push(frame)
 	r.step()

@@ -1,9 +1,8 @@
 package dataplane
 
 import (
-	"slices"
-
 	"director/conntrack"
+	"director/packet"
 )
 
 const (
@@ -12,6 +11,8 @@ const (
 	sweepPeriod = 1_000_000_000
 	// sweepBusy bounds the entries that a step looks at between batches.
 	sweepBusy = 1024
+	// soonest is the shortest time-out: nobody can set one below a second.
+	soonest = 1_000_000_000
 	// maxExpiries bounds the connections that end in one call.
 	maxExpiries = 64
 )
@@ -34,6 +35,7 @@ func (w *Worker) expire(idle bool) {
 		share := int64(s.sweeper.Share())
 		s.due = min(s.due+share*min(w.now-s.last, sweepPeriod), share*sweepPeriod)
 		s.last = w.now
+		w.expireFragments()
 	}
 	budget := int(s.due / sweepPeriod)
 	if !idle {
@@ -54,22 +56,26 @@ func (w *Worker) expire(idle bool) {
 // for a neighbour. It is for a clock that is not real: whoever moves it calls
 // this before the step. Run does not, it takes its share by and by.
 func (w *Worker) ExpireAll() {
-	w.view = w.shared.View.Load()
+	w.refresh()
 	w.now = w.shared.Clock()
-	soonest := slices.Min(w.view.Timeouts[:])
 	for n := maxExpiries; n == maxExpiries; {
 		n = w.sweep.sweeper.Due(w.now, soonest, w.sweep.dead[:])
 		w.bury(n)
 	}
 	w.retryHeld()
+	w.expireFragments()
 	w.publish()
 }
 
 // bury settles the counts of the first n dead connections.
 func (w *Worker) bury(n int) {
 	for i := range n {
-		c := &w.sweep.dead[i]
-		w.server(c).Release(c.State().Active())
+		w.shared.Settle(&w.sweep.dead[i])
 	}
 	w.counters.now[expiredCount] += uint64(n)
+}
+
+// expireFragments drops the parts of datagrams whose others did not come.
+func (w *Worker) expireFragments() {
+	w.counters.now[dropCount+int(packet.Fragment)] += uint64(w.shared.Fragments.Expire(w.now))
 }

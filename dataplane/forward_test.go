@@ -73,7 +73,7 @@ func TestOneArm_SendsInPlace(t *testing.T) {
 	for i := range r.net.Neighbors {
 		r.net.Neighbors[i].Link = 2
 	}
-	r.publish(r.shared.View.Load().Services)
+	r.control.Refresh()
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
 	r.step()
 	got := r.one(r.ports[0][0])
@@ -204,7 +204,7 @@ func TestHold_SendsWhenTheNeighbourAnswers(t *testing.T) {
 		t.Errorf("asked for %v, want %s", r.wanted, clientIP)
 	}
 	r.net = network(true)
-	r.publish(r.shared.View.Load().Services)
+	r.control.Refresh()
 	r.step()
 	sent := r.ports[0][0].Take()
 	if len(sent) != 3 {

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"director/conntrack"
+	"director/control"
 	"director/dataplane"
 	"director/dataplane/memport"
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
 	"director/service"
+	"director/sysctl"
 )
 
 // The network of these tests:
@@ -44,6 +46,7 @@ type rig struct {
 	ports   [2][]*memport.Port // by arm and queue
 	hosts   [2][]*memport.Port
 	clock   memport.Clock
+	control *control.Control
 	net     neigh.Snapshot
 	specs   []service.Spec
 	mu      sync.Mutex
@@ -75,14 +78,15 @@ func newRig(t testing.TB, o options) *rig {
 	if o.size == 0 {
 		o.size = 20_000
 	}
-	r := &rig{t: t, shared: &dataplane.Shared{}}
-	r.shared.Clock = r.clock.Now
-	r.shared.Resolver = r
-	var err error
-	if r.shared.Conns, err = conntrack.New(o.size); err != nil {
+	r := &rig{t: t}
+	conns, err := conntrack.New(o.size)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.shared.Conns.Close)
+	t.Cleanup(conns.Close)
+	r.shared = dataplane.NewShared(dataplane.ShareOptions{
+		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
+	})
 	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
 		s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: 80, Proto: proto}, Scheduler: o.scheduler}
 		for n, w := range o.weights {
@@ -95,11 +99,16 @@ func newRig(t testing.TB, o options) *rig {
 		r.specs = append(r.specs, s)
 	}
 	r.net = network(!o.noClient)
-	services, err := service.New(r.specs)
-	if err != nil {
+	r.control = control.New(control.Options{
+		Shared:   r.shared,
+		Workers:  max(o.queues[0], o.queues[1]),
+		Hops:     func(servers []packet.Addr) *neigh.Table { return neigh.New(r.net, servers) },
+		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
+		Sysctl:   sysctl.Defaults(),
+	})
+	if err := r.control.Add(r.specs); err != nil {
 		t.Fatal(err)
 	}
-	r.publish(services)
 
 	arms := make([]dataplane.Arm, 2)
 	for a := range arms {
@@ -135,19 +144,6 @@ func network(client bool) neigh.Snapshot {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(serverIP(n)), MAC: serverMAC(n), Link: 3})
 	}
 	return s
-}
-
-// publish makes a new view of the rig's network.
-func (r *rig) publish(services *service.Table) {
-	var addrs []packet.Addr
-	for _, s := range services.Servers() {
-		addrs = append(addrs, s.Addr)
-	}
-	r.shared.View.Store(&dataplane.View{
-		Services: services,
-		Hops:     neigh.New(r.net, addrs),
-		Timeouts: conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second),
-	})
 }
 
 // Want makes the rig the resolver that remembers what it was asked.

@@ -29,17 +29,24 @@ type heldFrame struct {
 // keep copies f into the hold and asks for the Ethernet address of via, its
 // next hop on the arm.
 func (w *Worker) keep(f *packet.Frame, arm uint8, via packet.Addr) {
-	data := f.Bytes()
-	if w.held.n == maxHeld || len(data) > packet.MaxFrame {
+	if !w.hold(f.Bytes(), arm, via) {
 		w.drop(f, packet.Neighbor)
 		return
+	}
+	f.Verdict = packet.Moved
+}
+
+// hold copies a frame into the hold, if there is room.
+func (w *Worker) hold(data []byte, arm uint8, via packet.Addr) bool {
+	if w.held.n == maxHeld || len(data) > packet.MaxFrame {
+		return false
 	}
 	h := &w.held.frames[w.held.n]
 	w.held.n++
 	h.length = copy(h.data[:], data)
 	h.via, h.arm, h.deadline = via, arm, w.now+holdTime
-	f.Verdict = packet.Moved
 	w.shared.Resolver.Want(via, arm)
+	return true
 }
 
 // retryHeld sends the frames whose next hop has become known and drops those

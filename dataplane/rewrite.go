@@ -7,6 +7,10 @@ import (
 	"director/service"
 )
 
+// minTunnelMTU is the least a tunnel must carry: what every link carries whole
+// (RFC 791 §3.2, ip_vs_xmit.c).
+const minTunnelMTU = 68
+
 // rewrite prepares each frame that has a connection for its next hop.
 func (w *Worker) rewrite(b *packet.Batch) {
 	for i := range b.N {
@@ -25,12 +29,22 @@ func (w *Worker) rewrite(b *packet.Batch) {
 // toClient turns a real server's answer into the virtual service's.
 func (w *Worker) toClient(f *packet.Frame, j *job) {
 	hop := w.view.Hops.Route(f.Dst)
-	if !w.passes(f, hop, 0) {
+	if !w.usable(f, hop) {
+		return
+	}
+	// The ordinary forwarding of a router, which looks at a packet before IPVS
+	// does, answers from its own address.
+	switch {
+	case f.IP().TTL() <= 1:
+		w.timeExceeded(f, w.here(f))
+		return
+	case f.IPLen > hop.MTU && f.IP().DF():
+		w.tooLong(f, w.here(f), hop.MTU)
 		return
 	}
 	addr, port := j.conn.Virtual()
 	nat.ToClient(f, addr, port)
-	w.send(f, hop, f.Dst)
+	w.send(f, hop, f.Dst, hop.MTU)
 }
 
 // toServer forwards a client's packet by its connection's method.
@@ -40,50 +54,101 @@ func (w *Worker) toServer(f *packet.Frame, j *job) {
 		w.leave(f, packet.LocalServer)
 		return
 	}
-	method := service.Method(j.conn.Method())
-	overhead := uint16(0)
-	if method == service.TUN {
-		overhead = nat.IPIPLen
-	}
-	if !w.passes(f, hop, overhead) {
+	if !w.usable(f, hop) {
 		return
 	}
 	addr, port := j.conn.Target()
-	switch method {
+	switch service.Method(j.conn.Method()) {
 	case service.NAT:
-		nat.ToServer(f, addr, port)
-	case service.DR:
-		nat.Direct(f)
-	case service.TUN:
-		w.ident++
-		if !nat.Tunnel(f, hop.Source, addr, w.ident, true) {
-			w.drop(f, packet.MTU)
-			return
+		if w.fits(f, hop.MTU) {
+			nat.ToServer(f, addr, port)
+			w.send(f, hop, addr, hop.MTU)
 		}
+	case service.DR:
+		if w.fits(f, hop.MTU) {
+			nat.Direct(f)
+			w.send(f, hop, addr, hop.MTU)
+		}
+	case service.TUN:
+		w.tunnel(f, j, hop, addr)
 	}
-	w.send(f, hop, addr)
 }
 
-// passes drops a frame that a router could not forward: no way to the next
-// hop, no time left to live, or too long by the bytes that are still to be
-// added.
-func (w *Worker) passes(f *packet.Frame, hop *neigh.Hop, overhead uint16) bool {
-	switch {
-	case hop.Reason != packet.None && hop.Reason != packet.Neighbor:
-		w.drop(f, hop.Reason)
-	case f.IP().TTL() <= 1:
-		w.drop(f, packet.TTL)
-	case f.IPLen+overhead > hop.MTU:
+// tunnel wraps a client's packet for its server. The tunnel is as wide as the
+// narrowest link to the server that is known, less the outer header.
+func (w *Worker) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packet.Addr) {
+	width := w.server(&j.conn).Path.MTU(hop.MTU, w.now)
+	if width < minTunnelMTU+nat.IPIPLen {
 		w.drop(f, packet.MTU)
+		return
+	}
+	discover := w.view.Sysctl.PMTUDisc
+	limit := width - nat.IPIPLen
+	if !discover {
+		limit = maxLength // the outer packet may be fragmented on its way
+	}
+	if !w.fits(f, limit) {
+		return
+	}
+	w.ident++
+	if !nat.Tunnel(f, hop.Source, addr, w.ident, discover) {
+		w.drop(f, packet.MTU)
+		return
+	}
+	f.IPLen += nat.IPIPLen
+	w.send(f, hop, addr, width)
+}
+
+// maxLength is the length of the longest IP packet.
+const maxLength = 65535
+
+// usable drops a frame that has no way to its next hop.
+func (w *Worker) usable(f *packet.Frame, hop *neigh.Hop) bool {
+	if hop.Reason == packet.None || hop.Reason == packet.Neighbor {
+		return true
+	}
+	w.drop(f, hop.Reason)
+	return false
+}
+
+// fits drops a client's packet that a router could not forward, and tells the
+// client: no time left to live, or longer than limit bytes and not to be
+// fragmented.
+func (w *Worker) fits(f *packet.Frame, limit uint16) bool {
+	ip := f.IP()
+	switch {
+	case ip.TTL() <= 1:
+		w.timeExceeded(f, f.Dst)
+	case f.IPLen > limit && ip.DF() && f.Proto != packet.ProtoICMP:
+		ip.Forward(0) // the packet has come a hop further when it is looked at
+		w.tooLong(f, f.Dst, limit)
 	default:
 		return true
 	}
 	return false
 }
 
-// send writes the Ethernet addresses of a frame that goes to dst by hop, or
-// keeps it until the next hop's address is known.
-func (w *Worker) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr) {
+func (w *Worker) timeExceeded(f *packet.Frame, from packet.Addr) {
+	w.complain(f, from, packet.ICMPTimeExceeded, 0, 0)
+	w.drop(f, packet.TTL)
+}
+
+func (w *Worker) tooLong(f *packet.Frame, from packet.Addr, mtu uint16) {
+	w.complain(f, from, packet.ICMPUnreachable, packet.CodeFragNeeded, mtu)
+	w.drop(f, packet.MTU)
+}
+
+// send writes the Ethernet addresses of a frame that goes to dst by hop, whose
+// packets have at most limit bytes, or keeps it until the next hop's address is
+// known.
+func (w *Worker) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uint16) {
+	if w.largest != 0 || f.IPLen > limit {
+		if w.largest != 0 {
+			limit = min(limit, w.largest)
+		}
+		w.cut(f, hop, dst, limit)
+		return
+	}
 	if hop.Reason == packet.Neighbor {
 		w.keep(f, hop.Arm, hop.NextHop(dst))
 		return

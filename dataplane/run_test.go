@@ -30,7 +30,7 @@ func TestRun_WorkersShareOneDirector(t *testing.T) {
 	for i := range n {
 		r.ports[0][i%2].Push(fromClient(10000+i, packettest.Frame{Flags: "S"}))
 		if i%50 == 0 {
-			r.publish(r.shared.View.Load().Services)
+			r.control.Refresh()
 		}
 	}
 	answered, toClient := 0, 0
@@ -127,7 +127,7 @@ func newTreadmillWorker(t testing.TB, o options, frames ...[]byte) (*dataplane.W
 	for i := range r.net.Neighbors {
 		r.net.Neighbors[i].Link = 2
 	}
-	r.publish(r.shared.View.Load().Services)
+	r.control.Refresh()
 	p := newTreadmill(frames...)
 	workers, err := dataplane.NewWorkers(r.shared,
 		[]dataplane.Arm{{Queues: []dataplane.Port{p}, Hosts: []dataplane.Port{memport.New()}}},

@@ -3,7 +3,12 @@ package dataplane
 import (
 	"director/conntrack"
 	"director/packet"
+	"director/service"
 )
+
+// ftpData is the port that FTP servers send from. Packets from it belong to a
+// connection that is known or to none.
+const ftpData = 20
 
 // schedule decides on the frames without a connection: a client's first packet
 // gets a real server, anything else is not ours.
@@ -13,60 +18,169 @@ func (w *Worker) schedule(b *packet.Batch) {
 		if f.Verdict != packet.Pending || j.found {
 			continue
 		}
-		if j.out {
-			w.leave(f, packet.NoConnection)
+		if j.out || w.answers(f, j) {
+			w.unknown(f, j)
 			continue
 		}
 		w.begin(f, j)
 	}
 }
 
-// begin makes a connection for a client's packet, as ip_vs_schedule does. A
-// TCP segment that cannot begin one is the kernel's, whose stack answers it
-// with a reset.
+// answers looks whether a packet to an address of a firewall mark's prefix is a
+// real server's answer after all: the prefix may hold clients too.
+func (w *Worker) answers(f *packet.Frame, j *job) bool {
+	s := w.view.Services
+	if !s.Marked(f.Dst) || s.VIP(f.Dst) || !s.Masquerades(f.Src) {
+		return false
+	}
+	hash := w.shared.Conns.HashOut(&f.Flow)
+	if !w.shared.Conns.FindOut(hash, &f.Flow, &j.conn) {
+		return false
+	}
+	j.out, j.hash = true, hash
+	return true
+}
+
+// begin makes a connection for a client's packet, as ip_vs_schedule does, or
+// says what becomes of one that does not begin any.
 func (w *Worker) begin(f *packet.Frame, j *job) {
-	// A frame before it in the batch may have made the connection.
-	if w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) {
-		j.found = true
-		w.observe(f, j)
+	if !j.retire && w.foundLate(f, j) {
 		return
 	}
 	s := w.view.Services.Lookup(&f.Flow)
-	if s == nil {
+	switch {
+	case s == nil:
 		w.leave(f, packet.NoService)
-		return
-	}
-	if f.Proto == packet.ProtoTCP && f.TCPFlags&(packet.SYN|packet.RST) != packet.SYN {
-		w.leave(f, packet.NoConnection)
-		return
-	}
-	if w.badSource(f.Src) {
+	case !w.begins(f):
+		w.orphan(f, j, s)
+	case w.badSource(f.Src):
 		w.drop(f, packet.BadSource)
+	case w.shared.Defence.drops():
+		w.drop(f, packet.DropPacket)
+	case f.SrcPort == ftpData:
+		w.refuse(f)
+	case s.Persistent != 0:
+		w.persist(f, j, s)
+	case s.Mark == 0 && s.Port != f.DstPort:
+		w.noServer(f, s) // a service of every port takes persistent clients only
+	default:
+		w.place(f, j, s)
+	}
+	w.retire(j)
+}
+
+// foundLate looks once more: a frame before this one in the batch may have made
+// its connection.
+func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
+	if !w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) {
+		return false
+	}
+	j.found = true
+	if w.keeps(f, j) {
+		w.use(f, j)
+		return true
+	}
+	return f.Verdict != packet.Pending
+}
+
+// begins reports whether a packet may begin a connection.
+func (w *Worker) begins(f *packet.Frame) bool {
+	switch f.Proto {
+	case packet.ProtoTCP:
+		return f.TCPFlags&packet.RST == 0 && (f.TCPFlags&packet.SYN != 0 || w.view.Sysctl.SloppyTCP)
+	case packet.ProtoSCTP:
+		return f.Chunk != packet.ChunkAbort && (f.Chunk == packet.ChunkInit || w.view.Sysctl.SloppySCTP)
+	}
+	return true
+}
+
+// place has the service's scheduler choose the server of a new connection.
+func (w *Worker) place(f *packet.Frame, j *job, s *service.Service) {
+	choice, ok := s.Schedule(&f.Flow, w.now, w.beginsActive(f))
+	if !ok {
+		w.noServer(f, s)
 		return
 	}
-	// Both kinds of client direction lead from the first state to the same.
-	state := conntrack.UDP
-	if f.Proto == packet.ProtoTCP {
-		state = conntrack.Next(conntrack.TCPNone, conntrack.In, event(f))
+	port := choice.Port
+	if port == 0 {
+		port = f.DstPort
 	}
-	server := s.Schedule(&f.Flow, w.now, state.Active())
-	if server == nil {
-		w.drop(f, packet.NoServer)
+	w.connect(f, j, s, choice, port, nil)
+}
+
+// beginsActive reports whether the connection of a first packet counts as an
+// active one from its beginning, whatever the method.
+func (w *Worker) beginsActive(f *packet.Frame) bool {
+	return w.machine[conntrack.In][event(f)][conntrack.TCPNone].Active()
+}
+
+// connect makes the connection of f to a server that was chosen, and to which
+// it is counted. parent is the persistence template it comes from, or nil.
+func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service.Choice, port uint16, parent *conntrack.Conn) {
+	w.retire(j)
+	r := w.describe(f, to, port)
+	r.Parent = parent
+	if s.OnePacket && f.Proto == packet.ProtoUDP {
+		conntrack.Imagine(r, &j.conn)
+		to.Release(r.State.Active())
+		w.began(f, j)
 		return
 	}
-	to := conntrack.Target{Addr: server.Addr, Port: server.Port, Method: uint8(server.Method), Server: server.ID}
-	deadline := w.now + w.view.Timeouts[state]
-	switch w.shared.Conns.Insert(j.hash, &f.Flow, &to, state, deadline, &j.conn) {
+	switch w.shared.Conns.Insert(j.hash, r, &j.conn, &w.victim) {
+	case conntrack.Reclaimed:
+		w.shared.Settle(&w.victim)
+		w.began(f, j)
 	case conntrack.Inserted:
-		j.found = true
-		w.counters.now[connCount]++
+		w.began(f, j)
 	case conntrack.Existed: // another worker was faster
-		server.Release(state.Active())
+		to.Release(r.State.Active())
 		j.found = true
-		w.observe(f, j)
+		w.use(f, j)
 	case conntrack.Full:
-		server.Release(state.Active())
-		w.drop(f, packet.TableFull)
+		to.Release(r.State.Active())
+		w.crowded(f, j, s)
+	}
+}
+
+// describe writes down the connection that f begins to a server's port.
+func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conntrack.Record {
+	dir := conntrack.InOnly
+	if to.Method == service.NAT {
+		dir = conntrack.In
+	}
+	state := w.machine[dir][event(f)][conntrack.TCPNone]
+	w.record = conntrack.Record{
+		Key:    conntrack.KeyOf(&f.Flow),
+		Target: conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID},
+		State:  state, Number: 1, Now: w.now, Deadline: w.now + w.view.Timeouts[state],
+	}
+	return &w.record
+}
+
+// began counts a new connection and its first packet.
+func (w *Worker) began(f *packet.Frame, j *job) {
+	j.found = true
+	w.counters.now[connCount]++
+	if int(j.conn.Server()) >= len(w.tallies) {
+		w.refresh() // the service knows more than this step's view
+	}
+	w.tally(j.conn.Server()).Conns++
+	w.count(f, j)
+}
+
+// retire ends the connection that j's packet does not go on with. The scheduler
+// has still counted it; what follows finds it gone.
+func (w *Worker) retire(j *job) {
+	if !j.retire {
+		return
+	}
+	j.retire = false
+	n := w.shared.Conns.End(&j.old, &w.ended)
+	for i := range n {
+		w.shared.Settle(&w.ended[i])
+	}
+	if n == 0 { // it controls others
+		w.shared.Conns.Hide(&j.old)
 	}
 }
 

@@ -1,6 +1,10 @@
 package dataplane
 
-import "fmt"
+import (
+	"fmt"
+
+	"director/fragment"
+)
 
 // Arm is one interface of the director: its queues in order, one for each
 // worker as far as they go, and for each of those workers the port that gives
@@ -30,11 +34,13 @@ func NewWorkers(s *Shared, arms []Arm, waiters []Waiter) ([]*Worker, error) {
 	workers := make([]*Worker, n)
 	for id := range workers {
 		workers[id] = &Worker{
-			shared: s,
-			arms:   make([]arm, len(arms)),
-			ident:  s.Ident + uint16(id*(1<<16)/n),
-			waiter: waiters[id],
-			sweep:  sweep{sweeper: s.Conns.Sweeper(id, n), last: s.Clock()},
+			shared:   s,
+			index:    id,
+			arms:     make([]arm, len(arms)),
+			ident:    s.Ident + uint16(id*(1<<16)/n),
+			waiter:   waiters[id],
+			slowPath: slowPath{whole: fragment.NewDatagram()},
+			sweep:    sweep{sweeper: s.Conns.Sweeper(id, n), last: s.Clock()},
 		}
 	}
 	for i := range arms {

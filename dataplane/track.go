@@ -15,21 +15,84 @@ func (w *Worker) track(b *packet.Batch) {
 			continue
 		}
 		if j.out {
-			j.found = conns.FindOut(j.hash, &f.Flow, &j.conn) &&
-				service.Method(j.conn.Method()) == service.NAT
+			j.found = conns.FindOut(j.hash, &f.Flow, &j.conn)
 		} else {
 			j.found = conns.FindIn(j.hash, &f.Flow, &j.conn)
 		}
-		if j.found {
-			w.observe(f, j)
+		if j.found && w.keeps(f, j) {
+			w.use(f, j)
 		}
+	}
+}
+
+// keeps reports whether a packet goes on with the connection that was found
+// for it. If not, the packet is dropped, or begins another.
+func (w *Worker) keeps(f *packet.Frame, j *job) bool {
+	id := j.conn.Server()
+	if int(id) >= len(w.tallies) {
+		w.refresh() // another worker knows more
+	}
+	if j.out || !fresh(f) && w.view.Services.Member(id) {
+		return true
+	}
+	return w.keepsStill(f, j)
+}
+
+// keepsStill is keeps where there is doubt: the packet asks to begin a
+// connection, or the connection's server was removed (ip_vs_in).
+func (w *Worker) keepsStill(f *packet.Frame, j *job) bool {
+	server, member := w.server(&j.conn), w.view.Services.Member(j.conn.Server())
+	switch {
+	case fresh(f) && w.view.Sysctl.ExpireNodestConn && member && server.Weight() == 0:
+	case fresh(f) && w.reusable(&j.conn):
+	case member:
+		return true
+	case !w.view.Sysctl.ExpireNodestConn:
+		w.drop(f, packet.ServerRemoved)
+		return false
+	}
+	j.old, j.found, j.retire = j.conn, false, true
+	return false
+}
+
+// reusable reports whether a client that asks to begin a connection means
+// another one than c, which is over (is_new_conn_expected in ip_vs_core.c).
+func (w *Worker) reusable(c *conntrack.Conn) bool {
+	mode := w.view.Sysctl.ConnReuseMode
+	if mode == 0 || w.shared.Conns.Controlled(c) {
+		return false
+	}
+	switch c.State() {
+	case conntrack.TCPTimeWait, conntrack.TCPClose, conntrack.SCTPClosed:
+		return true
+	case conntrack.TCPFinWait: // of a server whose answers are not seen
+		return mode&2 != 0 && service.Method(c.Method()) != service.NAT
+	}
+	return false
+}
+
+// use counts f for its connection and runs the state machine.
+func (w *Worker) use(f *packet.Frame, j *job) {
+	w.count(f, j)
+	w.observe(f, j)
+}
+
+// count counts f for the server of its connection.
+func (w *Worker) count(f *packet.Frame, j *job) {
+	t := w.tally(j.conn.Server())
+	if j.out {
+		t.OutPkts++
+		t.OutBytes += uint64(f.IPLen)
+	} else {
+		t.InPkts++
+		t.InBytes += uint64(f.IPLen)
 	}
 }
 
 // observe runs the state machine of j's connection for f and moves the
 // server's active connections by the outcome.
 func (w *Worker) observe(f *packet.Frame, j *job) {
-	moved := w.shared.Conns.Observe(&j.conn, direction(j), event(f), w.now, &w.view.Timeouts)
+	moved := w.shared.Conns.Observe(&j.conn, direction(j), event(f), w.now, w.machine, &w.view.Timeouts)
 	if moved != 0 {
 		w.server(&j.conn).Load.Active.Add(int64(moved))
 	}
@@ -41,15 +104,18 @@ func direction(j *job) conntrack.Direction {
 	switch {
 	case j.out:
 		return conntrack.Out
-	case service.Method(j.conn.Method()) == service.NAT:
+	case masquerading(j):
 		return conntrack.In
 	}
 	return conntrack.InOnly
 }
 
 func event(f *packet.Frame) conntrack.Event {
-	if f.Proto == packet.ProtoTCP {
+	switch f.Proto {
+	case packet.ProtoTCP:
 		return conntrack.TCPEvent(f.TCPFlags)
+	case packet.ProtoSCTP:
+		return conntrack.SCTPEvent(f.Chunk)
 	}
 	return conntrack.Datagram
 }

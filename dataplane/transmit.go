@@ -17,7 +17,7 @@ func (w *Worker) transmit(a *arm, b *packet.Batch) {
 				f.Verdict = packet.Moved
 			}
 		case packet.Host:
-			w.giveBack(a, f)
+			w.giveBack(a, f.Bytes())
 		}
 	}
 }
@@ -47,11 +47,11 @@ func (w *Worker) cross(data []byte, out uint8) {
 
 // giveBack copies a frame to the port that returns it to the kernel. A frame
 // that does not fit is lost to the kernel and counted as not sent.
-func (w *Worker) giveBack(a *arm, f *packet.Frame) {
+func (w *Worker) giveBack(a *arm, frame []byte) {
 	if a.back.Full() {
 		_ = a.host.Flush(&a.back)
 	}
-	if !copyInto(a.host, &a.back, f.Bytes()) {
+	if !copyInto(a.host, &a.back, frame) {
 		w.counters.now[dropCount+int(packet.TxFull)]++
 	}
 }

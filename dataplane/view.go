@@ -2,11 +2,15 @@ package dataplane
 
 import (
 	"sync/atomic"
+	"time"
 
+	"director/answer"
 	"director/conntrack"
+	"director/fragment"
 	"director/neigh"
 	"director/packet"
 	"director/service"
+	"director/sysctl"
 )
 
 // View is everything that the control plane tells the workers. It is
@@ -15,12 +19,19 @@ type View struct {
 	Services *service.Table
 	Hops     *neigh.Table
 	Timeouts conntrack.Timeouts
+	Sysctl   sysctl.Values
 }
 
 // Shared is what all workers of a director have in common.
 type Shared struct {
 	View  atomic.Pointer[View]
 	Conns *conntrack.Table
+	// Fragments is where parts of datagrams wait for the others.
+	Fragments *fragment.Table
+	// Limiter bounds the ICMP errors that the workers send.
+	Limiter *answer.Limiter
+	// Defence is what the table's filling up has led to.
+	Defence Defence
 	// Clock returns nanoseconds since some fixed moment; it is read once per
 	// step and never goes back. One that stands still for some milliseconds
 	// spares writing deadlines.
@@ -30,6 +41,43 @@ type Shared struct {
 	Ident uint16
 	// Resolver is asked for the MAC addresses that frames wait for.
 	Resolver Resolver
+}
+
+// ShareOptions are what NewShared makes what the workers share of.
+type ShareOptions struct {
+	Conns    *conntrack.Table
+	Clock    func() int64
+	Resolver Resolver
+	Ident    uint16
+	// Seed hides which fragments meet; it should be random.
+	Seed [2]uint64
+	// ICMPRate and ICMPMask are those of answer.Limiter.
+	ICMPRate time.Duration
+	ICMPMask uint32
+}
+
+// NewShared makes what the workers share. The View is still to be set.
+func NewShared(o ShareOptions) *Shared {
+	s := &Shared{
+		Conns:     o.Conns,
+		Fragments: fragment.New(fragment.Memory, o.Seed),
+		Limiter:   new(answer.Limiter),
+		Clock:     o.Clock,
+		Ident:     o.Ident,
+		Resolver:  o.Resolver,
+	}
+	s.Limiter.Set(o.ICMPRate, o.ICMPMask)
+	return s
+}
+
+// Settle takes a connection or template that ended off the counts of its server.
+func (s *Shared) Settle(c *conntrack.Conn) {
+	server := s.View.Load().Services.Server(c.Server())
+	if c.Is(conntrack.Template) {
+		server.Desert()
+		return
+	}
+	server.Release(c.State().Active())
 }
 
 // Resolver finds out Ethernet addresses.

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"director/conntrack"
+	"director/fragment"
 	"director/packet"
 	"director/service"
 )
@@ -38,20 +39,27 @@ type job struct {
 	out   bool // a real server's answer, by its addresses
 	conn  conntrack.Conn
 	found bool
+
+	old    conntrack.Conn // that was found, and is over
+	retire bool           // old is to end
 }
 
 // Worker takes frames from its queues through the stages. It belongs to one
 // goroutine; Counts and Stop may be called from any.
 type Worker struct {
-	shared *Shared
-	view   *View // of this step
-	now    int64 // of this step
-	arms   []arm
-	jobs   [packet.BatchSize]job
-	held   hold
-	sweep  sweep
-	ident  uint16 // next identification of an outer header
+	shared  *Shared
+	index   int                // among the workers
+	view    *View              // of this step
+	machine *conntrack.Machine // of this step
+	now     int64              // of this step
+	arms    []arm
+	jobs    [packet.BatchSize]job
+	held    hold
+	sweep   sweep
+	ident   uint16 // next identification of a header of our own
 	counters
+	statistics
+	slowPath
 	waiter   Waiter
 	sleeping atomic.Bool
 	stopping atomic.Bool
@@ -89,10 +97,30 @@ func (w *Worker) Run() error {
 	return nil
 }
 
+// slowPath is room for what only some packets need.
+type slowPath struct {
+	frame     [packet.MaxFrame]byte // one of our own making
+	record    conntrack.Record
+	victim    conntrack.Conn
+	ended     [2]conntrack.Conn
+	quote     packet.Quote
+	fragments bool // the batch in hand has some
+	whole     *fragment.Datagram
+	one       packet.Batch // of a whole datagram
+	largest   uint16       // of the fragments of the datagram in hand, 0 for other packets
+}
+
+// refresh takes up the newest view.
+func (w *Worker) refresh() {
+	w.view = w.shared.View.Load()
+	w.machine = conntrack.MachineFor(w.shared.Defence.secure.Load())
+	w.grow(len(w.view.Services.Servers()))
+}
+
 // Step serves every arm once, ends connections whose time is up and returns
 // how many frames it took in.
 func (w *Worker) Step() (int, error) {
-	w.view = w.shared.View.Load()
+	w.refresh()
 	w.now = w.shared.Clock()
 	n := 0
 	for i := range w.arms {
@@ -109,6 +137,7 @@ func (w *Worker) Step() (int, error) {
 	}
 	w.expire(n == 0)
 	w.publish()
+	w.settleTallies()
 	return n, nil
 }
 
@@ -129,6 +158,9 @@ func (w *Worker) serve(a *arm) (int, error) {
 	w.schedule(b)
 	w.rewrite(b)
 	w.transmit(a, b)
+	if w.fragments {
+		w.assemble(a, b)
+	}
 	return n, a.port.Flush(b)
 }
 

@@ -309,21 +309,20 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	return nil
 }
 
-// DeleteServer removes a real server and returns it. Its connections stay.
-func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) (*Server, error) {
+// DeleteServer removes a real server. Its connections stay.
+func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) error {
 	s := r.lookup(k)
 	if s == nil {
-		return nil, ErrNoServiceForServer
+		return ErrNoServiceForServer
 	}
 	at := find(s.members, addr, port)
 	if at < 0 {
-		return nil, ErrNoServer
+		return ErrNoServer
 	}
-	server := s.members[at].Server
 	r.discard(s, s.members[at])
 	s.members = slices.Delete(slices.Clone(s.members), at, at+1)
 	r.later(s, func(p *pool) { p.scheduler.Removed(p.list, at, &p.position) })
-	return server, nil
+	return nil
 }
 
 // Specs returns the services as they are to be, in the order of adding.

@@ -23,6 +23,10 @@ type pool struct {
 	members   []member      // likewise
 	scheduler sched.Scheduler
 	position  sched.Position
+
+	// For a full table; nil until needed with this list.
+	spare     sched.Scheduler
+	spareList sched.Servers
 }
 
 // member is a server as it serves new connections.
@@ -79,11 +83,33 @@ func (s *Service) Member(id uint32) (Choice, bool) {
 	return Choice{}, false
 }
 
+// Spare chooses a server for a packet that finds no room in the connection
+// table: by a hash of the client's address (mh), so that all its packets go to
+// one server, whatever the service's scheduler and the servers' thresholds.
+func (s *Service) Spare(f *packet.Flow, now int64) (Choice, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spare == nil {
+		s.spareList = slices.Clone(s.list)
+		for i := range s.spareList {
+			s.spareList[i].Load = new(sched.Load) // which no threshold knows
+		}
+		s.spare, _ = sched.New("mh", sched.Options{Flags: sched.Fallback}) // a name it knows
+		s.spare.Bind(s.spareList, new(sched.Position))
+	}
+	i, ok := s.spare.Pick(f, now, s.spareList, new(sched.Position))
+	if !ok {
+		return Choice{}, false
+	}
+	m := &s.members[i]
+	return Choice{m.Server, m.spec.Method}, true
+}
+
 // change brings a new list into the pool, and tells the scheduler by tell.
 func (p *pool) change(list sched.Servers, members []member, tell func(*pool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.list, p.members = list, members
+	p.list, p.members, p.spare = list, members, nil
 	tell(p)
 }
 

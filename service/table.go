@@ -37,6 +37,23 @@ type Table struct {
 	byMark map[uint32]*Service
 
 	ftp, anyPort bool // whether any service asks for these look-ups
+
+	masqueraded  map[endpoint]*Masqueraded
+	masquerading map[packet.Addr]bool // real servers of firewall marks as well
+}
+
+type endpoint struct {
+	addr  packet.Addr
+	port  uint16
+	proto uint8
+}
+
+// Masqueraded is a real server that answers through the director, as its
+// answers show it.
+type Masqueraded struct {
+	Server uint32
+	Of     Key  // a service of it
+	Sole   bool // and its only one
 }
 
 // mark is a firewall mark that has a service.
@@ -57,17 +74,47 @@ func (r *Registry) table() *Table {
 		vips:    make([]packet.Addr, size),
 		cells:   make([]*Service, size),
 		byMark:  map[uint32]*Service{},
+
+		masqueraded:  map[endpoint]*Masqueraded{},
+		masquerading: map[packet.Addr]bool{},
 	}
 	for _, s := range r.services {
 		t.add(s.Service)
 		for _, m := range s.members {
 			t.member[m.ID] = true
+			if m.spec.Method == NAT {
+				t.addMasquerading(s.Key, m.Server)
+			}
 		}
 	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
 	}
 	return t
+}
+
+// addMasquerading notes a real server whose answers come by.
+func (t *Table) addMasquerading(k Key, s *Server) {
+	t.masquerading[s.Addr] = true
+	if k.Mark != 0 {
+		return // of any protocol, to any port
+	}
+	e := endpoint{s.Addr, s.Port, k.Proto}
+	if have := t.masqueraded[e]; have != nil {
+		have.Sole = false
+		return
+	}
+	t.masqueraded[e] = &Masqueraded{Server: s.ID, Of: k, Sole: k.Port != 0}
+}
+
+// Masquerades reports whether a is the address of a real server that answers
+// through the director.
+func (t *Table) Masquerades(a packet.Addr) bool { return t.masquerading[a] }
+
+// Masqueraded returns the real server that f comes from, if its answers go
+// through the director; else nil. It knows none of firewall marks.
+func (t *Table) Masqueraded(f *packet.Flow) *Masqueraded {
+	return t.masqueraded[endpoint{f.Src, f.SrcPort, f.Proto}]
 }
 
 func (t *Table) add(s *Service) {

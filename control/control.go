@@ -1,0 +1,241 @@
+package control
+
+import (
+	"sync"
+	"time"
+
+	"director/conntrack"
+	"director/dataplane"
+	"director/neigh"
+	"director/packet"
+	"director/sched"
+	"director/service"
+	"director/sysctl"
+)
+
+// Periods of the housekeeping, in nanoseconds.
+const (
+	EstimatePeriod = 2_000_000_000 // ip_vs_est.c
+	DefencePeriod  = dataplane.DefencePeriod
+	CollectPeriod  = service.TrashPeriod
+)
+
+// Options of a Control.
+type Options struct {
+	Shared *dataplane.Shared
+	// Workers is how many share it.
+	Workers int
+	// Hops makes the next hops of the given real servers, whose place in the
+	// list is their number.
+	Hops     func(servers []packet.Addr) *neigh.Table
+	Marks    []service.Mark
+	Timeouts Timeouts
+	Sysctl   sysctl.Values
+	// Seed is what everything random follows from; 0: different each time.
+	Seed uint64
+}
+
+// Control changes what the workers of a director do. Its methods may be called
+// by any goroutine. Each change is made whole, and seen by the workers at
+// their next step, or refused whole.
+type Control struct {
+	shared   *dataplane.Shared
+	hops     func([]packet.Addr) *neigh.Table
+	tunables *sched.Tunables
+
+	mu       sync.Mutex
+	registry *service.Registry
+	guard    *dataplane.Guard
+	timeouts Timeouts
+	sysctl   sysctl.Values
+}
+
+// New returns a control of workers that have no services yet, and gives them
+// their first view.
+func New(o Options) *Control {
+	c := &Control{shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(), sysctl: o.Sysctl, timeouts: o.Timeouts}
+	c.registry = service.NewRegistry(service.Options{
+		Workers: o.Workers, Tunables: c.tunables, Marks: o.Marks, Seed: o.Seed,
+	})
+	c.guard = dataplane.NewGuard(o.Shared, o.Seed)
+	c.follow()
+	return c
+}
+
+// follow shows the workers what has changed. The caller holds the lock.
+func (c *Control) follow() {
+	c.registry.Commit(func(t *service.Table) {
+		s := time.Second
+		c.shared.View.Store(&dataplane.View{
+			Services: t,
+			Hops:     c.hops(Addresses(t)),
+			Timeouts: conntrack.NewTimeouts(
+				time.Duration(c.timeouts.TCP)*s, time.Duration(c.timeouts.TCPFIN)*s, time.Duration(c.timeouts.UDP)*s),
+			Sysctl: c.sysctl,
+		})
+	})
+	c.tunables.LBLCExpiry.Store(int64(c.sysctl.LBLCExpiration) * int64(time.Second))
+	c.tunables.LBLCRExpiry.Store(int64(c.sysctl.LBLCRExpiration) * int64(time.Second))
+	c.guard.Update()
+}
+
+// Addresses returns the addresses of a table's real servers by number; the zero
+// address where there is none.
+func Addresses(t *service.Table) []packet.Addr {
+	addrs := make([]packet.Addr, len(t.Servers()))
+	for i, s := range t.Servers() {
+		if s != nil {
+			addrs[i] = s.Addr
+		}
+	}
+	return addrs
+}
+
+// change makes one change and shows it to the workers, if it was made.
+func (c *Control) change(do func(*service.Registry) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := do(c.registry)
+	if err == nil {
+		c.follow()
+	}
+	return err
+}
+
+// Add adds whole services at once.
+func (c *Control) Add(specs []service.Spec) error {
+	return c.change(func(r *service.Registry) error {
+		for _, s := range specs {
+			if err := r.AddService(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// AddService adds a service.
+func (c *Control) AddService(s service.Spec) error {
+	return c.change(func(r *service.Registry) error { return r.AddService(s) })
+}
+
+// EditService changes a service's scheduler, flags and persistence.
+func (c *Control) EditService(s service.Spec) error {
+	return c.change(func(r *service.Registry) error { return r.EditService(s) })
+}
+
+// DeleteService removes a service with its servers.
+func (c *Control) DeleteService(k service.Key) error {
+	err := c.change(func(r *service.Registry) error { return r.DeleteService(k) })
+	c.endStranded()
+	return err
+}
+
+// Clear removes all services.
+func (c *Control) Clear() error {
+	err := c.change(func(r *service.Registry) error { r.Clear(); return nil })
+	c.endStranded()
+	return err
+}
+
+// AddServer adds a real server to a service.
+func (c *Control) AddServer(k service.Key, s service.ServerSpec) error {
+	return c.change(func(r *service.Registry) error { return r.AddServer(k, s) })
+}
+
+// EditServer changes a real server's weight, method and thresholds.
+func (c *Control) EditServer(k service.Key, s service.ServerSpec) error {
+	return c.change(func(r *service.Registry) error { return r.EditServer(k, s) })
+}
+
+// DeleteServer removes a real server from a service.
+func (c *Control) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
+	err := c.change(func(r *service.Registry) error { return r.DeleteServer(k, a, port) })
+	c.endStranded()
+	return err
+}
+
+// endStranded ends the connections of removed servers, if the operator wants
+// that (ip_vs_expire_nodest_conn_flush).
+func (c *Control) endStranded() {
+	view := c.shared.View.Load()
+	if !view.Sysctl.ExpireNodestConn {
+		return
+	}
+	var ended [2]conntrack.Conn
+	for info := range c.shared.Conns.All() {
+		if view.Services.Member(info.Server()) {
+			continue
+		}
+		for i := range c.shared.Conns.End(&info.Conn, &ended) {
+			c.shared.Settle(&ended[i])
+		}
+	}
+}
+
+// Zero begins to count anew for a service and its servers, for nil for all.
+func (c *Control) Zero(k *service.Key) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.registry.Zero(k)
+}
+
+// Timeouts returns the time-outs as they are set.
+func (c *Control) Timeouts() Timeouts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.timeouts
+}
+
+// SetTimeouts sets those that are not 0. Connections keep the old ones until
+// their next packet.
+func (c *Control) SetTimeouts(t Timeouts) error {
+	return c.change(func(*service.Registry) error {
+		for _, pair := range [...]struct{ to, by *uint32 }{
+			{&c.timeouts.TCP, &t.TCP}, {&c.timeouts.TCPFIN, &t.TCPFIN}, {&c.timeouts.UDP, &t.UDP},
+		} {
+			if *pair.by != 0 {
+				*pair.to = *pair.by
+			}
+		}
+		return nil
+	})
+}
+
+// SetSysctl sets one sysctl by its name.
+func (c *Control) SetSysctl(name, value string) error {
+	return c.change(func(*service.Registry) error { return c.sysctl.Set(name, value) })
+}
+
+// Refresh has the workers see the network as it is now.
+func (c *Control) Refresh() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follow()
+}
+
+// Estimate, every EstimatePeriod, brings the shown counts and rates up to date.
+func (c *Control) Estimate() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sysctl.RunEstimation {
+		c.registry.Estimate()
+	}
+}
+
+// Defend, every DefencePeriod, takes measures against a full table. now is on
+// the workers' clock, as for Collect.
+func (c *Control) Defend(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guard.Tick(now)
+}
+
+// Collect, every CollectPeriod, forgets removed servers that nothing refers to.
+func (c *Control) Collect(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.registry.Collect(now) {
+		c.follow()
+	}
+}

@@ -1,0 +1,72 @@
+package control
+
+import (
+	"net/netip"
+	"time"
+
+	"director/packet"
+	"director/service"
+)
+
+// Services lists the services in the order of adding, with their servers.
+func (c *Control) Services() []Service {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []Service
+	c.registry.Each(func(s *service.Service, m *service.Meter) {
+		listed := Service{Spec: s.Spec, Stats: Stats(m.Stats()), Rates: ratesOf(m.Rates())}
+		c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {
+			listed.Servers = append(listed.Servers, Server{
+				ServerSpec: spec,
+				Active:     uint32(server.Load.Active.Load()),
+				Inactive:   uint32(server.Load.Inactive()),
+				Persistent: uint32(server.Persistent.Load()),
+				Stats:      Stats(m.Stats()),
+				Rates:      ratesOf(m.Rates()),
+			})
+		})
+		list = append(list, listed)
+	})
+	return list
+}
+
+func ratesOf(t service.Tally) Rates {
+	return Rates{CPS: t.Conns, InPPS: t.InPkts, OutPPS: t.OutPkts, InBPS: t.InBytes, OutBPS: t.OutBytes}
+}
+
+// Specs returns the services as the operator asked for them.
+func (c *Control) Specs() []service.Spec {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.registry.Specs()
+}
+
+// Size returns the most connections that the table holds.
+func (c *Control) Size() int { return c.shared.Conns.Size() }
+
+// Connections lists connections and templates, the oldest first.
+func (c *Control) Connections() []Connection {
+	now := c.shared.Clock()
+	all := c.shared.Conns.List()
+	list := make([]Connection, len(all))
+	for i := range all {
+		info := &all[i]
+		k := info.Key()
+		addr, port := info.Target()
+		list[i] = Connection{
+			Proto:      k.Proto,
+			Expires:    time.Duration(max(0, info.Deadline-now)),
+			State:      info.State().String(),
+			Client:     endpoint(k.Client, k.ClientPort),
+			Virtual:    endpoint(k.Virtual, k.VirtualPort),
+			Server:     endpoint(addr, port),
+			EngineData: info.Data,
+		}
+		if info.Data != "" {
+			list[i].Engine = "sip" // there is no other
+		}
+	}
+	return list
+}
+
+func endpoint(a packet.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }

@@ -1,0 +1,67 @@
+package dataplane
+
+import (
+	"director/fragment"
+	"director/neigh"
+	"director/packet"
+)
+
+// assemble collects the batch's fragments. A datagram that one of them makes
+// whole goes through the stages as one packet.
+func (w *Worker) assemble(a *arm, b *packet.Batch) {
+	w.fragments = false
+	for i := range b.N {
+		f := &b.Frames[i]
+		if f.Verdict != packet.Moved || f.Reason != packet.Fragment {
+			continue
+		}
+		o := w.shared.Fragments.Add(f, a.index, w.now, w.whole)
+		w.counters.now[dropCount+int(packet.Fragment)] += uint64(o.Dropped + o.Evicted + o.Expired)
+		if o.Result == fragment.Complete {
+			w.datagram()
+		}
+	}
+}
+
+// datagram takes the datagram in w.whole through the stages.
+func (w *Worker) datagram() {
+	b, j := &w.one, &w.jobs[0]
+	b.N = 1
+	f := &b.Frames[0]
+	*f = w.whole.Frame
+	w.largest = w.whole.Largest
+	reason := packet.Parse(f)
+	j.out = w.fromServer(f)
+	if reason != packet.None {
+		w.odd(f, j, reason)
+	} else {
+		w.touch(f, j)
+		w.track(b)
+		w.schedule(b)
+		w.rewrite(b)
+	}
+	w.largest = 0
+	switch f.Verdict {
+	case packet.Host:
+		for i := range w.whole.Count() {
+			data, arm := w.whole.Original(i)
+			w.giveBack(&w.arms[arm], data)
+		}
+		w.counters.now[hostCount+int(f.Reason)] += uint64(w.whole.Count() - 1)
+	case packet.Drop:
+		w.counters.now[dropCount+int(f.Reason)] += uint64(w.whole.Count() - 1)
+	}
+}
+
+// cut sends a rewritten packet in fragments of at most limit bytes.
+func (w *Worker) cut(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uint16) {
+	s, ok := fragment.Split(f.Bytes(), int(limit))
+	if !ok {
+		w.drop(f, packet.MTU)
+		return
+	}
+	for n := s.Next(w.frame[:]); n > 0; n = s.Next(w.frame[:]) {
+		w.dispatch(w.frame[:n], hop, dst)
+	}
+	f.Verdict = packet.Moved
+}

@@ -1,0 +1,121 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"director/conntrack"
+	"director/sysctl"
+)
+
+const (
+	second = 1_000_000_000
+	// DefencePeriod is how often Guard.Tick is called, in nanoseconds.
+	DefencePeriod = second
+	// Packets without a connection are forwarded as if they had one, until the
+	// table has been less full than this, in percent, for so long.
+	roomyFill = 90
+	roomyTime = 120 * second
+)
+
+// Defence is what the workers know of the measures against a full table.
+type Defence struct {
+	secure  atomic.Bool  // secure_tcp's state machine is in force
+	rate    atomic.Int64 // of new connections one in so many is dropped; 0: none
+	counter atomic.Int64
+	isFull  atomic.Bool // since the guard looked last
+	crowded atomic.Bool // the table was full lately
+}
+
+// drops reports whether the packet of a new connection is to be dropped
+// (ip_vs_todrop).
+func (d *Defence) drops() bool {
+	rate := d.rate.Load()
+	if rate == 0 || d.counter.Add(-1) > 0 {
+		return false
+	}
+	d.counter.Store(rate)
+	return true
+}
+
+func (d *Defence) crowd() {
+	d.isFull.Store(true)
+	d.crowded.Store(true)
+}
+
+// Guard decides on the measures against a full table, once a second
+// (update_defense_level in ip_vs_ctl.c). One goroutine uses it.
+type Guard struct {
+	shared  *Shared
+	thinner *conntrack.Thinner
+	roomy   int64 // since when the table has had room, -1: it has not
+
+	// The modes as they are now: what the operator set as 1 becomes 2 while
+	// entries are short.
+	set, mode modes
+}
+
+type modes struct{ dropEntry, dropPacket, secureTCP int }
+
+func modesOf(v *sysctl.Values) modes { return modes{v.DropEntry, v.DropPacket, v.SecureTCP} }
+
+// NewGuard returns the guard of what the workers share. What it drops at random
+// follows from seed.
+func NewGuard(s *Shared, seed uint64) *Guard {
+	return &Guard{shared: s, thinner: s.Conns.Thinner(seed), roomy: -1}
+}
+
+// Update follows a change of the sysctls, at once.
+func (g *Guard) Update() {
+	v := &g.shared.View.Load().Sysctl
+	if set := modesOf(v); set != g.set {
+		g.set, g.mode = set, set
+	}
+	free := g.shared.Conns.Size() - g.shared.Conns.Used()
+	short := free < v.AMemThresh
+	shift(&g.mode.dropEntry, short)
+	shift(&g.mode.dropPacket, short)
+	shift(&g.mode.secureTCP, short)
+
+	d := &g.shared.Defence
+	d.secure.Store(g.mode.secureTCP > 1)
+	switch rate := int64(v.AMDropRate); {
+	case g.mode.dropPacket == 3:
+		d.rate.Store(rate)
+	case g.mode.dropPacket == 2:
+		rate = int64(v.AMemThresh / (v.AMemThresh - free))
+		d.rate.Store(rate)
+		d.counter.Store(rate)
+	default:
+		d.rate.Store(0)
+	}
+}
+
+// shift switches an automatic mode.
+func shift(mode *int, short bool) {
+	switch {
+	case *mode == 1 && short:
+		*mode = 2
+	case *mode == 2 && !short:
+		*mode = 1
+	}
+}
+
+// Tick does what is done each second: now is on the workers' clock.
+func (g *Guard) Tick(now int64) {
+	g.Update()
+	if g.mode.dropEntry > 1 {
+		timeouts := &g.shared.View.Load().Timeouts
+		for range g.thinner.Share() {
+			g.thinner.Thin(now, timeouts, g.shared.Settle)
+		}
+	}
+	d, conns := &g.shared.Defence, g.shared.Conns
+	switch full := d.isFull.Swap(false); {
+	case full || conns.Used()*100 >= conns.Size()*roomyFill:
+		g.roomy = -1
+	case g.roomy < 0:
+		g.roomy = now
+	case now-g.roomy >= roomyTime:
+		d.crowded.Store(false)
+	}
+}

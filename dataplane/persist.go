@@ -1,0 +1,110 @@
+package dataplane
+
+import (
+	"director/app/sip"
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// ftpControl is the port of FTP's control connections. Persistence there covers
+// all ports of the virtual address, for the data connections.
+const ftpControl = 21
+
+// persist makes a connection to the server that its client's template
+// remembers, or to a newly scheduled one that a new template remembers
+// (ip_vs_sched_persist).
+func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
+	key, data := templateKey(f, s), ""
+	if s.Engine == "sip" && f.Proto == packet.ProtoUDP {
+		id, ok := sip.CallID(f.Transport()[packet.UDPLen:])
+		if !ok {
+			w.drop(f, packet.NoCallID)
+			return
+		}
+		data = string(id)
+	}
+	choice, template, outcome := w.remembered(f, s, &key, data)
+	if outcome == conntrack.Reclaimed {
+		w.shared.Settle(&w.victim)
+	}
+	switch {
+	case outcome == conntrack.Full && choice.Server == nil:
+		w.noServer(f, s)
+		return
+	case outcome == conntrack.Full:
+		choice.Release(w.beginsActive(f))
+		w.crowded(f, j, s)
+		return
+	}
+	port := f.DstPort
+	if f.DstPort == s.Port && choice.Port != 0 {
+		port = choice.Port
+	}
+	w.connect(f, j, s, choice, port, &template)
+}
+
+// templateKey returns the key of a client's template:
+//
+//	client 0, VIP port       a service of one port
+//	client 0, VIP 0          FTP's control port, or a service of every port
+//	client 0, mark 0         a firewall mark, whatever the protocol
+func templateKey(f *packet.Frame, s *service.Service) conntrack.Key {
+	k := conntrack.Key{
+		Client:  packet.AddrFrom4(f.Src.V4() &^ s.HostMask),
+		Virtual: f.Dst,
+		Proto:   f.Proto,
+	}
+	switch {
+	case s.Mark != 0:
+		k.Virtual, k.Proto = packet.AddrFrom4(s.Mark), 0
+	case f.DstPort == s.Port && s.Port != ftpControl:
+		k.VirtualPort = f.DstPort
+	}
+	return k
+}
+
+// remembered returns the server for a client's new connection, which is counted
+// to it, and its template. It is one step under the service's lock: connections
+// that one client begins by way of two workers go to one server. Without a
+// server the outcome is Full and the choice empty; without room for a template
+// it is Full.
+func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string) (to service.Choice, template conntrack.Conn, outcome conntrack.Outcome) {
+	conns := w.shared.Conns
+	hash := conns.HashTemplate(k, data)
+	s.Lock()
+	defer s.Unlock()
+	if conns.FindTemplate(hash, k, data, &template) {
+		to, ok := s.Member(template.Server())
+		if ok && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
+			to.Bind(w.beginsActive(f))
+			return to, template, conntrack.Existed
+		}
+		conns.Invalidate(&template)
+	}
+	to, ok := s.Choose(&f.Flow, w.now)
+	if !ok {
+		return service.Choice{}, template, conntrack.Full
+	}
+	to.Bind(w.beginsActive(f))
+	r := &w.record
+	*r = conntrack.Record{
+		Key:    *k,
+		Target: conntrack.Target{Addr: to.Addr, Method: uint8(to.Method), Server: to.ID},
+		Kind:   conntrack.Template,
+		State:  conntrack.TemplateNone,
+		Number: s.Persistent, Now: w.now, Deadline: w.now + int64(s.Persistent)*second,
+	}
+	if k.VirtualPort != 0 {
+		r.Port = to.Port
+	}
+	if data != "" {
+		r.Kind |= conntrack.Engine
+		r.Data = data
+	}
+	outcome = conns.Insert(hash, r, &template, &w.victim)
+	if outcome != conntrack.Full {
+		to.Persist()
+	}
+	return to, template, outcome
+}

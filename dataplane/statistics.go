@@ -1,0 +1,41 @@
+package dataplane
+
+import "director/service"
+
+// statistics are what the worker counted for real servers since its last step.
+type statistics struct {
+	tallies []tally // by server
+	listed  []uint32
+}
+
+type tally struct {
+	service.Tally
+	listed bool
+}
+
+// grow makes room for the servers with numbers below n.
+func (s *statistics) grow(n int) {
+	if n > len(s.tallies) {
+		s.tallies = append(s.tallies, make([]tally, n-len(s.tallies))...)
+	}
+}
+
+// tally returns what is counted for a server.
+func (s *statistics) tally(id uint32) *service.Tally {
+	t := &s.tallies[id]
+	if !t.listed {
+		t.listed = true
+		s.listed = append(s.listed, id)
+	}
+	return &t.Tally
+}
+
+// settleTallies publishes what was counted.
+func (w *Worker) settleTallies() {
+	for _, id := range w.listed {
+		t := &w.tallies[id]
+		w.view.Services.Server(id).Add(w.index, &t.Tally)
+		*t = tally{}
+	}
+	w.listed = w.listed[:0]
+}
