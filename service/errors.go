@@ -2,6 +2,8 @@ package service
 
 import "errors"
 
+//lint:file-ignore ST1005 the texts are ipvsadm's
+
 // What may be wrong with a change of the services. The texts are ipvsadm's: it
 // prints them as they are.
 var (
