@@ -16,10 +16,10 @@ const (
 
 // What the kernel refuses beside the errors of package service, in ipvsadm's
 // words.
-var (
-	errScheduler = errors.New("Scheduler or persistence engine not found")
-	errFamily    = errors.New("Operation not supported with specified address family")
-	errDaemon    = errors.New("No daemon is running")
+const (
+	lineScheduler = "Scheduler or persistence engine not found"
+	lineFamily    = "Operation not supported with specified address family"
+	lineNoDaemon  = "No daemon is running"
 )
 
 // Error is what is wrong with a command line.
@@ -65,9 +65,9 @@ func noCommand(where string) error {
 
 // refusal is an error of which ipvsadm prints the line that the kernel's error
 // has; here it says more.
-func refusal(line error, format string, args ...any) error {
+func refusal(line, format string, args ...any) error {
 	return &Error{
-		Err: fmt.Errorf(format, args...), Line: line.Error(), Code: codeRefused,
+		Err: fmt.Errorf(format, args...), Line: line, Code: codeRefused,
 		goesOn: true,
 	}
 }

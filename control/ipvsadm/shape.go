@@ -94,23 +94,23 @@ func (d *draft) refuse() error {
 	vip, rs := d.given[serviceAddress], d.given[realServer]
 	switch {
 	case d.Verb == StartDaemon:
-		return refusal(errors.New("This version has no sync daemon"), "%s: this version has no sync daemon", d.Verb)
+		return refusal("This version has no sync daemon", "%s: this version has no sync daemon", d.Verb)
 	case d.Verb == StopDaemon:
-		return refusal(errDaemon, "%s: %w", d.Verb, errDaemon)
+		return refusal(lineNoDaemon, "%s: %s", d.Verb, lineNoDaemon)
 	case d.ipv6:
-		return refusal(errFamily, "%s: %w", vip, errIPv6)
-	case rs.option != nil && !d.Server.Addr.Is4():
-		return refusal(errFamily, "%s: %w", rs, errIPv6)
+		return refusal(lineFamily, "%s: %w", vip, errIPv6)
+	case d.server.addr.Is6():
+		return refusal(lineFamily, "%s: %w", rs, errIPv6)
 	}
 	switch d.Verb {
 	case AddService, EditService:
 		return d.refuseService(vip)
 	case AddServer, EditServer:
-		if err := CheckUnicast(d.Server.Addr.Netip()); err != nil {
-			return refusal(service.ErrInvalid, "%s: illegal real server address[:port] specified: %w", rs, err)
+		if err := CheckUnicast(d.server.addr); err != nil {
+			return refusal(service.ErrInvalid.Error(), "%s: illegal real server address[:port] specified: %w", rs, err)
 		}
 		if it := d.given[tunType]; it.option != nil && it.arg != "ipip" {
-			return refusal(errors.New("This version tunnels by ipip only"), "%s: this version tunnels by ipip only", it)
+			return refusal("This version tunnels by ipip only", "%s: this version tunnels by ipip only", it)
 		}
 	}
 	return nil
@@ -120,17 +120,18 @@ func (d *draft) refuseService(vip item) error {
 	s := &d.Service
 	if s.Mark == 0 {
 		if err := CheckUnicast(s.Addr.Netip()); err != nil {
-			return refusal(service.ErrInvalid, "%s: illegal virtual server address[:port] specified: %w", vip, err)
+			return refusal(service.ErrInvalid.Error(), "%s: illegal virtual server address[:port] specified: %w", vip, err)
 		}
 		if s.Addr.Netip().IsLoopback() {
-			return refusal(service.ErrInvalid, "%s: no frame arrives for a loopback address: use one that clients can reach", vip)
+			return refusal(service.ErrInvalid.Error(),
+				"%s: no frame arrives for a loopback address: use one that clients can reach", vip)
 		}
 	}
 	if !slices.Contains(sched.Names(), s.Scheduler) {
-		return refusal(errScheduler, "-s %s: %w: use one of %s", s.Scheduler, errScheduler, strings.Join(sched.Names(), ", "))
+		return refusal(lineScheduler, "-s %s: %s: use one of %s", s.Scheduler, lineScheduler, strings.Join(sched.Names(), ", "))
 	}
 	if s.Engine != "" && s.Engine != "sip" {
-		return refusal(errScheduler, "--pe %s: %w: use sip", s.Engine, errScheduler)
+		return refusal(lineScheduler, "--pe %s: %s: use sip", s.Engine, lineScheduler)
 	}
 	return nil
 }
