@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"director/control"
 	"director/packet"
 	"director/service"
 	"director/sysctl"
@@ -91,6 +92,12 @@ type Timeouts struct {
 	TCP    time.Duration // established
 	TCPFIN time.Duration // after a FIN
 	UDP    time.Duration
+}
+
+// Seconds returns the time-outs as ipvsadm counts them.
+func (t Timeouts) Seconds() control.Timeouts {
+	s := func(d time.Duration) uint32 { return uint32(d / time.Second) }
+	return control.Timeouts{TCP: s(t.TCP), TCPFIN: s(t.TCPFIN), UDP: s(t.UDP)}
 }
 
 // Neighbor is a static neighbour.

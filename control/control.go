@@ -25,9 +25,9 @@ type Options struct {
 	Shared *dataplane.Shared
 	// Workers is how many share it.
 	Workers int
-	// Hops makes the next hops of the given real servers, whose place in the
-	// list is their number.
-	Hops     func(servers []packet.Addr) *neigh.Table
+	// Hops makes the next hops of a table's clients and real servers, who are
+	// known there by their number: see Addresses.
+	Hops     func(*service.Table) *neigh.Table
 	Marks    []service.Mark
 	Timeouts Timeouts
 	Sysctl   sysctl.Values
@@ -40,7 +40,7 @@ type Options struct {
 // their next step, or refused whole.
 type Control struct {
 	shared   *dataplane.Shared
-	hops     func([]packet.Addr) *neigh.Table
+	hops     func(*service.Table) *neigh.Table
 	tunables *sched.Tunables
 
 	mu       sync.Mutex
@@ -68,7 +68,7 @@ func (c *Control) follow() {
 		s := time.Second
 		c.shared.View.Store(&dataplane.View{
 			Services: t,
-			Hops:     c.hops(Addresses(t)),
+			Hops:     c.hops(t),
 			Timeouts: conntrack.NewTimeouts(
 				time.Duration(c.timeouts.TCP)*s, time.Duration(c.timeouts.TCPFIN)*s, time.Duration(c.timeouts.UDP)*s),
 			Sysctl: c.sysctl,

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"director/config"
-	"director/conntrack"
-	"director/dataplane"
 	"director/neigh"
 	"director/packet"
 	"director/service"
@@ -15,24 +13,47 @@ import (
 // loopbackMTU is that of Linux's lo, which holds the virtual addresses.
 const loopbackMTU = 65536
 
-// Host returns what the host is that c and r describe, in the form in which
-// the kernel's neighbours and routes arrive.
+// described is the host as flags and the script describe it.
+type described struct {
+	interfaces []string
+	links      []config.Link
+	routes     []config.Route
+	neighbors  []config.Neighbor
+}
+
+// Host returns what the host is that c and r describe before anything happens,
+// in the form in which the kernel's neighbours and routes arrive.
 func Host(c *config.Config, r *config.Replay) neigh.Snapshot {
+	var vips []packet.Addr
+	for _, s := range c.Services {
+		if s.Mark == 0 {
+			vips = append(vips, s.Addr)
+		}
+	}
+	return hostOf(c, r).snapshot(vips)
+}
+
+func hostOf(c *config.Config, r *config.Replay) *described {
+	return &described{c.Interfaces, slices.Clone(r.Links), slices.Clone(r.Routes), slices.Clone(c.Neighbors)}
+}
+
+// hops returns the next hops of a table's packets.
+func (d *described) hops(t *service.Table, servers []packet.Addr) *neigh.Table {
+	return neigh.New(d.snapshot(t.VIPs()), servers)
+}
+
+// snapshot is the host with the given virtual addresses.
+func (d *described) snapshot(vips []packet.Addr) neigh.Snapshot {
 	var s neigh.Snapshot
 	index := map[string]int{}
-	for i, l := range r.Links {
+	for i, l := range d.links {
 		index[l.Name] = i + 1
-		link := neigh.Link{Name: l.Name, Index: i + 1, Arm: -1, MAC: l.MAC, MTU: l.MTU, Up: true, Addrs: l.Addrs}
-		for arm, name := range c.Interfaces {
-			if name == l.Name {
-				link.Arm = arm
-			}
-		}
-		s.Links = append(s.Links, link)
+		arm := slices.Index(d.interfaces, l.Name)
+		s.Links = append(s.Links, neigh.Link{Name: l.Name, Index: i + 1, Arm: arm, MAC: l.MAC, MTU: l.MTU, Up: true, Addrs: l.Addrs})
 	}
-	for _, d := range r.Routes {
+	for _, r := range d.routes {
 		s.Routes = append(s.Routes, neigh.Route{
-			Dst: d.Dst, Gateway: d.Gateway, Link: index[d.Interface], Source: d.Source, MTU: d.MTU,
+			Dst: r.Dst, Gateway: r.Gateway, Link: index[r.Interface], Source: r.Source, MTU: r.MTU,
 		})
 	}
 	// Of two routes to one prefix the first counts, so what a flag says of a
@@ -44,48 +65,46 @@ func Host(c *config.Config, r *config.Replay) neigh.Snapshot {
 			}
 		}
 	}
-	for _, n := range c.Neighbors {
+	for _, n := range d.neighbors {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: n.IP, MAC: n.MAC, Link: index[n.Interface]})
 	}
-	s.Links = append(s.Links, virtual(c.Services, len(s.Links)+1))
+	// The link that holds the services' addresses comes last, so that none of
+	// them is the source of a tunnel where there is another.
+	lo := neigh.Link{Name: "lo", Index: len(s.Links) + 1, Arm: -1, MTU: loopbackMTU, Up: true}
+	for _, v := range vips {
+		a := v.Netip()
+		lo.Addrs = append(lo.Addrs, netip.PrefixFrom(a, a.BitLen()))
+	}
+	s.Links = append(s.Links, lo)
 	return s
 }
 
-// virtual is the link that holds the services' addresses. It comes last, so
-// that none of them is the source of a tunnel where there is another.
-func virtual(services []service.Spec, index int) neigh.Link {
-	l := neigh.Link{Name: "lo", Index: index, Arm: -1, MTU: loopbackMTU, Up: true}
-	for _, s := range services {
-		a := s.Addr.Netip()
-		l.Addrs = append(l.Addrs, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return l
+// The changes that a script makes to the host: what is new takes the place of
+// what has the same name, prefix or address.
+
+func (d *described) setLink(l config.Link) {
+	d.links = put(d.links, l, func(o config.Link) bool { return o.Name == l.Name })
 }
 
-// seeded returns the services with random numbers that follow from seed, each
-// with its own.
-func seeded(specs []service.Spec, seed int) []service.Spec {
-	specs = slices.Clone(specs)
-	for i := range specs {
-		specs[i].Seed = uint64(seed)<<32 + uint64(i)
-	}
-	return specs
+func (d *described) setRoute(r config.Route) {
+	d.routes = put(d.routes, r, func(o config.Route) bool { return o.Dst == r.Dst })
 }
 
-// newView is what the workers know from the first frame to the last.
-func newView(c *config.Config, r *config.Replay) (*dataplane.View, error) {
-	services, err := service.New(seeded(c.Services, r.Seed))
-	if err != nil {
-		return nil, err
+func (d *described) setNeighbor(n config.Neighbor) {
+	d.neighbors = put(d.neighbors, n, func(o config.Neighbor) bool {
+		return o.IP == n.IP && o.Interface == n.Interface
+	})
+}
+
+func put[T any](list []T, v T, same func(T) bool) []T {
+	if i := slices.IndexFunc(list, same); i >= 0 {
+		list[i] = v
+		return list
 	}
-	servers := make([]packet.Addr, len(services.Servers()))
-	for i, s := range services.Servers() {
-		servers[i] = s.Addr
-	}
-	t := c.Timeouts
-	return &dataplane.View{
-		Services: services,
-		Hops:     neigh.New(Host(c, r), servers),
-		Timeouts: conntrack.NewTimeouts(t.TCP, t.TCPFIN, t.UDP),
-	}, nil
+	return append(list, v)
+}
+
+// has reports whether the host has an interface of that name.
+func (d *described) has(name string) bool {
+	return slices.ContainsFunc(d.links, func(l config.Link) bool { return l.Name == name })
 }

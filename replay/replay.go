@@ -2,29 +2,37 @@
 // virtual clock. There is no kernel: the host is described by flags. The same
 // capture and flags give the same frames, byte for byte, on any machine.
 //
-// The clock shows the time stamp of the frame in hand. At each instant the
-// connections whose time is up end first, exactly at their deadline; then come
-// the frames, in the order of the capture. Frames of one instant make a batch
-// as long as they follow one another on one interface and belong to one worker.
+// The clock shows the time stamp of the frame or the line of the script in hand,
+// and starts with the first of them. At each instant the connections whose time
+// is up end first, exactly at their deadline; then comes the housekeeping, which
+// is due at multiples of its period from the start; then the lines of the script;
+// then the frames, in the order of the capture. Frames of one instant make a
+// batch as long as they follow one another on one interface and belong to one
+// worker.
 package replay
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
 	"director/config"
 	"director/conntrack"
+	"director/control"
 	"director/dataplane"
 	"director/dataplane/memport"
+	"director/neigh"
 	"director/packet"
 	"director/replay/pcap"
+	"director/service"
 )
 
-// holdTime is longer than a worker keeps a frame whose next hop is not known.
-const holdTime = 2 * time.Second
+// patience is longer than a worker keeps a frame whose next hop is not known, or
+// a fragment.
+const patience = 31 * time.Second
 
 // tableSeed is the secret of the connection table, which here is none. The hash
 // multiplies by it, so it must look random: the first digits of pi.
@@ -39,21 +47,31 @@ type inputError struct{ error }
 func (e inputError) Is(target error) bool { return target == ErrInput }
 func (e inputError) Unwrap() error        { return e.error }
 
-// Files are where frames come from and go to, as pcapng. HostOut may be nil.
+// Files are where frames come from and go to, as pcapng, and where the script is
+// and its commands write to. HostOut, Script and ScriptOut may be nil.
 type Files struct {
 	In           io.Reader
 	Out, HostOut io.Writer
+	Script       io.Reader
+	ScriptName   string // for messages
+	ScriptOut    io.Writer
 }
 
 // player is a replay in progress.
 type player struct {
-	shared  dataplane.Shared
+	shared  *dataplane.Shared
+	control *control.Control
+	host    *described
 	clock   memport.Clock
 	arms    []*arm // by their number
 	workers []*dataplane.Worker
 
 	out, hostOut *pcap.Writer
-	now          int64 // the instant in hand, nanoseconds since 1970
+	script       []command // still to be run
+	scriptOut    io.Writer
+	start, now   int64 // the first instant and the one in hand, nanoseconds since 1970
+	started      bool
+	ticks        int64 // of housekeeping so far
 	summary      *Summary
 
 	// The batch in the making: frames of the instant for one worker, that
@@ -76,6 +94,14 @@ func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
 		return nil, err
 	}
 	defer p.shared.Conns.Close()
+	if files.Script != nil {
+		if p.script, err = readScript(files.Script, files.ScriptName); err != nil {
+			return nil, err
+		}
+	}
+	if p.scriptOut = files.ScriptOut; p.scriptOut == nil {
+		p.scriptOut = io.Discard
+	}
 	if files.HostOut == nil {
 		files.HostOut = io.Discard
 	}
@@ -93,19 +119,38 @@ func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
 }
 
 func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
-	view, err := newView(c, r)
+	p := &player{summary: newSummary(c.Interfaces), host: hostOf(c, r)}
+	conns, err := conntrack.NewSeeded(c.ConnTableSize, tableSeed)
 	if err != nil {
 		return nil, err
 	}
-	p := &player{summary: newSummary(c.Interfaces)}
-	if p.shared.Conns, err = conntrack.NewSeeded(c.ConnTableSize, tableSeed); err != nil {
+	p.shared = dataplane.NewShared(dataplane.ShareOptions{
+		Conns: conns, Clock: p.clock.Now, Resolver: nobody{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
+		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
+	})
+	p.control = control.New(control.Options{
+		Shared:   p.shared,
+		Workers:  r.Workers,
+		Hops:     func(t *service.Table) *neigh.Table { return p.host.hops(t, control.Addresses(t)) },
+		Marks:    c.Marks,
+		Timeouts: c.Timeouts.Seconds(),
+		Sysctl:   c.Sysctl,
+		Seed:     uint64(r.Seed),
+	})
+	if err = p.control.Add(c.Services); err == nil {
+		err = p.makeWorkers(c, r)
+	}
+	if err != nil {
+		conns.Close()
 		return nil, err
 	}
-	p.shared.View.Store(view)
-	p.shared.Clock = p.clock.Now
-	p.shared.Resolver = nobody{}
+	return p, nil
+}
+
+// makeWorkers gives each worker a port of its own on every interface.
+func (p *player) makeWorkers(c *config.Config, r *config.Replay) (err error) {
 	arms := make([]dataplane.Arm, len(c.Interfaces))
-	for i, link := range view.Hops.Arms() {
+	for i, link := range p.shared.View.Load().Hops.Arms() {
 		a := &arm{name: link.Name, mac: link.MAC}
 		for range r.Workers {
 			port, host := memport.New(), memport.New()
@@ -118,11 +163,15 @@ func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
 	for i := range waiters {
 		waiters[i] = memport.NewWaiter()
 	}
-	if p.workers, err = dataplane.NewWorkers(&p.shared, arms, waiters); err != nil {
-		p.shared.Conns.Close()
-		return nil, err
+	p.workers, err = dataplane.NewWorkers(p.shared, arms, waiters)
+	return err
+}
+
+// armed has the interface know its address after a change of the link.
+func (p *player) armed(l config.Link) {
+	if at := p.armOf(l.Name); at >= 0 {
+		p.arms[at].mac = l.MAC
 	}
-	return p, nil
 }
 
 // nobody answers for no neighbour: those that exist are described.
@@ -151,19 +200,46 @@ func (p *player) play(in io.Reader, first string) error {
 		if err != nil {
 			return inputError{fmt.Errorf("frame %d: %w", number, err)}
 		}
-		if number == 1 {
-			p.now = f.Time
+		if err := p.runUntil(f.Time); err != nil {
+			return err
 		}
 		if err := p.take(&f); err != nil {
 			return err
 		}
 	}
-	if err := p.flush(); err != nil {
+	if err := p.runUntil(math.MaxInt64); err != nil {
 		return err
 	}
-	// What still waits for a neighbour waits in vain.
-	p.advance(p.now + int64(holdTime))
+	// What still waits for a neighbour or a fragment waits in vain.
+	p.advance(p.now + int64(patience))
+	p.collect()
 	return nil
+}
+
+// runUntil runs the lines of the script that come before the frames of an
+// instant.
+func (p *player) runUntil(until int64) error {
+	for len(p.script) > 0 && p.script[0].at <= until {
+		c := &p.script[0]
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.advance(c.at)
+		if err := p.run(c); err != nil {
+			return fmt.Errorf("write what the script says: %w", err)
+		}
+		p.script = p.script[1:]
+	}
+	return p.flushBefore(until)
+}
+
+// flushBefore takes the batch in hand through the pipeline if it is of an earlier
+// instant.
+func (p *player) flushBefore(instant int64) error {
+	if instant == p.now {
+		return nil
+	}
+	return p.flush()
 }
 
 // check refuses a frame that cannot be replayed.
@@ -193,9 +269,7 @@ func (p *player) take(f *pcap.Frame) error {
 			return err
 		}
 	}
-	if f.Time != p.now {
-		p.advance(f.Time)
-	}
+	p.advance(f.Time)
 	switch {
 	case at < 0:
 		p.summary.receive(f.Interface)
@@ -219,12 +293,41 @@ func sentBy(frame []byte) (mac packet.MAC) {
 	return mac
 }
 
-// advance moves the clock to an instant and ends what is due until then.
+// advance moves the clock to an instant: what is due until then ends, and the
+// housekeeping is done, each at its time.
 func (p *player) advance(to int64) {
-	p.clock.Advance(time.Duration(to - p.now))
-	p.now = to
+	if !p.started {
+		p.started, p.start, p.now = true, to, to
+	}
+	for next := p.start + (p.ticks+1)*control.DefencePeriod; next <= to; next += control.DefencePeriod {
+		p.reach(next)
+		p.ticks++
+		p.keepHouse()
+	}
+	p.reach(to)
+}
+
+// reach sets the clock and ends what is due.
+func (p *player) reach(instant int64) {
+	if instant == p.now {
+		return
+	}
+	p.clock.Advance(time.Duration(instant - p.now))
+	p.now = instant
 	for _, w := range p.workers {
 		w.ExpireAll()
+	}
+}
+
+// keepHouse does what is due at the present tick.
+func (p *player) keepHouse() {
+	since := p.ticks * control.DefencePeriod
+	if since%control.EstimatePeriod == 0 {
+		p.control.Estimate()
+	}
+	p.control.Defend(p.clock.Now())
+	if since%control.CollectPeriod == 0 {
+		p.control.Collect(p.clock.Now())
 	}
 }
 
@@ -237,16 +340,23 @@ func (p *player) flush() error {
 	if _, err := p.workers[p.worker].Step(); err != nil {
 		return err
 	}
+	p.collect()
+	return nil
+}
+
+// collect takes the frames that the workers have sent.
+func (p *player) collect() {
 	for _, a := range p.arms {
-		for _, data := range a.ports[p.worker].Take() {
-			p.summary.send(a.name)
-			p.out.Write(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
-		}
-		for _, data := range a.host[p.worker].Take() {
-			p.leave(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
+		for i := range p.workers {
+			for _, data := range a.ports[i].Take() {
+				p.summary.send(a.name)
+				p.out.Write(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
+			}
+			for _, data := range a.host[i].Take() {
+				p.leave(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
+			}
 		}
 	}
-	return nil
 }
 
 // leave hands a frame to the kernel.

@@ -177,6 +177,16 @@ func (t *Table) VIP(a packet.Addr) bool {
 	return false
 }
 
+// VIPs returns the addresses of the services, in no order.
+func (t *Table) VIPs() (all []packet.Addr) {
+	for _, a := range t.vips {
+		if !a.IsZero() {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // Marked reports whether a lies in a prefix of a firewall mark, which may also
 // hold addresses that are nobody's virtual one.
 func (t *Table) Marked(a packet.Addr) bool {

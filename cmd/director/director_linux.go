@@ -17,6 +17,7 @@ import (
 
 	"director/config"
 	"director/conntrack"
+	"director/control"
 	"director/dataplane"
 	"director/dataplane/steer"
 	"director/host"
@@ -24,6 +25,7 @@ import (
 	"director/host/notify"
 	"director/host/vip"
 	"director/neigh/rtnl"
+	"director/packet"
 	"director/service"
 )
 
@@ -45,17 +47,17 @@ type director struct {
 	config *config.Config
 	log    zerolog.Logger
 
-	services *service.Table
-	shared   dataplane.Shared
+	shared   *dataplane.Shared
+	control  *control.Control
 	nic      *nic.Control
 	watch    *rtnl.Watch
+	served   []packet.Addr // the real servers that the watch serves
 	steering *steer.Steering
 	arms     []*interfaceIO
 	cpus     []int // by worker
 	workers  []*dataplane.Worker
 	manager  notify.Manager
 
-	publishing sync.Mutex
 	broken     chan error // the first failure while running
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background goroutines
@@ -87,7 +89,7 @@ func (d *director) start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.look, d.build, d.openArms, d.employ, d.makeRoom, d.steer} {
+	for _, step := range []func() error{d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -125,23 +127,37 @@ func (d *director) look() error {
 	return checkRules(d.config.Services, d.watch.Snapshot())
 }
 
-// build makes the tables that the workers share.
-func (d *director) build() error {
-	var err error
-	if d.services, err = service.New(d.config.Services); err != nil {
+// build makes the tables that the workers share. workers is how many they are.
+func (d *director) build(workers int) error {
+	conns, err := conntrack.New(d.config.ConnTableSize)
+	if err != nil {
 		return err
 	}
-	if d.shared.Conns, err = conntrack.New(d.config.ConnTableSize); err != nil {
-		return err
-	}
-	d.defers("free the connection table", func() error { d.shared.Conns.Close(); return nil })
+	d.defers("free the connection table", func() error { conns.Close(); return nil })
 	start := time.Now()
-	d.shared.Clock = func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) }
-	d.shared.Ident = uint16(rand.Uint32()) // not its predecessor's after a restart
-	d.shared.Resolver = d.watch
-	d.watch.Serve(serverAddrs(d.services))
-	d.publish()
-	return nil
+	d.shared = dataplane.NewShared(dataplane.ShareOptions{
+		Conns:    conns,
+		Clock:    func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) },
+		Resolver: d.watch,
+		Ident:    uint16(rand.Uint32()), // not its predecessor's after a restart
+		Seed:     [2]uint64{rand.Uint64(), rand.Uint64()},
+		ICMPRate: d.config.ICMPRateLimit,
+		ICMPMask: d.config.ICMPRateMask,
+	})
+	d.control = control.New(control.Options{
+		Shared:   d.shared,
+		Workers:  workers,
+		Hops:     d.hops,
+		Marks:    d.config.Marks,
+		Timeouts: d.config.Timeouts.Seconds(),
+		Sysctl:   d.config.Sysctl,
+	})
+	for _, s := range d.config.Services {
+		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {
+			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark says what this mark consists of: its service sees no traffic")
+		}
+	}
+	return d.control.Add(d.config.Services)
 }
 
 // holdVIPs gives the services' addresses to the host.
@@ -154,6 +170,9 @@ func (d *director) holdVIPs(ctx context.Context) error {
 		c.On[v.VIP] = v.Interface
 	}
 	for _, s := range d.config.Services {
+		if s.Mark != 0 {
+			continue
+		}
 		if a := s.Addr.Netip(); !slices.Contains(c.VIPs, a) {
 			c.VIPs = append(c.VIPs, a)
 		}
@@ -182,7 +201,7 @@ func (d *director) announce(ctx, background context.Context) {
 	for _, a := range d.watch.Resolve(ctx) {
 		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP: its frames are dropped until it does")
 	}
-	d.publish() // READY means that the workers know the others
+	d.control.Refresh() // READY means that the workers know the others
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}

@@ -23,10 +23,10 @@ func replayVerb(args []string, std stdio) int {
 		fmt.Fprintln(std.err, err)
 		return exitUsage
 	}
-	skipped, err := replayFiles(c, r)
+	skipped, err := replayFiles(c, r, std.out)
 	switch {
 	case err == nil:
-	case errors.Is(err, host.ErrUsage), errors.Is(err, replay.ErrInput):
+	case errors.Is(err, host.ErrUsage), errors.Is(err, replay.ErrInput), errors.Is(err, replay.ErrScript):
 		fmt.Fprintln(std.err, err)
 		return exitUsage
 	default:
@@ -41,7 +41,7 @@ func replayVerb(args []string, std stdio) int {
 
 // replayFiles replays from file to file and returns how many frames were
 // skipped.
-func replayFiles(c *config.Config, r *config.Replay) (skipped uint64, err error) {
+func replayFiles(c *config.Config, r *config.Replay, out io.Writer) (skipped uint64, err error) {
 	if err := checkRules(c.Services, replay.Host(c, r)); err != nil {
 		return 0, err
 	}
@@ -51,7 +51,15 @@ func replayFiles(c *config.Config, r *config.Replay) (skipped uint64, err error)
 	}
 	defer in.Close()
 	var outputs outputs
-	files := replay.Files{In: in}
+	files := replay.Files{In: in, ScriptName: r.Script, ScriptOut: out}
+	if r.Script != "" {
+		script, err := os.Open(r.Script)
+		if err != nil {
+			return 0, host.Usagef("--script: %w", err)
+		}
+		defer script.Close()
+		files.Script = script
+	}
 	for _, o := range []struct {
 		flag, name string
 		writer     *io.Writer

@@ -2,47 +2,65 @@ package main
 
 import (
 	"context"
+	"slices"
+	"time"
 
-	"director/conntrack"
-	"director/dataplane"
+	"director/control"
 	"director/dataplane/steer"
 	"director/neigh"
 	"director/packet"
 	"director/service"
 )
 
-// serverAddrs lists the real servers' addresses by their number.
-func serverAddrs(t *service.Table) []packet.Addr {
-	addrs := make([]packet.Addr, len(t.Servers()))
-	for i, s := range t.Servers() {
-		addrs[i] = s.Addr
+// hops makes the next hops of a table's clients and real servers.
+func (d *director) hops(t *service.Table) *neigh.Table {
+	addrs := control.Addresses(t)
+	if !slices.Equal(addrs, d.served) {
+		d.served = addrs
+		d.watch.Serve(addrs)
 	}
-	return addrs
+	return neigh.New(d.watch.Snapshot(), addrs)
 }
 
-// publish tells the workers what they are to know now.
-func (d *director) publish() {
-	d.publishing.Lock() // an older snapshot must not replace a newer one
-	defer d.publishing.Unlock()
-	t := d.config.Timeouts
-	d.shared.View.Store(&dataplane.View{
-		Services: d.services,
-		Hops:     neigh.New(d.watch.Snapshot(), serverAddrs(d.services)),
-		Timeouts: conntrack.NewTimeouts(t.TCP, t.TCPFIN, t.UDP),
-	})
-}
+// ftp is the port of FTP's control connections. A service there takes data
+// connections to other ports, too.
+const ftp = 21
 
 // steeringSet is what the steering programs are to send up now: the services,
-// the answers of masquerading real servers, and nothing for the host itself.
+// the answers of masquerading real servers, errors about tunnels, and nothing
+// for the host itself.
 func (d *director) steeringSet() steer.Set {
 	set := steer.Set{MACs: map[int]packet.MAC{}}
-	for _, s := range d.services.Services() {
-		set.Services = append(set.Services, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto})
-		set.Locals = append(set.Locals, s.Addr)
+	marked := map[uint32]bool{}
+	for _, s := range d.control.Specs() {
+		e := steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto}
+		if s.Proto == packet.ProtoTCP && s.Port == ftp {
+			e.Port = 0
+		}
+		if s.Mark != 0 {
+			marked[s.Mark] = true
+		} else {
+			set.Services = append(set.Services, e)
+		}
+		for _, server := range s.Servers {
+			switch server.Method {
+			case service.NAT:
+				set.Reals = append(set.Reals, d.answers(&s, server)...)
+			case service.TUN:
+				set.Tunnels = append(set.Tunnels, server.Addr)
+			}
+		}
 	}
-	for _, s := range d.services.Servers() {
-		if s.Method == service.NAT {
-			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Service.Proto})
+	for _, m := range d.config.Marks {
+		if marked[m.Mark] {
+			set.Prefixes = append(set.Prefixes, steer.Prefix{Prefix: m.Prefix, Proto: m.Proto})
+		}
+	}
+	table := d.shared.View.Load().Services
+	for _, s := range table.Servers() {
+		// One that was removed may have connections, by whatever method.
+		if s != nil && !table.Member(s.ID) {
+			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Of.Proto})
 		}
 	}
 	for _, l := range d.watch.Snapshot().Links {
@@ -56,6 +74,24 @@ func (d *director) steeringSet() steer.Set {
 	return set
 }
 
+// answers returns the ends from which a masquerading server of s answers: all
+// its ports where packets keep theirs, or where it begins connections itself.
+func (d *director) answers(s *service.Spec, server service.ServerSpec) (ends []steer.Endpoint) {
+	e := steer.Endpoint{Addr: server.Addr, Port: server.Port, Proto: s.Proto}
+	if s.Port == 0 || s.Port == ftp && s.Proto == packet.ProtoTCP || s.Engine != "" {
+		e.Port = 0
+	}
+	if s.Mark == 0 {
+		return []steer.Endpoint{e}
+	}
+	for _, m := range d.config.Marks {
+		if m.Mark == s.Mark {
+			ends = append(ends, steer.Endpoint{Addr: server.Addr, Proto: m.Proto})
+		}
+	}
+	return ends
+}
+
 // steer begins to take the services' frames from the host.
 func (d *director) steer() error { return d.steering.Update(d.steeringSet()) }
 
@@ -63,17 +99,39 @@ func (d *director) steer() error { return d.steering.Update(d.steeringSet()) }
 // knows of the network, until ctx ends.
 func (d *director) follow(ctx context.Context) {
 	d.background.Go(func() { d.fail(d.watch.Run(ctx)) })
+	d.background.Go(func() { d.keepHouse(ctx) })
 	d.background.Go(func() {
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-d.watch.Changes():
-				d.publish()
+				d.control.Refresh()
 				if err := d.steering.Update(d.steeringSet()); err != nil {
 					d.log.Error().Err(err).Msg("steering not updated")
 				}
 			}
 		}
 	})
+}
+
+// keepHouse does what is to be done every so often, until ctx ends.
+func (d *director) keepHouse(ctx context.Context) {
+	every := func(period int64) *time.Ticker { return time.NewTicker(time.Duration(period)) }
+	estimate, defend, collect := every(control.EstimatePeriod), every(control.DefencePeriod), every(control.CollectPeriod)
+	defer estimate.Stop()
+	defer defend.Stop()
+	defer collect.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-estimate.C:
+			d.control.Estimate()
+		case <-defend.C:
+			d.control.Defend(d.shared.Clock())
+		case <-collect.C:
+			d.control.Collect(d.shared.Clock())
+		}
+	}
 }

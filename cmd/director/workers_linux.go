@@ -36,8 +36,11 @@ func (d *director) employ() error {
 		d.defers("close a worker's eventfd", p.Close)
 		waiters[w] = p
 	}
+	if err := d.build(n); err != nil {
+		return err
+	}
 	var err error
-	d.workers, err = dataplane.NewWorkers(&d.shared, arms, waiters)
+	d.workers, err = dataplane.NewWorkers(d.shared, arms, waiters)
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 	"director/service"
 )
 
-// book is a Resolver that knows what the tests use.
+// book is a Resolver and a Namer that knows what the tests use.
 type book struct{}
 
 func (book) Host(name string) (netip.Addr, error) {
@@ -39,6 +39,22 @@ func (book) Port(name string, proto uint8) (uint16, error) {
 		return 3868, nil
 	}
 	return 0, errors.New("no such service")
+}
+
+func (book) HostName(a netip.Addr) string {
+	return map[string]string{
+		"192.0.2.10": "vip.example", "10.0.0.2": "the-second-server.of-the-example", "203.0.113.1": "a-host-with-a-long-name.example",
+	}[a.String()]
+}
+
+func (book) PortName(port uint16, proto uint8) string {
+	switch {
+	case port == 80 && proto == packet.ProtoTCP:
+		return "http"
+	case port == 514 && proto == packet.ProtoUDP:
+		return "syslog"
+	}
+	return ""
 }
 
 func parse(line string) (ipvsadm.Command, error) {
@@ -225,5 +241,17 @@ func TestSystem_ResolvesWithoutNetwork(t *testing.T) {
 	}
 	if p, err := (ipvsadm.System{}).Port("domain", packet.ProtoUDP); err != nil || p != 53 {
 		t.Errorf("domain over UDP: got %v, %v, want 53", p, err)
+	}
+	if _, err := os.Stat("/etc/services"); err != nil {
+		return
+	}
+	if name := (ipvsadm.System{}).PortName(53, packet.ProtoUDP); name != "domain" {
+		t.Errorf("UDP port 53: got %q, want domain", name)
+	}
+	if name := (ipvsadm.System{}).PortName(53, packet.ProtoICMP); name != "" {
+		t.Errorf("port 53 of no protocol: got %q, want none", name)
+	}
+	if _, err := (ipvsadm.System{}).Port("no-such-service", packet.ProtoSCTP); err == nil {
+		t.Error("no-such-service over SCTP: got no error")
 	}
 }
