@@ -140,7 +140,7 @@ func (s *scenario) arrive(text string) error {
 }
 
 func (s *scenario) command(text string) error {
-	seconds, line, ok := strings.Cut(text, " ")
+	seconds, line, ok := strings.Cut(strings.TrimSpace(text), " ")
 	when, err := strconv.ParseFloat(seconds, 64)
 	if err != nil || !ok {
 		return errors.New("want at SECONDS COMMAND")
@@ -153,6 +153,15 @@ func (s *scenario) command(text string) error {
 func (c command) String() string {
 	seconds := fmt.Sprintf("%d.%06d", begin+c.at/time.Second, c.at%time.Second/time.Microsecond)
 	return strings.TrimSuffix(seconds, ".000000") + " " + c.line
+}
+
+// commands is the file of --script.
+func (s *scenario) commands() string {
+	var b strings.Builder
+	for _, c := range s.script {
+		b.WriteString(c.String() + "\n")
+	}
+	return b.String()
 }
 
 func (s *scenario) on(iface string) *replay.Interface {

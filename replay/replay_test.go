@@ -35,7 +35,10 @@ func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 		t.Fatal(err)
 	}
 	var out, host, script bytes.Buffer
-	files := replay.Files{In: bytes.NewReader(in), Out: &out, HostOut: &host}
+	files := replay.Files{
+		In: bytes.NewReader(in), Out: &out, HostOut: &host,
+		Script: strings.NewReader(s.commands()), ScriptName: "script", ScriptOut: &script,
+	}
 	summary, err := replay.Run(c, r, files)
 	return outcome{out.Bytes(), host.Bytes(), script.String(), summary}, err
 }
