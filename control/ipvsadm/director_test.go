@@ -1,0 +1,155 @@
+package ipvsadm_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"director/control"
+	"director/control/ipvsadm"
+	"director/packet"
+	"director/service"
+)
+
+// memory is a Director that forwards nothing: it refuses what the kernel would.
+type memory struct {
+	services    []control.Service
+	connections []control.Connection
+	timeouts    control.Timeouts
+	zeroed      []string // the services that were zeroed
+	broken      error    // what every change returns
+}
+
+func (m *memory) find(k service.Key) *control.Service {
+	for i := range m.services {
+		if m.services[i].Key == k {
+			return &m.services[i]
+		}
+	}
+	return nil
+}
+
+func (m *memory) AddService(s service.Spec) error {
+	if m.broken != nil {
+		return m.broken
+	}
+	if m.find(s.Key) != nil {
+		return service.ErrServiceExists
+	}
+	m.services = append(m.services, control.Service{Spec: s})
+	return nil
+}
+
+func (m *memory) EditService(s service.Spec) error {
+	have := m.find(s.Key)
+	if have == nil {
+		return service.ErrNoService
+	}
+	have.Spec = s
+	return nil
+}
+
+func (m *memory) DeleteService(k service.Key) error {
+	if m.find(k) == nil {
+		return service.ErrNoService
+	}
+	m.services = slices.DeleteFunc(m.services, func(s control.Service) bool { return s.Key == k })
+	return nil
+}
+
+func (m *memory) Clear() error {
+	m.services = nil
+	return nil
+}
+
+// server finds a real server of the service k, in the place -1 if there is none.
+func (m *memory) server(k service.Key, a packet.Addr, port uint16) (*control.Service, int, error) {
+	s := m.find(k)
+	if s == nil {
+		return nil, 0, service.ErrNoServiceForServer
+	}
+	return s, slices.IndexFunc(s.Servers, func(r control.Server) bool { return r.Addr == a && r.Port == port }), nil
+}
+
+func (m *memory) AddServer(k service.Key, r service.ServerSpec) error {
+	s, i, err := m.server(k, r.Addr, r.Port)
+	switch {
+	case err != nil:
+		return err
+	case r.Lower > r.Upper:
+		return service.ErrRange
+	case i >= 0:
+		return service.ErrServerExists
+	}
+	s.Servers = slices.Insert(s.Servers, 0, control.Server{ServerSpec: r})
+	return nil
+}
+
+func (m *memory) EditServer(k service.Key, r service.ServerSpec) error {
+	s, i, err := m.server(k, r.Addr, r.Port)
+	switch {
+	case err != nil:
+		return err
+	case r.Lower > r.Upper:
+		return service.ErrRange
+	case i < 0:
+		return service.ErrNoServer
+	}
+	s.Servers[i].ServerSpec = r
+	return nil
+}
+
+func (m *memory) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
+	s, i, err := m.server(k, a, port)
+	switch {
+	case err != nil:
+		return err
+	case i < 0:
+		return service.ErrNoServer
+	}
+	s.Servers = slices.Delete(s.Servers, i, i+1)
+	return nil
+}
+
+func (m *memory) Zero(k *service.Key) error {
+	for i := range m.services {
+		if s := &m.services[i]; k == nil || s.Key == *k {
+			m.zeroed = append(m.zeroed, s.Addr.String())
+		}
+	}
+	if k != nil && m.find(*k) == nil {
+		return service.ErrNoService
+	}
+	return nil
+}
+
+func (m *memory) Timeouts() control.Timeouts { return m.timeouts }
+
+func (m *memory) SetTimeouts(t control.Timeouts) error {
+	m.timeouts = t
+	return nil
+}
+
+func (m *memory) Services() []control.Service       { return m.services }
+func (m *memory) Connections() []control.Connection { return m.connections }
+func (m *memory) Size() int                         { return 4096 }
+
+// run carries out one command line and returns what it printed and its code.
+func run(d *memory, line, in string) (out, errs string, code int) {
+	var o, e strings.Builder
+	s := ipvsadm.Shell{Director: d, Resolver: book{}, Namer: book{}, In: strings.NewReader(in), Out: &o, Err: &e}
+	c, err := ipvsadm.Parse(strings.Fields(line), book{})
+	if err != nil {
+		return "", err.(*ipvsadm.Error).Line + "\n", err.(*ipvsadm.Error).Code
+	}
+	code = s.Execute(c)
+	return o.String(), e.String(), code
+}
+
+// must carries out lines that must succeed and print nothing.
+func must(t *testing.T, d *memory, lines string) {
+	t.Helper()
+	if out, errs, code := run(d, "-R", lines); out+errs != "" || code != 0 {
+		t.Fatalf("got %d, %q, %q", code, out, errs)
+	}
+}

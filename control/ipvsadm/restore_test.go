@@ -1,0 +1,112 @@
+package ipvsadm_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/control"
+)
+
+func TestRestore_ReadsLinesAsIpvsadmDoes(t *testing.T) {
+	const (
+		add  = "-A -t 192.0.2.10:80\n"
+		last = "-A -f 9\n" // shows whether the lines after a bad one count
+		try  = "Try `ipvsadm -h' or 'ipvsadm --help' for more information.\n"
+	)
+	for _, c := range []struct {
+		in, out, errs string
+		code          int
+		goesOn        bool
+	}{
+		{in: "", goesOn: true},
+		{in: "\n  \nipvsadm\nipvsadm -A -t 192.0.2.10:80\r\n\t-a  -t\t192.0.2.10:80 -r 10.0.0.1\n", goesOn: true},
+		{in: "# a comment\n  # another\n-A -f 3 -s rr # -b nothing\n#-A\n", goesOn: true},
+		{in: add + "-A -t 192.0.2.10:80\n", errs: "Service already exists\n", goesOn: true},
+		{in: "-A -k\n", errs: "-k: unknown option\n", goesOn: true},
+		{in: "-A -t\n", errs: "-t: missing argument\n", goesOn: true},
+		{in: "-A -t [::1]:80\n", errs: "Operation not supported with specified address family\n", goesOn: true},
+		{in: "-A\n", errs: "You need to supply the 'service-address' option for the 'add-service' command\n", code: 2},
+		{in: "-A -t 192.0.2.10:80#x\n", errs: "illegal virtual server address[:port] specified\n", code: 2},
+		{in: "-n\n", errs: try, code: 255},
+		{in: "ipvsadm -R\n", errs: try, code: 255},
+		{in: "/sbin/ipvsadm -C\n", errs: "unexpected argument /sbin/ipvsadm\n", code: 2},
+		{in: "-L -f 8\n", errs: "No such service\n", code: 1},
+		{in: "-v\n", out: "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"},
+		{in: add + "-Sn\n", out: "-A -t 192.0.2.10:80 -s wlc\n", goesOn: true},
+	} {
+		d := &memory{}
+		out, errs, code := run(d, "-R", c.in+last)
+		if out != c.out || errs != c.errs || code != c.code {
+			t.Errorf("%q:\n got %d %q, %q\nwant %d %q, %q", c.in, code, out, errs, c.code, c.out, c.errs)
+		}
+		if got := d.find(mark(9)) != nil; got != c.goesOn {
+			t.Errorf("%q: goes on: got %v, want %v", c.in, got, c.goesOn)
+		}
+	}
+}
+
+func TestRestore_ReturnsTheCodeOfTheLastLine(t *testing.T) {
+	for in, want := range map[string]int{
+		"-D -f 1\n-C\n": 0, "-C\n-D -f 1\n": 255, "-C\n-D -f 1": 255, "-D -f 1\n\n#\n": 255,
+	} {
+		if _, _, code := run(&memory{}, "-R", in); code != want {
+			t.Errorf("%q: got %d, want %d", in, code, want)
+		}
+	}
+}
+
+func TestRestore_ReadsLinesOfAnyLength(t *testing.T) {
+	d := &memory{}
+	must(t, d, "-A -f 1"+strings.Repeat(" ", 1<<20)+"-s rr\n")
+	if s := d.find(mark(1)); s == nil || s.Scheduler != "rr" {
+		t.Errorf("got %+v, want mark 1 with rr", s)
+	}
+}
+
+// What is saved restores to the same, save thresholds and the order of adding.
+func TestSave_RestoresToTheSame(t *testing.T) {
+	first, second := &memory{}, &memory{}
+	must(t, first, saved)
+	out, _, code := run(first, "-Sn", "")
+	if code != 0 {
+		t.Fatalf("-Sn: %d", code)
+	}
+	must(t, second, out)
+	again, _, _ := run(second, "-S -n", "")
+	if diff := cmp.Diff(out, again); diff != "" {
+		t.Errorf("saved again (-want +got):\n%s", diff)
+	}
+	if got, want := len(second.services), len(first.services); got != want {
+		t.Errorf("%d services, want %d", got, want)
+	}
+}
+
+// FuzzShell feeds -R with anything. Whatever the lines did, what is saved then
+// restores to the same, and every listing works.
+func FuzzShell(f *testing.F) {
+	f.Add(saved)
+	f.Add("ipvsadm -A -f 1\n-a -f 1 -r 10.0.0.1:http -m\n-Lc\n-E -f 1 -p -M 255.0.255.0\n-d -f 1 -r 10.0.0.1\n-Z\n")
+	f.Add("-A -u 192.0.2.10:53 -o\n--set 0 0 1\n-L --stats --exact\n-S\n-R\n-h")
+	f.Fuzz(func(t *testing.T, lines string) {
+		d := &memory{connections: []control.Connection{{}}}
+		if _, _, code := run(d, "-R", lines); code != 0 && code != 1 && code != 2 && code != 255 {
+			t.Fatalf("%q: code %d", lines, code)
+		}
+		out, _, _ := run(d, "-Sn", "")
+		second := &memory{}
+		if _, errs, code := run(second, "-R", out); code != 0 || errs != "" {
+			t.Fatalf("%q saved as %q: %d %s", lines, out, code, errs)
+		}
+		if again, _, _ := run(second, "-Sn", ""); again != out {
+			t.Errorf("%q saved as %q, then as %q", lines, out, again)
+		}
+		for _, view := range []string{"-L", "-Ln --nosort", "-L --stats", "-L --rate --exact", "-L --thresholds",
+			"-L --persistent-conn", "-L --tun-info", "-Lc", "-Lcn --persistent-conn", "-L --timeout", "-L --daemon"} {
+			if _, errs, code := run(d, view, ""); code != 0 || errs != "" {
+				t.Errorf("%s: %d %s", view, code, errs)
+			}
+		}
+	})
+}
