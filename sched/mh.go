@@ -41,8 +41,8 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 	addr, port := client(flow, m.flags)
 	slot := mhHash(mhKey1, addr, port, 0) % mhSlots
 	i := m.slots[slot]
-	if servers[i].usable() || m.flags&Fallback == 0 {
-		return int(i), servers[i].usable()
+	if ok := servers[i].usable(); ok || m.flags&Fallback == 0 {
+		return int(i), ok
 	}
 	// Without this, who takes all servers out of service makes each packet cost
 	// as many hashes as there are slots.

@@ -22,7 +22,7 @@ import (
 type Position struct {
 	next  int32 // index of the server after the last one picked; 0 at the head
 	cw    int64 // wrr: the weight that a server must have in this round
-	first int64 // wrr: cw of the first round, 0 without a usable server
+	first int64 // wrr: cw of the first round, 0 when nobody has any weight
 	step  int64 // wrr: by how much cw falls from round to round
 
 	random rand.PCG // twos

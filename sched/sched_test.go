@@ -3,6 +3,7 @@ package sched_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -158,6 +159,37 @@ func TestNew_KnowsItsNames(t *testing.T) {
 	}
 	if _, err := sched.New("fastest", sched.Options{}); err == nil {
 		t.Error("New knows a scheduler that does not exist")
+	}
+}
+
+// TestPick_StandsOverloadThatComesAndGoes lets workers change what they may
+// change without the service's lock.
+func TestPick_StandsOverloadThatComesAndGoes(t *testing.T) {
+	for _, name := range sched.Names() {
+		v := newService(t, name, sched.Fallback, 0, 1, 2, 0)
+		done, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				l := v.list[1+n%2].Load
+				l.Overloaded.Store(n%3 > 0)
+				l.Active.Store(int64(n % 2))
+			}
+		}()
+		r := rand.New(rand.NewPCG(1, 1))
+		for range 3000 {
+			if i, ok := v.Pick(randomFlow(r), 0, v.list, &v.pos); ok && v.list[i].Weight == 0 {
+				t.Errorf("%s: picked server %d, of weight 0", name, len(v.list)-i)
+				break
+			}
+		}
+		close(done)
+		<-stopped
 	}
 }
 

@@ -25,8 +25,8 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 	addr, port := client(flow, s.flags)
 	hash := hash32(addr+port, shBits)
 	i := s.buckets[hash]
-	if servers[i].usable() || s.flags&Fallback == 0 {
-		return int(i), servers[i].usable()
+	if ok := servers[i].usable(); ok || s.flags&Fallback == 0 {
+		return int(i), ok
 	}
 	for k := range uint32(shBuckets) {
 		i := s.buckets[(2*hash+k)%shBuckets]

@@ -28,6 +28,9 @@ func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (
 	r := rand.New(&pos.random)
 	one := drawn(servers, r.Int64N(total+1)) // from 0 to the total, both included
 	two := drawn(servers, r.Int64N(total+1))
+	if one < 0 || two < 0 {
+		return 0, false // all were overloaded in the meantime
+	}
 	a, b := &servers[one], &servers[two]
 	if int64(b.Weight)*a.Load.overhead() > int64(a.Weight)*b.Load.overhead() {
 		return two, true
@@ -35,17 +38,20 @@ func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (
 	return one, true
 }
 
-// drawn returns the usable server at which the weights so far add up to r.
+// drawn returns the usable server at which the weights so far add up to r, the
+// last one when they do not because some just became overloaded, or -1.
 func drawn(servers Servers, r int64) int {
+	at := -1
 	for i := range servers {
 		if !servers[i].usable() {
 			continue
 		}
+		at = i
 		if r -= int64(servers[i].Weight); r <= 0 {
-			return i
+			break
 		}
 	}
-	return 0 // r is at most the sum of all weights
+	return at
 }
 
 // Bind begins the sequence of random numbers.
