@@ -219,7 +219,8 @@ func TestControl_MakesAnEditWaitForTheOneBefore(t *testing.T) {
 		{first, ftp.Open}, {pasv, ftp.Forward}, {second, ftp.DropOrder}, {first, ftp.Open},
 		{segment{ack: 1000 + uint32(len(announcement)) + 1}, ftp.Forward}, {second, ftp.Open},
 	} {
-		f, action := step.frame(t), ftp.Forward
+		f := step.frame(t)
+		var action ftp.Action
 		if step.fromServer {
 			_, action = c.FromServer(f, virtual)
 		} else {
@@ -239,7 +240,8 @@ func TestControl_DropsDamagedSegments(t *testing.T) {
 	} {
 		for _, in := range []segment{{payload: "PORT 198,51,100,7,4,1\r\n"}, {fromServer: true, seq: 1000, payload: announcement}} {
 			c := awaiting()
-			f, action := in.frame(t), ftp.Forward
+			f := in.frame(t)
+			var action ftp.Action
 			damage(f.Transport())
 			if in.fromServer {
 				_, action = c.FromServer(f, virtual)

@@ -152,7 +152,7 @@ func FuzzControl(f *testing.F) {
 		}
 		options := sack(ack+10, ack+20, start, start+30)
 		fr := parsed(segment{fromServer: fromServer, seq: seq, ack: ack, options: append(nops(int(seq%4)), options), payload: payload}.bytes())
-		action := ftp.Forward
+		var action ftp.Action
 		if fromServer {
 			_, action = c.FromServer(fr, virtual)
 		} else {
