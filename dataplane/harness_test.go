@@ -102,7 +102,7 @@ func newRig(t testing.TB, o options) *rig {
 	r.control = control.New(control.Options{
 		Shared:   r.shared,
 		Workers:  max(o.queues[0], o.queues[1]),
-		Hops:     func(servers []packet.Addr) *neigh.Table { return neigh.New(r.net, servers) },
+		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(r.net, control.Addresses(t)) },
 		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		Sysctl:   sysctl.Defaults(),
 	})
