@@ -82,7 +82,10 @@ func newModel(name string, flags sched.Flags, head *dest, expiry *int64) model {
 		m.cw = m.mw
 		return m
 	case "dh", "sh", "mh":
-		m := &hashModel{name: name, flags: flags, head: head}
+		m := &hashModel{name: name, head: head}
+		if name != "dh" { // which has no flags
+			m.flags = flags
+		}
 		m.deal()
 		return m
 	case "lblc", "lblcr":
