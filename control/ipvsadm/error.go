@@ -33,8 +33,6 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-func (e *Error) Unwrap() error { return e.Err }
-
 // mistake is an error that ipvsadm finds itself. where is the option, line
 // ipvsadm's message, and more what it leaves unsaid.
 func mistake(where, line string, more ...error) error {
