@@ -121,7 +121,7 @@ func aboutReplies() []quote {
 		{name: "cut behind the quoted ports", packet: reply, kept: 24, taken: true},
 		{name: "cut in the ports behind options", options: 40, packet: withOptions, kept: 63},
 		{name: "cut behind the ports behind options", options: 40, packet: withOptions, kept: 64, taken: true},
-		{name: "a quoted IHL shorter than a header", packet: reply, patchIP: map[int]byte{versionAt: 0x44}},
+		{name: "a quoted IHL shorter than a header, 53 where ports would be", packet: sent("192.0.2.11:53", "0.53.0.1:999"), patchIP: map[int]byte{versionAt: 0x44}},
 		{name: "a quoted IHL longer than the frame", packet: reply, patchIP: map[int]byte{versionAt: 0x4f}},
 		{name: "quoted IP version 6", packet: reply, patchIP: map[int]byte{versionAt: 0x65}},
 	}

@@ -124,8 +124,6 @@ static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 	ends(&e.ip, &dst, &src);
 	if (e.ip.protocol == IPPROTO_IPIP)
 		return bpf_map_lookup_elem(&tunnels, &src.addr) && standing(&dst.addr) != FOREIGN;
-	if (!balanced(e.ip.protocol))
-		return 0;
 	off += sizeof(e) - sizeof(e.ip) + 4 * e.ip.ihl;
 	if (load(ctx, off, port, sizeof(port)) < 0)
 		return 0;
