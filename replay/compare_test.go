@@ -12,6 +12,9 @@ import (
 	"director/replay/pcap"
 )
 
+// whole makes a difference show the whole lines that differ.
+var whole = cmp.Comparer(func(a, b string) bool { return a == b })
+
 // compare runs the case, flags before its own.
 func (s *scenario) compare(t *testing.T, flags string) {
 	t.Helper()
@@ -26,7 +29,8 @@ func (s *scenario) compare(t *testing.T, flags string) {
 		want []*frame
 		got  []byte
 	}{{"out", s.out, got.out}, {"host", s.host, got.host}} {
-		diff := cmp.Diff(s.print(t, stream.want, stream.got, named))
+		want, got := s.print(t, stream.want, stream.got, named)
+		diff := cmp.Diff(want, got, whole)
 		if diff == "" {
 			continue
 		}
@@ -43,7 +47,7 @@ func (s *scenario) compare(t *testing.T, flags string) {
 	if diff := cmp.Diff(&s.summary, got.summary); diff != "" {
 		t.Errorf("%ssummary (-want +got):\n%s", flags, diff)
 	}
-	if diff := cmp.Diff(lines(s.expected()), lines(got.script)); diff != "" {
+	if diff := cmp.Diff(lines(s.expected()), lines(got.script), whole); diff != "" {
 		t.Errorf("%soutput of the script (-want +got):\n%s", flags, diff)
 	}
 }
