@@ -72,7 +72,7 @@ func TestParse_NamesTheLineThatIsWrong(t *testing.T) {
 		{"# comment\n--interface=eth0\n--cpus=2-3\n-A -t 192.0.2.10:80 -s wlc\n\n-a -t 192.0.2.10:80 -r 10.0.0.11 -m -w -3\n",
 			"stdin:6: -w -3: weight must be 0 or more"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11\n",
-			"stdin:1: -t 192.0.2.10:80: Service not defined: add it with -A in a line before this one"},
+			"stdin:1: -t 192.0.2.10:80 -r 10.0.0.11:80: Service not defined"},
 		{"-A -t 192.0.2.10:80\n-A -t 192.0.2.10:80\n", "stdin:2: -t 192.0.2.10:80: Service already exists"},
 		{"-A -t 192.0.2.10:99999\n", "stdin:1: -t 192.0.2.10:99999: illegal virtual server address[:port] specified: port must be 65535 or less"},
 		{"--clear\n", "stdin:1: --clear: only -A and -a may stand in a flags file"},

@@ -30,11 +30,15 @@ const mhTurnBits = 6
 type maglev struct {
 	flags Flags
 	slots []int32 // indices into the list; empty without a server of weight
+	stale bool    // slots are those of an older list
 }
 
 func mhHash(k uint64, addr, port, offset uint32) uint32 { return sipHash13(offset+port+addr, k) }
 
 func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+	if m.stale {
+		m.fill(servers)
+	}
 	if len(m.slots) == 0 {
 		return 0, false
 	}
@@ -93,15 +97,18 @@ func seats(servers Servers) []seat {
 	return all
 }
 
-func (m *maglev) Bind(servers Servers, _ *Position)           { m.fill(servers) }
-func (m *maglev) Added(servers Servers, _ *Position)          { m.fill(servers) }
-func (m *maglev) Removed(servers Servers, _ int, _ *Position) { m.fill(servers) }
-func (m *maglev) Edited(servers Servers, _ int, _ *Position)  { m.fill(servers) }
+// The slots are dealt out when somebody asks for one, so that many changes at
+// once cost no more than one.
+
+func (m *maglev) Bind(Servers, *Position)         { m.stale = true }
+func (m *maglev) Added(Servers, *Position)        { m.stale = true }
+func (m *maglev) Removed(Servers, int, *Position) { m.stale = true }
+func (m *maglev) Edited(Servers, int, *Position)  { m.stale = true }
 
 // fill deals out the slots: in the order of the list, each server takes its
 // turns of those that it prefers and nobody has.
 func (m *maglev) fill(servers Servers) {
-	m.slots = m.slots[:0]
+	m.slots, m.stale = m.slots[:0], false
 	all := seats(servers)
 	if len(all) == 0 {
 		return

@@ -1,6 +1,9 @@
 package service
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 //lint:file-ignore ST1005 the texts are ipvsadm's
 
@@ -15,3 +18,16 @@ var (
 	ErrRange              = errors.New("Numerical result out of range")
 	ErrInvalid            = errors.New("Invalid operation.  Possibly wrong module version, address not unicast, ...")
 )
+
+// refusal says more than one of the errors above, which it is.
+type refusal struct {
+	is   error
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.is }
+
+func refuse(is error, format string, args ...any) error {
+	return &refusal{is, fmt.Sprintf(format, args...)}
+}

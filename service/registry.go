@@ -1,7 +1,6 @@
 package service
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -27,7 +26,10 @@ type Registry struct {
 	options  Options
 	services []*registered // in the order of adding
 	byKey    map[Key]*registered
-	servers  []*Server // by number; nil where free
+	members  map[identity]bool // of all services
+	servers  []*Server         // by number; nil where free
+	free     []uint32          // numbers
+	freed    []uint32          // those that are free after the next Collect
 	trash    map[identity]*Server
 	paths    map[packet.Addr]*Path
 	vips     map[packet.Addr]int // services by address
@@ -41,8 +43,9 @@ type Registry struct {
 // registered is a service with what only the registry needs to know of it.
 type registered struct {
 	*Service
-	members []member // in list order
-	gone    Tally    // of servers that were removed
+	members stack[member]       // in list order
+	list    stack[sched.Server] // likewise
+	gone    Tally               // of servers that were removed
 	meter   Meter
 }
 
@@ -68,6 +71,7 @@ func NewRegistry(o Options) *Registry {
 	return &Registry{
 		options: o,
 		byKey:   map[Key]*registered{},
+		members: map[identity]bool{},
 		trash:   map[identity]*Server{},
 		paths:   map[packet.Addr]*Path{},
 		vips:    map[packet.Addr]int{},
@@ -102,7 +106,7 @@ func (r *Registry) AddService(spec Spec) error {
 		return ErrServiceExists
 	}
 	if spec.Mark == 0 && r.remote[spec.Addr] > 0 {
-		return fmt.Errorf("%v is a real server: only -g forwards to an address of the director: %w", spec.Addr, ErrInvalid)
+		return refuse(ErrInvalid, "this address is a real server: only -g forwards to an address of the director")
 	}
 	scheduler, err := r.scheduler(spec)
 	if err != nil {
@@ -132,8 +136,8 @@ func (r *Registry) EditService(spec Spec) error {
 	if s == nil {
 		return ErrNoService
 	}
-	if len(s.members) > sched.MaxServers(spec.Scheduler) {
-		return fmt.Errorf("the scheduler %s takes at most %d servers: %w", spec.Scheduler, sched.MaxServers(spec.Scheduler), ErrInvalid)
+	if len(s.members.values()) > sched.MaxServers(spec.Scheduler) {
+		return tooMany(spec.Scheduler)
 	}
 	// Only sh and mh make anything of flags, and they keep no place in the list.
 	hashes := spec.Scheduler == "sh" || spec.Scheduler == "mh"
@@ -154,7 +158,7 @@ func (r *Registry) EditService(spec Spec) error {
 
 // later has the workers' pool of s follow what the registry knows of it now.
 func (r *Registry) later(s *registered, tell func(*pool)) {
-	pool, list, members := s.pool, candidates(s.members), s.members
+	pool, list, members := s.pool, sched.Servers(s.list.values()), s.members.values()
 	r.pending = append(r.pending, func() { pool.change(list, members, tell) })
 }
 
@@ -164,10 +168,10 @@ func (r *Registry) DeleteService(k Key) error {
 	if s == nil {
 		return ErrNoService
 	}
-	for _, m := range s.members {
+	for _, m := range s.members.values() {
 		r.discard(s, m)
 	}
-	s.members = nil
+	s.have(nil)
 	r.later(s, func(p *pool) { p.scheduler.Bind(p.list, &p.position) })
 	r.gone = r.gone.add(s.gone)
 	delete(r.byKey, k)
@@ -191,17 +195,21 @@ func decrement(counts map[packet.Addr]int, a packet.Addr) {
 	}
 }
 
+func tooMany(scheduler string) error {
+	return refuse(ErrInvalid, "the scheduler %s takes at most %d servers", scheduler, sched.MaxServers(scheduler))
+}
+
 // allowed says why a server cannot be as spec says.
 func (r *Registry) allowed(spec *ServerSpec) error {
 	switch {
 	case spec.Weight < 0:
-		return fmt.Errorf("weight %d: %w", spec.Weight, ErrRange)
+		return refuse(ErrRange, "weight %d: must be 0 or more", spec.Weight)
 	case spec.Lower > spec.Upper:
-		return fmt.Errorf("lower threshold %d above the upper %d: %w", spec.Lower, spec.Upper, ErrRange)
+		return refuse(ErrRange, "-y %d must not be more than -x %d", spec.Lower, spec.Upper)
 	case spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()):
 		// The host's own stack serves a local address. A frame can be left to it
 		// as it is, but not rewritten or wrapped.
-		return fmt.Errorf("%v is the director itself: only -g forwards to it: %w", spec.Addr, ErrInvalid)
+		return refuse(ErrInvalid, "this real server is the director itself: only -g forwards to it")
 	}
 	return nil
 }
@@ -213,18 +221,21 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
-	if find(s.members, spec.Addr, spec.Port) >= 0 {
+	if r.members[identity{k, spec.Addr, spec.Port}] {
 		return ErrServerExists
 	}
-	if len(s.members) >= sched.MaxServers(s.Scheduler) {
-		return fmt.Errorf("the scheduler %s takes at most %d servers: %w", s.Scheduler, len(s.members), ErrInvalid)
+	if len(s.members.values()) >= sched.MaxServers(s.Scheduler) {
+		return tooMany(s.Scheduler)
 	}
 	if err := r.allowed(&spec); err != nil {
 		return err
 	}
 	server := r.revive(s, spec)
-	s.members = append([]member{{server, spec}}, s.members...)
 	server.become(spec)
+	m := member{server, spec}
+	s.members.push(m)
+	s.list.push(m.candidate())
+	r.members[identity{k, spec.Addr, spec.Port}] = true
 	if spec.Method != DR {
 		r.remote[spec.Addr]++
 	}
@@ -254,9 +265,10 @@ func (r *Registry) revive(s *registered, spec ServerSpec) *Server {
 }
 
 func (r *Registry) newServer(id identity) *Server {
-	n := slices.Index(r.servers, nil)
-	if n < 0 {
-		n = len(r.servers)
+	n := len(r.servers)
+	if last := len(r.free) - 1; last >= 0 {
+		n, r.free = int(r.free[last]), r.free[:last]
+	} else {
 		r.servers = append(r.servers, nil)
 	}
 	if r.paths[id.addr] == nil {
@@ -285,23 +297,24 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
-	at := find(s.members, spec.Addr, spec.Port)
+	at := find(s.members.values(), spec.Addr, spec.Port)
 	if at < 0 {
 		return ErrNoServer
 	}
 	if err := r.allowed(&spec); err != nil {
 		return err
 	}
-	server := s.members[at].Server
-	if s.members[at].spec.Method != DR {
+	members := slices.Clone(s.members.values())
+	server := members[at].Server
+	if members[at].spec.Method != DR {
 		decrement(r.remote, spec.Addr)
 	}
 	if spec.Method != DR {
 		r.remote[spec.Addr]++
 	}
 	server.become(spec)
-	s.members = slices.Clone(s.members)
-	s.members[at].spec = spec
+	members[at].spec = spec
+	s.have(members)
 	r.later(s, func(p *pool) {
 		server.limit(spec.Upper, spec.Lower)
 		p.scheduler.Edited(p.list, at, &p.position)
@@ -315,24 +328,35 @@ func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
-	at := find(s.members, addr, port)
+	at := find(s.members.values(), addr, port)
 	if at < 0 {
 		return ErrNoServer
 	}
-	r.discard(s, s.members[at])
-	s.members = slices.Delete(slices.Clone(s.members), at, at+1)
+	members := slices.Clone(s.members.values())
+	r.discard(s, members[at])
+	s.have(slices.Delete(members, at, at+1))
 	r.later(s, func(p *pool) { p.scheduler.Removed(p.list, at, &p.position) })
 	return nil
 }
 
+// have gives the service a new list of members, whose memory becomes its own.
+func (s *registered) have(members []member) {
+	list := make([]sched.Server, len(members))
+	for i := range members {
+		list[i] = members[i].candidate()
+	}
+	s.members, s.list = stackOf(members), stackOf(list)
+}
+
 // Specs returns the services as they are to be, in the order of adding.
 func (r *Registry) Specs() []Spec {
-	specs := make([]Spec, len(r.services))
-	for i, s := range r.services {
-		specs[i] = s.Spec
-		for _, m := range slices.Backward(s.members) {
-			specs[i].Servers = append(specs[i].Servers, m.spec)
+	var specs []Spec
+	for _, s := range r.services {
+		spec := s.Spec
+		for _, m := range slices.Backward(s.members.values()) {
+			spec.Servers = append(spec.Servers, m.spec)
 		}
+		specs = append(specs, spec)
 	}
 	return specs
 }

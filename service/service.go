@@ -113,15 +113,9 @@ func (p *pool) change(list sched.Servers, members []member, tell func(*pool)) {
 	tell(p)
 }
 
-// candidates is the list of members as schedulers know it.
-func candidates(members []member) sched.Servers {
-	list := make(sched.Servers, len(members))
-	for i, m := range members {
-		list[i] = sched.Server{
-			Addr: m.Addr, Port: m.Port, Weight: m.spec.Weight, LastWeight: m.record.lastWeight, Load: m.Load,
-		}
-	}
-	return list
+// candidate is the member as schedulers know it.
+func (m *member) candidate() sched.Server {
+	return sched.Server{Addr: m.Addr, Port: m.Port, Weight: m.spec.Weight, LastWeight: m.record.lastWeight, Load: m.Load}
 }
 
 func find(members []member, addr packet.Addr, port uint16) int {

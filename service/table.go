@@ -80,7 +80,7 @@ func (r *Registry) table() *Table {
 	}
 	for _, s := range r.services {
 		t.add(s.Service)
-		for _, m := range s.members {
+		for _, m := range s.members.values() {
 			t.member[m.ID] = true
 			if m.spec.Method == NAT {
 				t.addMasquerading(s.Key, m.Server)

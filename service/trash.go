@@ -16,7 +16,9 @@ func (r *Registry) discard(s *registered, m member) {
 	s.gone = s.gone.add(m.own().sub(c.joined))
 	c.left = m.counted()
 	c.idle = 0
-	r.trash[identity{s.Key, m.Addr, m.Port}] = m.Server
+	id := identity{s.Key, m.Addr, m.Port}
+	r.trash[id] = m.Server
+	delete(r.members, id)
 	if m.spec.Method != DR {
 		decrement(r.remote, m.Addr)
 	}
@@ -26,9 +28,10 @@ func (r *Registry) discard(s *registered, m member) {
 func (s *Server) used() bool { return s.Load.Total.Load() != 0 || s.Persistent.Load() != 0 }
 
 // Collect forgets removed servers that nothing has referred to for long. now is
-// in nanoseconds. It reports whether it forgot any: their numbers are free from
-// the next Commit on.
+// in nanoseconds. It reports whether it forgot any. Their numbers are free from
+// the next call on: until then a worker may be in a step that knows them.
 func (r *Registry) Collect(now int64) (any bool) {
+	r.free, r.freed = append(r.free, r.freed...), nil
 	for id, s := range r.trash {
 		switch c := &s.record; {
 		case s.used():
@@ -38,6 +41,7 @@ func (r *Registry) Collect(now int64) (any bool) {
 		case now >= c.idle+trashTime:
 			delete(r.trash, id)
 			r.servers[s.ID] = nil
+			r.freed = append(r.freed, s.ID)
 			r.forgetPath(s.Addr)
 			any = true
 		}
@@ -63,7 +67,7 @@ func (r *Registry) Estimate() {
 	total := r.gone
 	for _, s := range r.services {
 		sum := s.gone
-		for _, m := range s.members {
+		for _, m := range s.members.values() {
 			own := m.own()
 			m.record.meter.tick(own)
 			sum = sum.add(own.sub(m.record.joined))
@@ -85,7 +89,7 @@ func (r *Registry) Zero(k *Key) error {
 			continue
 		}
 		s.meter.Zero()
-		for _, m := range s.members {
+		for _, m := range s.members.values() {
 			m.record.meter.Zero()
 		}
 	}
@@ -109,7 +113,7 @@ func (r *Registry) Each(f func(s *Service, m *Meter)) {
 // specification and meter.
 func (r *Registry) EachServer(k Key, f func(s *Server, spec ServerSpec, m *Meter)) {
 	if s := r.lookup(k); s != nil {
-		for _, m := range s.members {
+		for _, m := range s.members.values() {
 			f(m.Server, m.spec, &m.record.meter)
 		}
 	}

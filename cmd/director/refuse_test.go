@@ -68,7 +68,7 @@ func TestRefuse_FlagsAndRules(t *testing.T) {
 		{"unknown flag in the file", "--interface=lo --flagfile=-", "# fast\n--speed=9\n",
 			"stdin:2: --speed: unknown flag: --help lists those of this version\n"},
 		{"missing service", "--interface=lo --flagfile=-", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n",
-			"stdin:1: -t 192.0.2.10:80: Service not defined: add it with -A in a line before this one\n"},
+			"stdin:1: -t 192.0.2.10:80 -r 10.0.0.11:8080: Service not defined\n"},
 		{"port out of range", "--interface=lo --flagfile=-", "-A -t 192.0.2.10:65536 -s rr\n",
 			"stdin:1: -t 192.0.2.10:65536: illegal virtual server address[:port] specified: port must be 65535 or less\n"},
 	} {

@@ -115,23 +115,23 @@ func TestTable_RefusesWhatIPVSRefuses(t *testing.T) {
 	for _, c := range []struct{ rules, want string }{
 		{service + "-A -t 192.0.2.10:80 -s rr", "-t 192.0.2.10:80: Service already exists"},
 		{service + "-a -u 192.0.2.10:80 -r 10.0.0.11",
-			"-u 192.0.2.10:80: Service not defined: add it with -A in a line before this one"},
+			"-u 192.0.2.10:80 -r 10.0.0.11:80: Service not defined"},
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 7",
 			"-t 192.0.2.10:80 -r 10.0.0.11:8080: Destination already exists"},
 		// Both ports are forced to 80.
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11:81\n-a -t 192.0.2.10:80 -r 10.0.0.11:82 -i",
 			"-t 192.0.2.10:80 -r 10.0.0.11:80: Destination already exists"},
 		{service + "-a -t 192.0.2.10:80 -r 192.0.2.10:8080 -m",
-			"-r 192.0.2.10:8080: this real server is the director itself: only -g forwards to it"},
+			"-t 192.0.2.10:80 -r 192.0.2.10:8080: this real server is the director itself: only -g forwards to it"},
 		{service + "-A -t 192.0.2.11:80\n-a -t 192.0.2.10:80 -r 192.0.2.11 -i",
-			"-r 192.0.2.11:80: this real server is the director itself: only -g forwards to it"},
+			"-t 192.0.2.10:80 -r 192.0.2.11:80: this real server is the director itself: only -g forwards to it"},
 		{service + "-a -t 192.0.2.10:80 -r 127.0.0.1 -m",
-			"-r 127.0.0.1:80: this real server is the director itself: only -g forwards to it"},
+			"-t 192.0.2.10:80 -r 127.0.0.1:80: this real server is the director itself: only -g forwards to it"},
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -m\n-A -t 10.0.0.11:80",
-			"-t 10.0.0.11:80: this address is a real server of -t 192.0.2.10:80: only -g forwards to an address of the director"},
+			"-t 10.0.0.11:80: this address is a real server: only -g forwards to an address of the director"},
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -x 5 -y 6",
-			"-t 192.0.2.10:80 -r 10.0.0.11:80: Numerical result out of range: -y 6 must not be more than -x 5"},
-		{service + "-a -f 3 -r 10.0.0.11", "-f 3: Service not defined: add it with -A in a line before this one"},
+			"-t 192.0.2.10:80 -r 10.0.0.11:80: -y 6 must not be more than -x 5"},
+		{service + "-a -f 3 -r 10.0.0.11", "-f 3 -r 10.0.0.11:0: Service not defined"},
 		{"-A -f 3\n-A -f 3", "-f 3: Service already exists"},
 		{service + "-A --sctp-service 192.0.2.10:80\n-A --sctp-service 192.0.2.10:80 -s rr",
 			"--sctp-service 192.0.2.10:80: Service already exists"},
@@ -170,7 +170,7 @@ func TestTable_BoundsTheServersOfAHashTable(t *testing.T) {
 		c := addServer(k, "10.0.0.1", uint16(1+n), service.NAT, 1)
 		err = table.Apply(c)
 	}
-	want := "-t 192.0.2.10:80 -r 10.0.0.1:4094: Invalid operation: the scheduler mh takes at most 4093 servers"
+	want := "-t 192.0.2.10:80 -r 10.0.0.1:4094: the scheduler mh takes at most 4093 servers"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -1,0 +1,22 @@
+package service
+
+// stack is a list whose newest value comes first. What it returned stays as it
+// was: values that come later lie in front of it, in the same memory.
+type stack[T any] struct {
+	buf []T
+	at  int // the first value
+}
+
+// stackOf returns a stack of these values, whose memory becomes its own.
+func stackOf[T any](values []T) stack[T] { return stack[T]{buf: values} }
+
+func (s *stack[T]) values() []T { return s.buf[s.at:] }
+
+func (s *stack[T]) push(v T) {
+	if s.at == 0 {
+		room := max(8, len(s.buf))
+		s.buf, s.at = append(make([]T, room, room+len(s.buf)), s.buf...), room
+	}
+	s.at--
+	s.buf[s.at] = v
+}
