@@ -13,7 +13,9 @@ import (
 type view struct {
 	links  map[int]string // name by index
 	addrs  []netlink.Addr
-	egress int // link of the default route with the lowest metric, 0: none
+	routes []netlink.Route // of the main table
+	local  []netlink.Route // of the table of local routes
+	egress int             // link of the default route with the lowest metric, 0: none
 }
 
 func (h *Holder) look() (*view, error) {
@@ -28,12 +30,15 @@ func (h *Holder) look() (*view, error) {
 	if v.addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4); err != nil {
 		return nil, err
 	}
-	routes, err := h.nl.RouteList(nil, netlink.FAMILY_V4) // the main table
+	if v.routes, err = h.nl.RouteList(nil, netlink.FAMILY_V4); err != nil {
+		return nil, err
+	}
+	v.local, err = h.nl.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return nil, err
 	}
 	lowest := -1
-	for _, r := range routes {
+	for _, r := range v.routes {
 		if r.Type != unix.RTN_UNICAST || toPrefix(r.Dst).Bits() != 0 || lowest >= 0 && r.Priority >= lowest {
 			continue
 		}

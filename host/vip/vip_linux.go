@@ -1,8 +1,11 @@
 // Package vip holds the virtual services' addresses on the host's interfaces
-// while the director runs, so that the host answers ARP and ping for them.
+// while the director runs, so that the host answers ARP and ping for them. For
+// many addresses at once, those of a firewall mark, it holds a local route.
 //
-// An address that was there before is never touched. Ours are added as /32 with
-// a limited life and kept alive: if the process dies, the kernel removes them.
+// An address or route that was there before is never touched. Our addresses are
+// added as /32 with a limited life and kept alive: if the process dies, the
+// kernel removes them. Routes live until they are removed: those that a killed
+// process leaves behind the next Hold of the same prefix takes over.
 package vip
 
 import (
@@ -34,13 +37,14 @@ const (
 
 // Config says what to hold and where.
 type Config struct {
-	VIPs  []netip.Addr
-	On    map[netip.Addr]string // the interfaces that --vip-interface names
-	First string                // the interface of a VIP that fits nowhere else
-	Log   zerolog.Logger
+	VIPs     []netip.Addr
+	Prefixes []netip.Prefix        // of many VIPs each
+	On       map[netip.Addr]string // the interfaces that --vip-interface names
+	First    string                // the interface of a VIP that fits nowhere else
+	Log      zerolog.Logger
 }
 
-// Holder is the addresses that are ours. Hold, Run and Close are called one
+// Holder is the addresses and routes that are ours. Hold, Run and Close are called one
 // after the other; Run from any thread.
 type Holder struct {
 	nl      *netlink.Handle
@@ -48,6 +52,7 @@ type Holder struct {
 	log     zerolog.Logger
 	refresh time.Duration
 	held    []held
+	routes  []netip.Prefix
 }
 
 type held struct {
@@ -55,8 +60,8 @@ type held struct {
 	link int
 }
 
-// Hold adds the addresses, in the network namespace of the calling thread. If
-// one cannot be added, none stays.
+// Hold adds the addresses and routes, in the network namespace of the calling
+// thread. If one cannot be added, none stays.
 func Hold(c Config) (*Holder, error) {
 	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -76,7 +81,7 @@ func Hold(c Config) (*Holder, error) {
 }
 
 // Run keeps the addresses alive until ctx ends, and announces them at first. An
-// address that somebody removes comes back.
+// address or a route that somebody removes comes back.
 func (h *Holder) Run(ctx context.Context) {
 	refresh := time.NewTicker(h.refresh)
 	defer refresh.Stop()
@@ -93,6 +98,11 @@ func (h *Holder) Run(ctx context.Context) {
 					h.log.Warn().Err(err).Msg("VIP not refreshed")
 				}
 			}
+			for _, p := range h.routes {
+				if err := h.putRoute(p); err != nil {
+					h.log.Warn().Err(err).Msg("local route not refreshed")
+				}
+			}
 		case <-announce.C:
 			for _, v := range h.held {
 				if err := h.announce(v.link, v.ip); err != nil {
@@ -106,7 +116,7 @@ func (h *Holder) Run(ctx context.Context) {
 	}
 }
 
-// Close removes the addresses that are ours.
+// Close removes the addresses and routes that are ours.
 func (h *Holder) Close() error {
 	var errs []error
 	for _, v := range h.held {
@@ -116,7 +126,10 @@ func (h *Holder) Close() error {
 			errs = append(errs, fmt.Errorf("remove VIP %s: %w", v.ip, err))
 		}
 	}
-	h.held = nil
+	for _, p := range h.routes {
+		errs = append(errs, h.removeRoute(p))
+	}
+	h.held, h.routes = nil, nil
 	h.nl.Close()
 	errs = append(errs, unix.Close(h.arp))
 	return errors.Join(errs...)
@@ -144,7 +157,7 @@ func (h *Holder) addAll(c Config) error {
 		h.held = append(h.held, v)
 		h.log.Info().Stringer("vip", ip).Str("interface", host.links[v.link]).Msg("VIP added")
 	}
-	return nil
+	return h.addRoutes(c.Prefixes, host)
 }
 
 // put adds the address, or starts its life anew.

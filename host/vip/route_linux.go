@@ -1,0 +1,83 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// protocol marks the routes that are ours: a number that neither the kernel
+	// (include/uapi/linux/rtnetlink.h) nor iproute2 (etc/iproute2/rt_protos)
+	// knows. A route has no lifetime, so it is by this that a director knows
+	// what one that was killed left behind.
+	protocol = 214
+
+	loopback = 1 // LOOPBACK_IFINDEX, include/net/flow.h
+)
+
+// addRoutes makes prefixes local to the host, unless that would change what a
+// route that is there means.
+func (h *Holder) addRoutes(prefixes []netip.Prefix, host *view) error {
+	for _, p := range prefixes {
+		if why := host.taken(p); why != "" {
+			h.log.Info().Stringer("prefix", p).Str("because", why).Msg("no local route for the VIPs of a mark")
+			continue
+		}
+		if err := h.putRoute(p); err != nil {
+			return err
+		}
+		h.routes = append(h.routes, p)
+		h.log.Info().Stringer("prefix", p).Msg("local route for the VIPs of a mark added")
+	}
+	return nil
+}
+
+// taken says why p must not become local, or nothing. The kernel asks the table
+// of local routes first: there p would hide every route of the main table that
+// lies within it, the default route and the clients' own subnets among them.
+func (v *view) taken(p netip.Prefix) string {
+	for _, r := range v.local {
+		if toPrefix(r.Dst) == p && r.Protocol != protocol {
+			return "a local route is already there, left alone"
+		}
+	}
+	for _, r := range v.routes {
+		if dst := toPrefix(r.Dst); p.Bits() <= dst.Bits() && p.Contains(dst.Addr()) {
+			return fmt.Sprintf("it would hide the route to %s", dst)
+		}
+	}
+	return ""
+}
+
+// putRoute adds the route, unless it is there.
+func (h *Holder) putRoute(p netip.Prefix) error {
+	if err := h.nl.RouteAdd(localRoute(p)); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("add local route %s: %w", p, err)
+	}
+	return nil
+}
+
+// removeRoute removes the route if it is ours.
+func (h *Holder) removeRoute(p netip.Prefix) error {
+	if err := h.nl.RouteDel(localRoute(p)); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("remove local route %s: %w", p, err)
+	}
+	return nil
+}
+
+// localRoute is "ip route add local p dev lo proto 214 table local".
+func localRoute(p netip.Prefix) *netlink.Route {
+	return &netlink.Route{
+		Dst:       &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())},
+		Type:      unix.RTN_LOCAL,
+		Table:     unix.RT_TABLE_LOCAL,
+		Scope:     netlink.SCOPE_HOST,
+		Protocol:  protocol,
+		LinkIndex: loopback,
+	}
+}
