@@ -184,6 +184,8 @@ func TestWatch_ConvertsUnusualRoutes(t *testing.T) {
 		{Dst: dst("192.0.2.0/24"), LinkIndex: index, Via: &netlink.Via{AddrFamily: unix.AF_INET6, Addr: net.ParseIP("fe80::7")}},
 		{Dst: dst("100.64.0.0/10"), Gw: net.IP{10, 0, 0, 254}, Tos: 0x10},
 		{Dst: dst("100.65.0.0/16"), Gw: net.IP{10, 0, 0, 254}, Table: 100},
+		{Dst: dst("100.66.0.0/16"), LinkIndex: index, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Table: unix.RT_TABLE_LOCAL},
+		{Dst: dst("100.67.0.0/16"), LinkIndex: index, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST},
 	} {
 		if err := n.RouteAdd(&r); err != nil {
 			t.Fatalf("%v: %v", r, err)
@@ -201,7 +203,7 @@ func TestWatch_ConvertsUnusualRoutes(t *testing.T) {
 	if r, ok := route(s, "192.0.2.0/24"); !ok || r.Gateway != addr("fe80::7") {
 		t.Errorf("route by an IPv6 gateway is %+v, %v", r, ok)
 	}
-	for _, p := range []string{"100.64.0.0/10", "100.65.0.0/16"} {
+	for _, p := range []string{"100.64.0.0/10", "100.65.0.0/16", "100.66.0.0/16", "100.67.0.0/16"} {
 		if r, ok := route(s, p); ok {
 			t.Errorf("%+v is not of the main table's plain routes", r)
 		}
