@@ -169,14 +169,7 @@ func (d *director) holdVIPs(ctx context.Context) error {
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}
-	for _, s := range d.config.Services {
-		if s.Mark != 0 {
-			continue
-		}
-		if a := s.Addr.Netip(); !slices.Contains(c.VIPs, a) {
-			c.VIPs = append(c.VIPs, a)
-		}
-	}
+	c.VIPs, c.Prefixes = virtual(d.config)
 	holder, err := vip.Hold(c)
 	if err != nil {
 		return err
@@ -190,6 +183,29 @@ func (d *director) holdVIPs(ctx context.Context) error {
 		return holder.Close()
 	})
 	return nil
+}
+
+// virtual lists the addresses of the services, and the prefixes of those
+// firewall marks that have one.
+func virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
+	add := func(p netip.Prefix) {
+		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
+			vips = append(vips, a)
+		} else if !p.IsSingleIP() && !slices.Contains(prefixes, p) {
+			prefixes = append(prefixes, p)
+		}
+	}
+	for _, s := range c.Services {
+		if s.Mark == 0 {
+			add(netip.PrefixFrom(s.Addr.Netip(), s.Addr.Netip().BitLen()))
+		}
+		for _, m := range c.Marks {
+			if s.Mark == m.Mark {
+				add(m.Prefix)
+			}
+		}
+	}
+	return vips, prefixes
 }
 
 // announce tells the service manager that the director forwards, once the real
