@@ -71,7 +71,10 @@ func (w *Worker) orphan(f *packet.Frame, j *job, s *service.Service) {
 
 // noServer decides on a client's packet for which there is no server
 // (ip_vs_leave): the client is told.
-func (w *Worker) noServer(f *packet.Frame, s *service.Service) {
+func (w *Worker) noServer(f *packet.Frame, j *job, s *service.Service) {
+	if w.bypass(f, j, s) {
+		return
+	}
 	if s.Port == ftpControl && f.DstPort != ftpControl {
 		w.refuse(f) // nobody's data connection
 		return

@@ -30,7 +30,7 @@ func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
 	}
 	switch {
 	case outcome == conntrack.Full && choice.Server == nil:
-		w.noServer(f, s)
+		w.noServer(f, j, s)
 		return
 	case outcome == conntrack.Full:
 		choice.Release(w.beginsActive(f))

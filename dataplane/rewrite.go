@@ -49,6 +49,10 @@ func (w *Worker) toClient(f *packet.Frame, j *job) {
 
 // toServer forwards a client's packet by its connection's method.
 func (w *Worker) toServer(f *packet.Frame, j *job) {
+	if isBypass(&j.conn) {
+		w.toOrigin(f)
+		return
+	}
 	hop := w.view.Hops.Server(j.conn.Server())
 	if hop.Reason == packet.LocalServer {
 		w.leave(f, packet.LocalServer)

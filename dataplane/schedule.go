@@ -62,7 +62,7 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 	case s.Persistent != 0:
 		w.persist(f, j, s)
 	case s.Mark == 0 && s.Port != f.DstPort:
-		w.noServer(f, s) // a service of every port takes persistent clients only
+		w.noServer(f, j, s) // a service of every port takes persistent clients only
 	default:
 		w.place(f, j, s)
 	}
@@ -98,7 +98,7 @@ func (w *Worker) begins(f *packet.Frame) bool {
 func (w *Worker) place(f *packet.Frame, j *job, s *service.Service) {
 	choice, ok := s.Schedule(&f.Flow, w.now, w.beginsActive(f))
 	if !ok {
-		w.noServer(f, s)
+		w.noServer(f, j, s)
 		return
 	}
 	port := choice.Port

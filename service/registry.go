@@ -30,6 +30,7 @@ type Registry struct {
 	servers  []*Server         // by number; nil where free
 	free     []uint32          // numbers
 	freed    []uint32          // those that are free after the next Collect
+	around   *Server           // see Table.Around; nil before there is a mark's service
 	trash    map[identity]*Server
 	paths    map[packet.Addr]*Path
 	vips     map[packet.Addr]int // services by address
@@ -111,6 +112,10 @@ func (r *Registry) AddService(spec Spec) error {
 	scheduler, err := r.scheduler(spec)
 	if err != nil {
 		return err
+	}
+	if spec.Mark != 0 && r.around == nil {
+		r.around = r.newServer(identity{})
+		r.around.weight.Store(1) // it does not ask connections to go elsewhere
 	}
 	servers := spec.Servers
 	spec.Servers = nil

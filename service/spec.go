@@ -12,12 +12,13 @@ type Method uint8
 
 // The forwarding methods of LVS.
 const (
-	NAT Method = iota // masquerading (-m): destination rewritten, answers come back through us
-	DR                // gatewaying (-g): Ethernet destination rewritten, nothing else
-	TUN               // IP in IP (-i)
+	NAT    Method = iota // masquerading (-m): destination rewritten, answers come back through us
+	DR                   // gatewaying (-g): Ethernet destination rewritten, nothing else
+	TUN                  // IP in IP (-i)
+	Bypass               // to no server: where the packet was going (no rule can ask for it)
 )
 
-var methodNames = [...]string{NAT: "nat", DR: "dr", TUN: "tun"}
+var methodNames = [...]string{NAT: "nat", DR: "dr", TUN: "tun", Bypass: "bypass"}
 
 func (m Method) String() string { return methodNames[m] }
 

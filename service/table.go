@@ -24,7 +24,8 @@ const (
 type Table struct {
 	services []*Service
 	servers  []*Server // by number, nil where there is none
-	member   []bool    // by number: whether the server is in its service
+	around   *Server
+	member   []bool // by number: whether the server is in its service
 
 	// Open-addressing tables with linear probing, a power of two in size and
 	// at most a quarter full, so that nearly every look-up ends in the first
@@ -89,6 +90,9 @@ func (r *Registry) table() *Table {
 	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
+	}
+	if r.around != nil {
+		t.around, t.member[r.around.ID] = r.around, true
 	}
 	return t
 }
@@ -252,6 +256,11 @@ func (t *Table) Server(id uint32) *Server {
 	}
 	return t.servers[id]
 }
+
+// Around stands for the servers of connections that go to none (Bypass). It has
+// no address and is no service's. Only firewall marks have such connections:
+// where no service is one's, it is nil.
+func (t *Table) Around() *Server { return t.around }
 
 // Member reports whether the server with number id is in its service, and was
 // not removed.

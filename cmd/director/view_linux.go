@@ -17,7 +17,7 @@ func (d *director) hops(t *service.Table) *neigh.Table {
 	addrs := control.Addresses(t)
 	if !slices.Equal(addrs, d.served) {
 		d.served = addrs
-		d.watch.Serve(addrs)
+		d.watch.Serve(slices.DeleteFunc(slices.Clone(addrs), packet.Addr.IsZero))
 	}
 	return neigh.New(d.watch.Snapshot(), addrs)
 }
@@ -59,8 +59,8 @@ func (d *director) steeringSet() steer.Set {
 	table := d.shared.View.Load().Services
 	for _, s := range table.Servers() {
 		// One that was removed may have connections, by whatever method.
-		if s != nil && !table.Member(s.ID) {
-			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Of.Proto})
+		if s != nil && !table.Member(s.ID) && s.Of.Mark == 0 {
+			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Proto: s.Of.Proto})
 		}
 	}
 	for _, l := range d.watch.Snapshot().Links {
