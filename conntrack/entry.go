@@ -118,6 +118,9 @@ func (c *Conn) Server() uint32 { return uint32(c.srvWord >> 32) }
 // Method returns the forwarding method the connection was created with.
 func (c *Conn) Method() uint8 { return uint8(c.srvWord) & methodMask }
 
+// Same reports whether both are copies of one connection.
+func (c *Conn) Same(o *Conn) bool { return c.index == o.index && (c.word^o.word)>>genShift == 0 }
+
 // Is reports whether the connection is of that kind.
 func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
 

@@ -140,10 +140,20 @@ func (t *Table) retain(parent *Conn, now int64) bool {
 	}
 	e.family.Add(childOne)
 	if parent.Is(Template) {
-		timeout := int64(uint32(word>>numberShift)) * second
-		e.deadline.Store(now + timeout)
+		e.renew(word, now)
 	}
 	return true
+}
+
+// renew begins a template's time anew. The caller holds the shard's lock.
+func (e *entry) renew(word uint64, now int64) {
+	e.deadline.Store(now + int64(uint32(word>>numberShift))*second)
+}
+
+// Renew begins the time of a template anew, from which a connection was made
+// that is in no table.
+func (t *Table) Renew(c *Conn, now int64) {
+	t.change(c, func(e *entry) { e.renew(e.state.Load(), now) })
 }
 
 // letGo takes back what retain did for a child of that family word.

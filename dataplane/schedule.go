@@ -44,7 +44,7 @@ func (w *Worker) answers(f *packet.Frame, j *job) bool {
 // begin makes a connection for a client's packet, as ip_vs_schedule does, or
 // says what becomes of one that does not begin any.
 func (w *Worker) begin(f *packet.Frame, j *job) {
-	if !j.retire && w.foundLate(f, j) {
+	if w.foundLate(f, j) {
 		return
 	}
 	s := w.view.Services.Lookup(&f.Flow)
@@ -72,9 +72,10 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 // foundLate looks once more: a frame before this one in the batch may have made
 // its connection.
 func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
-	if !w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) {
+	if !w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) || j.retire && j.conn.Same(&j.old) {
 		return false
 	}
+	j.retire = false
 	j.found = true
 	if w.keeps(f, j) {
 		w.use(f, j)
@@ -123,6 +124,9 @@ func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service
 	if s.OnePacket && f.Proto == packet.ProtoUDP {
 		conntrack.Imagine(r, &j.conn)
 		to.Release(r.State.Active())
+		if parent != nil {
+			w.shared.Conns.Renew(parent, w.now)
+		}
 		w.began(f, j)
 		return
 	}

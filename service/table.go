@@ -88,6 +88,9 @@ func (r *Registry) table() *Table {
 			}
 		}
 	}
+	for id := range r.trash {
+		t.masquerading[id.addr] = true // by whatever method: its connections may be old
+	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
 	}
