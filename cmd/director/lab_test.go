@@ -20,14 +20,21 @@ import (
 )
 
 // mainEnv makes the test binary be director, so that the tests run the code
-// that is under test, race detector included, as processes of its own.
-const mainEnv = "DIRECTOR_TEST_MAIN"
+// that is under test, race detector included, as processes of its own. The
+// value obedient makes it one that takes commands.
+const (
+	mainEnv  = "DIRECTOR_TEST_MAIN"
+	obedient = "obedient"
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(mainEnv) != "" {
-		main()
+	switch os.Getenv(mainEnv) {
+	case "":
+		os.Exit(m.Run())
+	case obedient:
+		os.Exit(runObedient())
 	}
-	os.Exit(m.Run())
+	main()
 }
 
 // directorCommand is "director ARGS…". Under the race detector it does not wait
@@ -53,6 +60,13 @@ func startDirector(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAtEnd(t, d)
+	return d
+}
+
+// stopAtEnd stops a director at the end of the test, expecting exit 0.
+func stopAtEnd(t *testing.T, d *process.Director) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := d.Stop(); err != nil {
 			t.Error(err)
@@ -61,7 +75,6 @@ func startDirector(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *pr
 			t.Logf("the director's log:\n%s", d.Log())
 		}
 	})
-	return d
 }
 
 // everyWay runs a test for each method and each kind of I/O. With AF_PACKET

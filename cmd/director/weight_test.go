@@ -1,0 +1,89 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"testing"
+
+	"director/bench/load"
+	"director/internal/lab"
+	"director/internal/lab/web"
+)
+
+// dialFunc makes a new connection to a service.
+type dialFunc = func(context.Context) (net.Conn, error)
+
+// TestWeight_ZeroDrainsAServer sets a real server's weight to 0 in the middle
+// of a download from it: the download goes on to its end, new connections go to
+// the others, and with a weight again the server has its share again.
+func TestWeight_ZeroDrainsAServer(t *testing.T) {
+	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
+		names := startWeb(t, l)
+		d := startRuled(t, l, ioKind, httpRules(l)...)
+		dial := dialer(l, demoPort)
+		body, server := download(t, dial)
+		rule := serverRule(t, l, server)
+
+		d.rule(t, "-e %s -w 0", rule)
+		if got := spread(t, dial, 60); got[server] != 0 || len(got) != len(names)-1 {
+			t.Errorf("new connections while %s drains: %v, want 20 for each of the others", server, got)
+		}
+		// The download, which waits for its reader, is the server's only connection.
+		if list := d.rule(t, "-Ln"); !regexp.MustCompile(` 0 +1 +0 *\n`).MatchString(list) {
+			t.Errorf("got\n%s\nwant a server with weight 0, 1 active connection and no other", list)
+		}
+		got := hash(body)
+		if want := transferHash(); got != want {
+			t.Errorf("the download hashes to %s, want %s", got, want)
+		}
+		d.rule(t, "-e %s -w 1", rule)
+		if got := spread(t, dial, 80); got[server] != 20 {
+			t.Errorf("new connections after %s has its weight again: %v, want 20 for each", server, got)
+		}
+	})
+}
+
+// download begins to fetch so much that it cannot all be under way, and returns
+// what is left to read, with the name of the server that sends.
+func download(t *testing.T, dial dialFunc) (body io.Reader, server string) {
+	t.Helper()
+	client := http.Client{Timeout: patience, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}}
+	resp, err := client.Get(fmt.Sprintf("http://vip/bytes/%d", transferSize))
+	must(t, err)
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp.Body, resp.Header.Get(web.NameHeader)
+}
+
+// serverRule returns the words that name a server of the lab's web service, and
+// how to reach it, in a rule.
+func serverRule(t *testing.T, l *lab.Lab, name string) string {
+	t.Helper()
+	rules := httpRules(l)[1:] // after -A
+	for i, h := range l.Servers {
+		if h.Name == name {
+			m := regexp.MustCompile(`^-a (.*) -w 1$`).FindStringSubmatch(rules[i])
+			return m[1]
+		}
+	}
+	t.Fatalf("no server %q", name)
+	return ""
+}
+
+// spread makes n connections and returns how many each server answered.
+func spread(t *testing.T, dial dialFunc, n int) map[string]int {
+	t.Helper()
+	r := load.Run(t.Context(), load.Config{Dial: dial, Requests: n, Concurrency: 4, Timeout: patience})
+	if r.Failed() != 0 {
+		t.Fatalf("%d of %d requests failed: %v, for example %v", r.Failed(), n, r.Errors, r.First)
+	}
+	return r.Servers
+}
