@@ -121,6 +121,10 @@ func (c *Conn) Method() uint8 { return uint8(c.srvWord) & methodMask }
 // Same reports whether both are copies of one connection.
 func (c *Conn) Same(o *Conn) bool { return c.index == o.index && (c.word^o.word)>>genShift == 0 }
 
+// ID is a number that no other connection has until this one has ended, for what
+// is kept of it elsewhere.
+func (c *Conn) ID() uint64 { return c.word>>genShift<<32 | uint64(c.index) }
+
 // Is reports whether the connection is of that kind.
 func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
 

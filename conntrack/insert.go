@@ -250,11 +250,11 @@ func (t *Table) findKey(hash uint64, n *Record, c *Conn) bool {
 	if n.Kind&Template != 0 {
 		return t.FindTemplate(hash, &n.Key, n.Data, c)
 	}
+	if n.Kind&AnyPort != 0 {
+		return t.findAnyPort(hash, n, c)
+	}
 	f := packet.Flow{
 		Src: n.Client, SrcPort: n.ClientPort, Dst: n.Virtual, DstPort: n.VirtualPort, Proto: n.Proto,
-	}
-	if n.Kind&AnyPort != 0 {
-		return t.FindAnyPort(hash, &f, c)
 	}
 	return t.FindIn(hash, &f, c)
 }

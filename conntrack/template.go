@@ -1,10 +1,6 @@
 package conntrack
 
-import (
-	"sync"
-
-	"director/packet"
-)
+import "sync"
 
 // Lifetimes, in nanoseconds.
 const (
@@ -34,23 +30,6 @@ func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
 	})
 }
-
-// FindAnyPort looks up a connection of the client of f to the same virtual
-// service whose client port is not known yet. hash is HashAnyPort(f).
-func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
-	if t.anyPort.Load() == 0 {
-		return false
-	}
-	return t.scan(hash, c, func(c *Conn) bool {
-		k := c.Key()
-		return c.Is(AnyPort) && !c.Is(Hidden) && k.Client == f.Src && k.Virtual == f.Dst &&
-			k.VirtualPort == f.DstPort && k.Proto == f.Proto
-	})
-}
-
-// HashAnyPort returns the hash under which the first packet of the client of f
-// finds a connection whose client port is not known.
-func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.hash(f.Src, 0, f.Proto) }
 
 // scan finds the first connection in the chain of hash that fits. It is for
 // what happens once a connection.
@@ -118,6 +97,9 @@ func (t *Table) lock(e *entry) *shard {
 		sh.mu.Unlock()
 	}
 }
+
+// Live reports whether the connection has not ended.
+func (t *Table) Live(c *Conn) bool { return same(c.word, t.entries[c.index].state.Load()) }
 
 // Controlled reports whether the connection has a parent, and Controls whether
 // it is one.

@@ -1,0 +1,125 @@
+package conntrack
+
+import "director/packet"
+
+// HashAnyPort returns the hash under which the first packet of the client of f
+// finds a connection whose client port is not known.
+func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.hash(f.Src, 0, f.Proto) }
+
+// FindAnyPort looks up a connection of the client of f to the same virtual
+// service whose client port is not known yet: of several, to different servers,
+// the one that was made last. hash is HashAnyPort(f).
+func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
+	if t.anyPort.Load() == 0 {
+		return false
+	}
+	var best uint64
+	var found Conn
+	t.scan(hash, &found, func(found *Conn) bool {
+		k := found.Key()
+		if found.Is(AnyPort) && !found.Is(Hidden) && k.Client == f.Src && k.Virtual == f.Dst &&
+			k.VirtualPort == f.DstPort && k.Proto == f.Proto {
+			if order := t.entries[found.index].order.Load(); order > best {
+				best, *c = order, *found
+			}
+		}
+		return false
+	})
+	return best != 0
+}
+
+// findAnyPort looks for the connection that n would be a second of: two servers
+// may listen on one port.
+func (t *Table) findAnyPort(hash uint64, n *Record, c *Conn) bool {
+	return t.scan(hash, c, func(c *Conn) bool {
+		addr, port := c.Target()
+		return c.Is(AnyPort) && !c.Is(Hidden) && c.Key() == n.Key && addr == n.Addr && port == n.Port
+	})
+}
+
+// FillPort makes a connection whose client port was not known an ordinary one:
+// its first packet came, from port, and hash is HashIn of that packet. It keeps
+// its parent, its state, its time and its place in the order; c is the
+// connection as it is now. It reports false, with nothing changed, when another
+// packet was faster, the connection ended, or there is no room in the chain
+// where it has to be found from now on (ip_vs_conn_fill_cport).
+//
+// To those who look, the entry is dead while its words change.
+func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
+	e := &t.entries[c.index]
+	from, to := t.lockBoth(e, hash)
+	defer t.unlockBoth(from, to)
+	if !same(c.word, e.state.Load()) {
+		return false
+	}
+	k := c.Key()
+	f := packet.Flow{Src: k.Client, SrcPort: port, Dst: k.Virtual, DstPort: k.VirtualPort, Proto: k.Proto}
+	var other Conn
+	if t.FindIn(hash, &f, &other) {
+		return false
+	}
+	b, at := t.freeSlot(to, hash)
+	if b == nil {
+		return false
+	}
+	word := e.state.Load()
+	for !e.state.CompareAndSwap(word, (word+genOne)&^liveBit) {
+		word = e.state.Load()
+	}
+	was := e.hash.Load()
+	e.dest.Store(e.dest.Load()&^(0xffff<<16) | uint64(port)<<16)
+	e.server.Store(e.server.Load() &^ uint64(AnyPort))
+	e.hash.Store(hash)
+	e.state.Store(word + genOne)
+	// The new slot first: an overflow bucket that holds it stays in its chain.
+	b.word[at].Store(hash<<32 | uint64(c.index+1))
+	t.clearSlot(from, was, was<<32|uint64(c.index+1))
+	t.anyPort.Add(-1)
+	return e.read(c.index, c)
+}
+
+// lockBoth locks the shard of an entry and that of hash, which may be one. Of two
+// shards the one that comes first in the table is locked first.
+func (t *Table) lockBoth(e *entry, hash uint64) (from, to *shard) {
+	for {
+		was := e.hash.Load()
+		from, to = t.shardOf(was), t.shardOf(hash)
+		first, second := from, to
+		if hash < was { // shards are in the order of the hashes in them
+			first, second = to, from
+		}
+		first.mu.Lock()
+		if first != second {
+			second.mu.Lock()
+		}
+		if t.shardOf(e.hash.Load()) == from {
+			return from, to
+		}
+		t.unlockBoth(from, to)
+	}
+}
+
+func (t *Table) unlockBoth(from, to *shard) {
+	from.mu.Unlock()
+	if to != from {
+		to.mu.Unlock()
+	}
+}
+
+// Listen leads a connection into TCP's state LISTEN, whatever it was in, with
+// that deadline: a helper saw that one side waits for the other to begin it. It
+// returns how the number of active connections moved (ip_vs_tcp_conn_listen).
+func (t *Table) Listen(c *Conn, deadline int64) (moved int) {
+	e := &t.entries[c.index]
+	for {
+		word := e.state.Load()
+		if !same(c.word, word) {
+			return 0
+		}
+		if e.state.CompareAndSwap(word, word&^stateMask|uint64(TCPListen)) {
+			c.word = word&^stateMask | uint64(TCPListen)
+			e.deadline.Store(deadline)
+			return -int(active[word&stateMask])
+		}
+	}
+}
