@@ -6,7 +6,7 @@ import (
 )
 
 // shortlistSize is how many half-open connections one look through a shard's
-// entries finds: the look is paid for by so many new connections.
+// buckets finds: the look is paid for by so many new connections.
 const shortlistSize = 64
 
 // shortlist are the oldest half-open connections of a shard, the next to be
@@ -68,33 +68,52 @@ func (t *Table) reclaimFrom(sh *shard, victim *Conn) (uint32, bool) {
 	}
 }
 
-// shortlist looks through the shard's entries for the oldest half-open ones.
+// shortlist looks through the shard's buckets for the oldest half-open
+// connections, whose entries may lie in the stretch of any shard.
 func (t *Table) shortlist(sh *shard) {
 	l := &sh.halfOpen
-	for i := sh.first; i < sh.fresh.Load(); i++ {
-		e := &t.entries[i]
-		word := e.state.Load()
-		if word&liveBit == 0 || !halfOpen[word&stateMask] || t.shardOf(e.hash.Load()) != sh {
-			continue
+	for home := range 1 << t.shardShift {
+		b := &t.buckets[sh.home+home]
+		for range maxChain {
+			for i := range slots {
+				if w := b.word[i].Load(); w != 0 {
+					l.consider(t.entries, uint32(w)-1)
+				}
+			}
+			next := b.word[link].Load()
+			if next == 0 {
+				break
+			}
+			b = &t.overflow[next-1]
 		}
-		c := candidate{e.order.Load(), word, i}
-		if l.n == shortlistSize && c.order >= l.list[0].order {
-			continue
-		}
-		// Youngest first, so that the oldest is taken from the end.
-		at, _ := slices.BinarySearchFunc(l.list[:l.n], c, func(a, b candidate) int {
-			return cmp.Compare(b.order, a.order)
-		})
-		if l.n == shortlistSize {
-			copy(l.list[:at-1], l.list[1:at])
-			l.list[at-1] = c
-			continue
-		}
-		copy(l.list[at+1:l.n+1], l.list[at:l.n])
-		l.list[at] = c
-		l.n++
 	}
 	if l.n == 0 {
 		l.none = sh.order
 	}
+}
+
+// consider takes the connection at index into the list if it may be forgotten
+// and is older than one of those that are there.
+func (l *shortlist) consider(entries []entry, index uint32) {
+	e := &entries[index]
+	word := e.state.Load()
+	if word&liveBit == 0 || !halfOpen[word&stateMask] || e.children() != 0 {
+		return
+	}
+	c := candidate{e.order.Load(), word, index}
+	if l.n == shortlistSize && c.order >= l.list[0].order {
+		return
+	}
+	// Youngest first, so that the oldest is taken from the end.
+	at, _ := slices.BinarySearchFunc(l.list[:l.n], c, func(a, b candidate) int {
+		return cmp.Compare(b.order, a.order)
+	})
+	if l.n == shortlistSize {
+		copy(l.list[:at-1], l.list[1:at])
+		l.list[at-1] = c
+		return
+	}
+	copy(l.list[at+1:l.n+1], l.list[at:l.n])
+	l.list[at] = c
+	l.n++
 }

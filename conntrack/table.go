@@ -47,6 +47,7 @@ type bucket struct {
 // when those run out of their own.
 type shard struct {
 	mu       sync.Mutex
+	home     int    // the first of the shard's buckets
 	order    uint64 // of the youngest connection
 	freeHead uint32 // index+1 of the first entry of the free list
 	first    uint32 // the shard's own entries are first..end-1
@@ -113,6 +114,7 @@ func newTable(size, shards int, seed [3]uint64) (*Table, error) {
 	t.shards = make([]shard, shards)
 	for i := range t.shards {
 		s := &t.shards[i]
+		s.home = i << t.shardShift
 		s.first, s.end = uint32(i*size/shards), uint32((i+1)*size/shards)
 		s.fresh.Store(s.first)
 		t.linkOverflow(s, i*perShard, perShard)
@@ -193,9 +195,9 @@ func (t *Table) FindIn(hash uint64, f *packet.Flow, c *Conn) bool {
 }
 
 // FindOut looks up the connection of a real server's answer. hash is
-// HashOut(f). Only a masquerading connection has answers. Where the same client address and port talks to one server by
-// way of two virtual services, the connection that was made last answers, as
-// in IPVS.
+// HashOut(f). Only a masquerading connection has answers. Where the same client
+// address and port talks to one server by way of two virtual services, the
+// connection that was made last answers, as in IPVS.
 func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
 	b, tag := t.home(hash), hash<<32>>32
 	var best uint64

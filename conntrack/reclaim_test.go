@@ -1,0 +1,210 @@
+package conntrack_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"director/conntrack"
+)
+
+// halfOpenRecord describes connection number n as its client's SYN made it.
+func halfOpenRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
+	r := childRecord(n, parent, now)
+	r.State = conntrack.TCPSynRecv
+	return r
+}
+
+// seededTable is of one shard, so that its connections know their order.
+func seededTable(t *testing.T, size int) *conntrack.Table {
+	t.Helper()
+	table, err := conntrack.NewSeeded(size, [3]uint64{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(table.Close)
+	return table
+}
+
+// A full table forgets the half-open connections in the order of their making,
+// whatever their number and whatever else there is.
+func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
+	const size = 500
+	table := seededTable(t, size)
+	var halfOpen []int
+	for n := range size {
+		if n%3 == 0 {
+			mustInsert(t, table, childRecord(n, nil, 0)) // as good as closed
+			continue
+		}
+		c := mustInsert(t, table, halfOpenRecord(n, nil, 0))
+		if n%5 == 0 { // opened since
+			table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+			continue
+		}
+		halfOpen = append(halfOpen, n)
+	}
+	var c, victim conntrack.Conn
+	for i, old := range halfOpen {
+		r := childRecord(size+i, nil, second)
+		got := table.Insert(hashOf(table, r), r, &c, &victim)
+		if f := flow(old); got != conntrack.Reclaimed || victim.Key() != conntrack.KeyOf(&f) || victim.State() != conntrack.TCPSynRecv {
+			t.Fatalf("connection %d: outcome %d, victim %+v in %v, want number %d", i, got, victim.Key(), victim.State(), old)
+		}
+		if findIn(table, old, &c) || !findIn(table, size+i, &c) || table.Used() != size {
+			t.Fatalf("connection %d: the old one is found or the new one is not, %d held", i, table.Used())
+		}
+	}
+	r := childRecord(9999, nil, second)
+	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Full {
+		t.Errorf("with none left: outcome %d, want Full", got)
+	}
+	// A younger one is noticed again.
+	var dead [2]conntrack.Conn
+	findIn(table, 0, &c)
+	table.End(&c, &dead)
+	mustInsert(t, table, halfOpenRecord(10_000, nil, second))
+	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed {
+		t.Errorf("with a younger one: outcome %d, want Reclaimed", got)
+	}
+}
+
+func TestReclaim_TakesEveryHalfOpenState(t *testing.T) {
+	for s := range conntrack.States {
+		table := seededTable(t, 1)
+		r := childRecord(1, nil, 0)
+		r.State = s
+		mustInsert(t, table, r)
+		want := conntrack.Full
+		switch s {
+		case conntrack.TCPSynRecv, conntrack.TCPSynAck, conntrack.SCTPInit1, conntrack.SCTPInit:
+			want = conntrack.Reclaimed
+		}
+		var c conntrack.Conn
+		if got := insertRecord(table, childRecord(2, nil, 0), &c); got != want {
+			t.Errorf("state %d, %v: outcome %d, want %d", s, s, got, want)
+		}
+	}
+}
+
+func TestReclaim_SparesWhatControlsOthersAndLetsTemplatesGo(t *testing.T) {
+	table := seededTable(t, 4)
+	parent := mustInsert(t, table, halfOpenRecord(1, nil, 0))
+	template := mustInsert(t, table, templateRecord(1, 300, 0))
+	mustInsert(t, table, halfOpenRecord(3, &template, 0))
+	child := mustInsert(t, table, childRecord(2, &parent, 0))
+	insert := func(n int, want conntrack.Outcome, old int) {
+		t.Helper()
+		var c, victim conntrack.Conn
+		r := childRecord(n, nil, 0)
+		got := table.Insert(hashOf(table, r), r, &c, &victim)
+		if f := flow(old); got != want || got == conntrack.Reclaimed && victim.Key() != conntrack.KeyOf(&f) {
+			t.Fatalf("outcome %d, victim %+v, want %d and number %d", got, victim.Key(), want, old)
+		}
+	}
+	insert(10, conntrack.Reclaimed, 3)
+	if table.Controls(&template) {
+		t.Error("the victim is still counted as the template's")
+	}
+	insert(11, conntrack.Full, 0) // number 1 controls another
+	var dead [2]conntrack.Conn
+	table.End(&child, &dead)
+	insert(11, conntrack.Inserted, 0)
+	insert(12, conntrack.Reclaimed, 1)
+	insert(13, conntrack.Full, 0) // a template is not half-open
+}
+
+// The child of a template may be the very victim that makes room for the next.
+func TestReclaim_OfASibling(t *testing.T) {
+	table := seededTable(t, 2)
+	template := mustInsert(t, table, templateRecord(1, 300, 0))
+	mustInsert(t, table, halfOpenRecord(1, &template, 0))
+	for n := 2; n < 100; n++ {
+		var c, victim conntrack.Conn
+		r := halfOpenRecord(n, &template, 0)
+		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed || !table.Controls(&template) {
+			t.Fatalf("connection %d: outcome %d, the template has children: %v", n, got, table.Controls(&template))
+		}
+	}
+	endAt(t, table, 60, 1)
+	if table.Controls(&template) {
+		t.Error("the template controls what has ended")
+	}
+}
+
+// After much coming and going, when entries serve other shards than those that
+// they lie in, a full table still finds every half-open connection.
+func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
+	const size = 8192
+	table := newTable(t, size)
+	r := rand.New(rand.NewPCG(3, 4))
+	next := 0
+	var c conntrack.Conn
+	var dead [2]conntrack.Conn
+	for range 8 {
+		for table.Used() < size {
+			mustInsert(t, table, halfOpenRecord(next, nil, 0))
+			next++
+		}
+		for info := range table.All() {
+			if r.IntN(2) == 0 {
+				table.End(&info.Conn, &dead)
+			}
+		}
+	}
+	for table.Used() < size {
+		mustInsert(t, table, halfOpenRecord(next, nil, 0))
+		next++
+	}
+	for i := range size {
+		next++
+		if got := insertRecord(table, childRecord(next, nil, 0), &c); got != conntrack.Reclaimed {
+			t.Fatalf("connection %d: outcome %d, with %d half-open ones left", i, got, size-i)
+		}
+	}
+	if got := insertRecord(table, childRecord(next+1, nil, 0), &c); got != conntrack.Full {
+		t.Errorf("with none left: outcome %d, want Full", got)
+	}
+}
+
+// Workers that insert into a full table get each other's half-open connections,
+// each once.
+func TestReclaim_ByManyWorkers(t *testing.T) {
+	const size, workers = 2000, 4
+	table := newTable(t, size)
+	for n := range size {
+		mustInsert(t, table, halfOpenRecord(n, nil, 0))
+	}
+	var mu sync.Mutex
+	victims := map[conntrack.Key]int{}
+	full := 0
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			var c, victim conntrack.Conn
+			for i := range size / workers {
+				r := childRecord(size+w*size+i, nil, 0)
+				outcome := table.Insert(hashOf(table, r), r, &c, &victim)
+				mu.Lock()
+				if outcome == conntrack.Reclaimed {
+					victims[victim.Key()]++
+				} else {
+					full++ // the locks of others are only tried
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for k, n := range victims {
+		if n != 1 {
+			t.Errorf("%+v was forgotten %d times", k, n)
+		}
+	}
+	if len(victims)+full != size || full > size/10 {
+		t.Errorf("%d forgotten, %d found no room, want %d together and few of the latter", len(victims), full, size)
+	}
+	if table.Used() != size {
+		t.Errorf("%d held, want %d", table.Used(), size)
+	}
+}
