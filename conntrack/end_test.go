@@ -1,0 +1,107 @@
+package conntrack_test
+
+import (
+	"testing"
+
+	"director/conntrack"
+)
+
+func TestEnd_IsAtOnceAndOnce(t *testing.T) {
+	table := newTable(t, 100)
+	c := mustInsert(t, table, childRecord(1, nil, 0))
+	table.Observe(&c, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts)
+	old := c
+	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+	// The copy is one state behind; what ended tells the last.
+	var dead [2]conntrack.Conn
+	if n := table.End(&old, &dead); n != 1 || !dead[0].Same(&c) || dead[0].State() != conntrack.TCPEstablished {
+		t.Errorf("%d ended, in %v, want 1 in ESTABLISHED", n, dead[0].State())
+	}
+	if n := table.End(&old, &dead); n != 0 || table.Used() != 0 {
+		t.Errorf("%d ended again, %d left", n, table.Used())
+	}
+	if findIn(table, 1, &c) {
+		t.Error("it is found after its end")
+	}
+}
+
+func TestEnd_LeavesTheSuccessorAlone(t *testing.T) {
+	table := newTable(t, 1)
+	old := mustInsert(t, table, childRecord(1, nil, 0))
+	var dead [2]conntrack.Conn
+	table.End(&old, &dead)
+	mustInsert(t, table, childRecord(2, nil, 0))
+	if n := table.End(&old, &dead); n != 0 || table.Used() != 1 {
+		t.Errorf("%d ended by an old copy, %d left, want 0 and 1", n, table.Used())
+	}
+}
+
+// With the last connection of a template that was never assured goes the
+// template, unless its time is not forced (ip_vs_conn_expire).
+func TestEnd_TakesTheUnusedTemplateAlong(t *testing.T) {
+	for name, c := range map[string]struct {
+		assured, sibling bool
+		want             int
+	}{
+		"the only connection":      {false, false, 2},
+		"of an assured template":   {true, false, 1},
+		"of a template with more":  {false, true, 1},
+		"of an assured one's more": {true, true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newTable(t, 100)
+			template := mustInsert(t, table, templateRecord(1, 300, 0))
+			child := mustInsert(t, table, childRecord(1, &template, 0))
+			if c.assured {
+				table.Observe(&child, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts)
+				table.Observe(&child, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+			}
+			if c.sibling {
+				mustInsert(t, table, childRecord(2, &template, 0))
+			}
+			used := table.Used()
+			var dead [2]conntrack.Conn
+			if got := table.End(&child, &dead); got != c.want || table.Used() != used-c.want {
+				t.Fatalf("%d ended, %d of %d left, want %d ended", got, table.Used(), used, c.want)
+			}
+			if !dead[0].Same(&child) || c.want == 2 && !dead[1].Same(&template) {
+				t.Error("the copies of what ended are of others")
+			}
+			if got := findTemplate(table, template.Key(), "", &template); got != (c.want == 1) {
+				t.Errorf("the template is found: %v, want %v", got, c.want == 1)
+			}
+		})
+	}
+}
+
+// A connection whose own time is up leaves its template to its own time.
+func TestSweep_LeavesTheTemplateOfWhatEnded(t *testing.T) {
+	table := newTable(t, 100)
+	template := mustInsert(t, table, templateRecord(1, 300, 0))
+	mustInsert(t, table, childRecord(1, &template, 0))
+	endAt(t, table, 60, 1)
+	if !findTemplate(table, template.Key(), "", &template) || table.Controls(&template) {
+		t.Error("the template is gone, or controls what has ended")
+	}
+	endAt(t, table, 300, 1)
+}
+
+func TestEnd_SparesWhatControlsOthers(t *testing.T) {
+	table := newTable(t, 100)
+	control := mustInsert(t, table, childRecord(1, nil, 0))
+	data := mustInsert(t, table, childRecord(2, &control, 0))
+	var dead [2]conntrack.Conn
+	if n := table.End(&control, &dead); n != 0 || table.Used() != 2 {
+		t.Errorf("%d ended, %d left, want none and both", n, table.Used())
+	}
+	if n := table.End(&data, &dead); n != 1 {
+		t.Errorf("%d ended with the data connection, want it alone: its parent is no template", n)
+	}
+	if n := table.End(&control, &dead); n != 1 || table.Used() != 0 {
+		t.Errorf("%d ended, %d left, want 1 and none", n, table.Used())
+	}
+	template := mustInsert(t, table, templateRecord(1, 300, 0))
+	if n := table.End(&template, &dead); n != 1 || !dead[0].Is(conntrack.Template) {
+		t.Errorf("%d ended, want the template", n)
+	}
+}
