@@ -60,9 +60,15 @@ func eachWay(t *testing.T, c lab.Config, ways []way, test func(t *testing.T, l *
 // affair; if it has not come at the end of the test, it is killed.
 func launch(t *testing.T, l *lab.Lab, w way) *process.Director {
 	t.Helper()
+	return launchWith(t, l, w, httpRules(l))
+}
+
+// launchWith is launch for other rules.
+func launchWith(t *testing.T, l *lab.Lab, w way, rules []string) *process.Director {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	flags := append(l.Flags(), httpRules(l)...)
+	flags := append(l.Flags(), rules...)
 	d, err := process.Start(ctx, l.Director, directorCommand(append([]string{"run"}, w.flags...)...), flags)
 	if err != nil {
 		t.Fatal(err)
@@ -82,12 +88,18 @@ func launch(t *testing.T, l *lab.Lab, w way) *process.Director {
 // client's, and fails the test unless each is answered.
 func browse(t *testing.T, l *lab.Lab, from netip.Addr, n int) {
 	t.Helper()
+	browseAt(t, l.Clients[0], from, l.VIP, n)
+}
+
+// browseAt is browse for any client and any virtual address.
+func browseAt(t *testing.T, client *lab.Host, from, vip netip.Addr, n int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	local := netip.AddrPortFrom(from, 0).String()
-	to := fmt.Sprintf("%s:%d", l.VIP, demoPort)
+	to := netip.AddrPortFrom(vip, demoPort).String()
 	r := load.Run(ctx, load.Config{
-		Dial:     func(ctx context.Context) (net.Conn, error) { return l.Clients[0].Dial(ctx, "tcp4", local, to) },
+		Dial:     func(ctx context.Context) (net.Conn, error) { return client.Dial(ctx, "tcp4", local, to) },
 		Requests: n, Concurrency: 8, Timeout: patience,
 	})
 	if got := len(r.Latencies); got != n {
