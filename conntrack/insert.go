@@ -211,28 +211,50 @@ func (t *Table) remove(sh *shard, index uint32) {
 	t.used.Add(-1)
 }
 
-// clearSlot empties the slot that holds word. An overflow bucket that becomes
-// empty leaves the chain; a reader that stands in it goes on wherever its next
-// user links it to, and misses nothing: what it looks for was not there.
+// clearSlot empties the slot that holds word.
 func (t *Table) clearSlot(sh *shard, hash, word uint64) {
 	b := t.home(hash)
-	var before *bucket
-	var number uint64
-	for {
-		for i := range slots {
-			if b.word[i].Load() == word {
-				b.word[i].Store(0)
-				if before != nil && b.empty() {
-					before.word[link].Store(b.word[link].Load())
-					b.word[link].Store(uint64(sh.overHead))
-					sh.overHead = uint32(number)
-				}
-				return
-			}
-		}
-		before, number = b, b.word[link].Load()
-		b = &t.overflow[number-1]
+	for !b.clear(word) {
+		b = &t.overflow[b.word[link].Load()-1]
 	}
+	t.trim(sh, t.home(hash))
+}
+
+// trim takes the empty overflow buckets at the end of a chain out of it. Those
+// in its middle stay: a reader that stands in a bucket goes on wherever its next
+// user links it to, and misses nothing only where nothing came after it.
+func (t *Table) trim(sh *shard, home *bucket) {
+	last := home
+	for n := home.word[link].Load(); n != 0; {
+		b := &t.overflow[n-1]
+		if !b.empty() {
+			last = b
+		}
+		n = b.word[link].Load()
+	}
+	n := last.word[link].Load()
+	if n == 0 {
+		return
+	}
+	last.word[link].Store(0)
+	for n != 0 {
+		b := &t.overflow[n-1]
+		next := b.word[link].Load()
+		b.word[link].Store(uint64(sh.overHead))
+		sh.overHead = uint32(n)
+		n = next
+	}
+}
+
+// clear empties the slot that holds word, if the bucket has it.
+func (b *bucket) clear(word uint64) bool {
+	for i := range slots {
+		if b.word[i].Load() == word {
+			b.word[i].Store(0)
+			return true
+		}
+	}
+	return false
 }
 
 func (b *bucket) empty() bool {
