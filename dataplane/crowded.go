@@ -70,7 +70,9 @@ func (w *Worker) port(f *packet.Frame, to service.Choice) uint16 {
 
 // pretend forwards f as if it had a connection to the server.
 func (w *Worker) pretend(f *packet.Frame, j *job, to service.Choice) {
-	conntrack.Imagine(w.describe(f, to, w.port(f, to)), &j.conn)
+	r := w.describe(f, to, w.port(f, to))
+	r.Kind = 0 // nothing can be remembered of it
+	conntrack.Imagine(r, &j.conn)
 	j.found = true
 	if int(to.ID) >= len(w.tallies) {
 		w.refresh()

@@ -167,6 +167,7 @@ func (w *Worker) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash 
 		Target: conntrack.Target{Addr: choice.Addr, Port: port, Method: uint8(choice.Method), Server: choice.ID},
 		State:  state, Now: w.now, Deadline: w.now + scheduledByError,
 	}
+	w.record.Kind = helped(choice.Method, &w.record.Key)
 	switch w.shared.Conns.Insert(hash, &w.record, &j.conn, &w.victim) {
 	case conntrack.Existed:
 		choice.Release(false)

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"director/conntrack"
 	"director/nat"
 	"director/neigh"
 	"director/packet"
@@ -42,6 +43,9 @@ func (w *Worker) toClient(f *packet.Frame, j *job) {
 		w.tooLong(f, w.here(f), hop.MTU)
 		return
 	}
+	if j.conn.Is(conntrack.Helper) && !w.helpClient(f, j, hop.MTU) {
+		return
+	}
 	addr, port := j.conn.Virtual()
 	nat.ToClient(f, addr, port)
 	w.send(f, hop, f.Dst, hop.MTU)
@@ -64,7 +68,7 @@ func (w *Worker) toServer(f *packet.Frame, j *job) {
 	addr, port := j.conn.Target()
 	switch service.Method(j.conn.Method()) {
 	case service.NAT:
-		if w.fits(f, hop.MTU) {
+		if w.fits(f, hop.MTU) && (!j.conn.Is(conntrack.Helper) || w.helpServer(f, j)) {
 			nat.ToServer(f, addr, port)
 			w.send(f, hop, addr, hop.MTU)
 		}

@@ -70,14 +70,15 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 }
 
 // foundLate looks once more: a frame before this one in the batch may have made
-// its connection.
+// its connection, or a helper one that waits for the client.
 func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
-	if !w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) || j.retire && j.conn.Same(&j.old) {
+	found := w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn)
+	if found && j.retire && j.conn.Same(&j.old) || !found && (j.retire || !w.awaited(f, j)) {
 		return false
 	}
 	j.retire = false
 	j.found = true
-	if w.keeps(f, j) {
+	if w.keeps(f, j) && w.fill(f, j) {
 		w.use(f, j)
 		return true
 	}
@@ -158,6 +159,7 @@ func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conn
 		Target: conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID},
 		State:  state, Number: 1, Now: w.now, Deadline: w.now + w.view.Timeouts[state],
 	}
+	w.record.Kind = helped(to.Method, &w.record.Key)
 	return &w.record
 }
 

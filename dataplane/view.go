@@ -41,6 +41,8 @@ type Shared struct {
 	Ident uint16
 	// Resolver is asked for the MAC addresses that frames wait for.
 	Resolver Resolver
+
+	helpers helpers
 }
 
 // ShareOptions are what NewShared makes what the workers share of.
@@ -70,8 +72,12 @@ func NewShared(o ShareOptions) *Shared {
 	return s
 }
 
-// Settle takes a connection or template that ended off the counts of its server.
+// Settle takes a connection or template that ended off the counts of its server,
+// and forgets what a helper remembered of it.
 func (s *Shared) Settle(c *conntrack.Conn) {
+	if c.Is(conntrack.Helper) {
+		s.helpers.forget(c)
+	}
 	server := s.View.Load().Services.Server(c.Server())
 	if c.Is(conntrack.Template) {
 		server.Desert()

@@ -1,0 +1,90 @@
+package dataplane
+
+import (
+	"director/app/ftp"
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// openPassive makes the data connection that a real server waits for: from the
+// client of control connection c, by a port that nobody knows yet, to the
+// virtual address and the server's own port (ip_vs_ftp_out in ip_vs_ftp.c).
+func (w *Worker) openPassive(f *packet.Frame, c *conntrack.Conn, server ftp.Endpoint) bool {
+	k := c.Key()
+	k.ClientPort, k.VirtualPort = 0, server.Port
+	return w.open(f, c, k, server.Port, conntrack.AnyPort)
+}
+
+// openActive makes the data connection that a client waits for: from the port
+// before that of the service and of the server, which are FTP's 20 where those
+// are 21, to where the client says (ip_vs_ftp_in in ip_vs_ftp.c).
+func (w *Worker) openActive(f *packet.Frame, c *conntrack.Conn, client ftp.Endpoint) bool {
+	k := c.Key()
+	_, port := c.Target()
+	k.ClientPort = client.Port
+	k.VirtualPort--
+	return w.open(f, c, k, port-1, 0)
+}
+
+// open makes the data connection with key k and the given port of the server, or
+// has the one that exists listen again. Its control connection c does not end
+// before it. Where there is no room, f, which announces it, is dropped, and will
+// be repeated.
+func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port uint16, kind conntrack.Kind) bool {
+	to := conntrack.Target{Method: c.Method(), Server: c.Server(), Port: port}
+	to.Addr, _ = c.Target()
+	w.record = conntrack.Record{
+		Key: k, Target: to, Kind: kind | helped(service.NAT, &k),
+		State: conntrack.TCPListen, Now: w.now, Deadline: w.now + w.view.Timeouts[conntrack.TCPListen],
+		Parent: c,
+	}
+	server := w.server(c)
+	w.bind(server, c)
+	hash := w.shared.Conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
+	var conn conntrack.Conn
+	switch w.shared.Conns.Insert(hash, &w.record, &conn, &w.victim) {
+	case conntrack.Reclaimed:
+		w.shared.Settle(&w.victim)
+		w.counters.now[connCount]++
+	case conntrack.Inserted:
+		w.counters.now[connCount]++
+	case conntrack.Existed:
+		server.Release(false)
+		moved := w.shared.Conns.Listen(&conn, w.record.Deadline)
+		w.shared.View.Load().Services.Server(conn.Server()).Load.Active.Add(int64(moved))
+	case conntrack.Full:
+		server.Release(false)
+		w.drop(f, packet.TableFull)
+		return false
+	}
+	return true
+}
+
+// bind counts a data connection to its server: under the lock of the service,
+// which is that of control connection c as long as there is one.
+func (w *Worker) bind(server *service.Server, c *conntrack.Conn) {
+	k := c.Key()
+	flow := packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Dst: k.Virtual, DstPort: k.VirtualPort, Proto: k.Proto}
+	if s := w.view.Services.Lookup(&flow); s != nil {
+		s.Lock()
+		defer s.Unlock()
+	}
+	server.Bind(false)
+}
+
+// awaited looks for a data connection that waits for the client of f.
+func (w *Worker) awaited(f *packet.Frame, j *job) bool {
+	conns := w.shared.Conns
+	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, &j.conn)
+}
+
+// fill gives the data connection that waited for f, if it is one, its client's
+// port. It reports false, with f dropped, where that cannot be.
+func (w *Worker) fill(f *packet.Frame, j *job) bool {
+	if !j.conn.Is(conntrack.AnyPort) || w.shared.Conns.FillPort(&j.conn, j.hash, f.SrcPort) {
+		return true
+	}
+	w.drop(f, packet.TableFull)
+	return false
+}
