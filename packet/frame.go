@@ -7,7 +7,7 @@ const BatchSize = 64
 
 const (
 	// Headroom is the room, in bytes, that every port leaves in front of a
-	// frame it lends, so that an outer header (20 bytes for IPIP, 40 for IPv6)
+	// frame it lends, so that an outer header (20 to 32 bytes, 20 more for IPv6)
 	// is pushed without moving the frame.
 	Headroom = 64
 	// MaxFrame is the largest frame, Ethernet header included, that the data

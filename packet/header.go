@@ -6,6 +6,7 @@ const (
 	ProtoIPIP = 4
 	ProtoTCP  = 6
 	ProtoUDP  = 17
+	ProtoGRE  = 47
 	ProtoSCTP = 132
 )
 

@@ -55,6 +55,7 @@ const (
 	tcpOffset   = 12
 	tcpFlags    = 13
 	tcpChecksum = 16
+	udpLen      = 4
 	udpChecksum = 6
 )
 
@@ -105,6 +106,9 @@ func (h L4) TCPChecksum() uint16 { return binary.BigEndian.Uint16(h[tcpChecksum:
 
 // SetTCPChecksum writes the checksum field of a TCP header.
 func (h L4) SetTCPChecksum(c uint16) { binary.BigEndian.PutUint16(h[tcpChecksum:], c) }
+
+// SetUDPLen writes the length in bytes of a UDP header and all behind it.
+func (h L4) SetUDPLen(n uint16) { binary.BigEndian.PutUint16(h[udpLen:], n) }
 
 // UDPChecksum returns the checksum field of a UDP header; 0 means none.
 func (h L4) UDPChecksum() uint16 { return binary.BigEndian.Uint16(h[udpChecksum:]) }

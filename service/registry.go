@@ -211,6 +211,8 @@ func (r *Registry) allowed(spec *ServerSpec) error {
 		return refuse(ErrRange, "weight %d: must be 0 or more", spec.Weight)
 	case spec.Lower > spec.Upper:
 		return refuse(ErrRange, "-y %d must not be more than -x %d", spec.Lower, spec.Upper)
+	case spec.Tunnel.Encap == packet.GUE && spec.Tunnel.Port == 0:
+		return refuse(ErrInvalid, "a gue tunnel goes to a port: give it by --tun-port")
 	case spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()):
 		// The host's own stack serves a local address. A frame can be left to it
 		// as it is, but not rewritten or wrapped.
@@ -290,13 +292,15 @@ func (r *Registry) newServer(id identity) *Server {
 // become notes what a server is to be.
 func (s *Server) become(spec ServerSpec) {
 	s.weight.Store(spec.Weight)
+	s.setTunnel(spec.Tunnel)
 	if spec.Weight != 0 {
 		s.record.lastWeight = spec.Weight
 	}
 }
 
-// EditServer changes a real server's weight, method and thresholds. Its place in
-// the list and its connections stay as they are.
+// EditServer changes a real server's weight, method, tunnel and thresholds. Its
+// place in the list and its connections stay as they are, but that connections in
+// a tunnel go by the new one.
 func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	s := r.lookup(k)
 	if s == nil {

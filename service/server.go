@@ -21,6 +21,7 @@ type Server struct {
 	Persistent atomic.Int64 // templates that point to it
 	Path       *Path        // to its address
 
+	tunnel   atomic.Uint32
 	weight   atomic.Int32
 	upper    atomic.Uint32
 	lower    atomic.Uint32
@@ -55,6 +56,18 @@ func (p *Path) MTU(mtu uint16, now int64) uint16 {
 
 // Weight returns the server's weight as it is now.
 func (s *Server) Weight() int32 { return s.weight.Load() }
+
+// Tunnel returns how packets are wrapped for the server now, where its
+// connections are tunnelled: they follow an edit of the server
+// (ip_vs_tunnel_xmit asks the destination, not the connection).
+func (s *Server) Tunnel() packet.Tunnel {
+	w := s.tunnel.Load()
+	return packet.Tunnel{Encap: packet.Encap(w >> 24), Checksum: packet.TunnelChecksum(w >> 16), Port: uint16(w)}
+}
+
+func (s *Server) setTunnel(t packet.Tunnel) {
+	s.tunnel.Store(uint32(t.Encap)<<24 | uint32(t.Checksum)<<16 | uint32(t.Port))
+}
 
 // Persist counts a template that points to the server, and Desert one that does
 // no more.

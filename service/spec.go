@@ -14,7 +14,7 @@ type Method uint8
 const (
 	NAT    Method = iota // masquerading (-m): destination rewritten, answers come back through us
 	DR                   // gatewaying (-g): Ethernet destination rewritten, nothing else
-	TUN                  // IP in IP (-i)
+	TUN                  // in a tunnel (-i)
 	Bypass               // to no server: where the packet was going (no rule can ask for it)
 )
 
@@ -54,7 +54,8 @@ type ServerSpec struct {
 	Addr   packet.Addr
 	Port   uint16
 	Method Method
-	Weight int32 // 0: no new connections
+	Tunnel packet.Tunnel // of TUN
+	Weight int32         // 0: no new connections
 
 	// Upper is the number of connections at which the server gets no more, 0
 	// for none; Lower the number below which it gets some again, 0 for three
