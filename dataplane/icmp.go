@@ -25,8 +25,10 @@ func (w *Worker) icmp(f *packet.Frame, j *job) {
 	var handled bool
 	switch {
 	case !packet.ParseQuote(f, q) || q.Later:
-	case q.Tunnel.L3 != 0:
+	case q.Outer.L3 != 0:
 		handled = w.tunnelError(f, j, q)
+	case w.gueError(f, j, q):
+		handled = true
 	case j.out:
 		handled = w.serverError(f, j, q)
 	default:
@@ -114,14 +116,22 @@ func (w *Worker) serverError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	return true
 }
 
+// gueError is tunnelError for an error about a datagram of UDP that may be one of
+// our own, of GUE.
+func (w *Worker) gueError(f *packet.Frame, j *job, q *packet.Quote) bool {
+	inside := *q
+	return packet.ParseGUE(f, &inside) && !inside.Later && w.tunnelError(f, j, &inside)
+}
+
 // tunnelError relays an error about one of our own tunnel packets to the client
 // whose packet was inside, and learns how wide the tunnel's path is.
 func (w *Worker) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	if !w.view.Hops.Local(f.Dst) || !w.shared.Conns.FindIn(w.shared.Conns.HashIn(&q.Flow), &q.Flow, &j.conn) {
 		return false
 	}
-	server, _ := j.conn.Target()
-	if service.Method(j.conn.Method()) != service.TUN || server != q.Tunnel.Dst {
+	server := w.server(&j.conn)
+	if service.Method(j.conn.Method()) != service.TUN || server == nil ||
+		server.Addr != q.Outer.Dst || !q.Outer.Fits(server.Tunnel()) {
 		return false
 	}
 	if !w.sound(f) {
@@ -131,8 +141,8 @@ func (w *Worker) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	tell := true
 	if typ == packet.ICMPUnreachable && code == packet.CodeFragNeeded {
 		mtu = max(f.ICMP().MTU(), minPathMTU)
-		w.server(&j.conn).Path.Learn(mtu, w.now)
-		mtu -= nat.IPIPLen
+		server.Path.Learn(mtu, w.now)
+		mtu -= server.Tunnel().Overhead()
 		tell = q.DF
 	}
 	w.drop(f, packet.Relayed)

@@ -1,5 +1,7 @@
 package packet
 
+import "encoding/binary"
+
 // quotedLen is how much of the transport header an ICMP error shows at least
 // (RFC 792): the ports, for every protocol of ours.
 const quotedLen = 8
@@ -10,7 +12,7 @@ const quotedLen = 8
 // seldom shows all of it.
 //
 // A packet of a tunnel is about the packet inside: Flow and offsets are the
-// inner packet's, and Tunnel is what was around it.
+// inner packet's, and Outer is what was around it.
 type Quote struct {
 	Flow
 	L3, L4 uint16
@@ -19,31 +21,39 @@ type Quote struct {
 	DF     bool
 	// Later says that the packet was a fragment other than the first: it has no
 	// transport header, and the ports are 0.
-	Later  bool
-	Tunnel Tunnel
+	Later bool
+	Outer Outer
 }
 
-// Tunnel is the outer header of a quoted IPIP packet (RFC 2003). L3 is its
-// offset from the first byte of the frame, 0 where there is none.
-type Tunnel struct {
+// Outer is the outer header of a quoted packet of a tunnel. L3 is its offset from
+// the first byte of the frame, 0 where there is none. Port is the one that GUE
+// was sent to.
+type Outer struct {
 	Src, Dst Addr
 	L3       uint16
 	IPLen    uint16
+	Port     uint16
 	DF       bool
+	Encap    Encap
+}
+
+// Fits reports whether a packet of tunnel t has such an outer header.
+func (o *Outer) Fits(t Tunnel) bool {
+	return o.Encap == t.Encap && (o.Encap != GUE || o.Port == t.Port)
 }
 
 // ParseQuote reads the packet that f, an ICMP error of a type that concerns
 // connections, quotes. It reports false for every other packet, for a fragment
 // of an error, and for an error that does not show enough: of a packet of a
-// tunnel it must show the ports inside. Neither the error's checksum nor the
-// quoted header's is looked at. Where it reports false, q means nothing.
-// Precondition: Parse found an IPv4 header.
+// tunnel it must show the ports inside. GUE counts as the UDP that it is. Neither
+// the error's checksum nor the quoted header's is looked at. Where it reports
+// false, q means nothing. Precondition: Parse found an IPv4 header.
 func ParseQuote(f *Frame, q *Quote) bool {
 	ip := f.IP()
 	if f.Proto != ProtoICMP || ip.FlagsOffset()&(IPv4MF|IPv4OffsetMask) != 0 {
 		return false
 	}
-	b := f.Bytes()[:uint32(f.L3)+uint32(f.IPLen)]
+	b := f.whole()
 	if len(b) < int(f.L4)+ICMPLen {
 		return false
 	}
@@ -56,15 +66,60 @@ func ParseQuote(f *Frame, q *Quote) bool {
 	if !q.read(b, f.L4+ICMPLen) {
 		return false
 	}
-	if q.Proto != ProtoIPIP {
-		return q.readPorts(b)
+	switch q.Proto {
+	case ProtoIPIP:
+		return q.enter(b, IPIP, 0)
+	case ProtoGRE:
+		n, ok := q.greLen(b)
+		return ok && q.enter(b, GRE, n)
 	}
+	return q.readPorts(b)
+}
+
+// ParseGUE goes on reading the datagram of UDP that q is about: if it carries a
+// packet as our GUE does, q becomes about the packet inside. Any datagram may
+// look so; whether it was a tunnel's only the ports can tell. Where it reports
+// false, q means nothing. Precondition: ParseQuote(f, q) returned true.
+func ParseGUE(f *Frame, q *Quote) bool {
+	b := f.whole()
+	at := int(q.L4) + UDPLen
+	if q.Proto != ProtoUDP || q.Later || q.Outer.L3 != 0 ||
+		len(b) < at+GUELen || binary.BigEndian.Uint32(b[at:]) != GUEHeader {
+		return false
+	}
+	port := q.DstPort
+	ok := q.enter(b, GUE, UDPLen+GUELen)
+	q.Outer.Port = port
+	return ok
+}
+
+// whole returns the frame up to the end of its IP packet.
+func (f *Frame) whole() []byte { return f.Bytes()[:uint32(f.L3)+uint32(f.IPLen)] }
+
+// greLen returns the length of the GRE header behind the IPv4 header that was
+// just read, if it is one as ours.
+func (q *Quote) greLen(b []byte) (n uint16, ok bool) {
+	if len(b) < int(q.L4)+GRELen {
+		return 0, false
+	}
+	switch binary.BigEndian.Uint32(b[q.L4:]) {
+	case GREHeader:
+		return GRELen, true
+	case GREHeader | GREChecksum:
+		return GRELen + GREChecksumLen, true
+	}
+	return 0, false
+}
+
+// enter reads the packet inside of the one that was just read, behind n bytes of
+// the tunnel's own.
+func (q *Quote) enter(b []byte, e Encap, n uint16) bool {
 	if q.Later {
 		return false
 	}
-	outer := Tunnel{Src: q.Src, Dst: q.Dst, L3: q.L3, IPLen: q.IPLen, DF: q.DF}
-	ok := q.read(b, q.L4) && q.readPorts(b)
-	q.Tunnel = outer
+	outer := Outer{Src: q.Src, Dst: q.Dst, L3: q.L3, IPLen: q.IPLen, DF: q.DF, Encap: e}
+	ok := q.read(b, q.L4+n) && q.readPorts(b)
+	q.Outer = outer
 	return ok
 }
 

@@ -34,6 +34,26 @@ func tunnelled(ip []byte, flags layers.IPv4Flag, offset uint16) []byte {
 		SrcIP: ownIP.Netip().AsSlice(), DstIP: serverIP.Netip().AsSlice()}, gopacket.Payload(ip))
 }
 
+// datagram wraps an IP packet into GUE for a port of the server, and gre into GRE.
+// The tests need no checksum of UDP.
+func datagram(ip []byte, port uint16) []byte {
+	return through(layers.IPProtocolUDP, append([]byte{0x90, 0, byte(port >> 8), byte(port), 0, byte(12 + len(ip)), 0, 0, 0, 4, 0, 0}, ip...))
+}
+
+func gre(ip []byte, checksum bool) []byte {
+	header := []byte{0, 0, 8, 0}
+	if checksum {
+		header = []byte{0x80, 0, 8, 0, 0xab, 0xcd, 0, 0}
+	}
+	return through(layers.IPProtocolGRE, append(header, ip...))
+}
+
+// through is what the director sends to the server by a protocol.
+func through(proto layers.IPProtocol, body []byte) []byte {
+	return packettest.Serialize(&layers.IPv4{Version: 4, TTL: 64, Protocol: proto, Flags: layers.IPv4DontFragment,
+		SrcIP: ownIP.Netip().AsSlice(), DstIP: serverIP.Netip().AsSlice()}, gopacket.Payload(body))
+}
+
 // icmp is a frame with an ICMP message from a router.
 func icmp(typ, code uint8, mtu uint16, body []byte) []byte {
 	return packettest.Serialize(
@@ -77,10 +97,19 @@ func TestParseQuote_ReadsWhatTheErrorIsAbout(t *testing.T) {
 			packet.Quote{Flow: later, L3: at, L4: at + 20, IPLen: 21, Later: true}},
 		"tunnel": {icmp(3, 4, 1300, tunnelled(request(packettest.Frame{Flags: "A", DF: true}), layers.IPv4DontFragment, 0)),
 			packet.Quote{Flow: out.Reverse(), L3: at + 20, L4: at + 40, IPLen: 40, DF: true,
-				Tunnel: packet.Tunnel{Src: ownIP, Dst: serverIP, L3: at, IPLen: 60, DF: true}}},
+				Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 60, DF: true}}},
+		"gre": {icmp(3, 4, 1300, gre(request(packettest.Frame{Flags: "A", DF: true}), false)),
+			packet.Quote{Flow: out.Reverse(), L3: at + 24, L4: at + 44, IPLen: 40, DF: true,
+				Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 64, DF: true, Encap: packet.GRE}}},
+		"gre with a checksum": {icmp(11, 0, 0, gre(request(packettest.Frame{Flags: "A"}), true)),
+			packet.Quote{Flow: out.Reverse(), L3: at + 28, L4: at + 48, IPLen: 40,
+				Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 68, DF: true, Encap: packet.GRE}}},
+		"gue is udp": {icmp(3, 3, 0, datagram(request(packettest.Frame{Flags: "A"}), 6080)),
+			packet.Quote{Flow: packet.Flow{Src: ownIP, Dst: serverIP, SrcPort: 0x9000, DstPort: 6080, Proto: packet.ProtoUDP},
+				L3: at, L4: at + 20, IPLen: 72, DF: true}},
 		"tunnel, fragments": {icmp(11, 0, 0, tunnelled(request(packettest.Frame{UDP: true, Offset: 3}), layers.IPv4MoreFragments, 0)),
 			packet.Quote{Flow: packet.Flow{Src: clientIP, Dst: vipIP, Proto: packet.ProtoUDP}, L3: at + 20, L4: at + 40, IPLen: 20,
-				Later: true, Tunnel: packet.Tunnel{Src: ownIP, Dst: serverIP, L3: at, IPLen: 40}}},
+				Later: true, Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 40}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := frame(c.frame)
@@ -132,6 +161,14 @@ func TestParseQuote_RefusesTheRest(t *testing.T) {
 		"tunnel, no ports":        icmp(3, 4, 0, tunnelled(inner, 0, 0)[:47]),
 		"tunnel, later fragment":  icmp(11, 0, 0, tunnelled(inner, 0, 5)),
 		"tunnel inside a tunnel":  icmp(3, 4, 0, tunnelled(tunnelled(inner, 0, 0), 0, 0)),
+		"gre, no header":          icmp(3, 4, 0, gre(inner, false)[:23]),
+		"gre, no ports":           icmp(3, 4, 0, gre(inner, false)[:51]),
+		"gre, no checksum":        icmp(3, 4, 0, gre(inner, true)[:24]),
+		"gre with a key":          icmp(3, 4, 0, changed(gre(inner, true), 20, 0x20)),
+		"gre of version 1":        icmp(3, 4, 0, changed(gre(inner, false), 21, 1)),
+		"gre around IPv6":         icmp(3, 4, 0, changed(gre(inner, false), 22, 0x86)),
+		"gre, later fragment":     icmp(3, 4, 0, changed(gre(inner, false), 7, 1)),
+		"gre inside a tunnel":     icmp(3, 4, 0, tunnelled(gre(inner, false), 0, 0)),
 		"padding is not the rest": append(icmp(3, 1, 0, tcp[:20]), make([]byte, 20)...),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,11 +181,89 @@ func TestParseQuote_RefusesTheRest(t *testing.T) {
 	}
 }
 
+func TestParseGUE_ReadsThePacketInside(t *testing.T) {
+	at := uint16(packet.EthLen + packet.IPv4Len + packet.ICMPLen)
+	want := packet.Quote{
+		Flow: packet.Flow{Src: clientIP, Dst: vipIP, SrcPort: 40000, DstPort: 80, Proto: packet.ProtoTCP},
+		L3:   at + 32, L4: at + 52, IPLen: 41, TOS: 0x28,
+		Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 73, Port: 6080, DF: true, Encap: packet.GUE},
+	}
+	body := datagram(request(packettest.Frame{Flags: "A", TOS: 0x28, Payload: []byte("x")}), 6080)
+	for what, b := range map[string][]byte{"all of it": body, "as little": body[:60]} {
+		f, q := frame(icmp(3, 4, 1300, b)), packet.Quote{}
+		packet.Parse(f)
+		if !packet.ParseQuote(f, &q) || !packet.ParseGUE(f, &q) {
+			t.Errorf("%s: not read, %+v", what, q)
+		} else if d := cmp.Diff(want, q); d != "" {
+			t.Errorf("%s (-want +got):\n%s", what, d)
+		}
+	}
+}
+
+func TestParseGUE_RefusesWhatOursIsNot(t *testing.T) {
+	inner := request(packettest.Frame{UDP: true, Payload: []byte{0, 4, 0, 0}})
+	changed := func(at int, v byte) []byte {
+		b := datagram(inner, 6080)
+		b[at] = v
+		return b
+	}
+	for name, body := range map[string][]byte{
+		"tcp":                 request(packettest.Frame{Flags: "A"}),
+		"a query":             request(packettest.Frame{UDP: true, Payload: []byte("question")}),
+		"no header":           datagram(inner, 6080)[:31],
+		"no ports":            datagram(inner, 6080)[:59],
+		"version 1":           changed(28, 0x40),
+		"a control message":   changed(28, 0x20),
+		"options":             changed(28, 1),
+		"IPv6 inside":         changed(29, 41),
+		"flags":               changed(30, 1),
+		"no IPv4 inside":      changed(32, 0x65),
+		"a tunnel inside":     datagram(tunnelled(inner, 0, 0), 6080),
+		"in another tunnel":   tunnelled(inner, 0, 0),
+		"later fragment":      changed(7, 1),
+		"nothing in the UDP":  through(layers.IPProtocolUDP, []byte{0x90, 0, 23, 192, 0, 8, 0, 0}),
+		"half a header there": through(layers.IPProtocolUDP, []byte{0x90, 0, 23, 192, 0, 10, 0, 0, 0, 4}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, q := frame(icmp(3, 4, 1300, body)), packet.Quote{}
+			packet.Parse(f)
+			if !packet.ParseQuote(f, &q) {
+				t.Fatal("ParseQuote = false, want true")
+			}
+			if packet.ParseGUE(f, &q) {
+				t.Errorf("ParseGUE = true, %+v; want false", q)
+			}
+		})
+	}
+}
+
+func TestOuter_FitsItsTunnelOnly(t *testing.T) {
+	gue := packet.Tunnel{Encap: packet.GUE, Port: 6080}
+	for _, c := range []struct {
+		outer  packet.Outer
+		tunnel packet.Tunnel
+		want   bool
+	}{
+		{packet.Outer{}, packet.Tunnel{}, true},
+		{packet.Outer{Encap: packet.GRE}, packet.Tunnel{Encap: packet.GRE, Checksum: packet.WithChecksum}, true},
+		{packet.Outer{Encap: packet.GUE, Port: 6080}, gue, true},
+		{packet.Outer{Encap: packet.GUE, Port: 6081}, gue, false},
+		{packet.Outer{}, gue, false},
+		{packet.Outer{Encap: packet.GRE}, packet.Tunnel{}, false},
+	} {
+		if got := c.outer.Fits(c.tunnel); got != c.want {
+			t.Errorf("%+v fits %+v: %v, want %v", c.outer, c.tunnel, got, c.want)
+		}
+	}
+}
+
 func TestUnwrap_LeavesThePacketInside(t *testing.T) {
 	inner := request(packettest.Frame{Flags: "A", DF: true, Options: 4, Payload: []byte("hello")})
 	want := append(bytes.Clone(icmp(3, 4, 0, nil)[:packet.EthLen]), inner...)
 	for name, body := range map[string][]byte{
 		"tunnel":        tunnelled(inner, 0, 0),
+		"gue":           datagram(inner, 6080),
+		"gre":           gre(inner, true),
 		"nothing to do": inner,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,6 +271,9 @@ func TestUnwrap_LeavesThePacketInside(t *testing.T) {
 			packet.Parse(f)
 			if !packet.ParseQuote(f, &q) {
 				t.Fatal("ParseQuote = false, want true")
+			}
+			if name == "gue" && !packet.ParseGUE(f, &q) {
+				t.Fatal("ParseGUE = false, want true")
 			}
 			packet.Unwrap(f, &q)
 			if d := cmp.Diff(want, f.Bytes()); d != "" {
@@ -177,6 +295,8 @@ func TestUnwrap_LeavesThePacketInside(t *testing.T) {
 func FuzzParseQuote(f *testing.F) {
 	f.Add(icmp(3, 4, 1400, answer(packettest.Frame{Flags: "A", DF: true})))
 	f.Add(icmp(11, 0, 0, tunnelled(request(packettest.Frame{UDP: true, Options: 8}), layers.IPv4DontFragment, 0)))
+	f.Add(icmp(3, 4, 1400, datagram(request(packettest.Frame{Flags: "A"}), 6080)))
+	f.Add(icmp(3, 4, 1400, gre(request(packettest.Frame{Flags: "A"}), true)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fr := frame(b)
 		if len(b) > 1<<16 || packet.Parse(fr) != packet.Protocol {
@@ -184,6 +304,9 @@ func FuzzParseQuote(f *testing.F) {
 		}
 		var q packet.Quote
 		ok := packet.ParseQuote(fr, &q)
+		if inside := q; ok && packet.ParseGUE(fr, &inside) {
+			q = inside
+		}
 		if !bytes.Equal(fr.Bytes(), b) {
 			t.Fatal("ParseQuote changed the frame")
 		}
@@ -211,15 +334,30 @@ func judgeQuote(t *testing.T, b []byte, q *packet.Quote) {
 		t.Fatalf("we see an error about %+v, gopacket no ICMP", q.Flow)
 	}
 	quoted := m.Payload
-	if q.Tunnel.L3 != 0 {
+	if q.Outer.L3 != 0 {
 		outer := readIPv4(t, quoted)
 		if outer == nil {
 			return
 		}
-		if got := packet.MustAddr(outer.DstIP.String()); got != q.Tunnel.Dst || outer.Protocol != layers.IPProtocolIPv4 {
-			t.Fatalf("tunnel to %v, gopacket's %v to %v", q.Tunnel.Dst, outer.Protocol, got)
+		proto := map[packet.Encap]layers.IPProtocol{
+			packet.IPIP: layers.IPProtocolIPv4, packet.GUE: layers.IPProtocolUDP, packet.GRE: layers.IPProtocolGRE}[q.Outer.Encap]
+		if got := packet.MustAddr(outer.DstIP.String()); got != q.Outer.Dst || outer.Protocol != proto {
+			t.Fatalf("tunnel %d to %v, gopacket's %v to %v", q.Outer.Encap, q.Outer.Dst, outer.Protocol, got)
 		}
 		quoted = quoted[4*int(outer.IHL):]
+		switch q.Outer.Encap {
+		case packet.GUE:
+			if port := binary.BigEndian.Uint16(quoted[2:]); port != q.Outer.Port || !bytes.Equal(quoted[8:12], []byte{0, 4, 0, 0}) {
+				t.Fatalf("GUE to port %d behind %x", q.Outer.Port, quoted[:12])
+			}
+			quoted = quoted[12:]
+		case packet.GRE:
+			header := &layers.GRE{}
+			if err := header.DecodeFromBytes(quoted, gopacket.NilDecodeFeedback); err != nil || header.Protocol != layers.EthernetTypeIPv4 {
+				t.Fatalf("gopacket's GRE %+v: %v", header, err)
+			}
+			quoted = header.Payload
+		}
 	}
 	ip := readIPv4(t, quoted)
 	if ip == nil {
