@@ -82,16 +82,19 @@ func (w *Worker) toServer(f *packet.Frame, j *job) {
 	}
 }
 
-// tunnel wraps a client's packet for its server. The tunnel is as wide as the
-// narrowest link to the server that is known, less the outer header.
+// tunnel wraps a client's packet for its server, as the server takes it now. The
+// tunnel is as wide as the narrowest link to the server that is known, less what
+// the tunnel adds.
 func (w *Worker) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packet.Addr) {
-	width := w.server(&j.conn).Path.MTU(hop.MTU, w.now)
-	if width < minTunnelMTU+nat.IPIPLen {
+	server := w.server(&j.conn)
+	tunnel := server.Tunnel()
+	width, overhead := server.Path.MTU(hop.MTU, w.now), tunnel.Overhead()
+	if width < minTunnelMTU+overhead {
 		w.drop(f, packet.MTU)
 		return
 	}
 	discover := w.view.Sysctl.PMTUDisc
-	limit := width - nat.IPIPLen
+	limit := width - overhead
 	if !discover {
 		limit = maxLength // the outer packet may be fragmented on its way
 	}
@@ -99,11 +102,11 @@ func (w *Worker) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packet.Add
 		return
 	}
 	w.ident++
-	if !nat.Tunnel(f, hop.Source, addr, w.ident, discover) {
+	if !nat.Tunnel(f, tunnel, hop.Source, addr, w.ident, discover) {
 		w.drop(f, packet.MTU)
 		return
 	}
-	f.IPLen += nat.IPIPLen
+	f.IPLen += overhead
 	w.send(f, hop, addr, width)
 }
 

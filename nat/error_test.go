@@ -137,7 +137,7 @@ func TestDirectAndTunnel_ForwardAnErrorAsItIs(t *testing.T) {
 		t.Errorf("direct: %s ttl %d\nwant %s ttl 59", got, ip.TTL, want)
 	}
 	f, _ = quoting(t, in)
-	if !nat.Tunnel(f, packet.MustAddr("10.0.0.1"), server, 7, true) {
+	if !nat.Tunnel(f, packet.Tunnel{}, packet.MustAddr("10.0.0.1"), server, 7, true) {
 		t.Fatal("no headroom")
 	}
 	b := f.Bytes()

@@ -4,7 +4,8 @@
 //	masquerading     client → server: destination address and port
 //	                 server → client: source address and port
 //	direct routing   nothing but the Ethernet header
-//	tunnelling       an outer IPv4 header in front (RFC 2003)
+//	tunnelling       an outer IPv4 header in front (RFC 2003), and with GUE or
+//	                 GRE what identifies it behind that (encap.go)
 //
 // All of them take one off the time to live. Checksums of TCP and UDP change by
 // what the rewriting changed (RFC 1624), so a packet that came with a wrong one
@@ -61,17 +62,26 @@ func mend(f *packet.Frame, ip packet.IPv4, l4 packet.L4, delta packet.Delta, por
 }
 
 func mendUDP(ip packet.IPv4, l4 packet.L4, delta packet.Delta) {
-	c := l4.UDPChecksum()
-	if c == 0 {
-		length := uint16(len(l4))
-		c = ^packet.Sum(l4, uint32(packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoUDP, length)))
+	if c := l4.UDPChecksum(); c == 0 {
+		l4.SetUDPChecksum(sumUDP(ip, l4))
 	} else {
-		c = delta.Apply(c)
+		l4.SetUDPChecksum(written(delta.Apply(c)))
 	}
+}
+
+// sumUDP returns the checksum of a datagram that has none.
+func sumUDP(ip packet.IPv4, l4 packet.L4) uint16 {
+	pseudo := packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoUDP, uint16(len(l4)))
+	return written(^packet.Sum(l4, uint32(pseudo)))
+}
+
+// written returns a checksum as UDP writes it, where 0 would mean "none" (RFC
+// 768).
+func written(c uint16) uint16 {
 	if c == 0 {
-		c = 0xffff // 0 would mean "no checksum" (RFC 768)
+		return 0xffff
 	}
-	l4.SetUDPChecksum(c)
+	return c
 }
 
 // Direct prepares a client's packet, of any protocol, for a real server that

@@ -134,7 +134,7 @@ func FuzzRewrite(f *testing.F) {
 			"to server": func(f *packet.Frame) { nat.ToServer(f, to, port) },
 			"to client": func(f *packet.Frame) { nat.ToClient(f, to, port) },
 			"direct":    nat.Direct,
-			"tunnel":    func(f *packet.Frame) { nat.Tunnel(f, to, to, port, true) },
+			"tunnel":    func(f *packet.Frame) { nat.Tunnel(f, packet.Tunnel{}, to, to, port, true) },
 		} {
 			fr := lent(b)
 			if packet.Parse(fr) != packet.None || fr.IP().TTL() == 0 {

@@ -6,37 +6,36 @@ import (
 	"director/packet"
 )
 
-// IPIPLen is the length in bytes of the outer header that Tunnel adds.
-const IPIPLen = packet.IPv4Len
-
 // Tunnel wraps a client's packet, of any protocol, for a real server: an outer
 // IPv4 header from the director's address to the server's, with the inner
 // packet's TTL after its decrement and its TOS (congestion experienced becomes
 // ECN-capable, RFC 6040 §4.1 compatibility as in the kernel's
-// INET_ECN_encapsulate). Where discover is set (pmtu_disc), the outer header has
-// the inner one's DF bit, else none, so that it may be fragmented on its way.
+// INET_ECN_encapsulate), and behind it what t puts there. Where discover is set
+// (pmtu_disc), the outer header has the inner one's DF bit, else none, so that it
+// may be fragmented on its way.
 //
 // The identification is 0 where DF is set (RFC 6864 §4.1). Otherwise it is id,
 // but never 0, like the kernel's: half the numbers' circle away from its
 // neighbours takes its place.
 //
 // It reports false, with nothing changed, when the frame has no headroom or the
-// packet no room for 20 bytes more.
-func Tunnel(f *packet.Frame, src, dst packet.Addr, id uint16, discover bool) bool {
-	inner, length := f.IP(), int32(f.L3)+int32(f.IPLen)
-	if f.IPLen > math.MaxUint16-IPIPLen || !f.Push(IPIPLen) {
+// packet no room for t.Overhead() bytes more.
+func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, discover bool) bool {
+	inner, overhead := f.IP(), t.Overhead()
+	length := int32(f.L3) + int32(f.IPLen)
+	if f.IPLen > math.MaxUint16-overhead || !f.Push(int32(overhead)) {
 		return false
 	}
 	// Padding that Ethernet added behind a short packet would become part of
 	// a longer one.
-	f.Len = length + IPIPLen
+	f.Len = length + int32(overhead)
 	inner.Forward(0)
 	b := f.Bytes()
-	copy(b[:packet.EthLen], b[IPIPLen:IPIPLen+packet.EthLen])
-	outer := packet.IPv4(b[packet.EthLen : packet.EthLen+IPIPLen])
+	copy(b[:packet.EthLen], b[overhead:overhead+packet.EthLen])
+	outer := packet.IPv4(b[packet.EthLen:])
 	outer.Blank()
 	outer.SetTOS(outerTOS(inner.TOS()))
-	outer.SetTotalLen(f.IPLen + IPIPLen)
+	outer.SetTotalLen(f.IPLen + overhead)
 	switch {
 	case discover && inner.DF():
 		outer.SetFlagsOffset(packet.IPv4DF)
@@ -46,9 +45,9 @@ func Tunnel(f *packet.Frame, src, dst packet.Addr, id uint16, discover bool) boo
 		outer.SetID(id)
 	}
 	outer.SetTTL(inner.TTL())
-	outer.SetProto(packet.ProtoIPIP)
 	outer.SetSrc(src.V4())
 	outer.SetDst(dst.V4())
+	outer.SetProto(encapsulate(outer, f, t))
 	outer.UpdateChecksum()
 	return true
 }

@@ -31,7 +31,7 @@ func TestTunnel_WrapsThePacket(t *testing.T) {
 			c.in.Src, c.in.Dst = client, vip
 			f := parsed(t, c.in.Bytes())
 			inner := int(f.IPLen)
-			if !nat.Tunnel(f, packet.MustAddr("10.0.0.1"), server, 4711, c.discover) {
+			if !nat.Tunnel(f, packet.Tunnel{}, packet.MustAddr("10.0.0.1"), server, 4711, c.discover) {
 				t.Fatal("no headroom")
 			}
 			got := packettest.Decode(t, f.Bytes())
@@ -39,8 +39,8 @@ func TestTunnel_WrapsThePacket(t *testing.T) {
 			if o == nil || o.SrcIP.String() != "10.0.0.1" || o.DstIP.String() != "10.0.0.11" {
 				t.Fatalf("outer header %+v", o)
 			}
-			if int(o.Length) != inner+nat.IPIPLen || int(f.Len) != packet.EthLen+inner+nat.IPIPLen {
-				t.Errorf("outer length %d, frame %d, want %d around %d", o.Length, f.Len, inner+nat.IPIPLen, inner)
+			if int(o.Length) != inner+packet.IPv4Len || int(f.Len) != packet.EthLen+inner+packet.IPv4Len {
+				t.Errorf("outer length %d, frame %d, want %d around %d", o.Length, f.Len, inner+packet.IPv4Len, inner)
 			}
 			if o.TOS != c.tos || o.Id != c.id || o.Flags&layers.IPv4DontFragment != 0 != c.df {
 				t.Errorf("outer tos %#x id %d flags %v, want %#x %d df %v", o.TOS, o.Id, o.Flags, c.tos, c.id, c.df)
@@ -62,7 +62,7 @@ func TestTunnel_NeverUsesIdentificationZeroWithoutDF(t *testing.T) {
 	seen := map[uint16]uint16{}
 	for _, id := range []uint16{0xffff, 0, 1} {
 		f := parsed(t, packettest.Frame{Src: client, Dst: vip, Flags: "S"}.Bytes())
-		nat.Tunnel(f, server, server, id, true)
+		nat.Tunnel(f, packet.Tunnel{}, server, server, id, true)
 		got := packettest.Decode(t, f.Bytes()).Outer.Id
 		if before, ok := seen[got]; ok || got == 0 {
 			t.Errorf("id %d became %d, which is 0 or was %d's", id, got, before)
@@ -77,7 +77,7 @@ func TestTunnel_RefusesAFrameWithoutHeadroom(t *testing.T) {
 	if packet.Parse(f) != packet.None {
 		t.Fatal("the frame does not parse")
 	}
-	if nat.Tunnel(f, server, server, 1, true) {
+	if nat.Tunnel(f, packet.Tunnel{}, server, server, 1, true) {
 		t.Error("Tunnel found room where there is none")
 	}
 	if string(f.Bytes()) != string(b) {
@@ -88,7 +88,7 @@ func TestTunnel_RefusesAFrameWithoutHeadroom(t *testing.T) {
 func TestTunnel_RefusesAPacketThatWouldBeTooLong(t *testing.T) {
 	b := packettest.Frame{Src: client, Dst: vip, UDP: true, Payload: make([]byte, 65535-20-27)}.Bytes()
 	f := parsed(t, b)
-	if nat.Tunnel(f, server, server, 1, true) {
+	if nat.Tunnel(f, packet.Tunnel{}, server, server, 1, true) {
 		t.Errorf("Tunnel wrapped %d bytes", f.IPLen)
 	}
 	if !bytes.Equal(f.Bytes(), b) {

@@ -1,0 +1,65 @@
+package nat
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"director/packet"
+)
+
+// The ports that a host takes for its own ends unless told otherwise
+// (net.ipv4.ip_local_port_range), without the last, which the kernel's
+// udp_flow_src_port leaves out.
+const (
+	firstLocalPort = 32768
+	localPorts     = 60999 - firstLocalPort
+)
+
+// encapsulate writes what stands between the outer IPv4 header and the packet of
+// f, all of which ip shows, and returns the protocol for the outer header.
+func encapsulate(ip packet.IPv4, f *packet.Frame, t packet.Tunnel) uint8 {
+	switch t.Encap {
+	case packet.GUE:
+		gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(&f.Flow), t)
+		return packet.ProtoUDP
+	case packet.GRE:
+		gre(ip[packet.IPv4Len:], t)
+		return packet.ProtoGRE
+	}
+	return packet.ProtoIPIP
+}
+
+// gue writes the headers of UDP and GUE.
+func gue(ip packet.IPv4, udp packet.L4, from uint16, t packet.Tunnel) {
+	udp.SetSrcPort(from)
+	udp.SetDstPort(t.Port)
+	udp.SetUDPLen(uint16(len(udp)))
+	udp.SetUDPChecksum(0)
+	binary.BigEndian.PutUint32(udp[packet.UDPLen:], packet.GUEHeader)
+	if t.Checksum != packet.WithoutChecksum {
+		udp.SetUDPChecksum(sumUDP(ip, udp))
+	}
+}
+
+// gre writes the header of GRE, whose checksum covers all behind it.
+func gre(b []byte, t packet.Tunnel) {
+	if t.Checksum == packet.WithoutChecksum {
+		binary.BigEndian.PutUint32(b, packet.GREHeader)
+		return
+	}
+	binary.BigEndian.PutUint32(b, packet.GREHeader|packet.GREChecksum)
+	clear(b[packet.GRELen : packet.GRELen+packet.GREChecksumLen])
+	binary.BigEndian.PutUint16(b[packet.GRELen:], ^packet.Sum(b, 0))
+}
+
+// flowPort returns the source port of GUE for a flow, so that routers and the
+// server's NIC, which look no deeper, spread flows and keep the packets of each in
+// order. It is the same on every director.
+func flowPort(f *packet.Flow) uint16 {
+	h := f.Src.Hi ^ f.Src.Lo ^ bits.RotateLeft64(f.Dst.Hi^f.Dst.Lo, 32)
+	h ^= uint64(f.Proto)<<32 | uint64(f.SrcPort)<<16 | uint64(f.DstPort)
+	// The finalizer of MurmurHash3: every bit in reaches every bit out.
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return firstLocalPort + uint16(h>>32*localPorts>>32)
+}
