@@ -13,12 +13,11 @@ import (
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/cpu"
-	"director/nat"
 	"director/packet"
 )
 
 // maxMTU is the longest IP packet that fits a frame, with an outer header.
-const maxMTU = packet.MaxFrame - packet.EthLen - nat.IPIPLen
+const maxMTU = packet.MaxFrame - packet.EthLen - packet.IPv4Len
 
 // interfaceIO is how frames of one interface are received, sent, and given
 // back to the kernel.
