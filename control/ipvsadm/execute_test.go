@@ -46,7 +46,6 @@ func TestExecute_SaysWhatIpvsadmSays(t *testing.T) {
 		{"-a -t 192.0.2.10:80 -r 255.255.255.255", 255, invalid},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.2 -x 4 -y 5", 255, "Numerical result out of range"},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.2 -y 5", 255, "Numerical result out of range"},
-		{"-a -t 192.0.2.10:80 -r 10.0.0.2 -i --tun-type gre", 255, "This version tunnels by ipip only"},
 		{"--start-daemon backup", 255, "This version has no sync daemon"},
 		{"--stop-daemon master", 255, "No daemon is running"},
 	} {

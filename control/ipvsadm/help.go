@@ -58,7 +58,11 @@ Options of servers:
   -w, --weight N          0: no new connections; 1 if not given
   -x, --u-threshold N     no new connections from N connections on
   -y, --l-threshold N     new connections again below N
-      --tun-type ipip     the tunnel
+      --tun-type TYPE     the tunnel: ipip, gue or gre; ipip if not given
+      --tun-port PORT     where the server takes gue
+      --tun-nocsum        gue and gre without a checksum, as if not given
+      --tun-csum          with one
+      --tun-remcsum       gue with one, and remote checksum offload
 
 Options of listings:
   -n, --numeric           numbers instead of names

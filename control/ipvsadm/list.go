@@ -104,11 +104,7 @@ func (t *table) server(s *control.Server, proto uint8) {
 	case Persistence:
 		fmt.Fprintf(t.w, " %-9d %-11d %-10d %-10d\n", s.Weight, s.Persistent, s.Active, s.Inactive)
 	case Tunnels:
-		info := "n/a"
-		if s.Method == service.TUN {
-			info = "ipip"
-		}
-		fmt.Fprintf(t.w, " %-7s %-13s %-6d %-10d %-10d\n", methodNames[s.Method], info, s.Weight, s.Active, s.Inactive)
+		fmt.Fprintf(t.w, " %-7s %-13s %-6d %-10d %-10d\n", methodNames[s.Method], tunnelInfo(&s.ServerSpec), s.Weight, s.Active, s.Inactive)
 	default:
 		fmt.Fprintf(t.w, " %-7s %-6d %-10d %-10d\n", methodNames[s.Method], s.Weight, s.Active, s.Inactive)
 	}

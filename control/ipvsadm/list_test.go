@@ -184,6 +184,32 @@ UDP  192.0.2.10:53 rr ops
 FWM  1 rr persistent 300 mask 255.255.255.0
   -> 10.0.0.1:0                   Route   n/a           1      0          0·········
 `)
+	d = &memory{}
+	must(t, d, `-A -t 192.0.2.14:80 -s rr
+-a -t 192.0.2.14:80 -r 10.0.0.1 -i --tun-type gue --tun-port 6080 --tun-csum
+-a -t 192.0.2.14:80 -r 10.0.0.2 -i --tun-type gue --tun-port 65535 --tun-remcsum
+-a -t 192.0.2.14:80 -r 10.0.0.3 -i --tun-type gue --tun-port 1
+-a -t 192.0.2.14:80 -r 10.0.0.4 -i --tun-type gre --tun-nocsum
+-a -t 192.0.2.14:80 -r 10.0.0.5 -i --tun-csum --tun-type gre
+`)
+	golden(t, d, "-Ln --tun-info", title+`Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn
+TCP  192.0.2.14:80 rr
+  -> 10.0.0.1:80                  Tunnel  gue:6080:+c   1      0          0·········
+  -> 10.0.0.2:80                  Tunnel  gue:65535:r+c 1      0          0·········
+  -> 10.0.0.3:80                  Tunnel  gue:1:-c      1      0          0·········
+  -> 10.0.0.4:80                  Tunnel  gre:-c        1      0          0·········
+  -> 10.0.0.5:80                  Tunnel  gre:+c        1      0          0·········
+`)
+	// An edit that does not say so makes the tunnel ipip again.
+	must(t, d, "-e -t 192.0.2.14:80 -r 10.0.0.1 -i\n-e -t 192.0.2.14:80 -r 10.0.0.2\n"+
+		"-e -t 192.0.2.14:80 -r 10.0.0.3 -i --tun-type gre\n-d -t 192.0.2.14:80 -r 10.0.0.4\n")
+	golden(t, d, "-Sn", `-A -t 192.0.2.14:80 -s rr
+-a -t 192.0.2.14:80 -r 10.0.0.1:80 -i -w 1 --tun-type ipip
+-a -t 192.0.2.14:80 -r 10.0.0.2:80 -g -w 1
+-a -t 192.0.2.14:80 -r 10.0.0.3:80 -i -w 1 --tun-type gre --tun-nocsum
+-a -t 192.0.2.14:80 -r 10.0.0.5:80 -i -w 1 --tun-type gre --tun-csum
+`)
 }
 
 func TestList_ShowsTimeouts(t *testing.T) {

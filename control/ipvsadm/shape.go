@@ -1,7 +1,6 @@
 package ipvsadm
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -61,32 +60,7 @@ func (d *draft) finishServer() error {
 	if e.addr.Is6() != d.ipv6 && s.Method != service.TUN {
 		return mistake(d.given[realServer].String(), "Different address family is allowed only for tunneling servers")
 	}
-	return d.tunnel()
-}
-
-// tunnel checks which options a tunnel may have.
-func (d *draft) tunnel() error {
-	kind := "ipip"
-	for _, n := range []name{tunType, tunPort, tunNoCsum, tunCsum, tunRemCsum} {
-		if d.has(n) && d.Server.Method != service.TUN {
-			return mistake(d.given[n].spelled, "Tunnel options conflict with forward method", errors.New("they are for -i"))
-		}
-	}
-	if d.has(tunType) {
-		kind = d.given[tunType].arg
-	}
-	for _, n := range map[string][]name{
-		"ipip": {tunPort, tunNoCsum, tunCsum, tunRemCsum},
-		"gre":  {tunPort, tunRemCsum},
-	}[kind] {
-		if d.has(n) {
-			return mistake(d.given[n].spelled, fmt.Sprintf("Illegal '%s' option with the '%s' tunnel type", rules[n].text, kind))
-		}
-	}
-	if kind == "gue" && !d.has(tunPort) {
-		return mistake(d.given[tunType].String(), "You need to supply the 'tun-port' option for the 'gue' tunnel type")
-	}
-	return d.exclusive("'"+kind+"' tunnel type", tunNoCsum, tunCsum, tunRemCsum)
+	return d.checkTunnel()
 }
 
 // refuse says why this version cannot do what the command asks for.
@@ -108,9 +82,6 @@ func (d *draft) refuse() error {
 	case AddServer, EditServer:
 		if err := CheckUnicast(d.server.addr); err != nil {
 			return refusal(service.ErrInvalid.Error(), "%s: illegal real server address[:port] specified: %w", rs, err)
-		}
-		if it := d.given[tunType]; it.option != nil && it.arg != "ipip" {
-			return refusal("This version tunnels by ipip only", "%s: this version tunnels by ipip only", it)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"director/control/ipvsadm"
+	"director/packet"
 	"director/sched"
 	"director/service"
 )
@@ -37,6 +38,11 @@ const saved = `-A -t 192.0.2.10:80 -s wlc
 -a -t 192.0.2.10:80 -r 10.0.0.11:8081 -m -w 0
 -A -u 192.0.2.10:80 -s rr
 -a -u 192.0.2.10:80 -r 10.0.0.13:80 -i -w 2147483647 --tun-type ipip
+-a -u 192.0.2.10:80 -r 10.0.0.14:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum
+-a -u 192.0.2.10:80 -r 10.0.0.15:80 -i -w 1 -x 9 --tun-type gue --tun-port 65535 --tun-csum
+-a -u 192.0.2.10:80 -r 10.0.0.16:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum
+-a -u 192.0.2.10:80 -r 10.0.0.17:80 -i -w 1 --tun-type gre --tun-nocsum
+-a -u 192.0.2.10:80 -r 10.0.0.18:80 -i -w 1 --tun-type gre --tun-csum
 -A -t 192.0.2.11:443 -s wrr
 -a -t 192.0.2.11:443 -r 192.0.2.11:443 -g -w 1
 -A -t 192.0.2.12:443 -s lc
@@ -58,6 +64,12 @@ func limited(s service.ServerSpec, upper, lower uint32) service.ServerSpec {
 	return s
 }
 
+func tunnelled(addr string, t packet.Tunnel) service.ServerSpec {
+	s := server(addr, 80, service.TUN, 1)
+	s.Tunnel = t
+	return s
+}
+
 func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 	table, err := apply(t, saved)
 	if err != nil {
@@ -71,6 +83,11 @@ func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 		}},
 		{Key: udp("192.0.2.10", 80), Scheduler: "rr", Servers: []service.ServerSpec{
 			server("10.0.0.13", 80, service.TUN, 2147483647),
+			tunnelled("10.0.0.14", packet.Tunnel{Encap: packet.GUE, Port: 6080}),
+			limited(tunnelled("10.0.0.15", packet.Tunnel{Encap: packet.GUE, Port: 65535, Checksum: packet.WithChecksum}), 9, 0),
+			tunnelled("10.0.0.16", packet.Tunnel{Encap: packet.GUE, Port: 1, Checksum: packet.WithRemoteChecksum}),
+			tunnelled("10.0.0.17", packet.Tunnel{Encap: packet.GRE}),
+			tunnelled("10.0.0.18", packet.Tunnel{Encap: packet.GRE, Checksum: packet.WithChecksum}),
 		}},
 		{Key: tcp("192.0.2.11", 443), Scheduler: "wrr", Servers: []service.ServerSpec{
 			server("192.0.2.11", 443, service.DR, 1),

@@ -64,9 +64,13 @@ func (d *draft) read(it item) (err error) {
 	case lowerThreshold:
 		d.Server.Lower = uint32(n)
 	case tunType:
-		if !slices.Contains([]string{"ipip", "gue", "gre"}, it.arg) {
-			return mistake(it.String(), "illegal tunnel type specified")
-		}
+		return d.tunnelType(it)
+	case tunPort:
+		d.Server.Tunnel.Port = uint16(n)
+	case tunCsum:
+		d.Server.Tunnel.Checksum = packet.WithChecksum
+	case tunRemCsum:
+		d.Server.Tunnel.Checksum = packet.WithRemoteChecksum
 	case mcastGroup:
 		return checkGroup(it)
 	case unchecked:

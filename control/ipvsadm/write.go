@@ -60,7 +60,7 @@ func writeServer(w io.Writer, k service.Key, s *service.ServerSpec, names Namer,
 		fmt.Fprintf(w, " -y %d", s.Lower)
 	}
 	if s.Method == service.TUN {
-		fmt.Fprint(w, " --tun-type ipip")
+		fmt.Fprint(w, " ", tunnelRule(s.Tunnel))
 	}
 	fmt.Fprintln(w)
 }
