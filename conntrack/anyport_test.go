@@ -39,10 +39,10 @@ func TestFillPort_MakesAnOrdinaryConnection(t *testing.T) {
 		t.Errorf("key %+v, want %+v", c.Key(), conntrack.KeyOf(&f))
 	}
 	var found conntrack.Conn
-	if !findIn(table, 2, &found) || !found.Same(&c) {
+	if !findIn(table, 2, &found) || found.Ref() != c.Ref() {
 		t.Error("the client's packets do not find it")
 	}
-	if back := answer(2); !table.FindOut(table.HashOut(&back), &back, &found) || !found.Same(&c) {
+	if back := answer(2); !table.FindOut(table.HashOut(&back), &back, &found) || found.Ref() != c.Ref() {
 		t.Error("the server's answers do not find it")
 	}
 	if fill(table, 2, &found) {
@@ -52,7 +52,7 @@ func TestFillPort_MakesAnOrdinaryConnection(t *testing.T) {
 		t.Errorf("its time is %d s, want 90 as before", got/second)
 	}
 	list := table.List()
-	if len(list) != 3 || !list[1].Same(&c) {
+	if len(list) != 3 || list[1].Ref() != c.Ref() {
 		t.Errorf("it lost its place among %d connections", len(list))
 	}
 	// Its parent does not end before it.
@@ -80,8 +80,8 @@ func TestFillPort_LeavesOldCopiesBehind(t *testing.T) {
 	if f := flow(1); table.FillPort(&before, table.HashIn(&f), f.SrcPort) {
 		t.Error("an old copy is filled again")
 	}
-	if table.Live(&before) || !table.Live(&c) || before.ID() == c.ID() {
-		t.Errorf("live before %v, after %v; ID %x and %x", table.Live(&before), table.Live(&c), before.ID(), c.ID())
+	if table.Live(&before) || !table.Live(&c) || before.Ref() == c.Ref() {
+		t.Errorf("live before %v, after %v; ID %x and %x", table.Live(&before), table.Live(&c), before.Ref(), c.Ref())
 	}
 	if moved := table.Listen(&before, 0); moved != 0 || deadlineOf(t, table, &c) == 0 {
 		t.Error("an old copy is led into another state")
@@ -96,7 +96,7 @@ func TestFillPort_RefusesAPortThatIsInUse(t *testing.T) {
 	if fill(table, 1, &c) {
 		t.Error("two connections have one key")
 	}
-	if !findIn(table, 1, &c) || !c.Same(&used) {
+	if !findIn(table, 1, &c) || c.Ref() != used.Ref() {
 		t.Error("the older connection is not found")
 	}
 	if f := flow(1); !table.FindAnyPort(table.HashAnyPort(&f), &f, &c) {
@@ -130,12 +130,12 @@ func TestAnyPort_OfTwoServersTheLastIsFoundFirst(t *testing.T) {
 	r.Addr = packet.MustAddr("10.9.9.9")
 	younger := mustInsert(t, table, r)
 	var c conntrack.Conn
-	if !fill(table, 1, &c) || c.ID()<<32 != younger.ID()<<32 {
+	if !fill(table, 1, &c) || c.Ref()<<32 != younger.Ref()<<32 {
 		t.Error("the first packet does not go to the server that spoke last")
 	}
 	f := flow(1)
 	f.SrcPort++
-	if !table.FindAnyPort(table.HashAnyPort(&f), &f, &c) || !c.Same(&older) {
+	if !table.FindAnyPort(table.HashAnyPort(&f), &f, &c) || c.Ref() != older.Ref() {
 		t.Error("the next one does not go to the other")
 	}
 }

@@ -35,7 +35,7 @@ func TestTable_FindsTheLastOfAChainThatChanges(t *testing.T) {
 			for port := 1; port <= others; port++ {
 				k := packet.Flow{Src: f.Src, SrcPort: f.SrcPort, Dst: f.Dst, DstPort: uint16(port), Proto: f.Proto}
 				if table.FindIn(table.HashIn(&k), &k, &c) {
-					table.End(&c, &dead)
+					table.End(c.Ref(), &dead)
 				}
 			}
 			for port := 1; port <= others; port++ {
@@ -46,7 +46,7 @@ func TestTable_FindsTheLastOfAChainThatChanges(t *testing.T) {
 	})
 	var c conntrack.Conn
 	for !stop.Load() {
-		if !table.FindIn(table.HashIn(&f), &f, &c) || !c.Same(&last) {
+		if !table.FindIn(table.HashIn(&f), &f, &c) || c.Ref() != last.Ref() {
 			stop.Store(true)
 			t.Error("the connection is missed")
 		}

@@ -106,7 +106,6 @@ func same(a, b uint64) bool { return (a^b)>>genShift == 0 && b&liveBit != 0 }
 type Conn struct {
 	index                      uint32
 	word, addrs, dest, srvWord uint64
-	family                     uint64 // of one that ended, else 0
 }
 
 // State returns the state the connection was in when the copy was taken.
@@ -118,12 +117,17 @@ func (c *Conn) Server() uint32 { return uint32(c.srvWord >> 32) }
 // Method returns the forwarding method the connection was created with.
 func (c *Conn) Method() uint8 { return uint8(c.srvWord) & methodMask }
 
-// Same reports whether both are copies of one connection.
-func (c *Conn) Same(o *Conn) bool { return c.index == o.index && (c.word^o.word)>>genShift == 0 }
+// Ref names a connection among all that the table ever held: an index, and the
+// generation of what lies there.
+type Ref uint64
 
-// ID is a number that no other connection has until this one has ended, for what
-// is kept of it elsewhere.
-func (c *Conn) ID() uint64 { return c.word>>genShift<<32 | uint64(c.index) }
+// Ref returns what names the connection.
+func (c *Conn) Ref() Ref { return Ref(c.word>>genShift<<32 | uint64(c.index)) }
+
+func (r Ref) index() uint32 { return uint32(r) }
+
+// word is a state word of the connection, as far as its generation goes.
+func (r Ref) word() uint64 { return uint64(r) >> 32 << genShift }
 
 // Is reports whether the connection is of that kind.
 func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
@@ -169,7 +173,7 @@ func (e *entry) read(index uint32, c *Conn) bool {
 	if word&liveBit == 0 {
 		return false
 	}
-	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load(), 0}
+	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load()}
 	return same(word, e.state.Load())
 }
 

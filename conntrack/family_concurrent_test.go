@@ -72,7 +72,7 @@ func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	var dead [2]conntrack.Conn
 	for range 2 {
 		for info := range table.All() {
-			table.End(&info.Conn, &dead)
+			table.End(info.Ref(), &dead)
 		}
 	}
 	if table.Used() != 0 {
@@ -105,7 +105,7 @@ func (w *familyWorker) insert(r *conntrack.Record, c *conntrack.Conn) {
 
 func (w *familyWorker) end(c *conntrack.Conn) {
 	var dead [2]conntrack.Conn
-	for i := range w.table.End(c, &dead) {
+	for i := range w.table.End(c.Ref(), &dead) {
 		w.men.ended(&dead[i])
 	}
 }

@@ -55,7 +55,7 @@ func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 func deadlineOf(t *testing.T, table *conntrack.Table, c *conntrack.Conn) int64 {
 	t.Helper()
 	for info := range table.All() {
-		if info.Same(c) {
+		if info.Ref() == c.Ref() {
 			return info.Deadline
 		}
 	}
@@ -144,7 +144,7 @@ func TestTemplate_IsLetGoByConnectionsThatFailed(t *testing.T) {
 		t.Fatalf("second Insert = %d, want Existed", got)
 	}
 	var dead [2]conntrack.Conn
-	if n := table.End(&child, &dead); n != 2 || table.Used() != 0 {
+	if n := table.End(child.Ref(), &dead); n != 2 || table.Used() != 0 {
 		t.Errorf("%d ended and %d are left, want the connection and its unused template ended", n, table.Used())
 	}
 }

@@ -56,9 +56,6 @@ func (t *Table) Insert(hash uint64, n *Record, c, victim *Conn) Outcome {
 	if family != 0 && outcome > Reclaimed {
 		t.letGo(family)
 	}
-	if outcome == Reclaimed {
-		t.letGo(victim.family)
-	}
 	return outcome
 }
 

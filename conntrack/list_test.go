@@ -23,7 +23,7 @@ func TestList_IsInTheOrderOfMaking(t *testing.T) {
 				child := mustInsert(t, table, childRecord(n, nil, now))
 				if n%3 == 0 {
 					var dead [2]conntrack.Conn
-					table.End(&child, &dead)
+					table.End(child.Ref(), &dead)
 					continue
 				}
 				want = append(want, n)
@@ -50,7 +50,7 @@ func TestList_ShowsWhatPacketsDoNotFind(t *testing.T) {
 	old := mustInsert(t, table, templateRecord(2, 300, 0))
 	table.Invalidate(&old)
 	hidden := mustInsert(t, table, childRecord(3, nil, 0))
-	table.Hide(&hidden)
+	table.Hide(hidden.Ref())
 	list := table.List()
 	if len(list) != 3 {
 		t.Fatalf("%d listed, want 3", len(list))
@@ -61,7 +61,7 @@ func TestList_ShowsWhatPacketsDoNotFind(t *testing.T) {
 	if _, port := list[1].Target(); port != 65535 {
 		t.Errorf("the invalid template shows port %d, want 65535", port)
 	}
-	if !list[2].Same(&hidden) {
+	if list[2].Ref() != hidden.Ref() {
 		t.Error("the hidden connection is not the third")
 	}
 	n := 0

@@ -62,7 +62,7 @@ func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	// A younger one is noticed again.
 	var dead [2]conntrack.Conn
 	findIn(table, 0, &c)
-	table.End(&c, &dead)
+	table.End(c.Ref(), &dead)
 	mustInsert(t, table, halfOpenRecord(10_000, nil, second))
 	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed {
 		t.Errorf("with a younger one: outcome %d, want Reclaimed", got)
@@ -108,7 +108,7 @@ func TestReclaim_SparesWhatControlsOthersAndLetsTemplatesGo(t *testing.T) {
 	}
 	insert(11, conntrack.Full, 0) // number 1 controls another
 	var dead [2]conntrack.Conn
-	table.End(&child, &dead)
+	table.End(child.Ref(), &dead)
 	insert(11, conntrack.Inserted, 0)
 	insert(12, conntrack.Reclaimed, 1)
 	insert(13, conntrack.Full, 0) // a template is not half-open
@@ -148,7 +148,7 @@ func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 		}
 		for info := range table.All() {
 			if r.IntN(2) == 0 {
-				table.End(&info.Conn, &dead)
+				table.End(info.Ref(), &dead)
 			}
 		}
 	}

@@ -63,15 +63,6 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	if e.state.Load()&liveBit == 0 || e.deadline.Load() > now {
 		return false
 	}
-	ended := t.expireLocked(index, now, c)
-	if ended {
-		t.letGo(c.family)
-	}
-	return ended
-}
-
-func (t *Table) expireLocked(index uint32, now int64, c *Conn) bool {
-	e := &t.entries[index]
 	sh := t.shardOf(e.hash.Load())
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -118,7 +109,7 @@ func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
 		}
 		c.word = word
 	}
-	c.family = e.family.Load()
+	t.letGo(e.family.Load())
 	t.remove(sh, index)
 	return true
 }
@@ -126,28 +117,32 @@ func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
 // End ends a connection now, whatever its time, unless it controls others, and
 // with it its template if nobody uses that and it was never assured
 // (ip_vs_conn_expire). It copies what ended to dead and returns how many.
-func (t *Table) End(c *Conn, dead *[2]Conn) int {
-	if !t.end(c.index, c.word, &dead[0]) {
+func (t *Table) End(r Ref, dead *[2]Conn) int {
+	parent, word, ok := t.end(r.index(), r.word(), &dead[0])
+	if !ok {
 		return 0
 	}
-	parent := uint32(dead[0].family)
-	if parent == 0 {
-		return 1
-	}
-	// The parent lives as long as the connection is its child.
-	word := t.entries[parent-1].state.Load()
-	t.letGo(dead[0].family)
-	if State(word&stateMask) == TemplateNone && t.end(parent-1, word, &dead[1]) {
-		return 2
+	if parent != 0 && State(word&stateMask) == TemplateNone {
+		if _, _, ok := t.end(parent-1, word, &dead[1]); ok {
+			return 2
+		}
 	}
 	return 1
 }
 
 // end ends the live connection at index whose state word was word, if it
-// controls no other.
-func (t *Table) end(index uint32, word uint64, c *Conn) bool {
+// controls no other, and returns its parent's index + 1 and state word as they
+// were before.
+func (t *Table) end(index uint32, word uint64, c *Conn) (parent uint32, state uint64, ok bool) {
 	e := &t.entries[index]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
-	return same(word, e.state.Load()) && e.children() == 0 && e.read(index, c) && t.kill(sh, index, c)
+	if !same(word, e.state.Load()) || e.children() != 0 || !e.read(index, c) {
+		return 0, 0, false
+	}
+	// The parent lives as long as this connection is its child.
+	if parent = uint32(e.family.Load()); parent != 0 {
+		state = t.entries[parent-1].state.Load()
+	}
+	return parent, state, t.kill(sh, index, c)
 }

@@ -58,30 +58,23 @@ func (t *Table) scan(hash uint64, c *Conn, fits func(*Conn) bool) bool {
 // Invalidate makes a template useless for new connections: it shows the port
 // 65535 and lives on until its time is up (ip_vs_check_template).
 func (t *Table) Invalidate(c *Conn) {
-	t.change(c, func(e *entry) {
+	t.change(c.Ref(), func(e *entry) {
 		e.server.Store(e.server.Load()&^(0xffff<<16) | 0xffff<<16 | uint64(Hidden))
 	})
 }
 
 // Hide keeps packets from finding a connection that cannot end yet.
-func (t *Table) Hide(c *Conn) {
-	t.change(c, func(e *entry) { e.server.Store(e.server.Load() | uint64(Hidden)) })
+func (t *Table) Hide(r Ref) {
+	t.change(r, func(e *entry) { e.server.Store(e.server.Load() | uint64(Hidden)) })
 }
 
-// Assist has an application helper read along with the connection.
-func (t *Table) Assist(c *Conn) {
-	t.change(c, func(e *entry) { e.server.Store(e.server.Load() | uint64(Helper)) })
-}
-
-// change does something to a live connection under its shard's lock and takes
-// a new copy of it.
-func (t *Table) change(c *Conn, do func(*entry)) {
-	e := &t.entries[c.index]
+// change does something to a live connection under its shard's lock.
+func (t *Table) change(r Ref, do func(*entry)) {
+	e := &t.entries[r.index()]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
-	if same(c.word, e.state.Load()) {
+	if same(r.word(), e.state.Load()) {
 		do(e)
-		e.read(c.index, c)
 	}
 }
 
@@ -135,7 +128,7 @@ func (e *entry) renew(word uint64, now int64) {
 // Renew begins the time of a template anew, from which a connection was made
 // that is in no table.
 func (t *Table) Renew(c *Conn, now int64) {
-	t.change(c, func(e *entry) { e.renew(e.state.Load(), now) })
+	t.change(c.Ref(), func(e *entry) { e.renew(e.state.Load(), now) })
 }
 
 // letGo takes back what retain did for a child of that family word.

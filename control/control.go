@@ -167,7 +167,7 @@ func (c *Control) endStranded() {
 		if view.Services.Member(info.Server()) {
 			continue
 		}
-		for i := range c.shared.Conns.End(&info.Conn, &ended) {
+		for i := range c.shared.Conns.End(info.Ref(), &ended) {
 			c.shared.Settle(&ended[i])
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // end.
 type helpers struct {
 	mu       sync.RWMutex
-	controls map[uint64]*control // by conntrack.Conn.ID
+	controls map[conntrack.Ref]*control // by their name
 }
 
 // control is the memory of one control connection. Its segments, which may come
@@ -38,7 +38,7 @@ func helped(method service.Method, k *conntrack.Key) conntrack.Kind {
 
 // of returns the memory of c, or nil when c has ended.
 func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
-	id := c.ID()
+	id := c.Ref()
 	h.mu.RLock()
 	m := h.controls[id]
 	h.mu.RUnlock()
@@ -48,7 +48,7 @@ func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
 	h.mu.Lock()
 	if m = h.controls[id]; m == nil {
 		if h.controls == nil {
-			h.controls = map[uint64]*control{}
+			h.controls = map[conntrack.Ref]*control{}
 		}
 		m = new(control)
 		h.controls[id] = m
@@ -67,7 +67,7 @@ func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
 func (h *helpers) forget(c *conntrack.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.controls, c.ID())
+	delete(h.controls, c.Ref())
 }
 
 // helpServer reads a client's segment of a control connection, before it is

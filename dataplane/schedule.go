@@ -73,7 +73,7 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 // its connection, or a helper one that waits for the client.
 func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
 	found := w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn)
-	if found && j.retire && j.conn.Same(&j.old) || !found && (j.retire || !w.awaited(f, j)) {
+	if found && j.retire && j.conn.Ref() == j.old || !found && (j.retire || !w.awaited(f, j)) {
 		return false
 	}
 	j.retire = false
@@ -181,12 +181,12 @@ func (w *Worker) retire(j *job) {
 		return
 	}
 	j.retire = false
-	n := w.shared.Conns.End(&j.old, &w.ended)
+	n := w.shared.Conns.End(j.old, &w.ended)
 	for i := range n {
 		w.shared.Settle(&w.ended[i])
 	}
 	if n == 0 { // it controls others
-		w.shared.Conns.Hide(&j.old)
+		w.shared.Conns.Hide(j.old)
 	}
 }
 

@@ -51,7 +51,7 @@ func (w *Worker) keepsStill(f *packet.Frame, j *job) bool {
 		w.drop(f, packet.ServerRemoved)
 		return false
 	}
-	j.old, j.found, j.retire = j.conn, false, true
+	j.old, j.found, j.retire = j.conn.Ref(), false, true
 	return false
 }
 

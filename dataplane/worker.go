@@ -40,8 +40,8 @@ type job struct {
 	conn  conntrack.Conn
 	found bool
 
-	old    conntrack.Conn // that was found, and is over
-	retire bool           // old is to end
+	retire bool          // old is to end
+	old    conntrack.Ref // the connection that was found, and is over
 }
 
 // Worker takes frames from its queues through the stages. It belongs to one
