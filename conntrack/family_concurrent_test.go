@@ -129,7 +129,7 @@ func (w *familyWorker) step(n, client int) {
 			break
 		}
 		if w.end(&w.c); w.r.IntN(2) == 0 {
-			w.table.Hide(&w.c)
+			w.table.Hide(w.c.Ref())
 		}
 	case 6:
 		if found && w.r.IntN(20) == 0 {
