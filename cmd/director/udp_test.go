@@ -26,6 +26,9 @@ const (
 	echoClients    = 8 // sockets, the same number for each of the 4 servers
 )
 
+// maxDatagram is more than any datagram holds.
+const maxDatagram = 1 << 16
+
 // echoSizes are the lengths of the datagrams that every client socket sends:
 // nothing, less than the shortest frame holds, an odd number of bytes, which
 // the checksum pads, and as much as fits a tunnel.
@@ -62,24 +65,36 @@ func TestUDP_IsEchoedFromTheVirtualAddress(t *testing.T) {
 // echo sends n bytes to the service and waits until they come back.
 func echo(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	t.Helper()
-	sent, err := io.ReadAll(web.Bytes(int64(n)))
-	if err != nil {
+	shout(t, c, to, n)
+	hear(t, c, to, n)
+}
+
+// shout sends n bytes to the service.
+func shout(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
+	t.Helper()
+	must(t, c.SetDeadline(time.Now().Add(patience)))
+	if _, err := c.WriteToUDPAddrPort(echoBytes(n), to); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.WriteToUDPAddrPort(sent, to); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 2048)
+}
+
+// hear waits until n bytes that were shouted come back.
+func hear(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
+	t.Helper()
+	b := make([]byte, maxDatagram)
 	got, from, err := c.ReadFromUDPAddrPort(b)
 	if err != nil {
 		t.Fatalf("no answer to %d bytes from %v: %v", n, c.LocalAddr(), err)
 	}
-	if from != to || !bytes.Equal(b[:got], sent) {
-		t.Errorf("sent %d bytes to %v, got %d from %v, equal: %v", n, to, got, from, bytes.Equal(b[:got], sent))
+	if same := bytes.Equal(b[:got], echoBytes(n)); from != to || !same {
+		t.Errorf("sent %d bytes to %v, got %d from %v, equal: %v", n, to, got, from, same)
 	}
+}
+
+// echoBytes are the first n bytes of those that are the same each time.
+func echoBytes(n int) []byte {
+	b, _ := io.ReadAll(web.Bytes(int64(n))) // it cannot fail
+	return b
 }
 
 // echoServer counts the datagrams that it sends back, by client.
@@ -114,7 +129,7 @@ func startEcho(t *testing.T, l *lab.Lab) []*echoServer {
 
 // serve sends back what comes until the socket is closed.
 func (s *echoServer) serve() {
-	b := make([]byte, 2048)
+	b := make([]byte, maxDatagram)
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(b)
 		if err != nil {
