@@ -120,7 +120,7 @@ func (f *family) end(m *member) {
 		}
 	}
 	var dead [2]conntrack.Conn
-	if got := f.table.End(&m.conn, &dead); got != want {
+	if got := f.table.End(m.conn.Ref(), &dead); got != want {
 		f.t.Fatalf("%d ended, want %d", got, want)
 	}
 }
@@ -156,7 +156,7 @@ func (f *family) sweep() {
 
 func (f *family) listed(m *member, list []conntrack.Info) bool {
 	for i := range list {
-		if list[i].Same(&m.conn) {
+		if list[i].Ref() == m.conn.Ref() {
 			return true
 		}
 	}
@@ -172,7 +172,7 @@ func (f *family) check() {
 	for i := range list {
 		var m *member
 		for have := range f.all {
-			if have.conn.Same(&list[i].Conn) {
+			if have.conn.Ref() == list[i].Ref() {
 				m = have
 			}
 		}
@@ -226,7 +226,7 @@ func TestTable_AgreesWithAModelOfFamilies(t *testing.T) {
 			case 10:
 				var c conntrack.Conn
 				found := findTemplate(f.table, templateRecord(k<<14, 0, 0).Key, "", &c)
-				if found != (template != nil) || found && !c.Same(&template.conn) {
+				if found != (template != nil) || found && c.Ref() != template.conn.Ref() {
 					t.Fatalf("seed %d op %d: template %d is found: %v, want %v", seed, op, k, found, template != nil)
 				}
 			case 11:
