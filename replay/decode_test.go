@@ -191,7 +191,7 @@ func (p *pkt) carries(load []byte, n int) bool {
 		load = load[len(gueHeader):]
 		fallthrough
 	case "ipip", "gre":
-		if p.inner = decodePkt(load, p.quote > 0 || p.fragment.more); p.inner != nil {
+		if p.inner = decodePkt(load, p.quote > 0 || p.fragment != (fragment{})); p.inner != nil {
 			p.inner.quote = 0 // the outer packet is cut, which cuts this one
 		}
 		return p.inner != nil

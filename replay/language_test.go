@@ -42,6 +42,7 @@ func TestFrame_PrintsWhatItReads(t *testing.T) {
 		"4.000 eth1 10.0.0.11 > 198.51.100.7 udp ttl=64 id=7 frag=1608/400 len=2000",
 		"4.000 eth1 10.0.0.11:80 > 198.51.100.7:4000 tcp A ttl=64 id=7 frag=0/1376+ len=1356 sum=0x1234",
 		"4.000 eth1 10.0.0.1 > 10.0.0.11 ipip ttl=63 id=7 frag=0/1480+ | 198.51.100.7:4000 > 192.0.2.10:80 tcp A ttl=63 len=1460",
+		"4.000 eth1 10.0.0.1:5000 > 10.0.0.11:6080 gue ttl=63 id=7 frag=0/80 nosum | 198.51.100.7:4000 > 192.0.2.10:80 tcp A ttl=63 len=100",
 		"4.000 eth1 10.0.0.1 > 10.0.0.11 ipip ttl=63 id=7 frag=1480/4 hex=a0a1a2a3",
 		"4.000 eth1 10.0.0.11 > 198.51.100.7 esp ttl=64 len=40",
 		"2.000 eth1 10.0.0.11 > 10.0.0.1 arp",
