@@ -101,7 +101,7 @@ func (r *Registry) scheduler(s Spec) (sched.Scheduler, error) {
 	return sched.New(s.Scheduler, sched.Options{Flags: s.Flags, Seed: seed, Tunables: r.options.Tunables})
 }
 
-// AddService adds a service and the servers of its specification.
+// AddService adds a service and the servers of its specification, or neither.
 func (r *Registry) AddService(spec Spec) error {
 	if r.lookup(spec.Key) != nil {
 		return ErrServiceExists
@@ -128,6 +128,7 @@ func (r *Registry) AddService(spec Spec) error {
 	}
 	for _, server := range servers {
 		if err := r.AddServer(spec.Key, server); err != nil {
+			_ = r.DeleteService(spec.Key) // it exists
 			return err
 		}
 	}
@@ -228,14 +229,14 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
+	if err := r.allowed(&spec); err != nil {
+		return err
+	}
 	if r.members[identity{k, spec.Addr, spec.Port}] {
 		return ErrServerExists
 	}
 	if len(s.members.values()) >= sched.MaxServers(s.Scheduler) {
 		return tooMany(s.Scheduler)
-	}
-	if err := r.allowed(&spec); err != nil {
-		return err
 	}
 	server := r.revive(s, spec)
 	server.become(spec)
@@ -306,12 +307,12 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
+	if err := r.allowed(&spec); err != nil {
+		return err
+	}
 	at := find(s.members.values(), spec.Addr, spec.Port)
 	if at < 0 {
 		return ErrNoServer
-	}
-	if err := r.allowed(&spec); err != nil {
-		return err
 	}
 	members := slices.Clone(s.members.values())
 	server := members[at].Server
