@@ -151,8 +151,10 @@ func aboutRequests() []quote {
 
 // aboutTunnels are about packets that the director wrapped.
 func aboutTunnels() []quote {
-	const ipip, gre = 4, 47
+	const ipip, gre, esp = 4, 47, 50
 	wrapped := sent("10.0.0.1:0", "10.0.0.21:0")
+	gue := sent("10.0.0.1:33000", "10.0.0.21:6080")
+	gueOptions := packettest.Frame{Options: 40, Src: gue.Src, Dst: gue.Dst}
 	return []quote{
 		{name: "unreachable", packet: wrapped, patchIP: map[int]byte{protoAt: ipip}, taken: true},
 		{name: "time exceeded", icmp: 11, packet: wrapped, patchIP: map[int]byte{protoAt: ipip}, taken: true},
@@ -161,12 +163,37 @@ func aboutTunnels() []quote {
 		{name: "sent by somebody else", packet: sent("198.51.100.1:0", "10.0.0.21:0"), patchIP: map[int]byte{protoAt: ipip}},
 		{name: "to somebody else", packet: sent("10.0.0.1:0", "10.0.0.22:0"), patchIP: map[int]byte{protoAt: ipip}},
 		{name: "to a NAT real server", packet: sent("10.0.0.1:0", "10.0.0.13:0"), patchIP: map[int]byte{protoAt: ipip}},
-		{name: "GRE", packet: wrapped, patchIP: map[int]byte{protoAt: gre}},
-		{name: "UDP", packet: wrapped},
+		{name: "to a service's address that is no tunnel", packet: sent("10.0.0.1:0", "192.0.2.10:0"), patchIP: map[int]byte{protoAt: ipip}},
+		{name: "ESP", packet: wrapped, patchIP: map[int]byte{protoAt: esp}},
 		{name: "quoted first fragment", packet: wrapped, patchIP: map[int]byte{protoAt: ipip, flagsAt: moreFragments}, taken: true},
 		{name: "quoted later fragment", packet: wrapped, patchIP: map[int]byte{protoAt: ipip, offsetAt: 1}},
 		{name: "cut in the quoted header", packet: wrapped, kept: 19, patchIP: map[int]byte{protoAt: ipip}},
 		{name: "cut behind the quoted header", packet: wrapped, kept: 20, patchIP: map[int]byte{protoAt: ipip}, taken: true},
+
+		{name: "GRE", packet: wrapped, patchIP: map[int]byte{protoAt: gre}, taken: true},
+		{name: "GRE, time exceeded", icmp: 11, packet: wrapped, patchIP: map[int]byte{protoAt: gre}, taken: true},
+		{name: "GRE, redirect", icmp: 5, packet: wrapped, patchIP: map[int]byte{protoAt: gre}},
+		{name: "GRE sent from a VIP", packet: sent("192.0.2.10:0", "10.0.0.21:0"), patchIP: map[int]byte{protoAt: gre}, taken: true},
+		{name: "GRE sent by somebody else", packet: sent("198.51.100.1:0", "10.0.0.21:0"), patchIP: map[int]byte{protoAt: gre}},
+		{name: "GRE to somebody else", packet: sent("10.0.0.1:0", "10.0.0.22:0"), patchIP: map[int]byte{protoAt: gre}},
+		{name: "GRE to a NAT real server", packet: sent("10.0.0.1:0", "10.0.0.13:0"), patchIP: map[int]byte{protoAt: gre}},
+		{name: "GRE, quoted first fragment", packet: wrapped, patchIP: map[int]byte{protoAt: gre, flagsAt: moreFragments}, taken: true},
+		{name: "GRE, quoted later fragment", packet: wrapped, patchIP: map[int]byte{protoAt: gre, offsetAt: 1}},
+
+		{name: "GUE", packet: gue, taken: true},
+		{name: "GUE, time exceeded", icmp: 11, packet: gue, taken: true},
+		{name: "GUE, redirect", icmp: 5, packet: gue},
+		{name: "GUE with options", options: 40, packet: gueOptions, taken: true},
+		{name: "GUE sent from a VIP", packet: sent("192.0.2.10:33000", "10.0.0.21:6080"), taken: true},
+		{name: "GUE sent by somebody else", packet: sent("198.51.100.1:33000", "10.0.0.21:6080")},
+		{name: "GUE to somebody else", packet: sent("10.0.0.1:33000", "10.0.0.22:6080")},
+		{name: "GUE to a NAT real server", packet: sent("10.0.0.1:33000", "10.0.0.13:6080")},
+		{name: "GUE for somebody else", to: "192.0.2.10", packet: gue},
+		{name: "GUE's port by TCP", packet: sentTCP("10.0.0.1:33000", "10.0.0.21:6080")},
+		{name: "GUE, quoted first fragment", packet: gue, patchIP: map[int]byte{flagsAt: moreFragments}, taken: true},
+		{name: "GUE, quoted later fragment", packet: gue, patchIP: map[int]byte{offsetAt: 1}},
+		{name: "GUE, cut in the quoted ports", packet: gue, kept: 23},
+		{name: "GUE, cut behind the quoted ports", packet: gue, kept: 24, taken: true},
 	}
 }
 

@@ -37,7 +37,7 @@ type Set struct {
 	Services []Endpoint
 	Prefixes []Prefix
 	Reals    []Endpoint         // real servers that answer through the director (NAT)
-	Tunnels  []packet.Addr      // real servers that are sent IPIP
+	Tunnels  []packet.Addr      // real servers that are sent tunnels' packets: IPIP, GUE or GRE
 	Locals   []packet.Addr      // every address of the host; VIPs may be missing
 	MACs     map[int]packet.MAC // by interface index
 }

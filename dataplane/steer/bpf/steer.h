@@ -101,12 +101,20 @@ static __always_inline int balanced(__u8 proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
+// wrapped reports whether a quoted packet of src to dst may be a tunnel's of ours.
+static __always_inline int wrapped(struct endpoint *src, struct endpoint *dst)
+{
+	return bpf_map_lookup_elem(&tunnels, &dst->addr) && standing(&src->addr) != FOREIGN;
+}
+
 // taken_error decides about an ICMP message at off. It is the director's if an
 // answer to the packet it quotes would be: one to a service that an answer of
 // a service provoked, one to a client that the client's packet provoked behind
-// the director. So is one about a tunnel of ours. An error goes to whoever sent
-// the packet it quotes (RFC 792), so the host's own are the host's here too. It
-// is out of line because it would take registers from the frames of connections.
+// the director. So is one about a tunnel of ours; of GUE userspace tells the ports
+// apart, and gives back what the host itself sent there by UDP. An error goes to
+// whoever sent the packet it quotes (RFC 792), so the host's own are the host's
+// here too. It is out of line because it would take registers from the frames of
+// connections.
 static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 {
 	struct endpoint src = {}, dst = {}; // of an answer
@@ -122,14 +130,14 @@ static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 	if (e.ip.frag_off & bpf_htons(IP_OFFSET)) // quotes no ports
 		return 0;
 	ends(&e.ip, &dst, &src);
-	if (e.ip.protocol == IPPROTO_IPIP)
-		return bpf_map_lookup_elem(&tunnels, &src.addr) && standing(&dst.addr) != FOREIGN;
+	if (e.ip.protocol == IPPROTO_IPIP || e.ip.protocol == IPPROTO_GRE)
+		return wrapped(&dst, &src);
 	off += sizeof(e) - sizeof(e.ip) + 4 * e.ip.ihl;
 	if (load(ctx, off, port, sizeof(port)) < 0)
 		return 0;
 	dst.port = port[0];
 	src.port = port[1];
-	return claimed(&src, &dst);
+	return claimed(&src, &dst) || (e.ip.protocol == IPPROTO_UDP && wrapped(&dst, &src));
 }
 
 static __always_inline int taken_ipv4(CTX *ctx)
