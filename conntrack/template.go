@@ -131,6 +131,12 @@ func (t *Table) Renew(c *Conn, now int64) {
 	t.change(c.Ref(), func(e *entry) { e.renew(e.state.Load(), now) })
 }
 
+// Assure is what a real server's answer does to the template of such a
+// connection.
+func (t *Table) Assure(c *Conn) {
+	t.change(c.Ref(), func(*entry) { t.assure(c.index) })
+}
+
 // letGo takes back what retain did for a child of that family word.
 func (t *Table) letGo(family uint64) {
 	if parent := uint32(family); parent != 0 {

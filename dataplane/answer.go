@@ -90,6 +90,9 @@ func (w *Worker) unknown(f *packet.Frame, j *job) {
 		w.use(f, j)
 		return
 	}
+	if w.initiate(f, j) {
+		return
+	}
 	if w.shared.Defence.crowded.Load() && w.answersUnnoted(f, j) {
 		return
 	}

@@ -59,6 +59,8 @@ func (w *Worker) odd(f *packet.Frame, j *job, reason packet.Reason) {
 		w.fragments = true
 	case reason == packet.Protocol && f.Proto == packet.ProtoICMP:
 		w.icmp(f, j)
+	case reason == packet.Protocol && (f.Proto == protoESP || f.Proto == protoAH):
+		w.ride(f, j)
 	case j.out || reason == packet.Protocol:
 		w.leave(f, reason)
 	default:

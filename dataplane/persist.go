@@ -15,16 +15,13 @@ const ftpControl = 21
 // remembers, or to a newly scheduled one that a new template remembers
 // (ip_vs_sched_persist).
 func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
-	key, data := templateKey(f, s), ""
-	if s.Engine == "sip" && f.Proto == packet.ProtoUDP {
-		id, ok := sip.CallID(f.Transport()[packet.UDPLen:])
-		if !ok {
-			w.drop(f, packet.NoCallID)
-			return
-		}
-		data = string(id)
+	key := templateKey(&f.Flow, s)
+	data, ok := engineData(f, s)
+	if !ok {
+		w.drop(f, packet.NoCallID)
+		return
 	}
-	choice, template, outcome := w.remembered(f, s, &key, data)
+	choice, template, outcome := w.remembered(f, s, &key, data, nil)
 	if outcome == conntrack.Reclaimed {
 		w.shared.Settle(&w.victim)
 	}
@@ -44,12 +41,26 @@ func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
 	w.connect(f, j, s, choice, port, &template)
 }
 
+// engineData returns what tells the clients of a service with a persistence
+// engine apart: the Call-ID of a SIP datagram. It reports false for a packet that
+// has none, which every TCP segment is (ip_vs_sip_fill_param in ip_vs_pe_sip.c).
+func engineData(f *packet.Frame, s *service.Service) (data string, ok bool) {
+	if s.Engine == "" {
+		return "", true
+	}
+	if f.Proto != packet.ProtoUDP {
+		return "", false
+	}
+	id, ok := sip.CallID(f.Transport()[packet.UDPLen:])
+	return string(id), ok
+}
+
 // templateKey returns the key of a client's template:
 //
 //	client 0, VIP port       a service of one port
 //	client 0, VIP 0          FTP's control port, or a service of every port
 //	client 0, mark 0         a firewall mark, whatever the protocol
-func templateKey(f *packet.Frame, s *service.Service) conntrack.Key {
+func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	k := conntrack.Key{
 		Client:  packet.AddrFrom4(f.Src.V4() &^ s.HostMask),
 		Virtual: f.Dst,
@@ -68,21 +79,27 @@ func templateKey(f *packet.Frame, s *service.Service) conntrack.Key {
 // to it, and its template. It is one step under the service's lock: connections
 // that one client begins by way of two workers go to one server. Without a
 // server the outcome is Full and the choice empty; without room for a template
-// it is Full.
-func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string) (to service.Choice, template conntrack.Conn, outcome conntrack.Outcome) {
+// it is Full. only is the server that it must be, which began the connection
+// itself, or nil.
+func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, template conntrack.Conn, outcome conntrack.Outcome) {
 	conns := w.shared.Conns
 	hash := conns.HashTemplate(k, data)
 	s.Lock()
 	defer s.Unlock()
 	if conns.FindTemplate(hash, k, data, &template) {
 		to, ok := s.Member(template.Server())
-		if ok && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
+		if ok && (only == nil || only.Server == to.ID) && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
 			to.Bind(w.beginsActive(f))
 			return to, template, conntrack.Existed
 		}
 		conns.Invalidate(&template)
 	}
-	to, ok := s.Choose(&f.Flow, w.now)
+	var ok bool
+	if only != nil {
+		to, ok = s.Member(only.Server)
+	} else {
+		to, ok = s.Choose(&f.Flow, w.now)
+	}
 	if !ok {
 		return service.Choice{}, template, conntrack.Full
 	}

@@ -30,17 +30,7 @@ func (w *Worker) rewrite(b *packet.Batch) {
 // toClient turns a real server's answer into the virtual service's.
 func (w *Worker) toClient(f *packet.Frame, j *job) {
 	hop := w.view.Hops.Route(f.Dst)
-	if !w.usable(f, hop) {
-		return
-	}
-	// The ordinary forwarding of a router, which looks at a packet before IPVS
-	// does, answers from its own address.
-	switch {
-	case f.IP().TTL() <= 1:
-		w.timeExceeded(f, w.here(f))
-		return
-	case f.IPLen > hop.MTU && f.IP().DF():
-		w.tooLong(f, w.here(f), hop.MTU)
+	if !w.usable(f, hop) || !w.passes(f, hop.MTU) {
 		return
 	}
 	if j.conn.Is(conntrack.Helper) && !w.helpClient(f, j, hop.MTU) {
@@ -49,6 +39,20 @@ func (w *Worker) toClient(f *packet.Frame, j *job) {
 	addr, port := j.conn.Virtual()
 	nat.ToClient(f, addr, port)
 	w.send(f, hop, f.Dst, hop.MTU)
+}
+
+// passes is fits for a packet to the client. The ordinary forwarding of a router,
+// which looks at a packet before IPVS does, answers from its own address.
+func (w *Worker) passes(f *packet.Frame, limit uint16) bool {
+	switch {
+	case f.IP().TTL() <= 1:
+		w.timeExceeded(f, w.here(f))
+	case f.IPLen > limit && f.IP().DF():
+		w.tooLong(f, w.here(f), limit)
+	default:
+		return true
+	}
+	return false
 }
 
 // toServer forwards a client's packet by its connection's method.

@@ -1,0 +1,97 @@
+package dataplane
+
+import (
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// initiate lets a masqueraded real server of a service with --pe sip begin a
+// dialogue: a datagram that answers nobody makes a connection of which its
+// destination is the client, so that it leaves from the virtual address and its
+// answer finds the way back (ip_vs_new_conn_out in ip_vs_core.c). A firewall
+// mark's service does not say which address that would be, nor one of every port
+// which port. It reports whether f has a connection now.
+func (w *Worker) initiate(f *packet.Frame, j *job) bool {
+	from := w.view.Services.Masqueraded(&f.Flow)
+	if f.Proto != packet.ProtoUDP || from == nil || from.Of.Port == 0 || w.view.Hops.Local(f.Dst) {
+		return false
+	}
+	client := packet.Flow{
+		Src: f.Dst, SrcPort: f.DstPort, Dst: from.Of.Addr, DstPort: from.Of.Port, Proto: f.Proto,
+	}
+	s := w.view.Services.Lookup(&client)
+	if s == nil || s.Key != from.Of || s.Engine == "" {
+		return false
+	}
+	if s.Persistent == 0 {
+		s.Lock()
+		to, ok := s.Member(from.Server)
+		if ok {
+			to.Bind(false)
+		}
+		s.Unlock()
+		return ok && w.connectOut(f, j, s, to, &client, nil)
+	}
+	data, ok := engineData(f, s)
+	if !ok {
+		return false
+	}
+	key := templateKey(&client, s)
+	to, template, outcome := w.remembered(f, s, &key, data, from)
+	switch outcome {
+	case conntrack.Reclaimed:
+		w.shared.Settle(&w.victim)
+	case conntrack.Full:
+		if to.Server != nil {
+			to.Release(false)
+		}
+		return false
+	}
+	return w.connectOut(f, j, s, to, &client, &template)
+}
+
+// connectOut makes the connection of client to a server that is counted already,
+// of which f is the server's first packet.
+func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to service.Choice, client *packet.Flow, parent *conntrack.Conn) bool {
+	w.record = conntrack.Record{
+		Key:    conntrack.KeyOf(client),
+		Target: conntrack.Target{Addr: f.Src, Port: f.SrcPort, Method: uint8(service.NAT), Server: to.ID},
+		State:  conntrack.UDP, Now: w.now, Deadline: w.now + w.view.Timeouts[conntrack.UDP],
+		Parent: parent,
+	}
+	if s.OnePacket {
+		conntrack.Imagine(&w.record, &j.conn)
+		to.Release(false)
+		if parent != nil {
+			w.shared.Conns.Renew(parent, w.now)
+			w.shared.Conns.Assure(parent)
+		}
+		w.began(f, j)
+		return true
+	}
+	outcome := w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+	if outcome == conntrack.Existed && j.conn.Server() != to.ID {
+		// The client's connection is with another server. What it sends next is
+		// an answer to this one.
+		j.old, j.retire = j.conn.Ref(), true
+		w.retire(j)
+		outcome = w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+	}
+	switch outcome {
+	case conntrack.Reclaimed:
+		w.shared.Settle(&w.victim)
+		fallthrough
+	case conntrack.Inserted:
+		w.began(f, j)
+		w.observe(f, j)
+		return true
+	case conntrack.Existed: // another worker was faster
+		to.Release(false)
+		j.found = true
+		w.use(f, j)
+		return true
+	}
+	to.Release(false)
+	return false
+}
