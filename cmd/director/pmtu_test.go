@@ -40,30 +40,50 @@ func TestPathMTU_OfTheWayToTheServers(t *testing.T) {
 // tells the client, by way of the director; of a tunnelled one it tells the
 // director, who knows which client's packet was inside.
 func TestPathMTU_OfARouterBeforeTheServer(t *testing.T) {
-	remote := netip.MustParseAddr("10.9.0.2")
-	for _, method := range []service.Method{service.NAT, service.TUN} {
+	gue := fmt.Sprintf(" --tun-type gue --tun-port %d", lab.GUEPort)
+	for _, way := range []struct {
+		name   string
+		method service.Method
+		tunnel string // options of the rule
+		outer  int
+	}{
+		{"nat", service.NAT, "", 0},
+		{"ipip", service.TUN, "", outerLen},
+		{"gue", service.TUN, gue, outerLen + 12},
+		{"gue with a checksum", service.TUN, gue + " --tun-csum", outerLen + 12},
+		{"gre", service.TUN, " --tun-type gre", outerLen + 4},
+		{"gre with a checksum", service.TUN, " --tun-type gre --tun-csum", outerLen + 8},
+	} {
 		for _, ioKind := range []string{"xdp", "packet"} {
-			t.Run(method.String()+" "+ioKind, func(t *testing.T) {
-				l := labtest.New(t, lab.Config{Method: method, Clients: 2, Servers: 2, Offloads: ioKind == "packet"})
-				router, leg, server := l.Servers[0], "eth0", l.Servers[1]
-				gateway := router.Addr
-				if method == service.TUN { // a server would take the tunnel's end for itself
-					router, leg, gateway = l.Clients[1], "eth1", backAddr(t, l.Clients[1])
-				}
-				must(t, router.Sysctl("net.ipv4.ip_forward", "1"))
-				must(t, server.AddAddr("lo", netip.PrefixFrom(remote, 32)))
-				routeVia(t, router, netip.PrefixFrom(remote, 32), leg, server.Addr, narrowMTU)
-				routeVia(t, l.Director, netip.PrefixFrom(remote, 32), "eth1", gateway, 0)
-
+			t.Run(way.name+" "+ioKind, func(t *testing.T) {
+				l := labtest.New(t, lab.Config{Method: way.method, Clients: 2, Servers: 2, Offloads: ioKind == "packet"})
+				remote := routeRemote(t, l)
 				startWeb(t, l)
 				rules := httpRules(l)
 				rule := strings.Replace(rules[1], l.Servers[0].Addr.String(), remote.String(), 1)
-				startDirector(t, l, ioKind, rules[0], rule)
+				startDirector(t, l, ioKind, rules[0], rule+way.tunnel)
 				exchangeBytes(t, l)
-				wantPathMTU(t, []*lab.Host{l.Clients[0]}, l.VIP, width(l))
+				wantPathMTU(t, []*lab.Host{l.Clients[0]}, l.VIP, narrowMTU-way.outer)
 			})
 		}
 	}
+}
+
+// routeRemote moves the second server behind a router, with a narrow hop between
+// them, and returns the address that it has there.
+func routeRemote(t *testing.T, l *lab.Lab) netip.Addr {
+	t.Helper()
+	remote := netip.MustParseAddr("10.9.0.2")
+	router, leg, server := l.Servers[0], "eth0", l.Servers[1]
+	gateway := router.Addr
+	if l.Method == service.TUN { // a server would take the tunnel's end for itself
+		router, leg, gateway = l.Clients[1], "eth1", backAddr(t, l.Clients[1])
+	}
+	must(t, router.Sysctl("net.ipv4.ip_forward", "1"))
+	must(t, server.AddAddr("lo", netip.PrefixFrom(remote, 32)))
+	routeVia(t, router, netip.PrefixFrom(remote, 32), leg, server.Addr, narrowMTU)
+	routeVia(t, l.Director, netip.PrefixFrom(remote, 32), "eth1", gateway, 0)
+	return remote
 }
 
 // TestPathMTU_OfARouterBeforeTheClient has the narrow hop on the way back, where

@@ -12,27 +12,44 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// Offsets in an IPIP frame and values that the decapsulator looks for.
+// GUEPort is where the servers of the lab take GUE.
+const GUEPort = 6080
+
+// Offsets in a frame of a tunnel and values that the decapsulator looks for.
 const (
 	offEtherType = 12
 	offVersion   = 14
 	offFragment  = 20
 	offProtocol  = 23
+	offGREFlags  = 34
+	offGREType   = 36
+	offUDPPort   = 36
+	offGUE       = 42
 
-	etherIPv4    = 0x0800
-	plainIPv4    = 0x45 // version 4, five words of header: an outer header has no options
-	anyFragment  = 0x3fff
-	protoIPIP    = 4 // RFC 2003
-	outerIPv4Len = 20
+	etherIPv4   = 0x0800
+	plainIPv4   = 0x45 // version 4, five words of header: an outer header has no options
+	anyFragment = 0x3fff
+	protoIPIP   = 4 // RFC 2003
+	protoUDP    = 17
+	protoGRE    = 47         // RFC 2784
+	gueIPv4     = 0x00040000 // version 0, no options, IPv4 inside (draft-ietf-intarea-gue-09)
+	greChecksum = 0x8000     // the flag of a checksum, which nobody verifies here
+
+	// What each takes, the outer IPv4 header included.
+	ipipLen        = 20
+	gueLen         = 32
+	greLen         = 24
+	greChecksumLen = 28
 
 	adjRoomMAC = 1  // BPF_ADJ_ROOM_MAC, include/uapi/linux/bpf.h
 	tcxNext    = -1 // TCX_NEXT
 	tcxDrop    = 2  // TCX_DROP
 )
 
-// decapsulate makes a host take the outer header off IPIP packets as they come
-// in by dev, until the closer is closed. The packet goes on up the stack as if
-// it had come without: what an ipip device with any remote end would do.
+// decapsulate makes a host take off what tunnels put around packets, IPIP, GUE or
+// GRE, as they come in by dev, until the closer is closed. The packet goes on up
+// the stack as if it had come without: what tunnel devices with any remote end
+// would do.
 func (h *Host) decapsulate(dev string) (io.Closer, error) {
 	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name:         "lab_decap",
@@ -63,9 +80,9 @@ func (h *Host) decapsulate(dev string) (io.Closer, error) {
 	return tcx, nil
 }
 
-// decapProgram strips the outer header of a whole IPIP packet and leaves every
-// other frame alone. LoadAbs reads from the frame's start in host order and
-// ends the program with 0, TCX_PASS, when the frame is too short.
+// decapProgram strips a whole packet of a tunnel and leaves every other frame
+// alone. LoadAbs reads from the frame's start in host order and ends the program
+// with 0, TCX_PASS, when the frame is too short.
 func decapProgram() asm.Instructions {
 	return asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1), // LoadAbs takes the context from R6
@@ -73,14 +90,33 @@ func decapProgram() asm.Instructions {
 		asm.JNE.Imm(asm.R0, etherIPv4, "next"),
 		asm.LoadAbs(offVersion, asm.Byte),
 		asm.JNE.Imm(asm.R0, plainIPv4, "next"),
-		asm.LoadAbs(offProtocol, asm.Byte),
-		asm.JNE.Imm(asm.R0, protoIPIP, "next"),
 		asm.LoadAbs(offFragment, asm.Half),
 		asm.And.Imm(asm.R0, anyFragment),
 		asm.JNE.Imm(asm.R0, 0, "next"),
 
-		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Imm(asm.R2, -outerIPv4Len),
+		asm.LoadAbs(offProtocol, asm.Byte),
+		asm.Mov.Imm(asm.R7, -ipipLen),
+		asm.JEq.Imm(asm.R0, protoIPIP, "strip"),
+		asm.JEq.Imm(asm.R0, protoUDP, "udp"),
+		asm.JNE.Imm(asm.R0, protoGRE, "next"),
+
+		asm.LoadAbs(offGREType, asm.Half),
+		asm.JNE.Imm(asm.R0, etherIPv4, "next"),
+		asm.LoadAbs(offGREFlags, asm.Half),
+		asm.Mov.Imm(asm.R7, -greLen),
+		asm.JEq.Imm(asm.R0, 0, "strip"),
+		asm.Mov.Imm(asm.R7, -greChecksumLen),
+		asm.JEq.Imm(asm.R0, greChecksum, "strip"),
+		asm.Ja.Label("next"),
+
+		asm.LoadAbs(offUDPPort, asm.Half).WithSymbol("udp"),
+		asm.JNE.Imm(asm.R0, GUEPort, "next"),
+		asm.LoadAbs(offGUE, asm.Word),
+		asm.Mov.Imm(asm.R7, -gueLen),
+		asm.JNE.Imm(asm.R0, gueIPv4, "next"),
+
+		asm.Mov.Reg(asm.R1, asm.R6).WithSymbol("strip"),
+		asm.Mov.Reg(asm.R2, asm.R7),
 		asm.Mov.Imm(asm.R3, adjRoomMAC),
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnSkbAdjustRoom.Call(),
