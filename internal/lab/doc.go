@@ -33,7 +33,7 @@
 //
 // In direct routing and tunnelling each server holds the virtual address on its
 // loopback and keeps silent about it (arp_ignore 1, arp_announce 2). In
-// tunnelling a tc program takes the place of an ipip device, which not every
+// tunnelling a tc program takes the place of tunnel devices, which not every
 // kernel has.
 //
 // Namespaces are named dirlab-PID-N-HOST under /run/netns, so that
