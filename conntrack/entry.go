@@ -173,7 +173,10 @@ func (e *entry) read(index uint32, c *Conn) bool {
 	if word&liveBit == 0 {
 		return false
 	}
-	*c = Conn{index, word, e.addrs.Load(), e.dest.Load(), e.server.Load()}
+	// Word by word: a whole Conn would be put together elsewhere and copied by
+	// wider loads than it was stored by, for which the processor waits.
+	c.index, c.word = index, word
+	c.addrs, c.dest, c.srvWord = e.addrs.Load(), e.dest.Load(), e.server.Load()
 	return same(word, e.state.Load())
 }
 

@@ -36,7 +36,7 @@ func (w *Worker) dispatch(data []byte, hop *neigh.Hop, dst packet.Addr) {
 		return
 	}
 	hop.Touch()
-	packet.Eth(data).SetAddrs(hop.Dst, hop.Src)
+	packet.Eth(data).SetAddrs(&hop.Dst, &hop.Src)
 	w.cross(data, hop.Arm)
 }
 

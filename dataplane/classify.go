@@ -12,7 +12,7 @@ import (
 // it computes the hash of the client's side and touches the table's bucket, so
 // that the batch's cache misses overlap.
 func (w *Worker) classify(a *arm, b *packet.Batch) {
-	mac := w.view.Hops.Arms()[a.index].MAC
+	mac := w.view.Hops.Arms()[a.index].MAC.Key()
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
 		reason := packet.Parse(f)
@@ -20,7 +20,7 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 			w.leave(f, reason)
 			continue
 		}
-		if packet.Eth(f.Bytes()).Dst() != mac {
+		if !packet.Eth(f.Bytes()).To(mac) {
 			w.leave(f, packet.NotForUs)
 			continue
 		}

@@ -62,7 +62,7 @@ func (w *Worker) retryHeld() {
 		h := &w.held.frames[i]
 		if changed {
 			if hop := w.view.Hops.Route(h.via); hop.Reason == packet.None && hop.Arm == h.arm {
-				packet.Eth(h.data[:]).SetAddrs(hop.Dst, hop.Src)
+				packet.Eth(h.data[:]).SetAddrs(&hop.Dst, &hop.Src)
 				w.cross(h.data[:h.length], h.arm)
 				continue
 			}

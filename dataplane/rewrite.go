@@ -19,12 +19,43 @@ func (w *Worker) rewrite(b *packet.Batch) {
 		if f.Verdict != packet.Pending {
 			continue
 		}
-		if j.out {
+		switch {
+		case j.out:
 			w.toClient(f, j)
-		} else {
+		case !w.straight(f, j):
 			w.toServer(f, j)
 		}
 	}
+}
+
+// straight is toServer for most packets: masqueraded or directly routed, with a
+// next hop that is known, and with nothing about them to think over. It reports
+// false, with nothing changed, for the others.
+func (w *Worker) straight(f *packet.Frame, j *job) bool {
+	hop := w.view.Hops.Server(j.conn.Server())
+	if hop.Reason != packet.None || f.IPLen > hop.MTU || w.largest != 0 || f.IP().TTL() <= 1 ||
+		j.conn.Is(conntrack.Helper) {
+		return false
+	}
+	switch service.Method(j.conn.Method()) {
+	case service.NAT:
+		addr, port := j.conn.Target()
+		nat.ToServer(f, addr, port)
+	case service.DR:
+		nat.Direct(f)
+	default:
+		return false
+	}
+	w.emit(f, hop)
+	return true
+}
+
+// emit writes the Ethernet addresses of a frame that leaves by hop as it is.
+func (w *Worker) emit(f *packet.Frame, hop *neigh.Hop) {
+	hop.Touch()
+	packet.Eth(f.Bytes()).SetAddrs(&hop.Dst, &hop.Src)
+	f.Out = hop.Arm
+	f.Verdict = packet.Tx
 }
 
 // toClient turns a real server's answer into the virtual service's.
@@ -168,8 +199,5 @@ func (w *Worker) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit ui
 		w.keep(f, hop.Arm, hop.NextHop(dst))
 		return
 	}
-	hop.Touch()
-	packet.Eth(f.Bytes()).SetAddrs(hop.Dst, hop.Src)
-	f.Out = hop.Arm
-	f.Verdict = packet.Tx
+	w.emit(f, hop)
 }

@@ -13,6 +13,9 @@ const ftpData = 20
 // schedule decides on the frames without a connection: a client's first packet
 // gets a real server, anything else is not ours.
 func (w *Worker) schedule(b *packet.Batch) {
+	if !w.missed {
+		return
+	}
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
 		if f.Verdict != packet.Pending || j.found {

@@ -9,6 +9,7 @@ import (
 // track finds the connection of each frame and runs its state machine.
 func (w *Worker) track(b *packet.Batch) {
 	conns := w.shared.Conns
+	w.missed = false
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
 		if f.Verdict != packet.Pending {
@@ -21,6 +22,8 @@ func (w *Worker) track(b *packet.Batch) {
 		}
 		if j.found && w.keeps(f, j) {
 			w.use(f, j)
+		} else {
+			w.missed = true
 		}
 	}
 }

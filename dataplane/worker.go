@@ -104,6 +104,7 @@ type slowPath struct {
 	victim    conntrack.Conn
 	ended     [2]conntrack.Conn
 	quote     packet.Quote
+	missed    bool // the batch in hand has packets without a connection
 	fragments bool // the batch in hand has some
 	whole     *fragment.Datagram
 	one       packet.Batch // of a whole datagram

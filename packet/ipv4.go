@@ -120,7 +120,12 @@ func (h IPv4) ChecksumOK() bool {
 	if h.HeaderLen() != IPv4Len {
 		return Sum(h[:h.HeaderLen()], 0) == 0xffff
 	}
-	b := h[:IPv4Len]
+	return plainChecksumOK(h)
+}
+
+// plainChecksumOK is ChecksumOK for a header without options.
+func plainChecksumOK(b []byte) bool {
+	_ = b[IPv4Len-1]
 	s := uint64(binary.LittleEndian.Uint32(b[0:])) + uint64(binary.LittleEndian.Uint32(b[4:])) +
 		uint64(binary.LittleEndian.Uint32(b[8:])) + uint64(binary.LittleEndian.Uint32(b[12:])) +
 		uint64(binary.LittleEndian.Uint32(b[16:]))

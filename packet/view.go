@@ -27,6 +27,17 @@ type Eth []byte
 // Dst returns the destination address.
 func (h Eth) Dst() MAC { return MAC(h[0:6]) }
 
+// To reports whether the destination is the station with that key.
+func (h Eth) To(k MACKey) bool { return MACKey(binary.LittleEndian.Uint64(h))&(1<<48-1) == k }
+
+// MACKey is an Ethernet address as one word, for comparing.
+type MACKey uint64
+
+// Key returns m as one word.
+func (m MAC) Key() MACKey {
+	return MACKey(m[0]) | MACKey(m[1])<<8 | MACKey(m[2])<<16 | MACKey(m[3])<<24 | MACKey(m[4])<<32 | MACKey(m[5])<<40
+}
+
 // Type returns the EtherType.
 func (h Eth) Type() uint16 { return binary.BigEndian.Uint16(h[12:14]) }
 
@@ -34,7 +45,7 @@ func (h Eth) Type() uint16 { return binary.BigEndian.Uint16(h[12:14]) }
 func (h Eth) SetType(t uint16) { binary.BigEndian.PutUint16(h[12:14], t) }
 
 // SetAddrs writes both addresses.
-func (h Eth) SetAddrs(dst, src MAC) {
+func (h Eth) SetAddrs(dst, src *MAC) {
 	_ = h[11]
 	copy(h[0:6], dst[:])
 	copy(h[6:12], src[:])
