@@ -24,8 +24,9 @@ func Payload(l4 packet.L4) ([]byte, bool) {
 }
 
 // Replace puts text in the place of payload[from:to] of the segment in f,
-// which grows or shrinks within its chunk; Ethernet padding is lost. Lengths
-// and checksums follow. The TCP checksum is computed anew, so a segment whose
+// which grows or shrinks within its chunk, into the headroom where there is no
+// room behind it; Ethernet padding is lost. Lengths and checksums follow. The
+// TCP checksum is computed anew, so a segment whose
 // checksum is wrong must not be touched: that gets DropChecksum, and one that
 // does not fit DropRoom, both unchanged; else Forward. Views of f taken before
 // are void. Preconditions: f is a parsed TCP frame, from and to are within its
@@ -38,10 +39,18 @@ func Replace(f *packet.Frame, from, to int, text []byte) Action {
 	end := int(f.Off) + int(f.L3) + int(f.IPLen)
 	longer := len(text) - (to - from)
 	length := int(f.IPLen) + longer
-	if end+longer > len(f.Buf) || length > 0xffff {
+	switch {
+	case length > 0xffff:
+		return DropRoom
+	case end+longer <= len(f.Buf):
+		copy(f.Buf[payload+from+len(text):], f.Buf[payload+to:end])
+	case f.Push(int32(longer)):
+		// In a ring of packets the next one begins where this one ends.
+		copy(f.Bytes(), f.Buf[int(f.Off)+longer:payload+from])
+		payload -= longer
+	default:
 		return DropRoom
 	}
-	copy(f.Buf[payload+from+len(text):], f.Buf[payload+to:end])
 	copy(f.Buf[payload+from:], text)
 
 	delta := packet.Delta(0).Replace16(f.IPLen, uint16(length))

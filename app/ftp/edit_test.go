@@ -106,6 +106,25 @@ func TestReplace_FillsTheChunkToItsLastByte(t *testing.T) {
 	packettest.Decode(t, f.Bytes())
 }
 
+func TestReplace_GrowsIntoTheHeadroom(t *testing.T) {
+	b := segment{fromServer: true, payload: "227 (10,0,0,11,4,1)\r\nabcdefghijklmnop"}.bytes()
+	buf := append(make([]byte, 3), b...)
+	f := &packet.Frame{Buf: buf, Off: 3, Len: int32(len(b))}
+	if packet.Parse(f) != packet.None {
+		t.Fatal("the frame does not parse")
+	}
+	if got := ftp.Replace(f, 5, 14, []byte("192,168,0,10")); got != ftp.Forward || f.Off != 0 {
+		t.Errorf("three bytes more: %v with a frame from %d on, want %v from 0", got, f.Off, ftp.Forward)
+	}
+	got := packettest.Decode(t, f.Bytes())
+	if want := "227 (192,168,0,10,4,1)\r\nabcdefghijklmnop"; string(got.Payload) != want {
+		t.Errorf("payload %q, want %q", got.Payload, want)
+	}
+	if got := ftp.Replace(f, 0, 0, []byte("a")); got != ftp.DropRoom {
+		t.Errorf("one byte too many: %v, want %v", got, ftp.DropRoom)
+	}
+}
+
 func TestPayload_RefusesContradictoryHeaders(t *testing.T) {
 	f := segment{payload: "data"}.frame(t)
 	for offset, want := range map[byte]bool{0: false, 4: false, 5: true, 6: true, 7: false, 15: false} {
