@@ -38,18 +38,19 @@ func (t *Table) findAnyPort(hash uint64, n *Record, c *Conn) bool {
 }
 
 // FillPort makes a connection whose client port was not known an ordinary one:
-// its first packet came, from port, and hash is HashIn of that packet. It keeps
-// its parent, its state, its time and its place in the order; c is the
-// connection as it is now. It reports false, with nothing changed, when another
-// packet was faster, the connection ended, or there is no room in the chain
-// where it has to be found from now on (ip_vs_conn_fill_cport).
+// its first packet came, from port, and hash is HashIn of that packet. All else
+// stays as it is; c is the connection as it is now. It reports false, with
+// nothing changed, when another packet was faster, the connection ended, or
+// there is no room in the chain where it has to be found from now on
+// (ip_vs_conn_fill_cport).
 //
-// To those who look, the entry is dead while its words change.
+// Whoever looks for the connection by FindAnyPort first and by FindIn then, finds
+// it at any moment.
 func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	e := &t.entries[c.index]
 	from, to := t.lockBoth(e, hash)
-	defer t.unlockBoth(from, to)
-	if !same(c.word, e.state.Load()) {
+	defer unlockBoth(from, to)
+	if !same(c.word, e.state.Load()) || !e.read(c.index, c) || !c.Is(AnyPort) {
 		return false
 	}
 	k := c.Key()
@@ -62,17 +63,12 @@ func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	if b == nil {
 		return false
 	}
-	word := e.state.Load()
-	for !e.state.CompareAndSwap(word, (word+genOne)&^liveBit) {
-		word = e.state.Load()
-	}
 	was := e.hash.Load()
-	e.dest.Store(e.dest.Load()&^(0xffff<<16) | uint64(port)<<16)
-	e.server.Store(e.server.Load() &^ uint64(AnyPort))
-	e.hash.Store(hash)
-	e.state.Store(word + genOne)
-	// The new slot first: an overflow bucket that holds it stays in its chain.
+	e.dest.Store(c.dest | uint64(port)<<16)
 	b.word[at].Store(hash<<32 | uint64(c.index+1))
+	e.server.Store(c.srvWord &^ uint64(AnyPort))
+	e.hash.Store(hash)
+	// The new slot was filled first, so its bucket stays in its chain.
 	t.clearSlot(from, was, was<<32|uint64(c.index+1))
 	t.anyPort.Add(-1)
 	return e.read(c.index, c)
@@ -95,11 +91,11 @@ func (t *Table) lockBoth(e *entry, hash uint64) (from, to *shard) {
 		if t.shardOf(e.hash.Load()) == from {
 			return from, to
 		}
-		t.unlockBoth(from, to)
+		unlockBoth(from, to)
 	}
 }
 
-func (t *Table) unlockBoth(from, to *shard) {
+func unlockBoth(from, to *shard) {
 	from.mu.Unlock()
 	if to != from {
 		to.mu.Unlock()

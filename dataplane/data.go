@@ -74,15 +74,18 @@ func (w *Worker) bind(server *service.Server, c *conntrack.Conn) {
 }
 
 // awaited looks for a data connection that waits for the client of f.
-func (w *Worker) awaited(f *packet.Frame, j *job) bool {
+func (w *Worker) awaited(f *packet.Frame, c *conntrack.Conn) bool {
 	conns := w.shared.Conns
-	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, &j.conn)
+	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, c)
 }
 
 // fill gives the data connection that waited for f, if it is one, its client's
-// port. It reports false, with f dropped, where that cannot be.
+// port, unless another worker has just done so. It reports false, with f dropped,
+// where that cannot be.
 func (w *Worker) fill(f *packet.Frame, j *job) bool {
-	if !j.conn.Is(conntrack.AnyPort) || w.shared.Conns.FillPort(&j.conn, j.hash, f.SrcPort) {
+	conns := w.shared.Conns
+	if !j.conn.Is(conntrack.AnyPort) || conns.FillPort(&j.conn, j.hash, f.SrcPort) ||
+		conns.FindIn(j.hash, &f.Flow, &j.conn) {
 		return true
 	}
 	w.drop(f, packet.TableFull)

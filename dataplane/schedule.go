@@ -75,9 +75,13 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 // foundLate looks once more: a frame before this one in the batch may have made
 // its connection, or a helper one that waits for the client.
 func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
-	found := w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn)
-	if found && j.retire && j.conn.Ref() == j.old || !found && (j.retire || !w.awaited(f, j)) {
+	var waiting conntrack.Conn
+	waits := !j.retire && w.awaited(f, &waiting)
+	switch found := w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn); {
+	case found && j.retire && j.conn.Ref() == j.old, !found && !waits:
 		return false
+	case !found:
+		j.conn = waiting
 	}
 	j.retire = false
 	j.found = true
