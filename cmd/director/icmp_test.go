@@ -45,12 +45,8 @@ func TestICMP_TellsClientsThatThereIsNoServer(t *testing.T) {
 // wantRefusedCurl fails unless curl says that the connection is refused.
 func wantRefusedCurl(t *testing.T, l *lab.Lab) {
 	t.Helper()
-	path, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("no curl: make test-deps installs it")
-	}
 	const refused = 7 // CURLE_COULDNT_CONNECT
-	cmd := exec.Command(path, "--silent", "--show-error", "--max-time", fmt.Sprint(patience.Seconds()),
+	cmd := exec.Command(program(t, "curl"), "--silent", "--show-error", "--max-time", fmt.Sprint(patience.Seconds()),
 		fmt.Sprintf("http://%s:%d/", l.VIP, demoPort))
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said

@@ -55,7 +55,7 @@ func TestPersist_OneMarkKeepsAClientWithOneServer(t *testing.T) {
 // persistent services in opposite order: each gets one server on the one and
 // another on the other.
 func TestPersist_TwoServicesKnowNothingOfEachOther(t *testing.T) {
-	everyWay(t, lab.Config{Clients: persistClients}, func(t *testing.T, l *lab.Lab, ioKind string) {
+	eachWay(t, lab.Config{Clients: persistClients}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		servePorts(t, l, demoPort, securePort)
 		var flags []string
 		for _, port := range []int{demoPort, securePort} {
@@ -66,7 +66,7 @@ func TestPersist_TwoServicesKnowNothingOfEachOther(t *testing.T) {
 				flags = append(flags, rule)
 			}
 		}
-		startDirector(t, l, ioKind, flags...)
+		launchWith(t, l, w, flags)
 		first, last := l.Clients[0], l.Clients[len(l.Clients)-1]
 		a := [2]string{faithful(t, l, first, demoPort), faithful(t, l, last, demoPort)}
 		b := [2]string{faithful(t, l, last, securePort), faithful(t, l, first, securePort)}

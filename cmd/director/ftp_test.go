@@ -1,0 +1,187 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/web"
+	"director/internal/nettest"
+)
+
+const (
+	ftpPort = 21
+	ftpDir  = "incoming" // for anonymous users' files, below one that they must not write
+	ftpSize = 4 << 20    // bytes of a file
+)
+
+// ftpModes are the commands by which a client asks for a data connection, and
+// curl's flags for each. The address in the answer to PASV counts, which curl
+// would not use unasked.
+var ftpModes = []struct {
+	command string
+	flags   []string
+}{
+	{"EPSV", nil},
+	{"PASV", []string{"--disable-epsv", "--no-ftp-skip-pasv-ip"}},
+	{"EPRT", []string{"--ftp-port", "-"}},
+	{"PORT", []string{"--ftp-port", "-", "--disable-eprt"}},
+}
+
+// TestFTP_TransfersInEveryMode has a real client talk FTP to real servers
+// through masquerading. Those call their data connections by addresses of their
+// own, or open them to the client, which has no way to the servers' network:
+// nothing works unless the director reads along.
+func TestFTP_TransfersInEveryMode(t *testing.T) {
+	for _, ioKind := range []string{"xdp", "packet"} {
+		t.Run(ioKind, func(t *testing.T) {
+			// The director's two workers share a dialogue and its data connections.
+			l := labtest.New(t, lab.Config{Servers: 2, Offloads: ioKind == "packet", Queues: [2]int{2, 2}})
+			files := startFTP(t, l)
+			forbid(t, l.Clients[0], netip.MustParsePrefix("10.0.0.0/24"))
+			startDirector(t, l, ioKind, l.Rules("tcp", "rr", ftpPort, ftpPort)...)
+			for _, mode := range ftpModes {
+				c := ftpClient{l, mode.command, mode.flags}
+				c.exchange(t, files)
+			}
+		})
+	}
+}
+
+// ftpClient is curl on the lab's client.
+type ftpClient struct {
+	lab     *lab.Lab
+	command string // that it is to use for data connections
+	flags   []string
+}
+
+// exchange uploads a file, which is then among the servers' files, downloads it
+// and finds it in the directory.
+func (c ftpClient) exchange(t *testing.T, files string) {
+	t.Helper()
+	name := "by-" + c.command
+	want := hash(web.Bytes(ftpSize))
+	c.curl(t, web.Bytes(ftpSize), name, "--upload-file", "-")
+	file, err := os.Open(filepath.Join(files, name))
+	must(t, err)
+	defer file.Close()
+	if got := hash(file); got != want {
+		t.Errorf("%s: the uploaded file hashes to %s, want %s", c.command, got, want)
+	}
+	down := c.curl(t, nil, name)
+	if got := hash(bytes.NewReader(down)); got != want {
+		t.Errorf("%s: %d bytes came down that hash to %s, want %d that hash to %s", c.command, len(down), got, ftpSize, want)
+	}
+	if list := string(c.curl(t, nil, "")); !strings.Contains(list, name) || !strings.Contains(list, fmt.Sprint(ftpSize)) {
+		t.Errorf("%s: the directory is\n%s\nwant %s with %d bytes in it", c.command, list, name, ftpSize)
+	}
+}
+
+// curl runs curl for a path of the service and returns what it fetched.
+func (c ftpClient) curl(t *testing.T, in io.Reader, path string, flags ...string) []byte {
+	t.Helper()
+	args := slices.Concat([]string{"--verbose", "--max-time", fmt.Sprint(patience.Seconds())}, c.flags, flags,
+		[]string{fmt.Sprintf("ftp://%s/%s/%s", c.lab.VIP, ftpDir, path)})
+	cmd := exec.Command(program(t, "curl"), args...)
+	var out, talk bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &talk
+	must(t, c.lab.Clients[0].Start(cmd))
+	err := cmd.Wait()
+	for _, mode := range ftpModes {
+		if used := strings.Contains(talk.String(), "> "+mode.command); used != (mode.command == c.command) {
+			err = fmt.Errorf("%w; %s used: %v", err, mode.command, used)
+		}
+	}
+	if err != nil {
+		t.Fatalf("%s, curl %s: %v\n%s", c.command, strings.Join(args, " "), err, talk.String())
+	}
+	return out.Bytes()
+}
+
+// startFTP runs an FTP server for anonymous users on each real server, until the
+// end of the test, and returns the directory that all of them serve.
+func startFTP(t *testing.T, l *lab.Lab) (files string) {
+	t.Helper()
+	path := program(t, "vsftpd")
+	root, private := t.TempDir(), t.TempDir()
+	files, config := filepath.Join(root, ftpDir), filepath.Join(private, "vsftpd.conf")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, ftpConfig, root, private), 0o600))
+	must(t, os.Mkdir(files, 0))
+	must(t, os.Chmod(filepath.Dir(root), 0o755)) // the server works as a user of its own
+	must(t, os.Chmod(root, 0o755))
+	must(t, os.Chmod(files, 0o777))
+	for _, h := range l.Servers {
+		cmd := exec.Command(path, config)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &said, &said
+		must(t, h.Start(cmd))
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			if t.Failed() {
+				t.Logf("%s on %s: %s", path, h.Name, said.String())
+			}
+		})
+		nettest.Eventually(t, "the FTP server listens", func() bool {
+			c, err := l.Director.Dial(t.Context(), "tcp4", "", netip.AddrPortFrom(h.Addr, ftpPort).String())
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+	}
+	return files
+}
+
+// ftpConfig is vsftpd.conf(5) for a directory to serve and one to be idle in. The
+// sandboxes need what a container may not have.
+const ftpConfig = `
+listen=YES
+background=NO
+local_enable=NO
+anonymous_enable=YES
+no_anon_password=YES
+anon_umask=022
+anon_root=%s
+secure_chroot_dir=%s
+write_enable=YES
+anon_upload_enable=YES
+connect_from_port_20=YES
+seccomp_sandbox=NO
+isolate=NO
+isolate_network=NO
+`
+
+// program finds a program that "make test-deps" installs.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("no %s: make test-deps installs it", name)
+	}
+	return path
+}
+
+// forbid leaves a host without a way to a network.
+func forbid(t *testing.T, h *lab.Host, p netip.Prefix) {
+	t.Helper()
+	must(t, h.Link.RouteAdd(&netlink.Route{
+		Type: unix.RTN_BLACKHOLE,
+		Dst:  &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)},
+	}))
+}
