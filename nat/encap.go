@@ -15,18 +15,16 @@ const (
 	localPorts     = 60999 - firstLocalPort
 )
 
-// encapsulate writes what stands between the outer IPv4 header and the packet of
-// f, all of which ip shows, and returns the protocol for the outer header.
-func encapsulate(ip packet.IPv4, f *packet.Frame, t packet.Tunnel) uint8 {
-	switch t.Encap {
-	case packet.GUE:
-		gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(&f.Flow), t)
-		return packet.ProtoUDP
-	case packet.GRE:
+// encapsulate writes what GUE or GRE puts between the outer IPv4 header and a
+// packet of the flow f, all of which ip shows, and returns the protocol for the
+// outer header, whose addresses it has.
+func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) uint8 {
+	if t.Encap == packet.GRE {
 		gre(ip[packet.IPv4Len:], t)
 		return packet.ProtoGRE
 	}
-	return packet.ProtoIPIP
+	gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(f), t)
+	return packet.ProtoUDP
 }
 
 // gue writes the headers of UDP and GUE.

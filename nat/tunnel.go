@@ -31,8 +31,8 @@ func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, d
 	f.Len = length + int32(overhead)
 	inner.Forward(0)
 	b := f.Bytes()
-	copy(b[:packet.EthLen], b[overhead:overhead+packet.EthLen])
-	outer := packet.IPv4(b[packet.EthLen:])
+	copy(b[:packet.EthLen], b[overhead:][:packet.EthLen]) // of constant length: no call
+	outer := packet.IPv4(b[packet.EthLen : packet.EthLen+packet.IPv4Len])
 	outer.Blank()
 	outer.SetTOS(outerTOS(inner.TOS()))
 	outer.SetTotalLen(f.IPLen + overhead)
@@ -47,7 +47,11 @@ func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, d
 	outer.SetTTL(inner.TTL())
 	outer.SetSrc(src.V4())
 	outer.SetDst(dst.V4())
-	outer.SetProto(encapsulate(outer, f, t))
+	proto := uint8(packet.ProtoIPIP)
+	if t.Encap != packet.IPIP {
+		proto = encapsulate(packet.IPv4(b[packet.EthLen:]), &f.Flow, t)
+	}
+	outer.SetProto(proto)
 	outer.UpdateChecksum()
 	return true
 }
