@@ -24,6 +24,15 @@ type helpers struct {
 type control struct {
 	mu sync.Mutex
 	ftp.Control
+	first uint32 // sequence number of the server's SYN
+}
+
+// begin forgets the dialogue when f, from the server, begins another: the same
+// ports may be used again while the connection is in the table.
+func (m *control) begin(f *packet.Frame) {
+	if seq := f.Transport().Seq(); f.TCPFlags&packet.SYN != 0 && seq != m.first && ftp.ChecksumOK(f) {
+		m.Control, m.first = ftp.Control{}, seq
+	}
 }
 
 // helped returns the mark of a new connection that an application helper reads
@@ -79,9 +88,6 @@ func (w *Worker) helpServer(f *packet.Frame, j *job) bool {
 		return false
 	}
 	m.mu.Lock()
-	if s := j.conn.State(); f.TCPFlags&packet.SYN != 0 && (s == conntrack.TCPSynRecv || s == conntrack.TCPSynAck) {
-		m.Control = ftp.Control{} // the same ports, another dialogue
-	}
 	client, action := m.FromClient(f)
 	m.mu.Unlock()
 	return w.goesOn(f, action) && (action != ftp.Open || w.openActive(f, &j.conn, client))
@@ -103,6 +109,7 @@ func (w *Worker) helpClient(f *packet.Frame, j *job, mtu uint16) bool {
 	virtual, _ := j.conn.Virtual()
 	length := f.IPLen
 	m.mu.Lock()
+	m.begin(f)
 	server, action := m.FromServer(f, virtual)
 	m.mu.Unlock()
 	if !w.goesOn(f, action) {
