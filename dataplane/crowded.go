@@ -32,18 +32,7 @@ func (w *Worker) adopt(f *packet.Frame, j *job, s *service.Service) {
 	s.Lock()
 	choice.Bind(r.State.Active())
 	s.Unlock()
-	switch w.shared.Conns.Insert(j.hash, r, &j.conn, &w.victim) {
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-		w.began(f, j)
-	case conntrack.Inserted:
-		w.began(f, j)
-	case conntrack.Existed:
-		choice.Release(r.State.Active())
-		j.found = true
-		w.use(f, j)
-	case conntrack.Full:
-		choice.Release(r.State.Active())
+	if !w.enter(f, j, choice) {
 		w.pretend(f, j, choice)
 	}
 }

@@ -51,10 +51,11 @@ func (w *Worker) sound(f *packet.Frame) bool {
 // clientError sends an error about a real server's answer, from the client or
 // the way to it, to the server.
 func (w *Worker) clientError(f *packet.Frame, j *job, q *packet.Quote) bool {
-	flow := q.Reverse()
-	hash := w.shared.Conns.HashIn(&flow)
-	if !w.shared.Conns.FindIn(hash, &flow, &j.conn) {
-		if !w.view.Sysctl.ScheduleICMP || !w.scheduleError(f, j, &flow, hash) {
+	flow := &w.flow
+	*flow = q.Reverse()
+	hash := w.shared.Conns.HashIn(flow)
+	if !w.shared.Conns.FindIn(hash, flow, &j.conn) {
+		if !w.view.Sysctl.ScheduleICMP || !w.scheduleError(f, j, flow, hash) {
 			return false
 		}
 	}

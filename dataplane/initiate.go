@@ -38,7 +38,7 @@ func (w *Worker) initiate(f *packet.Frame, j *job) bool {
 		return false
 	}
 	key := templateKey(&client, s)
-	to, template, outcome := w.remembered(f, s, &key, data, from)
+	to, outcome := w.remembered(f, s, &key, data, from)
 	switch outcome {
 	case conntrack.Reclaimed:
 		w.shared.Settle(&w.victim)
@@ -48,7 +48,7 @@ func (w *Worker) initiate(f *packet.Frame, j *job) bool {
 		}
 		return false
 	}
-	return w.connectOut(f, j, s, to, &client, &template)
+	return w.connectOut(f, j, s, to, &client, &w.template)
 }
 
 // connectOut makes the connection of client to a server that is counted already,

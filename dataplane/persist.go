@@ -21,7 +21,7 @@ func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
 		w.drop(f, packet.NoCallID)
 		return
 	}
-	choice, template, outcome := w.remembered(f, s, &key, data, nil)
+	choice, outcome := w.remembered(f, s, &key, data, nil)
 	if outcome == conntrack.Reclaimed {
 		w.shared.Settle(&w.victim)
 	}
@@ -38,7 +38,7 @@ func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
 	if f.DstPort == s.Port && choice.Port != 0 {
 		port = choice.Port
 	}
-	w.connect(f, j, s, choice, port, &template)
+	w.connect(f, j, s, choice, port, &w.template)
 }
 
 // engineData returns what tells the clients of a service with a persistence
@@ -76,23 +76,23 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 }
 
 // remembered returns the server for a client's new connection, which is counted
-// to it, and its template. It is one step under the service's lock: connections
+// to it; its template is in w.template then. It is one step under the service's lock: connections
 // that one client begins by way of two workers go to one server. Without a
 // server the outcome is Full and the choice empty; without room for a template
 // it is Full. only is the server that it must be, which began the connection
 // itself, or nil.
-func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, template conntrack.Conn, outcome conntrack.Outcome) {
-	conns := w.shared.Conns
+func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+	conns, template := w.shared.Conns, &w.template
 	hash := conns.HashTemplate(k, data)
 	s.Lock()
 	defer s.Unlock()
-	if conns.FindTemplate(hash, k, data, &template) {
+	if conns.FindTemplate(hash, k, data, template) {
 		to, ok := s.Member(template.Server())
 		if ok && (only == nil || only.Server == to.ID) && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
 			to.Bind(w.beginsActive(f))
-			return to, template, conntrack.Existed
+			return to, conntrack.Existed
 		}
-		conns.Invalidate(&template)
+		conns.Invalidate(template)
 	}
 	var ok bool
 	if only != nil {
@@ -101,7 +101,7 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 		to, ok = s.Choose(&f.Flow, w.now)
 	}
 	if !ok {
-		return service.Choice{}, template, conntrack.Full
+		return service.Choice{}, conntrack.Full
 	}
 	to.Bind(w.beginsActive(f))
 	r := &w.record
@@ -119,9 +119,9 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 		r.Kind |= conntrack.Engine
 		r.Data = data
 	}
-	outcome = conns.Insert(hash, r, &template, &w.victim)
+	outcome = conns.Insert(hash, r, template, &w.victim)
 	if outcome != conntrack.Full {
 		to.Persist()
 	}
-	return to, template, outcome
+	return to, outcome
 }

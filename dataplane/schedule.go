@@ -138,20 +138,31 @@ func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service
 		w.began(f, j)
 		return
 	}
-	switch w.shared.Conns.Insert(j.hash, r, &j.conn, &w.victim) {
+	if !w.enter(f, j, to) {
+		w.crowded(f, j, s)
+	}
+}
+
+// enter puts the connection of w.record into the table, or finds that another
+// worker was faster, and reports whether f has a connection now. If not, it is
+// no longer counted to the server.
+func (w *Worker) enter(f *packet.Frame, j *job, to service.Choice) bool {
+	active := w.record.State.Active()
+	switch w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim) {
 	case conntrack.Reclaimed:
 		w.shared.Settle(&w.victim)
 		w.began(f, j)
 	case conntrack.Inserted:
 		w.began(f, j)
-	case conntrack.Existed: // another worker was faster
-		to.Release(r.State.Active())
+	case conntrack.Existed:
+		to.Release(active)
 		j.found = true
 		w.use(f, j)
 	case conntrack.Full:
-		to.Release(r.State.Active())
-		w.crowded(f, j, s)
+		to.Release(active)
+		return false
 	}
+	return true
 }
 
 // describe writes down the connection that f begins to a server's port.

@@ -102,8 +102,10 @@ type slowPath struct {
 	frame     [packet.MaxFrame]byte // one of our own making
 	record    conntrack.Record
 	victim    conntrack.Conn
+	template  conntrack.Conn
 	ended     [2]conntrack.Conn
 	quote     packet.Quote
+	flow      packet.Flow // of the packet that is quoted
 	missed    bool // the batch in hand has packets without a connection
 	fragments bool // the batch in hand has some
 	whole     *fragment.Datagram
