@@ -106,8 +106,8 @@ type slowPath struct {
 	ended     [2]conntrack.Conn
 	quote     packet.Quote
 	flow      packet.Flow // of the packet that is quoted
-	missed    bool // the batch in hand has packets without a connection
-	fragments bool // the batch in hand has some
+	missed    bool        // the batch in hand has packets without a connection
+	fragments bool        // the batch in hand has some
 	whole     *fragment.Datagram
 	one       packet.Batch // of a whole datagram
 	largest   uint16       // of the fragments of the datagram in hand, 0 for other packets
