@@ -15,12 +15,12 @@ func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
 	}
 	var best uint64
 	var found Conn
-	t.scan(hash, &found, func(found *Conn) bool {
+	t.scan(hash, &found, func(found Conn) bool {
 		k := found.Key()
 		if found.Is(AnyPort) && !found.Is(Hidden) && k.Client == f.Src && k.Virtual == f.Dst &&
 			k.VirtualPort == f.DstPort && k.Proto == f.Proto {
 			if order := t.entries[found.index].order.Load(); order > best {
-				best, *c = order, *found
+				best, *c = order, found
 			}
 		}
 		return false
@@ -31,7 +31,7 @@ func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
 // findAnyPort looks for the connection that n would be a second of: two servers
 // may listen on one port.
 func (t *Table) findAnyPort(hash uint64, n *Record, c *Conn) bool {
-	return t.scan(hash, c, func(c *Conn) bool {
+	return t.scan(hash, c, func(c Conn) bool {
 		addr, port := c.Target()
 		return c.Is(AnyPort) && !c.Is(Hidden) && c.Key() == n.Key && addr == n.Addr && port == n.Port
 	})

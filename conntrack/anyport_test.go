@@ -200,3 +200,14 @@ func TestFillPort_IsWonByOne(t *testing.T) {
 		}
 	}
 }
+
+// Every first packet looks for what may await it.
+func TestFindAnyPort_DoesNotAllocate(t *testing.T) {
+	table := newTable(t, 1000)
+	mustInsert(t, table, awaiting(1, nil, 0))
+	f := flow(1)
+	var c conntrack.Conn
+	if n := testing.AllocsPerRun(100, func() { table.FindAnyPort(table.HashAnyPort(&f), &f, &c) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}

@@ -25,7 +25,7 @@ func (t *Table) HashTemplate(k *Key, data string) uint64 {
 // FindTemplate looks up a template that may be used. hash is that of k and
 // data.
 func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
-	return t.scan(hash, c, func(c *Conn) bool {
+	return t.scan(hash, c, func(c Conn) bool {
 		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k &&
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
 	})
@@ -33,7 +33,7 @@ func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
 
 // scan finds the first connection in the chain of hash that fits. It is for
 // what happens once a connection.
-func (t *Table) scan(hash uint64, c *Conn, fits func(*Conn) bool) bool {
+func (t *Table) scan(hash uint64, c *Conn, fits func(Conn) bool) bool {
 	b, tag := t.home(hash), hash<<32>>32
 	for range maxChain {
 		for i := range slots {
@@ -42,7 +42,7 @@ func (t *Table) scan(hash uint64, c *Conn, fits func(*Conn) bool) bool {
 				continue
 			}
 			index := uint32(w) - 1
-			if t.entries[index].read(index, c) && fits(c) {
+			if t.entries[index].read(index, c) && fits(*c) {
 				return true
 			}
 		}
