@@ -1,0 +1,60 @@
+package micro
+
+import (
+	"testing"
+	"time"
+)
+
+// BenchmarkRow takes each row of "director bench micro", a millisecond at a
+// time: an operation is that. What counts is the metric.
+func BenchmarkRow(b *testing.B) {
+	run := &bench{Options: quick(), rigs: map[rigKey]*rig{}}
+	defer run.close()
+	if err := run.prepare(); err != nil {
+		b.Fatal(err)
+	}
+	take := func(b *testing.B, take func(time.Duration) error) {
+		for b.Loop() {
+			if err := take(time.Millisecond); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for _, r := range append([]*row{&run.memory, &run.floor}, rowsOf(run.cases)...) {
+		b.Run(r.name, func(b *testing.B) {
+			take(b, r.take)
+			b.ReportMetric(spreadOf(r.samples).Median, "ns/packet")
+		})
+	}
+	for _, s := range run.stages {
+		b.Run(s.name, func(b *testing.B) {
+			take(b, s.take)
+			for name, ns := range s.result().Stages {
+				b.ReportMetric(ns, name+"-ns/packet")
+			}
+		})
+	}
+	for _, s := range run.scaling {
+		b.Run(s.name, func(b *testing.B) {
+			take(b, s.take)
+			b.ReportMetric(spreadOf(s.samples).Median, "Mpps")
+		})
+	}
+	b.Run("batch", func(b *testing.B) {
+		take(b, run.burst.take)
+		for _, t := range run.burst.result() {
+			name := "p99.9-stay-µs"
+			if t.Expiring {
+				name = "p99.9-end-µs"
+			}
+			b.ReportMetric(t.P999, name)
+		}
+	})
+}
+
+func rowsOf(cases []*caseRow) (all []*row) {
+	for _, c := range cases {
+		all = append(all, &c.row)
+	}
+	return all
+}

@@ -1,0 +1,128 @@
+package micro
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"director/conntrack"
+	"director/dataplane"
+	"director/packet"
+)
+
+const (
+	// halfOpenTime is longer than a half-open connection lives.
+	halfOpenTime = 61 * time.Second
+	// mostBatches bounds a measurement that does not come to its end.
+	mostBatches = 1 << 22
+)
+
+// burst measures the time of single batches: with nothing but packets of
+// established connections, and while connections end beside them, as fast as
+// workers end any. Half the table is established, three eighths are half-open
+// and end all at once: a flood of SYNs is over.
+type burst struct {
+	rig     *rig
+	worker  *dataplane.Worker
+	traffic *traffic
+	dying   uint32
+	first   uint32 // flow among those that end
+
+	steady, expiring []quantiles
+	most             uint64 // connections that ended in one batch
+	mean             []float64
+	times            []time.Duration
+}
+
+// quantiles of the time of a batch, in microseconds.
+type quantiles struct{ p50, p99, p999, most float64 }
+
+// bursts makes a director whose connections may end.
+func (b *bench) bursts() (*burst, error) {
+	p := paths[0]
+	r, err := newRig(p, b.TableSize, b.ports)
+	if err != nil {
+		return nil, err
+	}
+	b.others = append(b.others, r)
+	if err := r.establish(uint32(b.TableSize / 2)); err != nil {
+		return nil, err
+	}
+	return &burst{
+		rig: r, traffic: newTraffic(p, r.order, r.flows, 1),
+		dying: uint32(b.TableSize / 8 * 3), first: r.newFlows(uint32(b.TableSize)),
+		times: make([]time.Duration, 0, mostBatches),
+	}, nil
+}
+
+// take measures once more: for as long as d while nothing ends, then until all
+// that are to end have.
+func (s *burst) take(d time.Duration) error {
+	crew, err := s.rig.crew(1)
+	if err != nil {
+		return err
+	}
+	s.worker, s.rig.ports[0].traffic = crew[0], s.traffic
+	if err := s.rig.running(func() error { return s.stay(d) }); err != nil {
+		return err
+	}
+	for i := range s.dying {
+		if _, err := s.rig.insert(s.first+i, conntrack.TCPSynRecv, 1); err != nil {
+			return err
+		}
+	}
+	s.rig.passed += halfOpenTime
+	return s.rig.running(s.end)
+}
+
+// stay takes the times of batches while no connection ends.
+func (s *burst) stay(d time.Duration) error {
+	s.times = s.times[:0]
+	for start := time.Now(); time.Since(start) < d; {
+		if err := s.step(); err != nil {
+			return err
+		}
+	}
+	s.steady = append(s.steady, quantilesOf(s.times))
+	return nil
+}
+
+// end takes the times of batches until all half-open connections have ended.
+func (s *burst) end() error {
+	s.times = s.times[:0]
+	before, ended := s.worker.Counts().Expired, uint64(0)
+	for ended < uint64(s.dying) {
+		if err := s.step(); err != nil {
+			return err
+		}
+		now := s.worker.Counts().Expired - before
+		s.most = max(s.most, now-ended)
+		ended = now
+		if len(s.times) == mostBatches {
+			return fmt.Errorf("%d connections of %d ended in %d batches", ended, s.dying, mostBatches)
+		}
+	}
+	s.expiring = append(s.expiring, quantilesOf(s.times))
+	s.mean = append(s.mean, float64(s.dying)/float64(len(s.times)))
+	return nil
+}
+
+// step takes the time of a batch.
+func (s *burst) step() error {
+	start := time.Now()
+	n, err := s.worker.Step()
+	s.times = append(s.times, time.Since(start))
+	if err == nil && n != packet.BatchSize {
+		err = fmt.Errorf("%d frames in a batch, want %d", n, packet.BatchSize)
+	}
+	return err
+}
+
+// quantilesOf sorts the times.
+func quantilesOf(times []time.Duration) quantiles {
+	slices.Sort(times)
+	at := func(permille int) float64 {
+		return float64(times[(len(times)-1)*permille/1000]) / float64(time.Microsecond)
+	}
+	return quantiles{at(500), at(990), at(999), at(1000)}
+}

@@ -1,0 +1,47 @@
+package micro
+
+import (
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// resident returns the bytes of memory that the process has, and how many of
+// them lie on transparent huge pages; false where there is no Linux to ask.
+func resident() (all, huge int64, ok bool) {
+	text, err := os.ReadFile("/proc/self/smaps_rollup")
+	if err != nil {
+		return 0, 0, false
+	}
+	for l := range strings.Lines(string(text)) {
+		fields := strings.Fields(l)
+		if len(fields) != 3 {
+			continue
+		}
+		kB, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			continue
+		}
+		switch fields[0] {
+		case "Rss:":
+			all, ok = kB<<10, true
+		case "AnonHugePages:":
+			huge = kB << 10
+		}
+	}
+	return all, huge, ok
+}
+
+// footprint is the memory that a director takes, per connection: all of it, the
+// table, its reserves and what else it needs.
+func (b *bench) footprint(flows uint32) (bytes float64, ok bool, err error) {
+	debug.FreeOSMemory()
+	before, _, _ := resident()
+	if _, err := b.rig(paths[0], flows); err != nil {
+		return 0, false, err
+	}
+	debug.FreeOSMemory()
+	after, _, ok := resident()
+	return float64(after-before) / float64(flows), ok, nil
+}

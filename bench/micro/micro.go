@@ -1,0 +1,328 @@
+package micro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+	"time"
+
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// Options say what to measure and how long. The zero value of each stands for
+// what Defaults has, where there is one.
+type Options struct {
+	// CPUs are those of the workers; rows with one worker take the first.
+	CPUs []int
+	// Pin keeps the calling thread on a CPU; nil: threads run where they like.
+	Pin func(cpu int) error
+	// Repetitions of all rows in turn, and how long a row takes in each.
+	Repetitions int
+	Time        time.Duration
+	// Area is the memory, in bytes, that the reads go over to which all is
+	// compared.
+	Area int
+	// TableSize is the most connections that a director's table holds.
+	TableSize int
+	// Flows are the numbers of connections, ascending; the last one is that of
+	// the rows about many connections.
+	Flows []uint32
+	// Only selects rows by their names; nil: all. The floor and memory are
+	// always there.
+	Only *regexp.Regexp
+	// Profile gets a CPU profile of the repetitions; nil: none.
+	Profile io.Writer
+	// Progress, if set, is told what begins.
+	Progress func(text string)
+
+	quick bool
+}
+
+// Defaults are the options of a whole run on one CPU.
+func Defaults() Options {
+	return Options{
+		CPUs:        []int{0},
+		Repetitions: 15,
+		Time:        50 * time.Millisecond,
+		Area:        192 << 20,
+		TableSize:   1 << 20,
+		Flows:       []uint32{1, 1000, 64_000, 1_000_000},
+	}
+}
+
+// Quick makes the options those of a run of seconds: to see that all of it
+// works, and that nothing allocates. No other figure is judged.
+func (o Options) Quick() Options {
+	o.quick = true
+	o.Repetitions, o.Time, o.Area = 1, time.Millisecond, 16<<20
+	return o
+}
+
+// ErrOptions is the error of options that ask for what cannot be measured.
+var ErrOptions = errors.New("the benchmark cannot be run as asked")
+
+// bench is a run.
+type bench struct {
+	Options
+	ports  []*port
+	area   *area
+	rigs   map[rigKey]*rig
+	others []*rig
+
+	memory, floor row
+	cases         []*caseRow
+	stages        []*stageRow
+	scaling       []*scalingRow
+	burst         *burst
+	perConn       *float64 // bytes
+}
+
+type rigKey struct {
+	method service.Method
+	flows  uint32
+}
+
+// caseRow is a row of the main table.
+type caseRow struct {
+	row
+	path  path
+	fresh bool
+	flows uint32
+}
+
+// Run measures.
+func Run(o Options) (*Result, error) {
+	if len(o.CPUs) == 0 || o.Repetitions < 1 || o.Time <= 0 || len(o.Flows) == 0 {
+		return nil, fmt.Errorf("%w: it needs a CPU, a repetition, some time and some flows", ErrOptions)
+	}
+	if o.TableSize < 1 || o.TableSize > conntrack.MaxSize {
+		return nil, fmt.Errorf("%w: tables hold 1 to %d connections, not %d", ErrOptions, conntrack.MaxSize, o.TableSize)
+	}
+	// The workers do not yield their processors, and others need some.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(o.CPUs) + 2))
+	b := &bench{Options: o, rigs: map[rigKey]*rig{}}
+	defer b.close()
+	var result *Result
+	err := b.bound(o.CPUs[0], func() error {
+		if err := b.prepare(); err != nil {
+			return err
+		}
+		if err := b.repeat(); err != nil {
+			return err
+		}
+		result = b.result()
+		return nil
+	})
+	return result, err
+}
+
+func (b *bench) say(format string, args ...any) {
+	if b.Progress != nil {
+		b.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// wants reports whether a row is selected.
+func (b *bench) wants(name string) bool { return b.Only == nil || b.Only.MatchString(name) }
+
+// rig returns the director of a path with so many established connections.
+func (b *bench) rig(p path, flows uint32) (*rig, error) {
+	key := rigKey{p.method, flows}
+	if r := b.rigs[key]; r != nil {
+		return r, nil
+	}
+	b.say("%s: %s connections", p.method, flowName(flows))
+	r, err := newRig(p, b.TableSize, b.ports)
+	if err != nil {
+		return nil, err
+	}
+	b.rigs[key] = r
+	return r, r.establish(flows)
+}
+
+// prepare makes what the selected rows need, and the rows.
+func (b *bench) prepare() error {
+	for range b.CPUs {
+		p, err := newPort()
+		if err != nil {
+			return err
+		}
+		b.ports = append(b.ports, p)
+	}
+	b.say("memory")
+	var err error
+	if b.area, err = newArea(b.Area); err != nil {
+		return err
+	}
+	many := b.Flows[len(b.Flows)-1]
+	if b.wants("footprint") {
+		bytes, ok, err := b.footprint(many)
+		if err != nil {
+			return err
+		}
+		if ok {
+			b.perConn = &bytes
+		}
+	}
+	b.compareWith(many)
+	for _, make := range []func(many uint32) error{b.makeCases, b.makeStages, b.makeScaling} {
+		if err := make(many); err != nil {
+			return err
+		}
+	}
+	if b.wants("batch") {
+		b.say("connections that end")
+		if b.burst, err = b.bursts(); err != nil {
+			return err
+		}
+	}
+	if len(b.turns()) == references && b.perConn == nil {
+		return fmt.Errorf("%w: no row has a name that matches %s", ErrOptions, b.Only)
+	}
+	return nil
+}
+
+// compareWith makes the rows that all others are compared with.
+func (b *bench) compareWith(many uint32) {
+	b.memory = row{name: "memory", measure: func(d time.Duration) (sample, error) { return b.area.memory(d), nil }}
+	t := newTraffic(paths[0], [servers]uint32{}, many, 1)
+	var batch packet.Batch
+	b.floor = row{name: "floor", measure: func(d time.Duration) (sample, error) {
+		b.ports[0].traffic = t
+		return repeat(d, func() (int, error) { return floor(b.ports[0], &batch) })
+	}}
+}
+
+func (b *bench) makeCases(uint32) error {
+	for _, p := range paths {
+		for _, fresh := range []bool{false, true} {
+			for _, flows := range b.Flows {
+				prepare, name := b.hit, caseName(p, flows, fresh)
+				if fresh {
+					prepare = b.begin
+				}
+				if fresh && p.reply || !b.wants(name) {
+					continue
+				}
+				measure, err := prepare(p, flows)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				b.cases = append(b.cases, &caseRow{row{name: name, measure: measure}, p, fresh, flows})
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) makeStages(many uint32) error {
+	for _, p := range paths {
+		for _, c := range []struct {
+			flows uint32
+			fresh bool
+		}{{b.Flows[0], false}, {many, false}, {many, true}} {
+			if c.fresh && p.reply || !b.wants(stageRowName(p, c.flows, c.fresh)) {
+				continue
+			}
+			s, err := b.stagesOf(p, c.flows, c.fresh)
+			if err != nil {
+				return err
+			}
+			b.stages = append(b.stages, s)
+		}
+	}
+	return nil
+}
+
+func (b *bench) makeScaling(many uint32) error {
+	for _, kind := range []string{scaleHit, scaleGiant, scaleNew} {
+		for _, workers := range workerCounts(len(b.CPUs)) {
+			if !b.wants(scalingName(kind, workers)) {
+				continue
+			}
+			s, err := b.scale(kind, workers, many)
+			if err != nil {
+				return err
+			}
+			b.scaling = append(b.scaling, s)
+		}
+	}
+	return nil
+}
+
+// repeat takes all rows in turn, again and again.
+func (b *bench) repeat() error {
+	if b.Profile != nil {
+		if err := pprof.StartCPUProfile(b.Profile); err != nil {
+			return fmt.Errorf("begin the CPU profile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	for i := range b.Repetitions {
+		b.say("repetition %d of %d", i+1, b.Repetitions)
+		if err := b.round(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round takes each row once. A profile's samples carry the name of their row.
+func (b *bench) round() (err error) {
+	for _, t := range b.turns() {
+		pprof.Do(context.Background(), pprof.Labels("row", t.name), func(context.Context) { err = t.take(b.Time) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// references is how many rows there are in any case.
+const references = 2
+
+// turn is a row's in a round.
+type turn struct {
+	name string
+	take func(d time.Duration) error
+}
+
+// turns lists all rows.
+func (b *bench) turns() []turn {
+	turns := []turn{{b.memory.name, b.memory.take}, {b.floor.name, b.floor.take}}
+	for _, r := range b.cases {
+		turns = append(turns, turn{r.name, r.take})
+	}
+	for _, r := range b.stages {
+		turns = append(turns, turn{r.name, r.take})
+	}
+	for _, r := range b.scaling {
+		turns = append(turns, turn{r.name, r.take})
+	}
+	if b.burst != nil {
+		turns = append(turns, turn{"batch", b.burst.take})
+	}
+	return turns
+}
+
+// close gives the tables' memory back.
+func (b *bench) close() {
+	if b.area != nil {
+		b.area.close()
+	}
+	for _, r := range b.rigs {
+		r.close()
+	}
+	for _, r := range b.others {
+		r.close()
+	}
+	for _, p := range b.ports {
+		_ = p.Close() // memory: nothing is lost with it
+	}
+}

@@ -1,0 +1,200 @@
+package micro
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// quick is a run that sees all kinds of rows at work, with smaller tables than
+// "director bench micro --quick". Under the race detector they lie on the Go
+// heap, and are smaller still.
+func quick() Options {
+	o := Defaults().Quick()
+	o.CPUs = []int{0, 1}
+	o.TableSize, o.Flows = 1<<17, []uint32{1, 1000, 64_000}
+	if raceEnabled {
+		o.Area, o.TableSize, o.Flows = 1<<20, 1<<13, []uint32{1, 1000}
+	}
+	return o
+}
+
+func TestRun_MeasuresEveryRow(t *testing.T) {
+	o := quick()
+	r, err := Run(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases, stages, scaling []string
+	for _, p := range []string{"nat-in", "nat-reply", "dr", "tun"} {
+		for _, kind := range []string{"hit", "new"} {
+			if p == "nat-reply" && kind == "new" {
+				continue
+			}
+			for _, flows := range o.Flows {
+				cases = append(cases, fmt.Sprintf("%s/%s/%s", p, kind, flowName(flows)))
+			}
+		}
+		many := flowName(o.Flows[len(o.Flows)-1])
+		stages = append(stages, "stages/"+p+"/hit/1", "stages/"+p+"/hit/"+many)
+		if p != "nat-reply" {
+			stages = append(stages, "stages/"+p+"/new/"+many)
+		}
+	}
+	for _, kind := range []string{"hit", "giant", "new"} {
+		scaling = append(scaling, "scaling/"+kind+"/1", "scaling/"+kind+"/2")
+	}
+	got := parsed(t, r)
+	if diff := cmp.Diff(cases, names(got.Cases, func(c Case) string { return c.Name })); diff != "" {
+		t.Errorf("cases (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(stages, names(got.Stages, func(s StageCase) string { return s.Name })); diff != "" {
+		t.Errorf("stages (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(scaling, names(got.Scaling, func(s Scaling) string { return s.Name })); diff != "" {
+		t.Errorf("scaling (-want +got):\n%s", diff)
+	}
+	for _, c := range got.Cases {
+		if c.NS.Min <= 0 || c.NS.Min > c.NS.Median || c.NS.Median > c.NS.Max || c.Ratio <= 0 {
+			t.Errorf("%s: %+v", c.Name, c)
+		}
+		if c.Allocs != 0 && !raceEnabled {
+			t.Errorf("%s: %v allocations a packet, want 0", c.Name, c.Allocs)
+		}
+	}
+	checkBatches(t, got)
+}
+
+// parsed is r after a turn through JSON, which must not change it.
+func parsed(t *testing.T, r *Result) *Result {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Result
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, &got); diff != "" {
+		t.Errorf("JSON (-written +read):\n%s", diff)
+	}
+	return &got
+}
+
+func names[T any](rows []T, name func(T) string) (all []string) {
+	for _, r := range rows {
+		all = append(all, name(r))
+	}
+	return all
+}
+
+// checkBatches holds that connections ended while packets were forwarded, and
+// never more in a batch than may.
+func checkBatches(t *testing.T, r *Result) {
+	t.Helper()
+	const bound = 64 // of what one call of the sweeper ends
+	if len(r.Batch) != 2 {
+		t.Fatalf("%d rows of batch times, want 2", len(r.Batch))
+	}
+	stay, end := r.Batch[0], r.Batch[1]
+	if stay.Ended != 0 || stay.MostEnd != 0 || stay.P50 <= 0 {
+		t.Errorf("while none should end: %+v", stay)
+	}
+	if end.Ended <= 0 || end.MostEnd == 0 || end.MostEnd > bound || end.P999 < end.P50 {
+		t.Errorf("while connections end, at most %d in a batch: %+v", bound, end)
+	}
+}
+
+// small is a run of few rows.
+func small(only string) Options {
+	o := quick()
+	o.Area, o.TableSize, o.Flows, o.Only = 1<<20, 1<<12, []uint32{1, 100}, regexp.MustCompile(only)
+	return o
+}
+
+func TestRun_TakesOnlyWhatIsSelected(t *testing.T) {
+	o := small("^dr/new/100$|^scaling/new/2$")
+	var said []string
+	o.Progress = func(text string) { said = append(said, text) }
+	var profile bytes.Buffer
+	o.Profile = &profile
+	r, err := Run(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Cases) != 1 || r.Cases[0].Name != "dr/new/100" || len(r.Scaling) != 1 || r.Scaling[0].Workers != 2 ||
+		len(r.Stages) != 0 || len(r.Batch) != 0 || r.Footprint != nil {
+		t.Errorf("got %+v", r)
+	}
+	if want := []string{"memory", "dr: 100 connections", "nat: 100 connections", "repetition 1 of 1"}; !slices.Equal(said, want) {
+		t.Errorf("progress %q, want %q", said, want)
+	}
+	if profile.Len() == 0 {
+		t.Error("no profile")
+	}
+}
+
+func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
+	crowded := small("hit")
+	crowded.TableSize = 50
+	full := small("new/100$")
+	full.TableSize = 101
+	idle := small("hit")
+	idle.CPUs = nil
+	for name, o := range map[string]Options{
+		"more connections than the table holds": crowded,
+		"no room for new ones":                  full,
+		"no row of that name":                   small("^sctp"),
+		"no CPU":                                idle,
+	} {
+		if _, err := Run(o); !errors.Is(err, ErrOptions) {
+			t.Errorf("%s: %v, want %v", name, err, ErrOptions)
+		}
+	}
+}
+
+func TestRun_EndsWhenItCannotPin(t *testing.T) {
+	for _, first := range []int{0, 1} { // the CPU that cannot be had
+		o := small("^scaling/hit/2$")
+		refused := errors.New("not yours")
+		o.Pin = func(cpu int) error {
+			if cpu == first {
+				return refused
+			}
+			return nil
+		}
+		if _, err := Run(o); !errors.Is(err, refused) {
+			t.Errorf("CPU %d: %v, want %v", first, err, refused)
+		}
+	}
+}
+
+func TestWrite_SaysWhatIsReached(t *testing.T) {
+	r := &Result{
+		Memory:  Reference{NS: Spread{90, 100, 110}},
+		Floor:   Reference{NS: Spread{10, 13, 16}, Ratio: 0.13, Figure: atMost(0.13, reachFloor)},
+		Cases:   []Case{{Name: "dr/hit/1", NS: Spread{30, 34, 40}, Ratio: 0.34, Figure: atMost(0.34, reachOne)}},
+		Scaling: []Scaling{{Kind: scaleHit, Workers: 2, Mpps: Spread{9, 10, 11}, Speedup: 1.9, Figure: atLeast(1.9, reachHit2)}},
+	}
+	var out strings.Builder
+	if err := r.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`floor +13\.0 +10\.0 +16\.0 +76\.92 +0\.13 +≤ 0\.12 +NO`,
+		`dr/hit/1 +34\.0 +30\.0 +40\.0 +29\.41 +0 +0\.34 +≤ 0\.35 +yes`,
+		`hit +2 +10\.00 +9\.00 +11\.00 +1\.90 +≥ 1\.9 +yes`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("nothing matches %s in\n%s", want, out.String())
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package micro
+
+// Result is what a run found. Its JSON is stable. Times are in nanoseconds of a
+// packet, unless their name says otherwise; a ratio is of medians.
+type Result struct {
+	Machine     Machine      `json:"machine"`
+	Includes    string       `json:"includes"`
+	CPUs        []int        `json:"cpus"`
+	Pinned      bool         `json:"pinned"`
+	Repetitions int          `json:"repetitions"`
+	RowMillis   float64      `json:"row_ms"`
+	TableSize   int          `json:"table_size"`
+	Area        int          `json:"memory_bytes"` // that the reads went over
+	Memory      Reference    `json:"memory"`
+	Floor       Reference    `json:"floor"`
+	Cases       []Case       `json:"cases"`
+	Stages      []StageCase  `json:"stages"`
+	Scaling     []Scaling    `json:"scaling"`
+	Batch       []BatchTimes `json:"batch"`
+	Footprint   *Footprint   `json:"footprint,omitempty"` // nil: nobody to ask
+}
+
+// Includes says what a case's time holds.
+const includes = "one-armed director, one service (rr, 8 servers); per packet: the port writing the 64-byte frame of a random flow " +
+	"into a 2 KiB chunk and taking its descriptor back, parsing, both checksums, look-up, state, deadline, counters, next hop, " +
+	"rewriting (established connections are past the 15 packets that the table counts); per batch of 64: reading the clock, sweeping the table, publishing; not: system calls, a NIC, a second arm"
+
+// Figure is a figure to reach, and whether it is.
+type Figure struct {
+	Reach float64 `json:"reach"`
+	Met   bool    `json:"met"`
+}
+
+// Reference is what cases are compared with.
+type Reference struct {
+	NS     Spread  `json:"ns"`
+	Ratio  float64 `json:"ratio"` // to memory
+	Figure *Figure `json:"figure,omitempty"`
+}
+
+// Case is a row of the main table.
+type Case struct {
+	Name   string  `json:"name"`
+	Path   string  `json:"path"`
+	New    bool    `json:"new"`
+	Flows  uint32  `json:"flows"`
+	NS     Spread  `json:"ns"`
+	Mpps   float64 `json:"mpps"` // per core, of the median
+	Allocs float64 `json:"allocs"`
+	Ratio  float64 `json:"ratio"` // to memory
+	Figure *Figure `json:"figure,omitempty"`
+}
+
+// StageCase is a case with the medians of its stages.
+type StageCase struct {
+	Name   string             `json:"name"`
+	Stages map[string]float64 `json:"stages"` // those that the case has
+	Sum    float64            `json:"sum"`
+	Whole  float64            `json:"whole,omitempty"` // of the worker's own step, if that row was measured
+}
+
+// Scaling is a number of workers over one table, in millions of packets per
+// second of all of them.
+type Scaling struct {
+	Name    string  `json:"name"`
+	Kind    string  `json:"kind"`
+	Workers int     `json:"workers"`
+	Mpps    Spread  `json:"mpps"`
+	Speedup float64 `json:"speedup"` // against one worker without a lock
+	Figure  *Figure `json:"figure,omitempty"`
+}
+
+// BatchTimes are medians of the repetitions' quantiles, in microseconds.
+type BatchTimes struct {
+	Expiring bool    `json:"expiring"`
+	P50      float64 `json:"p50_us"`
+	P99      float64 `json:"p99_us"`
+	P999     float64 `json:"p999_us"`
+	Max      float64 `json:"max_us"`
+	Ended    float64 `json:"ended"`      // connections that ended in a batch, on average
+	MostEnd  uint64  `json:"most_ended"` // in any batch
+}
+
+// Footprint is the memory of a connection, all included.
+type Footprint struct {
+	Conns  uint32  `json:"conns"`
+	Bytes  float64 `json:"bytes_per_conn"`
+	Figure *Figure `json:"figure,omitempty"`
+}
+
+// The figures to reach.
+const (
+	reachFloor   = 0.12 // of memory
+	reachOne     = 0.35 // of memory: a hit of one flow
+	reachMany    = 0.9  // of memory: a hit of a million
+	reachNew     = 3    // of memory: a new connection beside a million
+	reachHit2    = 1.9  // times one worker
+	reachNew2    = 1.6  // times one worker
+	reachMemory  = 192  // bytes of a connection
+	manyForReach = 1_000_000
+)
+
+// withoutFigures takes out of a result what its measurement was too short for.
+func (r *Result) withoutFigures() {
+	r.Floor.Figure = nil
+	for i := range r.Cases {
+		r.Cases[i].Figure = nil
+	}
+	for i := range r.Scaling {
+		r.Scaling[i].Figure = nil
+	}
+}
+
+func atMost(value, reach float64) *Figure  { return &Figure{reach, value <= reach} }
+func atLeast(value, reach float64) *Figure { return &Figure{reach, value >= reach} }
+
+// result puts together what was measured.
+func (b *bench) result() *Result {
+	r := &Result{
+		Machine: machine(), Includes: includes, CPUs: b.CPUs, Pinned: b.Pin != nil, Repetitions: b.Repetitions,
+		RowMillis: b.Time.Seconds() * 1000, TableSize: b.TableSize, Area: b.Area,
+	}
+	memory := spreadOf(b.memory.samples)
+	r.Memory = Reference{NS: memory, Ratio: 1}
+	r.Floor = Reference{NS: spreadOf(b.floor.samples)}
+	r.Floor.Ratio = r.Floor.NS.Median / memory.Median
+	r.Floor.Figure = atMost(r.Floor.Ratio, reachFloor)
+	for _, c := range b.cases {
+		r.Cases = append(r.Cases, c.result(memory.Median))
+	}
+	for _, s := range b.stages {
+		out := s.result()
+		for _, c := range r.Cases {
+			if "stages/"+c.Name == out.Name {
+				out.Whole = c.NS.Median
+			}
+		}
+		r.Stages = append(r.Stages, out)
+	}
+	r.Scaling = b.scalingResult()
+	if b.burst != nil {
+		r.Batch = b.burst.result()
+	}
+	if b.perConn != nil {
+		r.Footprint = &Footprint{Conns: b.Flows[len(b.Flows)-1], Bytes: *b.perConn}
+		if r.Footprint.Conns == manyForReach {
+			r.Footprint.Figure = atMost(*b.perConn, reachMemory)
+		}
+	}
+	if b.quick {
+		r.withoutFigures()
+	}
+	return r
+}
+
+func (c *caseRow) result(memory float64) Case {
+	ns := spreadOf(c.samples)
+	out := Case{
+		Name: c.name, Path: c.path.name, New: c.fresh, Flows: c.flows,
+		NS: ns, Mpps: 1000 / ns.Median, Ratio: ns.Median / memory,
+		Allocs: float64(c.allocs) / (float64(c.packets) / float64(len(c.samples))),
+	}
+	switch {
+	case c.fresh && c.flows == manyForReach:
+		out.Figure = atMost(out.Ratio, reachNew)
+	case c.fresh:
+	case c.flows == 1:
+		out.Figure = atMost(out.Ratio, reachOne)
+	case c.flows == manyForReach:
+		out.Figure = atMost(out.Ratio, reachMany)
+	}
+	return out
+}
+
+func (s *stageRow) result() StageCase {
+	out := StageCase{Name: s.name, Stages: map[string]float64{}}
+	for i := range stages {
+		if s.has(i) {
+			ns := spreadOf(s.samples[i]).Median
+			out.Stages[stageNames[i]] = ns
+			out.Sum += ns
+		}
+	}
+	return out
+}
+
+// has reports whether packets of the case go through a stage.
+func (s *stageRow) has(i stage) bool {
+	switch i {
+	case state:
+		return !s.fresh
+	case schedule, insert:
+		return s.fresh
+	}
+	return true
+}
+
+func (b *bench) scalingResult() (all []Scaling) {
+	one := map[string]float64{}
+	for _, s := range b.scaling {
+		mpps := spreadOf(s.samples)
+		if s.workers == 1 {
+			one[s.kind] = mpps.Median
+		}
+		base := one[s.kind]
+		if s.kind == scaleGiant && one[scaleHit] != 0 {
+			base = one[scaleHit]
+		}
+		out := Scaling{Name: s.name, Kind: s.kind, Workers: s.workers, Mpps: mpps}
+		if base != 0 {
+			out.Speedup = mpps.Median / base
+		}
+		if s.workers == 2 && base != 0 && s.rig.flows == manyForReach {
+			switch s.kind {
+			case scaleHit:
+				out.Figure = atLeast(out.Speedup, reachHit2)
+			case scaleNew:
+				out.Figure = atLeast(out.Speedup, reachNew2)
+			}
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+func (s *burst) result() []BatchTimes {
+	times := func(q []quantiles) BatchTimes {
+		return BatchTimes{
+			P50:  medianOf(q, func(q quantiles) float64 { return q.p50 }),
+			P99:  medianOf(q, func(q quantiles) float64 { return q.p99 }),
+			P999: medianOf(q, func(q quantiles) float64 { return q.p999 }),
+			Max:  medianOf(q, func(q quantiles) float64 { return q.most }),
+		}
+	}
+	steady, expiring := times(s.steady), times(s.expiring)
+	expiring.Expiring, expiring.Ended, expiring.MostEnd = true, spreadOf(s.mean).Median, s.most
+	return []BatchTimes{steady, expiring}
+}

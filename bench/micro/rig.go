@@ -1,0 +1,223 @@
+package micro
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"director/conntrack"
+	"director/control"
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+	"director/sysctl"
+)
+
+const (
+	// clockTick is how far the workers' clock moves at a time, in nanoseconds,
+	// as in "director run".
+	clockTick = 1 << 25
+	// lifetime of an established connection, in seconds: no connection of a
+	// case ends while others are measured.
+	lifetime = 24 * 60 * 60
+	// oldAge is how many packets the client of an established connection has
+	// sent: so many that the table has stopped counting.
+	oldAge = 16
+)
+
+// rig is a director in memory with one service, by one method.
+type rig struct {
+	path    path // any path of the method
+	shared  *dataplane.Shared
+	control *control.Control
+	ports   []*port
+	flows   uint32          // established connections: numbers 0..flows-1
+	order   [servers]uint32 // addresses of the servers that they go to, in turn
+	crews   map[int][]*dataplane.Worker
+	fresh   uint32 // the next flow that the table does not hold
+
+	// The workers' clock stands still while the director is not measured: it
+	// would have to look through the whole table after each pause.
+	passed time.Duration // until it last stood still
+	start  time.Time     // since when it runs; zero: it does not
+}
+
+// nobody resolves: all next hops are known.
+type nobody struct{}
+
+func (nobody) Want(packet.Addr, uint8) {}
+
+// newRig makes a director for up to size connections whose workers use ports.
+func newRig(p path, size int, ports []*port) (*rig, error) {
+	conns, err := conntrack.New(size)
+	if err != nil {
+		return nil, err
+	}
+	r := &rig{path: p, ports: ports, crews: map[int][]*dataplane.Worker{}, fresh: firstFresh}
+	r.shared = dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: r.clock, Resolver: nobody{}})
+	r.control = control.New(control.Options{
+		Shared:   r.shared,
+		Workers:  len(ports),
+		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network(), control.Addresses(t)) },
+		Timeouts: control.Timeouts{TCP: lifetime, TCPFIN: 120, UDP: 300},
+		Sysctl:   sysctl.Defaults(),
+	})
+	spec := service.Spec{
+		Key:       service.Key{Addr: packet.AddrFrom4(virtualIP), Port: virtual, Proto: packet.ProtoTCP},
+		Scheduler: "rr",
+	}
+	for n := range uint32(servers) {
+		spec.Servers = append(spec.Servers, service.ServerSpec{
+			Addr: packet.AddrFrom4(serverIP + n), Port: p.serverPort(), Method: p.method, Weight: 1,
+		})
+	}
+	if err := r.control.Add([]service.Spec{spec}); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rig) close() { r.shared.Conns.Close() }
+
+// clock is the workers'.
+func (r *rig) clock() int64 {
+	t := r.passed
+	if !r.start.IsZero() {
+		t += time.Since(r.start)
+	}
+	return int64(t) &^ (clockTick - 1)
+}
+
+// running runs do while the clock does.
+func (r *rig) running(do func() error) error {
+	r.start = time.Now()
+	defer func() {
+		r.passed += time.Since(r.start)
+		r.start = time.Time{}
+	}()
+	return do()
+}
+
+// network is what the host of the director knows.
+func network() neigh.Snapshot {
+	addr := func(a uint32) netip.Addr { return packet.AddrFrom4(a).Netip() }
+	const index = 2
+	s := neigh.Snapshot{
+		Links: []neigh.Link{{
+			Name: "eth0", Index: index, MAC: ownMAC, MTU: 1500, Up: true,
+			Addrs: []netip.Prefix{netip.PrefixFrom(addr(ownIP), 24), netip.PrefixFrom(addr(virtualIP), 32)},
+		}},
+		Routes: []neigh.Route{
+			{Dst: netip.PrefixFrom(addr(ownIP), 24).Masked(), Link: index},
+			{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Gateway: addr(gatewayIP), Link: index},
+		},
+		Neighbors: []neigh.Neighbor{{IP: addr(gatewayIP), MAC: gatewayMAC, Link: index, Used: new(neigh.Mark)}},
+	}
+	for n := range uint32(servers) {
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{
+			IP: addr(serverIP + n), MAC: serverMAC(n), Link: index, Used: new(neigh.Mark),
+		})
+	}
+	return s
+}
+
+// crew returns n workers of the director, each on a port of its own. Several
+// crews share it; one works at a time.
+func (r *rig) crew(n int) ([]*dataplane.Worker, error) {
+	if w := r.crews[n]; w != nil {
+		return w, nil
+	}
+	var arm dataplane.Arm
+	var waiters []dataplane.Waiter
+	for _, p := range r.ports[:n] {
+		arm.Queues = append(arm.Queues, p)
+		arm.Hosts = append(arm.Hosts, memport.New())
+		waiters = append(waiters, memport.NewWaiter())
+	}
+	workers, err := dataplane.NewWorkers(r.shared, []dataplane.Arm{arm}, waiters)
+	r.crews[n] = workers
+	return workers, err
+}
+
+// establish fills the table with established connections of the flows
+// 0..n-1, chosen servers for by the service and long past their first packets.
+func (r *rig) establish(n uint32) error {
+	for i := range n {
+		server, err := r.insert(i, conntrack.TCPEstablished, oldAge)
+		if err != nil {
+			return err
+		}
+		if i < servers {
+			r.order[i] = server
+		}
+		if r.order[i%servers] != server {
+			return fmt.Errorf("flow %d went to server %s, not where flow %d did", i, packet.AddrFrom4(server), i%servers)
+		}
+	}
+	r.flows = n
+	return nil
+}
+
+// insert makes the connection of a flow as a worker does, in a given state and
+// after a number of packets, and returns the address of its server.
+func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (server uint32, err error) {
+	f, now, view := flow(number), r.clock(), r.shared.View.Load()
+	s := view.Services.Lookup(&f)
+	if s == nil {
+		return 0, errors.New("the service is not there")
+	}
+	to, ok := s.Schedule(&f, now, state.Active())
+	if !ok {
+		return 0, errors.New("no server for a connection")
+	}
+	record := conntrack.Record{
+		Key:    conntrack.KeyOf(&f),
+		Target: conntrack.Target{Addr: to.Addr, Port: to.Port, Method: uint8(to.Method), Server: to.ID},
+		State:  state, Number: packets, Now: now, Deadline: now + view.Timeouts[state],
+	}
+	var c, victim conntrack.Conn
+	if o := r.shared.Conns.Insert(r.shared.Conns.HashIn(&f), &record, &c, &victim); o != conntrack.Inserted {
+		return 0, fmt.Errorf("%w: connection %d does not fit into one of %d",
+			errRoom, r.shared.Conns.Used()+1, r.shared.Conns.Size())
+	}
+	return to.Addr.V4(), nil
+}
+
+var errRoom = fmt.Errorf("%w: the connection table is too small", ErrOptions)
+
+// newFlows returns the numbers of n flows that the table does not hold.
+func (r *rig) newFlows(n uint32) (first uint32) {
+	first = r.fresh
+	r.fresh += n
+	return first
+}
+
+// end ends the connections of n flows from first on.
+func (r *rig) end(first, n uint32) error {
+	conns := r.shared.Conns
+	var c conntrack.Conn
+	var dead [2]conntrack.Conn
+	for i := range n {
+		f := flow(first + i)
+		if !conns.FindIn(conns.HashIn(&f), &f, &c) {
+			return fmt.Errorf("new connection %d of %d is not in the table", i, n)
+		}
+		for i := range conns.End(c.Ref(), &dead) {
+			r.shared.Settle(&dead[i])
+		}
+	}
+	return nil
+}
+
+// room is how many new connections a round makes: few enough that the table is
+// not much fuller at its end than at its beginning, as many as make a time that
+// can be measured, whole batches.
+func (r *rig) room() uint32 {
+	const most = 16384
+	free := r.shared.Conns.Size() - r.shared.Conns.Used()
+	return uint32(min(most, free/4)) &^ (packet.BatchSize - 1)
+}

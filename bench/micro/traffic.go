@@ -1,0 +1,189 @@
+package micro
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"director/packet"
+	"director/service"
+)
+
+const (
+	// lineLen is what a frame occupies: 64 bytes on the wire, of which the
+	// checksum of 4 never reaches memory.
+	lineLen  = 64
+	frameLen = lineLen - 4
+	ipLen    = packet.IPv4Len + packet.TCPLen
+	ttl      = 64
+
+	clientBits = 17                     // of client addresses
+	clientNet  = 198<<24 | 18<<16       // 198.18.0.0/15 (RFC 2544 appendix C)
+	firstPort  = 1024                   // of clients
+	virtualIP  = 192<<24 | 2<<8 | 10    // 192.0.2.10
+	serverIP   = 10<<24 | 11            // 10.0.0.11, the first of them
+	ownIP      = 10<<24 | 1             // 10.0.0.1
+	gatewayIP  = 10<<24 | 254           // 10.0.0.254, towards the clients
+	servers    = 8                      // a power of two
+	virtual    = 80                     // port
+	masked     = 8080                   // port of masquerading servers
+	firstFresh = 1 << (clientBits + 10) // number of the first flow that no table holds before it is measured
+)
+
+// Offsets in a frame, in bytes.
+const (
+	ipSum   = packet.EthLen + 10
+	ipSrc   = packet.EthLen + 12
+	ipDst   = packet.EthLen + 16
+	tcpSrc  = packet.EthLen + packet.IPv4Len
+	tcpDst  = tcpSrc + 2
+	tcpSum  = tcpSrc + 16
+	l3, l4  = packet.EthLen, tcpSrc
+	endOfIP = packet.EthLen + ipLen
+)
+
+var (
+	ownMAC     = packet.MAC{2, 0, 0, 0, 0, 1}
+	gatewayMAC = packet.MAC{2, 0, 0, 0, 0, 254}
+)
+
+func serverMAC(n uint32) packet.MAC { return packet.MAC{2, 0, 0, 0, 1, byte(n)} }
+
+// client returns the address and port of a flow, by its number.
+func client(flow uint32) (addr, port uint32) {
+	return clientNet + flow&(1<<clientBits-1), firstPort + flow>>clientBits
+}
+
+// flowOf is the inverse of client.
+func flowOf(addr uint32, port uint16) uint32 {
+	return addr - clientNet | (uint32(port)-firstPort)<<clientBits
+}
+
+// path is a way that packets go through the director.
+type path struct {
+	name   string
+	method service.Method
+	reply  bool
+}
+
+var paths = []path{
+	{"nat-in", service.NAT, false},
+	{"nat-reply", service.NAT, true},
+	{"dr", service.DR, false},
+	{"tun", service.TUN, false},
+}
+
+// serverPort is the port of the real servers.
+func (p path) serverPort() uint16 {
+	if p.method == service.NAT {
+		return masked
+	}
+	return virtual
+}
+
+// flow returns a flow's packets from its client.
+func flow(number uint32) packet.Flow {
+	addr, port := client(number)
+	return packet.Flow{
+		Src: packet.AddrFrom4(addr), SrcPort: uint16(port),
+		Dst: packet.AddrFrom4(virtualIP), DstPort: virtual, Proto: packet.ProtoTCP,
+	}
+}
+
+// traffic makes the frames of a case. A frame costs arithmetic and the writing
+// of one cache line: it reads nothing but what lies in traffic itself.
+type traffic struct {
+	_        [64]byte // keep two workers' traffic off one cache line
+	template [lineLen]byte
+	ip, tcp  uint32          // sums of what the template holds already
+	order    [servers]uint32 // addresses of the servers that the flows go to, in turn
+	reply    bool
+
+	random uint64
+	flows  uint32 // drawn from 0..flows-1; 0: in turn instead
+	next   uint32 // in turn: the next one
+	left   uint32 // in turn: how many more
+	_      [64]byte
+}
+
+// newTraffic returns the packets of established connections on a path. order
+// holds the servers of the flows 0, 1, ..., and so on in turn.
+func newTraffic(p path, order [servers]uint32, flows, seed uint32) *traffic {
+	t := &traffic{order: order, reply: p.reply, flows: flows, random: uint64(seed) << 32}
+	t.blank(p, packet.ACK)
+	return t
+}
+
+// newSYNs returns first packets of flows that are asked for later.
+func newSYNs(p path) *traffic {
+	t := &traffic{}
+	t.blank(p, packet.SYN)
+	return t
+}
+
+// blank makes the template: all but the client, the server and the checksums.
+func (t *traffic) blank(p path, flags uint8) {
+	from, to := uint32(0), uint32(virtualIP)
+	mac, srcPort, dstPort := gatewayMAC, uint16(0), uint16(virtual)
+	if p.reply {
+		from, to = 0, 0
+		mac, srcPort, dstPort = serverMAC(0), p.serverPort(), 0
+	}
+	b := t.template[:]
+	packet.Eth(b).SetAddrs(&ownMAC, &mac)
+	packet.Eth(b).SetType(packet.EtherTypeIPv4)
+	ip, tcp := packet.IPv4(b[l3:l4]), packet.L4(b[l4:endOfIP])
+	ip.Blank()
+	ip.SetTotalLen(ipLen)
+	ip.SetFlagsOffset(packet.IPv4DF)
+	ip.SetTTL(ttl)
+	ip.SetProto(packet.ProtoTCP)
+	ip.SetSrc(from)
+	ip.SetDst(to)
+	tcp.SetSrcPort(srcPort)
+	tcp.SetDstPort(dstPort)
+	tcp.SetTCPFlags(flags, packet.TCPLen)
+	t.ip = uint32(packet.Sum(ip, 0))
+	t.tcp = uint32(packet.Sum(tcp, uint32(packet.PseudoSum(from, to, packet.ProtoTCP, packet.TCPLen))))
+}
+
+// ask has the next n frames be of the flows from first on, one each.
+func (t *traffic) ask(first, n uint32) { t.next, t.left = first, n }
+
+// batch is how many of n frames there are.
+func (t *traffic) batch(n int) int {
+	if t.flows == 0 {
+		n = min(n, int(t.left))
+		t.left -= uint32(n)
+	}
+	return n
+}
+
+// number returns the flow of the next frame: drawn as wyrand draws, or in turn.
+func (t *traffic) number() uint32 {
+	if t.flows == 0 {
+		t.next++
+		return t.next - 1
+	}
+	t.random += 0xa0761d6478bd642f
+	hi, lo := bits.Mul64(t.random, t.random^0xe7037ed1a0b428db)
+	return uint32(uint64(uint32(hi^lo)) * uint64(t.flows) >> 32)
+}
+
+// write makes b the frame of a flow.
+func (t *traffic) write(b *[lineLen]byte, flow uint32) {
+	*b = t.template
+	addr, port := client(flow)
+	sum := addr>>16 + addr&0xffff
+	if t.reply {
+		server := t.order[flow%servers]
+		sum += server>>16 + server&0xffff
+		binary.BigEndian.PutUint32(b[ipSrc:], server)
+		binary.BigEndian.PutUint32(b[ipDst:], addr)
+		binary.BigEndian.PutUint16(b[tcpDst:], uint16(port))
+	} else {
+		binary.BigEndian.PutUint32(b[ipSrc:], addr)
+		binary.BigEndian.PutUint16(b[tcpSrc:], uint16(port))
+	}
+	binary.BigEndian.PutUint16(b[ipSum:], ^packet.Fold(t.ip+sum))
+	binary.BigEndian.PutUint16(b[tcpSum:], ^packet.Fold(t.tcp+sum+port))
+}
