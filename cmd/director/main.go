@@ -34,6 +34,7 @@ type verb struct {
 func verbs() []verb {
 	return append(hostVerbs(),
 		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
+		verb{"bench", "measure how fast the director is on this machine", bench},
 		verb{"check", "check flags and rules, and print the effective configuration", check},
 		verb{"version", "print what this binary was built from", version},
 		verb{"help", "print this list", help},

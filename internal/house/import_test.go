@@ -36,6 +36,7 @@ var mayImport = []struct {
 	{"control/...", []string{"packet", "sysctl", "sched", "service", "control/..."}, false},
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
+	{"bench/micro", []string{"packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},

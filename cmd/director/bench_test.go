@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"director/bench/micro"
+)
+
+func TestBench_ListsItsVerbs(t *testing.T) {
+	for _, line := range []string{"bench", "bench macro", "bench --quick"} {
+		code, out, err := direct("", line)
+		if code != exitUsage || out != "" || !strings.HasPrefix(err, "Usage: director bench VERB") || !strings.Contains(err, "  micro ") {
+			t.Errorf("director %s: exit %d, stdout %q, stderr\n%s\nwant exit 2 and the verbs", line, code, out, err)
+		}
+	}
+	if code, out, err := direct("", "bench --help"); code != exitOK || err != "" || !strings.Contains(out, "  micro ") {
+		t.Errorf("exit %d, stdout\n%s\nstderr %q, want exit 0 and the verbs", code, out, err)
+	}
+}
+
+// fewRows selects what can be measured with a small table, quickly.
+const fewRows = "--quick --conn-table-size=8192 --only=^(nat-in|nat-reply|dr|tun)/(hit|new)/1k?$"
+
+func TestBenchMicro_PrintsJSON(t *testing.T) {
+	code, out, stderr := direct("", "bench micro --json "+fewRows)
+	if code != exitOK {
+		t.Fatalf("exit %d, stderr\n%s", code, stderr)
+	}
+	var r micro.Result
+	d := json.NewDecoder(strings.NewReader(out))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		t.Fatalf("%v in\n%s", err, out)
+	}
+	var got []string
+	for _, c := range r.Cases {
+		got = append(got, c.Name)
+		if c.NS.Median <= 0 || c.Figure != nil {
+			t.Errorf("%s: %+v: want a time, and no judgement on a quick run", c.Name, c)
+		}
+	}
+	want := []string{
+		"nat-in/hit/1", "nat-in/hit/1k", "nat-in/new/1", "nat-in/new/1k", "nat-reply/hit/1", "nat-reply/hit/1k",
+		"dr/hit/1", "dr/hit/1k", "dr/new/1", "dr/new/1k", "tun/hit/1", "tun/hit/1k", "tun/new/1", "tun/new/1k",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %q, want %q", got, want)
+	}
+	if r.TableSize != 8192 || r.Repetitions != 1 {
+		t.Errorf("table for %d, %d repetitions, want what was asked for", r.TableSize, r.Repetitions)
+	}
+}
+
+func TestBenchMicro_PrintsATableAndAProfile(t *testing.T) {
+	profile := filepath.Join(t.TempDir(), "cpu.pprof")
+	code, out, stderr := direct("", "bench micro --repetitions=3 --time=2ms --cpuprofile="+profile+" "+fewRows)
+	if code != exitOK || !strings.Contains(out, "\n3 repetitions of all rows in turn, 2 ms each") || !strings.Contains(out, "tun/new/1k ") {
+		t.Errorf("exit %d, stdout\n%s\nstderr\n%s", code, out, stderr)
+	}
+	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
+		t.Errorf("no profile: %v", err)
+	}
+}
+
+func TestBenchMicro_RefusesWhatItCannotDo(t *testing.T) {
+	for line, want := range map[string]string{
+		"--cpus=x":             "--cpus",
+		"--cpus=1023":          "--cpus",
+		"--only=(":             "--only: ",
+		"--quick --only=^sctp": "no row has a name",
+		"--quick --conn-table-size=10 --only=hit/1k": "the connection table is too small",
+		"--cpuprofile=/nowhere/at/all":               "--cpuprofile: ",
+		"--fast":                                     "unknown flag: --fast",
+		"all":                                        "unexpected argument",
+		"--conn-table-size=0":                        "tables hold 1 to",
+	} {
+		code, out, err := direct("", "bench micro "+line)
+		if code != exitUsage || out != "" || !strings.Contains(err, want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q, want exit 2 and %q", line, code, out, err, want)
+		}
+	}
+	code, out, _ := direct("", "bench micro --help")
+	if code != exitOK || !strings.Contains(out, "--conn-table-size int") {
+		t.Errorf("--help: exit %d\n%s", code, out)
+	}
+}
