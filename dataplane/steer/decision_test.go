@@ -38,12 +38,13 @@ func testSet() steer.Set {
 		Services: []steer.Endpoint{
 			endpoint("192.0.2.10", 80, packet.ProtoTCP), endpoint("192.0.2.11", 53, packet.ProtoUDP),
 			endpoint("192.0.2.12", 0, packet.ProtoTCP), endpoint("192.0.2.13", 9, protoSCTP),
-			endpoint("203.0.113.66", 53, packet.ProtoUDP),
+			endpoint("203.0.113.66", 53, packet.ProtoUDP), endpoint("192.0.2.14", 500, packet.ProtoUDP),
 		},
 		Prefixes: []steer.Prefix{prefix("203.0.113.64/26", packet.ProtoTCP), prefix("203.0.113.200/32", packet.ProtoUDP)},
 		Reals: []steer.Endpoint{
 			endpoint("10.0.0.11", 8080, packet.ProtoTCP), endpoint("10.0.0.12", 53, packet.ProtoUDP),
 			endpoint("10.0.0.13", 0, packet.ProtoTCP), endpoint("10.0.0.14", 9, protoSCTP),
+			endpoint("10.0.0.15", 500, packet.ProtoUDP),
 		},
 		Tunnels: []packet.Addr{packet.MustAddr("10.0.0.21")},
 		Locals: []packet.Addr{
@@ -104,6 +105,11 @@ func decisions() []decision {
 		{"first fragment to an SCTP service", as(protoSCTP, packettest.Frame{MF: true, Src: "198.51.100.1:999", Dst: "192.0.2.13:9"}), true},
 		{"from an SCTP real server", as(protoSCTP, packettest.Frame{Src: "10.0.0.14:9", Dst: "198.51.100.1:999"}), true},
 		{"from an SCTP real server to a VIP not listed among the locals", as(protoSCTP, packettest.Frame{Src: "10.0.0.14:9", Dst: "192.0.2.13:999"}), false},
+		{"ESP to a service of keys", as(50, packettest.Frame{Src: "198.51.100.1:1", Dst: "192.0.2.14:2"}), true},
+		{"AH to a service of keys", as(51, packettest.Frame{Src: "198.51.100.1:1", Dst: "192.0.2.14:2"}), true},
+		{"ESP to another service", as(50, packettest.Frame{Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}), false},
+		{"ESP from a real server of keys", as(50, packettest.Frame{Src: "10.0.0.15:1", Dst: "198.51.100.1:2"}), true},
+		{"ESP from another real server", as(50, packettest.Frame{Src: "10.0.0.12:53", Dst: "198.51.100.1:2"}), false},
 		{"DCCP to a service's port", as(33, packettest.Frame{Src: "198.51.100.1:999", Dst: "192.0.2.11:53"}), false},
 
 		{"to a prefix's first address", built(packettest.Frame{Flags: "S", Src: "198.51.100.1:999", Dst: "203.0.113.64:1"}), true},

@@ -23,6 +23,7 @@
 #error "steer.h: the includer defines CTX and load()"
 #endif
 
+#define KEY_PORT 500     // RFC 7296 section 2: IPsec's keys, over UDP
 #define IP_MF 0x2000     // RFC 791 section 3.1: more fragments
 #define IP_OFFSET 0x1fff // fragment offset, in units of 8 bytes
 
@@ -140,6 +141,8 @@ static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 	return claimed(&src, &dst) || (e.ip.protocol == IPPROTO_UDP && wrapped(&dst, &src));
 }
 
+// taken_ipv4 decides on an IPv4 packet. One of IPsec goes where those go that
+// agree on its keys.
 static __always_inline int taken_ipv4(CTX *ctx)
 {
 	struct endpoint src = {}, dst = {};
@@ -154,9 +157,14 @@ static __always_inline int taken_ipv4(CTX *ctx)
 	fragment = ip.frag_off & bpf_htons(IP_MF | IP_OFFSET);
 	if (ip.protocol == IPPROTO_ICMP && !fragment)
 		return taken_error(ctx, ETH_HLEN + 4 * ip.ihl, ip.daddr);
+	ends(&ip, &src, &dst);
+	if (ip.protocol == IPPROTO_ESP || ip.protocol == IPPROTO_AH) {
+		src.proto = dst.proto = IPPROTO_UDP;
+		src.port = dst.port = bpf_htons(KEY_PORT);
+		return claimed(&src, &dst);
+	}
 	if (!balanced(ip.protocol))
 		return 0;
-	ends(&ip, &src, &dst);
 	if (fragment) {
 		src.fragment = dst.fragment = 1;
 		return claimed(&src, &dst);
