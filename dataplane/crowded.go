@@ -29,9 +29,7 @@ func (w *Worker) adopt(f *packet.Frame, j *job, s *service.Service) {
 		return
 	}
 	r := w.describe(f, choice, w.port(f, choice))
-	s.Lock()
-	choice.Bind(r.State.Active())
-	s.Unlock()
+	choice.Join(r.State.Active())
 	if !w.enter(f, j, choice) {
 		w.pretend(f, j, choice)
 	}

@@ -40,7 +40,7 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 		Parent: c,
 	}
 	server := w.server(c)
-	w.bind(server, c)
+	server.Join(false)
 	hash := w.shared.Conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
 	var conn conntrack.Conn
 	switch w.shared.Conns.Insert(hash, &w.record, &conn, &w.victim) {
@@ -59,18 +59,6 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 		return false
 	}
 	return true
-}
-
-// bind counts a data connection to its server: under the lock of the service,
-// which is that of control connection c as long as there is one.
-func (w *Worker) bind(server *service.Server, c *conntrack.Conn) {
-	k := c.Key()
-	flow := packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Dst: k.Virtual, DstPort: k.VirtualPort, Proto: k.Proto}
-	if s := w.view.Services.Lookup(&flow); s != nil {
-		s.Lock()
-		defer s.Unlock()
-	}
-	server.Bind(false)
 }
 
 // awaited looks for a data connection that waits for the client of f.

@@ -88,6 +88,15 @@ func (s *Server) Bind(active bool) {
 	}
 }
 
+// Join is Bind for a caller that does not hold the lock. The server must be, or
+// have been, in a service.
+func (s *Server) Join(active bool) {
+	p := s.pool.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Bind(active)
+}
+
 // Release takes back the counting of a connection that ended, or that was
 // counted and did not come to be.
 func (s *Server) Release(active bool) {
