@@ -102,11 +102,14 @@ func (c *Control) change(do func(*service.Registry) error) error {
 	return err
 }
 
-// Add adds whole services at once.
+// Add adds whole services at once, all or none.
 func (c *Control) Add(specs []service.Spec) error {
 	return c.change(func(r *service.Registry) error {
-		for _, s := range specs {
+		for i, s := range specs {
 			if err := r.AddService(s); err != nil {
+				for _, added := range specs[:i] {
+					_ = r.DeleteService(added.Key) // it exists
+				}
 				return err
 			}
 		}
@@ -163,12 +166,14 @@ func (c *Control) endStranded() {
 		return
 	}
 	var ended [2]conntrack.Conn
-	for info := range c.shared.Conns.All() {
-		if view.Services.Member(info.Server()) {
-			continue
-		}
-		for i := range c.shared.Conns.End(info.Ref(), &ended) {
-			c.shared.Settle(&ended[i])
+	for _, templates := range [...]bool{false, true} { // after those that they control
+		for info := range c.shared.Conns.All() {
+			if info.Is(conntrack.Template) != templates || view.Services.Member(info.Server()) {
+				continue
+			}
+			for i := range c.shared.Conns.End(info.Ref(), &ended) {
+				c.shared.Settle(&ended[i])
+			}
 		}
 	}
 }

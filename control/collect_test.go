@@ -1,0 +1,81 @@
+package control_test
+
+import (
+	"testing"
+
+	"director/control"
+)
+
+// Housekeeping goes on under the workers' clock: removed servers are forgotten
+// two minutes after they were seen unused, and the workers are shown that.
+func TestCollect_ShowsTheWorkersWhatIsForgotten(t *testing.T) {
+	r := newRig(t, 4096)
+	r.quietly(web...)
+	r.send(syn(1)) // 10.0.0.12, number 1
+	r.quietly("-d -t 192.0.2.10:80 -r 10.0.0.12:8080")
+	known := func() bool { return r.shared.View.Load().Services.Server(1) != nil }
+	collect := func(minutes int, want bool) {
+		t.Helper()
+		for range minutes {
+			r.seconds(int(control.CollectPeriod / 1e9))
+			before := r.shared.View.Load()
+			r.Collect(r.clock.Now())
+			if was, is := before, r.shared.View.Load(); (was != is) != (was.Services.Server(1) != nil && !known()) {
+				t.Error("another view although nothing was forgotten, or none")
+			}
+		}
+		if known() != want {
+			t.Errorf("at %d s the server is known: %v, want %v", r.clock.Now()/1e9, known(), want)
+		}
+	}
+	collect(1, true) // its connection ends here: seen unused
+	collect(1, true)
+	collect(1, false)
+}
+
+func TestEstimate_FreezesIfAsked(t *testing.T) {
+	r := newRig(t, 4096)
+	r.quietly(web...)
+	r.send(syn(1))
+	r.sysctl("run_estimation", "0")
+	r.Estimate()
+	if got := r.Services()[0].Stats.Conns; got != 0 {
+		t.Errorf("%d connections shown with run_estimation=0, want none", got)
+	}
+	r.sysctl("run_estimation", "1")
+	r.Estimate()
+	if got := r.Services()[0]; got.Stats.Conns != 1 || got.Stats.InPkts != 1 || got.Rates.CPS != 0 {
+		t.Errorf("%+v at %+v a second shown, want a connection", got.Stats, got.Rates)
+	}
+}
+
+// Several changes are one to the workers, or none.
+func TestAdd_IsWhole(t *testing.T) {
+	r := newRig(t, 4096)
+	r.quietly(web...)
+	specs := r.Specs()
+	r.quietly("-C")
+	view := r.shared.View.Load()
+	if err := r.Add(append(specs, specs[0])); err == nil {
+		t.Error("a service was added twice")
+	}
+	if got := r.Specs(); len(got) != 0 || r.shared.View.Load() != view {
+		t.Errorf("%d services are left of what was refused, or the workers were shown them", len(got))
+	}
+	if err := r.Add(specs); err != nil || len(r.Specs()) != 1 {
+		t.Errorf("%v, %d services, want 1", err, len(r.Specs()))
+	}
+}
+
+func TestControl_RefusesWhatIsWrong(t *testing.T) {
+	r := newRig(t, 4096)
+	view := r.shared.View.Load()
+	for name, value := range map[string]string{"drop_entry": "4", "conntrack": "1", "no_such": "1", "sloppy_tcp": "x"} {
+		if err := r.SetSysctl(name, value); err == nil {
+			t.Errorf("%s=%s is accepted", name, value)
+		}
+	}
+	if r.shared.View.Load() != view {
+		t.Error("the workers were shown a change that was refused")
+	}
+}
