@@ -2,15 +2,18 @@
 # make demo     build the lab in network namespaces and show every way of forwarding (root)
 # make test     all tests, then the linters; as root the namespace tests too
 # make lint     vet, staticcheck, golangci-lint, govulncheck
+# make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
+# make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
 # make generate compile the BPF programs again (needs clang and libbpf-dev)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps unit lint vuln fuzz generate
+.PHONY: build demo test test-deps unit lint vuln bench-micro bench-once fuzz generate
 
 FUZZTIME ?= 10s
+BENCHFLAGS ?=
 
 # The go command stamps the commit into the binary, and fails where git refuses
 # to read the repository (another user's, or an unpacked archive).
@@ -24,7 +27,7 @@ build:
 demo: build
 	./director demo
 
-test: unit lint
+test: unit bench-once lint
 
 # The race detector needs a C compiler; nothing else here does. Of the namespace
 # tests some drive other people's programs. Debian would start the FTP server,
@@ -70,6 +73,12 @@ vuln:
 	elif [[ $$report == *"fetching vulnerabilities:"* ]]; then \
 		echo "NOT CHECKED for known vulnerabilities, the database is out of reach: $$report"; \
 	else echo "$$report"; exit 1; fi
+
+bench-micro: build
+	./director bench micro $(BENCHFLAGS)
+
+bench-once:
+	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m ./... | grep -v 'no test files'
 
 fuzz:
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | \
