@@ -86,7 +86,7 @@ func (w *Worker) noServer(f *packet.Frame, j *job, s *service.Service) {
 // unknown decides on a packet that is no client's and belongs to no connection:
 // a real server's own, or anybody's.
 func (w *Worker) unknown(f *packet.Frame, j *job) {
-	if j.found {
+	if j.found && w.keeps(f, j) {
 		w.use(f, j)
 		return
 	}

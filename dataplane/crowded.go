@@ -61,9 +61,7 @@ func (w *Worker) pretend(f *packet.Frame, j *job, to service.Choice) {
 	r.Kind = 0 // nothing can be remembered of it
 	conntrack.Imagine(r, &j.conn)
 	j.found = true
-	if int(to.ID) >= len(w.tallies) {
-		w.refresh()
-	}
+	w.know(to.ID)
 	w.count(f, j)
 	w.counters.now[unnotedCount]++
 }
@@ -72,7 +70,7 @@ func (w *Worker) pretend(f *packet.Frame, j *job, to service.Choice) {
 // it can only be one service's.
 func (w *Worker) answersUnnoted(f *packet.Frame, j *job) bool {
 	only := w.view.Services.Masqueraded(&f.Flow)
-	if only == nil || !only.Sole {
+	if only == nil || !only.Sole || w.view.Hops.Local(f.Dst) {
 		return false
 	}
 	w.record = conntrack.Record{

@@ -22,7 +22,8 @@ import (
 //	clients 198.51.100.0/24 --- eth0 director eth1 --- servers 10.0.0.0/24
 //	                       .1                  .1          .11 .12 .13 .14
 //
-// with virtual address 192.0.2.10. The client is 198.51.100.7.
+// with virtual address 192.0.2.10. The client is 198.51.100.7; others whose
+// neighbour entry is there are 198.51.100.100 to .149, with its MAC address.
 var (
 	eth0MAC   = packet.MAC{2, 0, 0, 0, 0, 1}
 	eth1MAC   = packet.MAC{2, 0, 0, 0, 0, 2}
@@ -62,6 +63,7 @@ type options struct {
 	weights   []int32
 	size      int // of the connection table
 	noClient  bool
+	marks     []service.Mark
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -101,6 +103,7 @@ func newRig(t testing.TB, o options) *rig {
 	r.net = network(!o.noClient)
 	r.control = control.New(control.Options{
 		Shared:   r.shared,
+		Marks:    o.marks,
 		Workers:  max(o.queues[0], o.queues[1]),
 		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(r.net, control.Addresses(t)) },
 		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
@@ -139,6 +142,9 @@ func network(client bool) neigh.Snapshot {
 	}
 	if client {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(clientIP), MAC: clientMAC, Link: 2})
+	}
+	for n := range byte(50) {
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.AddrFrom4([4]byte{198, 51, 100, 100 + n}), MAC: clientMAC, Link: 2})
 	}
 	for n := 1; n <= 4; n++ {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(serverIP(n)), MAC: serverMAC(n), Link: 3})
@@ -184,6 +190,8 @@ func (r *rig) counts() dataplane.Counts {
 		sum.Handoff += c.Handoff
 		sum.Conns += c.Conns
 		sum.Expired += c.Expired
+		sum.Unnoted += c.Unnoted
+		sum.Batches += c.Batches
 	}
 	return sum
 }

@@ -72,9 +72,7 @@ func (w *Worker) clientError(f *packet.Frame, j *job, q *packet.Quote) bool {
 // removed.
 func (w *Worker) countError(f *packet.Frame, j *job) bool {
 	id := j.conn.Server()
-	if int(id) >= len(w.tallies) {
-		w.refresh()
-	}
+	w.know(id)
 	if !j.out && !w.view.Services.Member(id) && !w.view.Sysctl.ExpireNodestConn {
 		w.drop(f, packet.ServerRemoved)
 		return false
@@ -190,9 +188,7 @@ func (w *Worker) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash 
 		fallthrough
 	case conntrack.Inserted:
 		w.counters.now[connCount]++
-		if int(choice.ID) >= len(w.tallies) {
-			w.refresh()
-		}
+		w.know(choice.ID)
 		w.tally(choice.ID).Conns++
 	}
 	return true

@@ -40,7 +40,7 @@ func (w *Worker) answers(f *packet.Frame, j *job) bool {
 	if !w.shared.Conns.FindOut(hash, &f.Flow, &j.conn) {
 		return false
 	}
-	j.out, j.hash = true, hash
+	j.out, j.hash, j.found = true, hash, true
 	return true
 }
 
@@ -185,9 +185,7 @@ func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conn
 func (w *Worker) began(f *packet.Frame, j *job) {
 	j.found = true
 	w.counters.now[connCount]++
-	if int(j.conn.Server()) >= len(w.tallies) {
-		w.refresh() // the service knows more than this step's view
-	}
+	w.know(j.conn.Server())
 	w.tally(j.conn.Server()).Conns++
 	w.count(f, j)
 }

@@ -31,21 +31,28 @@ func (w *Worker) track(b *packet.Batch) {
 // keeps reports whether a packet goes on with the connection that was found
 // for it. If not, the packet is dropped, or begins another.
 func (w *Worker) keeps(f *packet.Frame, j *job) bool {
-	id := j.conn.Server()
-	if int(id) >= len(w.tallies) {
-		w.refresh() // another worker knows more
-	}
-	if j.out || !fresh(f) && w.view.Services.Member(id) {
+	if w.view.Services.Member(j.conn.Server()) && (j.out || !fresh(f)) {
 		return true
 	}
 	return w.keepsStill(f, j)
 }
 
+// know takes up the newest view if this step's does not know a real server, which
+// was added since.
+func (w *Worker) know(server uint32) {
+	if w.view.Services.Server(server) == nil {
+		w.refresh()
+	}
+}
+
 // keepsStill is keeps where there is doubt: the packet asks to begin a
 // connection, or the connection's server was removed (ip_vs_in).
 func (w *Worker) keepsStill(f *packet.Frame, j *job) bool {
+	w.know(j.conn.Server())
 	server, member := w.server(&j.conn), w.view.Services.Member(j.conn.Server())
 	switch {
+	case j.out:
+		return true // answers pass as long as there is a connection
 	case fresh(f) && w.view.Sysctl.ExpireNodestConn && member && server.Weight() == 0:
 	case fresh(f) && w.reusable(&j.conn):
 	case member:

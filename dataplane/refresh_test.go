@@ -1,0 +1,153 @@
+package dataplane_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/internal/packettest"
+	"director/packet"
+	"director/service"
+)
+
+// late is a port before which something else happens, once a step has begun.
+type late struct {
+	*memport.Port
+	before func()
+}
+
+func (p *late) Recv(b *packet.Batch) error {
+	if do := p.before; do != nil {
+		p.before = nil
+		do()
+	}
+	return p.Port.Recv(b)
+}
+
+// behind makes another worker of the rig's director, with ports of its own, whose
+// next step begins before do is done.
+func (r *rig) behind(do func()) (w *dataplane.Worker, ports [2]*memport.Port) {
+	r.t.Helper()
+	var arms []dataplane.Arm
+	for i := range ports {
+		ports[i] = memport.New()
+		queue := &late{Port: ports[i]}
+		if i == 0 {
+			queue.before = do
+		}
+		arms = append(arms, dataplane.Arm{Queues: []dataplane.Port{queue}, Hosts: []dataplane.Port{memport.New()}})
+	}
+	workers, err := dataplane.NewWorkers(r.shared, arms, []dataplane.Waiter{memport.NewWaiter()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return workers[0], ports
+}
+
+// newcomer is the real server that these tests add.
+var newcomer = service.ServerSpec{Addr: packet.MustAddr("10.0.0.14"), Port: 9090, Weight: 1}
+
+// unreachable is an ICMP error of the client's about the server's answer.
+func unreachable(port int) []byte {
+	quoted := packettest.Frame{Src: vip + ":80", Dst: clientIP + ":" + strconv.Itoa(port), Flags: "SA"}.Bytes()[packet.EthLen:]
+	return packettest.Serialize(
+		&layers.Ethernet{SrcMAC: clientMAC[:], DstMAC: eth0MAC[:], EthernetType: layers.EthernetTypeIPv4},
+		&layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: packet.MustAddr(clientIP).Netip().AsSlice(), DstIP: packet.MustAddr(vip).Netip().AsSlice()},
+		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 3)},
+		gopacket.Payload(quoted[:40]))
+}
+
+// A worker in the middle of a step meets a connection to a server that was added
+// since the step began, by whichever packet. The server's number may be one that
+// this step's view knows to be free.
+func TestStep_MeetsAServerThatItsViewDoesNotKnow(t *testing.T) {
+	for name, again := range map[string]bool{"a new number": false, "a number used again": true} {
+		for what, push := range map[string]func(ports [2]*memport.Port){
+			"a client's segment": func(ports [2]*memport.Port) {
+				ports[0].Push(fromClient(40000, packettest.Frame{Flags: "A"}))
+			},
+			"a client's SYN": func(ports [2]*memport.Port) {
+				ports[0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
+			},
+			"an answer": func(ports [2]*memport.Port) {
+				ports[1].Push(fromServer(4, 40000, packettest.Frame{Flags: "SA", Src: "10.0.0.14:9090"}))
+			},
+			"an error": func(ports [2]*memport.Port) {
+				ports[0].Push(unreachable(40000))
+			},
+			"a new client": func(ports [2]*memport.Port) {
+				ports[0].Push(fromClient(40001, packettest.Frame{Flags: "S"}))
+			},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				r := newRig(t, options{scheduler: "fo", weights: []int32{0}})
+				k := r.specs[0].Key
+				if again {
+					r.free(k)
+				}
+				var w *dataplane.Worker
+				var ports [2]*memport.Port
+				w, ports = r.behind(func() {
+					if err := r.control.AddServer(k, newcomer); err != nil {
+						t.Fatal(err)
+					}
+					r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
+					r.step()
+					push(ports)
+				})
+				if _, err := w.Step(); err != nil {
+					t.Fatal(err)
+				}
+				if sent := len(ports[0].Take()) + len(ports[1].Take()); sent != 1 {
+					t.Errorf("%d frames sent, want 1; counts %+v", sent, w.Counts())
+				}
+				server := r.newest()
+				if n := server.Load.Total.Load(); n != 1 && what != "a new client" || n == 0 {
+					t.Errorf("the new server has %d connections", n)
+				}
+				r.control.Estimate()
+				got := r.control.Services()[0].Servers[0].Stats
+				want := uint64(2)
+				if got.InPkts+got.OutPkts != want {
+					t.Errorf("%+v counted for the new server, want %d packets", got, want)
+				}
+			})
+		}
+	}
+}
+
+// free makes the number of a removed server free, and the next to be given.
+func (r *rig) free(k service.Key) {
+	r.t.Helper()
+	gone := newcomer
+	gone.Port++
+	if err := r.control.AddServer(k, gone); err != nil {
+		r.t.Fatal(err)
+	}
+	id := r.newest().ID
+	if err := r.control.DeleteServer(k, gone.Addr, gone.Port); err != nil {
+		r.t.Fatal(err)
+	}
+	for minute := range int64(5) {
+		r.control.Collect(minute * 60e9)
+	}
+	if r.shared.View.Load().Services.Server(id) != nil {
+		r.t.Fatal("the server is not forgotten")
+	}
+}
+
+// newest returns the real server of the newcomer's address.
+func (r *rig) newest() *service.Server {
+	r.t.Helper()
+	for _, s := range r.shared.View.Load().Services.Servers() {
+		if s != nil && s.Addr == newcomer.Addr {
+			return s
+		}
+	}
+	r.t.Fatal("there is no such server")
+	return nil
+}
