@@ -110,8 +110,11 @@ func (g *Guard) Tick(now int64) {
 		}
 	}
 	d, conns := &g.shared.Defence, g.shared.Conns
-	switch full := d.isFull.Swap(false); {
-	case full || conns.Used()*100 >= conns.Size()*roomyFill:
+	switch {
+	case d.isFull.Swap(false):
+		g.roomy = -1
+		d.crowded.Store(true) // it may have been taken back at that moment
+	case conns.Used()*100 >= conns.Size()*roomyFill:
 		g.roomy = -1
 	case g.roomy < 0:
 		g.roomy = now

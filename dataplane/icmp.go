@@ -32,7 +32,7 @@ func (w *Worker) icmp(f *packet.Frame, j *job) {
 	case j.out:
 		handled = w.serverError(f, j, q)
 	default:
-		handled = w.clientError(f, j, q)
+		handled = w.mayAnswer(f) && w.serverError(f, j, q) || w.clientError(f, j, q)
 	}
 	if !handled {
 		w.leave(f, packet.Protocol)
@@ -103,6 +103,7 @@ func (w *Worker) serverError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	if !w.shared.Conns.FindOut(w.shared.Conns.HashOut(&flow), &flow, &j.conn) {
 		return false
 	}
+	j.out = true
 	if !w.sound(f) || !w.countError(f, j) {
 		return true
 	}

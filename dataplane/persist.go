@@ -120,7 +120,7 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 		r.Data = data
 	}
 	outcome = conns.Insert(hash, r, template, &w.victim)
-	if outcome != conntrack.Full {
+	if outcome == conntrack.Inserted || outcome == conntrack.Reclaimed {
 		to.Persist()
 	}
 	return to, outcome

@@ -1,11 +1,7 @@
 package dataplane_test
 
 import (
-	"strconv"
 	"testing"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
 
 	"director/dataplane"
 	"director/dataplane/memport"
@@ -51,16 +47,6 @@ func (r *rig) behind(do func()) (w *dataplane.Worker, ports [2]*memport.Port) {
 // newcomer is the real server that these tests add.
 var newcomer = service.ServerSpec{Addr: packet.MustAddr("10.0.0.14"), Port: 9090, Weight: 1}
 
-// unreachable is an ICMP error of the client's about the server's answer.
-func unreachable(port int) []byte {
-	quoted := packettest.Frame{Src: vip + ":80", Dst: clientIP + ":" + strconv.Itoa(port), Flags: "SA"}.Bytes()[packet.EthLen:]
-	return packettest.Serialize(
-		&layers.Ethernet{SrcMAC: clientMAC[:], DstMAC: eth0MAC[:], EthernetType: layers.EthernetTypeIPv4},
-		&layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: packet.MustAddr(clientIP).Netip().AsSlice(), DstIP: packet.MustAddr(vip).Netip().AsSlice()},
-		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 3)},
-		gopacket.Payload(quoted[:40]))
-}
-
 // A worker in the middle of a step meets a connection to a server that was added
 // since the step began, by whichever packet. The server's number may be one that
 // this step's view knows to be free.
@@ -77,7 +63,7 @@ func TestStep_MeetsAServerThatItsViewDoesNotKnow(t *testing.T) {
 				ports[1].Push(fromServer(4, 40000, packettest.Frame{Flags: "SA", Src: "10.0.0.14:9090"}))
 			},
 			"an error": func(ports [2]*memport.Port) {
-				ports[0].Push(unreachable(40000))
+				ports[0].Push(fromClientSide(false))
 			},
 			"a new client": func(ports [2]*memport.Port) {
 				ports[0].Push(fromClient(40001, packettest.Frame{Flags: "S"}))

@@ -29,11 +29,15 @@ func (w *Worker) schedule(b *packet.Batch) {
 	}
 }
 
-// answers looks whether a packet to an address of a firewall mark's prefix is a
-// real server's answer after all: the prefix may hold clients too.
+// mayAnswer reports whether a packet to an address of a firewall mark's prefix may
+// be meant for a client after all: the prefix may hold clients too.
+func (w *Worker) mayAnswer(f *packet.Frame) bool {
+	return w.view.Services.Marked(f.Dst) && !w.view.Services.VIP(f.Dst)
+}
+
+// answers looks whether such a packet is a real server's answer.
 func (w *Worker) answers(f *packet.Frame, j *job) bool {
-	s := w.view.Services
-	if !s.Marked(f.Dst) || s.VIP(f.Dst) || !s.Masquerades(f.Src) {
+	if !w.mayAnswer(f) || !w.view.Services.Masquerades(f.Src) {
 		return false
 	}
 	hash := w.shared.Conns.HashOut(&f.Flow)
