@@ -159,10 +159,46 @@ func (t *Table) hash(client packet.Addr, port uint16, proto uint8) uint64 {
 	return hi ^ lo
 }
 
-// Touch loads the bucket of hash, so that it is in the cache when Find looks
+// Touch loads the bucket of hash, so that it is in the cache when Probe looks
 // at it. The result means nothing.
 func (t *Table) Touch(hash uint64) uint64 {
 	return t.home(hash).word[0].Load()
+}
+
+// Hint says where a connection is likely to be: an index plus 1, or 0.
+type Hint uint32
+
+// Probe looks into the bucket of hash and loads the entry that is likely to be
+// meant, so that it is in the cache when it is looked at. There is a hint only
+// if no other connection can be meant.
+func (t *Table) Probe(hash uint64) Hint {
+	b, tag := t.home(hash), hash<<32>>32
+	hint := Hint(0)
+	for i := range slots {
+		if w := b.word[i].Load(); w>>32 == tag && w != 0 {
+			if hint != 0 {
+				return 0
+			}
+			hint = Hint(w)
+		}
+	}
+	if hint == 0 || b.word[link].Load() != 0 {
+		return 0
+	}
+	t.entries[hint-1].state.Load()
+	return hint
+}
+
+// IsIn is FindIn where there is a hint. It may report false although there is a
+// connection.
+func (t *Table) IsIn(h Hint, f *packet.Flow, c *Conn) bool {
+	return h != 0 && t.entries[h-1].read(uint32(h-1), c) && c.isIn(f)
+}
+
+// IsOut is FindOut where there is a hint. It may report false although there is
+// a connection.
+func (t *Table) IsOut(h Hint, f *packet.Flow, c *Conn) bool {
+	return h != 0 && t.entries[h-1].read(uint32(h-1), c) && c.isOut(f)
 }
 
 func (t *Table) home(hash uint64) *bucket { return &t.buckets[hash>>(64-t.bucketBits)] }

@@ -9,8 +9,7 @@ import (
 // virtual address is a client's, any other may be a real server's answer. What
 // cannot belong to a connection is left to the kernel, who would have had it
 // without us, unless it is for a virtual address and damaged. For the others
-// it computes the hash of the client's side and touches the table's bucket, so
-// that the batch's cache misses overlap.
+// it computes the hash of the client's side.
 func (w *Worker) classify(a *arm, b *packet.Batch) {
 	mac := w.view.Hops.Arms()[a.index].MAC.Key()
 	for i := range b.N {
@@ -29,19 +28,36 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 			w.odd(f, j, reason)
 			continue
 		}
-		w.touch(f, j)
+		w.key(f, j)
+	}
+	w.prefetch(b)
+}
+
+// prefetch loads what the table has for the batch: the buckets, then the
+// entries. Nothing in a loop waits for what the loop loads, so the cache misses
+// of the batch overlap.
+func (w *Worker) prefetch(b *packet.Batch) {
+	conns := w.shared.Conns
+	for i := range b.N {
+		if b.Frames[i].Verdict == packet.Pending {
+			conns.Touch(w.jobs[i].hash)
+		}
+	}
+	for i := range b.N {
+		if b.Frames[i].Verdict == packet.Pending {
+			w.jobs[i].hint = conns.Probe(w.jobs[i].hash)
+		}
 	}
 }
 
-// touch computes the hash of the client's side and loads the table's bucket.
-func (w *Worker) touch(f *packet.Frame, j *job) {
-	j.retire = false
+// key computes the hash of the client's side.
+func (w *Worker) key(f *packet.Frame, j *job) {
+	j.retire, j.hint = false, 0
 	if j.out {
 		j.hash = w.shared.Conns.HashOut(&f.Flow)
 	} else {
 		j.hash = w.shared.Conns.HashIn(&f.Flow)
 	}
-	w.shared.Conns.Touch(j.hash)
 }
 
 // fromServer reports whether a packet can only be an answer: its destination

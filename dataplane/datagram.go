@@ -35,7 +35,7 @@ func (w *Worker) datagram() {
 	if reason != packet.None {
 		w.odd(f, j, reason)
 	} else {
-		w.touch(f, j)
+		w.key(f, j)
 		w.track(b)
 		w.schedule(b)
 		w.rewrite(b)

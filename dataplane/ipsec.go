@@ -45,7 +45,7 @@ func (w *Worker) ride(f *packet.Frame, j *job) {
 func (w *Worker) findKeys(f *packet.Frame, j *job) bool {
 	was := f.Flow
 	f.Proto, f.SrcPort, f.DstPort = packet.ProtoUDP, keyPort, keyPort
-	w.touch(f, j)
+	w.key(f, j)
 	if j.out {
 		j.found = w.shared.Conns.FindOut(j.hash, &f.Flow, &j.conn)
 	} else {

@@ -16,9 +16,9 @@ func (w *Worker) track(b *packet.Batch) {
 			continue
 		}
 		if j.out {
-			j.found = conns.FindOut(j.hash, &f.Flow, &j.conn)
+			j.found = conns.IsOut(j.hint, &f.Flow, &j.conn) || conns.FindOut(j.hash, &f.Flow, &j.conn)
 		} else {
-			j.found = conns.FindIn(j.hash, &f.Flow, &j.conn)
+			j.found = conns.IsIn(j.hint, &f.Flow, &j.conn) || conns.FindIn(j.hash, &f.Flow, &j.conn)
 		}
 		if j.found && w.keeps(f, j) {
 			w.use(f, j)

@@ -36,6 +36,7 @@ type arm struct {
 // job is what the stages find out about one frame of the batch in hand.
 type job struct {
 	hash  uint64
+	hint  conntrack.Hint
 	out   bool // a real server's answer, by its addresses
 	conn  conntrack.Conn
 	found bool
