@@ -45,17 +45,24 @@ func PseudoSum(src, dst uint32, proto uint8, length uint16) uint16 {
 // Delta is the change that rewriting words of a packet makes to a checksum
 // over them, gathered once and applied to each checksum that covers the words
 // (RFC 1624, equation 3). The zero Delta changes nothing. It has room for
-// thousands of words.
-type Delta uint32
+// millions of words.
+//
+// Words of 32 bits count as they are: 2^16 is 1 in ones' complement arithmetic
+// of 16 bits, so the halves add up when the sum is folded.
+type Delta uint64
 
 // Replace16 adds the change of one 16-bit word.
 func (d Delta) Replace16(from, to uint16) Delta { return d + Delta(^from) + Delta(to) }
 
 // Replace32 adds the change of one 32-bit word, such as an IPv4 address.
-func (d Delta) Replace32(from, to uint32) Delta {
-	return d.Replace16(uint16(from>>16), uint16(to>>16)).Replace16(uint16(from), uint16(to))
-}
+func (d Delta) Replace32(from, to uint32) Delta { return d + Delta(^from) + Delta(to) }
 
 // Apply returns checksum field c (as it stands in a header, inverted) after
 // the change. A checksum that was wrong stays wrong by the same amount.
-func (d Delta) Apply(c uint16) uint16 { return ^Fold(uint32(d) + uint32(^c)) }
+func (d Delta) Apply(c uint16) uint16 {
+	s := uint64(d) + uint64(^c)
+	s = s>>32 + s&0xffffffff
+	s = s>>16 + s&0xffff
+	s = s>>16 + s&0xffff
+	return ^uint16(s>>16 + s)
+}

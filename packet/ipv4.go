@@ -104,13 +104,16 @@ func (h IPv4) Dst() uint32 { return binary.BigEndian.Uint32(h[16:20]) }
 // SetDst writes the destination address.
 func (h IPv4) SetDst(a uint32) { binary.BigEndian.PutUint32(h[16:20], a) }
 
+// hop is what taking one off the time to live, the upper byte of its word, does
+// to a checksum: ^(w) + (w - 0x100), whatever w.
+const hop Delta = 0xffff - 0x100
+
 // Forward takes one off the time to live, as a router does, and mends the
 // header checksum for that and for the changes in delta. Precondition: the TTL
 // is not 0.
 func (h IPv4) Forward(delta Delta) {
-	from := binary.BigEndian.Uint16(h[8:10])
-	binary.BigEndian.PutUint16(h[8:10], from-0x100)
-	h.SetChecksum(delta.Replace16(from, from-0x100).Apply(h.Checksum()))
+	h[8]--
+	h.SetChecksum((delta + hop).Apply(h.Checksum()))
 }
 
 // ChecksumOK reports whether the header, options included, sums up. One without
