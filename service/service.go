@@ -27,6 +27,7 @@ type pool struct {
 	// For a full table; nil until needed with this list.
 	spare     sched.Scheduler
 	spareList sched.Servers
+	sparePos  sched.Position
 }
 
 // member is a server as it serves new connections.
@@ -95,9 +96,9 @@ func (s *Service) Spare(f *packet.Flow, now int64) (Choice, bool) {
 			s.spareList[i].Load = new(sched.Load) // which no threshold knows
 		}
 		s.spare, _ = sched.New("mh", sched.Options{Flags: sched.Fallback}) // a name it knows
-		s.spare.Bind(s.spareList, new(sched.Position))
+		s.spare.Bind(s.spareList, &s.sparePos)
 	}
-	i, ok := s.spare.Pick(f, now, s.spareList, new(sched.Position))
+	i, ok := s.spare.Pick(f, now, s.spareList, &s.sparePos)
 	if !ok {
 		return Choice{}, false
 	}
