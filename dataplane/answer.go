@@ -31,7 +31,7 @@ func (w *Worker) say(n int, to packet.Addr) {
 func (w *Worker) dispatch(data []byte, hop *neigh.Hop, dst packet.Addr) {
 	if hop.Reason == packet.Neighbor {
 		if !w.hold(data, hop.Arm, hop.NextHop(dst)) {
-			w.counters.now[dropCount+int(packet.Neighbor)]++
+			w.add(dropCount+int(packet.Neighbor), 1)
 		}
 		return
 	}

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"math/bits"
 	"sync/atomic"
 
 	"director/packet"
@@ -41,17 +42,26 @@ const (
 
 // counters belong to one worker, who adds to now and publishes it once a step.
 type counters struct {
-	now    [countersLen]uint64
-	public [countersLen]atomic.Uint64
+	now     [countersLen]uint64
+	changed [(countersLen + 63) / 64]uint64 // a bit for each that is not public yet
+	public  [countersLen]atomic.Uint64
 }
 
-// publish makes the counts visible to other goroutines. Only what changed is
-// stored: a store is a locked exchange, a comparison is not.
+// add counts n more of the given place.
+func (c *counters) add(place int, n uint64) {
+	c.now[place] += n
+	c.changed[place/64] |= 1 << (place % 64)
+}
+
+// publish makes the counts visible to other goroutines, those that changed: a
+// store is a locked exchange.
 func (c *counters) publish() {
-	for i := range c.now {
-		if c.now[i] != c.public[i].Load() {
-			c.public[i].Store(c.now[i])
+	for i := range c.changed {
+		for set := c.changed[i]; set != 0; set &= set - 1 {
+			place := i*64 + bits.TrailingZeros64(set)
+			c.public[place].Store(c.now[place])
 		}
+		c.changed[i] = 0
 	}
 }
 

@@ -63,7 +63,7 @@ func (w *Worker) pretend(f *packet.Frame, j *job, to service.Choice) {
 	j.found = true
 	w.know(to.ID)
 	w.count(f, j)
-	w.counters.now[unnotedCount]++
+	w.add(unnotedCount, 1)
 }
 
 // answersUnnoted forwards a real server's answer that has no connection, where
@@ -80,6 +80,6 @@ func (w *Worker) answersUnnoted(f *packet.Frame, j *job) bool {
 	conntrack.Imagine(&w.record, &j.conn)
 	j.found = true
 	w.count(f, j)
-	w.counters.now[unnotedCount]++
+	w.add(unnotedCount, 1)
 	return true
 }

@@ -46,9 +46,9 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 	switch w.shared.Conns.Insert(hash, &w.record, &conn, &w.victim) {
 	case conntrack.Reclaimed:
 		w.shared.Settle(&w.victim)
-		w.counters.now[connCount]++
+		w.add(connCount, 1)
 	case conntrack.Inserted:
-		w.counters.now[connCount]++
+		w.add(connCount, 1)
 	case conntrack.Existed:
 		server.Release(false)
 		moved := w.shared.Conns.Listen(&conn, w.record.Deadline)

@@ -16,7 +16,7 @@ func (w *Worker) assemble(a *arm, b *packet.Batch) {
 			continue
 		}
 		o := w.shared.Fragments.Add(f, a.index, w.now, w.whole)
-		w.counters.now[dropCount+int(packet.Fragment)] += uint64(o.Dropped + o.Evicted + o.Expired)
+		w.add(dropCount+int(packet.Fragment), uint64(o.Dropped+o.Evicted+o.Expired))
 		if o.Result == fragment.Complete {
 			w.datagram()
 		}
@@ -47,9 +47,9 @@ func (w *Worker) datagram() {
 			data, arm := w.whole.Original(i)
 			w.giveBack(&w.arms[arm], data)
 		}
-		w.counters.now[hostCount+int(f.Reason)] += uint64(w.whole.Count() - 1)
+		w.add(hostCount+int(f.Reason), uint64(w.whole.Count()-1))
 	case packet.Drop:
-		w.counters.now[dropCount+int(f.Reason)] += uint64(w.whole.Count() - 1)
+		w.add(dropCount+int(f.Reason), uint64(w.whole.Count()-1))
 	}
 }
 

@@ -72,10 +72,10 @@ func (w *Worker) bury(n int) {
 	for i := range n {
 		w.shared.Settle(&w.sweep.dead[i])
 	}
-	w.counters.now[expiredCount] += uint64(n)
+	w.add(expiredCount, uint64(n))
 }
 
 // expireFragments drops the parts of datagrams whose others did not come.
 func (w *Worker) expireFragments() {
-	w.counters.now[dropCount+int(packet.Fragment)] += uint64(w.shared.Fragments.Expire(w.now))
+	w.add(dropCount+int(packet.Fragment), uint64(w.shared.Fragments.Expire(w.now)))
 }

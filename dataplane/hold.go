@@ -68,7 +68,7 @@ func (w *Worker) retryHeld() {
 			}
 		}
 		if w.now >= h.deadline {
-			w.counters.now[dropCount+int(packet.Neighbor)]++
+			w.add(dropCount+int(packet.Neighbor), 1)
 			continue
 		}
 		if kept != i {

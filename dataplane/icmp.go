@@ -188,7 +188,7 @@ func (w *Worker) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash 
 		w.shared.Settle(&w.victim)
 		fallthrough
 	case conntrack.Inserted:
-		w.counters.now[connCount]++
+		w.add(connCount, 1)
 		w.know(choice.ID)
 		w.tally(choice.ID).Conns++
 	}

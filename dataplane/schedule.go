@@ -188,7 +188,7 @@ func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conn
 // began counts a new connection and its first packet.
 func (w *Worker) began(f *packet.Frame, j *job) {
 	j.found = true
-	w.counters.now[connCount]++
+	w.add(connCount, 1)
 	w.know(j.conn.Server())
 	w.tally(j.conn.Server()).Conns++
 	w.count(f, j)

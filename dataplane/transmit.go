@@ -6,12 +6,13 @@ import "director/packet"
 // they came in by stay in the batch, which its port sends; the others are
 // copied to the arm they leave by, or back to the kernel.
 func (w *Worker) transmit(a *arm, b *packet.Batch) {
+	stay := uint64(0)
 	for i := range b.N {
 		f := &b.Frames[i]
 		switch f.Verdict {
 		case packet.Tx:
 			if f.Out == a.index {
-				w.counters.now[txCount+int(a.index)]++
+				stay++
 			} else {
 				w.cross(f.Bytes(), f.Out)
 				f.Verdict = packet.Moved
@@ -20,6 +21,7 @@ func (w *Worker) transmit(a *arm, b *packet.Batch) {
 			w.giveBack(a, f.Bytes())
 		}
 	}
+	w.add(txCount+int(a.index), stay)
 }
 
 // cross sends the frame in data by an arm other than the one it came in by:
@@ -28,10 +30,10 @@ func (w *Worker) cross(data []byte, out uint8) {
 	a := &w.arms[out]
 	if a.port == nil {
 		if a.ring.push(data) {
-			w.counters.now[handoffCount]++
+			w.add(handoffCount, 1)
 			return
 		}
-		w.counters.now[dropCount+int(packet.HandoffFull)]++
+		w.add(dropCount+int(packet.HandoffFull), 1)
 		return
 	}
 	if a.tx.Full() {
@@ -39,10 +41,10 @@ func (w *Worker) cross(data []byte, out uint8) {
 		_ = a.port.Flush(&a.tx)
 	}
 	if !copyInto(a.port, &a.tx, data) {
-		w.counters.now[dropCount+int(packet.TxFull)]++
+		w.add(dropCount+int(packet.TxFull), 1)
 		return
 	}
-	w.counters.now[txCount+int(out)]++
+	w.add(txCount+int(out), 1)
 }
 
 // giveBack copies a frame to the port that returns it to the kernel. A frame
@@ -52,7 +54,7 @@ func (w *Worker) giveBack(a *arm, frame []byte) {
 		_ = a.host.Flush(&a.back)
 	}
 	if !copyInto(a.host, &a.back, frame) {
-		w.counters.now[dropCount+int(packet.TxFull)]++
+		w.add(dropCount+int(packet.TxFull), 1)
 	}
 }
 

@@ -155,8 +155,8 @@ func (w *Worker) serve(a *arm) (int, error) {
 		return 0, err
 	}
 	n := b.N
-	w.counters.now[rxCount+int(a.index)] += uint64(n)
-	w.counters.now[batchCount]++
+	w.add(rxCount+int(a.index), uint64(n))
+	w.add(batchCount, 1)
 	w.classify(a, b)
 	w.track(b)
 	w.schedule(b)
@@ -171,13 +171,13 @@ func (w *Worker) serve(a *arm) (int, error) {
 // drop decides that a frame ends here.
 func (w *Worker) drop(f *packet.Frame, reason packet.Reason) {
 	f.Verdict, f.Reason = packet.Drop, reason
-	w.counters.now[dropCount+int(reason)]++
+	w.add(dropCount+int(reason), 1)
 }
 
 // leave decides that a frame is the kernel's. It must be as it was received.
 func (w *Worker) leave(f *packet.Frame, reason packet.Reason) {
 	f.Verdict, f.Reason = packet.Host, reason
-	w.counters.now[hostCount+int(reason)]++
+	w.add(hostCount+int(reason), 1)
 }
 
 // server returns the real server of a connection.

@@ -123,14 +123,13 @@ func (h IPv4) ChecksumOK() bool {
 	if h.HeaderLen() != IPv4Len {
 		return Sum(h[:h.HeaderLen()], 0) == 0xffff
 	}
-	return plainChecksumOK(h)
+	return plainChecksumOK((*[IPv4Len]byte)(h))
 }
 
 // plainChecksumOK is ChecksumOK for a header without options.
-func plainChecksumOK(b []byte) bool {
-	_ = b[IPv4Len-1]
-	s := uint64(binary.LittleEndian.Uint32(b[0:])) + uint64(binary.LittleEndian.Uint32(b[4:])) +
-		uint64(binary.LittleEndian.Uint32(b[8:])) + uint64(binary.LittleEndian.Uint32(b[12:])) +
-		uint64(binary.LittleEndian.Uint32(b[16:]))
+func plainChecksumOK(b *[IPv4Len]byte) bool {
+	s := uint64(binary.LittleEndian.Uint32(b[0:4])) + uint64(binary.LittleEndian.Uint32(b[4:8])) +
+		uint64(binary.LittleEndian.Uint32(b[8:12])) + uint64(binary.LittleEndian.Uint32(b[12:16])) +
+		uint64(binary.LittleEndian.Uint32(b[16:20]))
 	return fold64(s, 0) == 0xffff
 }

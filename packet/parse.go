@@ -16,7 +16,7 @@ import "encoding/binary"
 // with None. Nothing of the frame is changed.
 func Parse(f *Frame) Reason {
 	b := f.Bytes()
-	if len(b) >= plainLen && parsePlain(f, b) {
+	if len(b) >= plainLen && parsePlain(f, (*[plainLen]byte)(b), len(b)) {
 		return None
 	}
 	f.Header = Header{}
@@ -37,24 +37,23 @@ const plainLen = EthLen + IPv4Len + TCPLen
 // datagram behind an IPv4 header without options. It reports false, with
 // f.Header undefined, for every other frame and for what is wrong in any way.
 // Words are read as wide as they stand, and no field is written twice.
-func parsePlain(f *Frame, b []byte) bool {
-	_ = b[plainLen-1]
-	if binary.BigEndian.Uint32(b[12:])>>8 != EtherTypeIPv4<<8|4<<4|IPv4Len/4 {
+func parsePlain(f *Frame, b *[plainLen]byte, length int) bool {
+	if binary.BigEndian.Uint32(b[12:16])>>8 != EtherTypeIPv4<<8|4<<4|IPv4Len/4 {
 		return false
 	}
-	total, proto := binary.BigEndian.Uint16(b[16:]), b[23]
+	total, proto := binary.BigEndian.Uint16(b[16:18]), b[23]
 	least := uint16(IPv4Len + TCPLen)
 	if proto == ProtoUDP {
 		least = IPv4Len + UDPLen
 	} else if proto != ProtoTCP {
 		return false
 	}
-	if total < least || int(total) > len(b)-EthLen || binary.BigEndian.Uint16(b[20:])&(IPv4MF|IPv4OffsetMask) != 0 ||
-		!plainChecksumOK(b[EthLen:]) {
+	if total < least || int(total) > length-EthLen || binary.BigEndian.Uint16(b[20:22])&(IPv4MF|IPv4OffsetMask) != 0 ||
+		!plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {
 		return false
 	}
-	f.Src, f.Dst = AddrFrom4(binary.BigEndian.Uint32(b[26:])), AddrFrom4(binary.BigEndian.Uint32(b[30:]))
-	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(b[34:]), binary.BigEndian.Uint16(b[36:])
+	f.Src, f.Dst = AddrFrom4(binary.BigEndian.Uint32(b[26:30])), AddrFrom4(binary.BigEndian.Uint32(b[30:34]))
+	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(b[34:36]), binary.BigEndian.Uint16(b[36:38])
 	f.Proto = proto
 	f.L3, f.L4, f.IPLen = EthLen, EthLen+IPv4Len, total
 	f.TCPFlags, f.Chunk = 0, 0
