@@ -48,25 +48,33 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if os.Geteuid() != 0 {
-		return nil, errors.New("lab: network namespaces need root: run as root")
-	}
-	if err := Sweep(); err != nil {
-		return nil, fmt.Errorf("lab: %w", err)
-	}
 	l := &Lab{
 		Config: c,
-		Name:   fmt.Sprintf("%s%d-%d", namePrefix, os.Getpid(), count.Add(1)),
 		VIP:    c.vip(),
 		Front:  hostAddr(frontNet, directorOctet),
 		Back:   hostAddr(backNet, directorOctet),
 	}
+	if err := l.open(ctx, l.build); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// open names the lab, has it built, and sees to it that it closes with ctx.
+func (l *Lab) open(ctx context.Context, build func(context.Context) error) error {
+	if os.Geteuid() != 0 {
+		return errors.New("lab: network namespaces need root: run as root")
+	}
+	if err := Sweep(); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	l.Name = fmt.Sprintf("%s%d-%d", namePrefix, os.Getpid(), count.Add(1))
 	ctx, l.cancel = context.WithCancel(ctx)
-	if err := l.build(ctx); err != nil {
-		return nil, fmt.Errorf("lab: %w", errors.Join(err, l.Close()))
+	if err := build(ctx); err != nil {
+		return fmt.Errorf("lab: %w", errors.Join(err, l.Close()))
 	}
 	context.AfterFunc(ctx, func() { _ = l.Close() }) // the caller's Close has the error
-	return l, nil
+	return nil
 }
 
 // Close takes the lab down: processes started in it are killed, links and
@@ -145,8 +153,8 @@ func (l *Lab) takeDown() error {
 	for _, c := range l.attached {
 		errs = append(errs, c.Close())
 	}
-	if l.Switch != nil {
-		errs = append(errs, l.unwire())
+	for _, h := range l.hosts {
+		errs = append(errs, h.unwire())
 	}
 	for _, h := range l.hosts {
 		errs = append(errs, h.shut())
@@ -154,18 +162,18 @@ func (l *Lab) takeDown() error {
 	return errors.Join(errs...)
 }
 
-// unwire removes the switch's links, and with them those of every host, for
-// each is the other end of one.
-func (l *Lab) unwire() error {
-	links, err := l.Switch.Link.LinkList()
+// unwire removes a host's links, and with them their other ends: nothing is
+// left to the removal of the namespace, which comes some time later.
+func (h *Host) unwire() error {
+	links, err := h.Link.LinkList()
 	if err != nil {
-		return fmt.Errorf("list links of the switch: %w", err)
+		return fmt.Errorf("list links of %s: %w", h.Name, err)
 	}
 	var errs []error
 	for _, dev := range links {
 		switch dev.(type) {
 		case *netlink.Veth, *netlink.Bridge:
-			errs = append(errs, l.Switch.Link.LinkDel(dev))
+			errs = append(errs, h.Link.LinkDel(dev))
 		}
 	}
 	return errors.Join(errs...)

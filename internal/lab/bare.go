@@ -1,0 +1,76 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Bare makes hosts with nothing but a loopback in each, for networks of another
+// shape than New's: their interfaces are cables, their addresses and routes the
+// caller's. Of the lab only Name and Close mean something. It is closed by Close
+// or when ctx is done, whichever comes first.
+func Bare(ctx context.Context, names ...string) (*Lab, []*Host, error) {
+	l := &Lab{}
+	err := l.open(ctx, func(ctx context.Context) error {
+		for _, name := range names {
+			if _, err := l.addHost(ctx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, l.hosts, nil
+}
+
+// carrierTime is how long a cable may take until both ends have a carrier.
+const carrierTime = 5 * time.Second
+
+// Cable connects dev, a new interface of the host, straight to peerDev of peer,
+// with that many receive and transmit queues at both ends. Both are up when it
+// returns.
+func (h *Host) Cable(dev string, peer *Host, peerDev string, queues int) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.NumTxQueues, attrs.NumRxQueues = dev, queues, queues
+	veth := netlink.NewVeth(attrs)
+	veth.PeerName, veth.PeerNamespace = peerDev, netlink.NsFd(peer.fd)
+	veth.PeerNumTxQueues, veth.PeerNumRxQueues = uint32(queues), uint32(queues)
+	if err := h.Link.LinkAdd(veth); err != nil {
+		return fmt.Errorf("cable from %s %s to %s %s: %w", h.Name, dev, peer.Name, peerDev, err)
+	}
+	if err := errors.Join(h.SetUp(dev, true), peer.SetUp(peerDev, true)); err != nil {
+		return err
+	}
+	return errors.Join(h.awaitCarrier(dev), peer.awaitCarrier(peerDev))
+}
+
+// awaitCarrier waits until an interface has its carrier: until then frames may
+// be lost.
+func (h *Host) awaitCarrier(dev string) error {
+	for deadline := time.Now().Add(carrierTime); ; time.Sleep(time.Millisecond) {
+		l, err := h.device(dev)
+		if err != nil || l.Attrs().OperState == netlink.OperUp {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s: %s has no carrier after %v", h.Name, dev, carrierTime)
+		}
+	}
+}
+
+// SetGRO switches generic receive offload. A veth end that has it receives in
+// NAPI context even without an XDP program, and so takes frames that were
+// redirected to its other end.
+func (h *Host) SetGRO(dev string, on bool) error { return h.setOffloads(dev, on, receive) }
+
+// SetTxChecksum switches whether the host leaves checksums to an interface. A
+// veth device leaves them undone.
+func (h *Host) SetTxChecksum(dev string, on bool) error { return h.setOffloads(dev, on, txChecksum) }
