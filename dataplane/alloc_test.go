@@ -19,13 +19,8 @@ func both(a, b []byte) (frames [][]byte) {
 // fragments are a batch of datagrams in two parts each, the later part first.
 func fragments(frame func(int, packettest.Frame) []byte) (frames [][]byte) {
 	for i := range packet.BatchSize / 2 {
-		first := packettest.Frame{UDP: true, NoChecksum: true, MF: true, ID: uint16(i), Payload: make([]byte, 64)}
-		later := first
-		later.MF, later.Offset, later.NoChecksum = false, 9, false
-		// The length in UDP's header is of both.
-		head := frame(40000, first)
-		head[packet.EthLen+packet.IPv4Len+5] += 64
-		frames = append(frames, frame(40000, later), head)
+		first, later := inTwo(frame, uint16(i), packettest.Frame{})
+		frames = append(frames, later, first)
 	}
 	return frames
 }
@@ -75,7 +70,7 @@ func TestStep_DoesNotAllocate(t *testing.T) {
 		"fragments to servers": {rounds: [][][]byte{fragments(fromClient)}, perStep: 64},
 		"fragments to clients": {
 			warm:   [][][]byte{clients(40000, datagram)},
-			rounds: [][][]byte{fragments(func(port int, f packettest.Frame) []byte { return fromServer(4, port, f) })}, perStep: 64,
+			rounds: [][][]byte{fragments(fromServer4)}, perStep: 64,
 		},
 		"too long for a tunnel": {
 			o: options{method: service.TUN}, warm: [][][]byte{clients(1000, syn)},
