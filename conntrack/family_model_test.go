@@ -238,7 +238,7 @@ func TestTable_AgreesWithAModelOfFamilies(t *testing.T) {
 			if len(f.all) == size {
 				full++
 			}
-			if op%200 == 0 {
+			if op%400 == 0 {
 				f.check()
 			}
 		}
