@@ -3,6 +3,7 @@
 # make test     all tests, then the linters; as root the namespace tests too
 # make lint     vet, staticcheck, golangci-lint, govulncheck
 # make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
+# make bench-lab    how fast beside the kernel, over veth pairs (root): BENCHFLAGS="--only=^xsk --duration=5s"
 # make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
 # make generate compile the BPF programs again (needs clang and libbpf-dev)
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps unit lint vuln bench-micro bench-once fuzz generate
+.PHONY: build demo test test-deps unit lint vuln bench-micro bench-lab bench-once fuzz generate
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -76,6 +77,9 @@ vuln:
 
 bench-micro: build
 	./director bench micro $(BENCHFLAGS)
+
+bench-lab: build
+	./director bench lab $(BENCHFLAGS)
 
 bench-once:
 	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m ./... | grep -v 'no test files'

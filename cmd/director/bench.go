@@ -17,9 +17,9 @@ import (
 
 // benches are the verbs behind bench.
 func benches() []verb {
-	return []verb{
+	return append([]verb{
 		{"micro", "the data plane in memory, against the speed of memory: no privileges, no network", benchMicro},
-	}
+	}, hostBenches()...)
 }
 
 // bench measures how fast the director is.

@@ -19,3 +19,6 @@ func benchCPUs(list string) (cpus []int, pin func(int) error, err error) {
 	}
 	return cpus, nil, nil
 }
+
+// hostBenches are the benchmarks that need Linux.
+func hostBenches() []verb { return nil }

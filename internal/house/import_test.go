@@ -37,6 +37,7 @@ var mayImport = []struct {
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
 	{"bench/micro", []string{"packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},
+	{"bench/lab", []string{"packet", "dataplane", "dataplane/afxdp", "dataplane/poller", "host/cpu", "internal/lab/..."}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},

@@ -1,0 +1,97 @@
+//go:build linux
+
+package lab
+
+import "fmt"
+
+// Figure is a ratio, or a share, and what it is to be.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Sign  string  `json:"sign"` // how Value is to compare with Reach
+	Reach float64 `json:"reach"`
+	Met   *bool   `json:"met,omitempty"` // nil if nobody is to judge
+	Note  string  `json:"note,omitempty"`
+}
+
+// The figures to reach.
+const (
+	reachXSK      = 0.93 // DR against the bare AF_XDP loop
+	reachNFT      = 1.3  // NAT against nftables
+	reachForward  = 0.85 // DR against ip_forward,
+	fairForward   = 0.92 // where the bare loop itself is that good
+	reachLatency  = 1.3  // p50 against ip_forward
+	reachIdle     = 0.01 // of a CPU
+	reachLossless = 0    // packets
+)
+
+// figures compares the rows that are there, those of one worker.
+func (r *Result) figures() (all []Figure) {
+	for _, n := range []int{fewFlows, manyFlows} {
+		all = append(all, r.ratio("director-dr-xdp", "xsk", n, reachXSK)...)
+		for _, nft := range []string{"nft", "nft+rps"} {
+			all = append(all, r.ratio("director-nat-xdp", nft, n, reachNFT)...)
+		}
+		for _, forward := range []string{"forward", "forward+rps"} {
+			bare := r.ratio("xsk", forward, n, fairForward)
+			figures := r.ratio("director-dr-xdp", forward, n, reachForward)
+			if len(bare) > 0 && len(figures) > 0 && !*bare[0].Met {
+				figures[0].Met = nil
+				figures[0].Note = fmt.Sprintf("not judged: the bare loop has %.2f of it, less than %g", bare[0].Value, fairForward)
+			}
+			all = append(all, figures...)
+		}
+	}
+	base := r.latencyOf("forward")
+	for _, name := range []string{"director-nat-xdp", "director-dr-xdp"} {
+		if p50 := r.latencyOf(name); base > 0 && p50 > 0 {
+			all = append(all, judge("p50 round trip "+name+" / forward", p50/base, "≤", reachLatency))
+		}
+	}
+	for _, i := range r.Idle {
+		all = append(all, judge("CPU of "+i.Name, i.CPU, "<", reachIdle))
+	}
+	for _, l := range r.Loss {
+		all = append(all, judge("packets lost, "+l.Name, float64(l.Lost), "≤", reachLossless))
+	}
+	return all
+}
+
+// ratio compares the packet rates of two contenders, if both are there.
+func (r *Result) ratio(a, b string, flows int, reach float64) []Figure {
+	x, y := r.rateOf(a, flows), r.rateOf(b, flows)
+	if x == 0 || y == 0 {
+		return nil
+	}
+	return []Figure{judge(fmt.Sprintf("%s / %s, %dk flows", a, b, flows/1000), x/y, "≥", reach)}
+}
+
+func judge(name string, value float64, sign string, reach float64) Figure {
+	met := value <= reach
+	switch sign {
+	case "≥":
+		met = value >= reach
+	case "<":
+		met = value < reach
+	}
+	return Figure{Name: name, Value: value, Sign: sign, Reach: reach, Met: &met}
+}
+
+// rateOf is a contender's packet rate with one worker, 0 if it was not taken.
+func (r *Result) rateOf(contender string, flows int) float64 {
+	for _, t := range r.Throughput {
+		if t.Name == peakName(contender, 1, flows) {
+			return t.PPS.Median
+		}
+	}
+	return 0
+}
+
+func (r *Result) latencyOf(contender string) float64 {
+	for _, l := range r.Latency {
+		if l.Contender == contender {
+			return l.P50
+		}
+	}
+	return 0
+}

@@ -1,0 +1,184 @@
+//go:build linux
+
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Result is what a run found. Its JSON is stable. Rates are in packets a second,
+// CPU times in seconds of a million packets that arrived.
+type Result struct {
+	Machine     Machine      `json:"machine"`
+	CPUs        []int        `json:"cpus"`
+	Places      []Place      `json:"places"`
+	WindowMS    int64        `json:"window_ms"`
+	Repetitions int          `json:"repetitions"`
+	Throughput  []Throughput `json:"throughput"`
+	Latency     []Latency    `json:"latency"`
+	Loss        []Loss       `json:"loss"`
+	Idle        []Idle       `json:"idle"`
+	Figures     []Figure     `json:"figures"`
+	Skipped     []Skipped    `json:"skipped"`
+}
+
+// Place says what each CPU did while there were so many workers.
+type Place struct {
+	Workers int      `json:"workers"`
+	CPUs    []string `json:"cpus"`
+}
+
+// Spread is the samples of a row.
+type Spread struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	Max    float64 `json:"max"`
+}
+
+// Throughput is a contender's most. Times and shares are medians.
+type Throughput struct {
+	Name      string  `json:"name"`
+	Contender string  `json:"contender"`
+	Workers   int     `json:"workers"`
+	Flows     int     `json:"flows"`
+	PPS       Spread  `json:"pps"`
+	Offered   float64 `json:"offered_pps"`
+	Lost      float64 `json:"lost_share"` // of what was offered
+	Otherwise uint64  `json:"otherwise"`  // packets that arrived, not as the contender should send them
+	Process   float64 `json:"process_cpu_s_per_mpkt"`
+	Softirq   float64 `json:"softirq_cpu_s_per_mpkt"`
+	Busy      float64 `json:"busy_cpu_s_per_mpkt"`
+}
+
+// Latency is of round trips at a low rate. Quantiles are medians of the
+// repetitions'.
+type Latency struct {
+	Name      string  `json:"name"`
+	Contender string  `json:"contender"`
+	Rate      int     `json:"rate_pps"`
+	P50       float64 `json:"p50_us"`
+	P99       float64 `json:"p99_us"`
+	Trips     int     `json:"trips"`
+	Lost      int     `json:"lost"`
+}
+
+// Loss is what is lost at half of the rate that is the most.
+type Loss struct {
+	Name      string  `json:"name"`
+	Contender string  `json:"contender"`
+	Rate      float64 `json:"rate_pps"`
+	Reached   float64 `json:"reached_pps"` // what the source made of that
+	Arrived   uint64  `json:"arrived"`
+	Lost      uint64  `json:"lost"`
+}
+
+// Idle is a director with a full table and no traffic.
+type Idle struct {
+	Name      string  `json:"name"`
+	Contender string  `json:"contender"`
+	Table     string  `json:"table"`
+	CPU       float64 `json:"cpu_share"` // of one
+}
+
+// Skipped is rows that could not be taken.
+type Skipped struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// peakName names a row of throughput.
+func peakName(contender string, workers, flows int) string {
+	return fmt.Sprintf("%s/%d/%dk", contender, workers, flows/1000)
+}
+
+func (b *bench) result() *Result {
+	r := &Result{
+		Machine: b.machine, CPUs: b.CPUs, WindowMS: b.Duration.Milliseconds(), Repetitions: b.Repetitions, Skipped: b.incomplete,
+	}
+	for _, workers := range []int{1, 2} {
+		if p, ok := b.places[workers]; ok {
+			r.Places = append(r.Places, Place{workers, p.describe()})
+		}
+	}
+	for _, row := range b.peaks {
+		for i, n := range row.flows {
+			r.Throughput = append(r.Throughput, throughput(row.contender.name, row.workers, n, row.windows[i]))
+		}
+	}
+	for _, row := range b.latencies {
+		r.Latency = append(r.Latency, row.result())
+	}
+	for _, row := range b.losses {
+		r.Loss = append(r.Loss, Loss{
+			Name: "loss/" + row.contender.name, Contender: row.contender.name, Rate: row.rate,
+			Reached: float64(row.window.packets+row.window.lost) / row.took.Seconds(), Arrived: row.window.packets, Lost: row.window.lost,
+		})
+	}
+	for _, row := range b.idles {
+		r.Idle = append(r.Idle, Idle{"idle/" + row.contender.name, row.contender.name, row.conns, row.share})
+	}
+	r.Figures = r.figures()
+	if b.quick {
+		for i := range r.Figures {
+			r.Figures[i].Met = nil
+		}
+	}
+	return r
+}
+
+func throughput(contender string, workers, flows int, windows []window) Throughput {
+	t := Throughput{Name: peakName(contender, workers, flows), Contender: contender, Workers: workers, Flows: flows}
+	of := func(f func(w window) float64) Spread {
+		var samples []float64
+		for _, w := range windows {
+			samples = append(samples, f(w))
+		}
+		return spreadOf(samples)
+	}
+	perMillion := func(d time.Duration, w window) float64 { return d.Seconds() / max(1, float64(w.packets)) * 1e6 }
+	t.PPS = of(func(w window) float64 { return w.pps })
+	t.Offered = of(func(w window) float64 { return w.offered }).Median
+	t.Lost = of(func(w window) float64 { return float64(w.lost) / max(1, float64(w.lost+w.packets)) }).Median
+	t.Process = of(func(w window) float64 { return perMillion(w.process, w) }).Median
+	t.Softirq = of(func(w window) float64 { return perMillion(w.usage.softirq, w) }).Median
+	t.Busy = of(func(w window) float64 { return perMillion(w.usage.busy, w) }).Median
+	for _, w := range windows {
+		t.Otherwise += w.otherwise
+	}
+	return t
+}
+
+func (row *latencyRow) result() Latency {
+	l := Latency{Name: "latency/" + row.contender.name, Contender: row.contender.name, Rate: echoRate}
+	var p50, p99 []float64
+	for _, t := range row.trips {
+		slices.Sort(t.times)
+		p50, p99 = append(p50, quantile(t.times, 0.5)), append(p99, quantile(t.times, 0.99))
+		l.Trips += len(t.times)
+		l.Lost += t.lost
+	}
+	l.P50, l.P99 = spreadOf(p50).Median, spreadOf(p99).Median
+	return l
+}
+
+// quantile returns that of ascending times, in microseconds; 0 of none.
+func quantile(times []time.Duration, q float64) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	i := min(len(times)-1, int(q*float64(len(times))))
+	return float64(times[i]) / float64(time.Microsecond)
+}
+
+// spreadOf returns the spread of samples; the median of an even number is the
+// mean of the middle two.
+func spreadOf(samples []float64) (s Spread) {
+	if len(samples) == 0 {
+		return s
+	}
+	sorted := slices.Sorted(slices.Values(samples))
+	n := len(sorted)
+	return Spread{sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"director/bench/lab"
+	"director/host"
+)
+
+// hostBenches are the benchmarks that need Linux.
+func hostBenches() []verb {
+	return []verb{
+		{"lab", "the director beside the kernel's own forwarding, over veth pairs: needs root", benchLab},
+	}
+}
+
+// benchSelf returns the command that is this program with other arguments.
+// Tests replace it.
+var benchSelf = func(args ...string) *exec.Cmd {
+	return exec.Command("/proc/self/exe", args...)
+}
+
+// labFlags are those of bench lab.
+type labFlags struct {
+	cpus, only  string
+	json, quick bool
+	options     lab.Options
+}
+
+func (l *labFlags) set() *pflag.FlagSet {
+	l.options = lab.Defaults()
+	fs := pflag.NewFlagSet("director bench lab", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs of sources and workers, a list such as 0-3; auto takes all")
+	fs.StringVar(&l.only, "only", "", "measure the rows whose names match this regular expression, such as ^director-dr-xdp/1 or ^latency/")
+	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are taken in turn")
+	fs.DurationVar(&l.options.Duration, "duration", l.options.Duration, "how long packets are counted for a row in each repetition")
+	fs.BoolVar(&l.quick, "quick", false, "see in less than a minute that all rows work; the figures mean little")
+	fs.BoolVar(&l.json, "json", false, "print JSON")
+	return fs
+}
+
+// benchLab measures the director over veth pairs.
+func benchLab(args []string, std stdio) int {
+	var flags labFlags
+	fs := flags.set()
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(std.out, "Usage: director bench lab [flags]\n\n%s", fs.FlagUsages())
+		return exitOK
+	case err == nil && fs.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	err = flags.complete(fs)
+	if err == nil {
+		flags.options.Progress = func(text string) { fmt.Fprintln(std.err, text) }
+		err = flags.run(std)
+	}
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, host.ErrUsage), errors.Is(err, lab.ErrOptions):
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	fmt.Fprintln(std.err, err)
+	return exitFailed
+}
+
+// complete makes options of what the flags say.
+func (l *labFlags) complete(fs *pflag.FlagSet) (err error) {
+	o := &l.options
+	if l.quick {
+		quick := o.Quick()
+		if fs.Changed("repetitions") {
+			quick.Repetitions = o.Repetitions
+		}
+		if fs.Changed("duration") {
+			quick.Duration = o.Duration
+		}
+		*o = quick
+	}
+	if l.only != "" {
+		if o.Only, err = regexp.Compile(l.only); err != nil {
+			return host.Usagef("--only: %w", err)
+		}
+	}
+	o.Director = benchSelf
+	o.CPUs, _, err = benchCPUs(l.cpus)
+	return err
+}
+
+// run measures until it is done or told to stop, and prints.
+func (l *labFlags) run(std stdio) error {
+	if os.Geteuid() != 0 {
+		return errors.New("bench lab makes network namespaces and loads BPF programs: run as root")
+	}
+	if err := host.Kernel(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	result, err := lab.Run(ctx, l.options)
+	if err != nil {
+		return err
+	}
+	if !l.json {
+		return result.Write(std.out)
+	}
+	e := json.NewEncoder(std.out)
+	e.SetIndent("", "  ")
+	return e.Encode(result)
+}

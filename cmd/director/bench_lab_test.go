@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"director/bench/lab"
+	"director/internal/lab/labtest"
+)
+
+// quickLab runs bench lab with the director under test, on the CPUs that there
+// are, and returns what it prints.
+func quickLab(t *testing.T, line string) (out string) {
+	t.Helper()
+	labtest.RequireRoot(t)
+	before := benchSelf
+	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
+	defer func() { benchSelf = before }()
+	code, out, stderr := direct("", "bench lab --quick "+line)
+	if code != exitOK {
+		t.Fatalf("exit %d, stderr\n%s", code, stderr)
+	}
+	return out
+}
+
+func TestBenchLab_EveryContenderForwards(t *testing.T) {
+	var r lab.Result
+	d := json.NewDecoder(strings.NewReader(quickLab(t, "--json")))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Machine.Kernel) == 0 || len(r.Places) == 0 || r.Repetitions != 1 {
+		t.Errorf("machine %+v, places %v, %d repetitions: want all of them, and 1", r.Machine, r.Places, r.Repetitions)
+	}
+	rows := map[string]bool{}
+	for _, row := range r.Throughput {
+		rows[row.Name] = true
+		if row.PPS.Median < 100 || row.PPS.Median > 20e6 || row.Otherwise != 0 || row.Busy <= 0 {
+			t.Errorf("%+v: want a plausible rate, all packets as they should be, and busy CPUs", row)
+		}
+	}
+	for _, row := range r.Latency {
+		rows[row.Name] = true
+		if row.P50 <= 0 || row.P99 < row.P50 || row.Trips == 0 {
+			t.Errorf("%+v: want round trips", row)
+		}
+	}
+	for _, row := range r.Loss {
+		rows[row.Name] = true
+		if row.Rate <= 0 || row.Arrived == 0 {
+			t.Errorf("%+v: want packets", row)
+		}
+	}
+	for _, row := range r.Idle {
+		rows[row.Name] = true
+		if row.CPU <= 0 || row.CPU > 1 || !strings.HasSuffix(row.Table, "connections of 8192") {
+			t.Errorf("%+v: want a share of a CPU and a full table", row)
+		}
+	}
+	for _, f := range r.Figures {
+		if f.Met != nil {
+			t.Errorf("%+v: want no judgement on a quick run", f)
+		}
+	}
+	for _, name := range wantedRows(&r) {
+		if !rows[name] {
+			t.Errorf("no row %s, only %v", name, rows)
+		}
+	}
+}
+
+// wantedRows are the rows that a run must have on this machine.
+func wantedRows(r *lab.Result) (names []string) {
+	kernel := []string{"forward"}
+	if _, err := exec.LookPath("nft"); err == nil {
+		kernel = append(kernel, "nft")
+	}
+	for _, p := range r.Places {
+		suffix := "/1/1k"
+		if p.Workers == 2 {
+			suffix = "/2/1k"
+		} else if len(r.CPUs) > 1 {
+			for _, c := range kernel {
+				names = append(names, c+"+rps"+suffix)
+			}
+		}
+		for _, c := range append([]string{"xsk"}, kernel...) {
+			names = append(names, c+suffix)
+		}
+		for _, m := range []string{"nat", "dr", "tun"} {
+			for _, io := range []string{"xdp", "packet"} {
+				names = append(names, "director-"+m+"-"+io+suffix, "loss/director-"+m+"-"+io)
+				if m != "tun" {
+					names = append(names, "latency/director-"+m+"-"+io)
+				}
+			}
+		}
+	}
+	return append(names, "latency/forward", "idle/director-dr-xdp", "idle/director-dr-packet")
+}
+
+func TestBenchLab_PrintsATable(t *testing.T) {
+	out := quickLab(t, "--cpus=0 --only=^(xsk/1|director-dr-xdp/1|forward/)")
+	for _, want := range []string{"\n1 worker(s):\n  CPU 0: source of queue 0", "xsk/1/1k ", "director-dr-xdp / xsk, 1k flows ", "Not taken: */2/*: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("got\n%s\nwant %q in it", out, want)
+		}
+	}
+}
+
+func TestBenchLab_RefusesWhatItCannotDo(t *testing.T) {
+	labtest.RequireRoot(t)
+	for line, want := range map[string]string{
+		"--cpus=x":           "--cpus",
+		"--only=(":           "--only: ",
+		"--only=^sctp":       "no row has a name",
+		"--repetitions=0":    "0 repetitions",
+		"--duration=1ms":     "a window of 1ms",
+		"--fast":             "unknown flag: --fast",
+		"all":                "unexpected argument",
+		"--duration=forever": "invalid argument",
+	} {
+		code, out, err := direct("", "bench lab "+line)
+		if code != exitUsage || out != "" || !strings.Contains(err, want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q, want exit 2 and %q", line, code, out, err, want)
+		}
+	}
+	if code, out, _ := direct("", "bench lab --help"); code != exitOK || !strings.Contains(out, "--repetitions int") {
+		t.Errorf("--help: exit %d\n%s", code, out)
+	}
+}
