@@ -16,15 +16,13 @@ const (
 )
 
 // encapsulate writes what GUE or GRE puts between the outer IPv4 header and a
-// packet of the flow f, all of which ip shows, and returns the protocol for the
-// outer header, whose addresses it has.
-func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) uint8 {
+// packet of the flow f, all of which ip shows.
+func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) {
 	if t.Encap == packet.GRE {
 		gre(ip[packet.IPv4Len:], t)
-		return packet.ProtoGRE
+		return
 	}
 	gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(f), t)
-	return packet.ProtoUDP
 }
 
 // gue writes the headers of UDP and GUE.

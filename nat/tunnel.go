@@ -32,29 +32,28 @@ func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, d
 	inner.Forward(0)
 	b := f.Bytes()
 	copy(b[:packet.EthLen], b[overhead:][:packet.EthLen]) // of constant length: no call
-	outer := packet.IPv4(b[packet.EthLen : packet.EthLen+packet.IPv4Len])
-	outer.Blank()
-	outer.SetTOS(outerTOS(inner.TOS()))
-	outer.SetTotalLen(f.IPLen + overhead)
+	outer := packet.IPv4Fields{
+		TOS: outerTOS(inner.TOS()), TTL: inner.TTL(), Proto: protocols[t.Encap],
+		TotalLen: f.IPLen + overhead, Src: src.V4(), Dst: dst.V4(),
+	}
 	switch {
 	case discover && inner.DF():
-		outer.SetFlagsOffset(packet.IPv4DF)
+		outer.FlagsOffset = packet.IPv4DF
 	case id == 0:
-		outer.SetID(1 << 15)
+		outer.ID = 1 << 15
 	default:
-		outer.SetID(id)
+		outer.ID = id
 	}
-	outer.SetTTL(inner.TTL())
-	outer.SetSrc(src.V4())
-	outer.SetDst(dst.V4())
-	proto := uint8(packet.ProtoIPIP)
+	ip := packet.IPv4(b[packet.EthLen:])
+	ip.Write(&outer)
 	if t.Encap != packet.IPIP {
-		proto = encapsulate(packet.IPv4(b[packet.EthLen:]), &f.Flow, t)
+		encapsulate(ip, &f.Flow, t)
 	}
-	outer.SetProto(proto)
-	outer.UpdateChecksum()
 	return true
 }
+
+// protocols are what the outer header says of what is behind it.
+var protocols = [...]uint8{packet.IPIP: packet.ProtoIPIP, packet.GUE: packet.ProtoUDP, packet.GRE: packet.ProtoGRE}
 
 // The congestion field of the TOS byte (RFC 3168 §5).
 const (
