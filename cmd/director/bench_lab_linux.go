@@ -117,6 +117,9 @@ func (l *labFlags) run(std stdio) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	result, err := lab.Run(ctx, l.options)
+	if ctx.Err() != nil {
+		return errors.New("stopped before everything was measured")
+	}
 	if err != nil {
 		return err
 	}
