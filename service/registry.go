@@ -294,6 +294,9 @@ func (r *Registry) newServer(id identity) *Server {
 func (s *Server) become(spec ServerSpec) {
 	s.weight.Store(spec.Weight)
 	s.setTunnel(spec.Tunnel)
+	if spec.Method == NAT {
+		s.answers.Store(true)
+	}
 	if spec.Weight != 0 {
 		s.record.lastWeight = spec.Weight
 	}

@@ -23,6 +23,7 @@ type Server struct {
 
 	tunnel   atomic.Uint32
 	weight   atomic.Int32
+	answers  atomic.Bool // ever masqueraded: connections may be, still
 	upper    atomic.Uint32
 	lower    atomic.Uint32
 	pool     atomic.Pointer[pool] // of its service, the last one if it was removed
@@ -53,6 +54,10 @@ func (p *Path) MTU(mtu uint16, now int64) uint16 {
 	}
 	return min(mtu, uint16(word))
 }
+
+// Answers reports whether answers of the server may come by: it masquerades, or
+// did so once.
+func (s *Server) Answers() bool { return s.answers.Load() }
 
 // Weight returns the server's weight as it is now.
 func (s *Server) Weight() int32 { return s.weight.Load() }

@@ -88,8 +88,10 @@ func (r *Registry) table() *Table {
 			}
 		}
 	}
-	for id := range r.trash {
-		t.masquerading[id.addr] = true // by whatever method: its connections may be old
+	for _, s := range r.servers {
+		if s != nil && s.Answers() {
+			t.masquerading[s.Addr] = true
+		}
 	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
@@ -102,7 +104,6 @@ func (r *Registry) table() *Table {
 
 // addMasquerading notes a real server whose answers come by.
 func (t *Table) addMasquerading(k Key, s *Server) {
-	t.masquerading[s.Addr] = true
 	if k.Mark != 0 {
 		return // of any protocol, to any port
 	}

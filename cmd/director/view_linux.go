@@ -31,7 +31,7 @@ const ftp = 21
 // for the host itself.
 func (d *director) steeringSet() steer.Set {
 	set := steer.Set{MACs: map[int]packet.MAC{}}
-	marked := map[uint32]bool{}
+	marked, engines := map[uint32]bool{}, map[service.Key]string{}
 	for _, s := range d.control.Specs() {
 		e := steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto}
 		if s.Proto == packet.ProtoTCP && s.Port == ftp {
@@ -42,11 +42,9 @@ func (d *director) steeringSet() steer.Set {
 		} else {
 			set.Services = append(set.Services, e)
 		}
+		engines[s.Key] = s.Engine
 		for _, server := range s.Servers {
-			switch server.Method {
-			case service.NAT:
-				set.Reals = append(set.Reals, d.answers(&s, server)...)
-			case service.TUN:
+			if server.Method == service.TUN {
 				set.Tunnels = append(set.Tunnels, server.Addr)
 			}
 		}
@@ -56,11 +54,9 @@ func (d *director) steeringSet() steer.Set {
 			set.Prefixes = append(set.Prefixes, steer.Prefix{Prefix: m.Prefix, Proto: m.Proto})
 		}
 	}
-	table := d.shared.View.Load().Services
-	for _, s := range table.Servers() {
-		// One that was removed may have connections, by whatever method.
-		if s != nil && !table.Member(s.ID) && s.Of.Mark == 0 {
-			set.Reals = append(set.Reals, steer.Endpoint{Addr: s.Addr, Proto: s.Of.Proto})
+	for _, server := range d.shared.View.Load().Services.Servers() {
+		if server != nil && server.Answers() {
+			set.Reals = append(set.Reals, d.answers(server, engines[server.Of] != "")...)
 		}
 	}
 	for _, l := range d.watch.Snapshot().Links {
@@ -74,18 +70,20 @@ func (d *director) steeringSet() steer.Set {
 	return set
 }
 
-// answers returns the ends from which a masquerading server of s answers: all
-// its ports where packets keep theirs, or where it begins connections itself.
-func (d *director) answers(s *service.Spec, server service.ServerSpec) (ends []steer.Endpoint) {
-	e := steer.Endpoint{Addr: server.Addr, Port: server.Port, Proto: s.Proto}
-	if s.Port == 0 || s.Port == ftp && s.Proto == packet.ProtoTCP || s.Engine != "" {
+// answers returns the ends from which a masquerading server answers: all its
+// ports where packets keep theirs, or where it begins connections itself, as it
+// does with a persistence engine.
+func (d *director) answers(server *service.Server, engine bool) (ends []steer.Endpoint) {
+	of := server.Of
+	e := steer.Endpoint{Addr: server.Addr, Port: server.Port, Proto: of.Proto}
+	if of.Port == 0 || of.Port == ftp && of.Proto == packet.ProtoTCP || engine {
 		e.Port = 0
 	}
-	if s.Mark == 0 {
+	if of.Mark == 0 {
 		return []steer.Endpoint{e}
 	}
 	for _, m := range d.config.Marks {
-		if m.Mark == s.Mark {
+		if m.Mark == of.Mark {
 			ends = append(ends, steer.Endpoint{Addr: server.Addr, Proto: m.Proto})
 		}
 	}
