@@ -98,7 +98,8 @@ func (b *bench) result() *Result {
 		Machine: b.machine, CPUs: b.CPUs, WindowMS: b.Duration.Milliseconds(), Repetitions: b.Repetitions, Skipped: b.incomplete,
 	}
 	for _, workers := range []int{1, 2} {
-		if p, ok := b.places[workers]; ok {
+		took := workers == 1 || slices.ContainsFunc(b.peaks, func(row *peakRow) bool { return row.workers == workers })
+		if p, ok := b.places[workers]; ok && took {
 			r.Places = append(r.Places, Place{workers, p.describe()})
 		}
 	}
