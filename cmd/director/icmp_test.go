@@ -114,7 +114,7 @@ func knock(t *testing.T, l *lab.Lab, port, hops int) {
 			return err
 		}
 		err = unix.Connect(fd, &unix.SockaddrInet4{Addr: l.VIP.As4(), Port: demoPort})
-		if err == unix.EINPROGRESS {
+		if errors.Is(err, unix.EINPROGRESS) {
 			return nil
 		}
 		return fmt.Errorf("connect: %w", err)

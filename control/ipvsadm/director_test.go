@@ -1,6 +1,7 @@
 package ipvsadm_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -139,8 +140,8 @@ func run(d *memory, line, in string) (out, errs string, code int) {
 	var o, e strings.Builder
 	s := ipvsadm.Shell{Director: d, Resolver: book{}, Namer: book{}, In: strings.NewReader(in), Out: &o, Err: &e}
 	c, err := ipvsadm.Parse(strings.Fields(line), book{})
-	if err != nil {
-		return "", err.(*ipvsadm.Error).Line + "\n", err.(*ipvsadm.Error).Code
+	if e := (*ipvsadm.Error)(nil); errors.As(err, &e) {
+		return "", e.Line + "\n", e.Code
 	}
 	code = s.Execute(c)
 	return o.String(), e.String(), code
