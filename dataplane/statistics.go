@@ -1,6 +1,10 @@
 package dataplane
 
-import "director/service"
+import (
+	"slices"
+
+	"director/service"
+)
 
 // statistics are what the worker counted for real servers since its last step.
 type statistics struct {
@@ -17,6 +21,7 @@ type tally struct {
 func (s *statistics) grow(n int) {
 	if n > len(s.tallies) {
 		s.tallies = append(s.tallies, make([]tally, n-len(s.tallies))...)
+		s.listed = slices.Grow(s.listed, n-len(s.listed)) // each is listed once
 	}
 }
 

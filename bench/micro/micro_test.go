@@ -122,6 +122,7 @@ func small(only string) Options {
 
 func TestRun_TakesOnlyWhatIsSelected(t *testing.T) {
 	o := small("^dr/new/100$|^scaling/new/2$")
+	o.Repetitions = 1
 	var said []string
 	o.Progress = func(text string) { said = append(said, text) }
 	var profile bytes.Buffer

@@ -51,7 +51,7 @@ func TestBenchMicro_PrintsJSON(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
-	if r.TableSize != 8192 || r.Repetitions != 1 {
+	if r.TableSize != 8192 || r.Repetitions != micro.Defaults().Quick().Repetitions {
 		t.Errorf("table for %d, %d repetitions, want what was asked for", r.TableSize, r.Repetitions)
 	}
 }
