@@ -5,6 +5,10 @@ import (
 	"director/service"
 )
 
+// fewConns is how many connections lie in a second-level cache of 512 KiB, at two
+// cache lines each, with room for the rest.
+const fewConns = 2048
+
 // classify parses the frames and sorts them by their addresses: a packet to a
 // virtual address is a client's, any other may be a real server's answer. What
 // cannot belong to a connection is left to the kernel, who would have had it
@@ -35,9 +39,12 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 
 // prefetch loads what the table has for the batch: the buckets, then the
 // entries. Nothing in a loop waits for what the loop loads, so the cache misses
-// of the batch overlap.
+// of the batch overlap. A table of few connections is in the cache as it is.
 func (w *Worker) prefetch(b *packet.Batch) {
 	conns := w.shared.Conns
+	if conns.Used() < fewConns {
+		return
+	}
 	for i := range b.N {
 		if b.Frames[i].Verdict == packet.Pending {
 			conns.Touch(w.jobs[i].hash)
