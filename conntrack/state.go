@@ -211,6 +211,3 @@ var sctpEvents = func() (t [256]Event) {
 	t[14] = ChunkShutdownComplete
 	return t
 }()
-
-// Next returns the state that follows s unless TCP is secured.
-func Next(s State, dir Direction, ev Event) State { return Normal[dir][ev][s] }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 
 	"director/packet"
@@ -372,19 +371,4 @@ func (r *Registry) Specs() []Spec {
 		specs = append(specs, spec)
 	}
 	return specs
-}
-
-// Marked reports whether firewall mark m stands for anything.
-func (r *Registry) Marked(m uint32) bool {
-	return slices.ContainsFunc(r.options.Marks, func(o Mark) bool { return o.Mark == m })
-}
-
-// Prefixes returns the prefixes of the marks that have a service.
-func (r *Registry) Prefixes() (all []netip.Prefix) {
-	for _, m := range r.options.Marks {
-		if r.lookup(Key{Mark: m.Mark}) != nil {
-			all = append(all, m.Prefix)
-		}
-	}
-	return all
 }
