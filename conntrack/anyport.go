@@ -65,11 +65,11 @@ func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	}
 	was := e.hash.Load()
 	e.dest.Store(c.dest | uint64(port)<<16)
-	b.word[at].Store(hash<<32 | uint64(c.index+1))
+	b.put(at, tagOf(hash), c.index)
 	e.server.Store(c.srvWord &^ uint64(AnyPort))
 	e.hash.Store(hash)
 	// The new slot was filled first, so its bucket stays in its chain.
-	t.clearSlot(from, was, was<<32|uint64(c.index+1))
+	t.clearSlot(from, was, c.index)
 	t.anyPort.Add(-1)
 	return e.read(c.index, c)
 }

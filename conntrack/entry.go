@@ -1,8 +1,7 @@
 package conntrack
 
 import (
-	"sync/atomic"
-
+	"director/internal/ordered"
 	"director/packet"
 )
 
@@ -70,14 +69,14 @@ const (
 // A wider address family keeps its addresses in a second line and a digest of
 // them in addrs; nothing else differs.
 type entry struct {
-	state    atomic.Uint64
-	addrs    atomic.Uint64
-	dest     atomic.Uint64
-	server   atomic.Uint64
-	deadline atomic.Int64
-	hash     atomic.Uint64
-	order    atomic.Uint64
-	family   atomic.Uint64
+	state    ordered.Uint64
+	addrs    ordered.Uint64
+	dest     ordered.Uint64
+	server   ordered.Uint64
+	deadline ordered.Int64
+	hash     ordered.Uint64
+	order    ordered.Uint64
+	family   ordered.Uint64
 }
 
 // Parts of the state word.

@@ -1,6 +1,10 @@
 package conntrack
 
-import "director/packet"
+import (
+	"math/bits"
+
+	"director/packet"
+)
 
 // Outcome says what Insert did.
 type Outcome uint8
@@ -93,7 +97,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 		t.data.set(index, n.Data)
 	}
 	e.state.Store(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(n.Number)<<numberShift | uint64(n.State))
-	b.word[at].Store(hash<<32 | uint64(index+1))
+	b.put(at, tagOf(hash), index)
 	t.used.Add(1)
 	if n.Kind&AnyPort != 0 {
 		t.anyPort.Add(1)
@@ -107,21 +111,16 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 // connections as it may, the chain is as long as it may be, or no overflow
 // bucket is left. The caller holds sh.mu.
 func (t *Table) freeSlot(sh *shard, hash uint64) (free *bucket, at int) {
-	b, tag, clients := t.home(hash), hash<<32>>32, 0
+	b, tag, clients := t.home(hash), tagOf(hash), 0
 	for range maxChain {
-		for i := range slots {
-			w := b.word[i].Load()
-			switch {
-			case w == 0 && free == nil:
-				free, at = b, i
-			case w>>32 == tag && w != 0:
-				clients++
-			}
+		if empty := allSlots &^ b.used(); empty != 0 && free == nil {
+			free, at = b, empty.first()
 		}
+		clients += bits.OnesCount64(uint64(b.match(tag)))
 		if clients >= maxPerClient {
 			return nil, 0
 		}
-		next := b.word[link].Load()
+		next := b.next.Load()
 		if next == 0 && free != nil {
 			return free, at
 		}
@@ -129,7 +128,7 @@ func (t *Table) freeSlot(sh *shard, hash uint64) (free *bucket, at int) {
 			if next = t.takeOverflow(sh); next == 0 {
 				return nil, 0
 			}
-			b.word[link].Store(next)
+			b.next.Store(next)
 		}
 		b = &t.overflow[next-1]
 	}
@@ -142,8 +141,8 @@ func (t *Table) takeOverflow(sh *shard) uint64 {
 	n := uint64(sh.overHead)
 	if n != 0 {
 		b := &t.overflow[n-1]
-		sh.overHead = uint32(b.word[link].Load())
-		b.word[link].Store(0)
+		sh.overHead = uint32(b.next.Load())
+		b.next.Store(0)
 	}
 	return n
 }
@@ -197,7 +196,7 @@ func (t *Table) pushEntry(sh *shard, index uint32) {
 func (t *Table) remove(sh *shard, index uint32) {
 	e := &t.entries[index]
 	hash := e.hash.Load()
-	t.clearSlot(sh, hash, hash<<32|uint64(index+1))
+	t.clearSlot(sh, hash, index)
 	switch kind := Kind(e.server.Load()); {
 	case kind&Engine != 0:
 		t.data.remove(index)
@@ -208,11 +207,11 @@ func (t *Table) remove(sh *shard, index uint32) {
 	t.used.Add(-1)
 }
 
-// clearSlot empties the slot that holds word.
-func (t *Table) clearSlot(sh *shard, hash, word uint64) {
+// clearSlot empties the slot of the connection at index, whose hash was hash.
+func (t *Table) clearSlot(sh *shard, hash uint64, index uint32) {
 	b := t.home(hash)
-	for !b.clear(word) {
-		b = &t.overflow[b.word[link].Load()-1]
+	for !b.clear(tagOf(hash), index) {
+		b = t.after(b)
 	}
 	t.trim(sh, t.home(hash))
 }
@@ -222,45 +221,25 @@ func (t *Table) clearSlot(sh *shard, hash, word uint64) {
 // user links it to, and misses nothing only where nothing came after it.
 func (t *Table) trim(sh *shard, home *bucket) {
 	last := home
-	for n := home.word[link].Load(); n != 0; {
+	for n := home.next.Load(); n != 0; {
 		b := &t.overflow[n-1]
-		if !b.empty() {
+		if b.used() != 0 {
 			last = b
 		}
-		n = b.word[link].Load()
+		n = b.next.Load()
 	}
-	n := last.word[link].Load()
+	n := last.next.Load()
 	if n == 0 {
 		return
 	}
-	last.word[link].Store(0)
+	last.next.Store(0)
 	for n != 0 {
 		b := &t.overflow[n-1]
-		next := b.word[link].Load()
-		b.word[link].Store(uint64(sh.overHead))
+		next := b.next.Load()
+		b.next.Store(uint64(sh.overHead))
 		sh.overHead = uint32(n)
 		n = next
 	}
-}
-
-// clear empties the slot that holds word, if the bucket has it.
-func (b *bucket) clear(word uint64) bool {
-	for i := range slots {
-		if b.word[i].Load() == word {
-			b.word[i].Store(0)
-			return true
-		}
-	}
-	return false
-}
-
-func (b *bucket) empty() bool {
-	for i := range slots {
-		if b.word[i].Load() != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // findKey looks for a connection that n would be a second of. The caller holds

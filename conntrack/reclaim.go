@@ -75,16 +75,12 @@ func (t *Table) shortlist(sh *shard) {
 	for home := range 1 << t.shardShift {
 		b := &t.buckets[sh.home+home]
 		for range maxChain {
-			for i := range slots {
-				if w := b.word[i].Load(); w != 0 {
-					l.consider(t.entries, uint32(w)-1)
-				}
+			for set := b.used(); set != 0; set &= set - 1 {
+				l.consider(t.entries, b.index[set.first()].Load())
 			}
-			next := b.word[link].Load()
-			if next == 0 {
+			if b = t.after(b); b == nil {
 				break
 			}
-			b = &t.overflow[next-1]
 		}
 	}
 	if l.n == 0 {

@@ -34,23 +34,17 @@ func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
 // scan finds the first connection in the chain of hash that fits. It is for
 // what happens once a connection.
 func (t *Table) scan(hash uint64, c *Conn, fits func(Conn) bool) bool {
-	b, tag := t.home(hash), hash<<32>>32
+	b, tag := t.home(hash), tagOf(hash)
 	for range maxChain {
-		for i := range slots {
-			w := b.word[i].Load()
-			if w>>32 != tag || w == 0 {
-				continue
-			}
-			index := uint32(w) - 1
+		for set := b.match(tag); set != 0; set &= set - 1 {
+			index := b.index[set.first()].Load()
 			if t.entries[index].read(index, c) && fits(*c) {
 				return true
 			}
 		}
-		next := b.word[link].Load()
-		if next == 0 {
-			return false
+		if b = t.after(b); b == nil {
+			break
 		}
-		b = &t.overflow[next-1]
 	}
 	return false
 }

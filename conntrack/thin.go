@@ -33,12 +33,8 @@ func (t *Thinner) Share() int { return max(1, len(t.table.buckets)/32) }
 func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 	b := &t.table.buckets[t.random.IntN(len(t.table.buckets))]
 	for range maxChain {
-		for i := range slots {
-			w := b.word[i].Load()
-			if w == 0 {
-				continue
-			}
-			index := uint32(w) - 1
+		for set := b.used(); set != 0; set &= set - 1 {
+			index := b.index[set.first()].Load()
 			var c Conn
 			if t.table.entries[index].read(index, &c) && t.drops(&c, now, timeouts) {
 				var dead [2]Conn
@@ -47,11 +43,9 @@ func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 				}
 			}
 		}
-		next := b.word[link].Load()
-		if next == 0 {
+		if b = t.table.after(b); b == nil {
 			return
 		}
-		b = &t.table.overflow[next-1]
 	}
 }
 

@@ -5,10 +5,6 @@ import (
 	"director/service"
 )
 
-// fewConns is how many connections lie in a second-level cache of 512 KiB, at two
-// cache lines each, with room for the rest.
-const fewConns = 2048
-
 // classify parses the frames and sorts them by their addresses: a packet to a
 // virtual address is a client's, any other may be a real server's answer. What
 // cannot belong to a connection is left to the kernel, who would have had it
@@ -16,14 +12,15 @@ const fewConns = 2048
 // it computes the hash of the client's side.
 func (w *Worker) classify(a *arm, b *packet.Batch) {
 	mac := w.view.Hops.Arms()[a.index].MAC.Key()
-	for i := range b.N {
-		f, j := &b.Frames[i], &w.jobs[i]
+	frames := b.Frames[:b.N]
+	for i := range frames {
+		f, j := &frames[i], &w.jobs[i]
 		reason := packet.Parse(f)
 		if f.L3 == 0 {
 			w.leave(f, reason)
 			continue
 		}
-		if !packet.Eth(f.Bytes()).To(mac) {
+		if f.To != mac {
 			w.leave(f, packet.NotForUs)
 			continue
 		}
@@ -33,33 +30,14 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 			continue
 		}
 		w.key(f, j)
+		w.hashes[i] = j.hash
 	}
-	w.prefetch(b)
-}
-
-// prefetch loads what the table has for the batch: the buckets, then the
-// entries. Nothing in a loop waits for what the loop loads, so the cache misses
-// of the batch overlap. A table of few connections is in the cache as it is.
-func (w *Worker) prefetch(b *packet.Batch) {
-	conns := w.shared.Conns
-	if conns.Used() < fewConns {
-		return
-	}
-	for i := range b.N {
-		if b.Frames[i].Verdict == packet.Pending {
-			conns.Touch(w.jobs[i].hash)
-		}
-	}
-	for i := range b.N {
-		if b.Frames[i].Verdict == packet.Pending {
-			w.jobs[i].hint = conns.Probe(w.jobs[i].hash)
-		}
-	}
+	w.shared.Conns.Seek(w.hashes[:len(frames)], w.hints[:])
 }
 
 // key computes the hash of the client's side.
 func (w *Worker) key(f *packet.Frame, j *job) {
-	j.retire, j.hint = false, 0
+	j.retire = false
 	if j.out {
 		j.hash = w.shared.Conns.HashOut(&f.Flow)
 	} else {

@@ -36,6 +36,7 @@ func (w *Worker) datagram() {
 		w.odd(f, j, reason)
 	} else {
 		w.key(f, j)
+		w.hints[0] = 0
 		w.track(b)
 		w.schedule(b)
 		w.rewrite(b)

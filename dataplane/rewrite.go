@@ -14,40 +14,19 @@ const minTunnelMTU = 68
 
 // rewrite prepares each frame that has a connection for its next hop.
 func (w *Worker) rewrite(b *packet.Batch) {
+	if !w.rest {
+		return
+	}
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
-		if f.Verdict != packet.Pending {
-			continue
-		}
 		switch {
+		case f.Verdict != packet.Pending:
 		case j.out:
 			w.toClient(f, j)
-		case !w.straight(f, j):
+		default:
 			w.toServer(f, j)
 		}
 	}
-}
-
-// straight is toServer for most packets: masqueraded or directly routed, with a
-// next hop that is known, and with nothing about them to think over. It reports
-// false, with nothing changed, for the others.
-func (w *Worker) straight(f *packet.Frame, j *job) bool {
-	hop := w.view.Hops.Server(j.conn.Server())
-	if hop.Reason != packet.None || f.IPLen > hop.MTU || w.largest != 0 || f.IP().TTL() <= 1 ||
-		j.conn.Is(conntrack.Helper) {
-		return false
-	}
-	switch service.Method(j.conn.Method()) {
-	case service.NAT:
-		addr, port := j.conn.Target()
-		nat.ToServer(f, addr, port)
-	case service.DR:
-		nat.Direct(f)
-	default:
-		return false
-	}
-	w.emit(f, hop)
-	return true
 }
 
 // emit writes the Ethernet addresses of a frame that leaves by hop as it is.

@@ -6,25 +6,31 @@ import (
 	"director/service"
 )
 
-// track finds the connection of each frame and runs its state machine.
+// track takes the packets of connections that need nothing else all the way, and
+// finds the connections of the others and runs their state machines.
 func (w *Worker) track(b *packet.Batch) {
-	conns := w.shared.Conns
-	w.missed = false
-	for i := range b.N {
-		f, j := &b.Frames[i], &w.jobs[i]
-		if f.Verdict != packet.Pending {
-			continue
+	w.missed, w.rest = false, false
+	frames := b.Frames[:b.N]
+	for i := range frames {
+		f, j := &frames[i], &w.jobs[i]
+		if f.Verdict == packet.Pending && !w.hit(f, j, w.hints[i]) {
+			w.rest = true
+			w.find(f, j)
 		}
-		if j.out {
-			j.found = conns.IsOut(j.hint, &f.Flow, &j.conn) || conns.FindOut(j.hash, &f.Flow, &j.conn)
-		} else {
-			j.found = conns.IsIn(j.hint, &f.Flow, &j.conn) || conns.FindIn(j.hash, &f.Flow, &j.conn)
-		}
-		if j.found && w.keeps(f, j) {
-			w.use(f, j)
-		} else {
-			w.missed = true
-		}
+	}
+}
+
+// find finds the connection of a frame and runs its state machine.
+func (w *Worker) find(f *packet.Frame, j *job) {
+	if j.out {
+		j.found = w.shared.Conns.FindOut(j.hash, &f.Flow, &j.conn)
+	} else {
+		j.found = w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn)
+	}
+	if j.found && w.keeps(f, j) {
+		w.use(f, j)
+	} else {
+		w.missed = true
 	}
 }
 

@@ -35,9 +35,8 @@ type arm struct {
 
 // job is what the stages find out about one frame of the batch in hand.
 type job struct {
-	hash  uint64
-	hint  conntrack.Hint
-	out   bool // a real server's answer, by its addresses
+	hash  uint64 // of the client's side
+	out   bool   // a real server's answer, by its addresses
 	conn  conntrack.Conn
 	found bool
 
@@ -55,6 +54,8 @@ type Worker struct {
 	now     int64              // of this step
 	arms    []arm
 	jobs    [packet.BatchSize]job
+	hashes  [packet.BatchSize]uint64         // of the jobs, once more and close together
+	hints   [packet.BatchSize]conntrack.Hint // of the jobs
 	held    hold
 	sweep   sweep
 	ident   uint16 // next identification of a header of our own
@@ -108,6 +109,7 @@ type slowPath struct {
 	quote     packet.Quote
 	flow      packet.Flow // of the packet that is quoted
 	missed    bool        // the batch in hand has packets without a connection
+	rest      bool        // the batch in hand has packets that are not rewritten yet
 	fragments bool        // the batch in hand has some
 	whole     *fragment.Datagram
 	one       packet.Batch // of a whole datagram

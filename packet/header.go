@@ -27,11 +27,14 @@ func (f Flow) Reverse() Flow {
 // byte of the Ethernet header; IPLen is the length in bytes of the IP packet,
 // header included, which may be less than the frame (Ethernet padding).
 // TCPFlags is TCP's; Chunk, the type of the chunk that says what an SCTP packet
-// is for, is SCTP's.
+// is for, is SCTP's. To is the Ethernet destination. Plain says that the frame
+// begins with the headers of the type of that name.
 type Header struct {
 	Flow
 	L3, L4   uint16
 	IPLen    uint16
 	TCPFlags uint8
 	Chunk    uint8
+	Plain    bool
+	To       MACKey
 }

@@ -140,20 +140,10 @@ func (h IPv4) Forward(delta Delta) {
 	h.SetChecksum((delta + hop).Apply(h.Checksum()))
 }
 
-// ChecksumOK reports whether the header, options included, sums up. One without
-// options is summed a word at a time, in whatever byte order: that the sum is
-// 0xffff does not depend on it (RFC 1071 §2).
+// ChecksumOK reports whether the header, options included, sums up.
 func (h IPv4) ChecksumOK() bool {
 	if h.HeaderLen() != IPv4Len {
 		return Sum(h[:h.HeaderLen()], 0) == 0xffff
 	}
 	return plainChecksumOK((*[IPv4Len]byte)(h))
-}
-
-// plainChecksumOK is ChecksumOK for a header without options.
-func plainChecksumOK(b *[IPv4Len]byte) bool {
-	s := uint64(binary.LittleEndian.Uint32(b[0:4])) + uint64(binary.LittleEndian.Uint32(b[4:8])) +
-		uint64(binary.LittleEndian.Uint32(b[8:12])) + uint64(binary.LittleEndian.Uint32(b[12:16])) +
-		uint64(binary.LittleEndian.Uint32(b[16:20]))
-	return fold64(s, 0) == 0xffff
 }

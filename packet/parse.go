@@ -1,7 +1,5 @@
 package packet
 
-import "encoding/binary"
-
 // Parse reads the Ethernet, IP and transport headers of f into f.Header and
 // returns None when the frame carries a whole TCP, UDP or SCTP packet over IPv4.
 // Otherwise it says what is in the way:
@@ -16,51 +14,18 @@ import "encoding/binary"
 // with None. Nothing of the frame is changed.
 func Parse(f *Frame) Reason {
 	b := f.Bytes()
-	if len(b) >= plainLen && parsePlain(f, (*[plainLen]byte)(b), len(b)) {
+	if len(b) >= PlainLen && parsePlain(f, (*Plain)(b), len(b)) {
 		return None
 	}
 	f.Header = Header{}
 	if len(b) < EthLen {
 		return Truncated
 	}
+	f.To = Eth(b).Dst().Key()
 	if Eth(b).Type() != EtherTypeIPv4 {
 		return NotIPv4
 	}
 	return parseIPv4(f, b)
-}
-
-// plainLen is the length of a frame that can be read as a plain one. Ethernet's
-// padding makes every frame so long.
-const plainLen = EthLen + IPv4Len + TCPLen
-
-// parsePlain reads what nearly all frames are: a whole TCP segment or UDP
-// datagram behind an IPv4 header without options. It reports false, with
-// f.Header undefined, for every other frame and for what is wrong in any way.
-// Words are read as wide as they stand, and no field is written twice.
-func parsePlain(f *Frame, b *[plainLen]byte, length int) bool {
-	if binary.BigEndian.Uint32(b[12:16])>>8 != EtherTypeIPv4<<8|4<<4|IPv4Len/4 {
-		return false
-	}
-	total, proto := binary.BigEndian.Uint16(b[16:18]), b[23]
-	least := uint16(IPv4Len + TCPLen)
-	if proto == ProtoUDP {
-		least = IPv4Len + UDPLen
-	} else if proto != ProtoTCP {
-		return false
-	}
-	if total < least || int(total) > length-EthLen || binary.BigEndian.Uint16(b[20:22])&(IPv4MF|IPv4OffsetMask) != 0 ||
-		!plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {
-		return false
-	}
-	f.Src, f.Dst = AddrFrom4(binary.BigEndian.Uint32(b[26:30])), AddrFrom4(binary.BigEndian.Uint32(b[30:34]))
-	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(b[34:36]), binary.BigEndian.Uint16(b[36:38])
-	f.Proto = proto
-	f.L3, f.L4, f.IPLen = EthLen, EthLen+IPv4Len, total
-	f.TCPFlags, f.Chunk = 0, 0
-	if proto == ProtoTCP {
-		f.TCPFlags = b[EthLen+IPv4Len+tcpFlags]
-	}
-	return true
 }
 
 // parseIPv4 goes on behind the Ethernet header of f, whose bytes are b.

@@ -170,5 +170,5 @@ func Unwrap(f *Frame, q *Quote) {
 	copy(b[cut:], b[:EthLen])
 	f.Off += int32(cut)
 	f.Len = EthLen + int32(shown)
-	f.Header = Header{Flow: q.Flow, L3: EthLen, L4: q.L4 - cut, IPLen: shown}
+	f.Header = Header{Flow: q.Flow, L3: EthLen, L4: q.L4 - cut, IPLen: shown, To: f.To}
 }

@@ -27,9 +27,6 @@ type Eth []byte
 // Dst returns the destination address.
 func (h Eth) Dst() MAC { return MAC(h[0:6]) }
 
-// To reports whether the destination is the station with that key.
-func (h Eth) To(k MACKey) bool { return MACKey(binary.LittleEndian.Uint64(h))&(1<<48-1) == k }
-
 // MACKey is an Ethernet address as one word, for comparing.
 type MACKey uint64
 

@@ -21,6 +21,7 @@ type walk struct {
 	area   *area
 	batch  packet.Batch
 	hashes [packet.BatchSize]uint64
+	hints  [packet.BatchSize]conntrack.Hint
 	conns  [packet.BatchSize]conntrack.Conn
 	chosen [packet.BatchSize]service.Choice
 	tally  [servers]service.Tally
@@ -57,17 +58,17 @@ func (w *walk) classify() {
 		} else {
 			w.hashes[i] = w.table.HashIn(&f.Flow)
 		}
-		w.table.Touch(w.hashes[i])
 	}
+	w.table.Seek(w.hashes[:w.batch.N], w.hints[:])
 }
 
 func (w *walk) find() {
 	for i := range w.batch.N {
 		f, found := &w.batch.Frames[i], false
 		if w.path.reply {
-			found = w.table.FindOut(w.hashes[i], &f.Flow, &w.conns[i])
+			found = w.table.IsOut(w.hints[i], &f.Flow, &w.conns[i]) || w.table.FindOut(w.hashes[i], &f.Flow, &w.conns[i])
 		} else {
-			found = w.table.FindIn(w.hashes[i], &f.Flow, &w.conns[i])
+			found = w.table.IsIn(w.hints[i], &f.Flow, &w.conns[i]) || w.table.FindIn(w.hashes[i], &f.Flow, &w.conns[i])
 		}
 		if !found {
 			w.failed++
