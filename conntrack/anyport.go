@@ -4,7 +4,7 @@ import "director/packet"
 
 // HashAnyPort returns the hash under which the first packet of the client of f
 // finds a connection whose client port is not known.
-func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.hash(f.Src, 0, f.Proto) }
+func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.Hash(f.Src, 0, f.Proto) }
 
 // FindAnyPort looks up a connection of the client of f to the same virtual
 // service whose client port is not known yet: of several, to different servers,

@@ -7,15 +7,15 @@ import (
 )
 
 // HashIn returns the hash under which a client's packet finds its connection.
-func (t *Table) HashIn(f *packet.Flow) uint64 { return t.hash(f.Src, f.SrcPort, f.Proto) }
+func (t *Table) HashIn(f *packet.Flow) uint64 { return t.Hash(f.Src, f.SrcPort, f.Proto) }
 
 // HashOut returns the hash under which a real server's answer finds it.
-func (t *Table) HashOut(f *packet.Flow) uint64 { return t.hash(f.Dst, f.DstPort, f.Proto) }
+func (t *Table) HashOut(f *packet.Flow) uint64 { return t.Hash(f.Dst, f.DstPort, f.Proto) }
 
-// hash mixes the client's side with the table's seed by two folded
+// Hash is HashIn or HashOut of the client's side, which it mixes with the table's seed by two folded
 // multiplications (as wyhash does): clients cannot choose ports that collide
 // without knowing the seed.
-func (t *Table) hash(client packet.Addr, port uint16, proto uint8) uint64 {
+func (t *Table) Hash(client packet.Addr, port uint16, proto uint8) uint64 {
 	hi, lo := bits.Mul64(client.Lo^t.seed[0], client.Hi^t.seed[1]^uint64(port)<<8^uint64(proto))
 	hi, lo = bits.Mul64(hi^lo^t.seed[2], t.seed[0]|1)
 	return hi ^ lo
@@ -37,57 +37,23 @@ type Hint uint32
 // are looked up one by one. There is a hint only where no other connection can be
 // meant. len(hints) must not be less than len(hashes).
 func (t *Table) Seek(hashes []uint64, hints []Hint) {
+	buckets, shift, entries := t.buckets, t.homeShift&63, t.entries
 	hints = hints[:len(hashes)]
 	for _, hash := range hashes {
-		t.home(hash).tags[0].Load()
+		buckets[hash>>shift].tags[0].Load()
 	}
 	for i, hash := range hashes {
-		hints[i] = t.home(hash).likely(tagOf(hash))
+		b, hint := &buckets[hash>>shift], Hint(0)
+		if set := b.match(tagOf(hash)); set != 0 && set&(set-1) == 0 && b.next.Load() == 0 {
+			hint = Hint(b.index[set.first()].Load() + 1)
+		}
+		hints[i] = hint
 	}
-	entries := t.entries
 	for _, h := range hints {
 		if i := uint64(h) - 1; i < uint64(len(entries)) {
 			entries[i].state.Load()
 		}
 	}
-}
-
-// likely returns the hint for a tag.
-func (b *bucket) likely(tag uint64) Hint {
-	set := b.match(tag)
-	if set == 0 || set&(set-1) != 0 || b.next.Load() != 0 {
-		return 0
-	}
-	return Hint(b.index[set.first()].Load() + 1)
-}
-
-// IsIn is FindIn where there is a hint. It may report false although there is a
-// connection; c is undefined then.
-func (t *Table) IsIn(h Hint, f *packet.Flow, c *Conn) bool {
-	i := uint64(h) - 1
-	if i >= uint64(len(t.entries)) {
-		return false
-	}
-	e := &t.entries[i]
-	word := e.state.Load()
-	// Word by word, as read does.
-	c.index, c.word = uint32(i), word
-	c.addrs, c.dest, c.srvWord = e.addrs.Load(), e.dest.Load(), e.server.Load()
-	return c.isIn(f) && word&liveBit != 0 && same(word, e.state.Load())
-}
-
-// IsOut is FindOut where there is a hint. It may report false although there is
-// a connection; c is undefined then.
-func (t *Table) IsOut(h Hint, f *packet.Flow, c *Conn) bool {
-	i := uint64(h) - 1
-	if i >= uint64(len(t.entries)) {
-		return false
-	}
-	e := &t.entries[i]
-	word := e.state.Load()
-	c.index, c.word = uint32(i), word
-	c.addrs, c.dest, c.srvWord = e.addrs.Load(), e.dest.Load(), e.server.Load()
-	return c.isOut(f) && word&liveBit != 0 && same(word, e.state.Load())
 }
 
 // FindIn looks up the connection of a client's packet. hash is HashIn(f).

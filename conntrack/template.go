@@ -14,7 +14,7 @@ const (
 // of its whole key and of the engine's data, since nobody looks for it with
 // less.
 func (t *Table) HashTemplate(k *Key, data string) uint64 {
-	h := t.hash(k.Client, k.VirtualPort, k.Proto) ^ t.hash(k.Virtual, ^k.VirtualPort, k.Proto)
+	h := t.Hash(k.Client, k.VirtualPort, k.Proto) ^ t.Hash(k.Virtual, ^k.VirtualPort, k.Proto)
 	for i := range len(data) {
 		h = (h ^ uint64(data[i])) * (t.seed[1] | 1)
 		h ^= h >> 29

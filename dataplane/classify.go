@@ -11,28 +11,42 @@ import (
 // without us, unless it is for a virtual address and damaged. For the others
 // it computes the hash of the client's side.
 func (w *Worker) classify(a *arm, b *packet.Batch) {
-	mac := w.view.Hops.Arms()[a.index].MAC.Key()
+	mac, conns := w.view.Hops.Arms()[a.index].MAC.Key(), w.shared.Conns
 	frames := b.Frames[:b.N]
 	for i := range frames {
 		f, j := &frames[i], &w.jobs[i]
-		reason := packet.Parse(f)
-		if f.L3 == 0 {
-			w.leave(f, reason)
+		if !packet.ParsePlain(f) || f.To != mac {
+			w.classifyRest(f, j, mac)
+			w.hashes[i] = j.hash
 			continue
 		}
-		if f.To != mac {
-			w.leave(f, packet.NotForUs)
-			continue
+		j.retire, j.out = false, w.fromServer(f)
+		client, port := f.Src, f.SrcPort
+		if j.out {
+			client, port = f.Dst, f.DstPort
 		}
+		j.hash = conns.Hash(client, port, f.Proto)
+		w.hashes[i] = j.hash
+	}
+	conns.Seek(w.hashes[:len(frames)], w.hints[:])
+}
+
+// classifyRest is classify for a frame that is not plain or not for us.
+func (w *Worker) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
+	reason := packet.Parse(f)
+	switch {
+	case f.L3 == 0:
+		w.leave(f, reason)
+	case f.To != mac:
+		w.leave(f, packet.NotForUs)
+	default:
 		j.out = w.fromServer(f)
 		if reason != packet.None {
 			w.odd(f, j, reason)
-			continue
+		} else {
+			w.key(f, j)
 		}
-		w.key(f, j)
-		w.hashes[i] = j.hash
 	}
-	w.shared.Conns.Seek(w.hashes[:len(frames)], w.hints[:])
 }
 
 // key computes the hash of the client's side.

@@ -2,8 +2,8 @@ package dataplane
 
 import (
 	"math/bits"
-	"sync/atomic"
 
+	"director/internal/ordered"
 	"director/packet"
 )
 
@@ -44,7 +44,7 @@ const (
 type counters struct {
 	now     [countersLen]uint64
 	changed [(countersLen + 63) / 64]uint64 // a bit for each that is not public yet
-	public  [countersLen]atomic.Uint64
+	public  [countersLen]ordered.Uint64
 }
 
 // add counts n more of the given place.
@@ -53,8 +53,7 @@ func (c *counters) add(place int, n uint64) {
 	c.changed[place/64] |= 1 << (place % 64)
 }
 
-// publish makes the counts visible to other goroutines, those that changed: a
-// store is a locked exchange.
+// publish makes the counts visible to other goroutines, those that changed.
 func (c *counters) publish() {
 	for i := range c.changed {
 		for set := c.changed[i]; set != 0; set &= set - 1 {

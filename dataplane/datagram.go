@@ -31,13 +31,13 @@ func (w *Worker) datagram() {
 	*f = w.whole.Frame
 	w.largest = w.whole.Largest
 	reason := packet.Parse(f)
+	f.Plain = false // it may leave as it came, in fragments
 	j.out = w.fromServer(f)
 	if reason != packet.None {
 		w.odd(f, j, reason)
 	} else {
 		w.key(f, j)
-		w.hints[0] = 0
-		w.track(b)
+		w.track(b, 0)
 		w.schedule(b)
 		w.rewrite(b)
 	}

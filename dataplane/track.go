@@ -7,15 +7,27 @@ import (
 )
 
 // track takes the packets of connections that need nothing else all the way, and
-// finds the connections of the others and runs their state machines.
-func (w *Worker) track(b *packet.Batch) {
-	w.missed, w.rest = false, false
+// finds the connections of the others and runs their state machines. The frames
+// came in by arm in.
+func (w *Worker) track(b *packet.Batch, in uint8) {
+	w.missed, w.rest, w.stay = false, false, 0
 	frames := b.Frames[:b.N]
 	for i := range frames {
 		f, j := &frames[i], &w.jobs[i]
-		if f.Verdict == packet.Pending && !w.hit(f, j, w.hints[i]) {
+		if f.Verdict != packet.Pending {
+			continue
+		}
+		done := false
+		if f.Plain && j.out {
+			done = w.hitOut(f, w.hints[i])
+		} else if f.Plain {
+			done = w.hitIn(f, w.hints[i])
+		}
+		if !done {
 			w.rest = true
 			w.find(f, j)
+		} else if f.Out == in {
+			w.stay++
 		}
 	}
 }

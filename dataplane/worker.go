@@ -110,6 +110,7 @@ type slowPath struct {
 	flow      packet.Flow // of the packet that is quoted
 	missed    bool        // the batch in hand has packets without a connection
 	rest      bool        // the batch in hand has packets that are not rewritten yet
+	stay      int         // frames of the batch that leave by the arm they came in by, as far as track knows
 	fragments bool        // the batch in hand has some
 	whole     *fragment.Datagram
 	one       packet.Batch // of a whole datagram
@@ -160,7 +161,7 @@ func (w *Worker) serve(a *arm) (int, error) {
 	w.add(rxCount+int(a.index), uint64(n))
 	w.add(batchCount, 1)
 	w.classify(a, b)
-	w.track(b)
+	w.track(b, a.index)
 	w.schedule(b)
 	w.rewrite(b)
 	w.transmit(a, b)

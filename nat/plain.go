@@ -6,30 +6,40 @@ import "director/packet"
 // checksum: a datagram of UDP may come without, and must not be masqueraded by
 // PlainToServer or PlainToClient.
 func Summed(p *packet.Plain, proto uint8) bool {
-	return proto != packet.ProtoUDP || p.L4().UDPChecksum() != 0
+	return proto != packet.ProtoUDP || p.UDPChecksum() != 0
 }
 
 // PlainToServer is ToServer for a plain frame of protocol proto.
 // Precondition: Summed(p, proto).
-func PlainToServer(p *packet.Plain, proto uint8, addr packet.Addr, port uint16) {
-	delta := p.SwapDst(addr.V4())
+func PlainToServer(p *packet.Plain, proto uint8, addr uint32, port uint16) {
+	delta := p.SwapDst(addr)
 	p.Forward(delta)
-	mendPlain(p.L4(), proto, delta+p.SwapDstPort(port))
+	p.Mend(proto, delta+p.SwapDstPort(port))
 }
 
 // PlainToClient is ToClient for a plain frame of protocol proto.
 // Precondition: Summed(p, proto).
-func PlainToClient(p *packet.Plain, proto uint8, addr packet.Addr, port uint16) {
-	delta := p.SwapSrc(addr.V4())
+func PlainToClient(p *packet.Plain, proto uint8, addr uint32, port uint16) {
+	delta := p.SwapSrc(addr)
 	p.Forward(delta)
-	mendPlain(p.L4(), proto, delta+p.SwapSrcPort(port))
+	p.Mend(proto, delta+p.SwapSrcPort(port))
 }
 
-// mendPlain is mend where there is a checksum.
-func mendPlain(l4 packet.L4, proto uint8, delta packet.Delta) {
-	if proto == packet.ProtoTCP {
-		l4.SetTCPChecksum(delta.Apply(l4.TCPChecksum()))
-		return
+// PlainIPIP is Tunnel with IPIP for a plain frame. It leaves the Ethernet
+// addresses to be written. Precondition: f.Off and the packet leave room for 20
+// bytes more.
+func PlainIPIP(f *packet.Frame, src, dst uint32, id uint16, discover bool) {
+	inner := f.Front()
+	inner.Forward(0)
+	f.Off -= packet.IPv4Len
+	f.Len = packet.EthLen + packet.IPv4Len + int32(f.IPLen)
+	ip := inner.IP()
+	outer := packet.IPv4Fields{
+		TOS: outerTOS(ip.TOS()), TTL: inner.TTL(), Proto: packet.ProtoIPIP,
+		TotalLen: f.IPLen + packet.IPv4Len, Src: src, Dst: dst,
 	}
-	l4.SetUDPChecksum(written(delta.Apply(l4.UDPChecksum())))
+	outer.ID, outer.FlagsOffset = identify(id, discover && ip.DF())
+	front := f.Front()
+	front.SetIPv4()
+	front.IP().Write(&outer)
 }

@@ -36,20 +36,24 @@ func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, d
 		TOS: outerTOS(inner.TOS()), TTL: inner.TTL(), Proto: protocols[t.Encap],
 		TotalLen: f.IPLen + overhead, Src: src.V4(), Dst: dst.V4(),
 	}
-	switch {
-	case discover && inner.DF():
-		outer.FlagsOffset = packet.IPv4DF
-	case id == 0:
-		outer.ID = 1 << 15
-	default:
-		outer.ID = id
-	}
+	outer.ID, outer.FlagsOffset = identify(id, discover && inner.DF())
 	ip := packet.IPv4(b[packet.EthLen:])
 	ip.Write(&outer)
 	if t.Encap != packet.IPIP {
 		encapsulate(ip, &f.Flow, t)
 	}
 	return true
+}
+
+// identify returns the identification of an outer header and its flags.
+func identify(id uint16, df bool) (identification, flags uint16) {
+	switch {
+	case df:
+		return 0, packet.IPv4DF
+	case id == 0:
+		return 1 << 15, 0
+	}
+	return id, 0
 }
 
 // protocols are what the outer header says of what is behind it.

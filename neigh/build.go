@@ -20,6 +20,7 @@ func New(s Snapshot, servers []packet.Addr) *Table {
 		neighbors: make(map[station]*Neighbor, len(s.Neighbors)),
 		hops:      make(map[exit]*Hop),
 	}
+	b.far = &b.none
 	b.addLinks(s.Links)
 	for i := range s.Neighbors {
 		n := &s.Neighbors[i]
@@ -87,7 +88,7 @@ func (b *builder) addRoutes(routes []Route) {
 			continue
 		}
 		lowest[dst] = r.Metric
-		b.fib.Insert(dst, b.routeHop(r))
+		b.insert(dst, b.routeHop(r))
 	}
 }
 
@@ -130,18 +131,18 @@ func (b *builder) addNeighbor(n *Neighbor) {
 	h := *on
 	h.Dst, h.Used, h.Reason = n.MAC, n.Used, packet.None
 	h.Via = packet.AddrFrom(n.IP)
-	b.fib.Insert(netip.PrefixFrom(n.IP, n.IP.BitLen()), &h)
+	b.insert(netip.PrefixFrom(n.IP, n.IP.BitLen()), &h)
 }
 
 // addLocal comes after routes and neighbours: as in the kernel, where the
 // local table is asked first, an address of the host beats every route.
 func (b *builder) addLocal(links []Link) {
-	b.fib.Insert(loopback, &b.none)
+	b.insert(loopback, &b.none)
 	var own []packet.Addr
 	for i := range links {
 		for _, a := range links[i].Addrs {
 			own = append(own, packet.AddrFrom(a.Addr()))
-			b.fib.Insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), &b.none)
+			b.insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), &b.none)
 		}
 	}
 	b.local = newAddrSet(own)

@@ -61,8 +61,8 @@ func (d Delta) Replace32(from, to uint32) Delta { return d + Delta(^from) + Delt
 // the change. A checksum that was wrong stays wrong by the same amount.
 func (d Delta) Apply(c uint16) uint16 {
 	s := uint64(d) + uint64(^c)
-	s = s>>32 + s&0xffffffff
-	s = s>>16 + s&0xffff
-	s = s>>16 + s&0xffff
-	return ^uint16(s>>16 + s)
+	// A sum of both halves of a word, in its upper half, with the carry of the
+	// lower one: once for 64 bits, once for 32.
+	t := uint32((s + bits.RotateLeft64(s, 32)) >> 32)
+	return ^uint16((t + bits.RotateLeft32(t, 16)) >> 16)
 }

@@ -13,10 +13,10 @@ package packet
 // Addresses and protocol of f.Flow are valid where f.L3 is not 0, ports only
 // with None. Nothing of the frame is changed.
 func Parse(f *Frame) Reason {
-	b := f.Bytes()
-	if len(b) >= PlainLen && parsePlain(f, (*Plain)(b), len(b)) {
+	if ParsePlain(f) {
 		return None
 	}
+	b := f.Bytes()
 	f.Header = Header{}
 	if len(b) < EthLen {
 		return Truncated

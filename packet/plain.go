@@ -30,34 +30,43 @@ const (
 // Front returns the front of a plain frame. Precondition: Parse found f.Plain.
 func (f *Frame) Front() *Plain { return (*Plain)(f.Buf[f.Off:]) }
 
-// parsePlain reads a plain frame of length bytes. It reports false, with
-// f.Header undefined, for every other frame and for what is wrong in any way.
-// No field is written twice.
-func parsePlain(f *Frame, b *Plain, length int) bool {
-	if binary.BigEndian.Uint32(b[plainType:])>>8 != EtherTypeIPv4<<8|4<<4|IPv4Len/4 {
+// What the type and the first byte of the IPv4 header are in a plain frame, and
+// the bits of the flags and offset that must not be set, read in the byte order
+// that costs nothing.
+const (
+	plainStart     = 0x450008
+	plainStartMask = 0xffffff
+	fragmentMask   = (IPv4MF|IPv4OffsetMask)&0xff<<8 | (IPv4MF|IPv4OffsetMask)>>8
+)
+
+// ParsePlain is Parse for a plain frame. It reports false, with f.Header undefined,
+// for every other frame and for what is wrong in any way. No field is written
+// twice.
+func ParsePlain(f *Frame) bool {
+	if f.Len < PlainLen {
 		return false
 	}
-	total, proto := binary.BigEndian.Uint16(b[plainTotal:]), b[plainProto]
-	least := uint16(IPv4Len + TCPLen)
-	if proto == ProtoUDP {
-		least = IPv4Len + UDPLen
-	} else if proto != ProtoTCP {
+	b := f.Front()
+	proto := b[plainProto]
+	least, flags := uint16(IPv4Len+TCPLen), b[plainL4+tcpFlags]
+	if proto != ProtoTCP {
+		least, flags = IPv4Len+UDPLen, 0
+		if proto != ProtoUDP {
+			return false
+		}
+	}
+	total := binary.BigEndian.Uint16(b[plainTotal:])
+	if binary.LittleEndian.Uint32(b[plainType:])&plainStartMask != plainStart ||
+		binary.LittleEndian.Uint16(b[plainFrag:])&fragmentMask != 0 ||
+		total < least || int32(total) > f.Len-EthLen || !plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {
 		return false
 	}
-	if total < least || int(total) > length-EthLen || binary.BigEndian.Uint16(b[plainFrag:])&(IPv4MF|IPv4OffsetMask) != 0 ||
-		!plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {
-		return false
-	}
-	f.Src, f.Dst = AddrFrom4(binary.BigEndian.Uint32(b[plainSrc:])), AddrFrom4(binary.BigEndian.Uint32(b[plainDst:]))
-	ports := binary.BigEndian.Uint32(b[plainL4:])
-	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
-	f.Proto = proto
+	addrs, ports := binary.BigEndian.Uint64(b[plainSrc:]), binary.BigEndian.Uint32(b[plainL4:])
+	f.Src, f.Dst = AddrFrom4(uint32(addrs>>32)), AddrFrom4(uint32(addrs))
+	f.SrcPort, f.DstPort, f.Proto = uint16(ports>>16), uint16(ports), proto
 	f.L3, f.L4, f.IPLen = EthLen, plainL4, total
-	f.Plain, f.Chunk, f.TCPFlags = true, 0, 0
+	f.TCPFlags, f.Chunk, f.Plain = flags, 0, true
 	f.To = MACKey(binary.LittleEndian.Uint64(b[0:]) & (1<<48 - 1))
-	if proto == ProtoTCP {
-		f.TCPFlags = b[plainL4+tcpFlags]
-	}
 	return true
 }
 
@@ -74,6 +83,12 @@ func plainChecksumOK(b *[IPv4Len]byte) bool {
 
 // SetAddrs writes both Ethernet addresses.
 func (b *Plain) SetAddrs(dst, src *MAC) { Eth(b[:]).SetAddrs(dst, src) }
+
+// SetIPv4 writes the EtherType.
+func (b *Plain) SetIPv4() { Eth(b[:]).SetType(EtherTypeIPv4) }
+
+// IP returns the view of the IPv4 header.
+func (b *Plain) IP() IPv4 { return IPv4(b[EthLen : EthLen+IPv4Len]) }
 
 // TTL returns the time to live.
 func (b *Plain) TTL() uint8 { return b[plainTTL] }
@@ -114,5 +129,21 @@ func (b *Plain) SwapDstPort(port uint16) Delta {
 	return d
 }
 
-// L4 returns the view of the front of the transport header, as long as TCP's.
-func (b *Plain) L4() L4 { return L4(b[plainL4:]) }
+// UDPChecksum returns the checksum of a datagram; 0 means none.
+func (b *Plain) UDPChecksum() uint16 {
+	return binary.BigEndian.Uint16(b[plainL4+udpChecksum:])
+}
+
+// Mend applies a change to the transport checksum of protocol proto, which must
+// be there. A datagram's never becomes 0, which would mean none (RFC 768).
+func (b *Plain) Mend(proto uint8, delta Delta) {
+	at := (*[2]byte)(b[plainL4+tcpChecksum:])
+	if proto == ProtoUDP {
+		at = (*[2]byte)(b[plainL4+udpChecksum:])
+	}
+	sum := delta.Apply(binary.BigEndian.Uint16(at[:]))
+	if sum == 0 && proto == ProtoUDP {
+		sum = 0xffff
+	}
+	binary.BigEndian.PutUint16(at[:], sum)
+}

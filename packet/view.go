@@ -43,9 +43,9 @@ func (h Eth) SetType(t uint16) { binary.BigEndian.PutUint16(h[12:14], t) }
 
 // SetAddrs writes both addresses.
 func (h Eth) SetAddrs(dst, src *MAC) {
-	_ = h[11]
-	copy(h[0:6], dst[:])
-	copy(h[6:12], src[:])
+	b := (*[12]byte)(h)
+	*(*MAC)(b[0:6]) = *dst
+	*(*MAC)(b[6:12]) = *src
 }
 
 // Flags of the TCP header (RFC 9293 §3.1).

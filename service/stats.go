@@ -1,6 +1,6 @@
 package service
 
-import "sync/atomic"
+import "director/internal/ordered"
 
 const second = 1_000_000_000
 
@@ -21,7 +21,7 @@ func (t Tally) sub(o Tally) Tally {
 // Counters are what one worker counted for one server, on a cache line of their
 // own. The worker adds to them once a batch, anybody reads them.
 type Counters struct {
-	conns, inPkts, outPkts, inBytes, outBytes atomic.Uint64
+	conns, inPkts, outPkts, inBytes, outBytes ordered.Uint64
 
 	_ [24]byte
 }
@@ -30,16 +30,11 @@ type Counters struct {
 // a store does what an addition would.
 func (s *Server) Add(worker int, t *Tally) {
 	c := &s.counters[worker]
-	for _, pair := range [...]struct {
-		to *atomic.Uint64
-		by uint64
-	}{
-		{&c.conns, t.Conns}, {&c.inPkts, t.InPkts}, {&c.outPkts, t.OutPkts}, {&c.inBytes, t.InBytes}, {&c.outBytes, t.OutBytes},
-	} {
-		if pair.by != 0 {
-			pair.to.Store(pair.to.Load() + pair.by)
-		}
-	}
+	c.conns.Store(c.conns.Load() + t.Conns)
+	c.inPkts.Store(c.inPkts.Load() + t.InPkts)
+	c.outPkts.Store(c.outPkts.Load() + t.OutPkts)
+	c.inBytes.Store(c.inBytes.Load() + t.InBytes)
+	c.outBytes.Store(c.outBytes.Load() + t.OutBytes)
 }
 
 // counted is what all workers counted.

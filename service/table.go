@@ -176,13 +176,15 @@ func hash(a packet.Addr, port uint16, proto uint8) uint64 {
 
 // VIP reports whether a is the address of a service.
 func (t *Table) VIP(a packet.Addr) bool {
-	mask := uint64(len(t.vips) - 1)
-	for i := hash(a, 0, 0) & mask; !t.vips[i].IsZero(); i = (i + 1) & mask {
-		if t.vips[i] == a {
+	vips := t.vips
+	for i := hash(a, 0, 0); ; i++ {
+		switch vip := &vips[i&uint64(len(vips)-1)]; {
+		case *vip == a:
 			return true
+		case vip.IsZero():
+			return false
 		}
 	}
-	return false
 }
 
 // VIPs returns the addresses of the services, in no order.
@@ -197,9 +199,9 @@ func (t *Table) VIPs() (all []packet.Addr) {
 
 // Marked reports whether a lies in a prefix of a firewall mark, which may also
 // hold addresses that are nobody's virtual one.
-func (t *Table) Marked(a packet.Addr) bool {
-	return t.wide != nil && t.wide.Contains(a.Netip())
-}
+func (t *Table) Marked(a packet.Addr) bool { return t.wide != nil && t.inWide(a) }
+
+func (t *Table) inWide(a packet.Addr) bool { return t.wide.Contains(a.Netip()) }
 
 // Lookup returns the service for a client's packet, or nil: that of its firewall
 // mark, of its destination, of FTP for data connections, of every other port.

@@ -66,9 +66,9 @@ func (w *walk) find() {
 	for i := range w.batch.N {
 		f, found := &w.batch.Frames[i], false
 		if w.path.reply {
-			found = w.table.IsOut(w.hints[i], &f.Flow, &w.conns[i]) || w.table.FindOut(w.hashes[i], &f.Flow, &w.conns[i])
+			found = w.table.FindOut(w.hashes[i], &f.Flow, &w.conns[i])
 		} else {
-			found = w.table.IsIn(w.hints[i], &f.Flow, &w.conns[i]) || w.table.FindIn(w.hashes[i], &f.Flow, &w.conns[i])
+			found = w.table.FindIn(w.hashes[i], &f.Flow, &w.conns[i])
 		}
 		if !found {
 			w.failed++
