@@ -171,12 +171,28 @@ func (t *Table) takeEntry(sh *shard) (uint32, bool) {
 	return 0, false
 }
 
+// Expect is for a batch of new connections with these hashes, before any of them
+// is inserted: it loads the entries that they are likely to get, so that the cache
+// misses overlap.
+func (t *Table) Expect(hashes []uint64) {
+	entries := t.entries
+	for _, hash := range hashes {
+		sh := t.shardOf(hash)
+		i := uint64(sh.freeHead.Load()) - 1
+		if i >= uint64(len(entries)) {
+			i = uint64(sh.fresh.Load())
+		}
+		if i < uint64(len(entries)) {
+			entries[i].order.Load()
+		}
+	}
+}
+
 // popEntry takes an entry of sh, whose lock the caller holds.
 func (t *Table) popEntry(sh *shard) (uint32, bool) {
-	if sh.freeHead != 0 {
-		index := sh.freeHead - 1
-		sh.freeHead = uint32(t.entries[index].order.Load())
-		return index, true
+	if head := sh.freeHead.Load(); head != 0 {
+		sh.freeHead.Store(uint32(t.entries[head-1].order.Load()))
+		return head - 1, true
 	}
 	if fresh := sh.fresh.Load(); fresh < sh.end {
 		sh.fresh.Store(fresh + 1)
@@ -187,8 +203,8 @@ func (t *Table) popEntry(sh *shard) (uint32, bool) {
 
 // pushEntry gives a dead entry to sh, whose lock the caller holds.
 func (t *Table) pushEntry(sh *shard, index uint32) {
-	t.entries[index].order.Store(uint64(sh.freeHead))
-	sh.freeHead = index + 1
+	t.entries[index].order.Store(uint64(sh.freeHead.Load()))
+	sh.freeHead.Store(index + 1)
 }
 
 // remove takes the entry at index, which the caller has killed, out of its

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"director/internal/arena"
+	"director/internal/ordered"
 )
 
 const (
@@ -38,17 +39,19 @@ type shard struct {
 	mu       sync.Mutex
 	home     int    // the first of the shard's buckets
 	order    uint64 // of the youngest connection
-	freeHead uint32 // index+1 of the first entry of the free list
 	first    uint32 // the shard's own entries are first..end-1
 	end      uint32
 	overHead uint32 // number+1 of the first free overflow bucket
 
+	// Both change under mu and are read without: freeHead, index+1 of the first
+	// entry of the free list, to guess who is next, and fresh, the first of the
+	// shard's own entries that was never used, by sweepers.
+	freeHead ordered.Uint32
+	fresh    ordered.Uint32
+
 	halfOpen shortlist // whom a full table forgets first
 
-	// fresh is the first of the shard's own entries that was never used. It
-	// grows under mu; sweepers read it without.
-	fresh atomic.Uint32
-	_     [64]byte // keep neighbouring locks off this cache line
+	_ [64]byte // keep neighbouring locks off this cache line
 }
 
 // Table is the connection table. All methods may be called by all workers at

@@ -16,6 +16,7 @@ func (w *Worker) schedule(b *packet.Batch) {
 	if !w.missed {
 		return
 	}
+	w.expect(b)
 	for i := range b.N {
 		f, j := &b.Frames[i], &w.jobs[i]
 		if f.Verdict != packet.Pending || j.found {
@@ -27,6 +28,18 @@ func (w *Worker) schedule(b *packet.Batch) {
 		}
 		w.begin(f, j)
 	}
+}
+
+// expect prepares the connection table for what the batch may begin.
+func (w *Worker) expect(b *packet.Batch) {
+	n := 0
+	for i := range b.N {
+		if j := &w.jobs[i]; b.Frames[i].Verdict == packet.Pending && !j.found && !j.out {
+			w.hashes[n] = j.hash
+			n++
+		}
+	}
+	w.shared.Conns.Expect(w.hashes[:n])
 }
 
 // mayAnswer reports whether a packet to an address of a firewall mark's prefix may
