@@ -1,6 +1,10 @@
 package nat
 
-import "director/packet"
+import (
+	"encoding/binary"
+
+	"director/packet"
+)
 
 // Summed reports whether a plain frame of protocol proto has a transport
 // checksum: a datagram of UDP may come without, and must not be masqueraded by
@@ -25,21 +29,21 @@ func PlainToClient(p *packet.Plain, proto uint8, addr uint32, port uint16) {
 	p.Mend(proto, delta+p.SwapSrcPort(port))
 }
 
-// PlainIPIP is Tunnel with IPIP for a plain frame. It leaves the Ethernet
-// addresses to be written. Precondition: f.Off and the packet leave room for 20
-// bytes more.
+// PlainIPIP is Tunnel with IPIP for a plain frame, but for the Ethernet addresses,
+// which are left to be written. Precondition: f.Off and the packet leave room for
+// 20 bytes more.
 func PlainIPIP(f *packet.Frame, src, dst uint32, id uint16, discover bool) {
-	inner := f.Front()
-	inner.Forward(0)
+	f.Front().Forward(0)
 	f.Off -= packet.IPv4Len
 	f.Len = packet.EthLen + packet.IPv4Len + int32(f.IPLen)
-	ip := inner.IP()
-	outer := packet.IPv4Fields{
-		TOS: outerTOS(ip.TOS()), TTL: inner.TTL(), Proto: packet.ProtoIPIP,
-		TotalLen: f.IPLen + packet.IPv4Len, Src: src, Dst: dst,
-	}
-	outer.ID, outer.FlagsOffset = identify(id, discover && ip.DF())
-	front := f.Front()
-	front.SetIPv4()
-	front.IP().Write(&outer)
+	p := f.Front() // and all of the inner header lies in it
+	p.SetIPv4()
+	outer, inner := (*[packet.IPv4Len]byte)(p[packet.EthLen:]), (*[packet.IPv4Len]byte)(p[packet.EthLen+packet.IPv4Len:])
+	df := binary.BigEndian.Uint16(inner[6:])&packet.IPv4DF != 0
+	ident, flags := identify(id, discover && df)
+	packet.PutIPv4(outer,
+		4<<28|packet.IPv4Len/4<<24|uint32(outerTOS(inner[1]))<<16|uint32(f.IPLen+packet.IPv4Len),
+		uint32(ident)<<16|uint32(flags),
+		uint32(inner[8])<<24|packet.ProtoIPIP<<16,
+		src, dst)
 }

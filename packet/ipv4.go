@@ -49,13 +49,18 @@ func (h IPv4) Write(f *IPv4Fields) {
 	w0 := 4<<28 | IPv4Len/4<<24 | uint32(f.TOS)<<16 | uint32(f.TotalLen)
 	w1 := uint32(f.ID)<<16 | uint32(f.FlagsOffset)
 	w2 := uint32(f.TTL)<<24 | uint32(f.Proto)<<16
-	sum := Delta(w0) + Delta(w1) + Delta(w2) + Delta(f.Src) + Delta(f.Dst)
-	_ = h[IPv4Len-1]
+	PutIPv4((*[IPv4Len]byte)(h), w0, w1, w2, f.Src, f.Dst)
+}
+
+// PutIPv4 writes a header without options in words, as the diagram shows them,
+// and its checksum into the lower half of w2.
+func PutIPv4(h *[IPv4Len]byte, w0, w1, w2, src, dst uint32) {
+	sum := Delta(w0) + Delta(w1) + Delta(w2) + Delta(src) + Delta(dst)
 	binary.BigEndian.PutUint32(h[0:4], w0)
 	binary.BigEndian.PutUint32(h[4:8], w1)
 	binary.BigEndian.PutUint32(h[8:12], w2|uint32(sum.Apply(0xffff)))
-	binary.BigEndian.PutUint32(h[12:16], f.Src)
-	binary.BigEndian.PutUint32(h[16:20], f.Dst)
+	binary.BigEndian.PutUint32(h[12:16], src)
+	binary.BigEndian.PutUint32(h[16:20], dst)
 }
 
 // Version returns 4 for a header that is what it should be.

@@ -87,9 +87,6 @@ func (b *Plain) SetAddrs(dst, src *MAC) { Eth(b[:]).SetAddrs(dst, src) }
 // SetIPv4 writes the EtherType.
 func (b *Plain) SetIPv4() { Eth(b[:]).SetType(EtherTypeIPv4) }
 
-// IP returns the view of the IPv4 header.
-func (b *Plain) IP() IPv4 { return IPv4(b[EthLen : EthLen+IPv4Len]) }
-
 // TTL returns the time to live.
 func (b *Plain) TTL() uint8 { return b[plainTTL] }
 
