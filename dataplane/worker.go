@@ -9,9 +9,8 @@ import (
 	"director/service"
 )
 
-// maxSleep is the longest a worker waits, in nanoseconds: connections end
-// within a second of their time, in slices short enough that an idle worker
-// is never away for long.
+// maxSleep is the longest a worker waits, in nanoseconds: it leaves time for a
+// round over the table before connections are a second late (sweepPeriod).
 const maxSleep = 100_000_000
 
 // arm is one interface as one worker sees it.
@@ -75,15 +74,16 @@ func (w *Worker) Stop() {
 	w.waiter.Wake()
 }
 
-// Run serves the worker's queues until Stop. It returns the error of a port
-// that broke. The caller has locked and pinned the thread.
+// Run serves the worker's queues until Stop, and does not sleep in the middle of
+// a round over the table. It returns the error of a port that broke. The caller
+// has locked and pinned the thread.
 func (w *Worker) Run() error {
 	for !w.stopping.Load() {
 		n, err := w.Step()
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		if n > 0 || w.sweep.sweeping {
 			continue
 		}
 		w.sleeping.Store(true)
@@ -121,8 +121,8 @@ func (w *Worker) refresh() {
 	w.grow(len(w.view.Services.Servers()))
 }
 
-// Step serves every arm once, ends connections whose time is up and returns
-// how many frames it took in.
+// Step serves every arm once, ends some of the connections whose time is up and
+// returns how many frames it took in.
 func (w *Worker) Step() (int, error) {
 	w.refresh()
 	w.now = w.shared.Clock()
@@ -139,7 +139,7 @@ func (w *Worker) Step() (int, error) {
 	if err := w.flush(); err != nil {
 		return n, err
 	}
-	w.expire(n == 0)
+	w.expire()
 	w.publish()
 	w.settleTallies()
 	return n, nil

@@ -1,0 +1,18 @@
+package dataplane
+
+// Remembered returns of how many connections a helper remembers something.
+func Remembered(s *Shared) int {
+	s.helpers.mu.RLock()
+	defer s.helpers.mu.RUnlock()
+	return len(s.helpers.controls)
+}
+
+// MaxExpiries is the most connections that a step ends, MaxSleep the longest
+// that a worker sleeps.
+const (
+	MaxExpiries = maxExpiries
+	MaxSleep    = maxSleep
+)
+
+// Sweeping reports whether the worker is about to end more connections.
+func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
