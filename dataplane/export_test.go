@@ -8,10 +8,11 @@ func Remembered(s *Shared) int {
 }
 
 // MaxExpiries is the most connections that a step ends, MaxSleep the longest
-// that a worker sleeps.
+// that a worker sleeps, HeldSleep while it holds frames.
 const (
 	MaxExpiries = maxExpiries
 	MaxSleep    = maxSleep
+	HeldSleep   = heldSleep
 )
 
 // Sweeping reports whether the worker is about to end more connections.

@@ -124,3 +124,23 @@ func TestRun_EndsWhatIsDueBeforeItSleeps(t *testing.T) {
 		t.Errorf("%v connections when the worker slept, want 1000 and then none; %v", held, err)
 	}
 }
+
+func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
+	r := newRig(t, options{noClient: true})
+	r.ports[0][0].Push(fromClient(1000, packettest.Frame{Flags: "S"}))
+	var slept []int64
+	w := r.alone(func(w *dataplane.Worker, nanoseconds int64) {
+		switch slept = append(slept, nanoseconds); len(slept) {
+		case 1:
+			r.ports[1][0].Push(fromServer(4, 1000, packettest.Frame{Flags: "SA"})) // for a client whose address is not known
+		case 2:
+			r.clock.Advance(2 * time.Second)
+		case 3:
+			w.Stop()
+		}
+	})
+	want := []int64{dataplane.MaxSleep, dataplane.HeldSleep, dataplane.MaxSleep}
+	if err := w.Run(); err != nil || !slices.Equal(slept, want) {
+		t.Errorf("slept %v, want %v; %v", slept, want, err)
+	}
+}

@@ -9,9 +9,16 @@ import (
 	"director/service"
 )
 
-// maxSleep is the longest a worker waits, in nanoseconds: it leaves time for a
-// round over the table before connections are a second late (sweepPeriod).
-const maxSleep = 100_000_000
+// How long a worker waits when there is nothing to do, in nanoseconds.
+const (
+	// maxSleep leaves time for a round over the table before connections are
+	// a second late: see sweepPeriod. Each waking costs an idle director more
+	// than the round does.
+	maxSleep = 500_000_000
+	// heldSleep is for a worker that holds frames: the view with the address
+	// that they wait for wakes nobody.
+	heldSleep = 10_000_000
+)
 
 // arm is one interface as one worker sees it.
 type arm struct {
@@ -88,7 +95,7 @@ func (w *Worker) Run() error {
 		}
 		w.sleeping.Store(true)
 		if !w.inboxFilled() {
-			err = w.waiter.Wait(maxSleep)
+			err = w.waiter.Wait(w.patience())
 		}
 		w.sleeping.Store(false)
 		if err != nil {
@@ -96,6 +103,14 @@ func (w *Worker) Run() error {
 		}
 	}
 	return nil
+}
+
+// patience is how long the worker may sleep.
+func (w *Worker) patience() int64 {
+	if w.held.n > 0 {
+		return heldSleep
+	}
+	return maxSleep
 }
 
 // slowPath is room for what only some packets need.
