@@ -114,7 +114,7 @@ func (t *Table) Listen(c *Conn, deadline int64) (moved int) {
 		}
 		if e.state.CompareAndSwap(word, word&^stateMask|uint64(TCPListen)) {
 			c.word = word&^stateMask | uint64(TCPListen)
-			e.deadline.Store(deadline)
+			t.setDeadline(c.index, deadline)
 			return -int(active[word&stateMask])
 		}
 	}

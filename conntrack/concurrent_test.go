@@ -128,6 +128,9 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 	if int(total.Load()) != table.Used() {
 		t.Errorf("%d connections counted, %d in the table", total.Load(), table.Used())
 	}
+	if n := conntrack.Overlooked(table); n != 0 {
+		t.Errorf("%d connections end before anybody looks at them", n)
+	}
 	left, leftActive := 0, int64(0)
 	var c conntrack.Conn
 	for k := range flows {

@@ -24,4 +24,11 @@
 // one connection. State changes by compare-and-swap only, and the winner is
 // told how the number of active connections moved. The generation advances
 // when an entry is removed, so a late writer cannot touch its successor.
+//
+// # Ending
+//
+// Each worker's Sweeper goes round its share of the entries. Of each chunk of
+// entries the table knows a time before which none of them ends: whoever moves a
+// deadline back lowers it, and only the sweeper that looks at the chunk raises
+// it. Those whose time has not come are passed over.
 package conntrack

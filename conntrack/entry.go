@@ -57,7 +57,7 @@ const (
 //	addrs     client 32     | virtual 32            (IPv4, host order)
 //	dest      target 32     | client port 16 | virtual port 16
 //	server    server 32     | target port 16 | proto 8 | Kind and method 8
-//	deadline  nanoseconds on the caller's clock
+//	deadline  nanoseconds on the caller's clock, moved by setDeadline, and on by Steady
 //	hash      of the client's side
 //	order     when it was made, ascending within its shard; in a dead entry the
 //	          index of the next free one, plus 1

@@ -59,6 +59,9 @@ func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	if got := men.conns.Load() + men.templates.Load(); int(got) != table.Used() {
 		t.Errorf("%d connections and %d templates counted, %d in the table", men.conns.Load(), men.templates.Load(), table.Used())
 	}
+	if n := conntrack.Overlooked(table); n != 0 {
+		t.Errorf("%d end before anybody looks at them", n)
+	}
 	active := int64(0)
 	for info := range table.All() {
 		if !info.Is(conntrack.Template) && info.State().Active() {

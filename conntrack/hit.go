@@ -64,14 +64,17 @@ func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 }
 
 // Steady is Observe for a packet that changes nothing but the connection's
-// deadline. For any other it reports false and does nothing.
+// deadline, which it moves on: a store is enough for that. For any other it reports false and does nothing.
 func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) bool {
 	state := State(h.word & stateMask)
 	if m[dir][ev][state] != state || dir != Out && uint32(h.word>>numberShift) < maxPackets || uint32(h.e.family.Load()) != 0 {
 		return false
 	}
-	if deadline := now + timeouts[state]; h.e.deadline.Load() != deadline {
+	switch deadline, was := now+timeouts[state], h.e.deadline.Load(); {
+	case was < deadline:
 		h.e.deadline.Store(deadline)
+	case was > deadline: // the time-out was changed
+		return false
 	}
 	return true
 }

@@ -97,6 +97,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 		t.data.set(index, n.Data)
 	}
 	e.state.Store(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(n.Number)<<numberShift | uint64(n.State))
+	t.dueBy(index, e.deadline.Load())
 	b.put(at, tagOf(hash), index)
 	t.used.Add(1)
 	if n.Kind&AnyPort != 0 {

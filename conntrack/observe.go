@@ -31,7 +31,7 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 	// Storing costs a locked exchange and the ownership of the line, so a
 	// clock that stands still between packets is not written again.
 	if deadline := now + timeouts[to]; e.deadline.Load() != deadline {
-		e.deadline.Store(deadline)
+		t.setDeadline(c.index, deadline)
 	}
 	if parent := uint32(e.family.Load()); parent != 0 && (Assures(to) || dir == Out && ev == Datagram) {
 		t.assure(parent - 1)

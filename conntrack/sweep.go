@@ -1,12 +1,12 @@
 package conntrack
 
 // Sweeper ends the connections whose time is up in one worker's share of the
-// table. It belongs to that worker.
+// table, in rounds. It belongs to that worker.
 type Sweeper struct {
 	table  *Table
 	shards []*shard // whose entries are the worker's to look at
 	at     int      // the shard in hand
-	next   uint32   // the entry to look at next
+	next   uint32   // the chunk to pass over next, by its first entry
 	agenda agenda   // of Due
 }
 
@@ -17,43 +17,45 @@ func (t *Table) Sweeper(worker, workers int) *Sweeper {
 	for i := worker; i < len(t.shards); i += workers {
 		s.shards = append(s.shards, &t.shards[i])
 	}
-	if len(s.shards) > 0 {
-		s.next = s.shards[0].first
-	}
+	s.enter(0)
 	return s
 }
 
-// Share returns how many entries one round has to look at: those that were
-// ever used.
-func (s *Sweeper) Share() int {
-	n := 0
-	for _, sh := range s.shards {
-		n += int(sh.fresh.Load() - sh.first)
+// enter takes the shard at that place in hand.
+func (s *Sweeper) enter(at int) {
+	if s.at = at; at < len(s.shards) {
+		s.next = s.shards[at].first
 	}
-	return n
 }
 
-// Sweep looks at up to budget entries from where it stopped, ends those whose
-// deadline is not after now and copies them to dead. It returns how many it
-// ended and how many it looked at; it stops early when dead is full or when
-// its share is empty.
-func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended, looked int) {
-	for idle := 0; idle < len(s.shards); idle++ {
-		fresh := s.shards[s.at].fresh.Load()
-		for ; s.next < fresh; s.next++ {
-			if looked == budget || ended == len(dead) {
-				return ended, looked
+// Sweep goes on with a round over the worker's share: it ends connections whose
+// deadline is not after now, copies them to dead and returns how many. It stops
+// when dead is full, when budget is spent, of which an entry that is read and a
+// chunk that is passed over cost one each, or when the round is done; the next
+// call then begins another. A round ends all that was due when it began.
+//
+// Preconditions: budget is positive, dead not empty; one sweeper at a time looks
+// after a share.
+func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done bool) {
+	for ; s.at < len(s.shards); s.enter(s.at + 1) {
+		// Entries behind fresh were never used.
+		for fresh := s.shards[s.at].fresh.Load(); s.next < fresh; s.next += chunk {
+			if budget <= 0 {
+				return ended, false
 			}
-			if s.table.expire(s.next, now, &dead[ended]) {
-				ended++
+			budget--
+			if s.table.due[s.next/chunk].Load() > now {
+				continue
 			}
-			looked++
-			idle = -1 // this shard was not empty
+			budget -= chunk
+			ended += s.table.look(s.next, min(s.next+chunk, fresh), now, dead[ended:])
+			if ended == len(dead) { // the rest of the chunk is for next time
+				return ended, false
+			}
 		}
-		s.at = (s.at + 1) % len(s.shards)
-		s.next = s.shards[s.at].first
 	}
-	return ended, looked
+	s.enter(0)
+	return ended, true
 }
 
 // expire ends the connection at index if its time is up. One that controls
@@ -78,7 +80,7 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	for deadline <= now {
 		deadline += lease * second
 	}
-	e.deadline.Store(deadline)
+	t.setDeadline(index, deadline)
 	if c.Is(Template) {
 		t.setNumber(e, c.word, lease)
 	}

@@ -60,6 +60,7 @@ type Table struct {
 	buckets    []bucket
 	overflow   []bucket
 	entries    []entry
+	due        []atomic.Int64 // when a chunk is to be looked at; 0: at once
 	shards     []shard
 	homeShift  uint // from hash to bucket number, less than 64
 	shardShift uint // from bucket number to shard number
@@ -107,15 +108,28 @@ func newTable(size, shards int, seed [3]uint64) (*Table, error) {
 		t.Close()
 		return nil, err
 	}
+	if t.due, err = arena.Make[atomic.Int64]((size + chunk - 1) / chunk); err != nil {
+		t.Close()
+		return nil, err
+	}
 	t.shards = make([]shard, shards)
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.home = i << t.shardShift
-		s.first, s.end = uint32(i*size/shards), uint32((i+1)*size/shards)
+		s.first, s.end = stretch(i, size, shards), stretch(i+1, size, shards)
 		s.fresh.Store(s.first)
 		t.linkOverflow(s, i*perShard, perShard)
 	}
 	return t, nil
+}
+
+// stretch returns the first of the entries that shard i of shards owns. All of a
+// chunk are one shard's, so that one sweeper looks at them.
+func stretch(i, size, shards int) uint32 {
+	if i == shards {
+		return uint32(size)
+	}
+	return uint32(i * size / shards / chunk * chunk)
 }
 
 // linkOverflow puts n overflow buckets from first on into s's free list.
@@ -131,7 +145,8 @@ func (t *Table) Close() {
 	arena.Free(t.buckets)
 	arena.Free(t.overflow)
 	arena.Free(t.entries)
-	t.buckets, t.overflow, t.entries = nil, nil, nil
+	arena.Free(t.due)
+	t.buckets, t.overflow, t.entries, t.due = nil, nil, nil, nil
 }
 
 // Size returns the most connections the table holds.

@@ -73,10 +73,10 @@ func sweepAll(table *conntrack.Table, now int64) int {
 	s := table.Sweeper(0, 1)
 	dead := make([]conntrack.Conn, 64)
 	total := 0
-	for left := s.Share(); left > 0; {
-		ended, looked := s.Sweep(now, left, dead)
+	for done := false; !done; {
+		var ended int
+		ended, done = s.Sweep(now, 1000, dead)
 		total += ended
-		left -= looked
 	}
 	return total
 }
@@ -337,13 +337,12 @@ func TestSweeper_SharesAreTheWholeTableOnce(t *testing.T) {
 	ended := 0
 	for worker := range 3 {
 		s := table.Sweeper(worker, 3)
-		for left := s.Share(); left > 0; {
-			n, looked := s.Sweep(100*second, min(left, 100), dead)
-			if n > len(dead) || looked > 100 {
-				t.Fatalf("one call ended %d and looked at %d", n, looked)
+		for done := false; !done; {
+			var n int
+			if n, done = s.Sweep(100*second, 100, dead); n > len(dead) {
+				t.Fatalf("one call ended %d, want at most %d", n, len(dead))
 			}
 			ended += n
-			left -= looked
 		}
 	}
 	if ended != 10_000 || table.Used() != 0 {

@@ -109,20 +109,20 @@ func (t *Table) retain(parent *Conn, now int64) bool {
 	}
 	e.family.Add(childOne)
 	if parent.Is(Template) {
-		e.renew(word, now)
+		t.renew(parent.index, word, now)
 	}
 	return true
 }
 
 // renew begins a template's time anew. The caller holds the shard's lock.
-func (e *entry) renew(word uint64, now int64) {
-	e.deadline.Store(now + int64(uint32(word>>numberShift))*second)
+func (t *Table) renew(index uint32, word uint64, now int64) {
+	t.setDeadline(index, now+int64(uint32(word>>numberShift))*second)
 }
 
 // Renew begins the time of a template anew, from which a connection was made
 // that is in no table.
 func (t *Table) Renew(c *Conn, now int64) {
-	t.change(c.Ref(), func(e *entry) { e.renew(e.state.Load(), now) })
+	t.change(c.Ref(), func(e *entry) { t.renew(c.index, e.state.Load(), now) })
 }
 
 // Assure is what a real server's answer does to the template of such a

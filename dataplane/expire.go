@@ -6,49 +6,45 @@ import (
 )
 
 const (
-	// sweepPeriod is how long one round over the table takes, in nanoseconds.
-	// A connection ends at most that long after its time.
-	sweepPeriod = 1_000_000_000
-	// sweepBusy bounds the entries that a step looks at between batches.
-	sweepBusy = 1024
+	// sweepPeriod is the least time between the beginnings of two rounds over
+	// the worker's share of the table, in nanoseconds. A connection ends within
+	// a second of its time: this, maxSleep, a tick of the clock and the round
+	// itself are less.
+	sweepPeriod = 300_000_000
+	// sweepBudget bounds what a step looks at, in what Sweep counts, and
+	// maxExpiries the connections that it ends: packets come in between.
+	sweepBudget = 1024
+	maxExpiries = 64
 	// soonest is the shortest time-out: nobody can set one below a second.
 	soonest = 1_000_000_000
-	// maxExpiries bounds the connections that end in one call.
-	maxExpiries = 64
 )
 
 // sweep is the worker's share of ending connections.
 type sweep struct {
-	sweeper *conntrack.Sweeper
-	last    int64 // when due was brought up to date
-	due     int64 // entries still to look at, times sweepPeriod
-	dead    [maxExpiries]conntrack.Conn
+	sweeper  *conntrack.Sweeper
+	tick     int64 // of the step before
+	began    int64 // when the round did
+	sweeping bool  // it is not done yet
+	dead     [maxExpiries]conntrack.Conn
 }
 
-// expire ends connections whose time is up. The entries that are due to be
-// looked at grow with the time that passes, up to the worker's share of the
-// table each sweepPeriod. A busy worker takes a slice of them between batches
-// and an idle one all.
-func (w *Worker) expire(idle bool) {
+// expire goes on with the worker's round over its share of the table, or begins
+// one when it is time, and ends connections whose time is up.
+func (w *Worker) expire() {
 	s := &w.sweep
-	if w.now != s.last {
-		share := int64(s.sweeper.Share())
-		s.due = min(s.due+share*min(w.now-s.last, sweepPeriod), share*sweepPeriod)
-		s.last = w.now
+	if w.now != s.tick {
+		s.tick = w.now
 		w.expireFragments()
-	}
-	budget := int(s.due / sweepPeriod)
-	if !idle {
-		budget = min(budget, sweepBusy)
-	}
-	for budget > 0 {
-		ended, looked := s.sweeper.Sweep(w.now, budget, s.dead[:])
-		w.bury(ended)
-		s.due -= int64(looked) * sweepPeriod
-		if budget -= looked; !idle {
-			return
+		if !s.sweeping && w.now-s.began >= sweepPeriod {
+			s.began, s.sweeping = w.now, true
 		}
 	}
+	if !s.sweeping {
+		return
+	}
+	ended, done := s.sweeper.Sweep(w.now, sweepBudget, s.dead[:])
+	w.bury(ended)
+	s.sweeping = !done
 }
 
 // ExpireAll ends, at the clock's present moment, every connection of the

@@ -1,9 +1,13 @@
 package dataplane_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"director/conntrack"
+	"director/control"
+	"director/dataplane"
 	"director/internal/packettest"
 	"director/packet"
 )
@@ -46,5 +50,83 @@ func TestExpireAll_DropsWhatWaitedTooLong(t *testing.T) {
 			t.Errorf("%d frames dropped for want of a neighbour, want %d", got, want)
 		}
 		r.clock.Advance(time.Second)
+	}
+}
+
+// A step ends no more connections than packets can wait for, whether any come or
+// not, and what is left over soon.
+func TestStep_EndsABoundedNumberOfConnections(t *testing.T) {
+	for _, busy := range []bool{true, false} {
+		r := newRig(t, options{})
+		const conns = 5 * dataplane.MaxExpiries
+		for i := range conns {
+			r.ports[0][0].Push(fromClient(1000+i, packettest.Frame{Flags: "S"}))
+		}
+		r.step()
+		r.clock.Advance(time.Minute)
+		for ended, steps := uint64(0), 1; ended < conns; steps++ {
+			if busy {
+				r.ports[0][0].Push(fromClient(500, packettest.Frame{Flags: "S"}))
+			}
+			if n, err := r.workers[0].Step(); err != nil || (n > 0) != busy {
+				t.Fatalf("busy %v: %d frames, %v", busy, n, err)
+			}
+			now := r.counts().Expired
+			if by := now - ended; by > dataplane.MaxExpiries || by == 0 || steps > 2*conns/dataplane.MaxExpiries {
+				t.Fatalf("busy %v: step %d ended %d after %d of %d, want from 1 to %d", busy, steps, by, ended, conns, dataplane.MaxExpiries)
+			}
+			ended = now
+		}
+	}
+}
+
+// Whatever gives a connection its time, it ends at most a second late, and never
+// early, with workers that sleep as long as they may.
+func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
+	const tick = 1 << 25 // of the clock of "director run"
+	random := rand.New(rand.NewPCG(1, 2))
+	r := newRig(t, options{queues: [2]int{2, 2}})
+	if err := r.control.SetSysctl("conn_reuse_mode", "0"); err != nil { // or a SYN may end a connection, too
+		t.Fatal(err)
+	}
+	held := map[conntrack.Ref]int64{} // the deadlines
+	ended := 0
+	for moment := range 4000 {
+		flags := []string{"S", "A", "FA", "R"}[random.IntN(4)]
+		port, queue := 1000+random.IntN(2000), random.IntN(2)
+		r.ports[0][queue].Push(fromClient(port, packettest.Frame{Flags: flags}))
+		r.ports[0][queue].Push(fromClient(port, packettest.Frame{UDP: true}))
+		if moment%10 == 0 {
+			if err := r.control.SetTimeouts(control.Timeouts{UDP: 1 + random.Uint32N(5), TCPFIN: 1 + random.Uint32N(30)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.step()
+		now := r.clock.Now()
+		still := map[conntrack.Ref]int64{}
+		for info := range r.shared.Conns.All() {
+			still[info.Ref()] = info.Deadline
+			if late := now - info.Deadline; late >= int64(time.Second) {
+				t.Fatalf("a connection is there %v after its deadline", time.Duration(late))
+			}
+		}
+		for ref, deadline := range held {
+			if _, there := still[ref]; there {
+				continue
+			}
+			ended++
+			if late := now - deadline; late < 0 || late >= int64(time.Second) {
+				t.Fatalf("a connection ended %v after its deadline", time.Duration(late))
+			}
+		}
+		held = still
+		pause := random.Int64N(dataplane.MaxSleep) // a packet came
+		if moment%2 == 0 {
+			pause = dataplane.MaxSleep + random.Int64N(tick)
+		}
+		r.clock.Advance(time.Duration(pause))
+	}
+	if ended < 1000 {
+		t.Errorf("%d connections ended: the test tested little", ended)
 	}
 }

@@ -159,7 +159,8 @@ func (r *rig) Want(a packet.Addr, _ uint8) {
 	r.wanted = append(r.wanted, a)
 }
 
-// step runs every worker until none has anything to do.
+// step runs every worker until none has anything to do, as Run does before it
+// sleeps.
 func (r *rig) step() {
 	r.t.Helper()
 	for busy := true; busy; {
@@ -169,7 +170,7 @@ func (r *rig) step() {
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			busy = busy || n > 0
+			busy = busy || n > 0 || w.Sweeping()
 		}
 	}
 }

@@ -3,6 +3,7 @@ package dataplane_test
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -76,5 +77,70 @@ func TestRun_EndsWhenAPortBreaks(t *testing.T) {
 	}
 	if err := workers[0].Run(); !errors.Is(err, errGone) {
 		t.Errorf("Run: %v, want %v", err, errGone)
+	}
+}
+
+// sleeper is a worker's Waiter that tells when it sleeps, and for how long.
+type sleeper struct {
+	*memport.Waiter
+	sleeps func(nanoseconds int64)
+}
+
+func (s sleeper) Wait(nanoseconds int64) error {
+	s.sleeps(nanoseconds)
+	return nil
+}
+
+// alone makes a single worker of the rig that sleeps as it is told.
+func (r *rig) alone(sleeps func(w *dataplane.Worker, nanoseconds int64)) *dataplane.Worker {
+	r.t.Helper()
+	var workers []*dataplane.Worker
+	waiter := sleeper{memport.NewWaiter(), func(nanoseconds int64) { sleeps(workers[0], nanoseconds) }}
+	arms := make([]dataplane.Arm, 2)
+	for a := range arms {
+		arms[a].Queues, arms[a].Hosts = []dataplane.Port{r.ports[a][0]}, []dataplane.Port{r.hosts[a][0]}
+	}
+	workers, err := dataplane.NewWorkers(r.shared, arms, []dataplane.Waiter{waiter})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return workers[0]
+}
+
+func TestRun_EndsWhatIsDueBeforeItSleeps(t *testing.T) {
+	r := newRig(t, options{})
+	for i := range 1000 {
+		r.ports[0][0].Push(fromClient(1000+i, packettest.Frame{Flags: "S"}))
+	}
+	var held []int
+	w := r.alone(func(w *dataplane.Worker, _ int64) {
+		held = append(held, r.shared.Conns.Used())
+		r.clock.Advance(time.Minute)
+		if len(held) == 2 {
+			w.Stop()
+		}
+	})
+	if err := w.Run(); err != nil || !slices.Equal(held, []int{1000, 0}) {
+		t.Errorf("%v connections when the worker slept, want 1000 and then none; %v", held, err)
+	}
+}
+
+func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
+	r := newRig(t, options{noClient: true})
+	r.ports[0][0].Push(fromClient(1000, packettest.Frame{Flags: "S"}))
+	var slept []int64
+	w := r.alone(func(w *dataplane.Worker, nanoseconds int64) {
+		switch slept = append(slept, nanoseconds); len(slept) {
+		case 1:
+			r.ports[1][0].Push(fromServer(4, 1000, packettest.Frame{Flags: "SA"})) // for a client whose address is not known
+		case 2:
+			r.clock.Advance(2 * time.Second)
+		case 3:
+			w.Stop()
+		}
+	})
+	want := []int64{dataplane.MaxSleep, dataplane.HeldSleep, dataplane.MaxSleep}
+	if err := w.Run(); err != nil || !slices.Equal(slept, want) {
+		t.Errorf("slept %v, want %v; %v", slept, want, err)
 	}
 }

@@ -40,7 +40,7 @@ func NewWorkers(s *Shared, arms []Arm, waiters []Waiter) ([]*Worker, error) {
 			ident:    s.Ident + uint16(id*(1<<16)/n),
 			waiter:   waiters[id],
 			slowPath: slowPath{whole: fragment.NewDatagram()},
-			sweep:    sweep{sweeper: s.Conns.Sweeper(id, n), last: s.Clock()},
+			sweep:    sweep{sweeper: s.Conns.Sweeper(id, n), began: s.Clock()},
 		}
 	}
 	for i := range arms {

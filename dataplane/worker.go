@@ -9,10 +9,16 @@ import (
 	"director/service"
 )
 
-// maxSleep is the longest a worker waits, in nanoseconds: connections end
-// within a second of their time, in slices short enough that an idle worker
-// is never away for long.
-const maxSleep = 100_000_000
+// How long a worker waits when there is nothing to do, in nanoseconds.
+const (
+	// maxSleep leaves time for a round over the table before connections are
+	// a second late: see sweepPeriod. Each waking costs an idle director more
+	// than the round does.
+	maxSleep = 500_000_000
+	// heldSleep is for a worker that holds frames: the view with the address
+	// that they wait for wakes nobody.
+	heldSleep = 10_000_000
+)
 
 // arm is one interface as one worker sees it.
 type arm struct {
@@ -76,20 +82,21 @@ func (w *Worker) Stop() {
 	w.waiter.Wake()
 }
 
-// Run serves the worker's queues until Stop. It returns the error of a port
-// that broke. The caller has locked and pinned the thread.
+// Run serves the worker's queues until Stop, and does not sleep in the middle of
+// a round over the table. It returns the error of a port that broke. The caller
+// has locked and pinned the thread.
 func (w *Worker) Run() error {
 	for !w.stopping.Load() {
 		n, err := w.Step()
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		if n > 0 || w.sweep.sweeping {
 			continue
 		}
 		w.sleeping.Store(true)
 		if !w.inboxFilled() {
-			err = w.waiter.Wait(maxSleep)
+			err = w.waiter.Wait(w.patience())
 		}
 		w.sleeping.Store(false)
 		if err != nil {
@@ -97,6 +104,14 @@ func (w *Worker) Run() error {
 		}
 	}
 	return nil
+}
+
+// patience is how long the worker may sleep.
+func (w *Worker) patience() int64 {
+	if w.held.n > 0 {
+		return heldSleep
+	}
+	return maxSleep
 }
 
 // slowPath is room for what only some packets need.
@@ -124,8 +139,8 @@ func (w *Worker) refresh() {
 	w.grow(len(w.view.Services.Servers()))
 }
 
-// Step serves every arm once, ends connections whose time is up and returns
-// how many frames it took in.
+// Step serves every arm once, ends some of the connections whose time is up and
+// returns how many frames it took in.
 func (w *Worker) Step() (int, error) {
 	w.refresh()
 	w.now = w.shared.Clock()
@@ -142,7 +157,7 @@ func (w *Worker) Step() (int, error) {
 	if err := w.flush(); err != nil {
 		return n, err
 	}
-	w.expire(n == 0)
+	w.expire()
 	w.publish()
 	w.settleTallies()
 	return n, nil

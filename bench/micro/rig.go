@@ -39,8 +39,8 @@ type rig struct {
 	crews   map[int][]*dataplane.Worker
 	fresh   uint32 // the next flow that the table does not hold
 
-	// The workers' clock stands still while the director is not measured: it
-	// would have to look through the whole table after each pause.
+	// The workers' clock stands still while the director is not measured: after
+	// each pause they would begin a round over the table.
 	passed time.Duration // until it last stood still
 	start  time.Time     // since when it runs; zero: it does not
 }

@@ -35,6 +35,9 @@ type Int64 struct{ v int64 }
 // Load returns the word.
 func (x *Int64) Load() int64 { return atomic.LoadInt64(&x.v) }
 
+// Swap is sync/atomic's.
+func (x *Int64) Swap(v int64) int64 { return atomic.SwapInt64(&x.v, v) }
+
 // Uint32 is an ordered word. It must not be copied after it is shared.
 type Uint32 struct{ v uint32 }
 

@@ -1,0 +1,21 @@
+package conntrack
+
+// Chunk is how many entries are looked at together.
+const Chunk = chunk
+
+// Overlooked returns how many connections end before their chunk is due.
+func Overlooked(t *Table) (n int) {
+	for info := range t.All() {
+		if t.due[info.index/chunk].Load() > info.Deadline {
+			n++
+		}
+	}
+	return n
+}
+
+// Doubt has all chunks looked at by the next round.
+func Doubt(t *Table) {
+	for i := range t.due {
+		t.due[i].Store(0)
+	}
+}

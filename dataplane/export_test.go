@@ -1,0 +1,19 @@
+package dataplane
+
+// Remembered returns of how many connections a helper remembers something.
+func Remembered(s *Shared) int {
+	s.helpers.mu.RLock()
+	defer s.helpers.mu.RUnlock()
+	return len(s.helpers.controls)
+}
+
+// MaxExpiries is the most connections that a step ends, MaxSleep the longest
+// that a worker sleeps, HeldSleep while it holds frames.
+const (
+	MaxExpiries = maxExpiries
+	MaxSleep    = maxSleep
+	HeldSleep   = heldSleep
+)
+
+// Sweeping reports whether the worker is about to end more connections.
+func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
