@@ -94,11 +94,14 @@ type Resolver interface {
 }
 
 // Waiter lets a worker sleep until there is something to do. Wake may be
-// called from anywhere, Wait only by the worker.
+// called from anywhere, Wait and Yield only by the worker.
 type Waiter interface {
 	// Wait returns when a port is readable, after Wake, or when nanoseconds
 	// have passed.
 	Wait(nanoseconds int64) error
 	// Wake ends the Wait in progress or the next one.
 	Wake()
+	// Yield lets others run that want the worker's CPU, and returns at once if
+	// nobody does.
+	Yield()
 }

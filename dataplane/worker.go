@@ -20,6 +20,12 @@ const (
 	heldSleep = 10_000_000
 )
 
+// yields is how often a worker looks again, after it has let others run on its
+// CPU, before it sleeps: to wake up takes longer than the next frame often needs,
+// and a CPU that has nothing else to do would go to sleep as well. It is some
+// microseconds for each time that traffic pauses.
+const yields = 8
+
 // arm is one interface as one worker sees it.
 type arm struct {
 	index uint8
@@ -86,12 +92,17 @@ func (w *Worker) Stop() {
 // a round over the table. It returns the error of a port that broke. The caller
 // has locked and pinned the thread.
 func (w *Worker) Run() error {
-	for !w.stopping.Load() {
+	for idle := 0; !w.stopping.Load(); {
 		n, err := w.Step()
 		if err != nil {
 			return err
 		}
 		if n > 0 || w.sweep.sweeping {
+			idle = 0
+			continue
+		}
+		if idle++; idle <= yields {
+			w.waiter.Yield()
 			continue
 		}
 		w.sleeping.Store(true)

@@ -1,6 +1,7 @@
 package memport
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -29,6 +30,9 @@ func (w *Waiter) Wait(nanoseconds int64) error {
 	}
 	return nil
 }
+
+// Yield lets other goroutines run.
+func (w *Waiter) Yield() { runtime.Gosched() }
 
 // Wake ends the Wait in progress or the next one.
 func (w *Waiter) Wake() {
