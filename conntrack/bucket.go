@@ -36,7 +36,8 @@ const (
 )
 
 // match returns a set of the slots that have the tag, and maybe some that do not:
-// those behind one that does whose tag differs in the lowest bit alone. Both words
+// those behind one that does whose tag, or 0 where they are free, differs in the
+// lowest bit alone. Both words
 // are compared whole, lane by lane: which slot matches is what a processor cannot
 // foresee.
 func (b *bucket) match(tag uint64) slotSet {

@@ -12,7 +12,7 @@ import (
 // All connections of one client port meet in one chain of buckets. One at its
 // end is found at any moment, however the buckets before it fill and empty.
 func TestTable_FindsTheLastOfAChainThatChanges(t *testing.T) {
-	const others = 30 // over five buckets
+	const others = 30 // over four buckets
 	table := newTable(t, 4096)
 	at := func(port int) *conntrack.Record {
 		r := childRecord(1, nil, 0)

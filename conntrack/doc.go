@@ -10,14 +10,15 @@
 // Both directions of a connection are found by its client's side (address,
 // port, protocol), as in IPVS: a client's packet has it as source, a real
 // server's answer as destination. The hash of the client's side, keyed with a
-// secret of the process, names a bucket: one cache line of seven slots, each a
-// 32-bit tag and a 32-bit index, and a link to an overflow bucket. The index
-// names an entry: one cache line with everything that a packet needs. A hit
-// touches two lines.
+// secret of the process, names a bucket: one cache line with the tags of eight
+// connections, 16 bits each, their 32-bit indexes, and a link to an overflow
+// bucket. The index names an entry: one cache line with everything that a packet
+// needs. A hit touches two lines, which Seek loads for a batch of packets at once.
 //
 // # Truth under concurrency
 //
-// Every word of a bucket or an entry is read and written atomically. The first
+// Every word of a bucket or an entry is read and written atomically, in acquire
+// and release order (package ordered). The first
 // word of an entry, the state word, holds a generation, the live bit and the
 // protocol state. A reader takes the state word, the other words and the state
 // word again: same generation and still live, so what lies between belongs to

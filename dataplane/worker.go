@@ -24,7 +24,7 @@ const (
 // CPU, before it sleeps: to wake up takes longer than the next frame often needs,
 // and a CPU that has nothing else to do would go to sleep as well. It is some
 // microseconds for each time that traffic pauses.
-const yields = 8
+const yields = 32
 
 // arm is one interface as one worker sees it.
 type arm struct {

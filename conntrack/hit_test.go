@@ -1,0 +1,136 @@
+package conntrack_test
+
+import (
+	"testing"
+
+	"director/conntrack"
+	"director/packet"
+)
+
+// sought returns where Seek leads for one packet.
+func sought(table *conntrack.Table, hash uint64) conntrack.Hint {
+	var hints [1]conntrack.Hint
+	table.Seek([]uint64{hash}, hints[:])
+	return hints[0]
+}
+
+// Whatever Seek and a Hit find is what FindIn and FindOut find, and nothing is
+// found for packets that differ in anything from those of a connection.
+func TestHit_IsWhatIsFoundWithoutAHint(t *testing.T) {
+	table := newTable(t, 1000)
+	const n = 200
+	var c conntrack.Conn
+	for i := range n {
+		mustInsert(t, table, record(i, conntrack.TCPEstablished, 60*second))
+	}
+	for i := range n {
+		in := flow(i)
+		hint := sought(table, table.HashIn(&in))
+		hit := table.HitIn(hint, &in)
+		if !hit.Found() || !table.FindIn(table.HashIn(&in), &in, &c) {
+			t.Fatalf("connection %d: hit %v, hint %d", i, hit.Found(), hint)
+		}
+		addr, port := c.Target()
+		if a, p := hit.Rewrite(); a != addr.V4() || p != port || hit.Server() != c.Server() || hit.Method() != c.Method() {
+			t.Fatalf("connection %d: to %x:%d of server %d, want %v:%d of %d", i, a, p, hit.Server(), addr, port, c.Server())
+		}
+		for name, other := range map[string]packet.Flow{
+			"client":      {Src: packet.AddrFrom4(in.Src.V4() ^ 1), Dst: in.Dst, SrcPort: in.SrcPort, DstPort: in.DstPort, Proto: in.Proto},
+			"virtual":     {Src: in.Src, Dst: packet.AddrFrom4(in.Dst.V4() ^ 1), SrcPort: in.SrcPort, DstPort: in.DstPort, Proto: in.Proto},
+			"client port": {Src: in.Src, Dst: in.Dst, SrcPort: in.SrcPort ^ 1, DstPort: in.DstPort, Proto: in.Proto},
+			"port":        {Src: in.Src, Dst: in.Dst, SrcPort: in.SrcPort, DstPort: in.DstPort ^ 1, Proto: in.Proto},
+			"protocol":    {Src: in.Src, Dst: in.Dst, SrcPort: in.SrcPort, DstPort: in.DstPort, Proto: packet.ProtoUDP},
+		} {
+			if table.HitIn(hint, &other).Found() {
+				t.Errorf("connection %d: found for another %s", i, name)
+			}
+		}
+		back := packet.Flow{Src: addr, Dst: in.Src, SrcPort: port, DstPort: in.SrcPort, Proto: in.Proto}
+		out := table.HitOut(sought(table, table.HashOut(&back)), &back)
+		vip, vport := c.Virtual()
+		if a, p := out.Rewrite(); !out.Found() || a != vip.V4() || p != vport {
+			t.Fatalf("answer %d: %v, %x:%d, want %v:%d", i, out.Found(), a, p, vip, vport)
+		}
+		back.SrcPort ^= 1
+		if table.HitOut(sought(table, table.HashOut(&back)), &back).Found() {
+			t.Errorf("answer %d: found for another port of the server", i)
+		}
+	}
+}
+
+// A hint may be out of date, or nothing at all: then there is no hit.
+func TestHit_OfAConnectionThatEnded(t *testing.T) {
+	table := newTable(t, 1000)
+	c := mustInsert(t, table, record(1, conntrack.TCPEstablished, 60*second))
+	f := flow(1)
+	hint := sought(table, table.HashIn(&f))
+	var dead [2]conntrack.Conn
+	table.End(c.Ref(), &dead)
+	for name, h := range map[string]conntrack.Hint{"old": hint, "none": 0, "out of range": 5000} {
+		if table.HitIn(h, &f).Found() {
+			t.Errorf("%s hint: found", name)
+		}
+	}
+}
+
+// Where two connections of a client's port are in a bucket, nobody can say which
+// is meant without asking both.
+func TestSeek_GivesNoHintForOneOfTwo(t *testing.T) {
+	table := newTable(t, 1000)
+	for port := range uint16(2) {
+		r := record(1, conntrack.TCPEstablished, 60*second)
+		r.VirtualPort += port
+		mustInsert(t, table, r)
+	}
+	f := flow(1)
+	if h := sought(table, table.HashIn(&f)); h != 0 {
+		t.Errorf("hint %d, want none", h)
+	}
+}
+
+// Steady renews the time of a connection that nothing else happens to, and leaves
+// every other packet to Observe.
+func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
+	timeouts := conntrack.NewTimeouts(900*1e9, 120*1e9, 300*1e9)
+	for name, c := range map[string]struct {
+		state   conntrack.State
+		packets uint32
+		dir     conntrack.Direction
+		ev      conntrack.Event
+		now     int64
+		want    bool
+	}{
+		"segment":             {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Ack, 5 * second, true},
+		"answer":              {conntrack.TCPEstablished, 0, conntrack.Out, conntrack.Ack, 5 * second, true},
+		"still to be counted": {conntrack.TCPEstablished, 14, conntrack.In, conntrack.Ack, 5 * second, false},
+		"another state":       {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Fin, 5 * second, false},
+		"a shorter time":      {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Ack, -5 * second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newTable(t, 1000)
+			r := record(1, c.state, timeouts[c.state])
+			r.Number = c.packets
+			mustInsert(t, table, r)
+			f := flow(1)
+			hit := table.HitIn(sought(table, table.HashIn(&f)), &f)
+			if got := hit.Steady(c.dir, c.ev, c.now, &conntrack.Normal, &timeouts); got != c.want {
+				t.Fatalf("%v, want %v", got, c.want)
+			}
+			want := timeouts[c.state]
+			if c.want {
+				want += c.now
+			}
+			for info := range table.All() {
+				if info.Deadline != want {
+					t.Errorf("deadline %d, want %d", info.Deadline, want)
+				}
+			}
+		})
+	}
+}
+
+// record describes connection number n in a state, without a parent.
+func record(n int, s conntrack.State, deadline int64) *conntrack.Record {
+	f := flow(n)
+	return &conntrack.Record{Key: conntrack.KeyOf(&f), Target: target(n), State: s, Deadline: deadline}
+}
