@@ -13,6 +13,8 @@ import (
 func (w *Worker) classify(a *arm, b *packet.Batch) {
 	mac, conns := w.view.Hops.Arms()[a.index].MAC.Key(), w.shared.Conns
 	frames := b.Frames[:b.N]
+	var dst packet.Addr // of the last frame, and what follows from it
+	out := true
 	for i := range frames {
 		f, j := &frames[i], &w.jobs[i]
 		if !packet.ParsePlain(f) || f.To != mac {
@@ -20,9 +22,12 @@ func (w *Worker) classify(a *arm, b *packet.Batch) {
 			w.hashes[i] = j.hash
 			continue
 		}
-		j.retire, j.out = false, w.fromServer(f)
+		if f.Dst != dst {
+			dst, out = f.Dst, w.fromServer(f)
+		}
+		j.retire, j.out = false, out
 		client, port := f.Src, f.SrcPort
-		if j.out {
+		if out {
 			client, port = f.Dst, f.DstPort
 		}
 		j.hash = conns.Hash(client, port, f.Proto)
