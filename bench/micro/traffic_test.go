@@ -152,21 +152,6 @@ func TestFloor_ExchangesTheAddresses(t *testing.T) {
 	}
 }
 
-func TestSpreadOf_TakesTheMiddle(t *testing.T) {
-	for _, c := range []struct {
-		samples []float64
-		want    Spread
-	}{
-		{[]float64{3}, Spread{3, 3, 3}},
-		{[]float64{3, 1}, Spread{1, 2, 3}},
-		{[]float64{5, 1, 2}, Spread{1, 2, 5}},
-	} {
-		if got := spreadOf(c.samples); got != c.want {
-			t.Errorf("%v: %v, want %v", c.samples, got, c.want)
-		}
-	}
-}
-
 func TestFlowName_IsShort(t *testing.T) {
 	for n, want := range map[uint32]string{1: "1", 100: "100", 1000: "1k", 1500: "1500", 64_000: "64k", 1_000_000: "1M"} {
 		if got := flowName(n); got != want {
