@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -240,5 +241,35 @@ func TestFigures_JudgeTheRowsThatAreThere(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRun_DeclinesHugePagesAndThenWantsThemAgain(t *testing.T) {
+	o := small("^dr/hit/1$")
+	o.Area, o.Repetitions = 16<<20, 1
+	huge := func(decline bool) int64 {
+		o.SmallPages = decline
+		r, err := Run(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.SmallPages != decline {
+			t.Errorf("declined: %v, want %v", r.SmallPages, decline)
+		}
+		return r.Machine.HugeBytes
+	}
+	if raceEnabled || runtime.GOOS != "linux" {
+		o.SmallPages = true
+		if _, err := Run(o); !errors.Is(err, ErrOptions) {
+			t.Errorf("%v, want %v: all lies on the Go heap", err, ErrOptions)
+		}
+		return
+	}
+	wanted, declined, again := huge(false), huge(true), huge(false)
+	if wanted < int64(o.Area) {
+		t.Skip("this system gives no huge pages")
+	}
+	if most := int64(o.Area / 2); declined > wanted-most || again < declined+most {
+		t.Errorf("%d bytes on huge pages, then %d when they were declined, then %d: want at least %d less in between", wanted, declined, again, most)
 	}
 }

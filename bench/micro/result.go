@@ -12,6 +12,7 @@ type Result struct {
 	Repetitions int             `json:"repetitions"`
 	RowMillis   float64         `json:"row_ms"`
 	TableSize   int             `json:"table_size"`
+	SmallPages  bool            `json:"small_pages"`  // huge ones were declined
 	Area        int             `json:"memory_bytes"` // that the reads went over
 	Memory      Reference       `json:"memory"`
 	Floor       Reference       `json:"floor"`
@@ -86,7 +87,7 @@ type Footprint struct {
 func (b *bench) result() *Result {
 	r := &Result{
 		Machine: here(), Includes: includes, CPUs: b.CPUs, Pinned: b.Pin != nil, Repetitions: b.Repetitions,
-		RowMillis: b.Time.Seconds() * 1000, TableSize: b.TableSize, Area: b.Area,
+		RowMillis: b.Time.Seconds() * 1000, TableSize: b.TableSize, SmallPages: b.SmallPages, Area: b.Area,
 	}
 	memory := figure.SpreadOf(b.memory.samples)
 	r.Memory = Reference{NS: memory, Ratio: 1}

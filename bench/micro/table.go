@@ -37,8 +37,12 @@ func (r *Result) writeHead(b *strings.Builder) {
 	if r.Pinned {
 		pinned = "pinned"
 	}
-	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections, %d MiB on huge pages.\n",
-		r.CPUs, pinned, r.TableSize, m.HugeBytes>>20)
+	pages := "wanted"
+	if r.SmallPages {
+		pages = "declined"
+	}
+	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections. Huge pages %s: %d MiB lie on some.\n",
+		r.CPUs, pinned, r.TableSize, pages, m.HugeBytes>>20)
 	fmt.Fprintf(b, "%d repetitions of all rows in turn, %g ms each (new connections: a quarter).\nIncluded: %s.\n\n",
 		r.Repetitions, r.RowMillis, r.Includes)
 }
