@@ -17,9 +17,10 @@ import (
 
 // benches are the verbs behind bench.
 func benches() []verb {
-	return append([]verb{
+	all := append([]verb{
 		{"micro", "the data plane in memory, against the speed of memory: no privileges, no network", benchMicro},
 	}, hostBenches()...)
+	return append(all, verb{"record", "all of that for the record: figures, machine, build and commands in a file", benchRecord})
 }
 
 // bench measures how fast the director is.
