@@ -1,9 +1,13 @@
-# make          build the static binary
+# make          build the static binary; GOAMD64=v3 for that level and above, PGO=off without
+#               the profile, BINARY=director.a under another name
 # make demo     build the lab in network namespaces and show every way of forwarding (root)
 # make test     all tests, then the linters; as root the namespace tests too
 # make lint     vet, staticcheck, golangci-lint, govulncheck
+# make bench        both benchmarks for the record, into bench/results (the second needs root)
 # make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
 # make bench-lab    how fast beside the kernel, over veth pairs (root): BENCHFLAGS="--only=^xsk --duration=5s"
+# make bench-compare  two binaries in turn: A=./director.a B="./director.b --huge-pages=false" ONLY='/hit/'
+# make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
 # make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
 # make generate compile the BPF programs again (needs clang and libbpf-dev)
@@ -11,10 +15,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps unit lint vuln bench-micro bench-lab bench-once fuzz generate
+.PHONY: build demo test test-deps unit lint vuln bench bench-micro bench-lab bench-compare pgo bench-once fuzz generate
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
+BINARY ?= director
+PGO ?= auto
+A ?= ./director.a
+B ?= ./director.b
+ONLY ?=
 
 # The go command stamps the commit into the binary, and fails where git refuses
 # to read the repository (another user's, or an unpacked archive).
@@ -22,11 +31,21 @@ ifneq ($(shell git status >/dev/null 2>&1 && echo ok),ok)
 export GOFLAGS += -buildvcs=false
 endif
 
+# Tests would need everything compiled once more with the profile, a minute's
+# work, and find nothing else.
+unit lint vuln bench-once: export GOFLAGS += -pgo=off
+
+# The level of the instruction set is the go command's own variable.
+ifdef GOAMD64
+export GOAMD64
+endif
+
+# -pgo=auto takes cmd/director/default.pgo if it is there.
 build:
-	CGO_ENABLED=0 go build -trimpath -o director ./cmd/director
+	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) -o $(BINARY) ./cmd/director
 
 demo: build
-	./director demo
+	./$(BINARY) demo
 
 test: unit bench-once lint
 
@@ -75,11 +94,29 @@ vuln:
 		echo "NOT CHECKED for known vulnerabilities, the database is out of reach: $$report"; \
 	else echo "$$report"; exit 1; fi
 
+# The go command stamps no commit in a linked work tree, or where GOFLAGS forbids
+# it; what was built just now is known nevertheless.
+bench: build
+	./$(BINARY) bench record --out=bench/results \
+		--commit="$$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)" $(BENCHFLAGS)
+
 bench-micro: build
-	./director bench micro $(BENCHFLAGS)
+	./$(BINARY) bench micro $(BENCHFLAGS)
 
 bench-lab: build
-	./director bench lab $(BENCHFLAGS)
+	./$(BINARY) bench lab $(BENCHFLAGS)
+
+# The values go to the shell as they are: make would take a $$ in them for a variable.
+bench-compare:
+	go run ./bench/compare --a='$(value A)' --b='$(value B)' --only='$(value ONLY)' $(BENCHFLAGS)
+
+# What the workers do in rows of all kinds, few flows and many; the rest of the
+# benchmark is cut off, and so are the labels.
+PGOROWS = ^(nat-in|nat-reply|dr|tun)/(hit|new)/(1k|1M)$$
+pgo: build
+	./$(BINARY) bench micro --only='$(PGOROWS)' --cpuprofile=director.pprof $(BENCHFLAGS)
+	go tool pprof -proto -focus='dataplane\.\(\*Worker\)\.Step$$' -ignore='micro\.\(\*port\)' -taghide=. -output=cmd/director/default.pgo $(BINARY) director.pprof
+	rm director.pprof
 
 bench-once:
 	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m ./... | grep -v 'no test files'

@@ -2,17 +2,11 @@
 
 package lab
 
-import "fmt"
+import (
+	"fmt"
 
-// Figure is a ratio, or a share, and what it is to be.
-type Figure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Sign  string  `json:"sign"` // how Value is to compare with Reach
-	Reach float64 `json:"reach"`
-	Met   *bool   `json:"met,omitempty"` // nil if nobody is to judge
-	Note  string  `json:"note,omitempty"`
-}
+	"director/bench/figure"
+)
 
 // The figures to reach.
 const (
@@ -26,7 +20,7 @@ const (
 )
 
 // figures compares the rows that are there, those of one worker.
-func (r *Result) figures() (all []Figure) {
+func (r *Result) figures() (all []figure.Figure) {
 	for _, n := range []int{fewFlows, manyFlows} {
 		all = append(all, r.ratio("director-dr-xdp", "xsk", n, reachXSK)...)
 		for _, nft := range []string{"nft", "nft+rps"} {
@@ -45,36 +39,25 @@ func (r *Result) figures() (all []Figure) {
 	base := r.latencyOf("forward")
 	for _, name := range []string{"director-nat-xdp", "director-dr-xdp"} {
 		if p50 := r.latencyOf(name); base > 0 && p50 > 0 {
-			all = append(all, judge("p50 round trip "+name+" / forward", p50/base, "≤", reachLatency))
+			all = append(all, figure.Judge("p50 round trip "+name+" / forward", p50/base, figure.AtMost, reachLatency))
 		}
 	}
 	for _, i := range r.Idle {
-		all = append(all, judge("CPU of "+i.Name, i.CPU, "<", reachIdle))
+		all = append(all, figure.Judge("CPU of "+i.Name, i.CPU, figure.Below, reachIdle))
 	}
 	for _, l := range r.Loss {
-		all = append(all, judge("packets lost, "+l.Name, float64(l.Lost), "≤", reachLossless))
+		all = append(all, figure.Judge("packets lost, "+l.Name, float64(l.Lost), figure.AtMost, reachLossless))
 	}
 	return all
 }
 
 // ratio compares the packet rates of two contenders, if both are there.
-func (r *Result) ratio(a, b string, flows int, reach float64) []Figure {
+func (r *Result) ratio(a, b string, flows int, reach float64) []figure.Figure {
 	x, y := r.rateOf(a, flows), r.rateOf(b, flows)
 	if x == 0 || y == 0 {
 		return nil
 	}
-	return []Figure{judge(fmt.Sprintf("%s / %s, %dk flows", a, b, flows/1000), x/y, "≥", reach)}
-}
-
-func judge(name string, value float64, sign string, reach float64) Figure {
-	met := value <= reach
-	switch sign {
-	case "≥":
-		met = value >= reach
-	case "<":
-		met = value < reach
-	}
-	return Figure{Name: name, Value: value, Sign: sign, Reach: reach, Met: &met}
+	return []figure.Figure{figure.Judge(fmt.Sprintf("%s / %s, %dk flows", a, b, flows/1000), x/y, figure.AtLeast, reach)}
 }
 
 // rateOf is a contender's packet rate with one worker, 0 if it was not taken.

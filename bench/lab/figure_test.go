@@ -8,19 +8,21 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"director/bench/figure"
 )
 
 // taken is a result with these rates of one worker and 1k flows.
 func taken(rates map[string]float64) *Result {
 	r := &Result{}
 	for name, pps := range rates {
-		r.Throughput = append(r.Throughput, Throughput{Name: peakName(name, 1, fewFlows), PPS: Spread{Median: pps}})
+		r.Throughput = append(r.Throughput, Throughput{Name: peakName(name, 1, fewFlows), PPS: figure.Spread{Median: pps}})
 	}
 	return r
 }
 
 // verdicts are what is said of each figure.
-func verdicts(all []Figure) map[string]string {
+func verdicts(all []figure.Figure) map[string]string {
 	said := map[string]string{}
 	for _, f := range all {
 		switch {
@@ -82,16 +84,13 @@ func TestBetween_CountsWhatHappenedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestQuantileAndSpread_TakeTheMiddle(t *testing.T) {
+func TestQuantile_TakesTheMiddle(t *testing.T) {
 	us := time.Microsecond
 	times := []time.Duration{1 * us, 2 * us, 3 * us, 400 * us}
 	for q, want := range map[float64]float64{0: 1, 0.5: 3, 0.99: 400, 1: 400} {
 		if got := quantile(times, q); got != want {
 			t.Errorf("quantile %g of %v is %g, want %g", q, times, got, want)
 		}
-	}
-	if got, want := spreadOf([]float64{4, 1, 3, 2}), (Spread{1, 2.5, 4}); got != want {
-		t.Errorf("spread %v, want %v", got, want)
 	}
 }
 

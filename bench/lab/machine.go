@@ -3,9 +3,11 @@
 package lab
 
 import (
-	"os"
+	"cmp"
 	"runtime"
 	"strings"
+
+	"director/bench/machine"
 )
 
 // Machine is where the figures were taken.
@@ -19,21 +21,10 @@ type Machine struct {
 	Load string `json:"load"`
 }
 
-func machine() Machine {
-	m := Machine{NumCPU: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for l := range strings.Lines(string(text)) {
-			if name, model, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(model)
-				break
-			}
-		}
+func here() Machine {
+	load, _, _ := strings.Cut(machine.Load(machine.Host), " ")
+	return Machine{
+		CPU: cmp.Or(machine.Model(machine.Host), runtime.GOARCH), NumCPU: runtime.NumCPU(),
+		Kernel: machine.Kernel(machine.Host), Go: runtime.Version(), Load: load,
 	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
-	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load, _, _ = strings.Cut(string(text), " ")
-	}
-	return m
 }

@@ -6,22 +6,24 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"director/bench/figure"
 )
 
 // Result is what a run found. Its JSON is stable. Rates are in packets a second,
 // CPU times in seconds of a million packets that arrived.
 type Result struct {
-	Machine     Machine      `json:"machine"`
-	CPUs        []int        `json:"cpus"`
-	Places      []Place      `json:"places"`
-	WindowMS    int64        `json:"window_ms"`
-	Repetitions int          `json:"repetitions"`
-	Throughput  []Throughput `json:"throughput"`
-	Latency     []Latency    `json:"latency"`
-	Loss        []Loss       `json:"loss"`
-	Idle        []Idle       `json:"idle"`
-	Figures     []Figure     `json:"figures"`
-	Skipped     []Skipped    `json:"skipped"`
+	Machine     Machine         `json:"machine"`
+	CPUs        []int           `json:"cpus"`
+	Places      []Place         `json:"places"`
+	WindowMS    int64           `json:"window_ms"`
+	Repetitions int             `json:"repetitions"`
+	Throughput  []Throughput    `json:"throughput"`
+	Latency     []Latency       `json:"latency"`
+	Loss        []Loss          `json:"loss"`
+	Idle        []Idle          `json:"idle"`
+	Figures     []figure.Figure `json:"figures"`
+	Skipped     []Skipped       `json:"skipped"`
 }
 
 // Place says what each CPU did while there were so many workers.
@@ -30,26 +32,19 @@ type Place struct {
 	CPUs    []string `json:"cpus"`
 }
 
-// Spread is the samples of a row.
-type Spread struct {
-	Min    float64 `json:"min"`
-	Median float64 `json:"median"`
-	Max    float64 `json:"max"`
-}
-
 // Throughput is a contender's most. Times and shares are medians.
 type Throughput struct {
-	Name      string  `json:"name"`
-	Contender string  `json:"contender"`
-	Workers   int     `json:"workers"`
-	Flows     int     `json:"flows"`
-	PPS       Spread  `json:"pps"`
-	Offered   float64 `json:"offered_pps"`
-	Lost      float64 `json:"lost_share"` // of what was offered
-	Otherwise uint64  `json:"otherwise"`  // packets that arrived, not as the contender should send them
-	Process   float64 `json:"process_cpu_s_per_mpkt"`
-	Softirq   float64 `json:"softirq_cpu_s_per_mpkt"`
-	Busy      float64 `json:"busy_cpu_s_per_mpkt"`
+	Name      string        `json:"name"`
+	Contender string        `json:"contender"`
+	Workers   int           `json:"workers"`
+	Flows     int           `json:"flows"`
+	PPS       figure.Spread `json:"pps"`
+	Offered   float64       `json:"offered_pps"`
+	Lost      float64       `json:"lost_share"` // of what was offered
+	Otherwise uint64        `json:"otherwise"`  // packets that arrived, not as the contender should send them
+	Process   float64       `json:"process_cpu_s_per_mpkt"`
+	Softirq   float64       `json:"softirq_cpu_s_per_mpkt"`
+	Busy      float64       `json:"busy_cpu_s_per_mpkt"`
 }
 
 // Latency is of round trips at a low rate. Quantiles are medians of the
@@ -122,21 +117,19 @@ func (b *bench) result() *Result {
 	}
 	r.Figures = r.figures()
 	if b.quick {
-		for i := range r.Figures {
-			r.Figures[i].Met = nil
-		}
+		figure.Unjudged(r.Figures)
 	}
 	return r
 }
 
 func throughput(contender string, workers, flows int, windows []window) Throughput {
 	t := Throughput{Name: peakName(contender, workers, flows), Contender: contender, Workers: workers, Flows: flows}
-	of := func(f func(w window) float64) Spread {
+	of := func(f func(w window) float64) figure.Spread {
 		var samples []float64
 		for _, w := range windows {
 			samples = append(samples, f(w))
 		}
-		return spreadOf(samples)
+		return figure.SpreadOf(samples)
 	}
 	perMillion := func(d time.Duration, w window) float64 { return d.Seconds() / max(1, float64(w.packets)) * 1e6 }
 	t.PPS = of(func(w window) float64 { return w.pps })
@@ -160,7 +153,7 @@ func (row *latencyRow) result() Latency {
 		l.Trips += len(t.times)
 		l.Lost += t.lost
 	}
-	l.P50, l.P99 = spreadOf(p50).Median, spreadOf(p99).Median
+	l.P50, l.P99 = figure.SpreadOf(p50).Median, figure.SpreadOf(p99).Median
 	return l
 }
 
@@ -171,15 +164,4 @@ func quantile(times []time.Duration, q float64) float64 {
 	}
 	i := min(len(times)-1, int(q*float64(len(times))))
 	return float64(times[i]) / float64(time.Microsecond)
-}
-
-// spreadOf returns the spread of samples; the median of an even number is the
-// mean of the middle two.
-func spreadOf(samples []float64) (s Spread) {
-	if len(samples) == 0 {
-		return s
-	}
-	sorted := slices.Sorted(slices.Values(samples))
-	n := len(sorted)
-	return Spread{sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]}
 }

@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	b := &bench{Options: o, machine: machine(), places: map[int]placement{}}
+	b := &bench{Options: o, machine: here(), places: map[int]placement{}}
 	if err := b.plan(); err != nil {
 		return nil, err
 	}

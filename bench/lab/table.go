@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"director/bench/figure"
 )
 
 // Write prints the result as tables.
@@ -98,14 +100,5 @@ func (r *Result) writeFigures(b *strings.Builder) {
 		return
 	}
 	fmt.Fprint(b, "\nFigures, of one worker.\n\n")
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "figure\tvalue\tto reach\tmet\t\n")
-	for _, f := range r.Figures {
-		met := f.Note
-		if f.Met != nil {
-			met = map[bool]string{true: "yes", false: "NO"}[*f.Met]
-		}
-		fmt.Fprintf(w, "%s\t%.3g\t%s %g\t%s\t\n", f.Name, f.Value, f.Sign, f.Reach, met)
-	}
-	w.Flush()
+	figure.Write(b, r.Figures)
 }

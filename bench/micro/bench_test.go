@@ -3,6 +3,8 @@ package micro
 import (
 	"testing"
 	"time"
+
+	"director/bench/figure"
 )
 
 // BenchmarkRow takes each row of "director bench micro", a millisecond at a
@@ -23,7 +25,7 @@ func BenchmarkRow(b *testing.B) {
 	for _, r := range append([]*row{&run.memory, &run.floor}, rowsOf(run.cases)...) {
 		b.Run(r.name, func(b *testing.B) {
 			take(b, r.take)
-			b.ReportMetric(spreadOf(r.samples).Median, "ns/packet")
+			b.ReportMetric(figure.SpreadOf(r.samples).Median, "ns/packet")
 		})
 	}
 	for _, s := range run.stages {
@@ -37,7 +39,7 @@ func BenchmarkRow(b *testing.B) {
 	for _, s := range run.scaling {
 		b.Run(s.name, func(b *testing.B) {
 			take(b, s.take)
-			b.ReportMetric(spreadOf(s.samples).Median, "Mpps")
+			b.ReportMetric(figure.SpreadOf(s.samples).Median, "Mpps")
 		})
 	}
 	b.Run("batch", func(b *testing.B) {

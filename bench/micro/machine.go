@@ -1,10 +1,10 @@
 package micro
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
+
+	"director/bench/machine"
 )
 
 // Machine is where and by what a figure was taken.
@@ -19,21 +19,11 @@ type Machine struct {
 	HugeBytes int64             `json:"huge_page_bytes"` // of this process that lie on transparent huge pages
 }
 
-// machine looks around while the tables are there.
-func machine() Machine {
+// here looks around while the tables are there.
+func here() Machine {
 	m := Machine{
+		CPU: machine.Model(machine.Host), Kernel: machine.Kernel(machine.Host),
 		OS: runtime.GOOS, Arch: runtime.GOARCH, NumCPU: runtime.NumCPU(), Go: runtime.Version(), Build: map[string]string{},
-	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for l := range strings.Lines(string(text)) {
-			if name, model, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(model)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
 	}
 	_, m.HugeBytes, _ = resident()
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"director/conntrack"
+	"director/internal/arena"
 	"director/packet"
 	"director/service"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	Area int
 	// TableSize is the most connections that a director's table holds.
 	TableSize int
+	// SmallPages has tables, frames and memory lie on pages of the usual size
+	// instead of huge ones: to see what those give.
+	SmallPages bool
 	// Flows are the numbers of connections, ascending; the last one is that of
 	// the rows about many connections.
 	Flows []uint32
@@ -57,7 +61,7 @@ func Defaults() Options {
 }
 
 // Quick makes the options those of a run of seconds: to see that all of it
-// works, and that nothing allocates. No other figure is judged.
+// works, and that nothing allocates. No figure is judged.
 func (o Options) Quick() Options {
 	o.quick = true
 	// The runtime allocates something now and then; a row's own allocations are
@@ -105,6 +109,12 @@ func Run(o Options) (*Result, error) {
 	}
 	if o.TableSize < 1 || o.TableSize > conntrack.MaxSize {
 		return nil, fmt.Errorf("%w: tables hold 1 to %d connections, not %d", ErrOptions, conntrack.MaxSize, o.TableSize)
+	}
+	if o.SmallPages {
+		if err := arena.HugePages(false); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+		defer func() { _ = arena.HugePages(true) }() // as before: it worked then
 	}
 	// The workers do not yield their processors, and others need some.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(o.CPUs) + 2))

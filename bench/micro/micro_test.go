@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"director/bench/figure"
 )
 
 // quick is a run that sees all kinds of rows at work, with smaller tables than
@@ -180,11 +183,19 @@ func TestRun_EndsWhenItCannotPin(t *testing.T) {
 
 func TestWrite_SaysWhatIsReached(t *testing.T) {
 	r := &Result{
-		Memory:  Reference{NS: Spread{90, 100, 110}},
-		Floor:   Reference{NS: Spread{10, 13, 16}, Ratio: 0.13, Figure: atMost(0.13, reachFloor)},
-		Cases:   []Case{{Name: "dr/hit/1", NS: Spread{30, 34, 40}, Ratio: 0.34, Figure: atMost(0.34, reachOne)}},
-		Scaling: []Scaling{{Kind: scaleHit, Workers: 2, Mpps: Spread{9, 10, 11}, Speedup: 1.9, Figure: atLeast(1.9, reachHit2)}},
+		Memory: Reference{NS: figure.Spread{Min: 90, Median: 100, Max: 110}},
+		Floor:  Reference{NS: figure.Spread{Min: 10, Median: 13, Max: 16}, Ratio: 0.13},
+		Cases: []Case{
+			{Name: "dr/hit/1", Flows: 1, NS: figure.Spread{Min: 30, Median: 34, Max: 40}, Ratio: 0.34},
+			{Name: "dr/hit/1k", Flows: 1000, NS: figure.Spread{Min: 30, Median: 34, Max: 40}, Ratio: 0.34},
+		},
+		Scaling: []Scaling{{
+			Name: "scaling/hit/2", Kind: scaleHit, Workers: 2, Flows: 1_000_000,
+			Mpps: figure.Spread{Min: 9, Median: 10, Max: 11}, Speedup: 1.9,
+		}},
+		Footprint: &Footprint{Conns: 1_000_000, Bytes: 200},
 	}
+	r.Figures = r.figures()
 	var out strings.Builder
 	if err := r.Write(&out); err != nil {
 		t.Fatal(err)
@@ -192,10 +203,73 @@ func TestWrite_SaysWhatIsReached(t *testing.T) {
 	for _, want := range []string{
 		`floor +13\.0 +10\.0 +16\.0 +76\.92 +0\.13 +≤ 0\.12 +NO`,
 		`dr/hit/1 +34\.0 +30\.0 +40\.0 +29\.41 +0 +0\.34 +≤ 0\.35 +yes`,
+		`dr/hit/1k +34\.0 +30\.0 +40\.0 +29\.41 +0 +0\.34 *\n`,
 		`hit +2 +10\.00 +9\.00 +11\.00 +1\.90 +≥ 1\.9 +yes`,
+		`with 1000000: 200 bytes ≤ 192 NO`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("nothing matches %s in\n%s", want, out.String())
 		}
+	}
+}
+
+func TestFigures_JudgeTheRowsThatAreThere(t *testing.T) {
+	const many = 1_000_000
+	r := &Result{
+		Floor: Reference{Ratio: 0.13},
+		Cases: []Case{
+			{Name: "dr/hit/1", Flows: 1, Ratio: 0.35}, {Name: "dr/hit/1k", Flows: 1000, Ratio: 9},
+			{Name: "dr/hit/1M", Flows: many, Ratio: 0.91, Allocs: 0.1},
+			{Name: "dr/new/1", Flows: 1, New: true, Ratio: 9}, {Name: "dr/new/1M", Flows: many, New: true, Ratio: 3},
+		},
+		Scaling: []Scaling{
+			{Name: "scaling/hit/1", Kind: scaleHit, Workers: 1, Flows: many, Speedup: 1},
+			{Name: "scaling/hit/2", Kind: scaleHit, Workers: 2, Flows: many, Speedup: 1.89},
+			{Name: "scaling/giant/2", Kind: scaleGiant, Workers: 2, Flows: many, Speedup: 0.8},
+			{Name: "scaling/new/2", Kind: scaleNew, Workers: 2, Flows: many, Speedup: 1.6},
+		},
+		Footprint: &Footprint{Conns: many, Bytes: 192},
+	}
+	got := map[string]string{}
+	for _, f := range r.figures() {
+		got[f.Name] = f.ToReach() + " " + f.Verdict()
+	}
+	want := map[string]string{
+		"floor / memory": "≤ 0.12 NO", "dr/hit/1 / memory": "≤ 0.35 yes", "dr/hit/1M / memory": "≤ 0.9 NO", "dr/new/1M / memory": "≤ 3 yes",
+		"scaling/hit/2 / one worker": "≥ 1.9 NO", "scaling/new/2 / one worker": "≥ 1.6 yes",
+		"bytes of a connection, 1M of them": "≤ 192 yes", "allocations of a packet, of the row with most": "≤ 0 NO",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRun_DeclinesHugePagesAndThenWantsThemAgain(t *testing.T) {
+	o := small("^dr/hit/1$")
+	o.Area, o.Repetitions = 16<<20, 1
+	huge := func(decline bool) int64 {
+		o.SmallPages = decline
+		r, err := Run(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.SmallPages != decline {
+			t.Errorf("declined: %v, want %v", r.SmallPages, decline)
+		}
+		return r.Machine.HugeBytes
+	}
+	if raceEnabled || runtime.GOOS != "linux" {
+		o.SmallPages = true
+		if _, err := Run(o); !errors.Is(err, ErrOptions) {
+			t.Errorf("%v, want %v: all lies on the Go heap", err, ErrOptions)
+		}
+		return
+	}
+	wanted, declined, again := huge(false), huge(true), huge(false)
+	if wanted < int64(o.Area) {
+		t.Skip("this system gives no huge pages")
+	}
+	if most := int64(o.Area / 2); declined > wanted-most || again < declined+most {
+		t.Errorf("%d bytes on huge pages, then %d when they were declined, then %d: want at least %d less in between", wanted, declined, again, most)
 	}
 }

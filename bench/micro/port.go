@@ -14,11 +14,14 @@ const (
 	chunkSize = 2048
 )
 
+// umem is that memory.
+type umem [chunks][chunkSize]byte
+
 // port is a dataplane.Port that receives whatever its traffic makes and sends
 // into nothing. It belongs to one worker.
 type port struct {
-	umem    []byte
-	next    uint32 // chunk
+	umem    *umem
+	next    uint32 // how many chunks were used: the next one modulo their number
 	traffic *traffic
 
 	ring [chunks]uint64 // descriptors of what was sent: length and place
@@ -32,23 +35,17 @@ type port struct {
 // not: it is written here through the worker's own translation buffer, which a
 // NIC would not do.
 func newPort() (*port, error) {
-	umem, err := arena.Make[byte](chunks * chunkSize)
-	clear(umem) // all of it is there before the first frame
-	return &port{umem: umem}, err
+	memory, err := arena.Make[[chunkSize]byte](chunks)
+	if err != nil {
+		return nil, err
+	}
+	clear(memory) // all of it is there before the first frame
+	return &port{umem: (*umem)(memory)}, nil
 }
 
 // Recv lends a batch of frames, as many as there are.
 func (p *port) Recv(b *packet.Batch) error {
-	t := p.traffic
-	for range t.batch(packet.BatchSize - b.N) {
-		at := p.next * chunkSize
-		p.next = (p.next + 1) % chunks
-		f := b.Add()
-		f.Buf = p.umem[at : at+chunkSize : at+chunkSize]
-		f.Off, f.Len = packet.Headroom, frameLen
-		f.Token = uint64(at)
-		t.write((*[lineLen]byte)(f.Buf[packet.Headroom:]), t.number())
-	}
+	p.next = p.traffic.write(b, p.umem, p.next)
 	return nil
 }
 
@@ -57,20 +54,30 @@ func (p *port) Alloc(*packet.Batch) bool { return false }
 
 // Flush writes the descriptors of what is to be sent and takes all frames back.
 func (p *port) Flush(b *packet.Batch) error {
+	if p.keep > 0 {
+		p.copy(b)
+	}
+	sent := p.sent
 	for i := range b.N {
 		f := &b.Frames[i]
 		if f.Verdict != packet.Tx {
 			continue
 		}
-		p.ring[p.sent%chunks] = uint64(f.Len)<<48 | f.Token + uint64(f.Off)
-		p.sent++
-		if p.keep > 0 {
+		p.ring[sent%chunks] = uint64(f.Len)<<48 | f.Token + uint64(f.Off)
+		sent++
+	}
+	p.sent, b.N = sent, 0
+	return nil
+}
+
+// copy keeps frames that are to be sent, as many as it still should.
+func (p *port) copy(b *packet.Batch) {
+	for i := range b.N {
+		if f := &b.Frames[i]; f.Verdict == packet.Tx && p.keep > 0 {
 			p.keep--
 			p.kept = append(p.kept, bytes.Clone(f.Bytes()))
 		}
 	}
-	b.N = 0
-	return nil
 }
 
 // Fd returns -1: there is nothing to wait on.
@@ -78,6 +85,6 @@ func (p *port) Fd() int { return -1 }
 
 // Close gives the frames' memory back.
 func (p *port) Close() error {
-	arena.Free(p.umem)
+	arena.Free(p.umem[:])
 	return nil
 }

@@ -1,23 +1,27 @@
 package micro
 
+import "director/bench/figure"
+
 // Result is what a run found. Its JSON is stable. Times are in nanoseconds of a
 // packet, unless their name says otherwise; a ratio is of medians.
 type Result struct {
-	Machine     Machine      `json:"machine"`
-	Includes    string       `json:"includes"`
-	CPUs        []int        `json:"cpus"`
-	Pinned      bool         `json:"pinned"`
-	Repetitions int          `json:"repetitions"`
-	RowMillis   float64      `json:"row_ms"`
-	TableSize   int          `json:"table_size"`
-	Area        int          `json:"memory_bytes"` // that the reads went over
-	Memory      Reference    `json:"memory"`
-	Floor       Reference    `json:"floor"`
-	Cases       []Case       `json:"cases"`
-	Stages      []StageCase  `json:"stages"`
-	Scaling     []Scaling    `json:"scaling"`
-	Batch       []BatchTimes `json:"batch"`
-	Footprint   *Footprint   `json:"footprint,omitempty"` // nil: nobody to ask
+	Machine     Machine         `json:"machine"`
+	Includes    string          `json:"includes"`
+	CPUs        []int           `json:"cpus"`
+	Pinned      bool            `json:"pinned"`
+	Repetitions int             `json:"repetitions"`
+	RowMillis   float64         `json:"row_ms"`
+	TableSize   int             `json:"table_size"`
+	SmallPages  bool            `json:"small_pages"`  // huge ones were declined
+	Area        int             `json:"memory_bytes"` // that the reads went over
+	Memory      Reference       `json:"memory"`
+	Floor       Reference       `json:"floor"`
+	Cases       []Case          `json:"cases"`
+	Stages      []StageCase     `json:"stages"`
+	Scaling     []Scaling       `json:"scaling"`
+	Batch       []BatchTimes    `json:"batch"`
+	Footprint   *Footprint      `json:"footprint,omitempty"` // nil: nobody to ask
+	Figures     []figure.Figure `json:"figures"`
 }
 
 // Includes says what a case's time holds.
@@ -25,30 +29,22 @@ const includes = "one-armed director, one service (rr, 8 servers); per packet: t
 	"into a 2 KiB chunk and taking its descriptor back, parsing, both checksums, look-up, state, deadline, counters, next hop, " +
 	"rewriting (established connections are past the 15 packets that the table counts); per batch of 64: reading the clock, sweeping the table, publishing; not: system calls, a NIC, a second arm"
 
-// Figure is a figure to reach, and whether it is.
-type Figure struct {
-	Reach float64 `json:"reach"`
-	Met   bool    `json:"met"`
-}
-
 // Reference is what cases are compared with.
 type Reference struct {
-	NS     Spread  `json:"ns"`
-	Ratio  float64 `json:"ratio"` // to memory
-	Figure *Figure `json:"figure,omitempty"`
+	NS    figure.Spread `json:"ns"`
+	Ratio float64       `json:"ratio"` // to memory
 }
 
 // Case is a row of the main table.
 type Case struct {
-	Name   string  `json:"name"`
-	Path   string  `json:"path"`
-	New    bool    `json:"new"`
-	Flows  uint32  `json:"flows"`
-	NS     Spread  `json:"ns"`
-	Mpps   float64 `json:"mpps"` // per core, of the median
-	Allocs float64 `json:"allocs"`
-	Ratio  float64 `json:"ratio"` // to memory
-	Figure *Figure `json:"figure,omitempty"`
+	Name   string        `json:"name"`
+	Path   string        `json:"path"`
+	New    bool          `json:"new"`
+	Flows  uint32        `json:"flows"`
+	NS     figure.Spread `json:"ns"`
+	Mpps   float64       `json:"mpps"` // per core, of the median
+	Allocs float64       `json:"allocs"`
+	Ratio  float64       `json:"ratio"` // to memory
 }
 
 // StageCase is a case with the medians of its stages.
@@ -62,12 +58,12 @@ type StageCase struct {
 // Scaling is a number of workers over one table, in millions of packets per
 // second of all of them.
 type Scaling struct {
-	Name    string  `json:"name"`
-	Kind    string  `json:"kind"`
-	Workers int     `json:"workers"`
-	Mpps    Spread  `json:"mpps"`
-	Speedup float64 `json:"speedup"` // against one worker without a lock
-	Figure  *Figure `json:"figure,omitempty"`
+	Name    string        `json:"name"`
+	Kind    string        `json:"kind"`
+	Workers int           `json:"workers"`
+	Flows   uint32        `json:"flows"`
+	Mpps    figure.Spread `json:"mpps"`
+	Speedup float64       `json:"speedup"` // against one worker without a lock
 }
 
 // BatchTimes are medians of the repetitions' quantiles, in microseconds.
@@ -83,48 +79,20 @@ type BatchTimes struct {
 
 // Footprint is the memory of a connection, all included.
 type Footprint struct {
-	Conns  uint32  `json:"conns"`
-	Bytes  float64 `json:"bytes_per_conn"`
-	Figure *Figure `json:"figure,omitempty"`
+	Conns uint32  `json:"conns"`
+	Bytes float64 `json:"bytes_per_conn"`
 }
-
-// The figures to reach.
-const (
-	reachFloor   = 0.12 // of memory
-	reachOne     = 0.35 // of memory: a hit of one flow
-	reachMany    = 0.9  // of memory: a hit of a million
-	reachNew     = 3    // of memory: a new connection beside a million
-	reachHit2    = 1.9  // times one worker
-	reachNew2    = 1.6  // times one worker
-	reachMemory  = 192  // bytes of a connection
-	manyForReach = 1_000_000
-)
-
-// withoutFigures takes out of a result what its measurement was too short for.
-func (r *Result) withoutFigures() {
-	r.Floor.Figure = nil
-	for i := range r.Cases {
-		r.Cases[i].Figure = nil
-	}
-	for i := range r.Scaling {
-		r.Scaling[i].Figure = nil
-	}
-}
-
-func atMost(value, reach float64) *Figure  { return &Figure{reach, value <= reach} }
-func atLeast(value, reach float64) *Figure { return &Figure{reach, value >= reach} }
 
 // result puts together what was measured.
 func (b *bench) result() *Result {
 	r := &Result{
-		Machine: machine(), Includes: includes, CPUs: b.CPUs, Pinned: b.Pin != nil, Repetitions: b.Repetitions,
-		RowMillis: b.Time.Seconds() * 1000, TableSize: b.TableSize, Area: b.Area,
+		Machine: here(), Includes: includes, CPUs: b.CPUs, Pinned: b.Pin != nil, Repetitions: b.Repetitions,
+		RowMillis: b.Time.Seconds() * 1000, TableSize: b.TableSize, SmallPages: b.SmallPages, Area: b.Area,
 	}
-	memory := spreadOf(b.memory.samples)
+	memory := figure.SpreadOf(b.memory.samples)
 	r.Memory = Reference{NS: memory, Ratio: 1}
-	r.Floor = Reference{NS: spreadOf(b.floor.samples)}
+	r.Floor = Reference{NS: figure.SpreadOf(b.floor.samples)}
 	r.Floor.Ratio = r.Floor.NS.Median / memory.Median
-	r.Floor.Figure = atMost(r.Floor.Ratio, reachFloor)
 	for _, c := range b.cases {
 		r.Cases = append(r.Cases, c.result(memory.Median))
 	}
@@ -143,40 +111,28 @@ func (b *bench) result() *Result {
 	}
 	if b.perConn != nil {
 		r.Footprint = &Footprint{Conns: b.Flows[len(b.Flows)-1], Bytes: *b.perConn}
-		if r.Footprint.Conns == manyForReach {
-			r.Footprint.Figure = atMost(*b.perConn, reachMemory)
-		}
 	}
+	r.Figures = r.figures()
 	if b.quick {
-		r.withoutFigures()
+		figure.Unjudged(r.Figures)
 	}
 	return r
 }
 
 func (c *caseRow) result(memory float64) Case {
-	ns := spreadOf(c.samples)
-	out := Case{
+	ns := figure.SpreadOf(c.samples)
+	return Case{
 		Name: c.name, Path: c.path.name, New: c.fresh, Flows: c.flows,
 		NS: ns, Mpps: 1000 / ns.Median, Ratio: ns.Median / memory,
 		Allocs: float64(c.allocs) / (float64(c.packets) / float64(len(c.samples))),
 	}
-	switch {
-	case c.fresh && c.flows == manyForReach:
-		out.Figure = atMost(out.Ratio, reachNew)
-	case c.fresh:
-	case c.flows == 1:
-		out.Figure = atMost(out.Ratio, reachOne)
-	case c.flows == manyForReach:
-		out.Figure = atMost(out.Ratio, reachMany)
-	}
-	return out
 }
 
 func (s *stageRow) result() StageCase {
 	out := StageCase{Name: s.name, Stages: map[string]float64{}}
 	for i := range stages {
 		if s.has(i) {
-			ns := spreadOf(s.samples[i]).Median
+			ns := figure.SpreadOf(s.samples[i]).Median
 			out.Stages[stageNames[i]] = ns
 			out.Sum += ns
 		}
@@ -198,7 +154,7 @@ func (s *stageRow) has(i stage) bool {
 func (b *bench) scalingResult() (all []Scaling) {
 	one := map[string]float64{}
 	for _, s := range b.scaling {
-		mpps := spreadOf(s.samples)
+		mpps := figure.SpreadOf(s.samples)
 		if s.workers == 1 {
 			one[s.kind] = mpps.Median
 		}
@@ -206,17 +162,9 @@ func (b *bench) scalingResult() (all []Scaling) {
 		if s.kind == scaleGiant && one[scaleHit] != 0 {
 			base = one[scaleHit]
 		}
-		out := Scaling{Name: s.name, Kind: s.kind, Workers: s.workers, Mpps: mpps}
+		out := Scaling{Name: s.name, Kind: s.kind, Workers: s.workers, Flows: s.rig.flows, Mpps: mpps}
 		if base != 0 {
 			out.Speedup = mpps.Median / base
-		}
-		if s.workers == 2 && base != 0 && s.rig.flows == manyForReach {
-			switch s.kind {
-			case scaleHit:
-				out.Figure = atLeast(out.Speedup, reachHit2)
-			case scaleNew:
-				out.Figure = atLeast(out.Speedup, reachNew2)
-			}
 		}
 		all = append(all, out)
 	}
@@ -233,6 +181,15 @@ func (s *burst) result() []BatchTimes {
 		}
 	}
 	steady, expiring := times(s.steady), times(s.expiring)
-	expiring.Expiring, expiring.Ended, expiring.MostEnd = true, spreadOf(s.mean).Median, s.most
+	expiring.Expiring, expiring.Ended, expiring.MostEnd = true, figure.SpreadOf(s.mean).Median, s.most
 	return []BatchTimes{steady, expiring}
+}
+
+// medianOf is the median of one figure of the samples.
+func medianOf[T any](samples []T, value func(T) float64) float64 {
+	var all []float64
+	for _, s := range samples {
+		all = append(all, value(s))
+	}
+	return figure.SpreadOf(all).Median
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"director/bench/figure"
 )
 
 // Write prints the result as tables.
@@ -35,8 +37,12 @@ func (r *Result) writeHead(b *strings.Builder) {
 	if r.Pinned {
 		pinned = "pinned"
 	}
-	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections, %d MiB on huge pages.\n",
-		r.CPUs, pinned, r.TableSize, m.HugeBytes>>20)
+	pages := "wanted"
+	if r.SmallPages {
+		pages = "declined"
+	}
+	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections. Huge pages %s: %d MiB lie on some.\n",
+		r.CPUs, pinned, r.TableSize, pages, m.HugeBytes>>20)
 	fmt.Fprintf(b, "%d repetitions of all rows in turn, %g ms each (new connections: a quarter).\nIncluded: %s.\n\n",
 		r.Repetitions, r.RowMillis, r.Includes)
 }
@@ -49,30 +55,28 @@ func columns(b *strings.Builder) *tabwriter.Writer {
 // left makes a word that stands in the first column of one.
 func left(word string) string { return fmt.Sprintf("%-24s", word) }
 
-// reached says what a figure should be, and whether it is.
-func reached(sign string, f *Figure) string {
-	switch {
-	case f == nil:
+// reached says what a figure should be, and whether it is, if anybody judges.
+func (r *Result) reached(name string) string {
+	f := r.figure(name)
+	if f == nil || f.Met == nil {
 		return "\t"
-	case f.Met:
-		return fmt.Sprintf("%s %g\tyes", sign, f.Reach)
 	}
-	return fmt.Sprintf("%s %g\tNO", sign, f.Reach)
+	return f.ToReach() + "\t" + f.Verdict()
 }
 
 func (r *Result) writeCases(b *strings.Builder) {
 	w := columns(b)
 	fmt.Fprintf(w, "%s\tns/packet\tmin\tmax\tMpps/core\tallocs\tx memory\tto reach\tmet\t\n", left("row"))
-	spread := func(name string, ns Spread) {
+	spread := func(name string, ns figure.Spread) {
 		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.2f\t", left(name), ns.Median, ns.Min, ns.Max, 1000/ns.Median)
 	}
 	spread("memory (a read)", r.Memory.NS)
 	fmt.Fprintf(w, "\t1\t\t\t\n")
 	spread("floor", r.Floor.NS)
-	fmt.Fprintf(w, "\t%.2f\t%s\t\n", r.Floor.Ratio, reached("≤", r.Floor.Figure))
+	fmt.Fprintf(w, "\t%.2f\t%s\t\n", r.Floor.Ratio, r.reached(ofMemory("floor")))
 	for _, c := range r.Cases {
 		spread(c.Name, c.NS)
-		fmt.Fprintf(w, "%.3g\t%.2f\t%s\t\n", c.Allocs, c.Ratio, reached("≤", c.Figure))
+		fmt.Fprintf(w, "%.3g\t%.2f\t%s\t\n", c.Allocs, c.Ratio, r.reached(ofMemory(c.Name)))
 	}
 	w.Flush()
 }
@@ -111,7 +115,7 @@ func (r *Result) writeScaling(b *strings.Builder) {
 	fmt.Fprintf(w, "%s\tworkers\tMpps\tmin\tmax\tx one worker\tto reach\tmet\t\n", left("row"))
 	for _, s := range r.Scaling {
 		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%s\t\n",
-			left(s.Kind), s.Workers, s.Mpps.Median, s.Mpps.Min, s.Mpps.Max, s.Speedup, reached("≥", s.Figure))
+			left(s.Kind), s.Workers, s.Mpps.Median, s.Mpps.Min, s.Mpps.Max, s.Speedup, r.reached(ofOne(s.Name)))
 	}
 	w.Flush()
 }
@@ -132,6 +136,6 @@ func (r *Result) writeRest(b *strings.Builder) {
 	}
 	if f := r.Footprint; f != nil {
 		fmt.Fprintf(b, "\nMemory of a connection, all included, with %d: %.0f bytes %s\n", f.Conns, f.Bytes,
-			strings.ReplaceAll(reached("≤", f.Figure), "\t", " "))
+			strings.ReplaceAll(r.reached(bytesEach), "\t", " "))
 	}
 }

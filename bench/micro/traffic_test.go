@@ -2,19 +2,41 @@ package micro
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"director/internal/packettest"
 	"director/packet"
 )
 
+// order is one that servers may be in.
+var order = [servers]uint32{serverIP + 3, serverIP + 1, serverIP, serverIP + 2, serverIP + 4, serverIP + 5, serverIP + 6, serverIP + 7}
+
+// numbers are those of flows: the first and the last of what they consist of.
+var numbers = []uint32{0, 1, 65_535, 65_536, 1<<clientBits - 1, 1 << clientBits, 999_999, firstFresh, 1<<32 - 1}
+
+// memoryOf is a frame of a flow, all of its cache line, in a chunk of memory
+// that was in use before.
+func memoryOf(t *traffic, memory *umem, number uint32) []byte {
+	var b packet.Batch
+	line := memory[7][packet.Headroom:][:lineLen]
+	for i := range line {
+		line[i] = 0xa5
+	}
+	t.flows = 0
+	t.ask(number, 1)
+	t.write(&b, memory, chunks+7)
+	return line
+}
+
 func TestTraffic_MakesFramesThatOthersUnderstand(t *testing.T) {
-	order := [servers]uint32{serverIP + 3, serverIP + 1, serverIP, serverIP + 2, serverIP + 4, serverIP + 5, serverIP + 6, serverIP + 7}
+	memory := new(umem)
 	for _, p := range paths {
-		for _, number := range []uint32{0, 1, 65_535, 1<<clientBits - 1, 1 << clientBits, 999_999, firstFresh} {
-			var b [lineLen]byte
-			newTraffic(p, order, 1, 0).write(&b, number)
-			got := packettest.Decode(t, b[:frameLen])
+		for _, number := range numbers {
+			got := packettest.Decode(t, memoryOf(newTraffic(p, order, 1, 0), memory, number)[:frameLen])
 			addr, port := client(number)
 			from := fmt.Sprintf("%s:%d", packet.AddrFrom4(addr), port)
 			want := from + " > 192.0.2.10:80"
@@ -26,6 +48,45 @@ func TestTraffic_MakesFramesThatOthersUnderstand(t *testing.T) {
 			}
 			if back := flowOf(addr, uint16(port)); back != number {
 				t.Errorf("flow %d is taken for %d", number, back)
+			}
+		}
+	}
+}
+
+// plainly makes a frame field by field, and the sums when all else is there.
+func plainly(p path, number uint32, flags uint8) []byte {
+	b := make([]byte, lineLen)
+	addr, port := client(number)
+	src, dst, sport, dport, mac := addr, uint32(virtualIP), uint16(port), uint16(virtual), gatewayMAC
+	if p.reply {
+		src, dst, sport, dport, mac = order[number%servers], addr, p.serverPort(), uint16(port), serverMAC(0)
+	}
+	packet.Eth(b).SetAddrs(&ownMAC, &mac)
+	packet.Eth(b).SetType(packet.EtherTypeIPv4)
+	ip, tcp := packet.IPv4(b[l3:l4]), packet.L4(b[l4:endOfIP])
+	ip.Write(&packet.IPv4Fields{TotalLen: ipLen, FlagsOffset: packet.IPv4DF, TTL: ttl, Proto: packet.ProtoTCP, Src: src, Dst: dst})
+	tcp.SetSrcPort(sport)
+	tcp.SetDstPort(dport)
+	tcp.SetTCPFlags(flags, packet.TCPLen)
+	tcp.SetTCPChecksum(^packet.Sum(tcp, uint32(packet.PseudoSum(src, dst, packet.ProtoTCP, packet.TCPLen))))
+	return b
+}
+
+func TestTraffic_WritesAllBytesOfALine(t *testing.T) {
+	memory, random := new(umem), rand.New(rand.NewPCG(3, 4))
+	some := slices.Clone(numbers)
+	for range 1000 {
+		some = append(some, random.Uint32())
+	}
+	for _, p := range paths {
+		for kind, tr := range map[uint8]*traffic{packet.ACK: newTraffic(p, order, 1, 0), packet.SYN: newSYNs(p)} {
+			if kind == packet.SYN && p.reply {
+				continue // servers begin nothing here
+			}
+			for _, number := range some {
+				if diff := cmp.Diff(plainly(p, number, kind), memoryOf(tr, memory, number)); diff != "" {
+					t.Fatalf("%s, flow %d, TCP flags %#x (-want +got):\n%s", p.name, number, kind, diff)
+				}
 			}
 		}
 	}
@@ -88,21 +149,6 @@ func TestFloor_ExchangesTheAddresses(t *testing.T) {
 	}
 	if dst, src := packettest.Decode(t, p.kept[0]).MACs(); dst != gatewayMAC || src != ownMAC {
 		t.Errorf("to %v from %v, want to %v from %v", dst, src, gatewayMAC, ownMAC)
-	}
-}
-
-func TestSpreadOf_TakesTheMiddle(t *testing.T) {
-	for _, c := range []struct {
-		samples []float64
-		want    Spread
-	}{
-		{[]float64{3}, Spread{3, 3, 3}},
-		{[]float64{3, 1}, Spread{1, 2, 3}},
-		{[]float64{5, 1, 2}, Spread{1, 2, 5}},
-	} {
-		if got := spreadOf(c.samples); got != c.want {
-			t.Errorf("%v: %v, want %v", c.samples, got, c.want)
-		}
 	}
 }
 

@@ -57,8 +57,8 @@ func TestVerify_SeesWhatIsWrong(t *testing.T) {
 			inner = packet.IPv4Len
 		}
 		for what, at := range map[string]int{
-			"next hop": 5, "time to live": inner + l3 + 8, "source": inner + ipSrc + 3,
-			"destination": inner + ipDst + 3, "port": inner + tcpDst + 1, "TCP checksum": inner + tcpSum,
+			"next hop": 5, "time to live": inner + l3 + 8, "source": inner + l3 + 15,
+			"destination": inner + l3 + 19, "port": inner + l4 + 3, "TCP checksum": inner + l4 + 16,
 		} {
 			bad := bytes.Clone(frames[0])
 			bad[at] ^= 0x40

@@ -17,9 +17,10 @@ import (
 
 // benches are the verbs behind bench.
 func benches() []verb {
-	return append([]verb{
+	all := append([]verb{
 		{"micro", "the data plane in memory, against the speed of memory: no privileges, no network", benchMicro},
 	}, hostBenches()...)
+	return append(all, verb{"record", "all of that for the record: figures, machine, build and commands in a file", benchRecord})
 }
 
 // bench measures how fast the director is.
@@ -45,7 +46,7 @@ func bench(args []string, std stdio) int {
 // microFlags are those of bench micro.
 type microFlags struct {
 	cpus, only, profile string
-	json, quick         bool
+	json, quick, huge   bool
 	repetitions, size   int
 	time                time.Duration
 }
@@ -60,6 +61,7 @@ func (m *microFlags) set() *pflag.FlagSet {
 	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are taken in turn")
 	fs.DurationVar(&m.time, "time", d.Time, "how long a row takes in each repetition")
 	fs.IntVar(&m.size, "conn-table-size", d.TableSize, "most connections held, as for run")
+	fs.BoolVar(&m.huge, "huge-pages", true, "tables and memory lie on huge pages, as for run; false declines them, to see what they give")
 	fs.BoolVar(&m.quick, "quick", false, "see in seconds that all rows work; the figures mean little")
 	fs.BoolVar(&m.json, "json", false, "print JSON")
 	fs.StringVar(&m.profile, "cpuprofile", "", "write a CPU profile of the repetitions to this file, its samples labelled by row")
@@ -110,7 +112,7 @@ func (m *microFlags) options(fs *pflag.FlagSet) (o micro.Options, err error) {
 	if !m.quick || fs.Changed("time") {
 		o.Time = m.time
 	}
-	o.TableSize = m.size
+	o.TableSize, o.SmallPages = m.size, !m.huge
 	if m.only != "" {
 		if o.Only, err = regexp.Compile(m.only); err != nil {
 			return o, host.Usagef("--only: %w", err)

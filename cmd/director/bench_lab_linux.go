@@ -106,20 +106,31 @@ func (l *labFlags) complete(fs *pflag.FlagSet) (err error) {
 	return err
 }
 
-// run measures until it is done or told to stop, and prints.
-func (l *labFlags) run(std stdio) error {
+// labLacks says what bench lab needs and does not have here.
+func labLacks() error {
 	if os.Geteuid() != 0 {
 		return errors.New("bench lab makes network namespaces and loads BPF programs: run as root")
 	}
-	if err := host.Kernel(); err != nil {
-		return err
-	}
+	return host.Kernel()
+}
+
+// measure runs until it is done or told to stop.
+func (l *labFlags) measure() (*lab.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	result, err := lab.Run(ctx, l.options)
 	if ctx.Err() != nil {
-		return errors.New("stopped before everything was measured")
+		return nil, errStopped
 	}
+	return result, err
+}
+
+// run measures and prints.
+func (l *labFlags) run(std stdio) error {
+	if err := labLacks(); err != nil {
+		return err
+	}
+	result, err := l.measure()
 	if err != nil {
 		return err
 	}

@@ -10,14 +10,21 @@ import (
 	"director/internal/lab/labtest"
 )
 
+// benchUnderTest has bench lab start the director under test until the test
+// ends: this process run again would be all tests.
+func benchUnderTest(t *testing.T) {
+	t.Helper()
+	before := benchSelf
+	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
+	t.Cleanup(func() { benchSelf = before })
+}
+
 // quickLab runs bench lab with the director under test, on the CPUs that there
 // are, and returns what it prints.
 func quickLab(t *testing.T, line string) (out string) {
 	t.Helper()
 	labtest.RequireRoot(t)
-	before := benchSelf
-	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
-	defer func() { benchSelf = before }()
+	benchUnderTest(t)
 	code, out, stderr := direct("", "bench lab --quick "+line)
 	if code != exitOK {
 		t.Fatalf("exit %d, stderr\n%s", code, stderr)

@@ -5,6 +5,7 @@ package main
 import (
 	"runtime"
 
+	"director/bench/record"
 	"director/host"
 )
 
@@ -18,6 +19,13 @@ func benchCPUs(list string) (cpus []int, pin func(int) error, err error) {
 		cpus = append(cpus, i)
 	}
 	return cpus, nil, nil
+}
+
+func labOptionsAreWrong(error) bool { return false }
+
+// recordLab has nothing to record.
+func recordLab([]string, stdio) (record.Part, error) {
+	return record.Part{Missing: "bench lab needs Linux, this is " + runtime.GOOS}, nil
 }
 
 // hostBenches are the benchmarks that need Linux.

@@ -20,5 +20,12 @@ func Make[T any](n int) ([]T, error) {
 	return s, nil
 }
 
+// HugePages says whether the memory of later calls of Make is to lie on huge
+// pages, or on none even where the kernel gives them to everybody; without a
+// call it is to. It is there for a benchmark that compares both, and not for
+// use while others make tables. The error is that this memory cannot be
+// advised of: it is the Go heap's.
+func HugePages(on bool) error { return hugePages(on) }
+
 // Free gives back what Make returned. Nothing may refer to it any more.
 func Free[T any](s []T) { free(s) }

@@ -8,6 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// advice is what the kernel is told of new memory.
+var advice = unix.MADV_HUGEPAGE
+
+func hugePages(on bool) error {
+	if advice = unix.MADV_NOHUGEPAGE; on {
+		advice = unix.MADV_HUGEPAGE
+	}
+	return nil
+}
+
 func alloc[T any](n int) ([]T, error) {
 	if n == 0 {
 		return nil, nil
@@ -20,7 +30,7 @@ func alloc[T any](n int) ([]T, error) {
 	}
 	// A kernel without transparent huge pages refuses; the table is then
 	// slower, not wrong.
-	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+	_ = unix.Madvise(b, advice)
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
 }
 

@@ -38,3 +38,12 @@ func TestRace_IsSeenInTables(t *testing.T) {
 		t.Errorf("the detector is silent about a planted race: %v\n%s", err, out)
 	}
 }
+
+func TestHugePages_CannotBeDeclinedOnTheGoHeap(t *testing.T) {
+	if err := arena.HugePages(true); err != nil {
+		t.Error(err)
+	}
+	if arena.HugePages(false) == nil {
+		t.Error("no error, and nothing to decline")
+	}
+}

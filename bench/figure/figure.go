@@ -1,0 +1,90 @@
+// Package figure is what the benchmarks judge by: figures that are to be
+// reached, and what repeating a measurement gave.
+package figure
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// How a value is to compare with what it is to reach.
+const (
+	AtLeast = "≥"
+	AtMost  = "≤"
+	Below   = "<"
+)
+
+// Figure is a ratio, a share or a number, and what it is to be.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Sign  string  `json:"sign"` // how Value is to compare with Reach
+	Reach float64 `json:"reach"`
+	Met   *bool   `json:"met,omitempty"` // nil if nobody is to judge
+	Note  string  `json:"note,omitempty"`
+}
+
+// Judge makes a figure, met if value compares with reach as sign says.
+func Judge(name string, value float64, sign string, reach float64) Figure {
+	met := value <= reach
+	switch sign {
+	case AtLeast:
+		met = value >= reach
+	case Below:
+		met = value < reach
+	}
+	return Figure{Name: name, Value: value, Sign: sign, Reach: reach, Met: &met}
+}
+
+// ToReach says what the figure is to be.
+func (f *Figure) ToReach() string { return fmt.Sprintf("%s %g", f.Sign, f.Reach) }
+
+// Verdict says whether the figure is what it is to be, or why nobody says.
+func (f *Figure) Verdict() string {
+	switch {
+	case f.Met == nil:
+		return f.Note
+	case *f.Met:
+		return "yes"
+	}
+	return "NO"
+}
+
+// Unjudged takes the verdicts out of figures whose measurement was too short
+// for any.
+func Unjudged(all []Figure) {
+	for i := range all {
+		all[i].Met = nil
+	}
+}
+
+// Write prints figures as a table.
+func Write(out io.Writer, all []Figure) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "figure\tvalue\tto reach\tmet\t\n")
+	for i := range all {
+		f := &all[i]
+		fmt.Fprintf(w, "%s\t%.3g\t%s\t%s\t\n", f.Name, f.Value, f.ToReach(), f.Verdict())
+	}
+	w.Flush()
+}
+
+// Spread is what the repetitions of a measurement gave.
+type Spread struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	Max    float64 `json:"max"`
+}
+
+// SpreadOf returns the spread of samples, the zero Spread of none. The median
+// of an even number is the mean of the middle two.
+func SpreadOf(samples []float64) Spread {
+	if len(samples) == 0 {
+		return Spread{}
+	}
+	s := slices.Sorted(slices.Values(samples))
+	n := len(s)
+	return Spread{s[0], (s[(n-1)/2] + s[n/2]) / 2, s[n-1]}
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"director/bench/machine"
+	"director/bench/micro"
+	"director/bench/record"
+	"director/host"
+)
+
+// recordFlags are those of bench record.
+type recordFlags struct {
+	out, commit, cpus, only string
+	parts                   []string
+	quick                   bool
+}
+
+func (r *recordFlags) set() *pflag.FlagSet {
+	fs := pflag.NewFlagSet("director bench record", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+	fs.StringVar(&r.out, "out", ".", "the directory for the record, a file DATE-MACHINE.md")
+	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
+	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to take")
+	fs.StringVar(&r.cpus, "cpus", "auto", "as for these")
+	fs.StringVar(&r.only, "only", "", "as for these: a regular expression of rows")
+	fs.BoolVar(&r.quick, "quick", false, "as for these: see that it works, judge nothing")
+	return fs
+}
+
+// args are the flags of a part.
+func (r *recordFlags) args() (args []string) {
+	if r.quick {
+		args = append(args, "--quick")
+	}
+	if r.cpus != "auto" {
+		args = append(args, "--cpus="+r.cpus)
+	}
+	if r.only != "" {
+		args = append(args, "--only="+r.only)
+	}
+	return args
+}
+
+// recorder takes a part of the record: what it found, or the error of options
+// that it cannot carry out, of a stop, or of a failure.
+type recorder struct {
+	name string
+	take func(args []string, std stdio) (record.Part, error)
+}
+
+// recorders are the parts, in the order of the record.
+func recorders() []recorder {
+	return []recorder{{"micro", recordMicro}, {"lab", recordLab}}
+}
+
+// errStopped is the error of a benchmark that was told to stop.
+var errStopped = errors.New("stopped before everything was measured")
+
+// benchRecord takes the benchmarks and writes down what they found.
+func benchRecord(args []string, std stdio) int {
+	var flags recordFlags
+	fs := flags.set()
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(std.out, "Usage: director bench record [flags]\n\n%s", fs.FlagUsages())
+		return exitOK
+	case err == nil && fs.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
+	case err == nil:
+		err = flags.check()
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	switch err = flags.run(args, std); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, host.ErrUsage), optionsAreWrong(err):
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	fmt.Fprintln(std.err, err)
+	return exitFailed
+}
+
+func (r *recordFlags) check() error {
+	for _, p := range r.parts {
+		if !slices.ContainsFunc(recorders(), func(known recorder) bool { return known.name == p }) {
+			return fmt.Errorf("--parts: there is no benchmark %q", p)
+		}
+	}
+	if len(r.parts) == 0 {
+		return errors.New("--parts: nothing to record")
+	}
+	return nil
+}
+
+// run takes the parts and saves the record, if there is anything to save. The
+// last part is taken first: bench lab looks at the load of the machine, bench
+// micro makes some.
+func (r *recordFlags) run(args []string, std stdio) error {
+	all := recorders()
+	rec := &record.Record{
+		Begin: time.Now(), Machine: machine.Look(machine.Host), Commit: r.commit, Quick: r.quick, Parts: make([]record.Part, len(all)),
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return host.Usagef("--out: %w", err)
+	}
+	rec.Build, _ = debug.ReadBuildInfo()
+	rec.Commands = commands(rec.Build, r.commit, args)
+	var failed []error
+	taken := 0
+	for i, p := range slices.Backward(all) {
+		part := record.Part{Missing: "it was not asked for"}
+		if slices.Contains(r.parts, p.name) {
+			var err error
+			switch part, err = p.take(r.args(), std); {
+			case errors.Is(err, errStopped), errors.Is(err, host.ErrUsage):
+				return err
+			case err != nil:
+				failed = append(failed, fmt.Errorf("bench %s: %w", p.name, err))
+				part.Missing = err.Error()
+			case part.Missing == "":
+				taken++
+			}
+		}
+		part.Name, part.Command = "bench "+p.name, shellLine(append([]string{"./director", "bench", p.name}, r.args()...))
+		rec.Parts[i] = part
+	}
+	if taken == 0 {
+		return errors.Join(append(failed, errors.New("there is nothing to record"))...)
+	}
+	name, err := rec.Save(r.out)
+	if err != nil { // what was measured is not lost
+		fmt.Fprint(std.out, rec)
+		return fmt.Errorf("--out: %w", err)
+	}
+	for _, d := range rec.Disturbances() {
+		fmt.Fprintln(std.err, "not quiet:", d)
+	}
+	fmt.Fprintln(std.out, name)
+	return errors.Join(slices.DeleteFunc(failed, optionsAreWrong)...)
+}
+
+// optionsAreWrong reports whether a benchmark has no such rows, or cannot be
+// taken in this way. If another can, this is no failure of the record.
+func optionsAreWrong(err error) bool {
+	return errors.Is(err, micro.ErrOptions) || labOptionsAreWrong(err)
+}
+
+// commands build the binary and take the record again. said is the commit that
+// counts where the build has no stamp.
+func commands(build *debug.BuildInfo, said string, args []string) (lines []string) {
+	commit, making := strings.TrimSuffix(said, "-dirty"), "make build"
+	if build != nil {
+		for _, s := range build.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				commit = s.Value
+			case "GOAMD64":
+				making += " GOAMD64=" + s.Value
+			}
+		}
+	}
+	if commit != "" {
+		lines = append(lines, shellLine([]string{"git", "checkout", commit}))
+	}
+	return append(lines, making, shellLine(append([]string{"./director", "bench", "record"}, args...)))
+}
+
+// shellLine writes words as a shell reads them.
+func shellLine(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		if !plain.MatchString(w) {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		quoted = append(quoted, w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// plain is a word that no shell takes for something else.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./=,:+-]+$`)
+
+// recordMicro takes bench micro.
+func recordMicro(args []string, std stdio) (part record.Part, err error) {
+	var flags microFlags
+	fs := flags.set()
+	if err := fs.Parse(args); err != nil {
+		return part, host.Usagef("%w", err)
+	}
+	options, err := flags.options(fs)
+	if err != nil {
+		return part, err
+	}
+	options.Progress = func(text string) { fmt.Fprintln(std.err, "bench micro:", text) }
+	return measured(func(part *record.Part, tables *strings.Builder) error {
+		r, err := micro.Run(options)
+		if err != nil {
+			return err
+		}
+		part.Figures, part.Alone = r.Figures, true
+		part.Steady = []record.Row{{Name: "memory", Spread: r.Memory.NS}, {Name: "floor", Spread: r.Floor.NS}}
+		return r.Write(tables)
+	})
+}
+
+// measured fills in what any part has: how long take took, what was used
+// meanwhile, the tables that it wrote.
+func measured(take func(part *record.Part, tables *strings.Builder) error) (part record.Part, err error) {
+	var tables strings.Builder
+	before, unknown := machine.Used(machine.Host)
+	begin := time.Now()
+	if err := take(&part, &tables); err != nil {
+		return record.Part{}, err
+	}
+	part.Took, part.Tables = time.Since(begin), tables.String()
+	if after, err := machine.Used(machine.Host); err == nil && unknown == nil {
+		used := after.Since(before)
+		part.Used = &used
+	}
+	return part, nil
+}
