@@ -73,7 +73,8 @@ type Table struct {
 	shardShift uint // from bucket number to shard number
 	seed       [3]uint64
 	used       atomic.Int64
-	anyPort    atomic.Int64 // connections whose client's port is not known
+	anyPort    atomic.Int64                  // connections whose client's port is not known
+	offers     [maxShards / 64]atomic.Uint64 // a bit for each shard that knows half-open connections
 	data       dataTable
 }
 
