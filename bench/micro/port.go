@@ -20,6 +20,7 @@ type port struct {
 	umem    []byte
 	next    uint32 // chunk
 	traffic *traffic
+	beside  *traffic // of half of each batch, if there is any
 
 	ring [chunks]uint64 // descriptors of what was sent: length and place
 	sent uint64
@@ -39,8 +40,17 @@ func newPort() (*port, error) {
 
 // Recv lends a batch of frames, as many as there are.
 func (p *port) Recv(b *packet.Batch) error {
-	t := p.traffic
-	for range t.batch(packet.BatchSize - b.N) {
+	if p.beside != nil {
+		p.lend(b, p.beside, packet.BatchSize/2)
+	}
+	p.lend(b, p.traffic, packet.BatchSize-b.N)
+	return nil
+}
+
+// lend adds the next n frames of some traffic to a batch, or as many as there
+// are.
+func (p *port) lend(b *packet.Batch, t *traffic, n int) {
+	for range t.batch(n) {
 		at := p.next * chunkSize
 		p.next = (p.next + 1) % chunks
 		f := b.Add()
@@ -49,7 +59,6 @@ func (p *port) Recv(b *packet.Batch) error {
 		f.Token = uint64(at)
 		t.write((*[lineLen]byte)(f.Buf[packet.Headroom:]), t.number())
 	}
-	return nil
 }
 
 // Alloc has no frame to spare: nothing here is to be sent beside what comes in.
