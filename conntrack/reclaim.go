@@ -114,7 +114,7 @@ func (t *Table) forget(sh *shard, victim *Conn) bool {
 		c := &l.list[l.n]
 		e := &t.entries[c.index]
 		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && e.read(c.index, victim) &&
-			halfOpen[victim.State()] && e.children() == 0 && t.kill(sh, c.index, victim) {
+			e.children() == 0 && t.killIn(sh, c.index, victim, &halfOpen) {
 			return true
 		}
 	}
