@@ -99,7 +99,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	e.state.Store(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(n.Number)<<numberShift | uint64(n.State))
 	t.dueBy(index, e.deadline.Load())
 	b.put(at, tagOf(hash), index)
-	t.used.Add(1)
+	t.arrived(sh, index, int(t.used.Add(1)))
 	if n.Kind&AnyPort != 0 {
 		t.anyPort.Add(1)
 	}

@@ -48,7 +48,7 @@ func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done boo
 				continue
 			}
 			budget -= chunk
-			ended += s.table.look(s.next, min(s.next+chunk, fresh), now, dead[ended:])
+			ended += s.table.reap(s.next, min(s.next+chunk, fresh), now, dead[ended:])
 			if ended == len(dead) { // the rest of the chunk is for next time
 				return ended, false
 			}
@@ -101,8 +101,28 @@ func (t *Table) setNumber(e *entry, word uint64, number uint32) {
 // ended meanwhile. The caller holds the lock of its shard, and lets its parent
 // go afterwards.
 func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
+	return t.killIn(sh, index, c, &anyState)
+}
+
+// anyState are the states of all connections.
+var anyState = func() (all [States]bool) {
+	for s := range all {
+		all[s] = true
+	}
+	return all
+}()
+
+// killIn is kill for a connection that is in one of some states: it reports false
+// when it has left them, too.
+func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) bool {
 	e := &t.entries[index]
-	for !e.state.CompareAndSwap(c.word, (c.word+genOne)&^liveBit) {
+	for {
+		if !states[c.State()] {
+			return false
+		}
+		if e.state.CompareAndSwap(c.word, (c.word+genOne)&^liveBit) {
+			break
+		}
 		// A packet changed the state meanwhile: the copy follows, so that
 		// the caller settles the counts for the state it ended in.
 		word := e.state.Load()

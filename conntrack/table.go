@@ -71,6 +71,8 @@ type Table struct {
 	used    atomic.Int64
 	anyPort atomic.Int64 // connections whose client's port is not known
 	_       [48]byte
+	offers  [maxShards / 64]atomic.Uint64 // a bit for each shard that knows half-open connections
+	_       [32]byte
 }
 
 // New makes a table that holds up to size connections. The memory is reserved

@@ -89,6 +89,7 @@ func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to serv
 	case conntrack.Existed: // another worker was faster
 		to.Release(false)
 		j.found = true
+		w.know(j.conn.Server())
 		w.use(f, j)
 		return true
 	}

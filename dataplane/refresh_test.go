@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"sync"
 	"testing"
 
 	"director/dataplane"
@@ -136,4 +137,54 @@ func (r *rig) newest() *service.Server {
 	}
 	r.t.Fatal("there is no such server")
 	return nil
+}
+
+// Two workers get the first packets of the same connections at once. The one that
+// comes too late finds a connection to a server that was added since its step
+// began.
+func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
+	r := newRig(t, options{queues: [2]int{1, 1}, scheduler: "rr", weights: []int32{1}})
+	k, server := r.specs[0].Key, newcomer
+	for round := range 30 {
+		var both sync.WaitGroup
+		w, ports := r.behind(func() {
+			server.Port++
+			if err := r.control.AddServer(k, server); err != nil {
+				t.Error(err)
+			}
+			begun := make(chan struct{})
+			both.Go(func() {
+				close(begun)
+				r.step()
+			})
+			<-begun
+		})
+		for _, frame := range clients(1000+round*packet.BatchSize, packettest.Frame{Flags: "S"}) {
+			r.ports[0][0].Push(frame)
+			ports[0].Push(frame)
+		}
+		if _, err := w.Step(); err != nil {
+			t.Fatal(err)
+		}
+		both.Wait()
+		if sent := len(ports[1].Take()); sent != packet.BatchSize {
+			t.Errorf("round %d: %d frames sent, want %d; counts %+v", round, sent, packet.BatchSize, w.Counts())
+		}
+	}
+	for _, s := range r.shared.View.Load().Services.Servers() {
+		s.Load.Total.Add(-int64(r.held(s.ID)))
+		if n := s.Load.Total.Load(); n != 0 {
+			t.Errorf("server %d counts %d connections too many", s.ID, n)
+		}
+	}
+}
+
+// held returns how many connections to a server the table holds.
+func (r *rig) held(server uint32) (n int) {
+	for info := range r.shared.Conns.All() {
+		if info.Server() == server {
+			n++
+		}
+	}
+	return n
 }

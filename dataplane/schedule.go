@@ -174,6 +174,7 @@ func (w *Worker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 	case conntrack.Existed:
 		to.Release(active)
 		j.found = true
+		w.know(j.conn.Server())
 		w.use(f, j)
 	case conntrack.Full:
 		to.Release(active)

@@ -52,6 +52,10 @@ func BenchmarkRow(b *testing.B) {
 			b.ReportMetric(t.P999, name)
 		}
 	})
+	b.Run("flood", func(b *testing.B) {
+		take(b, run.flood.take)
+		b.ReportMetric(run.flood.result().P999, "p99.9-µs")
+	})
 }
 
 func rowsOf(cases []*caseRow) (all []*row) {

@@ -109,13 +109,20 @@ func (s *burst) end() error {
 
 // step takes the time of a batch.
 func (s *burst) step() error {
+	took, err := timed(s.worker)
+	s.times = append(s.times, took)
+	return err
+}
+
+// timed has a worker make a step, with a whole batch, and takes its time.
+func timed(w *dataplane.Worker) (time.Duration, error) {
 	start := time.Now()
-	n, err := s.worker.Step()
-	s.times = append(s.times, time.Since(start))
+	n, err := w.Step()
+	took := time.Since(start)
 	if err == nil && n != packet.BatchSize {
 		err = fmt.Errorf("%d frames in a batch, want %d", n, packet.BatchSize)
 	}
-	return err
+	return took, err
 }
 
 // quantilesOf sorts the times.

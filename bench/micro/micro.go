@@ -86,6 +86,7 @@ type bench struct {
 	stages        []*stageRow
 	scaling       []*scalingRow
 	burst         *burst
+	flood         *flood
 	perConn       *float64 // bytes
 }
 
@@ -191,6 +192,12 @@ func (b *bench) prepare() error {
 	if b.wants("batch") {
 		b.say("connections that end")
 		if b.burst, err = b.bursts(); err != nil {
+			return err
+		}
+	}
+	if b.wants("flood") {
+		b.say("a full table")
+		if b.flood, err = b.floods(); err != nil {
 			return err
 		}
 	}
@@ -319,6 +326,9 @@ func (b *bench) turns() []turn {
 	}
 	if b.burst != nil {
 		turns = append(turns, turn{"batch", b.burst.take})
+	}
+	if b.flood != nil {
+		turns = append(turns, turn{"flood", b.flood.take})
 	}
 	return turns
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"director/bench/figure"
+	"director/conntrack"
 )
 
 // quick is a run that sees all kinds of rows at work, with smaller tables than
@@ -104,15 +105,55 @@ func names[T any](rows []T, name func(T) string) (all []string) {
 func checkBatches(t *testing.T, r *Result) {
 	t.Helper()
 	const bound = 64 // of what one call of the sweeper ends
-	if len(r.Batch) != 2 {
-		t.Fatalf("%d rows of batch times, want 2", len(r.Batch))
+	if len(r.Batch) != 3 {
+		t.Fatalf("%d rows of batch times, want 3", len(r.Batch))
 	}
-	stay, end := r.Batch[0], r.Batch[1]
+	stay, end, flood := r.Batch[0], r.Batch[1], r.Batch[2]
 	if stay.Ended != 0 || stay.MostEnd != 0 || stay.P50 <= 0 {
 		t.Errorf("while none should end: %+v", stay)
 	}
 	if end.Ended <= 0 || end.MostEnd == 0 || end.MostEnd > bound || end.P999 < end.P50 {
 		t.Errorf("while connections end, at most %d in a batch: %+v", bound, end)
+	}
+	if !flood.Flood || flood.Ended != 32 || flood.Lost != 0 || flood.P50 <= 0 || flood.Max < flood.P999 || flood.P999 < flood.P50 {
+		t.Errorf("in a flood: %+v", flood)
+	}
+}
+
+// A flood that costs an established connection its place, or its server, is not
+// measured but reported.
+func TestRun_EndsWhenAFloodCostsAConnection(t *testing.T) {
+	for name, spoil := range map[string]func(r *rig) error{
+		"its place": func(r *rig) error {
+			if err := r.end(7, 1); err != nil {
+				return err
+			}
+			_, err := r.insert(r.newFlows(1), conntrack.TCPEstablished, oldAge)
+			return err
+		},
+		"its server": func(r *rig) error {
+			if err := r.end(7, 1); err != nil {
+				return err
+			}
+			_, err := r.insert(7, conntrack.TCPEstablished, oldAge)
+			return err
+		},
+	} {
+		o := small("^flood$")
+		run := &bench{Options: o, rigs: map[rigKey]*rig{}}
+		if err := run.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if err := run.flood.take(o.Time); err != nil {
+			t.Errorf("untouched: %v", err)
+		}
+		if err := spoil(run.flood.rig); err != nil {
+			t.Fatal(err)
+		}
+		if err := run.flood.take(o.Time); err == nil {
+			t.Errorf("an established connection lost %s, and the run did not notice", name)
+		}
+		run.close()
 	}
 }
 

@@ -23,6 +23,7 @@ type port struct {
 	umem    *umem
 	next    uint32 // how many chunks were used: the next one modulo their number
 	traffic *traffic
+	beside  *traffic // of half of each batch, if there is any
 
 	ring [chunks]uint64 // descriptors of what was sent: length and place
 	sent uint64
@@ -45,7 +46,10 @@ func newPort() (*port, error) {
 
 // Recv lends a batch of frames, as many as there are.
 func (p *port) Recv(b *packet.Batch) error {
-	p.next = p.traffic.write(b, p.umem, p.next)
+	if p.beside != nil {
+		p.next = p.beside.write(b, packet.BatchSize/2, p.umem, p.next)
+	}
+	p.next = p.traffic.write(b, packet.BatchSize, p.umem, p.next)
 	return nil
 }
 

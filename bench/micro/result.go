@@ -69,12 +69,14 @@ type Scaling struct {
 // BatchTimes are medians of the repetitions' quantiles, in microseconds.
 type BatchTimes struct {
 	Expiring bool    `json:"expiring"`
+	Flood    bool    `json:"flood"`
 	P50      float64 `json:"p50_us"`
 	P99      float64 `json:"p99_us"`
 	P999     float64 `json:"p999_us"`
 	Max      float64 `json:"max_us"`
 	Ended    float64 `json:"ended"`      // connections that ended in a batch, on average
 	MostEnd  uint64  `json:"most_ended"` // in any batch
+	Lost     uint64  `json:"lost"`       // packets of established connections; a run that loses one fails
 }
 
 // Footprint is the memory of a connection, all included.
@@ -108,6 +110,9 @@ func (b *bench) result() *Result {
 	r.Scaling = b.scalingResult()
 	if b.burst != nil {
 		r.Batch = b.burst.result()
+	}
+	if b.flood != nil {
+		r.Batch = append(r.Batch, b.flood.result())
 	}
 	if b.perConn != nil {
 		r.Footprint = &Footprint{Conns: b.Flows[len(b.Flows)-1], Bytes: *b.perConn}
@@ -171,18 +176,25 @@ func (b *bench) scalingResult() (all []Scaling) {
 	return all
 }
 
-func (s *burst) result() []BatchTimes {
-	times := func(q []quantiles) BatchTimes {
-		return BatchTimes{
-			P50:  medianOf(q, func(q quantiles) float64 { return q.p50 }),
-			P99:  medianOf(q, func(q quantiles) float64 { return q.p99 }),
-			P999: medianOf(q, func(q quantiles) float64 { return q.p999 }),
-			Max:  medianOf(q, func(q quantiles) float64 { return q.most }),
-		}
+func batchTimes(q []quantiles) BatchTimes {
+	return BatchTimes{
+		P50:  medianOf(q, func(q quantiles) float64 { return q.p50 }),
+		P99:  medianOf(q, func(q quantiles) float64 { return q.p99 }),
+		P999: medianOf(q, func(q quantiles) float64 { return q.p999 }),
+		Max:  medianOf(q, func(q quantiles) float64 { return q.most }),
 	}
-	steady, expiring := times(s.steady), times(s.expiring)
+}
+
+func (s *burst) result() []BatchTimes {
+	steady, expiring := batchTimes(s.steady), batchTimes(s.expiring)
 	expiring.Expiring, expiring.Ended, expiring.MostEnd = true, figure.SpreadOf(s.mean).Median, s.most
 	return []BatchTimes{steady, expiring}
+}
+
+func (s *flood) result() BatchTimes {
+	t := batchTimes(s.batches)
+	t.Flood, t.Ended, t.MostEnd = true, flooding, flooding
+	return t
 }
 
 // medianOf is the median of one figure of the samples.

@@ -122,15 +122,19 @@ func (r *Result) writeScaling(b *strings.Builder) {
 
 func (r *Result) writeRest(b *strings.Builder) {
 	if len(r.Batch) > 0 {
-		fmt.Fprintf(b, "\nThe time of a batch of 64, NAT in, half the table established; when connections end, three eighths of it end at once.\n\n")
+		fmt.Fprintf(b, "\nThe time of a batch of 64, NAT in, half the table established; when connections end, three eighths of it end at once.\n"+
+			"In a flood the rest of the table is half-open, and half of each batch are SYNs, each of which ends one of those.\n\n")
 		w := columns(b)
-		fmt.Fprintf(w, "%s\tp50 µs\tp99\tp99.9\tmax\tended/batch\tmost\t\n", left("connections"))
+		fmt.Fprintf(w, "%s\tp50 µs\tp99\tp99.9\tmax\tended/batch\tmost\tlost\t\n", left("connections"))
 		for _, t := range r.Batch {
 			name := "stay"
-			if t.Expiring {
+			switch {
+			case t.Expiring:
 				name = "end"
+			case t.Flood:
+				name = "flood"
 			}
-			fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t\n", left(name), t.P50, t.P99, t.P999, t.Max, t.Ended, t.MostEnd)
+			fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%d\t\n", left(name), t.P50, t.P99, t.P999, t.Max, t.Ended, t.MostEnd, t.Lost)
 		}
 		w.Flush()
 	}

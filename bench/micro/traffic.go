@@ -173,15 +173,15 @@ func (t *traffic) number() uint32 {
 	return uint32(uint64(uint32(hi^lo)) * uint64(t.flows) >> 32)
 }
 
-// write receives frames, as many as there are and the batch has room for, each
-// in the next chunk of memory, and returns the chunk after the last.
+// write receives n frames, or as many as there are and the batch has room for,
+// each in the next chunk of memory, and returns the chunk after the last.
 //
 // Every row pays for it, the floor too, so it is one loop without calls, and
 // writes a frame once, by words: those that differ between frames are put
 // together in registers. What does not differ is copied in pieces of the sizes
 // that the compiler has instructions for.
-func (t *traffic) write(batch *packet.Batch, memory *umem, next uint32) uint32 {
-	for range t.batch(packet.BatchSize - batch.N) {
+func (t *traffic) write(batch *packet.Batch, n int, memory *umem, next uint32) uint32 {
+	for range t.batch(min(n, packet.BatchSize-batch.N)) {
 		chunk := &memory[next%chunks]
 		f := batch.Add()
 		f.Buf = chunk[:]

@@ -28,7 +28,7 @@ func memoryOf(t *traffic, memory *umem, number uint32) []byte {
 	}
 	t.flows = 0
 	t.ask(number, 1)
-	t.write(&b, memory, chunks+7)
+	t.write(&b, packet.BatchSize, memory, chunks+7)
 	return line
 }
 
