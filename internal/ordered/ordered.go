@@ -26,6 +26,9 @@ func (x *Uint64) CompareAndSwap(from, to uint64) bool {
 	return atomic.CompareAndSwapUint64(&x.v, from, to)
 }
 
+// Swap is sync/atomic's.
+func (x *Uint64) Swap(v uint64) uint64 { return atomic.SwapUint64(&x.v, v) }
+
 // Add is sync/atomic's.
 func (x *Uint64) Add(n uint64) uint64 { return atomic.AddUint64(&x.v, n) }
 
