@@ -25,7 +25,7 @@ func (t *Table) setDeadline(index uint32, deadline int64) {
 
 // dueBy has the chunk of an entry looked at when that time has come, or before.
 // It is called after the deadline was written and the entry is live, the last of
-// it by an exchange or a swap: a sweeper that looks at the chunk meanwhile reads the
+// it by an exchange: a sweeper that looks at the chunk meanwhile reads the
 // deadline, or else began before, and does not undo this.
 func (t *Table) dueBy(index uint32, deadline int64) {
 	due := &t.due[index/chunk]

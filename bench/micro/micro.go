@@ -260,7 +260,7 @@ func (b *bench) makeStages(many uint32) error {
 }
 
 func (b *bench) makeScaling(many uint32) error {
-	for _, kind := range []string{scaleHit, scaleGiant, scaleNew} {
+	for _, kind := range []string{scaleFloor, scaleHit, scaleGiant, scaleNew} {
 		for _, workers := range workerCounts(len(b.CPUs)) {
 			if !b.wants(scalingName(kind, workers)) {
 				continue

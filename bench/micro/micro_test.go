@@ -52,7 +52,7 @@ func TestRun_MeasuresEveryRow(t *testing.T) {
 			stages = append(stages, "stages/"+p+"/new/"+many)
 		}
 	}
-	for _, kind := range []string{"hit", "giant", "new"} {
+	for _, kind := range []string{"floor", "hit", "giant", "new"} {
 		scaling = append(scaling, "scaling/"+kind+"/1", "scaling/"+kind+"/2")
 	}
 	got := parsed(t, r)

@@ -157,23 +157,35 @@ func (s *stageRow) has(i stage) bool {
 }
 
 func (b *bench) scalingResult() (all []Scaling) {
-	one := map[string]float64{}
+	one := map[string][]float64{} // what one worker did, by repetition
 	for _, s := range b.scaling {
-		mpps := figure.SpreadOf(s.samples)
 		if s.workers == 1 {
-			one[s.kind] = mpps.Median
+			one[s.kind] = s.samples
 		}
 		base := one[s.kind]
-		if s.kind == scaleGiant && one[scaleHit] != 0 {
+		if s.kind == scaleGiant && one[scaleHit] != nil {
 			base = one[scaleHit]
 		}
-		out := Scaling{Name: s.name, Kind: s.kind, Workers: s.workers, Flows: s.rig.flows, Mpps: mpps}
-		if base != 0 {
-			out.Speedup = mpps.Median / base
-		}
-		all = append(all, out)
+		all = append(all, Scaling{
+			Name: s.name, Kind: s.kind, Workers: s.workers, Flows: s.rig.flows,
+			Mpps: figure.SpreadOf(s.samples), Speedup: speedup(s.samples, base),
+		})
 	}
 	return all
+}
+
+// speedup is how many times base's samples those of the same repetitions are, 0
+// without a base. The rows of a repetition follow one another, so that a noisy
+// neighbour mostly disturbs all of them or none.
+func speedup(samples, base []float64) float64 {
+	if base == nil {
+		return 0
+	}
+	ratios := make([]float64, len(samples))
+	for i := range samples {
+		ratios[i] = samples[i] / base[i]
+	}
+	return figure.SpreadOf(ratios).Median
 }
 
 func batchTimes(q []quantiles) BatchTimes {

@@ -19,12 +19,14 @@ type scalingRow struct {
 	bench   *bench
 	rig     *rig
 	traffic []*traffic
-	lock    *sync.Mutex // around each step; nil: none
-	samples []float64   // millions of packets per second of all workers
+	batches []packet.Batch // of the floor
+	lock    *sync.Mutex    // around each step; nil: none
+	samples []float64      // millions of packets per second of all workers
 }
 
 // The kinds of scaling rows.
 const (
+	scaleFloor = "floor" // nothing in common: how far the CPUs themselves go
 	scaleHit   = "hit"
 	scaleNew   = "new"
 	scaleGiant = "hit, giant lock"
@@ -52,6 +54,7 @@ func (b *bench) scale(kind string, workers int, flows uint32) (*scalingRow, erro
 	if kind == scaleGiant {
 		s.lock = new(sync.Mutex)
 	}
+	s.batches = make([]packet.Batch, workers)
 	for i := range workers {
 		t := newTraffic(p, r.order, flows, uint32(i))
 		if kind == scaleNew {
@@ -63,14 +66,17 @@ func (b *bench) scale(kind string, workers int, flows uint32) (*scalingRow, erro
 }
 
 func scalingName(kind string, workers int) string {
-	names := map[string]string{scaleHit: "hit", scaleNew: "new", scaleGiant: "giant"}
+	names := map[string]string{scaleFloor: "floor", scaleHit: "hit", scaleNew: "new", scaleGiant: "giant"}
 	return fmt.Sprintf("scaling/%s/%d", names[kind], workers)
 }
 
 // step is a worker's, under the lock if there is one.
 func (s *scalingRow) step(worker int) func() (int, error) {
 	w := s.crew[worker]
-	if s.lock == nil {
+	switch {
+	case s.kind == scaleFloor:
+		return func() (int, error) { return floor(s.rig.ports[worker], &s.batches[worker]) }
+	case s.lock == nil:
 		return w.Step
 	}
 	return func() (int, error) {
@@ -103,6 +109,9 @@ func (s *scalingRow) take(d time.Duration) (err error) {
 func (s *scalingRow) together(conns uint64, measure func(worker int) (sample, error)) (samples []sample, err error) {
 	err = s.rig.running(func() error {
 		samples, err = s.bench.together(s.workers, func(i int) (sample, error) {
+			if s.kind == scaleFloor {
+				return measure(i)
+			}
 			return forwarded(s.crew[i], conns, func() (sample, error) { return measure(i) })
 		})
 		return err

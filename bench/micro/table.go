@@ -110,7 +110,9 @@ func (r *Result) writeScaling(b *strings.Builder) {
 	if len(r.Scaling) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nWorkers over one table, NAT in, each with its own port and CPU; the giant lock is one mutex around each worker's step.\n\n")
+	fmt.Fprintf(b, "\nWorkers over one table, NAT in, each with its own port and CPU; the giant lock is one mutex around each worker's step.\n"+
+		"The floor's workers have nothing in common: what they lack to a multiple of one is the machine's. How many times one worker's\n"+
+		"is the median of the repetitions.\n\n")
 	w := columns(b)
 	fmt.Fprintf(w, "%s\tworkers\tMpps\tmin\tmax\tx one worker\tto reach\tmet\t\n", left("row"))
 	for _, s := range r.Scaling {
