@@ -1,0 +1,350 @@
+package dataplane_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"director/dataplane"
+	"director/internal/packettest"
+	"director/packet"
+	"director/service"
+)
+
+var churnSeed = flag.Uint64("churn.seed", 0, "what the schedules of the churn tests follow from; 0: something else each time")
+
+const (
+	churnWorkers = 3
+	churnRounds  = 800 // of each worker
+)
+
+// churn is a director whose workers forward while everything about it changes:
+// what they share, what they are told to do, and the time.
+type churn struct {
+	*rig
+	seed    uint64
+	frames  [][]byte // what clients send, and some that are nobody's
+	specs   []service.Spec
+	working sync.WaitGroup
+	steps   [churnWorkers]atomic.Int64 // that each worker has made
+	ticks   []chan struct{}            // one for each of the others, who go on with the workers' steps
+	servers map[*service.Server]bool   // all that there ever were
+
+	collected [churnWorkers]int64 // steps when the trash was emptied last
+
+	pushed, own, hosted, decoded, answered atomic.Int64
+	sent                                   [2]atomic.Int64 // by arm
+}
+
+// Several workers look up, insert and end connections of one table, whose
+// services, servers, weights, tunables, next hops and time change meanwhile, and
+// which somebody lists. Under the race detector nobody may see what another has
+// not finished. When all is over nothing may be left: no connection, no count of
+// one at any server that there ever was, and no frame that is in none of the
+// counters, or in two.
+func TestWorkers_KeepCountWhileEverythingChanges(t *testing.T) {
+	for name, size := range map[string]int{"roomy": 20_000, "crowded": 300, "too small": 60} {
+		t.Run(name, func(t *testing.T) {
+			seed := *churnSeed
+			if seed == 0 {
+				seed = rand.Uint64()
+			}
+			t.Logf("again with: -run '%s' -churn.seed=%d", t.Name(), seed)
+			c := newChurn(t, seed, size)
+			c.run()
+			c.finish()
+			c.checkFrames()
+			c.checkServers()
+		})
+	}
+}
+
+func newChurn(t *testing.T, seed uint64, size int) *churn {
+	t.Helper()
+	c := &churn{
+		rig:  newRig(t, options{queues: [2]int{churnWorkers, churnWorkers - 1}, size: size}),
+		seed: seed, servers: map[*service.Server]bool{},
+	}
+	c.specs = append(c.rig.specs,
+		churnService(81, packet.ProtoTCP, service.DR, 81),
+		churnService(82, packet.ProtoTCP, service.TUN, 82),
+		churnService(83, packet.ProtoTCP, service.NAT, 8083),
+		churnService(84, packet.ProtoUDP, service.NAT, 8084),
+		churnService(21, packet.ProtoTCP, service.NAT, 2121), // FTP: a helper reads along
+	)
+	c.specs[4].Persistent = 50
+	c.specs[5].OnePacket = true
+	for _, s := range c.specs[2:] {
+		if err := c.control.AddService(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range c.specs {
+		c.addClients(s.Port, s.Proto == packet.ProtoUDP)
+	}
+	for id := range uint16(30) {
+		first, later := inTwo(fromClient, id, packettest.Frame{})
+		c.frames = append(c.frames, first, later)
+	}
+	notOurs := fromClient(1000, packettest.Frame{Flags: "S"})
+	copy(notOurs, eth1MAC[:])
+	arp := make([]byte, 60)
+	copy(arp, eth0MAC[:])
+	arp[12], arp[13] = 8, 6
+	c.frames = append(c.frames, notOurs, arp, fromClient(1000, packettest.Frame{Flags: "S", Dst: vip + ":9999"}))
+	return c
+}
+
+// churnService is a service with two servers.
+func churnService(port uint16, proto uint8, method service.Method, serverPort uint16) service.Spec {
+	s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: port, Proto: proto}, Scheduler: "wlc"}
+	for n := range 2 {
+		s.Servers = append(s.Servers, service.ServerSpec{
+			Addr: packet.MustAddr(serverIP(n + 1)), Port: serverPort, Method: method, Weight: 1,
+		})
+	}
+	return s
+}
+
+// addClients adds what clients of a service send.
+func (c *churn) addClients(port uint16, udp bool) {
+	flags := []string{"S", "S", "A", "A", "PA", "FA", "R"}
+	if udp {
+		flags = []string{""}
+	}
+	for n := range 60 {
+		for _, f := range flags {
+			c.frames = append(c.frames, from(n%20, 1000+n, packettest.Frame{
+				Dst: fmt.Sprintf("%s:%d", vip, port), Flags: f, UDP: udp,
+			}))
+		}
+	}
+}
+
+// run has everybody at work until the workers have made their rounds.
+func (c *churn) run() {
+	var others sync.WaitGroup
+	for i, other := range []func(r *rand.Rand){c.change, c.moveClock, c.list} {
+		tick := make(chan struct{}, 1)
+		c.ticks = append(c.ticks, tick)
+		others.Go(func() {
+			r := rand.New(rand.NewPCG(c.seed, uint64(100+i)))
+			for range tick {
+				other(r)
+				for range r.IntN(3) {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	for id := range c.rig.workers {
+		c.working.Go(func() { c.work(id) })
+	}
+	c.working.Wait()
+	for _, tick := range c.ticks {
+		close(tick)
+	}
+	others.Wait()
+}
+
+// work is a worker's life: frames come in by any of the queues, its own or not.
+func (c *churn) work(id int) {
+	r := rand.New(rand.NewPCG(c.seed, uint64(id)))
+	w := c.rig.workers[id]
+	for range churnRounds {
+		for range r.IntN(16) {
+			c.push(r, 0, c.frames[r.IntN(len(c.frames))])
+		}
+		if _, err := w.Step(); err != nil {
+			c.t.Error(err)
+		}
+		c.steps[id].Add(1)
+		c.take(r, id)
+		select {
+		case c.ticks[r.IntN(len(c.ticks))] <- struct{}{}:
+		default:
+		}
+		if r.IntN(4) == 0 {
+			runtime.Gosched()
+		}
+	}
+	c.steps[id].Add(1 << 32) // no step of it lies ahead
+}
+
+// push has a frame come in on any queue of an arm.
+func (c *churn) push(r *rand.Rand, arm int, frame []byte) {
+	c.pushed.Add(1)
+	c.ports[arm][r.IntN(len(c.ports[arm]))].Push(frame)
+}
+
+// take takes what left by the worker's queues. The real servers answer some of
+// what reached them, unless r is nil.
+func (c *churn) take(r *rand.Rand, id int) {
+	for arm, queues := range c.ports {
+		if id >= len(queues) {
+			continue
+		}
+		c.hosted.Add(int64(len(c.hosts[arm][id].Take())))
+		for _, f := range queues[id].Take() {
+			c.sent[arm].Add(1)
+			c.judge(arm, f)
+			if r != nil && r.IntN(8) == 0 {
+				c.decode(r, arm, f)
+			}
+		}
+	}
+}
+
+// judge looks at the addresses of a frame that was sent, and counts those that
+// answer one instead of forwarding it.
+func (c *churn) judge(arm int, f []byte) {
+	eth, ip := packet.Eth(f), packet.IPv4(f[packet.EthLen:])
+	if arm == 1 {
+		if mac := eth.Dst(); mac[3] != 2 || mac[5] < 11 || mac[5] > 14 {
+			c.t.Errorf("a frame to %v on the servers' side: % x", mac, f)
+		}
+		return
+	}
+	if eth.Dst() != clientMAC || ip.Src() != packet.MustAddr(vip).V4() {
+		c.t.Errorf("a frame to %v from %v on the clients' side: % x", eth.Dst(), packet.AddrFrom4(ip.Src()), f)
+	}
+	if ip.TTL() == 64 { // what is forwarded has come a hop further
+		c.own.Add(1)
+	}
+}
+
+// decode has another implementation look at a frame, and masquerading servers
+// answer.
+func (c *churn) decode(r *rand.Rand, arm int, f []byte) {
+	ip := packet.IPv4(f[packet.EthLen:])
+	if ip.FlagsOffset()&(packet.IPv4MF|packet.IPv4OffsetMask) != 0 || ip.Proto() == packet.ProtoICMP || ip.Proto() == packet.ProtoGRE {
+		return // neither TCP nor UDP as a whole
+	}
+	d, err := packettest.Read(f)
+	if err != nil {
+		c.t.Errorf("%v\n% x", err, f)
+		return
+	}
+	c.decoded.Add(1)
+	if arm == 0 || d.Outer != nil || ip.Dst() == packet.MustAddr(vip).V4() {
+		return
+	}
+	answer := packettest.Frame{SrcMAC: packet.MAC(d.Eth.DstMAC), DstMAC: eth1MAC, UDP: d.UDP != nil}
+	to, from := 0, 0
+	if d.UDP != nil {
+		to, from = int(d.UDP.SrcPort), int(d.UDP.DstPort)
+	} else {
+		to, from = int(d.TCP.SrcPort), int(d.TCP.DstPort)
+		answer.Flags = []string{"SA", "A", "FA", "R"}[r.IntN(4)]
+	}
+	answer.Src, answer.Dst = fmt.Sprintf("%s:%d", d.IP.DstIP, from), fmt.Sprintf("%s:%d", d.IP.SrcIP, to)
+	c.answered.Add(1)
+	c.push(r, 1, answer.Bytes())
+}
+
+// moveClock passes some time: mostly little, now and then so much that
+// connections end.
+func (c *churn) moveClock(r *rand.Rand) {
+	most := 100 * time.Millisecond
+	switch r.IntN(10) {
+	case 0:
+		most = 100 * time.Second
+	case 1, 2, 3:
+		most = 5 * time.Second
+	}
+	c.clock.Advance(time.Duration(r.Int64N(int64(most))))
+}
+
+// list looks at what an operator sees.
+func (c *churn) list(r *rand.Rand) {
+	switch r.IntN(3) {
+	case 0:
+		c.control.Services()
+		c.rig.workers[r.IntN(churnWorkers)].Counts()
+	case 1:
+		for _, conn := range c.control.Connections() {
+			if got := conn.Virtual.Addr().String(); got != vip {
+				c.t.Errorf("a connection to %s is listed: %+v", got, conn)
+			}
+		}
+	case 2:
+		for info := range c.shared.Conns.All() {
+			if c.shared.View.Load().Services.Server(info.Server()) == nil && c.shared.Conns.Live(&info.Conn) {
+				c.t.Errorf("a connection to server %d, which nobody knows: %+v", info.Server(), info.Key())
+			}
+		}
+	}
+}
+
+// finish has the workers do what is left, and all connections end.
+func (c *churn) finish() {
+	c.t.Helper()
+	settle := func() {
+		c.step()
+		for id := range c.rig.workers {
+			c.take(nil, id)
+		}
+	}
+	settle()
+	const rounds = 20
+	for i := 0; c.shared.Conns.Used() > 0 || i < 2; i++ {
+		if i == rounds {
+			c.t.Fatalf("%d connections do not end", c.shared.Conns.Used())
+		}
+		c.clock.Advance(1000 * time.Second)
+		for _, w := range c.rig.workers {
+			w.ExpireAll()
+		}
+		settle()
+	}
+}
+
+// checkFrames holds that each frame is in the counters once.
+func (c *churn) checkFrames() {
+	c.t.Helper()
+	n := c.counts()
+	rx, dropped, hosted := int64(n.Rx[0]+n.Rx[1]), int64(0), int64(0)
+	for i := range n.Drops {
+		dropped += int64(n.Drops[i])
+		hosted += int64(n.Host[i])
+	}
+	if rx != c.pushed.Load() {
+		c.t.Errorf("%d frames received, %d came", rx, c.pushed.Load())
+	}
+	for arm := range c.ports {
+		if tx := int64(n.Tx[arm]); tx != c.sent[arm].Load() {
+			c.t.Errorf("arm %d: %d frames counted as sent, %d left", arm, tx, c.sent[arm].Load())
+		}
+	}
+	if hosted != c.hosted.Load() {
+		c.t.Errorf("%d frames counted for the kernel, it got %d", hosted, c.hosted.Load())
+	}
+	if in, out := rx+c.own.Load(), int64(n.Tx[0]+n.Tx[1])+hosted+dropped; in != out {
+		c.t.Errorf("%d frames came and %d are our own, %d were sent, %d left to the kernel and %d dropped, %d too many; %+v",
+			rx, c.own.Load(), n.Tx[0]+n.Tx[1], hosted, dropped, out-in, n)
+	}
+	// All of it has to happen for any of this to mean something.
+	if n.Conns < 200 || n.Expired < 50 || n.Handoff == 0 || c.own.Load() == 0 || c.decoded.Load() < 200 || c.answered.Load() < 50 {
+		c.t.Errorf("too little happened: %d decoded, %d answered, %d our own; %+v", c.decoded.Load(), c.answered.Load(), c.own.Load(), n)
+	}
+}
+
+// checkServers holds that no server counts what has ended.
+func (c *churn) checkServers() {
+	c.t.Helper()
+	c.note()
+	for s := range c.servers {
+		if a, n, p := s.Load.Active.Load(), s.Load.Total.Load(), s.Persistent.Load(); a != 0 || n != 0 || p != 0 {
+			c.t.Errorf("server %d, %v port %d of %+v, counts %d active of %d connections and %d templates, want none",
+				s.ID, s.Addr, s.Port, s.Of, a, n, p)
+		}
+	}
+	if n := dataplane.Remembered(c.shared); n != 0 {
+		c.t.Errorf("something is remembered of %d connections that have ended", n)
+	}
+}
