@@ -1,0 +1,187 @@
+package dataplane_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/internal/packettest"
+	"director/packet"
+	"director/service"
+)
+
+// sctp is an SCTP packet with one chunk, without its Ethernet addresses.
+func sctp(src, dst string, chunk []byte) []byte {
+	from, to := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
+	return packettest.Serialize(
+		&layers.Ethernet{SrcMAC: clientMAC[:], DstMAC: eth0MAC[:], EthernetType: layers.EthernetTypeIPv4},
+		&layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolSCTP, SrcIP: from.Addr().AsSlice(), DstIP: to.Addr().AsSlice()},
+		&layers.SCTP{SrcPort: layers.SCTPPort(from.Port()), DstPort: layers.SCTPPort(to.Port()), VerificationTag: 7},
+		gopacket.Payload(chunk))
+}
+
+// sctpRound is a batch of SCTP packets from clients with ports from first on, or
+// of their servers to them, if round robin began with them.
+func sctpRound(first int, chunk []byte, reply bool) (frames [][]byte) {
+	for i := range packet.BatchSize {
+		client := netip.AddrPortFrom(netip.MustParseAddr(clientIP), uint16(first+i)).String()
+		if reply {
+			frames = append(frames, sctp(serverIP(4-i%4)+":8080", client, chunk))
+		} else {
+			frames = append(frames, sctp(client, vip+":80", chunk))
+		}
+	}
+	return frames
+}
+
+// protocolRounds are batches of one protocol: of new connections, and for those of
+// the first of them of their packets in both directions.
+type protocolRounds struct {
+	fresh        [][][]byte
+	hit, answers [][]byte
+}
+
+const allocRuns = 20
+
+func roundsOf(proto uint8) (p protocolRounds) {
+	const first = 1000
+	begin := []byte{1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 255, 255, 0, 1, 0, 1, 0, 0, 0, 1} // INIT
+	data := []byte{0, 3, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'a', 't', 'a'}
+	for round := range allocRuns + 1 {
+		at := first + round*packet.BatchSize
+		switch proto {
+		case packet.ProtoTCP:
+			p.fresh = append(p.fresh, clients(at, packettest.Frame{Flags: "S"}))
+		case packet.ProtoUDP:
+			p.fresh = append(p.fresh, clients(at, packettest.Frame{UDP: true, Payload: data}))
+		case packet.ProtoSCTP:
+			p.fresh = append(p.fresh, sctpRound(at, begin, false))
+		}
+	}
+	switch proto {
+	case packet.ProtoTCP:
+		p.hit, p.answers = clients(first, packettest.Frame{Flags: "A"}), answers(first, packettest.Frame{Flags: "A"})
+	case packet.ProtoUDP:
+		p.hit, p.answers = p.fresh[0], answers(first, packettest.Frame{UDP: true, Payload: data})
+	case packet.ProtoSCTP:
+		p.hit, p.answers = sctpRound(first, data, false), sctpRound(first, data, true)
+	}
+	return p
+}
+
+// withoutAllocation holds that step takes no memory and sends what came: sent
+// returns how many frames have left.
+func withoutAllocation(t *testing.T, what string, step func(), sent func() int) {
+	t.Helper()
+	before := sent()
+	if n := testing.AllocsPerRun(allocRuns, step); n != 0 {
+		t.Errorf("%s: %v allocations a step, want 0", what, n)
+	}
+	if got, want := sent()-before, (allocRuns+1)*packet.BatchSize; got != want {
+		t.Errorf("%s: %d frames sent, want %d", what, got, want)
+	}
+}
+
+// No method takes memory, be a connection new or not, whatever the protocol.
+func TestStep_DoesNotAllocateByAnyMethod(t *testing.T) {
+	protocols := map[string]uint8{"TCP": packet.ProtoTCP, "UDP": packet.ProtoUDP, "SCTP": packet.ProtoSCTP}
+	rounds := map[string]protocolRounds{}
+	for name, proto := range protocols {
+		rounds[name] = roundsOf(proto)
+	}
+	for name, c := range map[string]struct {
+		method service.Method
+		tunnel packet.Tunnel
+	}{
+		"NAT":                 {method: service.NAT},
+		"direct":              {method: service.DR},
+		"IPIP":                {method: service.TUN},
+		"GUE":                 {service.TUN, packet.Tunnel{Encap: packet.GUE, Port: 6080}},
+		"GUE with a checksum": {service.TUN, packet.Tunnel{Encap: packet.GUE, Checksum: packet.WithChecksum, Port: 6080}},
+		"GRE":                 {service.TUN, packet.Tunnel{Encap: packet.GRE}},
+		"GRE with a checksum": {service.TUN, packet.Tunnel{Encap: packet.GRE, Checksum: packet.WithChecksum}},
+	} {
+		for protocol, frames := range rounds {
+			t.Run(name+", "+protocol, func(t *testing.T) {
+				r := newRig(t, options{method: c.method})
+				r.tunnelled(c.tunnel, protocols[protocol])
+				w, p := r.oneArmed(append(frames.fresh, frames.hit, frames.answers)...)
+				step := func() {
+					if _, err := w.Step(); err != nil {
+						t.Error(err)
+					}
+				}
+				sent := func() int { return p.sent }
+				p.rounds = frames.fresh
+				withoutAllocation(t, "new", step, sent)
+				if n := w.Counts().Conns; n != (allocRuns+1)*packet.BatchSize {
+					t.Errorf("%d connections began, want one for each frame", n)
+				}
+				p.rounds, p.next = [][][]byte{frames.hit}, 0
+				withoutAllocation(t, "hit", step, sent)
+				if c.method == service.NAT {
+					p.rounds = [][][]byte{frames.answers}
+					withoutAllocation(t, "answers", step, sent)
+				}
+				if n := w.Counts().Conns; n != (allocRuns+1)*packet.BatchSize {
+					t.Errorf("%d connections began by packets of connections that were there", n)
+				}
+			})
+		}
+	}
+}
+
+// tunnelled makes sure that there is a service of a protocol, whose servers take
+// such tunnels.
+func (r *rig) tunnelled(tunnel packet.Tunnel, proto uint8) {
+	r.t.Helper()
+	s := r.specs[0]
+	s.Proto = proto
+	if proto == packet.ProtoSCTP {
+		if err := r.control.AddService(s); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	for _, server := range s.Servers {
+		server.Tunnel = tunnel
+		if err := r.control.EditServer(s.Key, server); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// Nor does a frame that leaves by another arm, through the worker's own queue there
+// or another worker's.
+func TestStep_DoesNotAllocateAcrossArms(t *testing.T) {
+	r := newRig(t, options{queues: [2]int{2, 1}})
+	segments := clients(1000, packettest.Frame{Flags: "A"})
+	for worker, what := range []string{"own queue", "another's queue"} {
+		in := [2]*treadmill{newTreadmill(nil), newTreadmill(nil)}
+		out := newTreadmill(nil)
+		workers, err := dataplane.NewWorkers(r.shared, []dataplane.Arm{
+			{Queues: []dataplane.Port{in[0], in[1]}, Hosts: []dataplane.Port{memport.New(), memport.New()}},
+			{Queues: []dataplane.Port{out}, Hosts: []dataplane.Port{memport.New()}},
+		}, []dataplane.Waiter{memport.NewWaiter(), memport.NewWaiter()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := func() {
+			for _, w := range []*dataplane.Worker{workers[1], workers[0]} { // who hands over first
+				if _, err := w.Step(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		in[worker].rounds = [][][]byte{clients(1000, packettest.Frame{Flags: "S"})}
+		step()
+		in[worker].rounds = [][][]byte{segments}
+		withoutAllocation(t, what, step, func() int { return out.sent })
+		if n := workers[1].Counts().Handoff; (n > 0) != (worker == 1) {
+			t.Errorf("%s: %d frames handed over", what, n)
+		}
+	}
+}
