@@ -154,34 +154,77 @@ func (r *rig) tunnelled(tunnel packet.Tunnel, proto uint8) {
 	}
 }
 
+// crossing is two workers with a queue each on the clients' side, and one queue on
+// the servers' side, which is the first worker's.
+type crossing struct {
+	workers []*dataplane.Worker
+	in      [2]*treadmill
+	out     *treadmill
+}
+
+func newCrossing(t testing.TB) *crossing {
+	t.Helper()
+	r := newRig(t, options{queues: [2]int{2, 1}})
+	c := &crossing{in: [2]*treadmill{newTreadmill(nil), newTreadmill(nil)}, out: newTreadmill(nil)}
+	var err error
+	if c.workers, err = dataplane.NewWorkers(r.shared, []dataplane.Arm{
+		{Queues: []dataplane.Port{c.in[0], c.in[1]}, Hosts: []dataplane.Port{memport.New(), memport.New()}},
+		{Queues: []dataplane.Port{c.out}, Hosts: []dataplane.Port{memport.New()}},
+	}, []dataplane.Waiter{memport.NewWaiter(), memport.NewWaiter()}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// receive has one of the workers receive the segments of 64 established
+// connections at each step from now on.
+func (c *crossing) receive(t testing.TB, worker int) {
+	c.in[worker].rounds = [][][]byte{clients(1000, packettest.Frame{Flags: "S"})}
+	c.step(t)
+	c.in[worker].rounds = [][][]byte{clients(1000, packettest.Frame{Flags: "A"})}
+	c.step(t)
+}
+
+// step has both make one, first the one that hands over what it sends.
+func (c *crossing) step(t testing.TB) {
+	for _, w := range []*dataplane.Worker{c.workers[1], c.workers[0]} {
+		if _, err := w.Step(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The workers' queues on the other side, by the worker that receives.
+var crossings = []string{"own queue", "another's queue"}
+
 // Nor does a frame that leaves by another arm, through the worker's own queue there
 // or another worker's.
 func TestStep_DoesNotAllocateAcrossArms(t *testing.T) {
-	r := newRig(t, options{queues: [2]int{2, 1}})
-	segments := clients(1000, packettest.Frame{Flags: "A"})
-	for worker, what := range []string{"own queue", "another's queue"} {
-		in := [2]*treadmill{newTreadmill(nil), newTreadmill(nil)}
-		out := newTreadmill(nil)
-		workers, err := dataplane.NewWorkers(r.shared, []dataplane.Arm{
-			{Queues: []dataplane.Port{in[0], in[1]}, Hosts: []dataplane.Port{memport.New(), memport.New()}},
-			{Queues: []dataplane.Port{out}, Hosts: []dataplane.Port{memport.New()}},
-		}, []dataplane.Waiter{memport.NewWaiter(), memport.NewWaiter()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		step := func() {
-			for _, w := range []*dataplane.Worker{workers[1], workers[0]} { // who hands over first
-				if _, err := w.Step(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		in[worker].rounds = [][][]byte{clients(1000, packettest.Frame{Flags: "S"})}
-		step()
-		in[worker].rounds = [][][]byte{segments}
-		withoutAllocation(t, what, step, func() int { return out.sent })
-		if n := workers[1].Counts().Handoff; (n > 0) != (worker == 1) {
+	for worker, what := range crossings {
+		c := newCrossing(t)
+		c.receive(t, worker)
+		withoutAllocation(t, what, func() { c.step(t) }, func() int { return c.out.sent })
+		if n := c.workers[1].Counts().Handoff; (n > 0) != (worker == 1) {
 			t.Errorf("%s: %d frames handed over", what, n)
 		}
+	}
+}
+
+// BenchmarkCross is BenchmarkStep for frames that leave by another arm.
+func BenchmarkCross(b *testing.B) {
+	for worker, what := range crossings {
+		b.Run(what, func(b *testing.B) {
+			c := newCrossing(b)
+			c.receive(b, worker)
+			before := c.out.sent
+			for b.Loop() {
+				c.step(b)
+			}
+			sent := c.out.sent - before
+			if sent != b.N*packet.BatchSize {
+				b.Fatalf("%d of %d frames sent", sent, b.N*packet.BatchSize)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/packet")
+		})
 	}
 }

@@ -14,11 +14,11 @@ func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 // registry is a Registry whose commits are followed.
 type registry struct {
 	*service.Registry
-	t     *testing.T
+	t     testing.TB
 	table *service.Table
 }
 
-func newRegistry(t *testing.T, o service.Options, specs ...service.Spec) *registry {
+func newRegistry(t testing.TB, o service.Options, specs ...service.Spec) *registry {
 	t.Helper()
 	if o.Workers == 0 {
 		o.Workers = 1

@@ -1,0 +1,153 @@
+package conntrack_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"director/conntrack"
+)
+
+// benchFlows is how many connections there are: far more than caches hold.
+const benchFlows = 1 << 18
+
+// benchTable returns a table of established connections, with as many places free,
+// and a source of random numbers of them.
+func benchTable(b *testing.B) (*conntrack.Table, func() int) {
+	b.Helper()
+	table := newTable(b, 2*benchFlows)
+	var c, victim conntrack.Conn
+	for n := range benchFlows {
+		f := flow(n)
+		insertFlow(table, &f, target(n), conntrack.TCPEstablished, 900*second, &c, &victim)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	return table, func() int { return r.IntN(benchFlows) }
+}
+
+func BenchmarkHash(b *testing.B) {
+	table := newTable(b, 1)
+	in, out := flow(1), answer(1)
+	sum := uint64(0)
+	b.Run("in", func(b *testing.B) {
+		for b.Loop() {
+			sum += table.HashIn(&in)
+		}
+	})
+	b.Run("out", func(b *testing.B) {
+		for b.Loop() {
+			sum += table.HashOut(&out)
+		}
+	})
+}
+
+// BenchmarkLookUp is what a packet costs that has a connection, in either
+// direction, and what one costs that has none.
+func BenchmarkLookUp(b *testing.B) {
+	table, random := benchTable(b)
+	var c conntrack.Conn
+	for name, find := range map[string]func() bool{
+		"in":  func() bool { return findIn(table, random(), &c) },
+		"out": func() bool { f := answer(random()); return table.FindOut(table.HashOut(&f), &f, &c) },
+		"none": func() bool {
+			f := flow(benchFlows + random())
+			return !table.FindIn(table.HashIn(&f), &f, &c)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if !find() {
+					b.Fatal("not what it should be")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkObserve is the state machine: for a packet that moves nothing but the
+// deadline, and for one that changes the state.
+func BenchmarkObserve(b *testing.B) {
+	for name, events := range map[string][]conntrack.Event{
+		"stays":   {conntrack.Ack},
+		"changes": {conntrack.Fin, conntrack.Syn, conntrack.Ack},
+	} {
+		b.Run(name, func(b *testing.B) {
+			table := newTable(b, 1)
+			var c conntrack.Conn
+			insert(table, 1, 0, &c)
+			now := int64(0)
+			for b.Loop() {
+				now++
+				table.Observe(&c, conntrack.In, events[now%int64(len(events))], now, &conntrack.Normal, &timeouts)
+			}
+		})
+	}
+}
+
+// BenchmarkInsert is a new connection: where there is room, where another packet
+// was faster, and into a full table, in which there is somebody to forget or not.
+func BenchmarkInsert(b *testing.B) {
+	var c, victim conntrack.Conn
+	b.Run("room", func(b *testing.B) {
+		table := newTable(b, 2*benchFlows)
+		n := 0
+		for b.Loop() {
+			if n == benchFlows {
+				b.StopTimer()
+				sweepAll(table, 100*second)
+				n = 0
+				b.StartTimer()
+			}
+			if insert(table, n, 0, &c) != conntrack.Inserted {
+				b.Fatal("no room")
+			}
+			n++
+		}
+	})
+	b.Run("existed", func(b *testing.B) {
+		table := newTable(b, 1)
+		insert(table, 1, 0, &c)
+		for b.Loop() {
+			insert(table, 1, 0, &c)
+		}
+	})
+	for name, everybody := range map[string]bool{"reclaimed": true, "full": false} {
+		b.Run(name, func(b *testing.B) {
+			table, next := fullTable(b, func(int) bool { return everybody })
+			for b.Loop() {
+				f := flow(next)
+				insertFlow(table, &f, target(next), conntrack.TCPSynRecv, 60*second, &c, &victim)
+				next++
+			}
+		})
+	}
+}
+
+// BenchmarkSweep is one call of the sweeper as a busy worker makes it: it looks at
+// 1024 entries, or ends 64 connections.
+func BenchmarkSweep(b *testing.B) {
+	dead := make([]conntrack.Conn, 64)
+	b.Run("nothing is due", func(b *testing.B) {
+		table, _ := benchTable(b)
+		s := table.Sweeper(0, 1)
+		for b.Loop() {
+			if ended, looked := s.Sweep(0, 1024, dead); ended != 0 || looked != 1024 {
+				b.Fatalf("%d ended and %d looked at", ended, looked)
+			}
+		}
+	})
+	b.Run("all are due", func(b *testing.B) {
+		table := newTable(b, benchFlows)
+		s := table.Sweeper(0, 1)
+		var c conntrack.Conn
+		for b.Loop() {
+			if table.Used() < len(dead) {
+				b.StopTimer()
+				for n := range benchFlows / 4 {
+					insert(table, n, 0, &c)
+				}
+				b.StartTimer()
+			}
+			s.Sweep(100*second, 1024, dead)
+		}
+	})
+}
