@@ -1,10 +1,6 @@
 package conntrack
 
-import (
-	"cmp"
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 const (
 	// shortlistSize is how many half-open connections a shard remembers.
@@ -185,12 +181,17 @@ func (l *shortlist) consider(entries []entry, index uint32) bool {
 		return true
 	}
 	// Youngest first, so that the oldest is taken from the end.
-	at, known := slices.BinarySearchFunc(l.list[:l.n], c, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.order, a.order), cmp.Compare(a.index, b.index))
-	})
+	at, end := 0, l.n
+	for at < end {
+		if middle := (at + end) / 2; l.list[middle].order > c.order {
+			at = middle + 1
+		} else {
+			end = middle
+		}
+	}
 	switch {
-	case known:
-		l.list[at] = c
+	case at < l.n && l.list[at].order == c.order && l.list[at].index == index:
+		l.list[at] = c // met again
 	case l.n == shortlistSize:
 		copy(l.list[:at-1], l.list[1:at])
 		l.list[at-1] = c

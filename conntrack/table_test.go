@@ -363,22 +363,3 @@ func TestTable_DoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
-
-func BenchmarkFindIn(b *testing.B) {
-	const flows = 1 << 20
-	table := newTable(b, flows)
-	var c conntrack.Conn
-	for n := range flows {
-		insert(table, n, 0, &c)
-	}
-	r := rand.New(rand.NewPCG(1, 1))
-	var found int
-	for b.Loop() {
-		if findIn(table, r.IntN(flows), &c) {
-			found++
-		}
-	}
-	if found == 0 {
-		b.Fatal("nothing found")
-	}
-}
