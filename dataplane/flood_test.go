@@ -39,7 +39,7 @@ func TestFlood_CostsNoEstablishedConnection(t *testing.T) {
 			t.Run(name+" by "+method.String(), func(t *testing.T) {
 				f := newFlood(t, method, established)
 				before := f.counts()
-				const rounds = 5 * floodSize / (floodWorkers * floodHalf)
+				const rounds = 3 * floodSize / (floodWorkers * floodHalf)
 				at := 0
 				for range rounds {
 					at = f.round(at)
