@@ -64,10 +64,15 @@ func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 }
 
 // Steady is Observe for a packet that changes nothing but the connection's
-// deadline, which it moves on: a store is enough for that. For any other it reports false and does nothing.
+// deadline, which it moves on: a store is enough for that. For any other it
+// reports false and does nothing, and for an answer that may be the first to
+// assure the parent of the connection.
 func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) bool {
-	state := State(h.word & stateMask)
-	if m[dir][ev][state] != state || dir != Out && uint32(h.word>>numberShift) < maxPackets || uint32(h.e.family.Load()) != 0 {
+	state, packets := State(h.word&stateMask), uint32(h.word>>numberShift)
+	if m[dir][ev][state] != state || dir != Out && packets < maxPackets {
+		return false
+	}
+	if dir == Out && uint32(h.e.family.Load()) != 0 && (ev == Datagram || packets < 2) {
 		return false
 	}
 	switch deadline, was := now+timeouts[state], h.e.deadline.Load(); {

@@ -129,6 +129,27 @@ func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
 	}
 }
 
+// An answer may be the first that assures the template of a connection, which only
+// Observe does; a client's packet comes after the one that did.
+func TestSteady_LeavesTheFirstAnswerOfAChildToObserve(t *testing.T) {
+	timeouts := conntrack.NewTimeouts(900*1e9, 120*1e9, 300*1e9)
+	table := newTable(t, 1000)
+	parent := mustInsert(t, table, templateRecord(1, 300, 0))
+	for packets, want := range map[uint32]bool{1: false, 2: true, 15: true} {
+		r := record(int(packets), conntrack.TCPEstablished, 60*second)
+		r.Parent, r.Number = &parent, packets
+		mustInsert(t, table, r)
+		back := answer(int(packets))
+		hit := table.HitOut(sought(table, table.HashOut(&back)), &back)
+		if got := hit.Steady(conntrack.Out, conntrack.Ack, second, &conntrack.Normal, &timeouts); got != want {
+			t.Errorf("answer to a connection of %d packets: %v, want %v", packets, got, want)
+		}
+		if hit.Steady(conntrack.Out, conntrack.Datagram, second, &conntrack.Normal, &timeouts) {
+			t.Errorf("datagram: %d packets are enough", packets)
+		}
+	}
+}
+
 // record describes connection number n in a state, without a parent.
 func record(n int, s conntrack.State, deadline int64) *conntrack.Record {
 	f := flow(n)

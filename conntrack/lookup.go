@@ -12,9 +12,9 @@ func (t *Table) HashIn(f *packet.Flow) uint64 { return t.Hash(f.Src, f.SrcPort, 
 // HashOut returns the hash under which a real server's answer finds it.
 func (t *Table) HashOut(f *packet.Flow) uint64 { return t.Hash(f.Dst, f.DstPort, f.Proto) }
 
-// Hash is HashIn or HashOut of the client's side, which it mixes with the table's seed by two folded
-// multiplications (as wyhash does): clients cannot choose ports that collide
-// without knowing the seed.
+// Hash is HashIn or HashOut of the client's side, which it mixes with the table's
+// seed by two folded multiplications (as wyhash does): clients cannot choose ports
+// that collide without knowing the seed.
 func (t *Table) Hash(client packet.Addr, port uint16, proto uint8) uint64 {
 	hi, lo := bits.Mul64(client.Lo^t.seed[0], client.Hi^t.seed[1]^uint64(port)<<8^uint64(proto))
 	hi, lo = bits.Mul64(hi^lo^t.seed[2], t.seed[0]|1)
