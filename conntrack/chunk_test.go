@@ -12,17 +12,6 @@ import (
 	"director/packet"
 )
 
-// inOrder makes a table that uses its entries one after the other.
-func inOrder(t *testing.T, size int) *conntrack.Table {
-	t.Helper()
-	table, err := conntrack.NewSeeded(size, [3]uint64{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(table.Close)
-	return table
-}
-
 // round sweeps a whole share and returns how many ended.
 func round(s *conntrack.Sweeper, now int64) (ended int) {
 	dead := make([]conntrack.Conn, 64)
@@ -51,7 +40,7 @@ func mustOpen(t *testing.T, table *conntrack.Table, n int, deadline int64) (c co
 // A round over connections that have been looked at costs one for each chunk.
 func TestSweeper_PassesOverWhatIsNotDue(t *testing.T) {
 	const chunks = 100
-	table := inOrder(t, chunks*conntrack.Chunk)
+	table := seededTable(t, chunks*conntrack.Chunk)
 	for n := range chunks * conntrack.Chunk {
 		mustOpen(t, table, n, 900*second)
 	}
@@ -108,7 +97,7 @@ func TestSweeper_LooksAgainWhereADeadlineMovesBack(t *testing.T) {
 		}, 5 * second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			table := inOrder(t, 1000)
+			table := seededTable(t, 1000)
 			f := flow(1)
 			var conn conntrack.Conn
 			insertFlow(table, &f, target(1), conntrack.TCPEstablished, 900*second, &conn, nil)
@@ -189,7 +178,7 @@ func TestSweeper_AgreesWithAModelOfRounds(t *testing.T) {
 // deadline back: the chunk is due no later than the connection ends, whatever
 // came first.
 func TestSweeper_MissesNoDeadlineThatMovesMeanwhile(t *testing.T) {
-	table := inOrder(t, conntrack.Chunk)
+	table := seededTable(t, conntrack.Chunk)
 	conn := mustOpen(t, table, 0, 900*second)
 	observe := func(life int64) {
 		c := conn

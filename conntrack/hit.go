@@ -28,18 +28,31 @@ func (h Hit) Is(k Kind) bool { return uint8(h.server)&uint8(k) != 0 }
 // the client's, and as its source, the virtual service's, if it is an answer.
 func (h Hit) Rewrite() (addr uint32, port uint16) { return uint32(h.rewrite >> 16), uint16(h.rewrite) }
 
+// hinted returns the entry that a hint names, or nil.
+func (t *Table) hinted(h Hint) *entry {
+	if i := uint64(h) - 1; i < uint64(len(t.entries)) {
+		return &t.entries[i]
+	}
+	return nil
+}
+
+// still reports whether word, which e's state was, is of a connection that has not
+// ended since: its end changes the generation.
+func (e *entry) still(word uint64) bool {
+	return word&liveBit != 0 && (word^e.state.Load())>>genShift == 0
+}
+
 // HitIn is FindIn where there is a hint. It may find nothing although there is
 // a connection.
 func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
-	i := uint64(h) - 1
-	if i >= uint64(len(t.entries)) {
+	e := t.hinted(h)
+	if e == nil {
 		return Hit{}
 	}
-	e := &t.entries[i]
 	word := e.state.Load()
 	addrs, dest, server := e.addrs.Load(), e.dest.Load(), e.server.Load()
 	if addrs != f.Src.Lo<<32|uint64(f.Dst.V4()) || uint32(dest) != uint32(f.SrcPort)<<16|uint32(f.DstPort) ||
-		uint16(server)&inMask != uint16(f.Proto)<<8 || word&liveBit == 0 || !same(word, e.state.Load()) {
+		uint16(server)&inMask != uint16(f.Proto)<<8 || !e.still(word) {
 		return Hit{}
 	}
 	return Hit{e, word, server, dest>>32<<16 | server>>16&0xffff}
@@ -48,16 +61,15 @@ func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
 // HitOut is FindOut where there is a hint. It may find nothing although there is
 // a connection.
 func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
-	i := uint64(h) - 1
-	if i >= uint64(len(t.entries)) {
+	e := t.hinted(h)
+	if e == nil {
 		return Hit{}
 	}
-	e := &t.entries[i]
 	word := e.state.Load()
 	addrs, dest, server := e.addrs.Load(), e.dest.Load(), e.server.Load()
 	if uint32(addrs>>32) != f.Dst.V4() || uint32(dest>>32) != f.Src.V4() ||
 		uint32(dest)&0xffff0000|uint32(server>>16)&0xffff != uint32(f.DstPort)<<16|uint32(f.SrcPort) ||
-		uint16(server)&outMask != uint16(f.Proto)<<8 || word&liveBit == 0 || !same(word, e.state.Load()) {
+		uint16(server)&outMask != uint16(f.Proto)<<8 || !e.still(word) {
 		return Hit{}
 	}
 	return Hit{e, word, server, addrs<<32>>16 | dest&0xffff}

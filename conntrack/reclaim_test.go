@@ -15,7 +15,8 @@ func halfOpenRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record 
 	return r
 }
 
-// seededTable is of one shard, so that its connections know their order.
+// seededTable is of one shard, so that its connections know their order, and its
+// entries are used one after the other.
 func seededTable(t *testing.T, size int) *conntrack.Table {
 	t.Helper()
 	table, err := conntrack.NewSeeded(size, [3]uint64{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb})

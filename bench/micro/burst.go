@@ -37,15 +37,21 @@ type burst struct {
 // quantiles of the time of a batch, in microseconds.
 type quantiles struct{ p50, p99, p999, most float64 }
 
-// bursts makes a director whose connections may end.
-func (b *bench) bursts() (*burst, error) {
-	p := paths[0]
+// halfFull makes a director, of its own row, with half its table established.
+func (b *bench) halfFull(p path) (*rig, error) {
 	r, err := newRig(p, b.TableSize, b.ports)
 	if err != nil {
 		return nil, err
 	}
 	b.others = append(b.others, r)
-	if err := r.establish(uint32(b.TableSize / 2)); err != nil {
+	return r, r.establish(uint32(b.TableSize / 2))
+}
+
+// bursts makes a director whose connections may end.
+func (b *bench) bursts() (*burst, error) {
+	p := paths[0]
+	r, err := b.halfFull(p)
+	if err != nil {
 		return nil, err
 	}
 	return &burst{

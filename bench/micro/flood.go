@@ -28,12 +28,8 @@ type flood struct {
 // floods makes a director whose table is full.
 func (b *bench) floods() (*flood, error) {
 	p := paths[0]
-	r, err := newRig(p, b.TableSize, b.ports)
+	r, err := b.halfFull(p)
 	if err != nil {
-		return nil, err
-	}
-	b.others = append(b.others, r)
-	if err := r.establish(uint32(b.TableSize / 2)); err != nil {
 		return nil, err
 	}
 	conns := r.shared.Conns
