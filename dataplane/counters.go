@@ -23,8 +23,14 @@ type Counts struct {
 	Conns   uint64                 // connections made
 	Unnoted uint64                 // packets forwarded without one, while the table was full
 	Expired uint64                 // connections ended by their time-out
-	Batches uint64                 // batches that held a frame
+	// Batches are those that held a frame, by size: of 1 frame, of 2, of up to 4,
+	// to 8 and so on.
+	Batches [BatchSizes]uint64
 }
+
+// BatchSizes is how many sizes of batches are told apart: powers of two up to
+// packet.BatchSize.
+const BatchSizes = 7
 
 // Places of the counters in the worker's list.
 const (
@@ -37,7 +43,7 @@ const (
 	unnotedCount = connCount + 1
 	expiredCount = unnotedCount + 1
 	batchCount   = expiredCount + 1
-	countersLen  = batchCount + 1
+	countersLen  = batchCount + BatchSizes
 )
 
 // counters belong to one worker, who adds to now and publishes it once a step.
@@ -79,6 +85,8 @@ func (c *counters) snapshot() Counts {
 	s.Conns = c.public[connCount].Load()
 	s.Unnoted = c.public[unnotedCount].Load()
 	s.Expired = c.public[expiredCount].Load()
-	s.Batches = c.public[batchCount].Load()
+	for i := range s.Batches {
+		s.Batches[i] = c.public[batchCount+i].Load()
+	}
 	return s
 }

@@ -192,7 +192,9 @@ func (r *rig) counts() dataplane.Counts {
 		sum.Conns += c.Conns
 		sum.Expired += c.Expired
 		sum.Unnoted += c.Unnoted
-		sum.Batches += c.Batches
+		for i, n := range c.Batches {
+			sum.Batches[i] += n
+		}
 	}
 	return sum
 }

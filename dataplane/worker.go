@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"math/bits"
 	"sync/atomic"
 
 	"director/conntrack"
@@ -185,7 +186,7 @@ func (w *Worker) serve(a *arm) (int, error) {
 	}
 	n := b.N
 	w.add(rxCount+int(a.index), uint64(n))
-	w.add(batchCount, 1)
+	w.add(batchCount+bits.Len(uint(n-1)), 1)
 	w.classify(a, b)
 	w.track(b, a.index)
 	w.schedule(b)

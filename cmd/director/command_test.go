@@ -16,7 +16,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"director/control"
 	"director/control/ipvsadm"
+	"director/daemon"
 	"director/internal/lab"
 	"director/internal/lab/process"
 )
@@ -33,13 +35,13 @@ func runObedient() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	d := &director{config: c, log: newLogger(c, os.Stderr)}
-	err := d.start(ctx)
+	d := daemon.New(c, newLogger(c, os.Stderr))
+	err := d.Start(ctx)
 	if err == nil {
-		go d.obey(os.NewFile(commandFD, "commands"))
-		err = d.wait(ctx)
+		go obey(d.Control(), os.NewFile(commandFD, "commands"))
+		err = d.Wait(ctx)
 	}
-	if err := errors.Join(err, d.stop()); err != nil {
+	if err := errors.Join(err, d.Stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
@@ -48,7 +50,7 @@ func runObedient() int {
 
 // obey carries out ipvsadm's commands, one a line, and answers each with a line
 // of what was printed, quoted, and the exit code.
-func (d *director) obey(socket io.ReadWriter) {
+func obey(d *control.Control, socket io.ReadWriter) {
 	for lines := bufio.NewScanner(socket); lines.Scan(); {
 		var out strings.Builder
 		c, err := ipvsadm.Parse(strings.Fields(lines.Text()), ipvsadm.System{})
@@ -56,7 +58,7 @@ func (d *director) obey(socket io.ReadWriter) {
 		if err != nil {
 			fmt.Fprintln(&out, err)
 		} else {
-			code = ipvsadm.Execute(c, d.control, strings.NewReader(""), &out, &out)
+			code = ipvsadm.Execute(c, d, strings.NewReader(""), &out, &out)
 		}
 		fmt.Fprintf(socket, "%q %d\n", out.String(), code)
 	}

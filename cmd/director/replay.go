@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"director/config"
+	"director/control"
 	"director/host"
 	"director/replay"
 )
@@ -42,8 +43,8 @@ func replayVerb(args []string, std stdio) int {
 // replayFiles replays from file to file and returns how many frames were
 // skipped.
 func replayFiles(c *config.Config, r *config.Replay, out io.Writer) (skipped uint64, err error) {
-	if err := checkRules(c.Services, replay.Host(c, r)); err != nil {
-		return 0, err
+	if err := control.CheckServers(c.Services, replay.Host(c, r)); err != nil {
+		return 0, host.Usagef("%w", err)
 	}
 	in, err := os.Open(r.In)
 	if err != nil {

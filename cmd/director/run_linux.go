@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"director/config"
+	"director/daemon"
 	"director/host"
 )
 
@@ -24,7 +25,7 @@ func runVerb(args []string, std stdio) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	err := forward(ctx, c, newLogger(c, std.err))
+	err := daemon.Run(ctx, c, newLogger(c, std.err))
 	switch {
 	case err == nil:
 		return exitOK
@@ -34,39 +35,6 @@ func runVerb(args []string, std stdio) int {
 	}
 	fmt.Fprintln(std.err, err)
 	return exitFailed
-}
-
-// forward starts a director, waits until ctx ends or something breaks, and
-// leaves the host as it was.
-func forward(ctx context.Context, c *config.Config, log zerolog.Logger) error {
-	if err := host.Kernel(); err != nil {
-		return err
-	}
-	if err := checkInterfaces(c); err != nil {
-		return err
-	}
-	d := &director{config: c, log: log}
-	err := d.start(ctx)
-	if err == nil {
-		err = d.wait(ctx)
-	}
-	return errors.Join(err, d.stop())
-}
-
-// checkInterfaces refuses flags that name an interface which is not there,
-// before anything is touched. Those of --interface are looked for by their claim.
-func checkInterfaces(c *config.Config) error {
-	for _, n := range c.Neighbors {
-		if _, err := host.Interface(n.Interface); err != nil {
-			return fmt.Errorf("--neighbor %s: %w", n.IP, err)
-		}
-	}
-	for _, v := range c.VIPInterfaces {
-		if _, err := host.Interface(v.Interface); err != nil {
-			return fmt.Errorf("--vip-interface %s: %w", v.VIP, err)
-		}
-	}
-	return nil
 }
 
 // newLogger writes to w what the flags ask for.

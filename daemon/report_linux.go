@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"github.com/rs/zerolog"
@@ -13,7 +13,7 @@ import (
 
 // logArm says how each queue of an interface is served, and what was tried
 // before.
-func (d *director) logArm(a *interfaceIO) {
+func (d *Daemon) logArm(a *interfaceIO) {
 	for _, why := range a.why {
 		d.log.Info().Str("interface", a.name).Str("refused", why).Msg("trying the next I/O")
 	}
@@ -36,11 +36,11 @@ func (d *director) logArm(a *interfaceIO) {
 var attachNames = map[steer.Hook]string{steer.NativeXDP: "native", steer.GenericXDP: "generic"}
 
 // report says at the end what each worker did and what was lost on the way.
-func (d *director) report() {
+func (d *Daemon) report() {
 	for i, w := range d.workers {
 		c := w.Counts()
 		e := d.log.Info().Int("worker", i).Uint64("connections", c.Conns).Uint64("expired", c.Expired).
-			Uint64("handoff", c.Handoff).Uint64("batches", c.Batches)
+			Uint64("handoff", c.Handoff).Uints64("batches", c.Batches[:])
 		for k, a := range d.arms {
 			e = e.Uint64("rx-"+a.name, c.Rx[k]).Uint64("tx-"+a.name, c.Tx[k])
 		}
@@ -57,7 +57,7 @@ func (d *director) report() {
 
 // reportUnserved warns of frames of a service that arrived on a queue that
 // nobody serves: RSS was changed after the director started.
-func (d *director) reportUnserved(a *interfaceIO) {
+func (d *Daemon) reportUnserved(a *interfaceIO) {
 	if a.xdp == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (d *director) reportUnserved(a *interfaceIO) {
 
 // reportPort logs what a port itself counted: the frames that the workers gave
 // it to send and that the kernel did not take are among them.
-func (d *director) reportPort(name string, worker int, p dataplane.Port) {
+func (d *Daemon) reportPort(name string, worker int, p dataplane.Port) {
 	e := d.log.Debug().Str("interface", name).Int("worker", worker)
 	switch p := p.(type) {
 	case *afxdp.Port:

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 )
 
 // hops makes the next hops of a table's clients and real servers.
-func (d *director) hops(t *service.Table) *neigh.Table {
+func (d *Daemon) hops(t *service.Table) *neigh.Table {
 	addrs := control.Addresses(t)
 	if !slices.Equal(addrs, d.served) {
 		d.served = addrs
@@ -29,7 +29,7 @@ const ftp = 21
 // steeringSet is what the steering programs are to send up now: the services,
 // the answers of masquerading real servers, errors about tunnels, and nothing
 // for the host itself.
-func (d *director) steeringSet() steer.Set {
+func (d *Daemon) steeringSet() steer.Set {
 	set := steer.Set{MACs: map[int]packet.MAC{}}
 	marked, engines := map[uint32]bool{}, map[service.Key]string{}
 	for _, s := range d.control.Specs() {
@@ -73,7 +73,7 @@ func (d *director) steeringSet() steer.Set {
 // answers returns the ends from which a masquerading server answers: all its
 // ports where packets keep theirs, or where it begins connections itself, as it
 // does with a persistence engine.
-func (d *director) answers(server *service.Server, engine bool) (ends []steer.Endpoint) {
+func (d *Daemon) answers(server *service.Server, engine bool) (ends []steer.Endpoint) {
 	of := server.Of
 	e := steer.Endpoint{Addr: server.Addr, Port: server.Port, Proto: of.Proto}
 	if of.Port == 0 || of.Port == ftp && of.Proto == packet.ProtoTCP || engine {
@@ -91,11 +91,11 @@ func (d *director) answers(server *service.Server, engine bool) (ends []steer.En
 }
 
 // steer begins to take the services' frames from the host.
-func (d *director) steer() error { return d.steering.Update(d.steeringSet()) }
+func (d *Daemon) steer() error { return d.steering.Update(d.steeringSet()) }
 
 // follow has the workers and the steering programs follow what the kernel
 // knows of the network, until ctx ends.
-func (d *director) follow(ctx context.Context) {
+func (d *Daemon) follow(ctx context.Context) {
 	d.background.Go(func() { d.fail(d.watch.Run(ctx)) })
 	d.background.Go(func() { d.keepHouse(ctx) })
 	d.background.Go(func() {
@@ -114,7 +114,7 @@ func (d *director) follow(ctx context.Context) {
 }
 
 // keepHouse does what is to be done every so often, until ctx ends.
-func (d *director) keepHouse(ctx context.Context) {
+func (d *Daemon) keepHouse(ctx context.Context) {
 	every := func(period int64) *time.Ticker { return time.NewTicker(time.Duration(period)) }
 	estimate, defend, collect := every(control.EstimatePeriod), every(control.DefencePeriod), every(control.CollectPeriod)
 	defer estimate.Stop()

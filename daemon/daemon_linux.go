@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -8,8 +8,10 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,10 +44,12 @@ const (
 )
 
 // director is a director in the making, running or on its way out. What it
-// has acquired is released in reverse order by stop.
-type director struct {
-	config *config.Config
-	log    zerolog.Logger
+// has acquired is released in reverse order by Stop.
+type Daemon struct {
+	config  *config.Config
+	log     zerolog.Logger
+	version string // of the binary
+	started time.Time
 
 	shared   *dataplane.Shared
 	control  *control.Control
@@ -56,6 +60,7 @@ type director struct {
 	arms     []*interfaceIO
 	cpus     []int // by worker
 	workers  []*dataplane.Worker
+	threads  []atomic.Int32 // the workers' thread numbers, by worker
 	manager  notify.Manager
 
 	broken     chan error // the first failure while running
@@ -70,14 +75,46 @@ type release struct {
 	do   func() error
 }
 
-func (d *director) defers(what string, do func() error) {
+func (d *Daemon) defers(what string, do func() error) {
 	d.undo = append(d.undo, release{what, do})
 }
 
-// start acquires everything and begins to forward. After an error stop must
+// New returns a director that has not started yet.
+func New(c *config.Config, log zerolog.Logger) *Daemon {
+	return &Daemon{config: c, log: log, version: buildVersion(), started: time.Now()}
+}
+
+// buildVersion is the module's version with its commit, as the go command stamped
+// it.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+// Run starts a director, waits until ctx ends or something breaks, and leaves the
+// host as it was. An error that matches host.ErrUsage is one of the configuration.
+func Run(ctx context.Context, c *config.Config, log zerolog.Logger) error {
+	d := New(c, log)
+	err := d.Start(ctx)
+	if err == nil {
+		err = d.Wait(ctx)
+	}
+	return errors.Join(err, d.Stop())
+}
+
+// Start acquires everything and begins to forward. After an error Stop must
 // still be called.
-func (d *director) start(ctx context.Context) error {
+func (d *Daemon) Start(ctx context.Context) error {
 	d.broken = make(chan error, 1)
+	if err := host.Kernel(); err != nil {
+		return err
+	}
+	if err := checkInterfaces(d.config); err != nil {
+		return err
+	}
 	claim, err := host.ClaimInterfaces(d.config.Interfaces)
 	if err != nil {
 		return err
@@ -107,7 +144,7 @@ func (d *director) start(ctx context.Context) error {
 }
 
 // look finds out what the host has and whether the rules fit it.
-func (d *director) look() error {
+func (d *Daemon) look() error {
 	var err error
 	if d.nic, err = nic.Open(); err != nil {
 		return err
@@ -124,11 +161,14 @@ func (d *director) look() error {
 		return err
 	}
 	d.defers("leave the neighbour table", d.watch.Close)
-	return checkRules(d.config.Services, d.watch.Snapshot())
+	if err := control.CheckServers(d.config.Services, d.watch.Snapshot()); err != nil {
+		return host.Usagef("%w", err)
+	}
+	return nil
 }
 
 // build makes the tables that the workers share. workers is how many they are.
-func (d *director) build(workers int) error {
+func (d *Daemon) build(workers int) error {
 	conns, err := conntrack.New(d.config.ConnTableSize)
 	if err != nil {
 		return err
@@ -161,7 +201,7 @@ func (d *director) build(workers int) error {
 }
 
 // holdVIPs gives the services' addresses to the host.
-func (d *director) holdVIPs(ctx context.Context) error {
+func (d *Daemon) holdVIPs(ctx context.Context) error {
 	if !d.config.ManageVIPs || len(d.config.Services) == 0 {
 		return nil
 	}
@@ -182,6 +222,22 @@ func (d *director) holdVIPs(ctx context.Context) error {
 		running.Wait()
 		return holder.Close()
 	})
+	return nil
+}
+
+// checkInterfaces refuses flags that name an interface which is not there,
+// before anything is touched. Those of --interface are looked for by their claim.
+func checkInterfaces(c *config.Config) error {
+	for _, n := range c.Neighbors {
+		if _, err := host.Interface(n.Interface); err != nil {
+			return fmt.Errorf("--neighbor %s: %w", n.IP, err)
+		}
+	}
+	for _, v := range c.VIPInterfaces {
+		if _, err := host.Interface(v.Interface); err != nil {
+			return fmt.Errorf("--vip-interface %s: %w", v.VIP, err)
+		}
+	}
 	return nil
 }
 
@@ -211,7 +267,7 @@ func virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
 // announce tells the service manager that the director forwards, once the real
 // servers' next hops are known or do not answer, and from then on, until
 // background ends, how it is doing.
-func (d *director) announce(ctx, background context.Context) {
+func (d *Daemon) announce(ctx, background context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
 	for _, a := range d.watch.Resolve(ctx) {
@@ -227,7 +283,7 @@ func (d *director) announce(ctx, background context.Context) {
 }
 
 // tellStatus keeps the line that systemctl status shows up to date.
-func (d *director) tellStatus(ctx context.Context) {
+func (d *Daemon) tellStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for last := -1; ; {
@@ -247,9 +303,9 @@ func (d *director) tellStatus(ctx context.Context) {
 	}
 }
 
-// wait returns when ctx ends, or with what broke. A hangup asks for a reload,
+// Wait returns when ctx ends, or with what broke. A hangup asks for a reload,
 // which must not end the process.
-func (d *director) wait(ctx context.Context) error {
+func (d *Daemon) Wait(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -267,7 +323,7 @@ func (d *director) wait(ctx context.Context) error {
 }
 
 // fail ends the run because of err, unless it is nil.
-func (d *director) fail(err error) {
+func (d *Daemon) fail(err error) {
 	if err == nil {
 		return
 	}
@@ -277,8 +333,8 @@ func (d *director) fail(err error) {
 	}
 }
 
-// stop releases everything, whatever fails on the way.
-func (d *director) stop() error {
+// Stop releases everything, whatever fails on the way.
+func (d *Daemon) Stop() error {
 	if err := d.manager.Stopping(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}
@@ -291,3 +347,6 @@ func (d *director) stop() error {
 	d.undo = nil
 	return errors.Join(errs...)
 }
+
+// Control changes what the director does. It is there after Start.
+func (d *Daemon) Control() *control.Control { return d.control }

@@ -1,10 +1,13 @@
-package main
+package daemon
 
 import (
 	"errors"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"director/config"
 	"director/dataplane"
@@ -14,7 +17,7 @@ import (
 )
 
 // employ makes the workers, one for each queue of the interface with the most.
-func (d *director) employ() error {
+func (d *Daemon) employ() error {
 	arms := make([]dataplane.Arm, len(d.arms))
 	n := 0
 	for i, a := range d.arms {
@@ -47,7 +50,7 @@ func (d *director) employ() error {
 // makeRoom keeps everything but the workers off the workers' CPUs, where there
 // are others, and gives the Go scheduler more processors than there are
 // workers, who do not yield theirs while there is traffic.
-func (d *director) makeRoom() error {
+func (d *Daemon) makeRoom() error {
 	runtime.GOMAXPROCS(len(d.workers) + max(2, len(d.workers)/4))
 	spare, err := cpu.Allowed()
 	if err != nil {
@@ -61,11 +64,13 @@ func (d *director) makeRoom() error {
 }
 
 // work starts the workers, each on a thread and a CPU of its own.
-func (d *director) work() {
+func (d *Daemon) work() {
 	var running sync.WaitGroup
+	d.threads = make([]atomic.Int32, len(d.workers))
 	for i, w := range d.workers {
 		running.Go(func() {
 			runtime.LockOSThread() // and never unlocked: a pinned thread is no use to others
+			d.threads[i].Store(int32(unix.Gettid()))
 			err := cpu.Pin(d.cpus[i])
 			if err == nil {
 				err = w.Run()
@@ -84,7 +89,7 @@ func (d *director) work() {
 }
 
 // pinInterrupts brings the interrupt of each served queue beside its worker.
-func (d *director) pinInterrupts() error {
+func (d *Daemon) pinInterrupts() error {
 	if d.config.IRQ != config.IRQPin {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ type interfaceIO struct {
 }
 
 // openArms opens every queue of every interface by the best I/O that works.
-func (d *director) openArms() error {
+func (d *Daemon) openArms() error {
 	workers := 0
 	for _, name := range d.config.Interfaces {
 		a, err := d.plan(name)
@@ -66,7 +66,7 @@ func (d *director) openArms() error {
 }
 
 // plan finds out which queues of an interface are to be served.
-func (d *director) plan(name string) (*interfaceIO, error) {
+func (d *Daemon) plan(name string) (*interfaceIO, error) {
 	ifi, err := host.Interface(name)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func ladder(io config.IO, mode config.XDPMode) []rung {
 }
 
 // open goes down the ladder until every queue of the interface is open.
-func (d *director) open(a *interfaceIO) error {
+func (d *Daemon) open(a *interfaceIO) error {
 	rungs := ladder(d.config.IO, d.config.XDPMode)
 	if rungs[0].hook != steer.PacketTap {
 		if err := d.nic.CheckServed(a.name, a.queues); err != nil {
@@ -146,7 +146,7 @@ func (d *director) open(a *interfaceIO) error {
 }
 
 // climb opens the interface in one way, or leaves it as it was.
-func (d *director) climb(a *interfaceIO, r rung) error {
+func (d *Daemon) climb(a *interfaceIO, r rung) error {
 	a.hook = r.hook
 	var err error
 	if r.hook == steer.PacketTap {
@@ -161,7 +161,7 @@ func (d *director) climb(a *interfaceIO, r rung) error {
 }
 
 // openXDP attaches the steering program and opens an AF_XDP socket a queue.
-func (d *director) openXDP(a *interfaceIO, r rung) error {
+func (d *Daemon) openXDP(a *interfaceIO, r rung) error {
 	count, err := d.nic.Queues(a.name)
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (d *director) openXDP(a *interfaceIO, r rung) error {
 
 // openTap opens a group of packet sockets, one a worker, and hides from the
 // host what they see.
-func (d *director) openTap(a *interfaceIO) error {
+func (d *Daemon) openTap(a *interfaceIO) error {
 	group := uint16(0)
 	if len(a.queues) > 1 {
 		group = fanoutGroup(a.index)
@@ -212,7 +212,7 @@ func fanoutGroup(index int) uint16 {
 }
 
 // giveBack opens the interface's way back to the kernel.
-func (d *director) giveBack(a *interfaceIO) error {
+func (d *Daemon) giveBack(a *interfaceIO) error {
 	device, err := giveback.Open(a.index, len(a.queues))
 	if err != nil {
 		return err

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/dataplane"
+	"director/dataplane/afpacket"
+	"director/dataplane/afxdp"
+	"director/dataplane/giveback"
+	"director/figures"
+	"director/packet"
+)
+
+// Figures returns what the director has done up to now. It reads what workers and
+// ports publish, and asks nothing of them.
+func (d *Daemon) Figures() figures.Figures {
+	f := figures.Figures{
+		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
+		Table: figures.Table{Size: d.shared.Conns.Size(), Used: d.shared.Conns.Used()},
+	}
+	for i, w := range d.workers {
+		f.Workers = append(f.Workers, d.workerFigures(i, w))
+	}
+	for _, a := range d.arms {
+		for i := range a.ports {
+			f.Queues = append(f.Queues, d.queueFigures(a, i))
+		}
+		if a.xdp == nil {
+			continue
+		}
+		if n, err := a.xdp.Unserved(); err == nil && n > 0 {
+			if f.Unserved == nil {
+				f.Unserved = map[string]uint64{}
+			}
+			f.Unserved[a.name] = n
+		}
+	}
+	return f
+}
+
+func (d *Daemon) workerFigures(i int, w *dataplane.Worker) figures.Worker {
+	c := w.Counts()
+	f := figures.Worker{
+		Index: i, CPU: d.cpus[i], CPUSeconds: threadSeconds(int(d.threads[i].Load())),
+		Rx: map[string]uint64{}, Tx: map[string]uint64{},
+		Host: byReason(&c.Host), Drops: byReason(&c.Drops),
+		Handoff: c.Handoff, Conns: c.Conns, Unnoted: c.Unnoted, Expired: c.Expired, Batches: c.Batches[:],
+	}
+	for k, a := range d.arms {
+		f.Rx[a.name], f.Tx[a.name] = c.Rx[k], c.Tx[k]
+	}
+	return f
+}
+
+// byReason names the counts that are not zero.
+func byReason(counts *[packet.Reasons]uint64) map[string]uint64 {
+	named := map[string]uint64{}
+	for r, n := range counts {
+		if n > 0 {
+			named[packet.Reason(r).String()] = n
+		}
+	}
+	return named
+}
+
+// threadSeconds is the CPU time that a thread of this process has used, 0 if it is
+// not there. The number of another thread's clock follows from its own
+// (CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in linux/posix-timers.h).
+func threadSeconds(tid int) float64 {
+	const perThread, sched = 4, 2
+	var t unix.Timespec
+	if tid == 0 || unix.ClockGettime(int32(^tid<<3|perThread|sched), &t) != nil {
+		return 0
+	}
+	return float64(t.Nano()) / 1e9
+}
+
+func (d *Daemon) queueFigures(a *interfaceIO, i int) figures.Queue {
+	f := figures.Queue{Interface: a.name, Queue: a.queues[i], Worker: i}
+	switch p := a.ports[i].(type) {
+	case *afxdp.Port:
+		c, err := p.Counters()
+		if err != nil {
+			d.log.Warn().Err(err).Str("interface", a.name).Msg("port counters")
+		}
+		f.IO, f.Attach, f.Mode = "AF_XDP", attachNames[a.hook], p.Terms().Mode.String()
+		f.Rx, f.Tx = c.Received, c.Transmitted
+		f.RxRingFull, f.RxFillEmpty, f.RxInvalid = c.Kernel.Rx_ring_full, c.Kernel.Rx_fill_ring_empty_descs, c.Kernel.Rx_invalid_descs
+		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxInvalid+c.TxRefused+c.Kernel.Tx_invalid_descs
+		f.KernelDrops, f.Syscalls = c.Kernel.Rx_dropped, c.Kicks+c.Wakes
+	case *afpacket.Port:
+		c := p.Counters()
+		f.IO = "AF_PACKET"
+		f.Rx, f.Tx = c.Rx, c.Tx
+		f.RxRingFull, f.RxInvalid = c.KernelFreezes, c.RxTruncated+c.RxOversize+c.RxUnsupported
+		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxOversize+c.TxErrors
+		f.KernelDrops, f.SuperPackets = c.KernelDrops, c.RxSuper
+	}
+	if p, ok := a.hosts[i].(*giveback.Port); ok {
+		c := p.Counters()
+		f.HostReturned, f.HostFailed = c.Returned, c.Failed
+	}
+	return f
+}
