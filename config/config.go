@@ -49,6 +49,15 @@ const (
 	IRQPin   IRQ = "pin" // beside the queue's worker, restored on exit
 )
 
+// Runtime is what becomes, at a reload, of changes that were made while running.
+type Runtime string
+
+// The values of --reload-runtime.
+const (
+	RuntimeKeep Runtime = "keep"
+	RuntimeDrop Runtime = "drop"
+)
+
 // LogFormat is the shape of log lines.
 type LogFormat string
 
@@ -72,6 +81,8 @@ type Config struct {
 	Timeouts      Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
+	Control       string // path of the control socket; empty: none
+	ReloadRuntime Runtime
 	ICMPRateLimit time.Duration // between two ICMP messages of ours to one destination; 0: no limit
 	ICMPRateMask  uint32        // the ICMP types to which that applies, a bit each
 	LogLevel      zerolog.Level
@@ -115,6 +126,8 @@ func defaults() *Config {
 		IRQ:           IRQLeave,
 		ConnTableSize: 1 << 20,
 		ManageVIPs:    true,
+		Control:       "/run/director/control.sock",
+		ReloadRuntime: RuntimeKeep,
 		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
 		ICMPRateLimit: time.Second,
 		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask

@@ -51,10 +51,11 @@ func standard() *config.Config {
 		ManageVIPs:    true,
 		Timeouts:      config.Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
 		ICMPRateLimit: time.Second,
-		ICMPRateMask:  6168,
-		LogLevel:      zerolog.InfoLevel,
-		LogFormat:     config.LogConsole,
-		Sysctl:        sysctl.Defaults(),
+		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
+		ICMPRateMask: 6168,
+		LogLevel:     zerolog.InfoLevel,
+		LogFormat:    config.LogConsole,
+		Sysctl:       sysctl.Defaults(),
 	}
 }
 
@@ -85,6 +86,8 @@ const everything = `
 --neighbor 10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit 0
 --icmp-ratemask=4294967295
+--control=/run/director/control.sock
+--reload-runtime=keep
 --log-level=debug
 --log-format json
 --conn-reuse-mode 2
@@ -122,8 +125,9 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 			{IP: netip.MustParseAddr("10.0.0.11"), MAC: packet.MAC{2, 0, 0, 0, 1, 1}, Interface: "eth1"},
 		},
 		ICMPRateMask: 0xffffffff,
-		LogLevel:     zerolog.DebugLevel,
-		LogFormat:    config.LogJSON,
+		Control:      "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
+		LogLevel:  zerolog.DebugLevel,
+		LogFormat: config.LogJSON,
 		Sysctl: sysctl.Values{
 			AMDropRate: 10, AMemThresh: 1024, ConnReuseMode: 2, ExpireNodestConn: true,
 			LBLCExpiration: 60, LBLCRExpiration: 86400, RunEstimation: true,
@@ -197,6 +201,8 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --neighbor=10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit=0
 --icmp-ratemask=4294967295
+--control=/run/director/control.sock
+--reload-runtime=keep
 --log-level=debug
 --log-format=json
 --am-droprate=10

@@ -38,13 +38,22 @@ func choice[T ~string](p *T, words ...T) value {
 	}
 }
 
+// word is any text, of the given kind.
+func word(p *string, kind string) value {
+	return value{
+		kind: kind,
+		set:  func(s string) error { *p = s; return nil },
+		get:  func() []string { return []string{*p} },
+	}
+}
+
 // level is the name of a zerolog level that makes sense as a threshold.
 func level(p *zerolog.Level) value {
 	name := p.String()
 	v := choice(&name, "trace", "debug", "info", "warn", "error")
-	word := v.set
+	check := v.set
 	v.set = func(s string) error {
-		if err := word(s); err != nil {
+		if err := check(s); err != nil {
 			return err
 		}
 		var err error

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -31,6 +32,12 @@ type Options struct {
 	Marks    []service.Mark
 	Timeouts Timeouts
 	Sysctl   sysctl.Values
+	// Network returns what real servers are held against before they are added;
+	// nil: they are not.
+	Network func() neigh.Snapshot
+	// Changed is called after each change of the services, by who made it, who
+	// waits for it; nil: nobody wants to know. Several calls may run at once.
+	Changed func()
 	// Seed is what everything random follows from; 0: different each time.
 	Seed uint64
 }
@@ -42,6 +49,9 @@ type Control struct {
 	shared   *dataplane.Shared
 	hops     func(*service.Table) *neigh.Table
 	tunables *sched.Tunables
+	marks    []service.Mark
+	network  func() neigh.Snapshot
+	changed  func()
 
 	mu       sync.Mutex
 	registry *service.Registry
@@ -53,7 +63,14 @@ type Control struct {
 // New returns a control of workers that have no services yet, and gives them
 // their first view.
 func New(o Options) *Control {
-	c := &Control{shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(), sysctl: o.Sysctl, timeouts: o.Timeouts}
+	c := &Control{
+		shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(),
+		marks: o.Marks, network: o.Network, changed: o.Changed,
+		sysctl: o.Sysctl, timeouts: o.Timeouts,
+	}
+	if c.changed == nil {
+		c.changed = func() {}
+	}
 	c.registry = service.NewRegistry(service.Options{
 		Workers: o.Workers, Tunables: c.tunables, Marks: o.Marks, Seed: o.Seed,
 	})
@@ -102,62 +119,6 @@ func (c *Control) change(do func(*service.Registry) error) error {
 	return err
 }
 
-// Add adds whole services at once, all or none.
-func (c *Control) Add(specs []service.Spec) error {
-	return c.change(func(r *service.Registry) error {
-		for i, s := range specs {
-			if err := r.AddService(s); err != nil {
-				for _, added := range specs[:i] {
-					_ = r.DeleteService(added.Key) // it exists
-				}
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// AddService adds a service.
-func (c *Control) AddService(s service.Spec) error {
-	return c.change(func(r *service.Registry) error { return r.AddService(s) })
-}
-
-// EditService changes a service's scheduler, flags and persistence.
-func (c *Control) EditService(s service.Spec) error {
-	return c.change(func(r *service.Registry) error { return r.EditService(s) })
-}
-
-// DeleteService removes a service with its servers.
-func (c *Control) DeleteService(k service.Key) error {
-	err := c.change(func(r *service.Registry) error { return r.DeleteService(k) })
-	c.endStranded()
-	return err
-}
-
-// Clear removes all services.
-func (c *Control) Clear() error {
-	err := c.change(func(r *service.Registry) error { r.Clear(); return nil })
-	c.endStranded()
-	return err
-}
-
-// AddServer adds a real server to a service.
-func (c *Control) AddServer(k service.Key, s service.ServerSpec) error {
-	return c.change(func(r *service.Registry) error { return r.AddServer(k, s) })
-}
-
-// EditServer changes a real server's weight, method and thresholds.
-func (c *Control) EditServer(k service.Key, s service.ServerSpec) error {
-	return c.change(func(r *service.Registry) error { return r.EditServer(k, s) })
-}
-
-// DeleteServer removes a real server from a service.
-func (c *Control) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
-	err := c.change(func(r *service.Registry) error { return r.DeleteServer(k, a, port) })
-	c.endStranded()
-	return err
-}
-
 // endStranded ends the connections of removed servers, if the operator wants
 // that (ip_vs_expire_nodest_conn_flush).
 func (c *Control) endStranded() {
@@ -203,6 +164,57 @@ func (c *Control) SetTimeouts(t Timeouts) error {
 				*pair.to = *pair.by
 			}
 		}
+		return nil
+	})
+}
+
+// Sysctl returns the sysctls as they are set.
+func (c *Control) Sysctl() sysctl.Values {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sysctl
+}
+
+// Settings are all that can be changed while a director runs.
+type Settings struct {
+	Services []service.Spec
+	Timeouts Timeouts
+	Sysctl   sysctl.Values
+}
+
+// Settings returns what is set now.
+func (c *Control) Settings() Settings {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Settings{c.registry.Specs(), c.timeouts, c.sysctl}
+}
+
+// Update has change say what is to be set, and sets it, as one change or, if it is
+// refused, not at all. Nothing else changes meanwhile.
+func (c *Control) Update(change func(now Settings) Settings) error {
+	c.mu.Lock()
+	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
+	want := change(now)
+	ops := Diff(now.Services, want.Services)
+	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl
+	err := c.apply(ops)
+	if err != nil {
+		c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
+	}
+	c.mu.Unlock()
+	return c.applied(ops, err)
+}
+
+// SetSysctls sets sysctls by their names, all or none.
+func (c *Control) SetSysctls(values map[string]string) error {
+	return c.change(func(*service.Registry) error {
+		next := c.sysctl
+		for name, value := range values {
+			if err := next.Set(name, value); err != nil {
+				return fmt.Errorf("%s=%s: %w", name, value, err)
+			}
+		}
+		c.sysctl = next
 		return nil
 	})
 }

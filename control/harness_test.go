@@ -85,7 +85,7 @@ func (r *rig) ipvsadm(line string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	code := ipvsadm.Execute(command, r.Control, strings.NewReader(""), &out, &errs)
+	code := ipvsadm.Execute(command, ipvsadm.Local{Control: r.Control}, strings.NewReader(""), &out, &errs)
 	if code != 0 {
 		fmt.Fprintf(&errs, "exit %d\n", code)
 	}

@@ -17,7 +17,7 @@ func (e *NetworkError) Unwrap() error { return service.ErrInvalid }
 // CheckServers refuses the first real server of specs that the network does not
 // allow for. The error is a *NetworkError.
 func CheckServers(specs []service.Spec, s neigh.Snapshot) error {
-	n := network{s, neigh.New(s, nil)}
+	n := networkOf(s)
 	for i := range specs {
 		for j := range specs[i].Servers {
 			if err := n.check(&specs[i].Servers[j]); err != nil {
@@ -33,6 +33,8 @@ type network struct {
 	neigh.Snapshot
 	hops *neigh.Table
 }
+
+func networkOf(s neigh.Snapshot) *network { return &network{s, neigh.New(s, nil)} }
 
 func (n *network) check(server *service.ServerSpec) error {
 	link, routed := n.Egress(server.Addr.Netip())

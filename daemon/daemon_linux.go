@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"director/api"
 	"director/config"
 	"director/conntrack"
 	"director/control"
@@ -46,7 +47,9 @@ const (
 // director is a director in the making, running or on its way out. What it
 // has acquired is released in reverse order by Stop.
 type Daemon struct {
-	config  *config.Config
+	loading sync.Mutex     // held while the configuration is read again
+	config  *config.Config // the last one that was loaded
+	load    func() (*config.Config, error)
 	log     zerolog.Logger
 	version string // of the binary
 	started time.Time
@@ -61,7 +64,12 @@ type Daemon struct {
 	cpus     []int // by worker
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
+	vips     *vip.Holder    // nil: it holds none
+	server   *api.HTTPServer
 	manager  notify.Manager
+
+	// following is held while steering and VIPs are made to follow the rules.
+	following sync.Mutex
 
 	broken     chan error // the first failure while running
 	background sync.WaitGroup
@@ -79,9 +87,10 @@ func (d *Daemon) defers(what string, do func() error) {
 	d.undo = append(d.undo, release{what, do})
 }
 
-// New returns a director that has not started yet.
-func New(c *config.Config, log zerolog.Logger) *Daemon {
-	return &Daemon{config: c, log: log, version: buildVersion(), started: time.Now()}
+// New returns a director that has not started yet. load reads its configuration
+// once more; without it there is no reload.
+func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
+	return &Daemon{config: c, load: load, log: log, version: buildVersion(), started: time.Now()}
 }
 
 // buildVersion is the module's version with its commit, as the go command stamped
@@ -96,8 +105,8 @@ func buildVersion() string {
 
 // Run starts a director, waits until ctx ends or something breaks, and leaves the
 // host as it was. An error that matches host.ErrUsage is one of the configuration.
-func Run(ctx context.Context, c *config.Config, log zerolog.Logger) error {
-	d := New(c, log)
+func Run(ctx context.Context, c *config.Config, load func() (*config.Config, error), log zerolog.Logger) error {
+	d := New(c, load, log)
 	err := d.Start(ctx)
 	if err == nil {
 		err = d.Wait(ctx)
@@ -139,6 +148,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := d.holdVIPs(background); err != nil {
 		return err
 	}
+	if err := d.listen(); err != nil {
+		return err
+	}
 	d.announce(ctx, background)
 	return nil
 }
@@ -150,12 +162,8 @@ func (d *Daemon) look() error {
 		return err
 	}
 	d.defers("close the interface control", d.nic.Close)
-	static := make([]rtnl.Static, len(d.config.Neighbors))
-	for i, n := range d.config.Neighbors {
-		static[i] = rtnl.Static{IP: n.IP, MAC: n.MAC, Interface: n.Interface}
-	}
 	d.watch, err = rtnl.Open(rtnl.Config{
-		Arms: d.config.Interfaces, Static: static, Queues: d.nic.Queues, Log: d.log,
+		Arms: d.config.Interfaces, Static: statics(d.config), Queues: d.nic.Queues, Log: d.log,
 	})
 	if err != nil {
 		return err
@@ -191,6 +199,8 @@ func (d *Daemon) build(workers int) error {
 		Marks:    d.config.Marks,
 		Timeouts: d.config.Timeouts.Seconds(),
 		Sysctl:   d.config.Sysctl,
+		Network:  d.watch.Snapshot,
+		Changed:  d.catchUp,
 	})
 	for _, s := range d.config.Services {
 		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {
@@ -202,14 +212,14 @@ func (d *Daemon) build(workers int) error {
 
 // holdVIPs gives the services' addresses to the host.
 func (d *Daemon) holdVIPs(ctx context.Context) error {
-	if !d.config.ManageVIPs || len(d.config.Services) == 0 {
+	if !d.config.ManageVIPs {
 		return nil
 	}
 	c := vip.Config{First: d.config.Interfaces[0], On: map[netip.Addr]string{}, Log: d.log}
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}
-	c.VIPs, c.Prefixes = virtual(d.config)
+	c.VIPs, c.Prefixes = virtual(d.control.Specs(), d.config.Marks)
 	holder, err := vip.Hold(c)
 	if err != nil {
 		return err
@@ -222,6 +232,9 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 		running.Wait()
 		return holder.Close()
 	})
+	d.following.Lock()
+	defer d.following.Unlock()
+	d.vips = holder
 	return nil
 }
 
@@ -243,7 +256,7 @@ func checkInterfaces(c *config.Config) error {
 
 // virtual lists the addresses of the services, and the prefixes of those
 // firewall marks that have one.
-func virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
+func virtual(specs []service.Spec, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
 	add := func(p netip.Prefix) {
 		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
 			vips = append(vips, a)
@@ -251,11 +264,11 @@ func virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
 			prefixes = append(prefixes, p)
 		}
 	}
-	for _, s := range c.Services {
+	for _, s := range specs {
 		if s.Mark == 0 {
 			add(netip.PrefixFrom(s.Addr.Netip(), s.Addr.Netip().BitLen()))
 		}
-		for _, m := range c.Marks {
+		for _, m := range marks {
 			if s.Mark == m.Mark {
 				add(m.Prefix)
 			}
@@ -303,8 +316,7 @@ func (d *Daemon) tellStatus(ctx context.Context) {
 	}
 }
 
-// Wait returns when ctx ends, or with what broke. A hangup asks for a reload,
-// which must not end the process.
+// Wait returns when ctx ends, or with what broke. A hangup asks for a reload.
 func (d *Daemon) Wait(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -317,7 +329,7 @@ func (d *Daemon) Wait(ctx context.Context) error {
 		case err := <-d.broken:
 			return err
 		case <-hangup:
-			d.log.Warn().Msg("SIGHUP ignored: this version does not reload, restart it to change the rules")
+			_ = d.Reload(ctx) // it logs what is wrong
 		}
 	}
 }
@@ -347,6 +359,3 @@ func (d *Daemon) Stop() error {
 	d.undo = nil
 	return errors.Join(errs...)
 }
-
-// Control changes what the director does. It is there after Start.
-func (d *Daemon) Control() *control.Control { return d.control }

@@ -49,12 +49,20 @@ func (d *Daemon) steeringSet() steer.Set {
 			}
 		}
 	}
+	// What is left of a service that was removed is the director's as long as its
+	// servers may have connections: the host would reset them.
+	services := d.shared.View.Load().Services
+	for _, server := range services.Servers() {
+		if server != nil && server.Of.Proto != 0 && !services.Member(server.ID) {
+			set.Services = append(set.Services, steer.Endpoint{Addr: server.Of.Addr, Port: server.Of.Port, Proto: server.Of.Proto})
+		}
+	}
 	for _, m := range d.config.Marks {
 		if marked[m.Mark] {
 			set.Prefixes = append(set.Prefixes, steer.Prefix{Prefix: m.Prefix, Proto: m.Proto})
 		}
 	}
-	for _, server := range d.shared.View.Load().Services.Servers() {
+	for _, server := range services.Servers() {
 		if server != nil && server.Answers() {
 			set.Reals = append(set.Reals, d.answers(server, engines[server.Of] != "")...)
 		}
@@ -93,6 +101,22 @@ func (d *Daemon) answers(server *service.Server, engine bool) (ends []steer.Endp
 // steer begins to take the services' frames from the host.
 func (d *Daemon) steer() error { return d.steering.Update(d.steeringSet()) }
 
+// catchUp has steering and VIPs follow the rules and the network as they are now.
+// Whoever changes something calls it afterwards, so the last one sees all.
+func (d *Daemon) catchUp() {
+	d.following.Lock()
+	defer d.following.Unlock()
+	if err := d.steering.Update(d.steeringSet()); err != nil {
+		d.log.Error().Err(err).Msg("steering not updated")
+	}
+	if d.vips == nil {
+		return
+	}
+	if err := d.vips.Set(virtual(d.control.Specs(), d.config.Marks)); err != nil {
+		d.log.Error().Err(err).Msg("VIPs not as they should be")
+	}
+}
+
 // follow has the workers and the steering programs follow what the kernel
 // knows of the network, until ctx ends.
 func (d *Daemon) follow(ctx context.Context) {
@@ -105,9 +129,7 @@ func (d *Daemon) follow(ctx context.Context) {
 				return
 			case <-d.watch.Changes():
 				d.control.Refresh()
-				if err := d.steering.Update(d.steeringSet()); err != nil {
-					d.log.Error().Err(err).Msg("steering not updated")
-				}
+				d.catchUp()
 			}
 		}
 	})

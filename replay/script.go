@@ -152,7 +152,7 @@ func (p *player) ipvsadm(args []string, out, errs io.Writer) int {
 		fmt.Fprintln(errs, e.Line)
 		return e.Code
 	}
-	shell := ipvsadm.Shell{Director: p.control, Resolver: ipvsadm.System{}, In: strings.NewReader(""), Out: out, Err: errs}
+	shell := ipvsadm.Shell{Director: ipvsadm.Local{Control: p.control}, Resolver: ipvsadm.System{}, In: strings.NewReader(""), Out: out, Err: errs}
 	return shell.Execute(c)
 }
 

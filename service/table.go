@@ -68,7 +68,8 @@ type mark struct {
 
 // table makes the workers' table of what the registry holds.
 func (r *Registry) table() *Table {
-	size := 1 << bits.Len(uint(4*(len(r.services)+len(r.options.Marks))))
+	removed := r.removedVIPs()
+	size := 1 << bits.Len(uint(4*(len(r.services)+len(removed)+len(r.options.Marks))))
 	t := &Table{
 		servers: slices.Clone(r.servers),
 		member:  make([]bool, len(r.servers)),
@@ -92,6 +93,9 @@ func (r *Registry) table() *Table {
 		if s != nil && s.Answers() {
 			t.masquerading[s.Addr] = true
 		}
+	}
+	for a := range removed {
+		t.addVIP(a)
 	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)

@@ -24,6 +24,19 @@ func (r *Registry) discard(s *registered, m member) {
 	}
 }
 
+// removedVIPs returns the addresses of services that were removed and whose servers
+// still may have connections. Their clients are not to be taken for real servers,
+// nor the connections for none.
+func (r *Registry) removedVIPs() map[packet.Addr]bool {
+	removed := map[packet.Addr]bool{}
+	for id := range r.trash {
+		if id.of.Mark == 0 && r.vips[id.of.Addr] == 0 {
+			removed[id.of.Addr] = true
+		}
+	}
+	return removed
+}
+
 // used reports whether connections or templates refer to the server.
 func (s *Server) used() bool { return s.Load.Total.Load() != 0 || s.Persistent.Load() != 0 }
 

@@ -3,105 +3,41 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
-	"director/control"
-	"director/control/ipvsadm"
-	"director/daemon"
 	"director/internal/lab"
 	"director/internal/lab/process"
 )
 
-// commandFD is the socket by which an obedient director takes commands: the
-// first of exec.Cmd's extra files.
-const commandFD = 3
-
-// runObedient is "director run" for tests that change a director while it runs.
-func runObedient() int {
-	c, code := configure("run", os.Args[2:], stdio{os.Stdin, os.Stdout, os.Stderr})
-	if c == nil {
-		return code
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	d := daemon.New(c, newLogger(c, os.Stderr))
-	err := d.Start(ctx)
-	if err == nil {
-		go obey(d.Control(), os.NewFile(commandFD, "commands"))
-		err = d.Wait(ctx)
-	}
-	if err := errors.Join(err, d.Stop()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
-	}
-	return exitOK
-}
-
-// obey carries out ipvsadm's commands, one a line, and answers each with a line
-// of what was printed, quoted, and the exit code.
-func obey(d *control.Control, socket io.ReadWriter) {
-	for lines := bufio.NewScanner(socket); lines.Scan(); {
-		var out strings.Builder
-		c, err := ipvsadm.Parse(strings.Fields(lines.Text()), ipvsadm.System{})
-		code := exitUsage
-		if err != nil {
-			fmt.Fprintln(&out, err)
-		} else {
-			code = ipvsadm.Execute(c, d, strings.NewReader(""), &out, &out)
-		}
-		fmt.Fprintf(socket, "%q %d\n", out.String(), code)
-	}
-}
-
 // ruled is a director that takes commands.
-type ruled struct {
-	*process.Director
-	socket  io.Writer
-	answers *bufio.Reader
-}
+type ruled struct{ *process.Director }
 
 // startRuled is startDirector for tests that change the rules later.
-func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *ruled {
+func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) ruled {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	must(t, err)
-	here, there := os.NewFile(uintptr(fds[0]), "commands"), os.NewFile(uintptr(fds[1]), "commands")
-	defer there.Close()
-	t.Cleanup(func() { here.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := directorCommand("run", "--io="+ioKind)
-	cmd.Env = append(cmd.Env, mainEnv+"="+obedient)
-	cmd.ExtraFiles = []*os.File{there}
-	d, err := process.Start(ctx, l.Director, cmd, append(l.Flags(), flags...))
-	must(t, err)
-	stopAtEnd(t, d)
-	return &ruled{d, here, bufio.NewReader(here)}
+	return ruled{startDirector(t, l, ioKind, flags...)}
 }
 
-// rule has the director carry out a command of ipvsadm, which must succeed, and
-// returns what it printed.
-func (d *ruled) rule(t *testing.T, format string, args ...any) string {
+// try has the director carry out a command of ipvsadm.
+func (d ruled) try(format string, args ...any) (out, errs string, code int) {
+	return ctlAt(d.Control(), "", strings.Fields(fmt.Sprintf(format, args...))...)
+}
+
+// ctlAt is "director ctl" with a standard input.
+func ctlAt(socket, in string, args ...string) (out, errs string, code int) {
+	var o, e strings.Builder
+	code = run(append([]string{"ctl", "--control=" + socket}, args...), stdio{strings.NewReader(in), &o, &e})
+	return o.String(), e.String(), code
+}
+
+// rule is try for a command that must succeed; it returns what it printed.
+func (d ruled) rule(t *testing.T, format string, args ...any) string {
 	t.Helper()
-	line := fmt.Sprintf(format, args...)
-	if _, err := fmt.Fprintln(d.socket, line); err != nil {
-		t.Fatalf("%s: %v", line, err)
-	}
-	var out string
-	var code int
-	if _, err := fmt.Fscanf(d.answers, "%q %d\n", &out, &code); err != nil || code != exitOK {
-		t.Fatalf("%s: exit %d, %v: %s", line, code, err, out)
+	out, errs, code := d.try(format, args...)
+	if code != exitOK {
+		t.Fatalf("%s: exit %d: %s%s", fmt.Sprintf(format, args...), code, out, errs)
 	}
 	return out
 }

@@ -20,19 +20,12 @@ import (
 )
 
 // mainEnv makes the test binary be director, so that the tests run the code
-// that is under test, race detector included, as processes of its own. The
-// value obedient makes it one that takes commands.
-const (
-	mainEnv  = "DIRECTOR_TEST_MAIN"
-	obedient = "obedient"
-)
+// that is under test, race detector included, as processes of its own.
+const mainEnv = "DIRECTOR_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(mainEnv) {
-	case "":
+	if os.Getenv(mainEnv) == "" {
 		os.Exit(m.Run())
-	case obedient:
-		os.Exit(runObedient())
 	}
 	main()
 }

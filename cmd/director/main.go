@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 )
 
@@ -33,6 +34,7 @@ type verb struct {
 // verbs are listed in the order of the help text.
 func verbs() []verb {
 	return append(hostVerbs(),
+		verb{"ctl", "ipvsadm for the running director: the same commands, output and exit codes", ctl},
 		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
 		verb{"bench", "measure how fast the director is on this machine", bench},
 		verb{"check", "check flags and rules, and print the effective configuration", check},
@@ -42,7 +44,12 @@ func verbs() []verb {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+	std := stdio{os.Stdin, os.Stdout, os.Stderr}
+	// A link named ipvsadm is ipvsadm to the scripts that call it.
+	if filepath.Base(os.Args[0]) == "ipvsadm" {
+		os.Exit(ipvsadmVerb(controlSocket(), os.Args[1:], std))
+	}
+	os.Exit(run(os.Args[1:], std))
 }
 
 func run(args []string, std stdio) int {

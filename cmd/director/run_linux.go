@@ -25,7 +25,8 @@ func runVerb(args []string, std stdio) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	err := daemon.Run(ctx, c, newLogger(c, std.err))
+	load := func() (*config.Config, error) { return config.Parse(args, nil) }
+	err := daemon.Run(ctx, c, load, newLogger(c, std.err))
 	switch {
 	case err == nil:
 		return exitOK
@@ -42,7 +43,8 @@ func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
 	}
-	return zerolog.New(w).Level(c.LogLevel).With().Timestamp().Logger()
+	zerolog.SetGlobalLevel(c.LogLevel) // a reload may change it
+	return zerolog.New(w).With().Timestamp().Logger()
 }
 
 // isTerminal reports whether somebody may be looking at what is written to w.

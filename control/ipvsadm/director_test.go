@@ -124,16 +124,16 @@ func (m *memory) Zero(k *service.Key) error {
 	return nil
 }
 
-func (m *memory) Timeouts() control.Timeouts { return m.timeouts }
+func (m *memory) Timeouts() (control.Timeouts, error) { return m.timeouts, nil }
 
 func (m *memory) SetTimeouts(t control.Timeouts) error {
 	m.timeouts = t
 	return nil
 }
 
-func (m *memory) Services() []control.Service       { return m.services }
-func (m *memory) Connections() []control.Connection { return m.connections }
-func (m *memory) Size() int                         { return 4096 }
+func (m *memory) Services() ([]control.Service, error)       { return m.services, nil }
+func (m *memory) Connections() ([]control.Connection, error) { return m.connections, nil }
+func (m *memory) Size() (int, error)                         { return 4096, nil }
 
 // run carries out one command line and returns what it printed and its code.
 func run(d *memory, line, in string) (out, errs string, code int) {

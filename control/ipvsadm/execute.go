@@ -21,12 +21,27 @@ type Director interface {
 	EditServer(service.Key, service.ServerSpec) error
 	DeleteServer(service.Key, packet.Addr, uint16) error
 	Zero(*service.Key) error // nil: everything
-	Timeouts() control.Timeouts
-	SetTimeouts(control.Timeouts) error // a zero keeps
-	Services() []control.Service        // in the order of adding
-	Connections() []control.Connection  // oldest first
-	Size() int                          // of the connection table
+	Timeouts() (control.Timeouts, error)
+	SetTimeouts(control.Timeouts) error         // a zero keeps
+	Services() ([]control.Service, error)       // in the order of adding
+	Connections() ([]control.Connection, error) // oldest first
+	Size() (int, error)                         // of the connection table
 }
+
+// Local is a director in this process.
+type Local struct{ *control.Control }
+
+// Timeouts returns the time-outs as they are set.
+func (l Local) Timeouts() (control.Timeouts, error) { return l.Control.Timeouts(), nil }
+
+// Services lists the services in the order of adding, with their servers.
+func (l Local) Services() ([]control.Service, error) { return l.Control.Services(), nil }
+
+// Connections lists connections and templates, the oldest first.
+func (l Local) Connections() ([]control.Connection, error) { return l.Control.Connections(), nil }
+
+// Size returns the most connections that the table holds.
+func (l Local) Size() (int, error) { return l.Control.Size(), nil }
 
 // Execute carries c out on d, with the names that the host knows, and returns
 // ipvsadm's exit code. -R reads from in.
@@ -54,7 +69,9 @@ func (s *Shell) Execute(c Command) int {
 	case c.Verb == Restore:
 		return s.restore()
 	case c.Verb == Save:
-		s.save(c, out)
+		if err := s.save(c, out); err != nil {
+			return s.fail(err, codeList)
+		}
 	case c.Verb == Help:
 		fmt.Fprint(out, version, help)
 	case c.Verb == Version:
@@ -116,16 +133,30 @@ func (s *Shell) list(c Command, out io.Writer) int {
 	}
 	switch c.Listing.View {
 	case TimeoutValues:
-		t := s.Director.Timeouts()
+		t, err := s.Director.Timeouts()
+		if err != nil {
+			return s.fail(err, codeList)
+		}
 		fmt.Fprintf(out, "Timeout (tcp tcpfin udp): %d %d %d\n", t.TCP, t.TCPFIN, t.UDP)
 		return 0
 	case Daemons: // there are none
 		return 0
 	case Connections, ConnectionData:
-		listConnections(out, s.Director.Connections(), c.Listing.View, s.names(c))
+		all, err := s.Director.Connections()
+		if err != nil {
+			return s.fail(err, codeList)
+		}
+		listConnections(out, all, c.Listing.View, s.names(c))
 		return 0
 	}
-	all := s.Director.Services()
+	return s.listServices(c, out)
+}
+
+func (s *Shell) listServices(c Command, out io.Writer) int {
+	all, err := s.Director.Services()
+	if err != nil {
+		return s.fail(err, codeList)
+	}
 	if !c.Listing.Unsorted {
 		all = sorted(all)
 	}
@@ -134,7 +165,11 @@ func (s *Shell) list(c Command, out io.Writer) int {
 			return s.fail(service.ErrNoService, codeList)
 		}
 	} else {
-		fmt.Fprintf(out, "IP Virtual Server version 1.2.1 (size=%d)\n", s.Director.Size())
+		size, err := s.Director.Size()
+		if err != nil {
+			return s.fail(err, codeList)
+		}
+		fmt.Fprintf(out, "IP Virtual Server version 1.2.1 (size=%d)\n", size)
 	}
 	t := table{c.Listing, s.names(c), out}
 	t.services(all)
@@ -151,12 +186,17 @@ func only(all []control.Service, k service.Key) []control.Service {
 	return nil
 }
 
-func (s *Shell) save(c Command, out io.Writer) {
+func (s *Shell) save(c Command, out io.Writer) error {
+	all, err := s.Director.Services()
+	if err != nil {
+		return err
+	}
 	names := s.names(c)
-	for _, have := range sorted(s.Director.Services()) {
+	for _, have := range sorted(all) {
 		writeService(out, &have.Spec, names)
 		for i := range have.Servers {
 			writeServer(out, have.Key, &have.Servers[i].ServerSpec, names, false)
 		}
 	}
+	return nil
 }

@@ -31,7 +31,7 @@ func (d *draft) flags() error {
 		if name == "" {
 			continue
 		}
-		bit, err := flag(it, name, d.given[scheduler].arg)
+		bit, err := flag(it.String(), name, d.given[scheduler].arg)
 		if err != nil {
 			return err
 		}
@@ -40,14 +40,14 @@ func (d *draft) flags() error {
 	return nil
 }
 
-func flag(it item, name, scheduler string) (sched.Flags, error) {
+func flag(where, name, scheduler string) (sched.Flags, error) {
 	if scheduler == "" {
 		scheduler = sched.Default
 	}
 	var all []string
 	for _, f := range flagNames {
 		if f.name == name && f.scheduler != "" && f.scheduler != scheduler {
-			return 0, mistake(it.String(), fmt.Sprintf("incompatible scheduler flag `%s'", name),
+			return 0, mistake(where, fmt.Sprintf("incompatible scheduler flag `%s'", name),
 				fmt.Errorf("it is for -s %s, this is %s", f.scheduler, scheduler))
 		}
 		if f.name == name {
@@ -55,8 +55,28 @@ func flag(it item, name, scheduler string) (sched.Flags, error) {
 		}
 		all = append(all, f.name)
 	}
-	return 0, mistake(it.String(), fmt.Sprintf("invalid scheduler flag `%s'", name),
+	return 0, mistake(where, fmt.Sprintf("invalid scheduler flag `%s'", name),
 		fmt.Errorf("use one of %s", strings.Join(all, ", ")))
+}
+
+// ParseFlags reads names of flags, which must fit the scheduler.
+func ParseFlags(names []string, scheduler string) (set sched.Flags, err error) {
+	for _, name := range names {
+		bit, err := flag("flags", name, scheduler)
+		if err != nil {
+			return 0, err
+		}
+		set |= bit
+	}
+	return set, nil
+}
+
+// FlagNames is the inverse of ParseFlags.
+func FlagNames(set sched.Flags, scheduler string) []string {
+	if set == 0 {
+		return nil
+	}
+	return strings.Split(flagList(set, scheduler), ",")
 }
 
 // flagList is how a rule names the flags of a scheduler.

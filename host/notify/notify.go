@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // Manager is the service manager that started the process. The zero Manager is
@@ -30,6 +32,16 @@ func Open() (Manager, error) {
 
 // Ready says that the director forwards.
 func (m Manager) Ready() error { return m.send("READY=1") }
+
+// Reloading says that the director reads its configuration again; Ready says that
+// it has. The manager wants to know since when (sd_notify(3), Type=notify-reload).
+func (m Manager) Reloading() error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return err
+	}
+	return m.send(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
+}
 
 // Stopping says that it is about to end.
 func (m Manager) Stopping() error { return m.send("STOPPING=1") }

@@ -26,6 +26,7 @@ func (h *Holder) addRoutes(prefixes []netip.Prefix, host *view) error {
 	for _, p := range prefixes {
 		if why := host.taken(p); why != "" {
 			h.log.Info().Stringer("prefix", p).Str("because", why).Msg("no local route for the VIPs of a mark")
+			h.alone[p] = true
 			continue
 		}
 		if err := h.putRoute(p); err != nil {

@@ -12,8 +12,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,19 +48,26 @@ type Config struct {
 }
 
 // Holder is the addresses and routes that are ours. Hold, Run and Close are called one
-// after the other; Run from any thread.
+// after the other; Run from any thread, Set from any goroutine meanwhile.
 type Holder struct {
+	config  Config
 	nl      *netlink.Handle
 	arp     int // AF_PACKET socket, for sending only
 	log     zerolog.Logger
 	refresh time.Duration
-	held    []held
-	routes  []netip.Prefix
+	added   chan struct{} // there is something to announce
+
+	mu     sync.Mutex
+	held   []held
+	routes []netip.Prefix
+	alone  map[netip.Prefix]bool // what is not ours to touch
 }
 
+// held is an address of ours, and how often it is still to be announced.
 type held struct {
-	ip   netip.Addr
-	link int
+	ip     netip.Addr
+	link   int
+	unsaid int
 }
 
 // Hold adds the addresses and routes, in the network namespace of the calling
@@ -73,82 +83,141 @@ func Hold(c Config) (*Holder, error) {
 		nl.Close()
 		return nil, fmt.Errorf("socket for gratuitous ARP: %w", err)
 	}
-	h := &Holder{nl: nl, arp: arp, log: c.Log, refresh: refreshEvery}
-	if err := h.addAll(c); err != nil {
+	h := &Holder{config: c, nl: nl, arp: arp, log: c.Log, refresh: refreshEvery, added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}}
+	if err := h.Set(c.VIPs, c.Prefixes); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }
 
-// Run keeps the addresses alive until ctx ends, and announces them at first. An
+// Set makes the addresses and routes those of vips and prefixes: what is new is
+// added, what is gone is removed, the rest is not touched. After an error some of
+// it is done; calling Set again does the rest.
+func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	h.held = slices.DeleteFunc(h.held, func(v held) bool {
+		gone := !slices.Contains(vips, v.ip)
+		if gone {
+			errs = append(errs, h.remove(v))
+			h.log.Info().Stringer("vip", v.ip).Msg("VIP removed")
+		}
+		return gone
+	})
+	h.routes = slices.DeleteFunc(h.routes, func(p netip.Prefix) bool {
+		gone := !slices.Contains(prefixes, p)
+		if gone {
+			errs = append(errs, h.removeRoute(p))
+		}
+		return gone
+	})
+	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool {
+		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())
+	})
+	errs = append(errs, h.addNew(vips, prefixes))
+	return errors.Join(errs...)
+}
+
+// Run keeps the addresses alive until ctx ends, and announces each at first. An
 // address or a route that somebody removes comes back.
 func (h *Holder) Run(ctx context.Context) {
 	refresh := time.NewTicker(h.refresh)
 	defer refresh.Stop()
 	announce := time.NewTimer(0)
 	defer announce.Stop()
-	left := announcements
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-refresh.C:
-			for _, v := range h.held {
-				if err := h.put(v); err != nil {
-					h.log.Warn().Err(err).Msg("VIP not refreshed")
-				}
-			}
-			for _, p := range h.routes {
-				if err := h.putRoute(p); err != nil {
-					h.log.Warn().Err(err).Msg("local route not refreshed")
-				}
-			}
+			h.refreshAll()
+		case <-h.added:
+			announce.Reset(0)
 		case <-announce.C:
-			for _, v := range h.held {
-				if err := h.announce(v.link, v.ip); err != nil {
-					h.log.Warn().Err(err).Msg("VIP not announced")
-				}
-			}
-			if left--; left > 0 {
+			if h.announceNew() {
 				announce.Reset(announceEvery)
 			}
 		}
 	}
 }
 
-// Close removes the addresses and routes that are ours.
-func (h *Holder) Close() error {
-	var errs []error
+func (h *Holder) refreshAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, v := range h.held {
-		err := h.nl.AddrDel(nil, v.addr())
-		// Gone already, or its interface is: just as well.
-		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-			errs = append(errs, fmt.Errorf("remove VIP %s: %w", v.ip, err))
+		if err := h.put(v); err != nil {
+			h.log.Warn().Err(err).Msg("VIP not refreshed")
 		}
 	}
 	for _, p := range h.routes {
-		errs = append(errs, h.removeRoute(p))
+		if err := h.putRoute(p); err != nil {
+			h.log.Warn().Err(err).Msg("local route not refreshed")
+		}
 	}
-	h.held, h.routes = nil, nil
-	h.nl.Close()
-	errs = append(errs, unix.Close(h.arp))
-	return errors.Join(errs...)
 }
 
-func (h *Holder) addAll(c Config) error {
+// announceNew announces the addresses that are still to be, and reports whether
+// any is left.
+func (h *Holder) announceNew() (left bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.held {
+		v := &h.held[i]
+		if v.unsaid == 0 {
+			continue
+		}
+		if err := h.announce(v.link, v.ip); err != nil {
+			h.log.Warn().Err(err).Msg("VIP not announced")
+		}
+		v.unsaid--
+		left = left || v.unsaid > 0
+	}
+	return left
+}
+
+// Close removes the addresses and routes that are ours.
+func (h *Holder) Close() error {
+	err := h.Set(nil, nil)
+	h.nl.Close()
+	return errors.Join(err, unix.Close(h.arp))
+}
+
+// remove takes an address of ours away.
+func (h *Holder) remove(v held) error {
+	err := h.nl.AddrDel(nil, v.addr())
+	// Gone already, or its interface is: just as well.
+	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove VIP %s: %w", v.ip, err)
+	}
+	return nil
+}
+
+// addNew adds what is not ours yet.
+func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
+	vips = slices.DeleteFunc(slices.Clone(vips), func(a netip.Addr) bool {
+		return h.alone[single(a)] || slices.ContainsFunc(h.held, func(v held) bool { return v.ip == a })
+	})
+	prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool {
+		return h.alone[p] || slices.Contains(h.routes, p)
+	})
+	if len(vips) == 0 && len(prefixes) == 0 {
+		return nil
+	}
 	host, err := h.look()
 	if err != nil {
 		return fmt.Errorf("look for a place for the VIPs: %w", err)
 	}
-	for _, ip := range c.VIPs {
-		v := held{ip: ip}
+	for _, ip := range vips {
+		v := held{ip: ip, unsaid: announcements}
 		if a, ok := host.existing(ip); ok {
 			if !leftover(a) {
 				h.log.Info().Stringer("vip", ip).Str("interface", host.links[a.LinkIndex]).Msg("VIP is already there, left alone")
+				h.alone[single(ip)] = true
 				continue
 			}
 			v.link = a.LinkIndex
-		} else if v.link, err = host.place(ip, c.On[ip], c.First); err != nil {
+		} else if v.link, err = host.place(ip, h.config.On[ip], h.config.First); err != nil {
 			return err
 		}
 		if err := h.put(v); err != nil {
@@ -157,8 +226,14 @@ func (h *Holder) addAll(c Config) error {
 		h.held = append(h.held, v)
 		h.log.Info().Stringer("vip", ip).Str("interface", host.links[v.link]).Msg("VIP added")
 	}
-	return h.addRoutes(c.Prefixes, host)
+	select {
+	case h.added <- struct{}{}:
+	default:
+	}
+	return h.addRoutes(prefixes, host)
 }
+
+func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // put adds the address, or starts its life anew.
 func (h *Holder) put(v held) error {

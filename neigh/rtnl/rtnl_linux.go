@@ -12,6 +12,7 @@
 package rtnl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -70,6 +71,7 @@ type Watch struct {
 	events   *nl.NetlinkSocket
 	wants    chan want
 	served   chan struct{} // Serve was called
+	statics  chan map[station]packet.MAC
 	changes  chan struct{}
 	snapshot atomic.Pointer[neigh.Snapshot]
 
@@ -110,7 +112,7 @@ type station struct {
 func Open(c Config) (*Watch, error) {
 	w := &Watch{
 		log:     c.Log,
-		static:  make(map[station]packet.MAC, len(c.Static)),
+		statics: make(chan map[station]packet.MAC),
 		queues:  c.Queues,
 		wants:   make(chan want, wantBacklog),
 		served:  make(chan struct{}, 1),
@@ -158,6 +160,34 @@ func (w *Watch) Serve(servers []packet.Addr) {
 	}
 }
 
+// stations finds the operator's neighbours' interfaces.
+func (w *Watch) stations(static []Static) (map[station]packet.MAC, error) {
+	all := make(map[station]packet.MAC, len(static))
+	for _, s := range static {
+		l, err := w.request.LinkByName(s.Interface)
+		if err != nil {
+			return nil, fmt.Errorf("neighbour %s: interface %s: %w", s.IP, s.Interface, err)
+		}
+		all[station{l.Attrs().Index, s.IP}] = s.MAC
+	}
+	return all, nil
+}
+
+// Statics has the operator know other neighbours than those of the Config. It may
+// be called while Run runs, and returns when ctx ends or Run has taken them up.
+func (w *Watch) Statics(ctx context.Context, static []Static) error {
+	all, err := w.stations(static)
+	if err != nil {
+		return err
+	}
+	select {
+	case w.statics <- all:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Close takes what is ours out of the kernel's neighbour table.
 func (w *Watch) Close() error {
 	var errs []error
@@ -184,13 +214,11 @@ func (w *Watch) start(c Config) error {
 		}
 		w.arms = append(w.arms, arm{name, l.Attrs().Index, n})
 	}
-	for _, s := range c.Static {
-		l, err := w.request.LinkByName(s.Interface)
-		if err != nil {
-			return fmt.Errorf("neighbour %s: interface %s: %w", s.IP, s.Interface, err)
-		}
-		w.static[station{l.Attrs().Index, s.IP}] = s.MAC
+	static, err := w.stations(c.Static)
+	if err != nil {
+		return err
 	}
+	w.static = static
 	for w.dirty = everything; w.dirty != 0; {
 		if err := w.list(); err != nil {
 			return err

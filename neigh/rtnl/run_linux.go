@@ -72,6 +72,9 @@ func (w *Watch) Run(ctx context.Context) error {
 			}
 		case <-w.served:
 			w.manage()
+		case w.static = <-w.statics:
+			w.dirty |= outdated
+			w.manage()
 		case v := <-w.wants:
 			w.want(v)
 		case <-ticks.C:

@@ -30,7 +30,8 @@ type Director struct {
 	done chan struct{} // closed when the process is gone
 	err  error         // how it ended; valid after done
 
-	status atomic.Pointer[string]
+	control string
+	status  atomic.Pointer[string]
 }
 
 // Start starts cmd, "director run" with whatever arguments and environment, in
@@ -52,6 +53,10 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 	}
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
 	cmd.Args = append(cmd.Args, "--flagfile=-")
+	// A control socket of its own, unless flags say otherwise: directors of several
+	// labs share one file system.
+	d.control = filepath.Join(dir, "control.sock")
+	flags = append([]string{"--control=" + d.control}, flags...)
 	cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
 	cmd.Stdout, cmd.Stderr = &d.log, &d.log
 	if err := h.Start(cmd); err != nil {
@@ -133,6 +138,12 @@ func (d *Director) Status() string {
 	}
 	return ""
 }
+
+// Control is the path of the control socket that it was given.
+func (d *Director) Control() string { return d.control }
+
+// Signal sends it a signal.
+func (d *Director) Signal(s os.Signal) error { return d.cmd.Process.Signal(s) }
 
 // Log returns what the director has written so far.
 func (d *Director) Log() string { return d.log.String() }

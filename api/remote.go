@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"director/control"
+	"director/packet"
+	"director/service"
+)
+
+// Remote is a director at the other end of the control socket, as ipvsadm's
+// commands see one.
+type Remote struct {
+	*Client
+	// Context bounds everything that is asked.
+	Context context.Context
+}
+
+func (r Remote) send(method, path string, body any) error {
+	return r.Do(r.Context, method, path, body, nil)
+}
+
+func pathOf(k service.Key) string { return "/v1/services/" + NameOf(k) }
+
+// AddService adds a service.
+func (r Remote) AddService(s service.Spec) error {
+	return r.send(http.MethodPost, "/v1/services", ServiceOf(&s))
+}
+
+// EditService changes a service's scheduler, flags and persistence.
+func (r Remote) EditService(s service.Spec) error {
+	return r.send(http.MethodPut, pathOf(s.Key), ServiceOf(&s))
+}
+
+// DeleteService removes a service with its servers.
+func (r Remote) DeleteService(k service.Key) error {
+	return r.send(http.MethodDelete, pathOf(k), nil)
+}
+
+// Clear removes all services.
+func (r Remote) Clear() error { return r.send(http.MethodDelete, "/v1/services", nil) }
+
+// AddServer adds a real server to a service.
+func (r Remote) AddServer(k service.Key, s service.ServerSpec) error {
+	return r.send(http.MethodPost, pathOf(k)+"/servers", ServerOf(&s))
+}
+
+// EditServer changes a real server's weight, method and thresholds.
+func (r Remote) EditServer(k service.Key, s service.ServerSpec) error {
+	server := ServerOf(&s)
+	return r.send(http.MethodPut, pathOf(k)+"/servers/"+server.Server, server)
+}
+
+// DeleteServer removes a real server from a service.
+func (r Remote) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
+	return r.send(http.MethodDelete, pathOf(k)+"/servers/"+netip.AddrPortFrom(a.Netip(), port).String(), nil)
+}
+
+// Zero begins to count anew for a service, for nil for all.
+func (r Remote) Zero(k *service.Key) error {
+	if k == nil {
+		return r.send(http.MethodPost, "/v1/zero", nil)
+	}
+	return r.send(http.MethodPost, pathOf(*k)+"/zero", nil)
+}
+
+// Timeouts returns the time-outs as they are set.
+func (r Remote) Timeouts() (control.Timeouts, error) {
+	var t Timeouts
+	err := r.Get(r.Context, "/v1/timeouts", &t)
+	return control.Timeouts(t), err
+}
+
+// SetTimeouts sets those that are not 0.
+func (r Remote) SetTimeouts(t control.Timeouts) error {
+	return r.send(http.MethodPatch, "/v1/timeouts", Timeouts(t))
+}
+
+// Services lists the services in the order of adding, with their servers.
+func (r Remote) Services() ([]control.Service, error) {
+	var list Services
+	if err := r.Get(r.Context, "/v1/services", &list); err != nil {
+		return nil, err
+	}
+	all := make([]control.Service, len(list.Services))
+	for i := range all {
+		var err error
+		if all[i], err = list.Services[i].Control(); err != nil {
+			return nil, fmt.Errorf("a service that the director listed: %w", err)
+		}
+	}
+	return all, nil
+}
+
+// Connections lists connections and templates, the oldest first.
+func (r Remote) Connections() (all []control.Connection, err error) {
+	for next := -1; next != 0; {
+		var page Connections
+		if err := r.Get(r.Context, fmt.Sprintf("/v1/connections?limit=%d&offset=%d", maxPage, max(next, 0)), &page); err != nil {
+			return nil, err
+		}
+		for i := range page.Connections {
+			c, err := page.Connections[i].control()
+			if err != nil {
+				return nil, fmt.Errorf("a connection that the director listed: %w", err)
+			}
+			all = append(all, c)
+		}
+		next = page.Next
+	}
+	return all, nil
+}
+
+// Size returns the most connections that the table holds.
+func (r Remote) Size() (int, error) {
+	var f struct {
+		Table struct {
+			Size int `json:"size"`
+		} `json:"table"`
+	}
+	err := r.Get(r.Context, "/v1/statistics", &f)
+	return f.Table.Size, err
+}

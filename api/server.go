@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/control"
+	"director/figures"
+)
+
+// Bounds of what a client may ask for, and for how long.
+const (
+	// maxBody is room for some ten thousand services.
+	maxBody      = 16 << 20
+	maxHeader    = 16 << 10
+	headerTime   = 10 * time.Second
+	bodyTime     = time.Minute
+	idleTime     = 5 * time.Minute
+	shutdownTime = time.Second
+	maxClients   = 64
+)
+
+// Director is what the server answers for.
+type Director struct {
+	*control.Control
+	Figures func() figures.Figures
+	// Reload takes the configuration up again.
+	Reload func(context.Context) error
+	// Configuration writes a flags file that says what runs.
+	Configuration func(io.Writer) error
+}
+
+// HTTPServer answers for a director. Handle adds to what it answers, before Serve.
+type HTTPServer struct {
+	director Director
+	mux      *http.ServeMux
+	http     http.Server
+	log      zerolog.Logger
+
+	listing sync.Mutex // held while all connections are listed, which takes memory
+}
+
+// NewHTTPServer returns a server for d.
+func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
+	s := &HTTPServer{director: d, mux: http.NewServeMux(), log: log}
+	s.http = http.Server{
+		Handler: s.mux, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
+	}
+	s.routes()
+	return s
+}
+
+// Handle has h answer requests of a pattern, such as "POST /v1/why".
+func (s *HTTPServer) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Serve answers until Close.
+func (s *HTTPServer) Serve(l net.Listener) error {
+	err := s.http.Serve(limit(l, maxClients))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close lets requests that are being answered end for a second, and ends.
+func (s *HTTPServer) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
+
+// answer is a handler that returns what it answers with: nil for nothing, or
+// something for JSON.
+type answer func(r *http.Request) (any, error)
+
+func (s *HTTPServer) handle(pattern string, do answer) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		body, err := do(r)
+		if r.Method != http.MethodGet {
+			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("asked by the control socket")
+		}
+		if err != nil {
+			WriteError(w, err)
+			return
+		}
+		if body == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		WriteJSON(w, http.StatusOK, body)
+	})
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that went away is none of our business
+}
+
+// WriteError answers with an error.
+func WriteError(w http.ResponseWriter, err error) {
+	e := errorOf(err)
+	WriteJSON(w, e.Status, e)
+}
+
+// ReadJSON reads the body of a request: one value, without fields that v does not
+// have.
+func ReadJSON(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more behind the value")
+		}
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return Errorf(http.StatusRequestEntityTooLarge, "too-large", "the body is larger than %d bytes", maxBody)
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	return nil
+}

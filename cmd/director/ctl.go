@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"director/api"
+	"director/control/ipvsadm"
+)
+
+// controlVariable is the environment variable that names the control socket where
+// no flag does: scripts that call ipvsadm have none.
+const controlVariable = "DIRECTOR_CONTROL"
+
+// controlSocket returns where the director is that the verbs ask, unless a flag
+// says otherwise.
+func controlSocket() string {
+	if path := os.Getenv(controlVariable); path != "" {
+		return path
+	}
+	return api.DefaultSocket
+}
+
+// ctl is ipvsadm for a running director: its grammar, output and exit codes.
+// "director ctl" takes the flag --control in front of them.
+func ctl(args []string, std stdio) int {
+	socket := controlSocket()
+	if len(args) > 0 && args[0] == "--control" {
+		if len(args) == 1 {
+			fmt.Fprintln(std.err, "--control: the path of the socket is missing")
+			return exitUsage
+		}
+		args = append([]string{"--control=" + args[1]}, args[2:]...)
+	}
+	if len(args) > 0 {
+		if path, ok := strings.CutPrefix(args[0], "--control="); ok {
+			socket, args = path, args[1:]
+		}
+	}
+	return ipvsadmVerb(socket, args, std)
+}
+
+// ipvsadmVerb carries out a command line of ipvsadm.
+func ipvsadmVerb(socket string, args []string, std stdio) int {
+	client := api.Open(socket)
+	defer client.Close()
+	remote := api.Remote{Client: client, Context: context.Background()}
+	shell := ipvsadm.Shell{
+		Director: remote, Resolver: ipvsadm.System{}, Namer: ipvsadm.System{},
+		In: std.in, Out: std.out, Err: std.err,
+	}
+	c, err := ipvsadm.Parse(args, ipvsadm.System{})
+	if err == nil && (c.Verb == ipvsadm.Help || c.Verb == ipvsadm.Version) {
+		return shell.Execute(c)
+	}
+	// Like ipvsadm, look whether there is anybody to command before anything else.
+	if _, err := remote.Timeouts(); errors.Is(err, api.ErrUnreachable) {
+		fmt.Fprintf(std.err, "Can't initialize ipvs: %v\n", err)
+		return exitUsage
+	}
+	if e, ok := errors.AsType[*ipvsadm.Error](err); ok {
+		fmt.Fprintln(std.err, e.Line)
+		return e.Code
+	}
+	return shell.Execute(c)
+}

@@ -1,0 +1,207 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"director/packet"
+	"director/service"
+)
+
+// Op is one change of the services.
+type Op struct {
+	Kind OpKind
+	// Service is the service that is added or edited; of the other kinds its Key
+	// only. Servers that it names are added with it, and do not matter to an edit.
+	Service service.Spec
+	// Server is the real server that is added or edited; of one that is deleted
+	// its address and port only.
+	Server service.ServerSpec
+}
+
+// OpKind says what an Op does.
+type OpKind uint8
+
+// The changes that ipvsadm knows.
+const (
+	AddService OpKind = iota
+	EditService
+	DeleteService
+	AddServer
+	EditServer
+	DeleteServer
+)
+
+var opNames = [...]string{
+	AddService: "add-service", EditService: "edit-service", DeleteService: "delete-service",
+	AddServer: "add-server", EditServer: "edit-server", DeleteServer: "delete-server",
+}
+
+func (k OpKind) String() string { return opNames[k] }
+
+// ParseOpKind is the inverse of String.
+func ParseOpKind(name string) (OpKind, bool) {
+	i := slices.Index(opNames[:], name)
+	return OpKind(max(i, 0)), i >= 0
+}
+
+// OpError says which of several changes was refused, for which none is made.
+type OpError struct {
+	At  int // counting from 0
+	Err error
+}
+
+func (e *OpError) Error() string { return fmt.Sprintf("change %d: %v", e.At+1, e.Err) }
+func (e *OpError) Unwrap() error { return e.Err }
+
+// Apply makes changes, one after the other, which the workers see as one: all, or
+// if one of them is refused, none. The error is an *OpError.
+func (c *Control) Apply(ops ...Op) error {
+	c.mu.Lock()
+	err := c.apply(ops)
+	c.mu.Unlock()
+	return c.applied(ops, err)
+}
+
+// applied does what follows a change.
+func (c *Control) applied(ops []Op, err error) error {
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(ops, func(o Op) bool { return o.Kind == DeleteService || o.Kind == DeleteServer }) {
+		c.endStranded()
+	}
+	c.changed()
+	return nil
+}
+
+// apply is Apply under the lock.
+func (c *Control) apply(ops []Op) error {
+	if err := c.checkNetwork(ops); err != nil {
+		return err
+	}
+	if len(ops) > 1 {
+		// Try them on a copy first, because some of them may be right and cannot be
+		// taken back without a trace.
+		trial := service.NewRegistry(service.Options{Tunables: c.tunables, Marks: c.marks})
+		for _, s := range c.registry.Specs() {
+			if err := trial.AddService(s); err != nil {
+				return fmt.Errorf("the services as they are: %w", err)
+			}
+		}
+		if err := run(trial, ops); err != nil {
+			return err
+		}
+	}
+	if err := run(c.registry, ops); err != nil {
+		return err
+	}
+	c.follow()
+	return nil
+}
+
+// checkNetwork refuses real servers that the network does not allow for.
+func (c *Control) checkNetwork(ops []Op) error {
+	if c.network == nil {
+		return nil
+	}
+	n := networkOf(c.network())
+	for i := range ops {
+		o := &ops[i]
+		servers := o.Service.Servers
+		if o.Kind == AddServer || o.Kind == EditServer {
+			servers = []service.ServerSpec{o.Server}
+		} else if o.Kind != AddService {
+			continue
+		}
+		for j := range servers {
+			if err := n.check(&servers[j]); err != nil {
+				return &OpError{i, err}
+			}
+		}
+	}
+	return nil
+}
+
+func run(r *service.Registry, ops []Op) error {
+	for i := range ops {
+		if err := ops[i].run(r); err != nil {
+			return &OpError{i, err}
+		}
+	}
+	return nil
+}
+
+func (o *Op) run(r *service.Registry) error {
+	switch k := o.Service.Key; o.Kind {
+	case AddService:
+		return r.AddService(o.Service)
+	case EditService:
+		return r.EditService(o.Service)
+	case DeleteService:
+		return r.DeleteService(k)
+	case AddServer:
+		return r.AddServer(k, o.Server)
+	case EditServer:
+		return r.EditServer(k, o.Server)
+	default:
+		return r.DeleteServer(k, o.Server.Addr, o.Server.Port)
+	}
+}
+
+// one is Apply of a single change, whose place needs no telling.
+func (c *Control) one(o Op) error {
+	err := c.Apply(o)
+	if e, ok := err.(*OpError); ok { //nolint:errorlint // it is what Apply returns
+		return e.Err
+	}
+	return err
+}
+
+// Add adds whole services at once, all or none.
+func (c *Control) Add(specs []service.Spec) error {
+	ops := make([]Op, len(specs))
+	for i := range specs {
+		ops[i] = Op{Kind: AddService, Service: specs[i]}
+	}
+	return c.Apply(ops...)
+}
+
+// AddService adds a service.
+func (c *Control) AddService(s service.Spec) error { return c.one(Op{Kind: AddService, Service: s}) }
+
+// EditService changes a service's scheduler, flags and persistence.
+func (c *Control) EditService(s service.Spec) error { return c.one(Op{Kind: EditService, Service: s}) }
+
+// DeleteService removes a service with its servers.
+func (c *Control) DeleteService(k service.Key) error {
+	return c.one(Op{Kind: DeleteService, Service: service.Spec{Key: k}})
+}
+
+// Clear removes all services.
+func (c *Control) Clear() error { return c.Replace(nil) }
+
+// AddServer adds a real server to a service.
+func (c *Control) AddServer(k service.Key, s service.ServerSpec) error {
+	return c.one(Op{AddServer, service.Spec{Key: k}, s})
+}
+
+// EditServer changes a real server's weight, method and thresholds.
+func (c *Control) EditServer(k service.Key, s service.ServerSpec) error {
+	return c.one(Op{EditServer, service.Spec{Key: k}, s})
+}
+
+// DeleteServer removes a real server from a service.
+func (c *Control) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
+	return c.one(Op{DeleteServer, service.Spec{Key: k}, service.ServerSpec{Addr: a, Port: port}})
+}
+
+// Replace makes the services be those of want, as one change: what is the same
+// stays as it is, connections, counts and all.
+func (c *Control) Replace(want []service.Spec) error {
+	c.mu.Lock()
+	ops := Diff(c.registry.Specs(), want)
+	err := c.apply(ops)
+	c.mu.Unlock()
+	return c.applied(ops, err)
+}

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"io"
+	"time"
+
+	"director/api"
+	"director/config"
+)
+
+// listen opens the control socket and begins to answer.
+func (d *Daemon) listen() error {
+	if d.config.Control == "" {
+		return nil
+	}
+	l, err := api.Listen(d.config.Control)
+	if err != nil {
+		return err
+	}
+	d.server = api.NewHTTPServer(api.Director{
+		Control: d.control, Figures: d.Figures, Reload: d.Reload, Configuration: d.writeConfiguration,
+	}, d.log)
+	d.background.Go(func() { d.fail(d.server.Serve(l)) })
+	d.defers("close the control socket", d.server.Close)
+	return nil
+}
+
+// writeConfiguration writes a flags file that says what runs: the flags of the
+// start, and what has been changed since.
+func (d *Daemon) writeConfiguration(w io.Writer) error {
+	d.loading.Lock()
+	c := *d.config
+	d.loading.Unlock()
+	now := d.control.Settings()
+	c.Services, c.Sysctl = now.Services, now.Sysctl
+	second := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
+	c.Timeouts = config.Timeouts{
+		TCP: second(now.Timeouts.TCP), TCPFIN: second(now.Timeouts.TCPFIN), UDP: second(now.Timeouts.UDP),
+	}
+	return c.Write(w)
+}

@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/api"
+	"director/config"
+	"director/control"
+	"director/neigh/rtnl"
+)
+
+// reloadTime bounds how long a reload waits for the kernel's neighbours.
+const reloadTime = 10 * time.Second
+
+// Reload reads the configuration again and applies the difference, as one change,
+// or nothing of it. Connections go on.
+func (d *Daemon) Reload(ctx context.Context) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	if err := d.manager.Reloading(); err != nil {
+		d.log.Warn().Err(err).Msg("service manager not told")
+	}
+	err := d.reload(ctx)
+	if err != nil {
+		d.log.Error().Err(err).Msg("not reloaded, nothing is changed")
+		err = api.Errorf(http.StatusUnprocessableEntity, "not-reloaded", "not reloaded, nothing is changed: %v", err)
+	} else {
+		d.log.Info().Int("services", len(d.control.Specs())).Msg("reloaded")
+	}
+	if err := d.manager.Ready(); err != nil {
+		d.log.Warn().Err(err).Msg("service manager not told")
+	}
+	return err
+}
+
+func (d *Daemon) reload(ctx context.Context) error {
+	if d.load == nil {
+		return errors.New("this director was not started from a configuration that can be read again")
+	}
+	next, err := d.load()
+	if err != nil {
+		return err
+	}
+	if names := d.config.Unchangeable(next); names != nil {
+		return fmt.Errorf("%s: takes a restart to change", strings.Join(names, ", "))
+	}
+	if err := checkInterfaces(next); err != nil {
+		return err
+	}
+	if !slices.Equal(next.Neighbors, d.config.Neighbors) {
+		ctx, cancel := context.WithTimeout(ctx, reloadTime)
+		defer cancel()
+		if err := d.watch.Statics(ctx, statics(next)); err != nil {
+			return err
+		}
+	}
+	if err := d.control.Update(func(now control.Settings) control.Settings { return d.merge(next, now) }); err != nil {
+		if !slices.Equal(next.Neighbors, d.config.Neighbors) {
+			err = errors.Join(err, d.watch.Statics(ctx, statics(d.config)))
+		}
+		return err
+	}
+	if next.LogLevel != d.config.LogLevel {
+		zerolog.SetGlobalLevel(next.LogLevel)
+	}
+	d.config = next
+	return nil
+}
+
+// merge is what is to run from now on: what the next configuration says, but, if
+// that is wanted, where what runs differs from the last one it stays.
+func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settings {
+	last, want := settings(d.config), settings(next)
+	if d.config.ReloadRuntime == config.RuntimeDrop {
+		return want
+	}
+	return control.Settings{
+		Services: control.Merge(last.Services, want.Services, now.Services),
+		Timeouts: control.MergeTimeouts(last.Timeouts, want.Timeouts, now.Timeouts),
+		Sysctl:   control.MergeSysctl(last.Sysctl, want.Sysctl, now.Sysctl),
+	}
+}
+
+// settings are what a configuration sets.
+func settings(c *config.Config) control.Settings {
+	return control.Settings{Services: c.Services, Timeouts: c.Timeouts.Seconds(), Sysctl: c.Sysctl}
+}
+
+func statics(c *config.Config) []rtnl.Static {
+	all := make([]rtnl.Static, len(c.Neighbors))
+	for i, n := range c.Neighbors {
+		all[i] = rtnl.Static{IP: n.IP, MAC: n.MAC, Interface: n.Interface}
+	}
+	return all
+}
