@@ -36,6 +36,8 @@ var mayImport = []struct {
 	{"control", []string{"packet", "sysctl", "sched", "conntrack", "neigh", "service", "dataplane"}, false},
 	{"control/...", []string{"packet", "sysctl", "sched", "service", "control/..."}, false},
 	{"figures", nil, true},
+	{"docs", nil, true},
+	{"page", []string{"packet", "sched", "service", "control", "figures", "docs"}, false},
 	{"daemon", []string{"packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "host/..."}, false},
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
