@@ -3,8 +3,6 @@ package page
 import (
 	"fmt"
 	"strings"
-
-	"director/control"
 )
 
 // alert is something that somebody should look at.
@@ -36,12 +34,13 @@ var ours = map[string]bool{
 func alerts(s *snapshot, over span, v *view, c choice) (all []alert) {
 	var down, busy, idle []string
 	for i := range s.services {
-		each := newServiceRow(&s.services[i])
-		if each.State == unusable {
-			down = append(down, each.Proto+" "+each.Name)
+		each := &s.services[i]
+		if !usable(each) {
+			_, proto, name := nameOf(each.Key)
+			down = append(down, proto+" "+name)
 		}
-		for j := range s.services[i].Servers {
-			server := &s.services[i].Servers[j]
+		for j := range each.Servers {
+			server := &each.Servers[j]
 			switch name := endpoint(server.Addr, server.Port); stateOf(server) {
 			case full:
 				busy = append(busy, name)
@@ -82,15 +81,4 @@ func alerts(s *snapshot, over span, v *view, c choice) (all []alert) {
 		say(drained, plural(len(idle), "server is", "servers are")+" drained", names(idle), search(drained.Text))
 	}
 	return all
-}
-
-// stateOf is the mark of a server, nil where it needs none.
-func stateOf(s *control.Server) *mark {
-	switch {
-	case s.Weight <= 0:
-		return drained
-	case s.Overloaded:
-		return full
-	}
-	return nil
 }

@@ -1,10 +1,5 @@
 package page
 
-import "html/template"
-
-// What tests of the parts see.
-const ServerGroup = serverGroup
-
 // Sample takes a sample, as Run does every Period.
 func (p *Page) Sample() { p.sample() }
 
@@ -22,13 +17,12 @@ func (p *Page) Line(ring, size int) []float32 {
 	return p.history.services[p.latest.services[0].Key].line(ring, p.history.count, size)
 }
 
-// Spark, SI and Number are the parts of these names.
+// Spark and SI are the parts of these names.
 func Spark(values []float32, peak float32, step int) string { return spark(values, peak, step) }
 func SI(v float64) string {
 	digits, prefix := si(v)
 	return digits + prefix
 }
-func Number(v float64) template.HTML { return number(v) }
-func Count(n uint64) string          { return count(n) }
-func CompareNames(a, b string) int   { return compareNames(a, b) }
-func TakesGzip(accept string) bool   { return takesGzip(accept) }
+func Count(n uint64) string        { return count(n) }
+func CompareNames(a, b string) int { return compareNames(a, b) }
+func TakesGzip(accept string) bool { return takesGzip(accept) }

@@ -72,7 +72,7 @@ func workers(s span, h *history) []workerRow {
 			Index: w.Index, CPU: w.CPU, Busy: wholePercent(did.cpu), Bar: barOf(did.cpu), Hot: did.cpu >= hot,
 			Rx: number(did.rx), Tx: number(did.tx), Handoff: number(did.handoff), Drops: number(did.drops),
 			Conns: number(did.conns), Expired: number(did.expired), In: number(did.batch),
-			Line: spark(h.workers[w.Index].line(0, h.count, serverGroup), 100, serverGroup),
+			Line: spark(h.workers[w.Index].line(0, h.count, rowGroup), 100, rowGroup),
 		}
 	}
 	return rows

@@ -90,24 +90,39 @@ func newRow(id, name string, weight int64, active, inactive, persistent uint64, 
 func newServiceRow(s *control.Service) serviceRow {
 	var weight int64
 	var active, inactive, persistent uint64
-	usable := false
 	for i := range s.Servers {
 		server := &s.Servers[i]
 		weight += int64(server.Weight)
 		active += uint64(server.Active)
 		inactive += uint64(server.Inactive)
 		persistent += uint64(server.Persistent)
-		usable = usable || server.Weight > 0 && !server.Overloaded
 	}
 	id, proto, name := nameOf(s.Key)
 	r := serviceRow{row: newRow(id, name, weight, active, inactive, persistent, s.Rates), Size: plural(len(s.Servers), "server", "servers")}
 	r.Proto, r.How = proto, howOf(&s.Spec)
 	r.setPersistent(persistent, s.Persistent > 0)
-	if !usable || s.Scheduler == "none" {
+	if !usable(s) {
 		r.State = unusable
 	}
 	r.text = textOf(&r.row)
 	return r
+}
+
+// usable reports whether a new connection would find a server.
+func usable(s *control.Service) bool {
+	free := func(server control.Server) bool { return stateOf(&server) == nil }
+	return s.Scheduler != "none" && slices.ContainsFunc(s.Servers, free)
+}
+
+// stateOf is the mark of a server, nil where it needs none.
+func stateOf(s *control.Server) *mark {
+	switch {
+	case s.Weight <= 0:
+		return drained
+	case s.Overloaded:
+		return full
+	}
+	return nil
 }
 
 // newServerRow is a server of the service k, which may keep clients with a server.
@@ -242,7 +257,11 @@ func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		x, restA := leading(a)
 		y, restB := leading(b)
-		if order := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); order != 0 {
+		order := cmp.Compare(x, y)
+		if isDigit(x[0]) && isDigit(y[0]) {
+			order = cmp.Or(cmp.Compare(len(x), len(y)), order)
+		}
+		if order != 0 {
 			return order
 		}
 		a, b = restA, restB
@@ -253,8 +272,10 @@ func compareNames(a, b string) int {
 // leading is the number that s begins with, or else its first byte.
 func leading(s string) (head, rest string) {
 	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+	for n < len(s) && isDigit(s[n]) {
 		n++
 	}
 	return s[:max(1, n)], s[max(1, n):]
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

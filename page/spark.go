@@ -8,12 +8,12 @@ import (
 // A spark line is drawn in a box of sparkWidth by sparkHeight units. Values lie on
 // whole units: a thousand lines of them have to fit into a page.
 const (
-	sparkWidth  = Points - 2 // the last of Points/serverGroup groups is at the edge
+	sparkWidth  = Points - rowGroup // the first of Points/rowGroup groups is at the edge
 	sparkHeight = 24
 )
 
-// serverGroup is how many samples a point of a server's line stands for.
-const serverGroup = 2
+// rowGroup is how many samples a point of a line in a table stands for.
+const rowGroup = 2
 
 // spark is a path through values, which stand step units apart and end at the right
 // edge, on a scale from 0 to peak. So that it can be filled, the path goes down to the

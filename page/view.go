@@ -152,9 +152,9 @@ func (v *view) serve(all []control.Service, h *history, c choice) {
 	ring := slices.Index(lineNames[:], c.line)
 	for i := range some {
 		f := &some[i]
-		values := h.services[f.key].line(ring, h.count, 1)
+		values := h.services[f.key].line(ring, h.count, rowGroup)
 		top := peak(values)
-		f.row.Line = spark(values, top, 1)
+		f.row.Line = spark(values, top, rowGroup)
 		f.row.LineLabel = fmt.Sprintf("%s, last ten minutes, at most %s", lineTexts[ring], amount(float64(top)))
 		if f.row.Open = c.opens(f.row.ID, servers <= few); f.row.Open {
 			arrange(f.servers, c.sort, func(r *row) *row { return r })
@@ -169,10 +169,10 @@ func (v *view) serve(all []control.Service, h *history, c choice) {
 func draw(servers []row, h *history, ring int) {
 	values := make([][]float32, len(servers))
 	for i := range servers {
-		values[i] = h.servers[servers[i].key].line(ring, h.count, serverGroup)
+		values[i] = h.servers[servers[i].key].line(ring, h.count, rowGroup)
 	}
 	top := peak(values...)
 	for i := range servers {
-		servers[i].Line = spark(values[i], top, serverGroup)
+		servers[i].Line = spark(values[i], top, rowGroup)
 	}
 }

@@ -1,9 +1,10 @@
 'use strict';
 (() => {
   const period = 2000; // milliseconds: the estimator's period
+  const longest = 5000; // for a page that takes the browser its time
   const patience = 10000; // for an answer
   const live = document.getElementById('live');
-  let asking, timer, typing, paused = false;
+  let asking, timer, typing, took = 0, paused = false;
 
   // children brings those of a to what those of b are. What has an id is moved,
   // not made anew, so that focus and selection stay where they are.
@@ -53,11 +54,13 @@
       params.set('part', 'main');
       const answer = await fetch(location.pathname + '?' + params, { signal: mine.signal, cache: 'no-store' });
       if (!answer.ok) throw new Error(answer.status);
-      const main = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('main');
+      const text = await answer.text(), began = performance.now();
+      const main = new DOMParser().parseFromString(text, 'text/html').getElementById('main');
       if (mine !== asking) return;
       const old = document.getElementById('main');
       if (main.dataset.build !== old.dataset.build) return location.reload();
       become(old, main);
+      took = performance.now() - began;
       const state = main.dataset.state;
       if (state !== (location.search || '?')) history.replaceState(null, '', location.pathname + state + location.hash);
       show('live', 'Live');
@@ -72,7 +75,7 @@
 
   function next() {
     clearTimeout(timer);
-    if (!paused && !document.hidden) timer = setTimeout(() => ask(location.search), period);
+    if (!paused && !document.hidden) timer = setTimeout(() => ask(location.search), Math.min(longest, Math.max(period, 20 * took)));
   }
 
   const word = document.createElement('span');
