@@ -19,10 +19,12 @@ type Service struct {
 }
 
 // Server is a real server of a service as it is listed. Persistent counts the
-// templates that point to it.
+// templates that point to it. One that is Overloaded has reached its upper
+// threshold and not yet come below its lower one.
 type Server struct {
 	service.ServerSpec
 	Active, Inactive, Persistent uint32
+	Overloaded                   bool
 	Stats                        Stats
 	Rates                        Rates
 }

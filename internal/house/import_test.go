@@ -38,6 +38,9 @@ var mayImport = []struct {
 	{"figures", nil, true},
 	{"api", []string{"packet", "sysctl", "sched", "service", "control/...", "figures"}, false},
 	{"daemon", []string{"api", "packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "host/..."}, false},
+	{"docs", nil, true},
+	{"page", []string{"packet", "sched", "service", "control", "figures", "docs"}, false},
+	{"daemon", []string{"packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "host/..."}, false},
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
 	{"bench/micro", []string{"bench/figure", "bench/machine", "packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},
@@ -131,7 +134,7 @@ func TestDaemon_LinksNoTestCode(t *testing.T) {
 	}
 	for _, pkg := range strings.Fields(string(out)) {
 		for _, bad := range []string{
-			"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...",
+			"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...", "github.com/chromedp/...",
 			module + "/internal/packettest", module + "/internal/nettest",
 		} {
 			if matches(bad, pkg) {

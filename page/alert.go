@@ -1,0 +1,84 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+)
+
+// alert is something that somebody should look at.
+type alert struct {
+	Class, Sign, Text string
+	Names             string // what it is about
+	Link              string // to where it is, or ""
+}
+
+// named is how many names an alert says.
+const named = 4
+
+// names are the first of all, and how many there are besides.
+func names(all []string) string {
+	text := strings.Join(all[:min(named, len(all))], ", ")
+	if n := len(all) - named; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// ours are reasons that speak of the director or its network; frames that are
+// dropped for others were wrong when they came.
+var ours = map[string]bool{
+	"no-server": true, "table-full": true, "no-route": true, "neighbor": true, "link-down": true, "tx-full": true, "handoff-full": true,
+}
+
+// alerts are what somebody should look at, the worst first.
+func alerts(s *snapshot, over span, v *view, c choice) (all []alert) {
+	var down, busy, idle []string
+	for i := range s.services {
+		each := &s.services[i]
+		if !usable(each) {
+			_, proto, name := nameOf(each.Key)
+			down = append(down, proto+" "+name)
+		}
+		for j := range each.Servers {
+			server := &each.Servers[j]
+			switch name := endpoint(server.Addr, server.Port); stateOf(server) {
+			case full:
+				busy = append(busy, name)
+			case drained:
+				idle = append(idle, name)
+			}
+		}
+	}
+	search := func(query string) string {
+		return c.link(func(c *choice) { c.query, c.open, c.flipped = query, "all", nil }) + "#services"
+	}
+	say := func(m *mark, text, names, link string) { all = append(all, alert{m.Class, m.Sign, text, names, link}) }
+	if len(down) > 0 {
+		say(unusable, plural(len(down), "service has", "services have")+" no usable server", names(down), search(unusable.Text))
+	}
+	if fill := percent(float64(s.figures.Table.Used), float64(s.figures.Table.Size)); fill >= hot {
+		say(unusable, fmt.Sprintf("The connection table is %.0f %% full", fill), "", "")
+	}
+	for _, r := range v.Dropped {
+		if ours[r.Name] && r.rate > 0 {
+			say(full, amount(r.rate)+"/s dropped: "+r.Name, r.Text, "#drops")
+		}
+	}
+	for _, q := range v.Queues {
+		if q.lost > 0 {
+			say(full, fmt.Sprintf("%s/s lost at %s queue %d", amount(q.lost), q.Interface, q.Queue), "", "#queues")
+		}
+	}
+	for _, w := range v.Workers {
+		if w.Hot {
+			say(full, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")
+		}
+	}
+	if len(busy) > 0 {
+		say(full, plural(len(busy), "server is", "servers are")+" full", names(busy), search(full.Text))
+	}
+	if len(idle) > 0 {
+		say(drained, plural(len(idle), "server is", "servers are")+" drained", names(idle), search(drained.Text))
+	}
+	return all
+}

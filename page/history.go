@@ -1,0 +1,180 @@
+package page
+
+import (
+	"time"
+
+	"director/control"
+	"director/packet"
+	"director/service"
+)
+
+// A line shows Points points, one each Period: ten minutes.
+const (
+	Period = 5 * time.Second
+	Points = 120
+)
+
+// What a line of a service or a server shows.
+const (
+	lineConns   = iota // connections per second
+	linePackets        // packets per second, both directions
+	lineBytes          // bytes per second, likewise
+	lineActive         // active connections
+	lines
+)
+
+// What a line of the whole director shows.
+const (
+	totalConns = iota
+	totalActive
+	totalInPkts
+	totalOutPkts
+	totalInBytes
+	totalOutBytes
+	totalUsed  // entries of the connection table
+	totalCPU   // per cent of a CPU, of all workers
+	totalDrops // frames per second
+	totals
+)
+
+// history is what lines are drawn from. It holds Points samples of whatever was
+// there at the last one, and nothing of what was not: its size follows from the
+// number of services and servers.
+type history struct {
+	count    int // samples taken
+	total    *track
+	services map[service.Key]*track
+	servers  map[serverKey]*track
+	workers  map[int]*track
+}
+
+// serverKey names a real server of a service.
+type serverKey struct {
+	service service.Key
+	addr    packet.Addr
+	port    uint16
+}
+
+func newHistory() history {
+	return history{
+		total:    newTrack(0, totals),
+		services: map[service.Key]*track{},
+		servers:  map[serverKey]*track{},
+		workers:  map[int]*track{},
+	}
+}
+
+// track is the history of one thing: rings of which sample i is at i modulo Points.
+type track struct {
+	first, last int // the samples that it was there for
+	rings       [][Points]float32
+}
+
+func newTrack(first, lines int) *track {
+	return &track{first: first, last: first, rings: make([][Points]float32, lines)}
+}
+
+// add takes a sample.
+func (h *history) add(s *snapshot, over span) {
+	at := h.count
+	h.count++
+	sum := total(s.services)
+	h.total.set(at, float32(sum.rates.CPS), float32(sum.active),
+		float32(sum.rates.InPPS), float32(sum.rates.OutPPS), float32(sum.rates.InBPS), float32(sum.rates.OutBPS),
+		float32(s.figures.Table.Used), float32(over.cpu()), float32(over.drops()))
+	for i := range s.services {
+		each := &s.services[i]
+		var active uint32
+		for j := range each.Servers {
+			server := &each.Servers[j]
+			active += server.Active
+			key := serverKey{each.Key, server.Addr, server.Port}
+			follow(h.servers, key, at, lines).set(at, points(server.Rates, server.Active)...)
+		}
+		follow(h.services, each.Key, at, lines).set(at, points(each.Rates, active)...)
+	}
+	for i := range s.figures.Workers {
+		w := &s.figures.Workers[i]
+		follow(h.workers, w.Index, at, 1).set(at, float32(over.worker(w).cpu))
+	}
+	forget(h.services, at)
+	forget(h.servers, at)
+	forget(h.workers, at)
+}
+
+func points(r control.Rates, active uint32) []float32 {
+	return []float32{
+		lineConns: float32(r.CPS), linePackets: float32(r.InPPS + r.OutPPS),
+		lineBytes: float32(r.InBPS + r.OutBPS), lineActive: float32(active),
+	}
+}
+
+func follow[K comparable](all map[K]*track, key K, at, lines int) *track {
+	t := all[key]
+	if t == nil {
+		t = newTrack(at, lines)
+		all[key] = t
+	}
+	return t
+}
+
+// forget drops what was not there at the last sample.
+func forget[K comparable](all map[K]*track, last int) {
+	for key, t := range all {
+		if t.last != last {
+			delete(all, key)
+		}
+	}
+}
+
+func (t *track) set(at int, values ...float32) {
+	t.last = at
+	for i, v := range values {
+		t.rings[i][at%Points] = v
+	}
+}
+
+// line returns the last values of one ring, oldest first, in groups of size by the
+// greatest of each. Groups are counted from the first sample of all, so that a peak
+// stays what it is as it moves on. A nil track has no values.
+func (t *track) line(ring, count, size int) []float32 {
+	if t == nil || count == 0 {
+		return nil
+	}
+	first := max(t.first, count-Points)
+	values := make([]float32, 0, Points/size+1)
+	for at := first; at < count; at++ {
+		v := t.rings[ring][at%Points]
+		if at == first || at%size == 0 {
+			values = append(values, v)
+		} else {
+			last := &values[len(values)-1]
+			*last = max(*last, v)
+		}
+	}
+	return values[max(0, len(values)-Points/size):]
+}
+
+// sums are those of all services.
+type sums struct {
+	rates            control.Rates
+	active, inactive uint64
+	servers          int
+}
+
+func total(all []control.Service) (t sums) {
+	for i := range all {
+		s := &all[i]
+		t.rates.CPS += s.Rates.CPS
+		t.rates.InPPS += s.Rates.InPPS
+		t.rates.OutPPS += s.Rates.OutPPS
+		t.rates.InBPS += s.Rates.InBPS
+		t.rates.OutBPS += s.Rates.OutBPS
+		t.servers += len(s.Servers)
+		for j := range s.Servers {
+			t.active += uint64(s.Servers[j].Active)
+			t.inactive += uint64(s.Servers[j].Inactive)
+		}
+	}
+	return t
+}

@@ -1,0 +1,178 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"director/control"
+	"director/service"
+)
+
+// few is up to how many servers the table shows by itself; of more, a reader opens
+// the services that matter.
+const few = 100
+
+// view is everything that is shown, in words: the templates only place it.
+type view struct {
+	Host, Version, Uptime, Since, At, Clock string
+	PID                                     int
+	Build                                   string // of the page: another one has to be loaded anew
+
+	Tiles    []tile
+	Alerts   []alert
+	Columns  []column
+	Lines    []option
+	Services []serviceRow
+	Total    string // how many there are
+	Found    string // how many of them are shown, if a query is made
+	Choice   choiceView
+	Dropped  []reasonRow
+	Left     []reasonRow
+	Workers  []workerRow
+	Queues   []queueRow
+	Unserved []loss
+}
+
+// choiceView is the choice as the form needs it.
+type choiceView struct {
+	Query, Sort, Line, Open string
+	Flipped                 []string
+	State                   string // the address that says all of it
+	OpenAll, OpenNone       string // addresses
+	Clear                   string // likewise
+}
+
+// option is one of several things to choose from.
+type option struct {
+	Text, Link string
+	Chosen     bool
+}
+
+// column is the head of a column that the table can be sorted by.
+type column struct {
+	Text, Full, Link string
+	Sorted           string // aria-sort
+}
+
+// columnTexts are the heads of the columns: of numbers that come in pairs, the
+// direction, below a head of their own.
+var columnTexts = [columnCount]struct{ text, full string }{
+	byName: {"Service, server", "name"}, byWeight: {"Weight", "weight"},
+	byActive: {"Active", "active connections"}, byInactive: {"Inactive", "inactive connections"},
+	byPersistent: {"Persist.", "persistence templates"}, byCPS: {"Conn/s", "connections per second"},
+	byIPPS: {"in", "packets per second in"}, byOPPS: {"out", "packets per second out"},
+	byIBPS: {"in", "bytes per second in"}, byOBPS: {"out", "bytes per second out"},
+}
+
+func newView(host string, s *snapshot, over span, h *history, c choice) *view {
+	f := &s.figures
+	v := &view{
+		Host: host, Version: f.Version, PID: f.PID, Build: build,
+		Uptime: lasting(f.At.Sub(f.Started)),
+		Since:  f.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
+		At:     f.At.UTC().Format(time.RFC3339), Clock: f.At.UTC().Format("15:04:05 UTC"),
+		Dropped: dropped(over), Left: left(over),
+		Workers: workers(over, h), Queues: queues(over), Unserved: unserved(f),
+	}
+	sum := total(s.services)
+	v.Total = plural(len(s.services), "service", "services") + ", " + plural(sum.servers, "server", "servers")
+	v.Tiles = tiles(sum, over, h)
+	v.choose(c)
+	v.serve(s.services, h, c)
+	v.Alerts = alerts(s, over, v, c)
+	return v
+}
+
+// choose fills in what a reader can choose.
+func (v *view) choose(c choice) {
+	v.Choice = choiceView{
+		Query: c.query, Sort: c.sort, Line: c.line, Open: c.open, Flipped: c.flipped,
+		State:    c.link(func(*choice) {}),
+		OpenAll:  c.link(func(c *choice) { c.open, c.flipped = "all", nil }),
+		OpenNone: c.link(func(c *choice) { c.open, c.flipped = "none", nil }),
+		Clear:    c.link(func(c *choice) { c.query = "" }),
+	}
+	for i, text := range lineTexts {
+		v.Lines = append(v.Lines, option{text, c.link(func(c *choice) { c.line = lineNames[i] }), c.line == lineNames[i]})
+	}
+	for i, id := range columnIDs {
+		col := column{Text: columnTexts[i].text, Full: columnTexts[i].full}
+		down, up := "descending", "ascending"
+		if i == byName {
+			down, up = up, down
+		}
+		next := id
+		switch c.sort {
+		case id:
+			col.Sorted, next = down, "-"+id
+		case "-" + id:
+			col.Sorted, next = up, ""
+		}
+		col.Link = c.link(func(c *choice) { c.sort = next })
+		v.Columns = append(v.Columns, col)
+	}
+}
+
+// found is a service that is to be shown.
+type found struct {
+	key     service.Key
+	row     serviceRow
+	servers []row
+}
+
+// find returns the services that a query is about, with those of their servers: all
+// where the service itself fits.
+func find(all []control.Service, c choice) (some []found, servers int) {
+	for i := range all {
+		s := &all[i]
+		f := found{key: s.Key, row: newServiceRow(s)}
+		whole := c.finds(f.row.text)
+		for j := range s.Servers {
+			r := newServerRow(f.row.ID, s.Key, s.Persistent > 0, &s.Servers[j])
+			if whole || c.finds(f.row.text+" "+r.text) {
+				f.servers = append(f.servers, r)
+			}
+		}
+		if whole || len(f.servers) > 0 {
+			some = append(some, f)
+			servers += len(f.servers)
+		}
+	}
+	return some, servers
+}
+
+// serve fills in the services and servers that are to be shown.
+func (v *view) serve(all []control.Service, h *history, c choice) {
+	some, servers := find(all, c)
+	if c.query != "" {
+		v.Found = plural(len(some), "service", "services") + ", " + plural(servers, "server", "servers") + " found"
+	}
+	arrange(some, c.sort, func(f *found) *row { return &f.row.row })
+	ring := slices.Index(lineNames[:], c.line)
+	for i := range some {
+		f := &some[i]
+		values := h.services[f.key].line(ring, h.count, rowGroup)
+		top := peak(values)
+		f.row.Line = spark(values, top, rowGroup)
+		f.row.LineLabel = fmt.Sprintf("%s, last ten minutes, at most %s", lineTexts[ring], amount(float64(top)))
+		if f.row.Open = c.opens(f.row.ID, servers <= few); f.row.Open {
+			arrange(f.servers, c.sort, func(r *row) *row { return r })
+			draw(f.servers, h, ring)
+			f.row.Servers = f.servers
+		}
+		v.Services = append(v.Services, f.row)
+	}
+}
+
+// draw draws the servers' lines on one scale: who gets more shows.
+func draw(servers []row, h *history, ring int) {
+	values := make([][]float32, len(servers))
+	for i := range servers {
+		values[i] = h.servers[servers[i].key].line(ring, h.count, rowGroup)
+	}
+	top := peak(values...)
+	for i := range servers {
+		servers[i].Line = spark(values[i], top, rowGroup)
+	}
+}
