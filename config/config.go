@@ -69,6 +69,7 @@ type Config struct {
 	ConnTableSize int // most connections held
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
+	HTTP          string // where to answer about metrics and health; "": nowhere
 	Timeouts      Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
@@ -115,6 +116,7 @@ func defaults() *Config {
 		IRQ:           IRQLeave,
 		ConnTableSize: 1 << 20,
 		ManageVIPs:    true,
+		HTTP:          "127.0.0.1:9464",
 		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
 		ICMPRateLimit: time.Second,
 		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
