@@ -29,6 +29,7 @@ import (
 	"director/neigh/rtnl"
 	"director/packet"
 	"director/service"
+	"director/web"
 )
 
 const (
@@ -62,6 +63,8 @@ type Daemon struct {
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
 	manager  notify.Manager
+	web      *web.Server // nil without --http
+	window   window
 
 	broken     chan error // the first failure while running
 	background sync.WaitGroup
@@ -126,7 +129,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
+	for _, step := range []func() error{d.listenHTTP, d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -136,6 +139,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	d.defers("end the background work", func() error { cancel(); d.background.Wait(); return nil })
 	d.follow(background)
 	d.work()
+	d.showNumbers()
 	if err := d.holdVIPs(background); err != nil {
 		return err
 	}
@@ -277,6 +281,7 @@ func (d *Daemon) announce(ctx, background context.Context) {
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}
+	d.phase(web.Ready)
 	d.background.Go(func() { d.tellStatus(background) })
 	d.log.Info().Int("workers", len(d.workers)).Int("services", len(d.config.Services)).
 		Int("conn-table-size", d.config.ConnTableSize).Msg("forwarding")
@@ -335,6 +340,7 @@ func (d *Daemon) fail(err error) {
 
 // Stop releases everything, whatever fails on the way.
 func (d *Daemon) Stop() error {
+	d.phase(web.Stopping)
 	if err := d.manager.Stopping(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}
