@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	stdlog "log"
 	"net"
@@ -90,7 +91,7 @@ func (s *Server) SetPhase(p Phase) { s.phase.Store(int32(p)) }
 func (s *Server) Serve(l net.Listener) {
 	s.serving.Go(func() {
 		// What ends it is Close: of a listener that was opened nothing else breaks.
-		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); err != http.ErrServerClosed {
+		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			s.options.Log.Error().Err(err).Msg("http listener")
 		}
 	})
