@@ -65,6 +65,31 @@ func checkName(n string) error {
 	return nil
 }
 
+// listener is the address of a TCP listener, or empty for none. Names are refused:
+// what they mean depends on the host.
+func listener(p *string) value {
+	return value{
+		kind: "ADDR",
+		set: func(s string) error {
+			if s != "" {
+				host, port, err := net.SplitHostPort(s)
+				if err != nil {
+					return errors.New("want ADDRESS:PORT, as in 127.0.0.1:9464 or [::1]:9464")
+				}
+				if _, err := netip.ParseAddr(host); err != nil && host != "" {
+					return fmt.Errorf("%q is not an IP address", host)
+				}
+				if _, err := inRange(port, 1, 65535); err != nil {
+					return fmt.Errorf("port %q: %w", port, err)
+				}
+			}
+			*p = s
+			return nil
+		},
+		get: func() []string { return []string{*p} },
+	}
+}
+
 // vipInterfaces is a list of VIP=IF; of two for one VIP the later counts.
 func vipInterfaces(p *[]VIPInterface) value {
 	return value{

@@ -78,6 +78,7 @@ type Config struct {
 	ConnTableSize int // most connections held
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
+	HTTP          string // where to answer about metrics and health; "": nowhere
 	Timeouts      Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
@@ -128,6 +129,7 @@ func defaults() *Config {
 		ManageVIPs:    true,
 		Control:       "/run/director/control.sock",
 		ReloadRuntime: RuntimeKeep,
+		HTTP:          "127.0.0.1:9464",
 		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
 		ICMPRateLimit: time.Second,
 		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask

@@ -49,6 +49,7 @@ func standard() *config.Config {
 		IRQ:           config.IRQLeave,
 		ConnTableSize: 1048576,
 		ManageVIPs:    true,
+		HTTP:          "127.0.0.1:9464",
 		Timeouts:      config.Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
 		ICMPRateLimit: time.Second,
 		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
@@ -82,6 +83,7 @@ const everything = `
 --vip-interface 192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
 --fwmark 7=tcp,192.0.2.10,80+443
+--http [2001:db8::1]:8080
 --timeouts=30,0,40
 --neighbor 10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit 0
@@ -120,6 +122,7 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 			Mark: 7, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("192.0.2.10/32"),
 			Ports: []service.PortRange{{First: 80, Last: 80}, {First: 443, Last: 443}},
 		}},
+		HTTP:     "[2001:db8::1]:8080",
 		Timeouts: config.Timeouts{TCP: 30 * time.Second, TCPFIN: 120 * time.Second, UDP: 40 * time.Second},
 		Neighbors: []config.Neighbor{
 			{IP: netip.MustParseAddr("10.0.0.11"), MAC: packet.MAC{2, 0, 0, 0, 1, 1}, Interface: "eth1"},
@@ -197,6 +200,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --vip-interface=192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
 --fwmark=7=tcp,192.0.2.10/32,80+443
+--http=[2001:db8::1]:8080
 --timeouts=30,120,40
 --neighbor=10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit=0
@@ -231,13 +235,22 @@ func TestWrite_PrintsEverything(t *testing.T) {
 	}
 }
 
+func TestParse_TakesAListenersAddressOrNone(t *testing.T) {
+	for _, want := range []string{"", ":80", "0.0.0.0:9464", "[::]:9464", "10.0.0.1:65535"} {
+		c, err := parse("--http="+want+"\n", "--interface=eth0", "--flagfile=-")
+		if err != nil || c.HTTP != want || !strings.Contains(write(t, c), "\n--http="+want+"\n") {
+			t.Errorf("--http=%s: got %+v, error %v", want, c, err)
+		}
+	}
+}
+
 func TestUsage_NamesEveryFlagAndItsDefault(t *testing.T) {
 	usage := config.Usage()
 	for _, want := range []string{
 		"--flagfile FILE", "--interface A[,B...]", "--io auto|xdp|packet", "(default 900,120,300)",
 		"--fwmark MARK=PROTO,PREFIX[,PORTS]", "--icmp-ratelimit MS", "(default 1000)", "(default 6168)",
 		"\nThe sysctls of IPVS (0 unless a default is given):\n\n", "--amemthresh N", "--drop-entry 0-3", "--sloppy-tcp 0|1",
-		"(default 1048576)", "--manage-vips", "--neighbor IP=MAC@IFACE", "(default info)",
+		"(default 1048576)", "--manage-vips", "--http ADDR", "(default 127.0.0.1:9464)", "--neighbor IP=MAC@IFACE", "(default info)",
 	} {
 		if !strings.Contains(usage, want) {
 			t.Errorf("the help text lacks %q:\n%s", want, usage)

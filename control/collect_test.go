@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"director/control"
+	"director/packet"
 )
 
 // Housekeeping goes on under the workers' clock: removed servers are forgotten
@@ -42,6 +43,12 @@ func TestEstimate_FreezesIfAsked(t *testing.T) {
 	if got := r.Services()[0].Stats.Conns; got != 0 {
 		t.Errorf("%d connections shown with run_estimation=0, want none", got)
 	}
+	if got := r.Services()[0]; got.Counted.Conns != 1 || got.Servers[0].Counted.Conns+got.Servers[1].Counted.Conns != 1 {
+		t.Errorf("%d connections counted with run_estimation=0, want one, by one server", got.Counted.Conns)
+	}
+	if got := r.Counted(); got.Conns != 1 || got.InPkts != 1 {
+		t.Errorf("%+v counted in all, want a connection and its packet", got)
+	}
 	r.sysctl("run_estimation", "1")
 	r.Estimate()
 	if got := r.Services()[0]; got.Stats.Conns != 1 || got.Stats.InPkts != 1 || got.Rates.CPS != 0 {
@@ -77,5 +84,15 @@ func TestControl_RefusesWhatIsWrong(t *testing.T) {
 	}
 	if r.shared.View.Load() != view {
 		t.Error("the workers were shown a change that was refused")
+	}
+}
+
+// Whether packets can get to a real server is said with it.
+func TestServices_SayHowServersAreReached(t *testing.T) {
+	r := newRig(t, 4096)
+	r.quietly("-A -t 192.0.2.10:80", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m", "-a -t 192.0.2.10:80 -r 10.0.0.99:8080 -m")
+	servers := r.Services()[0].Servers
+	if far, near := servers[0].Way, servers[1].Way; near != packet.None || far != packet.Neighbor {
+		t.Errorf("10.0.0.11: %v, 10.0.0.99, who is not there: %v; want %v, %v", near, far, packet.None, packet.Neighbor)
 	}
 }

@@ -13,8 +13,11 @@ func (c *Control) Services() []Service {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []Service
+	hops := c.shared.View.Load().Hops
 	c.registry.Each(func(s *service.Service, m *service.Meter) {
-		listed := Service{Spec: s.Spec, Stats: Stats(m.Stats()), Rates: ratesOf(m.Rates())}
+		listed := Service{
+			Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
+		}
 		c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {
 			listed.Servers = append(listed.Servers, Server{
 				ServerSpec: spec,
@@ -23,12 +26,22 @@ func (c *Control) Services() []Service {
 				Persistent: uint32(server.Persistent.Load()),
 				Overloaded: server.Load.Overloaded.Load(),
 				Stats:      Stats(m.Stats()),
+				Counted:    Stats(server.Tally()),
 				Rates:      ratesOf(m.Rates()),
+				Way:        hops.Server(server.ID).Reason,
 			})
 		})
 		list = append(list, listed)
 	})
 	return list
+}
+
+// Counted is what all services that there ever were have counted up to now,
+// whatever was zeroed.
+func (c *Control) Counted() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats(c.registry.Tally(nil))
 }
 
 func ratesOf(t service.Tally) Rates {

@@ -6,27 +6,33 @@ import (
 	"net/netip"
 	"time"
 
+	"director/packet"
 	"director/service"
 )
 
 // Service is a virtual service as it is listed. Spec.Servers is empty: the
-// servers follow in list order, the one added last first.
+// servers follow in list order, the one added last first. Counted is what Stats
+// would be if the estimator looked just now and nothing had ever been zeroed.
 type Service struct {
 	service.Spec
 	Stats   Stats
+	Counted Stats
 	Rates   Rates
 	Servers []Server
 }
 
 // Server is a real server of a service as it is listed. Persistent counts the
 // templates that point to it. One that is Overloaded has reached its upper
-// threshold and not yet come below its lower one.
+// threshold and not yet come below its lower one. Way says why packets cannot get to it now; None if
+// they can.
 type Server struct {
 	service.ServerSpec
 	Active, Inactive, Persistent uint32
 	Overloaded                   bool
 	Stats                        Stats
+	Counted                      Stats
 	Rates                        Rates
+	Way                          packet.Reason
 }
 
 // Stats counts connections, and packets and bytes (of IP) in both directions,

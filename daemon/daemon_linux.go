@@ -30,6 +30,7 @@ import (
 	"director/neigh/rtnl"
 	"director/packet"
 	"director/service"
+	"director/web"
 )
 
 const (
@@ -67,6 +68,8 @@ type Daemon struct {
 	vips     *vip.Holder    // nil: it holds none
 	server   *api.HTTPServer
 	manager  notify.Manager
+	web      *web.Server // nil without --http
+	window   window
 
 	// following is held while steering and VIPs are made to follow the rules.
 	following sync.Mutex
@@ -135,7 +138,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
+	for _, step := range []func() error{d.listenHTTP, d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -145,6 +148,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	d.defers("end the background work", func() error { cancel(); d.background.Wait(); return nil })
 	d.follow(background)
 	d.work()
+	d.showNumbers()
 	if err := d.holdVIPs(background); err != nil {
 		return err
 	}
@@ -290,6 +294,7 @@ func (d *Daemon) announce(ctx, background context.Context) {
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}
+	d.phase(web.Ready)
 	d.background.Go(func() { d.tellStatus(background) })
 	d.log.Info().Int("workers", len(d.workers)).Int("services", len(d.config.Services)).
 		Int("conn-table-size", d.config.ConnTableSize).Msg("forwarding")
@@ -347,6 +352,7 @@ func (d *Daemon) fail(err error) {
 
 // Stop releases everything, whatever fails on the way.
 func (d *Daemon) Stop() error {
+	d.phase(web.Stopping)
 	if err := d.manager.Stopping(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}

@@ -144,3 +144,18 @@ func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
 		t.Errorf("slept %v, want %v; %v", slept, want, err)
 	}
 }
+
+// Every step leaves word of when it was made, with frames or without.
+func TestStep_SaysWhenItWasMade(t *testing.T) {
+	r := newRig(t, options{})
+	w := r.workers[0]
+	for range 3 {
+		r.clock.Advance(700 * time.Millisecond)
+		if _, err := w.Step(); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Stepped(); got != r.clock.Now() {
+			t.Errorf("stepped at %d, want %d", got, r.clock.Now())
+		}
+	}
+}

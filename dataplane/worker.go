@@ -6,6 +6,7 @@ import (
 
 	"director/conntrack"
 	"director/fragment"
+	"director/internal/ordered"
 	"director/packet"
 	"director/service"
 )
@@ -76,12 +77,17 @@ type Worker struct {
 	statistics
 	slowPath
 	waiter   Waiter
+	stepped  ordered.Int64 // when the last step began
 	sleeping atomic.Bool
 	stopping atomic.Bool
 }
 
 // Counts returns what the worker has done up to its last step.
 func (w *Worker) Counts() Counts { return w.snapshot() }
+
+// Stepped returns when the worker's last step began, by the clock of Shared, 0
+// before the first one.
+func (w *Worker) Stepped() int64 { return w.stepped.Load() }
 
 // Stop makes Run return after the step in progress.
 func (w *Worker) Stop() {
@@ -156,6 +162,7 @@ func (w *Worker) refresh() {
 func (w *Worker) Step() (int, error) {
 	w.refresh()
 	w.now = w.shared.Clock()
+	w.stepped.Store(w.now)
 	n := 0
 	for i := range w.arms {
 		got, err := w.serve(&w.arms[i])

@@ -234,3 +234,28 @@ func TestStatistics_OfManyWorkers(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
+
+// What is counted goes on when what is shown is zeroed or stands still, and stays
+// in the sum of all when its service goes.
+func TestTally_OnlyGrows(t *testing.T) {
+	spec := web(2)
+	r := newRegistry(t, service.Options{}, spec)
+	first, second := r.table.Server(0), r.table.Server(1)
+	want := func(what string, all, of, one uint64) {
+		t.Helper()
+		if got := [...]uint64{r.Tally(nil).Conns, r.Tally(&spec.Key).Conns, first.Tally().Conns}; got != [...]uint64{all, of, one} {
+			t.Errorf("%s: connections of all, the service, its server: %v, want %v", what, got, [...]uint64{all, of, one})
+		}
+	}
+	count(first, 5)
+	count(second, 7)
+	want("not yet looked at", 12, 12, 5)
+	r.Estimate()
+	r.must(r.Zero(nil))
+	want("zeroed", 12, 12, 5)
+	r.change(r.DeleteServer(spec.Key, second.Addr, second.Port))
+	count(second, 100) // in the trash
+	want("without a server", 12, 12, 5)
+	r.change(r.DeleteService(spec.Key))
+	want("without the service", 12, 0, 5)
+}

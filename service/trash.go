@@ -74,17 +74,44 @@ func (r *Registry) forgetPath(a packet.Addr) {
 // own is what the server counted for its services.
 func (s *Server) own() Tally { return s.counted().sub(s.record.skipped) }
 
+// Tally is what the server has counted up to now, whatever was zeroed. The
+// registry's goroutine calls it.
+func (s *Server) Tally() Tally { return s.own() }
+
+// tally is what the service's servers have counted for it, past ones included.
+func (s *registered) tally() Tally {
+	sum := s.gone
+	for _, m := range s.members.values() {
+		sum = sum.add(m.own().sub(m.record.joined))
+	}
+	return sum
+}
+
+// Tally is what the service with that key has counted up to now, whatever was
+// zeroed; for nil what all have that there ever were.
+func (r *Registry) Tally(k *Key) Tally {
+	if k != nil {
+		if s := r.lookup(*k); s != nil {
+			return s.tally()
+		}
+		return Tally{}
+	}
+	total := r.gone
+	for _, s := range r.services {
+		total = total.add(s.tally())
+	}
+	return total
+}
+
 // Estimate brings the shown counts and rates up to date. It is called every two
 // seconds.
 func (r *Registry) Estimate() {
 	total := r.gone
 	for _, s := range r.services {
-		sum := s.gone
 		for _, m := range s.members.values() {
-			own := m.own()
-			m.record.meter.tick(own)
-			sum = sum.add(own.sub(m.record.joined))
+			m.record.meter.tick(m.own())
 		}
+		sum := s.tally()
 		s.meter.tick(sum)
 		total = total.add(sum)
 	}

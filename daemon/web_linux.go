@@ -1,0 +1,152 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/control"
+	"director/figures"
+	"director/metrics"
+	"director/web"
+)
+
+// stuckTime is after how long without a step a worker is taken to be stuck. One
+// that has nothing to do makes a step at least twice a second.
+const stuckTime = 5 * time.Second
+
+// listenHTTP opens the listener for metrics and health, which answers from now on
+// that the director is starting.
+func (d *Daemon) listenHTTP() error {
+	if d.config.HTTP == "" {
+		return nil
+	}
+	l, err := listen(d.config.HTTP)
+	if err != nil {
+		return fmt.Errorf("--http=%s: %w", d.config.HTTP, err)
+	}
+	d.web = web.New(web.Options{
+		Metrics: metrics.Handler(metrics.New(&d.window), d.log),
+		IPVS:    metrics.Handler(metrics.NewIPVS(&d.window), d.log),
+		Healthy: d.healthy,
+		Log:     d.log,
+	})
+	d.web.Serve(l)
+	d.defers("close the HTTP listener", d.web.Close)
+	return nil
+}
+
+// listen opens a TCP listener. On an address of the loopback interface it does so
+// even where that interface is down, as it is in a new network namespace: the
+// listener is reached when it goes up.
+func listen(addr string) (net.Listener, error) {
+	var c net.ListenConfig
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().IsLoopback() {
+		c.Control = freeBind
+	}
+	l, err := c.Listen(context.Background(), "tcp", addr)
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		err = errors.New("another program listens there: give another address, or none (--http=) to do without metrics")
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		err = errors.New("no interface has this address")
+	}
+	return l, err
+}
+
+// freeBind lets a socket be bound to an address that no interface has yet. For
+// loopback addresses of both families one option says so.
+func freeBind(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
+	})
+	return errors.Join(err, failed)
+}
+
+// phase notes how far the director is, for those who ask by HTTP.
+func (d *Daemon) phase(p web.Phase) {
+	if d.web != nil {
+		d.web.SetPhase(p)
+	}
+}
+
+// showNumbers opens the window until the workers end.
+func (d *Daemon) showNumbers() {
+	d.window.open(d)
+	d.phase(web.Working)
+	d.defers("keep the last numbers", func() error { d.window.close(); return nil })
+}
+
+// healthy reports a worker that does not get on.
+func (d *Daemon) healthy() error {
+	now := d.shared.Clock()
+	for i, w := range d.workers {
+		if age := time.Duration(now - w.Stepped()); age > stuckTime {
+			return fmt.Errorf("worker %d has not made a step for %d s", i, age/time.Second)
+		}
+	}
+	return nil
+}
+
+// window shows the numbers of a director to other goroutines from when its workers
+// exist. Once they are ended, and what they count in is freed, it shows the last
+// ones. It is a metrics.Source.
+type window struct {
+	mu       sync.RWMutex
+	on       *Daemon // nil: before and after
+	figures  figures.Figures
+	services []control.Service
+	counted  control.Stats
+}
+
+func (w *window) open(on *Daemon) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.on = on
+}
+
+// close waits for those who look, and keeps what they would see now.
+func (w *window) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.figures, w.services, w.counted = w.on.Figures(), w.on.control.Services(), w.on.control.Counted()
+	w.on = nil
+}
+
+// Figures returns what the director has done.
+func (w *window) Figures() figures.Figures {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on == nil {
+		return w.figures
+	}
+	return w.on.Figures()
+}
+
+// Services lists the services with their servers.
+func (w *window) Services() []control.Service {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on == nil {
+		return w.services
+	}
+	return w.on.control.Services()
+}
+
+// Counted is what all services have counted that there ever were.
+func (w *window) Counted() control.Stats {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on == nil {
+		return w.counted
+	}
+	return w.on.control.Counted()
+}

@@ -1,0 +1,66 @@
+package metrics
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"director/control"
+	"director/service"
+)
+
+// ipvs is the metrics of node_exporter's collector of that name, with its help
+// texts (collector/ipvs_linux.go of prometheus/node_exporter).
+var ipvs set
+
+var (
+	ipvsConns    = ipvs.counter("node_ipvs_connections_total", "The total number of connections made.")
+	ipvsInPkts   = ipvs.counter("node_ipvs_incoming_packets_total", "The total number of incoming packets.")
+	ipvsOutPkts  = ipvs.counter("node_ipvs_outgoing_packets_total", "The total number of outgoing packets.")
+	ipvsInBytes  = ipvs.counter("node_ipvs_incoming_bytes_total", "The total amount of incoming data.")
+	ipvsOutBytes = ipvs.counter("node_ipvs_outgoing_bytes_total", "The total amount of outgoing data.")
+
+	ipvsActive   = backendGauge("connections_active", "The current active connections by local and remote address.")
+	ipvsInactive = backendGauge("connections_inactive", "The current inactive connections by local and remote address.")
+	ipvsWeight   = backendGauge("weight", "The current backend weight by local and remote address.")
+)
+
+func backendGauge(name, help string) metric {
+	return ipvs.gauge("node_ipvs_backend_"+name, help,
+		"local_address", "local_port", "remote_address", "remote_port", "proto", "local_mark")
+}
+
+func collectIPVS(s Source, out sink) {
+	services := s.Services()
+	total := s.Counted()
+	out.count(ipvsConns, total.Conns)
+	out.count(ipvsInPkts, total.InPkts)
+	out.count(ipvsOutPkts, total.OutPkts)
+	out.count(ipvsInBytes, total.InBytes)
+	out.count(ipvsOutBytes, total.OutBytes)
+	for i := range services {
+		collectBackends(&services[i], out)
+	}
+}
+
+func collectBackends(s *control.Service, out sink) {
+	addr, port, proto, mark := local(&s.Key)
+	for i := range s.Servers {
+		r := &s.Servers[i]
+		labels := []string{addr, port, r.Addr.String(), strconv.Itoa(int(r.Port)), proto, mark}
+		out.put(ipvsActive, float64(r.Active), labels...)
+		out.put(ipvsInactive, float64(r.Inactive), labels...)
+		out.put(ipvsWeight, float64(r.Weight), labels...)
+	}
+}
+
+// local is a service in the words that the kernel has for it in /proc/net/ip_vs
+// (ip_vs_info_seq_show in ip_vs_ctl.c) and node_exporter takes from there
+// (ipvs.go of prometheus/procfs): the protocol in capitals, or FWM with the mark
+// in eight hexadecimal digits, no address and port 0.
+func local(k *service.Key) (addr, port, proto, mark string) {
+	if k.Mark != 0 {
+		return "", "0", "FWM", fmt.Sprintf("%08X", k.Mark)
+	}
+	return k.Addr.String(), strconv.Itoa(int(k.Port)), strings.ToUpper(protocols[k.Proto]), ""
+}
