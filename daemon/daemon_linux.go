@@ -209,7 +209,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}
-	c.VIPs, c.Prefixes = virtual(d.config)
+	c.VIPs, c.Prefixes = Virtual(d.config)
 	holder, err := vip.Hold(c)
 	if err != nil {
 		return err
@@ -241,9 +241,9 @@ func checkInterfaces(c *config.Config) error {
 	return nil
 }
 
-// virtual lists the addresses of the services, and the prefixes of those
+// Virtual lists the addresses of the services, and the prefixes of those
 // firewall marks that have one.
-func virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
+func Virtual(c *config.Config) (vips []netip.Addr, prefixes []netip.Prefix) {
 	add := func(p netip.Prefix) {
 		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
 			vips = append(vips, a)
