@@ -112,7 +112,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := host.Kernel(); err != nil {
 		return err
 	}
-	if err := checkInterfaces(d.config); err != nil {
+	if err := CheckInterfaces(d.config); err != nil {
 		return err
 	}
 	claim, err := host.ClaimInterfaces(d.config.Interfaces)
@@ -225,9 +225,9 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	return nil
 }
 
-// checkInterfaces refuses flags that name an interface which is not there,
+// CheckInterfaces refuses flags that name an interface which is not there,
 // before anything is touched. Those of --interface are looked for by their claim.
-func checkInterfaces(c *config.Config) error {
+func CheckInterfaces(c *config.Config) error {
 	for _, n := range c.Neighbors {
 		if _, err := host.Interface(n.Interface); err != nil {
 			return fmt.Errorf("--neighbor %s: %w", n.IP, err)
