@@ -47,7 +47,7 @@ func refusal(f *Facts, i *Interface, r *Rung) string {
 		return ""
 	case f.Host.failed(ProbeXDP) || f.Host.failed(ProbeAFXDP):
 		return "AF_XDP does not work here"
-	case f.memlockShort():
+	case f.memlockRefuses(i.Name):
 		return "too little locked memory"
 	case i.OtherXDP && i.ServedBy == "":
 		return "another XDP program is attached"

@@ -31,8 +31,23 @@ func (f *Facts) lockedBytes() uint64 {
 	return n
 }
 
-// memlockShort reports whether the kernel would refuse the memory of AF_XDP.
+// memlockShort reports whether the kernel would refuse some of that memory.
 func (f *Facts) memlockShort() bool { return !f.Host.IPCLock && f.Host.Memlock < f.lockedBytes() }
+
+// memlockRefuses reports whether that happens to an interface, as they are opened
+// one after the other and one that is refused gives its memory back.
+func (f *Facts) memlockRefuses(name string) bool {
+	left := f.Host.Memlock
+	for _, i := range f.Interfaces {
+		need := uint64(len(i.Served)) * f.UMEM
+		if need <= left {
+			left -= need
+		} else if i.Name == name {
+			return !f.Host.IPCLock
+		}
+	}
+	return false
+}
 
 const mib = 1 << 20
 
