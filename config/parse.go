@@ -33,6 +33,7 @@ type setting struct {
 type parser struct {
 	config   *Config
 	replay   *Replay // nil where its flags are refused
+	anywhere bool    // --interface may be left out
 	flags    *pflag.FlagSet
 	rules    *ipvsadm.Table
 	resolver ipvsadm.Resolver
@@ -49,7 +50,7 @@ func Parse(args []string, stdin io.Reader) (*Config, error) {
 	return parse(args, stdin, ipvsadm.System{}, nil)
 }
 
-func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay) (*Config, error) {
+func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
 	c := defaults()
 	p := &parser{
 		config:   c,
@@ -62,6 +63,9 @@ func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay) (*
 	}
 	if r != nil {
 		addReplayFlags(p.flags, r)
+	}
+	for _, add := range more {
+		add(p)
 	}
 	settings, err := p.commandLine(args)
 	if err != nil {
@@ -225,7 +229,7 @@ func cut(s string) (name, value string, given bool) {
 // check is for what only all flags together can tell.
 func (p *parser) check() error {
 	c := p.config
-	if len(c.Interfaces) == 0 {
+	if len(c.Interfaces) == 0 && !p.anywhere {
 		return errors.New("--interface: required: name the interfaces that carry balanced traffic")
 	}
 	if c.CPUs != nil && len(c.CPUs) < len(c.Queues) {

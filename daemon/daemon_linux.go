@@ -124,7 +124,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := host.Kernel(); err != nil {
 		return err
 	}
-	if err := checkInterfaces(d.config); err != nil {
+	if err := CheckInterfaces(d.config); err != nil {
 		return err
 	}
 	claim, err := host.ClaimInterfaces(d.config.Interfaces)
@@ -223,7 +223,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}
-	c.VIPs, c.Prefixes = virtual(d.control.Specs(), d.config.Marks)
+	c.VIPs, c.Prefixes = Virtual(d.control.Specs(), d.config.Marks)
 	holder, err := vip.Hold(c)
 	if err != nil {
 		return err
@@ -242,9 +242,9 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	return nil
 }
 
-// checkInterfaces refuses flags that name an interface which is not there,
+// CheckInterfaces refuses flags that name an interface which is not there,
 // before anything is touched. Those of --interface are looked for by their claim.
-func checkInterfaces(c *config.Config) error {
+func CheckInterfaces(c *config.Config) error {
 	for _, n := range c.Neighbors {
 		if _, err := host.Interface(n.Interface); err != nil {
 			return fmt.Errorf("--neighbor %s: %w", n.IP, err)
@@ -258,9 +258,9 @@ func checkInterfaces(c *config.Config) error {
 	return nil
 }
 
-// virtual lists the addresses of the services, and the prefixes of those
+// Virtual lists the addresses of the services, and the prefixes of those
 // firewall marks that have one.
-func virtual(specs []service.Spec, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
+func Virtual(specs []service.Spec, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
 	add := func(p netip.Prefix) {
 		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
 			vips = append(vips, a)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"director/config"
 	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
@@ -13,11 +12,7 @@ import (
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/cpu"
-	"director/packet"
 )
-
-// maxMTU is the longest IP packet that fits a frame, with an outer header.
-const maxMTU = packet.MaxFrame - packet.EthLen - packet.IPv4Len
 
 // interfaceIO is how frames of one interface are received, sent, and given
 // back to the kernel.
@@ -71,9 +66,9 @@ func (d *Daemon) plan(name string) (*interfaceIO, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ifi.MTU > maxMTU {
+	if ifi.MTU > MaxMTU {
 		return nil, host.Usagef("%s has an MTU of %d, the director carries packets up to %d: ip link set dev %s mtu 1500",
-			name, ifi.MTU, maxMTU, name)
+			name, ifi.MTU, MaxMTU, name)
 	}
 	a := &interfaceIO{name: name, index: ifi.Index, queues: d.config.Queues}
 	if a.queues == nil {
@@ -88,43 +83,10 @@ func (d *Daemon) plan(name string) (*interfaceIO, error) {
 	return a, nil
 }
 
-// rung is one way of opening an interface.
-type rung struct {
-	name string
-	hook steer.Hook
-	mode afxdp.Mode
-}
-
-// ladder lists the ways that the flags allow, the best first.
-func ladder(io config.IO, mode config.XDPMode) []rung {
-	native := rung{"AF_XDP native", steer.NativeXDP, afxdp.Auto}
-	generic := rung{"AF_XDP generic", steer.GenericXDP, afxdp.Copy}
-	tap := rung{name: "AF_PACKET", hook: steer.PacketTap}
-	var rungs []rung
-	if io != config.IOPacket {
-		switch mode {
-		case config.XDPAuto:
-			rungs = []rung{native, generic}
-		case config.XDPZeroCopy:
-			native.mode = afxdp.ZeroCopy
-			rungs = []rung{native}
-		case config.XDPCopy:
-			native.mode = afxdp.Copy
-			rungs = []rung{native}
-		case config.XDPGeneric:
-			rungs = []rung{generic}
-		}
-	}
-	if io != config.IOXDP {
-		rungs = append(rungs, tap)
-	}
-	return rungs
-}
-
 // open goes down the ladder until every queue of the interface is open.
 func (d *Daemon) open(a *interfaceIO) error {
-	rungs := ladder(d.config.IO, d.config.XDPMode)
-	if rungs[0].hook != steer.PacketTap {
+	rungs := Ladder(d.config)
+	if rungs[0].Hook != steer.PacketTap {
 		if err := d.nic.CheckServed(a.name, a.queues); err != nil {
 			return err
 		}
@@ -136,7 +98,7 @@ func (d *Daemon) open(a *interfaceIO) error {
 			return nil
 		}
 		errs = append(errs, err)
-		a.why = append(a.why, r.name+": "+err.Error())
+		a.why = append(a.why, r.Name+": "+err.Error())
 	}
 	all := errs[0]
 	for _, err := range errs[1:] {
@@ -146,10 +108,10 @@ func (d *Daemon) open(a *interfaceIO) error {
 }
 
 // climb opens the interface in one way, or leaves it as it was.
-func (d *Daemon) climb(a *interfaceIO, r rung) error {
-	a.hook = r.hook
+func (d *Daemon) climb(a *interfaceIO, r Rung) error {
+	a.hook = r.Hook
 	var err error
-	if r.hook == steer.PacketTap {
+	if r.Hook == steer.PacketTap {
 		err = d.openTap(a)
 	} else {
 		err = d.openXDP(a, r)
@@ -161,19 +123,19 @@ func (d *Daemon) climb(a *interfaceIO, r rung) error {
 }
 
 // openXDP attaches the steering program and opens an AF_XDP socket a queue.
-func (d *Daemon) openXDP(a *interfaceIO, r rung) error {
+func (d *Daemon) openXDP(a *interfaceIO, r Rung) error {
 	count, err := d.nic.Queues(a.name)
 	if err != nil {
 		return err
 	}
-	x, err := d.steering.AttachXDP(a.index, count, r.hook == steer.GenericXDP)
+	x, err := d.steering.AttachXDP(a.index, count, r.Hook == steer.GenericXDP)
 	if err != nil {
 		return err
 	}
 	a.xdp = x
 	a.close = append(a.close, x.Close)
 	for _, q := range a.queues {
-		p, err := afxdp.Open(afxdp.Config{Interface: a.name, Ifindex: a.index, Queue: q, Mode: r.mode})
+		p, err := afxdp.Open(afxdp.Config{Interface: a.name, Ifindex: a.index, Queue: q, Mode: r.Mode})
 		if err != nil {
 			return err
 		}

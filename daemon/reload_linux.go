@@ -52,7 +52,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if names := d.config.Unchangeable(next); names != nil {
 		return fmt.Errorf("%s: takes a restart to change", strings.Join(names, ", "))
 	}
-	if err := checkInterfaces(next); err != nil {
+	if err := CheckInterfaces(next); err != nil {
 		return err
 	}
 	if !slices.Equal(next.Neighbors, d.config.Neighbors) {

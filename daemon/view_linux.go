@@ -112,7 +112,7 @@ func (d *Daemon) catchUp() {
 	if d.vips == nil {
 		return
 	}
-	if err := d.vips.Set(virtual(d.control.Specs(), d.config.Marks)); err != nil {
+	if err := d.vips.Set(Virtual(d.control.Specs(), d.config.Marks)); err != nil {
 		d.log.Error().Err(err).Msg("VIPs not as they should be")
 	}
 }

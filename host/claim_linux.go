@@ -50,17 +50,18 @@ func (c *Claim) add(name string) error {
 	if err != nil {
 		return fmt.Errorf("claim %s: socket: %w", name, err)
 	}
-	// x/sys writes the leading @ as the zero byte of an abstract name.
-	addr := &unix.SockaddrUnix{Name: fmt.Sprintf("@director/interface/%d", ifi.Index)}
+	addr := claimAddr(ifi.Index)
 	if err = unix.Bind(fd, addr); err == nil {
-		err = unix.Listen(fd, 1) // so that the next one can ask who we are
+		// So that others can ask who we are. Nobody accepts: whoever asks stays in
+		// the queue.
+		err = unix.Listen(fd, unix.SOMAXCONN)
 	}
 	if err == nil {
 		c.fds = append(c.fds, fd)
 		return nil
 	}
 	if errors.Is(err, unix.EADDRINUSE) {
-		err = fmt.Errorf("interface %s is already served by %s: stop it first", name, holder(fd, addr))
+		err = fmt.Errorf("interface %s is already served by %s: stop it first", name, holder(fd, unix.Connect(fd, addr)))
 	} else {
 		err = fmt.Errorf("claim %s: %w", name, err)
 	}
@@ -68,9 +69,35 @@ func (c *Claim) add(name string) error {
 	return err
 }
 
-// holder names the process that listens at addr, by way of the unbound fd.
-func holder(fd int, addr unix.Sockaddr) string {
-	if unix.Connect(fd, addr) == nil {
+// ServedBy names the process that has claimed an interface, "" if none has. It
+// leaves the claim to others.
+func ServedBy(name string) (string, error) {
+	ifi, err := Interface(name)
+	if err != nil {
+		return "", err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return "", fmt.Errorf("ask who serves %s: socket: %w", name, err)
+	}
+	defer unix.Close(fd)
+	err = unix.Connect(fd, claimAddr(ifi.Index))
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return "", nil
+	}
+	return holder(fd, err), nil
+}
+
+// claimAddr is the name of a claim. x/sys writes the leading @ as the zero byte of
+// an abstract name.
+func claimAddr(index int) unix.Sockaddr {
+	return &unix.SockaddrUnix{Name: fmt.Sprintf("@director/interface/%d", index)}
+}
+
+// holder names the process that listens where fd was connected to, with whatever
+// result.
+func holder(fd int, connected error) string {
+	if connected == nil {
 		cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 		if err == nil && cred.Pid > 0 { // 0: it lives in another pid namespace
 			return process(int(cred.Pid))

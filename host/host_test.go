@@ -72,6 +72,11 @@ func TestClaim_KeepsASecondDirectorOff(t *testing.T) {
 	if errors.Is(err, host.ErrUsage) {
 		t.Errorf("%v: matches ErrUsage, want it not to", err)
 	}
+	for name, want := range map[string]string{"eth0": "this process", "eth1": ""} {
+		if got, err := host.ServedBy(name); err != nil || got != want {
+			t.Errorf("ServedBy(%s) = %q, %v; want %q", name, got, err, want)
+		}
+	}
 	rest, err := host.ClaimInterfaces([]string{"eth1"})
 	if err != nil {
 		t.Fatalf("eth1 stayed claimed by a claim that failed: %v", err)

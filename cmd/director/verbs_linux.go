@@ -4,6 +4,7 @@ package main
 func hostVerbs() []verb {
 	return []verb{
 		{"run", "forward traffic in the foreground until SIGTERM", runVerb},
+		{"doctor", "say what this host offers, what run would use, and what to mend", doctorVerb},
 		{"demo", "show it working: real HTTP through every method, in network namespaces", demo},
 	}
 }

@@ -27,14 +27,14 @@ type ethtoolChannels struct {
 // to 4096 entries.
 const maxIndirection = 1 << 16
 
-// channels returns the receive queues in use, EOPNOTSUPP if the driver cannot
-// tell.
-func channels(fd int, name string) (int, error) {
+// channels returns the receive queues in use and how many there can be,
+// EOPNOTSUPP if the driver cannot tell.
+func channels(fd int, name string) (used, most int, err error) {
 	c := &ethtoolChannels{cmd: unix.ETHTOOL_GCHANNELS}
 	if err := ethtool(fd, name, unsafe.Pointer(c)); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int(c.rxCount + c.combinedCount), nil
+	return int(c.rxCount + c.combinedCount), int(max(c.maxRx, c.maxCombined)), nil
 }
 
 // indirection returns the RSS indirection table, EOPNOTSUPP or nothing if
@@ -56,6 +56,55 @@ func indirection(fd int, name string) ([]uint32, error) {
 		return nil, err
 	}
 	return table[2:], nil
+}
+
+// featureNames is the number of the set of strings that names the features, and
+// nameLen the bytes of each (ETH_SS_FEATURES and ETH_GSTRING_LEN).
+const (
+	featureNames = 4
+	nameLen      = 32
+)
+
+// maxFeatures bounds the answer of features: netdev_features_t has 64 bits, with
+// room for twice that.
+const maxFeatures = 128
+
+// features returns the offloads of an interface by the kernel's names.
+func features(fd int, name string) (map[string]Feature, error) {
+	// struct ethtool_sset_info: cmd, reserved, sset_mask, data[].
+	info := &struct {
+		cmd, _ uint32
+		mask   uint64
+		count  uint32
+		_      uint32
+	}{cmd: unix.ETHTOOL_GSSET_INFO, mask: 1 << featureNames}
+	if err := ethtool(fd, name, unsafe.Pointer(info)); err != nil {
+		return nil, err
+	}
+	count := min(info.count, maxFeatures)
+	names := &struct { // struct ethtool_gstrings
+		cmd, set, count uint32
+		data            [maxFeatures][nameLen]byte
+	}{cmd: unix.ETHTOOL_GSTRINGS, set: featureNames, count: count}
+	if err := ethtool(fd, name, unsafe.Pointer(names)); err != nil {
+		return nil, err
+	}
+	state := &struct { // struct ethtool_gfeatures
+		cmd, size uint32
+		blocks    [maxFeatures / 32]struct{ available, requested, active, neverChanged uint32 }
+	}{cmd: unix.ETHTOOL_GFEATURES, size: (count + 31) / 32}
+	if err := ethtool(fd, name, unsafe.Pointer(state)); err != nil {
+		return nil, err
+	}
+	list := make(map[string]Feature, count)
+	for i := range count {
+		block, bit := state.blocks[i/32], uint32(1)<<(i%32)
+		list[unix.ByteSliceToString(names.data[i][:])] = Feature{
+			On:    block.active&bit != 0,
+			Fixed: block.available&bit == 0 || block.neverChanged&bit != 0,
+		}
+	}
+	return list, nil
 }
 
 func ethtool(fd int, name string, cmd unsafe.Pointer) error {

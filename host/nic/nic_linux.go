@@ -46,7 +46,7 @@ func (c *Control) Close() error {
 // ethtool -l shows as rx and combined or, of a driver that cannot tell, what
 // was allocated.
 func (c *Control) Queues(name string) (int, error) {
-	n, err := channels(c.fd, name)
+	n, _, err := channels(c.fd, name)
 	if err == nil && n > 0 {
 		return n, nil
 	}

@@ -59,6 +59,44 @@ func TestControl_RefusesASubsetOfVeth(t *testing.T) {
 	}
 }
 
+func TestFeatures_TellsWhatIsOnAndWhatCannotBeSwitched(t *testing.T) {
+	n, peer := nettest.Enter(t), nettest.New(t)
+	n.Wire(t, "eth0", peer, "eth0", 2)
+	c := open(t)
+	f, err := c.Features("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]nic.Feature{ // a new veth, and what loopback does not lack
+		"rx-gro": {}, "tx-checksum-ip-generic": {On: true}, "rx-gro-hw": {Fixed: true}, "rx-lro": {Fixed: true},
+	} {
+		if got := f[name]; got != want {
+			t.Errorf("%s of a veth: %+v, want %+v", name, got, want)
+		}
+	}
+	if driver, err := c.Driver("eth0"); err != nil || driver != "veth" {
+		t.Errorf("Driver = %q, %v; want veth", driver, err)
+	}
+	if most, err := c.MaxQueues("eth0"); err != nil || most != 2 {
+		t.Errorf("MaxQueues = %d, %v; want 2", most, err)
+	}
+}
+
+func TestXDPFeatures_TellsNativeFromGeneric(t *testing.T) {
+	n, peer := nettest.Enter(t), nettest.New(t)
+	end, _ := n.Wire(t, "eth0", peer, "eth0", 1)
+	lo := n.Link(t, "lo").Attrs().Index
+	for index, want := range map[int]nic.XDPFeature{end.Index: nic.XDPBasic | nic.XDPRedirect, lo: 0} {
+		got, err := nic.XDPFeatures(index)
+		if err != nil || got&(nic.XDPBasic|nic.XDPRedirect|nic.XDPZeroCopy) != want {
+			t.Errorf("XDPFeatures(%d) = %#x, %v; want %#x among them and nothing else that matters", index, got, err, want)
+		}
+	}
+	if _, err := nic.XDPFeatures(1 << 20); err == nil {
+		t.Error("an interface that is not there has XDP features")
+	}
+}
+
 func TestCheckServed_GivesTheCommandThatConfinesRSS(t *testing.T) {
 	all := []uint32{0, 1, 2, 3, 0, 1, 2, 3}
 	for _, c := range []struct {

@@ -44,6 +44,7 @@ var mayImport = []struct {
 	{"metrics", []string{"packet", "service", "control", "figures"}, false},
 	{"web", nil, false},
 	{"daemon", []string{"packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "metrics", "web", "host/..."}, false},
+	{"doctor", []string{"packet", "neigh/...", "service", "dataplane/...", "control", "config", "host/...", "daemon"}, false},
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
 	{"bench/micro", []string{"bench/figure", "bench/machine", "packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},

@@ -1,0 +1,168 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"director/doctor"
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/process"
+)
+
+// doctorFlags are of one interface, with a real server of -m in its subnet.
+var doctorFlags = []string{
+	"--interface=eth0",
+	"-A -t 192.0.2.10:80 -s rr",
+	"-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m",
+}
+
+// TestDoctor_IsHeeded has doctor find three things in a network namespace, does
+// what it says, and has it find them no more. What it says that run would do is
+// what run does, and that a second run would not start it knows, too.
+func TestDoctor_IsHeeded(t *testing.T) {
+	h := ailingHost(t)
+	problems := map[string]struct {
+		level  doctor.Level
+		remedy string
+	}{
+		"ip_forward": {doctor.Warn, "sysctl -w net.ipv4.ip_forward=1"},
+		"rp_filter":  {doctor.Note, "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
+		"gro":        {doctor.Note, "ethtool -K eth0 gro off"},
+	}
+	report := examine(t, h, exitOK)
+	for check, want := range problems {
+		got := report[check]
+		if got.Level != want.level || got.Remedy != want.remedy {
+			t.Errorf("%s: %+v, want %s, and the remedy %s", check, got, want.level, want.remedy)
+		}
+		cure(t, h, got.Remedy)
+	}
+	report = examine(t, h, exitOK)
+	for check := range problems {
+		if got := report[check]; got.Level != doctor.OK {
+			t.Errorf("%s after its remedy: %+v, want it to be ok", check, got)
+		}
+	}
+	if got, want := report["io"].Detail, "queues 0 by AF_XDP native, copy"; got != want {
+		t.Errorf("run would serve %q, want %q", got, want)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	d, err := process.Start(ctx, h, directorCommand("run", "--log-format=json"), doctorFlags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, d)
+	if want := `"io":"AF_XDP","attach":"native","mode":"copy"`; !strings.Contains(d.Log(), want) {
+		t.Errorf("the log of run has no %s:\n%s", want, d.Log())
+	}
+	owner := examine(t, h, exitFailed)["owner"]
+	if owner.Level != doctor.Fail || !strings.HasPrefix(owner.Detail, "already served by process ") {
+		t.Errorf("beside a running director: %+v, want the process that serves eth0", owner)
+	}
+}
+
+// ailingHost is a host with a strict reverse path filter, no forwarding, and an
+// interface that joins what it receives.
+func ailingHost(t *testing.T) *lab.Host {
+	t.Helper()
+	labtest.RequireRoot(t)
+	l, hosts, err := lab.Bare(context.Background(), "director", "server") // t.Context ends before the cleanup
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := hosts[0]
+	for _, step := range []func() error{
+		func() error { return h.Cable("eth0", hosts[1], "eth0", 1) },
+		func() error { return h.AddAddr("eth0", netip.MustParsePrefix("10.0.0.1/24")) },
+		func() error { return hosts[1].AddAddr("eth0", netip.MustParsePrefix("10.0.0.11/24")) },
+		func() error { return h.SetGRO("eth0", true) },
+		func() error { return h.Sysctl("net.ipv4.conf.all.rp_filter", "0") },
+		func() error { return h.Sysctl("net.ipv4.conf.eth0.rp_filter", "1") },
+		func() error { return h.Sysctl("net.ipv4.ip_forward", "0") },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// examine runs doctor in a host and returns its findings by check.
+func examine(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
+	t.Helper()
+	cmd := directorCommand("doctor", "--json", "--flagfile=-")
+	cmd.Stdin = strings.NewReader(strings.Join(doctorFlags, "\n"))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := h.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code says it
+	if got := cmd.ProcessState.ExitCode(); got != exit {
+		t.Fatalf("exit %d, want %d:\n%s%s", got, exit, &out, &errs)
+	}
+	var report doctor.Report
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v:\n%s", err, &out)
+	}
+	if report.Run.Starts != (exit == exitOK) {
+		t.Errorf("exit %d, but run starts: %v", exit, report.Run.Starts)
+	}
+	checks := map[string]doctor.Finding{}
+	for _, f := range report.Findings {
+		checks[f.Check] = f
+	}
+	return checks
+}
+
+// cure runs a remedy in a host. Where there is no ethtool the lab stands in for
+// it.
+func cure(t *testing.T, h *lab.Host, remedy string) {
+	t.Helper()
+	words := strings.Fields(remedy)
+	if _, err := exec.LookPath(words[0]); err != nil && remedy == "ethtool -K eth0 gro off" {
+		if err := h.SetGRO("eth0", false); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := h.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%s: %v\n%s", remedy, err, &out)
+	}
+}
+
+func TestDoctor_ExplainsItsFlags(t *testing.T) {
+	code, out, err := direct("", "doctor --help")
+	if code != exitOK || err != "" || !strings.HasPrefix(out, "Usage: director doctor [flags]\n\n") ||
+		!strings.Contains(out, "--json") || !strings.Contains(out, "--conn-table-size N") {
+		t.Errorf("got exit %d, stdout\n%s\nstderr %q, want 0, its own flags and those of run", code, out, err)
+	}
+}
+
+func TestDoctor_RefusesAWrongFlag(t *testing.T) {
+	code, out, err := direct("", "doctor --io=fast")
+	if code != exitUsage || out != "" || !strings.HasPrefix(err, "--io=fast: ") {
+		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2 and an error about --io", code, out, err)
+	}
+}

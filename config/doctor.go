@@ -1,0 +1,41 @@
+package config
+
+import (
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"director/control/ipvsadm"
+)
+
+// Doctor is what only "director doctor" takes.
+type Doctor struct {
+	JSON bool
+}
+
+// ParseDoctor is Parse with the flags of doctor beside the common ones, of which
+// --interface may be left out.
+func ParseDoctor(args []string, stdin io.Reader) (*Config, *Doctor, error) {
+	d := new(Doctor)
+	c, err := parse(args, stdin, ipvsadm.System{}, nil, func(p *parser) {
+		p.anywhere = true
+		addDoctorFlags(p.flags, d)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, d, nil
+}
+
+// DoctorUsage describes the flags of ParseDoctor with their defaults.
+func DoctorUsage() string {
+	fs := newFlagSet()
+	addDoctorFlags(fs, new(Doctor))
+	return fs.FlagUsages() + "\nAs for run, but --interface may be left out:\n\n" + Usage()
+}
+
+// addDoctorFlags defines the flags of doctor over the fields of d.
+func addDoctorFlags(fs *pflag.FlagSet, d *Doctor) {
+	fs.Var(boolean(&d.JSON), "json", "print the findings as JSON")
+	fs.Lookup("json").NoOptDefVal = "true"
+}

@@ -1,0 +1,119 @@
+package doctor
+
+import "math"
+
+// checkHost is for the kernel, privileges, and what programs and sockets need.
+func checkHost(f *Facts, r *recorder) {
+	if text := f.Host.KernelErr; text != "" {
+		detail, remedy := remedied(text)
+		r.add(Fail, "kernel", remedy, "%s", detail)
+	} else {
+		r.ok("kernel", "Linux %s", f.Host.Release)
+	}
+	if text := f.Host.PrivilegeErr; text != "" {
+		detail, remedy := remedied(text)
+		r.add(Fail, "privileges", remedy, "%s", detail)
+	} else {
+		r.ok("privileges", "CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF")
+	}
+	checkMemlock(f, r)
+	for _, p := range f.Host.Probes {
+		checkProbe(f, r, p)
+	}
+}
+
+// lockedBytes is the memory that AF_XDP would lock for all queues.
+func (f *Facts) lockedBytes() uint64 {
+	var n uint64
+	for _, i := range f.Interfaces {
+		n += uint64(len(i.Served)) * f.UMEM
+	}
+	return n
+}
+
+// memlockShort reports whether the kernel would refuse some of that memory.
+func (f *Facts) memlockShort() bool { return !f.Host.IPCLock && f.Host.Memlock < f.lockedBytes() }
+
+// memlockRefuses reports whether that happens to an interface, as they are opened
+// one after the other and one that is refused gives its memory back.
+func (f *Facts) memlockRefuses(name string) bool {
+	left := f.Host.Memlock
+	for _, i := range f.Interfaces {
+		need := uint64(len(i.Served)) * f.UMEM
+		if need <= left {
+			left -= need
+		} else if i.Name == name {
+			return !f.Host.IPCLock
+		}
+	}
+	return false
+}
+
+const mib = 1 << 20
+
+func checkMemlock(f *Facts, r *recorder) {
+	const remedy = "LimitMEMLOCK=infinity in the unit file, or: prlimit --pid $$ --memlock=unlimited"
+	switch {
+	case !f.allows(NativeXDP, GenericXDP):
+		r.ok("memlock", "AF_PACKET locks no memory")
+	case f.Host.IPCLock:
+		r.ok("memlock", "not limited, by CAP_IPC_LOCK")
+	case f.memlockShort() && f.allows(Packet):
+		r.add(Warn, "memlock", remedy, "limited to %d MiB, AF_XDP needs %d MiB: some interface will get AF_PACKET",
+			f.Host.Memlock/mib, f.lockedBytes()/mib)
+	case f.memlockShort():
+		r.add(Fail, "memlock", remedy, "limited to %d MiB, AF_XDP needs %d MiB", f.Host.Memlock/mib, f.lockedBytes()/mib)
+	case f.Host.Memlock == math.MaxUint64:
+		r.ok("memlock", "not limited")
+	default:
+		r.ok("memlock", "limited to %d MiB, AF_XDP needs %d MiB", f.Host.Memlock/mib, f.lockedBytes()/mib)
+	}
+}
+
+// purposes say what each probe tried.
+var purposes = map[string]string{
+	ProbeBPF:   "the steering programs load",
+	ProbeXDP:   "an XDP program attaches, in generic mode",
+	ProbeAFXDP: "an AF_XDP socket opens",
+	ProbeTap:   "a packet socket opens",
+	ProbeTun:   "/dev/net/tun makes the way back to the kernel",
+	ProbeTCX:   "tcx programs attach",
+}
+
+// probeRemedies say what is missing where a probe fails although the privileges
+// are there.
+var probeRemedies = map[string]string{
+	ProbeBPF:   "a kernel with CONFIG_BPF_SYSCALL=y, and a unit without SystemCallFilter= against bpf",
+	ProbeXDP:   "a kernel with CONFIG_BPF_SYSCALL=y, or --io=packet",
+	ProbeAFXDP: "a kernel with CONFIG_XDP_SOCKETS=y and AF_XDP in RestrictAddressFamilies=, or --io=packet",
+	ProbeTap:   "modprobe af_packet; AF_PACKET in RestrictAddressFamilies=",
+	ProbeTun:   "modprobe tun; chmod 0666 /dev/net/tun; DeviceAllow=/dev/net/tun rw in the unit file",
+	ProbeTCX:   "a kernel with CONFIG_NET_XGRESS=y (Linux 6.6)",
+}
+
+func checkProbe(f *Facts, r *recorder, p Probe) {
+	switch {
+	case p.Skipped != "":
+		r.unchecked(p.Name, p.Skipped, "")
+	case p.Err == "":
+		r.ok(p.Name, "%s", purposes[p.Name])
+	default:
+		level := Fail
+		switch p.Name {
+		case ProbeXDP, ProbeAFXDP:
+			level = spare(f, Packet)
+		case ProbeTap:
+			level = spare(f, NativeXDP, GenericXDP)
+		}
+		r.add(level, p.Name, probeRemedies[p.Name], "%s", p.Err)
+	}
+}
+
+// spare is how bad it is that a kind of I/O does not work when the kinds given
+// can take its place.
+func spare(f *Facts, kinds ...Kind) Level {
+	if f.allows(kinds...) {
+		return Warn
+	}
+	return Fail
+}

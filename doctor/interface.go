@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+)
+
+// checkInterfaces is for each interface by itself.
+func checkInterfaces(f *Facts, r *recorder) {
+	switch {
+	case len(f.Interfaces) == 0:
+		r.add(Note, "interfaces", "--interface=NAME", "none is named, and the host has neither a NIC nor a veth")
+	case f.Unnamed:
+		r.add(Note, "interfaces", "--interface="+strings.Join(f.Config.Interfaces, ","),
+			"none is named, which run insists on: looking at every NIC and veth")
+	}
+	for n := range f.Interfaces {
+		i := &f.Interfaces[n]
+		r.iface = i.Name
+		if i.Missing != "" {
+			r.add(Fail, "exists", "ip link show", "%s", i.Missing)
+			continue
+		}
+		checkLink(f, i, r)
+		checkXDP(f, i, r)
+		checkQueues(f, i, r)
+		checkOffloads(f, i, r)
+	}
+	r.iface = ""
+}
+
+func checkLink(f *Facts, i *Interface, r *recorder) {
+	kind := i.Driver
+	if i.Device != "" {
+		kind += ", " + i.Device
+	}
+	switch {
+	case !i.Up:
+		r.add(Warn, "link", "ip link set dev "+i.Name+" up", "%s: down", kind)
+	case !i.Carrier:
+		r.add(Warn, "link", "", "%s: up, but no carrier: the cable, or the other end of a veth, is down", kind)
+	default:
+		r.ok("link", "%s: up", kind)
+	}
+	if i.MTU > f.MaxMTU {
+		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, the director carries packets up to %d", i.MTU, f.MaxMTU)
+	} else {
+		r.ok("mtu", "%d", i.MTU)
+	}
+	if i.ServedBy != "" {
+		r.add(Fail, "owner", "systemctl stop director, or stop that process", "already served by %s", i.ServedBy)
+	}
+}
+
+// checkXDP is for programs in the way and for what the driver can do.
+func checkXDP(f *Facts, i *Interface, r *recorder) {
+	if i.ServedBy != "" {
+		return // the program is that director's
+	}
+	if i.OtherXDP {
+		remedy := fmt.Sprintf("stop its owner (bpftool net show dev %s), or: ip link set dev %s xdp off", i.Name, i.Name)
+		level := Note
+		if f.allows(NativeXDP, GenericXDP) {
+			level = spare(f, Packet)
+		}
+		r.add(level, "xdp", remedy, "another XDP program is attached: no AF_XDP beside it")
+		return
+	}
+	switch {
+	case i.XDPErr != "":
+		r.unchecked("xdp", i.XDPErr, "")
+	case i.Native && i.ZeroCopy:
+		r.ok("xdp", "native, zero-copy, generic")
+	case i.Native:
+		r.ok("xdp", "native without zero-copy, generic")
+	case i.Peer != nil:
+		r.add(Note, "xdp", "a veth with at least as many receive queues as its peer has transmit queues", "generic only")
+	default:
+		r.add(Note, "xdp", "", "generic only: the driver %s has no native XDP, or not as it is set up", i.Driver)
+	}
+}
+
+func checkQueues(f *Facts, i *Interface, r *recorder) {
+	switch {
+	case i.QueueErr != "":
+		detail, remedy := flagged(i.QueueErr)
+		if remedy == "" {
+			remedy = "--queues=all"
+		}
+		r.add(Fail, "queues", remedy, "%s", detail)
+	case i.Queues == 1 && i.MaxQueues > 1 && len(f.CPU.Allowed) > 1:
+		r.add(Note, "queues", fmt.Sprintf("ethtool -L %s combined %d", i.Name, min(i.MaxQueues, len(f.CPU.Allowed))),
+			"1 in use, so 1 worker; there can be %d", i.MaxQueues)
+	case len(i.Served) < i.Queues:
+		r.ok("queues", "%s of %d served; RSS avoids the others", list(i.Served), i.Queues)
+	default:
+		r.ok("queues", "%d", i.Queues)
+	}
+}

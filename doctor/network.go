@@ -1,0 +1,116 @@
+package doctor
+
+import (
+	"fmt"
+
+	"director/service"
+)
+
+// checkNetwork is for the sysctls of IPv4 that decide what the kernel does with
+// traffic of the same hosts that is not balanced.
+func checkNetwork(f *Facts, r *recorder) {
+	checkForwarding(f, r)
+	for _, i := range f.Interfaces {
+		if i.Missing != "" {
+			continue
+		}
+		r.iface = i.Name
+		checkRPFilter(f, i.Name, r)
+		checkRedirects(f, i.Name, r)
+		checkARP(f, i.Name, r)
+	}
+	r.iface = ""
+}
+
+// uses reports whether any real server is reached by one of the methods.
+func (f *Facts) uses(methods ...service.Method) bool {
+	for _, s := range f.Config.Services {
+		for _, server := range s.Servers {
+			for _, m := range methods {
+				if server.Method == m {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func set(name string, value int) string { return fmt.Sprintf("sysctl -w net.ipv4.%s=%d", name, value) }
+
+func checkForwarding(f *Facts, r *recorder) {
+	switch v := f.sysctl("ip_forward"); {
+	case v < 0:
+		r.unchecked("ip_forward", "no such sysctl can be read", "")
+		return
+	case v == 0 && f.uses(service.NAT):
+		r.add(Warn, "ip_forward", set("ip_forward", 1),
+			"0: the kernel forwards nothing for the real servers behind NAT, whose gateway this host is")
+		return
+	case v == 0:
+		r.add(Note, "ip_forward", set("ip_forward", 1), "0: NAT (-m) needs it to be 1")
+		return
+	}
+	r.ok("ip_forward", "1")
+	for _, i := range f.Interfaces {
+		if name := "conf." + i.Name + ".forwarding"; f.sysctl("conf/"+i.Name+"/forwarding") == 0 {
+			r.add(Warn, "ip_forward", set(name, 1), "the kernel forwards nothing that arrives on %s", i.Name)
+		}
+	}
+}
+
+// strictest is the larger of a sysctl's values for all interfaces and for one,
+// which is what counts of most; -1 if either is not known.
+func (f *Facts) strictest(iface, name string) int {
+	all, own := f.sysctl("conf/all/"+name), f.sysctl("conf/"+iface+"/"+name)
+	if all < 0 || own < 0 {
+		return -1
+	}
+	return max(all, own)
+}
+
+func checkRPFilter(f *Facts, iface string, r *recorder) {
+	switch v := f.strictest(iface, "rp_filter"); v {
+	case -1:
+		r.unchecked("rp_filter", "no such sysctl can be read", "")
+	case 1:
+		r.add(Note, "rp_filter", set("conf."+iface+".rp_filter", 2),
+			"strict: balanced traffic is not subject to it, but what the kernel gets is, "+
+				"such as pings and the real servers' own traffic: dropped where the way back leads through another interface")
+	default:
+		r.ok("rp_filter", "%d", v)
+	}
+}
+
+// checkRedirects is for one-armed NAT: the kernel, asked to forward a real
+// server's own packet out of the interface it came in by, tells the server of a
+// shorter way, which the answers to clients then take past the director.
+func checkRedirects(f *Facts, iface string, r *recorder) {
+	switch v := f.strictest(iface, "send_redirects"); {
+	case v == -1:
+		r.unchecked("send_redirects", "no such sysctl can be read", "")
+	case v == 0:
+		r.ok("send_redirects", "0")
+	case len(f.Interfaces) == 1 && f.uses(service.NAT):
+		r.add(Warn, "send_redirects", set("conf.all.send_redirects", 0)+fmt.Sprintf(" net.ipv4.conf.%s.send_redirects=0", iface),
+			"1: with NAT on one interface the kernel may tell real servers of a way to the clients past the director")
+	default:
+		r.ok("send_redirects", "1")
+	}
+}
+
+// checkARP is for whether the kernel answers for the VIPs: they are /32s.
+func checkARP(f *Facts, iface string, r *recorder) {
+	switch v := f.strictest(iface, "arp_ignore"); {
+	case v == -1:
+		r.unchecked("arp_ignore", "no such sysctl can be read", "")
+	case v == 2 || v > 3:
+		r.add(Warn, "arp_ignore", set("conf.all.arp_ignore", 0)+fmt.Sprintf(" net.ipv4.conf.%s.arp_ignore=0", iface),
+			"%d: the kernel does not answer ARP for a VIP, which is a /32", v)
+	case v == 0 && len(f.Interfaces) > 1:
+		r.add(Note, "arp_ignore", set("conf."+iface+".arp_ignore", 1),
+			"0: it answers for addresses of other interfaces, too, which is wrong where two are in one segment")
+	default:
+		r.ok("arp_ignore", "%d", v)
+	}
+}

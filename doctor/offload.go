@@ -1,0 +1,79 @@
+package doctor
+
+import "strings"
+
+// offloads are what changes frames before an XDP program sees them, by the
+// kernel's name and ethtool's.
+var offloads = []struct {
+	kernel, ethtool string
+	harm            string
+	generic         bool // it harms generic XDP alone, which looks behind it
+}{
+	{"rx-gro", "gro", "the kernel joins packets, and a joined one does not fit an AF_XDP frame", true},
+	{"rx-lro", "lro", "the NIC joins packets, which AF_XDP cannot carry and forwarding must not", false},
+	{"rx-gro-hw", "rx-gro-hw", "the NIC joins packets, which AF_XDP cannot carry", false},
+}
+
+func checkOffloads(f *Facts, i *Interface, r *recorder) {
+	chosen := choose(f, i).kind
+	if chosen == Packet {
+		r.ok("offloads", "AF_PACKET bears them")
+		return
+	}
+	if i.Offloads == nil {
+		r.unchecked("offloads", "the driver does not tell", "")
+		return
+	}
+	for _, o := range offloads {
+		state := i.Offloads[o.kernel]
+		remedy := "ethtool -K " + i.Name + " " + o.ethtool + " off"
+		if state.Fixed {
+			remedy = "--io=packet (the driver does not switch it off)"
+		}
+		switch {
+		case !state.On:
+			r.ok(o.ethtool, "off")
+		case o.generic && chosen == NativeXDP:
+			r.add(Note, o.ethtool, remedy, "on: no harm in native mode, but should generic mode be needed, %s", o.harm)
+		default:
+			r.add(Warn, o.ethtool, remedy, "on: %s", o.harm)
+		}
+	}
+	checkVLAN(i, r)
+	checkPeer(i, r)
+}
+
+// checkVLAN is for tags: XDP does not see one that the NIC has removed, and
+// takes the frame for an untagged one.
+func checkVLAN(i *Interface, r *recorder) {
+	state := i.Offloads["rx-vlan-hw-parse"]
+	remedy := "ethtool -K " + i.Name + " rxvlan off"
+	if state.Fixed {
+		remedy = ""
+	}
+	switch {
+	case !state.On:
+		r.ok("rxvlan", "off")
+	case len(i.VLANs) > 0:
+		r.add(Warn, "rxvlan", remedy, "on: frames for %s reach XDP without their tag, as if they were %s's own",
+			strings.Join(i.VLANs, ", "), i.Name)
+	default:
+		r.add(Note, "rxvlan", remedy, "on: a tagged frame would reach XDP without its tag, as if it had none")
+	}
+}
+
+// checkPeer is for the checksums that a host at the other end of a veth leaves
+// undone.
+func checkPeer(i *Interface, r *recorder) {
+	const harm = "packets from its own stack would be forwarded with unfinished checksums"
+	switch {
+	case i.Peer == nil:
+	case i.Peer.Name == "":
+		r.unchecked("peer", "the other end is in another network namespace; with checksum offload on there, "+harm,
+			"there: ethtool -K PEER tx off")
+	case i.Peer.TxChecksum:
+		r.add(Warn, "peer", "ethtool -K "+i.Peer.Name+" tx off", "%s leaves checksums to its device: %s", i.Peer.Name, harm)
+	default:
+		r.ok("peer", "%s finishes checksums", i.Peer.Name)
+	}
+}
