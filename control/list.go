@@ -21,6 +21,7 @@ func (c *Control) Services() []Service {
 				Active:     uint32(server.Load.Active.Load()),
 				Inactive:   uint32(server.Load.Inactive()),
 				Persistent: uint32(server.Persistent.Load()),
+				Overloaded: server.Load.Overloaded.Load(),
 				Stats:      Stats(m.Stats()),
 				Rates:      ratesOf(m.Rates()),
 			})

@@ -19,10 +19,12 @@ type Service struct {
 }
 
 // Server is a real server of a service as it is listed. Persistent counts the
-// templates that point to it.
+// templates that point to it. Overloaded says that it gets nothing new, by its
+// thresholds.
 type Server struct {
 	service.ServerSpec
 	Active, Inactive, Persistent uint32
+	Overloaded                   bool
 	Stats                        Stats
 	Rates                        Rates
 }
