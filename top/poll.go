@@ -1,0 +1,60 @@
+package top
+
+import (
+	"context"
+	"time"
+
+	"director/control"
+	"director/figures"
+)
+
+// Source asks a director how it is. It may be asked again after an error.
+type Source func(context.Context) (figures.Figures, []control.Service, error)
+
+// Options of a view.
+type Options struct {
+	Source   Source
+	Interval time.Duration // between two questions
+}
+
+// patience is how long a director may take to answer.
+const patience = 5 * time.Second
+
+// reply is an answer, or that there was none.
+type reply struct {
+	sample
+	err error
+	at  time.Time
+}
+
+// ask asks at once, and then at each interval until ctx ends. It closes the
+// channel at the end.
+func (o *Options) ask(ctx context.Context) <-chan reply {
+	replies := make(chan reply)
+	go func() {
+		defer close(replies)
+		ticker := time.NewTicker(o.Interval)
+		defer ticker.Stop()
+		for {
+			r := o.one(ctx)
+			select {
+			case replies <- r:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return replies
+}
+
+func (o *Options) one(ctx context.Context) reply {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	f, s, err := o.Source(ctx)
+	return reply{sample{f, s}, err, time.Now()}
+}
