@@ -1,6 +1,8 @@
 package top_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -16,7 +18,33 @@ import (
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC // the golden texts' time of day
+	if gone := os.Getenv(showEnv); gone != "" {
+		os.Exit(showForTest(gone))
+	}
 	os.Exit(m.Run())
+}
+
+// showEnv makes the test binary a view of a director that is gone while the file
+// that it names exists.
+const showEnv = "TOP_TEST_SHOW"
+
+func showForTest(gone string) int {
+	start := time.Now()
+	err := top.Show(context.Background(), top.Options{
+		Interval: 10 * time.Millisecond,
+		Source: func(context.Context) (figures.Figures, []control.Service, error) {
+			if _, err := os.Stat(gone); err == nil {
+				return figures.Figures{}, nil, errors.New("connection refused")
+			}
+			f, all := director(2 * int(time.Since(start)/time.Millisecond)) // a fast one
+			return f, all, nil
+		},
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // begin is when the first sample is taken.
