@@ -126,8 +126,10 @@ pgo: build
 	go tool pprof -proto -focus='dataplane\.\(\*Worker\)\.Step$$' -ignore='micro\.\(\*port\)' -taghide=. -output=cmd/director/default.pgo $(BINARY) director.pprof
 	rm director.pprof
 
+# A test binary is linked for nothing where there is no benchmark.
 bench-once:
-	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m ./... | grep -v 'no test files'
+	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 
 fuzz:
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | \
