@@ -11,6 +11,27 @@ import (
 // Source asks a director how it is. It may be asked again after an error.
 type Source func(context.Context) (figures.Figures, []control.Service, error)
 
+// Ask makes a source of a director that answers one question at a time. Services
+// that were counted between the figures before them and those behind would have
+// grown in no time: they are asked for once more.
+func Ask(ask func(context.Context) (figures.Figures, error), list func(context.Context) ([]control.Service, error)) Source {
+	return func(ctx context.Context) (f figures.Figures, services []control.Service, err error) {
+		if f, err = ask(ctx); err != nil {
+			return f, nil, err
+		}
+		for range 2 {
+			counted := f.Counted
+			if services, err = list(ctx); err != nil {
+				return f, nil, err
+			}
+			if f, err = ask(ctx); err != nil || f.Counted.Equal(counted) {
+				return f, services, err
+			}
+		}
+		return f, services, nil // a slow director: better late than never
+	}
+}
+
 // Options of a view.
 type Options struct {
 	Source   Source
