@@ -49,24 +49,32 @@ demo: build
 
 test: unit bench-once lint
 
-# The race detector needs a C compiler; nothing else here does. Of the namespace
-# tests some drive other people's programs. Debian would start the FTP server,
-# now and at each boot, unless it is told not to.
+# Other people's programs that tests drive, each as COMMAND:PACKAGE, and the C
+# compiler that the race detector needs; nothing else here does. With them come
+# services that Debian would start, now and at each boot, unless it is told not to.
+TESTDEPS = gcc:gcc curl:curl vsftpd:vsftpd nginx:nginx-light ldirectord:ldirectord ipvsadm:ipvsadm \
+	nft:nftables tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
+TESTDAEMONS = vsftpd nginx ldirectord ipvsadm prometheus
+
 test-deps:
-	@packages=; \
-	if ! command -v gcc >/dev/null; then packages=" gcc libc6-dev"; fi; \
-	for p in curl vsftpd; do if ! command -v $$p >/dev/null; then packages="$$packages $$p"; fi; done; \
+	@PATH=$$PATH:/usr/sbin:/sbin; packages=; \
+	for d in $(TESTDEPS); do command -v $${d%:*} >/dev/null || packages="$$packages $${d#*:}"; done; \
+	packages=$${packages/ gcc/ gcc libc6-dev}; \
 	if [ -z "$$packages" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "not installed:$$packages: without gcc the tests run without the race detector, others are skipped"; exit 0; \
+	fi; \
+	services=; for s in $(TESTDAEMONS); do command -v $$s >/dev/null || services="$$services $$s"; done; \
 	policy=/usr/sbin/policy-rc.d; \
-	if [ "$$(id -u)" = 0 ] && [ ! -e $$policy ] && command -v apt-get >/dev/null; then \
+	if [ ! -e $$policy ]; then \
 		trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; \
 	fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove $$packages; then \
-		if [[ $$packages == *vsftpd* && -d /run/systemd/system ]]; then systemctl disable vsftpd; fi; \
-	else \
-		echo "not installed:$${packages}: without gcc the tests run without the race detector, others are skipped"; \
-	fi
+	apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove $$packages </dev/null || \
+		echo "not installed:$$packages: see above; what needs them is skipped"; \
+	for s in $$services; do \
+		if command -v systemctl >/dev/null && command -v $$s >/dev/null; then systemctl disable --quiet $$s; fi; \
+	done
 
 # Everything once with the race detector, one package at a time, because some
 # tests drive both CPUs. Under the detector an allocation count means little and
@@ -118,8 +126,10 @@ pgo: build
 	go tool pprof -proto -focus='dataplane\.\(\*Worker\)\.Step$$' -ignore='micro\.\(\*port\)' -taghide=. -output=cmd/director/default.pgo $(BINARY) director.pprof
 	rm director.pprof
 
+# A test binary is linked for nothing where there is no benchmark.
 bench-once:
-	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m ./... | grep -v 'no test files'
+	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 
 fuzz:
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | \

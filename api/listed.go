@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"director/control"
+	"director/packet"
 	"director/sysctl"
 )
 
@@ -17,6 +18,10 @@ func listed(c *control.Service) Service {
 		from := &c.Servers[i]
 		to := ServerOf(&from.ServerSpec)
 		to.Active, to.Inactive, to.Persistent = &from.Active, &from.Inactive, &from.Persistent
+		to.Overloaded = from.Overloaded
+		if from.Way != packet.None {
+			to.Unreachable = from.Way.String()
+		}
 		to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
 		s.Servers[len(s.Servers)-1-i] = to
 	}
@@ -40,7 +45,8 @@ func (s *Service) Control() (control.Service, error) {
 	c := control.Service{Spec: spec}
 	for i := range slices.Backward(s.Servers) {
 		from := &s.Servers[i]
-		to := control.Server{ServerSpec: spec.Servers[i], Active: deref(from.Active), Inactive: deref(from.Inactive), Persistent: deref(from.Persistent)}
+		to := control.Server{ServerSpec: spec.Servers[i], Overloaded: from.Overloaded,
+			Active: deref(from.Active), Inactive: deref(from.Inactive), Persistent: deref(from.Persistent)}
 		to.Stats, to.Rates = from.Stats.control(), from.Rates.control()
 		c.Servers = append(c.Servers, to)
 	}

@@ -37,11 +37,13 @@ type Server struct {
 	Lower  uint32  `json:"lower,omitempty"`  // below which it gets some again
 	Tunnel *Tunnel `json:"tunnel,omitempty"` // of tun; ipip if not given
 
-	Active     *uint32 `json:"active,omitempty"`
-	Inactive   *uint32 `json:"inactive,omitempty"`
-	Persistent *uint32 `json:"persistent,omitempty"` // templates that point to it
-	Stats      *Stats  `json:"stats,omitempty"`
-	Rates      *Rates  `json:"rates,omitempty"`
+	Overloaded  bool    `json:"overloaded,omitempty"`  // by its thresholds
+	Unreachable string  `json:"unreachable,omitempty"` // why packets cannot get to it now
+	Active      *uint32 `json:"active,omitempty"`
+	Inactive    *uint32 `json:"inactive,omitempty"`
+	Persistent  *uint32 `json:"persistent,omitempty"` // templates that point to it
+	Stats       *Stats  `json:"stats,omitempty"`
+	Rates       *Rates  `json:"rates,omitempty"`
 }
 
 // Tunnel is how packets are wrapped for a real server.

@@ -39,7 +39,9 @@ func TestEstimate_FreezesIfAsked(t *testing.T) {
 	r.quietly(web...)
 	r.send(syn(1))
 	r.sysctl("run_estimation", "0")
-	r.Estimate()
+	if r.Estimate() {
+		t.Error("estimated with run_estimation=0")
+	}
 	if got := r.Services()[0].Stats.Conns; got != 0 {
 		t.Errorf("%d connections shown with run_estimation=0, want none", got)
 	}
@@ -50,9 +52,22 @@ func TestEstimate_FreezesIfAsked(t *testing.T) {
 		t.Errorf("%+v counted in all, want a connection and its packet", got)
 	}
 	r.sysctl("run_estimation", "1")
-	r.Estimate()
+	if !r.Estimate() {
+		t.Error("not estimated with run_estimation=1")
+	}
 	if got := r.Services()[0]; got.Stats.Conns != 1 || got.Stats.InPkts != 1 || got.Rates.CPS != 0 {
 		t.Errorf("%+v at %+v a second shown, want a connection", got.Stats, got.Rates)
+	}
+}
+
+func TestServices_SayWhoIsOverloaded(t *testing.T) {
+	r := newRig(t, 4096)
+	r.quietly("-A -t 192.0.2.10:80 -s rr", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -x 2 -y 1")
+	for n, want := range []bool{false, true} {
+		r.send(syn(n + 1))
+		if got := r.Services()[0].Servers[0]; got.Overloaded != want || got.Active != uint32(n+1) {
+			t.Errorf("after %d connections of -x 2: %+v, want overloaded %v", n+1, got, want)
+		}
 	}
 }
 

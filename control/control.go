@@ -231,13 +231,15 @@ func (c *Control) Refresh() {
 	c.follow()
 }
 
-// Estimate, every EstimatePeriod, brings the shown counts and rates up to date.
-func (c *Control) Estimate() {
+// Estimate, every EstimatePeriod, brings the shown counts and rates up to date. It
+// reports false, and does not, where the operator wants no estimation.
+func (c *Control) Estimate() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sysctl.RunEstimation {
 		c.registry.Estimate()
 	}
+	return c.sysctl.RunEstimation
 }
 
 // Defend, every DefencePeriod, takes measures against a full table. now is on

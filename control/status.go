@@ -23,8 +23,8 @@ type Service struct {
 
 // Server is a real server of a service as it is listed. Persistent counts the
 // templates that point to it. One that is Overloaded has reached its upper
-// threshold and not yet come below its lower one. Way says why packets cannot get to it now; None if
-// they can.
+// threshold and not yet come below its lower one. Way says why packets cannot get to
+// it now; None if they can.
 type Server struct {
 	service.ServerSpec
 	Active, Inactive, Persistent uint32

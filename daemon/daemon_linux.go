@@ -54,6 +54,7 @@ type Daemon struct {
 	log     zerolog.Logger
 	version string // of the binary
 	started time.Time
+	counted atomic.Int64 // when the estimator last ran, in ns since 1970; 0: never
 
 	shared   *dataplane.Shared
 	control  *control.Control

@@ -21,6 +21,9 @@ func (d *Daemon) Figures() figures.Figures {
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
 		Table: figures.Table{Size: d.shared.Conns.Size(), Used: d.shared.Conns.Used()},
 	}
+	if ns := d.counted.Load(); ns != 0 {
+		f.Counted = time.Unix(0, ns)
+	}
 	for i, w := range d.workers {
 		f.Workers = append(f.Workers, d.workerFigures(i, w))
 	}

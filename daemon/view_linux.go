@@ -147,7 +147,9 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-estimate.C:
-			d.control.Estimate()
+			if d.control.Estimate() {
+				d.counted.Store(time.Now().UnixNano())
+			}
 		case <-defend.C:
 			d.control.Defend(d.shared.Clock())
 		case <-collect.C:

@@ -9,6 +9,9 @@ import "time"
 type Figures struct {
 	At      time.Time `json:"at"`
 	Started time.Time `json:"started"`
+	// Counted is when the shown counts of services and servers were last brought up
+	// to date; the zero time if they never were.
+	Counted time.Time `json:"counted"`
 	Version string    `json:"version"` // of the binary
 	PID     int       `json:"pid"`
 	Table   Table     `json:"table"`

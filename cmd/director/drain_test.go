@@ -35,7 +35,7 @@ func TestDrain_ForgetsEveryConnection(t *testing.T) {
 		t.Run(ioKind, func(t *testing.T) {
 			l := labtest.New(t, lab.Config{Method: service.DR, Offloads: ioKind == "packet"})
 			startGreeting(t, l)
-			d := startDirector(t, l, ioKind, append(httpRules(l), "--timeouts=3,3,3")...)
+			d := startDirector(t, l, ioKind, append(httpRules(l), "--timeouts=3,1,3")...)
 			ended := make(chan error, 1)
 			go func() { ended <- openAndClose(t.Context(), l) }()
 			awaitStatus(t, d, regexp.MustCompile(`^[1-9]\d* connections of \d+$`))

@@ -24,12 +24,17 @@ const largeClients = 8 // sockets
 // TestFragments_OfLargeDatagrams has datagrams of several kilobytes echoed. By
 // masquerading the director sees the fragments of both directions, else only
 // the client's. Which worker gets a fragment is the network's choice: later
-// ones have no ports to choose by.
+// ones have no ports to choose by. One worker, who gets all of them, has less to do
+// than each of two, and is tried by masquerading alone.
 func TestFragments_OfLargeDatagrams(t *testing.T) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		for _, ioKind := range []string{"xdp", "packet"} {
 			for workers := 1; workers <= 2; workers++ {
+				if workers == 1 && method != service.NAT {
+					continue
+				}
 				t.Run(fmt.Sprintf("%v %s %d", method, ioKind, workers), func(t *testing.T) {
+					t.Parallel()
 					largeDatagrams(t, ioKind, lab.Config{
 						Method: method, Offloads: ioKind == "packet", Queues: [2]int{workers, workers},
 					})

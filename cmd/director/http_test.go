@@ -11,18 +11,27 @@ import (
 // httpRules are the rules of the lab's web servers.
 func httpRules(l *lab.Lab) []string { return l.Rules("tcp", "rr", demoPort, demoServerPort) }
 
-// TestHTTP_IsSpreadEvenly fetches a thousand pages by every method: all are
-// answered, and round robin gives every server exactly its share.
-func TestHTTP_IsSpreadEvenly(t *testing.T) {
-	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
-		names := startWeb(t, l)
-		startDirector(t, l, ioKind, httpRules(l)...)
-		fetch(t, l, names, 1000)
-	})
+// TestHTTP_IsSpreadEvenlyAndWhole fetches a thousand pages by every method: all
+// are answered, and round robin gives every server exactly its share. Then it
+// fetches ten megabytes and sends as many.
+func TestHTTP_IsSpreadEvenlyAndWhole(t *testing.T) {
+	everyWay(t, lab.Config{}, spreadWhole)
 }
 
-// TestHTTP_TwoWorkers does the same over two queues, named by a flag:
-// round robin stays exact, and each worker forwards a fair part of the frames.
+// TestHTTP_OneArm does so with clients and servers on one interface of the
+// director.
+func TestHTTP_OneArm(t *testing.T) {
+	everyWay(t, lab.Config{Arms: 1}, spreadWhole)
+}
+
+func spreadWhole(t *testing.T, l *lab.Lab, ioKind string) {
+	names := startWeb(t, l)
+	startDirector(t, l, ioKind, httpRules(l)...)
+	fetch(t, l, names, 1000)
+	exchangeBytes(t, l)
+}
+
+// TestHTTP_TwoWorkers fetches pages over two queues, named by a flag: round robin stays exact, and each worker forwards a fair part of the frames.
 func TestHTTP_TwoWorkers(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 2}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
@@ -48,15 +57,6 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 // servers: one worker sends by way of the other.
 func TestHTTP_UnequalQueues(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 1}}, func(t *testing.T, l *lab.Lab, ioKind string) {
-		names := startWeb(t, l)
-		startDirector(t, l, ioKind, httpRules(l)...)
-		fetch(t, l, names, 1000)
-	})
-}
-
-// TestHTTP_OneArm has clients and servers on one interface of the director.
-func TestHTTP_OneArm(t *testing.T) {
-	everyWay(t, lab.Config{Arms: 1}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
 		startDirector(t, l, ioKind, httpRules(l)...)
 		fetch(t, l, names, 1000)

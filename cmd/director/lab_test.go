@@ -70,12 +70,14 @@ func stopAtEnd(t *testing.T, d *process.Director) {
 	})
 }
 
-// everyWay runs a test for each method and each kind of I/O. With AF_PACKET
-// the offloads of the network stay on.
+// everyWay runs a test for each method and each kind of I/O, as many at a time as
+// there are CPUs: each has a lab of its own, and waits for the kernel half of the
+// time. With AF_PACKET the offloads of the network stay on.
 func everyWay(t *testing.T, c lab.Config, test func(t *testing.T, l *lab.Lab, ioKind string)) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		for _, ioKind := range []string{"xdp", "packet"} {
 			t.Run(method.String()+" "+ioKind, func(t *testing.T) {
+				t.Parallel()
 				c := c
 				c.Method, c.Offloads = method, ioKind == "packet"
 				test(t, labtest.New(t, c), ioKind)

@@ -45,10 +45,12 @@ var (
 	packetIO   = way{"packet", []string{"--io=packet"}, true}
 )
 
-// eachWay runs a test by each of ways, in a lab of its own.
+// eachWay runs a test by each of ways, in a lab of its own, as many at a time as
+// everyWay does.
 func eachWay(t *testing.T, c lab.Config, ways []way, test func(t *testing.T, l *lab.Lab, w way)) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			c := c
 			c.Offloads = w.offloads
 			test(t, labtest.New(t, c), w)

@@ -25,19 +25,8 @@ const transferSize = 10 << 20
 // transferHash is the hash of what is sent.
 var transferHash = sync.OnceValue(func() string { return hash(web.Bytes(transferSize)) })
 
-// TestTransfer_ArrivesWholeInEachDirection fetches ten megabytes and sends as
-// many, by every method.
-func TestTransfer_ArrivesWholeInEachDirection(t *testing.T) {
-	everyWay(t, lab.Config{}, transfer)
-}
-
-// TestTransfer_OneArm does so with clients and servers on one interface of the
-// director.
-func TestTransfer_OneArm(t *testing.T) {
-	everyWay(t, lab.Config{Arms: 1}, transfer)
-}
-
-// TestTransfer_VIPOnLink has the client ask for the virtual address by ARP.
+// TestTransfer_VIPOnLink has the client ask for the virtual address by ARP, and
+// exchanges ten megabytes.
 func TestTransfer_VIPOnLink(t *testing.T) {
 	everyWay(t, lab.Config{VIPOnLink: true}, transfer)
 }

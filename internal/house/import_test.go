@@ -52,6 +52,7 @@ var mayImport = []struct {
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},
+	{"top", []string{"packet", "service", "control", "figures"}, false},
 	{"internal/house/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }

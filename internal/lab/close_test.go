@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -122,6 +123,8 @@ func TestSweep_RemovesTheLabsOfKilledProcesses(t *testing.T) {
 
 func TestLab_IsRemovedByASignal(t *testing.T) {
 	labtest.RequireRoot(t)
+	signal.Ignore(syscall.SIGHUP) // as under nohup: the labs' processes must get it all the same
+	defer signal.Reset(syscall.SIGHUP)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, name := startLab(t)
 		if got := names(t, name); len(got) != 4 {
@@ -134,11 +137,16 @@ func TestLab_IsRemovedByASignal(t *testing.T) {
 	}
 }
 
-// startLab starts a process that builds a lab, and returns the lab's name.
+// startLab starts a process that builds a lab, and returns the lab's name. A signal
+// that we ignore is ignored in children, too; one that we catch is not.
 func startLab(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	cmd, stdout := helper(t, "lab")
-	if err := cmd.Start(); err != nil {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT)
+	err := cmd.Start()
+	signal.Stop(caught)
+	if err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')

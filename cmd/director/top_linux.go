@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"director/api"
+	"director/control"
+	"director/figures"
+	"director/top"
+)
+
+// topFlags are those of top.
+type topFlags struct {
+	control     string
+	interval    time.Duration
+	plain, once bool
+}
+
+const defaultSocket = "/run/director/control.sock"
+
+// shortestInterval between two questions: a director has other things to do.
+const shortestInterval = 100 * time.Millisecond
+
+func (f *topFlags) set() *pflag.FlagSet {
+	fs := pflag.NewFlagSet("director top", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+	fs.StringVar(&f.control, "control", controlSocket(), "the unix socket of the director's control API")
+	fs.DurationVar(&f.interval, "interval", 2*time.Second, "how often the director is asked")
+	fs.BoolVar(&f.plain, "plain", false, "print lines, a block at each interval, as is done without a terminal")
+	fs.BoolVar(&f.once, "once", false, "print one such block, with rates over one interval, and exit")
+	return fs
+}
+
+func topVerb(args []string, std stdio) int { return watch(args, std, socketSource) }
+
+// socketSource asks the director at a control socket.
+func socketSource(socket string) top.Source {
+	client := api.Open(socket)
+	return top.Ask(func(ctx context.Context) (f figures.Figures, err error) {
+		err = client.Get(ctx, "/v1/statistics", &f)
+		return f, err
+	}, func(ctx context.Context) ([]control.Service, error) {
+		return api.Remote{Client: client, Context: ctx}.Services()
+	})
+}
+
+// watch shows the director behind a socket.
+func watch(args []string, std stdio, open func(socket string) top.Source) int {
+	var flags topFlags
+	fs := flags.set()
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(std.out, "Usage: director top [flags]\n\n%s", fs.FlagUsages())
+		return exitOK
+	case err == nil && fs.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
+	case err == nil && flags.interval < shortestInterval:
+		err = fmt.Errorf("--interval: %v: must be %v or more", flags.interval, shortestInterval)
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer stop()
+	if err := flags.show(ctx, std, top.Options{Source: open(flags.control), Interval: flags.interval}); err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// show shows it as well as can be shown here.
+func (f *topFlags) show(ctx context.Context, std stdio, o top.Options) error {
+	switch {
+	case f.once:
+		return top.PrintOnce(ctx, std.out, o)
+	case f.plain || !onTerminal(std):
+		return top.Print(ctx, std.out, o)
+	}
+	return top.Show(ctx, o)
+}
+
+// onTerminal reports whether standard input and output are a terminal that can do
+// more than print.
+func onTerminal(std stdio) bool {
+	for _, f := range []any{std.in, std.out} {
+		file, ok := f.(*os.File)
+		if !ok {
+			return false
+		}
+		if _, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS); err != nil {
+			return false
+		}
+	}
+	kind := os.Getenv("TERM")
+	return kind != "" && kind != "dumb"
+}
