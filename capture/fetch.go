@@ -1,7 +1,9 @@
 package capture
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +20,8 @@ const endTime = 5 * time.Second
 // Remote is a running director, as its control API shows it. Errors of its
 // methods say what the director answered.
 type Remote interface {
-	// Stream sends body as JSON and returns the answer while it comes in.
-	Stream(ctx context.Context, method, path string, body any) (io.ReadCloser, error)
+	// Stream sends body, which is JSON, and returns the answer while it comes in.
+	Stream(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error)
 	// Do sends body, nil for none, and reads the answer into into, nil to ignore it.
 	Do(ctx context.Context, method, path string, body, into any) error
 }
@@ -30,7 +32,11 @@ type Remote interface {
 func Fetch(ctx context.Context, director Remote, o Options, out io.Writer) (pcap.Statistics, error) {
 	beyond, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stream, err := director.Stream(beyond, http.MethodPost, Path, &o)
+	body, err := json.Marshal(&o)
+	if err != nil {
+		return pcap.Statistics{}, err
+	}
+	stream, err := director.Stream(beyond, http.MethodPost, Path, bytes.NewReader(body))
 	if err != nil {
 		return pcap.Statistics{}, err
 	}

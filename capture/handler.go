@@ -39,16 +39,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.end(w)
 	default:
 		w.Header().Set("Allow", "POST, DELETE")
-		refuse(w, http.StatusMethodNotAllowed, errors.New("want POST or DELETE"))
+		refuse(w, http.StatusMethodNotAllowed, "method-not-allowed", errors.New("want POST or DELETE"))
 	}
 }
 
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, status int, err error) {
+// refuse answers with an error, in the shape of all the control API's. code is a
+// stable word for it.
+func refuse(w http.ResponseWriter, status int, code string, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// Who asked may be gone.
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "error": err.Error()})
 }
 
 func (h *Handler) end(w http.ResponseWriter) {
@@ -56,7 +57,7 @@ func (h *Handler) end(w http.ResponseWriter) {
 	s := h.current
 	h.mu.Unlock()
 	if s == nil {
-		refuse(w, http.StatusNotFound, errors.New("no capture is in progress"))
+		refuse(w, http.StatusNotFound, "no-capture", errors.New("no capture is in progress"))
 		return
 	}
 	s.Stop()
@@ -68,19 +69,19 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request) {
 	in := json.NewDecoder(io.LimitReader(r.Body, maxOptions))
 	in.DisallowUnknownFields()
 	if err := in.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		refuse(w, http.StatusBadRequest, fmt.Errorf("the options of a capture: %w", err))
+		refuse(w, http.StatusBadRequest, "bad-request", fmt.Errorf("the options of a capture: %w", err))
 		return
 	}
 	s, err := h.start(o)
 	switch {
 	case errors.Is(err, ErrUsage):
-		refuse(w, http.StatusBadRequest, err)
+		refuse(w, http.StatusBadRequest, "bad-request", err)
 		return
 	case errors.Is(err, ErrBusy):
-		refuse(w, http.StatusConflict, err)
+		refuse(w, http.StatusConflict, "busy", err)
 		return
 	case err != nil:
-		refuse(w, http.StatusInternalServerError, err)
+		refuse(w, http.StatusInternalServerError, "failed", err)
 		return
 	}
 	h.swap(nil, s)

@@ -3,7 +3,6 @@ package capture_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +18,8 @@ import (
 // remote is a capture.Remote over HTTP.
 type remote string
 
-func (r remote) Stream(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, method, string(r)+path, bytes.NewReader(b))
+func (r remote) Stream(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, string(r)+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +35,8 @@ func (r remote) Stream(ctx context.Context, method, path string, body any) (io.R
 	return answer.Body, nil
 }
 
-func (r remote) Do(ctx context.Context, method, path string, body, _ any) error {
-	answer, err := r.Stream(ctx, method, path, body)
+func (r remote) Do(ctx context.Context, method, path string, _, _ any) error {
+	answer, err := r.Stream(ctx, method, path, nil)
 	if err == nil {
 		err = answer.Close()
 	}
@@ -86,7 +81,7 @@ func TestHandler_StreamsACaptureUntilItIsEnded(t *testing.T) {
 		done <- result{sum, err}
 	}()
 	<-out.first
-	if _, err := director.Stream(t.Context(), "POST", capture.Path, capture.DefaultOptions()); err == nil || !strings.Contains(err.Error(), "409") || !strings.Contains(err.Error(), "in progress") {
+	if _, err := director.Stream(t.Context(), "POST", capture.Path, nil); err == nil || !strings.Contains(err.Error(), "409") || !strings.Contains(err.Error(), "in progress") {
 		t.Errorf("a second capture: %v, want 409", err)
 	}
 	r.story()
@@ -120,7 +115,7 @@ func TestHandler_EndsWithItsReader(t *testing.T) {
 	r := newRig(t)
 	director := r.serve()
 	ctx, cancel := context.WithCancel(t.Context())
-	stream, err := director.Stream(ctx, "POST", capture.Path, capture.DefaultOptions())
+	stream, err := director.Stream(ctx, "POST", capture.Path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +123,7 @@ func TestHandler_EndsWithItsReader(t *testing.T) {
 	stream.Close()
 	// The handler notices by itself, and the next capture begins.
 	for {
-		stream, err = director.Stream(t.Context(), "POST", capture.Path, map[string]int{"max_frames": 1})
+		stream, err = director.Stream(t.Context(), "POST", capture.Path, strings.NewReader(`{"max_frames": 1}`))
 		if err == nil {
 			break
 		}
@@ -152,7 +147,7 @@ func TestHandler_RefusesWhatIsWrong(t *testing.T) {
 		`{"colour": "red"}`:         "unknown field",
 		`[]`:                        "options",
 	} {
-		_, err := director.Stream(t.Context(), "POST", capture.Path, json.RawMessage(body))
+		_, err := director.Stream(t.Context(), "POST", capture.Path, strings.NewReader(body))
 		if err == nil || !strings.HasPrefix(err.Error(), "400") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want 400 and %q", body, err, want)
 		}
