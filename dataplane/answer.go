@@ -14,6 +14,7 @@ func (w *Worker) complain(f *packet.Frame, from packet.Addr, typ, code uint8, mt
 		return
 	}
 	w.ident++
+	w.tapCause(f, TapMade)
 	n := answer.Error(w.frame[:], f, from, typ, code, mtu, w.ident)
 	w.say(n, f.Src)
 }
@@ -30,14 +31,25 @@ func (w *Worker) say(n int, to packet.Addr) {
 // addresses, to dst by hop.
 func (w *Worker) dispatch(data []byte, hop *neigh.Hop, dst packet.Addr) {
 	if hop.Reason == packet.Neighbor {
-		if !w.hold(data, hop.Arm, hop.NextHop(dst)) {
-			w.add(dropCount+int(packet.Neighbor), 1)
+		var cause *packet.Frame
+		if w.tap != nil {
+			cause = w.tap.cause
+		}
+		if w.hold(data, hop.Arm, hop.NextHop(dst), cause) {
+			return
+		}
+		w.add(dropCount+int(packet.Neighbor), 1)
+		if cause != nil {
+			w.tap.own(data, w.tap.point, hop.Arm, packet.Neighbor)
 		}
 		return
 	}
 	hop.Touch()
 	packet.Eth(data).SetAddrs(&hop.Dst, &hop.Src)
-	w.cross(data, hop.Arm)
+	reason := w.cross(data, hop.Arm)
+	if w.tap != nil && w.tap.cause != nil {
+		w.tap.own(data, w.tap.point, hop.Arm, reason)
+	}
 }
 
 // refuse answers a packet as a host answers on whose port nobody listens, and
@@ -46,6 +58,7 @@ func (w *Worker) refuse(f *packet.Frame) {
 	switch f.Proto {
 	case packet.ProtoTCP:
 		if answer.Answerable(f) {
+			w.tapCause(f, TapMade)
 			if n := answer.Reset(w.frame[:], f); n > 0 {
 				w.say(n, f.Src)
 			}

@@ -18,13 +18,17 @@ func (w *Worker) assemble(a *arm, b *packet.Batch) {
 		o := w.shared.Fragments.Add(f, a.index, w.now, w.whole)
 		w.add(dropCount+int(packet.Fragment), uint64(o.Dropped+o.Evicted+o.Expired))
 		if o.Result == fragment.Complete {
-			w.datagram()
+			w.datagram(f.Tapped)
+		}
+		if w.tap != nil {
+			w.tapFragment(a, i, f, o.Result == fragment.Complete, o.Dropped > 0)
 		}
 	}
 }
 
-// datagram takes the datagram in w.whole through the stages.
-func (w *Worker) datagram() {
+// datagram takes the datagram in w.whole through the stages. tapped says whether
+// a capture has the fragment that made it whole.
+func (w *Worker) datagram(tapped bool) {
 	b, j := &w.one, &w.jobs[0]
 	b.N = 1
 	f := &b.Frames[0]
@@ -32,6 +36,11 @@ func (w *Worker) datagram() {
 	w.largest = w.whole.Largest
 	reason := packet.Parse(f)
 	f.Plain = false // it may leave as it came, in fragments
+	f.Tapped = tapped
+	if w.tap != nil {
+		w.tap.early = w.tap.open
+	}
+	j.found = false
 	j.out = w.fromServer(f)
 	if reason != packet.None {
 		w.odd(f, j, reason)
@@ -61,8 +70,9 @@ func (w *Worker) cut(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uin
 		w.drop(f, packet.MTU)
 		return
 	}
+	w.tapCause(f, TapPiece)
 	for n := s.Next(w.frame[:]); n > 0; n = s.Next(w.frame[:]) {
 		w.dispatch(w.frame[:n], hop, dst)
 	}
-	f.Verdict = packet.Moved
+	f.Verdict, f.Reason, f.Out = packet.Moved, packet.MTU, hop.Arm
 }

@@ -24,20 +24,23 @@ type heldFrame struct {
 	via      packet.Addr
 	arm      uint8
 	deadline int64
+	tap      *tapper       // of the capture that waits for what becomes of it, or nil
+	cause    *packet.Frame // of the batch in hand that led to it, or nil
 }
 
 // keep copies f into the hold and asks for the Ethernet address of via, its
 // next hop on the arm.
 func (w *Worker) keep(f *packet.Frame, arm uint8, via packet.Addr) {
-	if !w.hold(f.Bytes(), arm, via) {
+	if !w.hold(f.Bytes(), arm, via, w.tapsFrame(f)) {
 		w.drop(f, packet.Neighbor)
 		return
 	}
-	f.Verdict = packet.Moved
+	f.Verdict, f.Reason = packet.Moved, packet.Neighbor
 }
 
-// hold copies a frame into the hold, if there is room.
-func (w *Worker) hold(data []byte, arm uint8, via packet.Addr) bool {
+// hold copies a frame into the hold, if there is room. cause is what led to it, if
+// the capture wants to know, or nil.
+func (w *Worker) hold(data []byte, arm uint8, via packet.Addr, cause *packet.Frame) bool {
 	if w.held.n == maxHeld || len(data) > packet.MaxFrame {
 		return false
 	}
@@ -45,6 +48,10 @@ func (w *Worker) hold(data []byte, arm uint8, via packet.Addr) bool {
 	w.held.n++
 	h.length = copy(h.data[:], data)
 	h.via, h.arm, h.deadline = via, arm, w.now+holdTime
+	h.tap, h.cause = nil, cause
+	if cause != nil {
+		h.tap = w.tap
+	}
 	w.shared.Resolver.Want(via, arm)
 	return true
 }
@@ -63,12 +70,13 @@ func (w *Worker) retryHeld() {
 		if changed {
 			if hop := w.view.Hops.Route(h.via); hop.Reason == packet.None && hop.Arm == h.arm {
 				packet.Eth(h.data[:]).SetAddrs(&hop.Dst, &hop.Src)
-				w.cross(h.data[:h.length], h.arm)
+				h.tell(w.tap, w.cross(h.data[:h.length], h.arm))
 				continue
 			}
 		}
 		if w.now >= h.deadline {
 			w.add(dropCount+int(packet.Neighbor), 1)
+			h.tell(w.tap, packet.Neighbor)
 			continue
 		}
 		if kept != i {
@@ -77,4 +85,12 @@ func (w *Worker) retryHeld() {
 		kept++
 	}
 	w.held.n = kept
+}
+
+// tell records a frame that waits no longer, if it was sent or why not, in the
+// capture that saw it come in.
+func (h *heldFrame) tell(t *tapper, reason packet.Reason) {
+	if t != nil && t == h.tap {
+		t.own(h.data[:h.length], TapWaited, h.arm, reason)
+	}
 }

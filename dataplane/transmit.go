@@ -18,27 +18,30 @@ func (w *Worker) transmit(a *arm, b *packet.Batch) {
 			if f.Out == a.index {
 				stay++
 			} else {
-				w.cross(f.Bytes(), f.Out)
+				f.Reason = w.cross(f.Bytes(), f.Out)
 				f.Verdict = packet.Moved
 			}
 		case packet.Host:
-			w.giveBack(a, f.Bytes())
+			if !w.giveBack(a, f.Bytes()) {
+				f.Verdict, f.Reason = packet.Drop, packet.TxFull
+			}
 		}
 	}
 	w.add(txCount+int(a.index), stay)
 }
 
 // cross sends the frame in data by an arm other than the one it came in by:
-// through the worker's own queue there, or through the queue's owner.
-func (w *Worker) cross(data []byte, out uint8) {
+// through the worker's own queue there, or through the queue's owner. It returns
+// why it could not, or packet.None.
+func (w *Worker) cross(data []byte, out uint8) packet.Reason {
 	a := &w.arms[out]
 	if a.port == nil {
 		if a.ring.push(data) {
 			w.add(handoffCount, 1)
-			return
+			return packet.None
 		}
 		w.add(dropCount+int(packet.HandoffFull), 1)
-		return
+		return packet.HandoffFull
 	}
 	if a.tx.Full() {
 		// A port that breaks here breaks again at the end of the step.
@@ -46,20 +49,24 @@ func (w *Worker) cross(data []byte, out uint8) {
 	}
 	if !copyInto(a.port, &a.tx, data) {
 		w.add(dropCount+int(packet.TxFull), 1)
-		return
+		return packet.TxFull
 	}
 	w.add(txCount+int(out), 1)
+	return packet.None
 }
 
 // giveBack copies a frame to the port that returns it to the kernel. A frame
-// that does not fit is lost to the kernel and counted as not sent.
-func (w *Worker) giveBack(a *arm, frame []byte) {
+// that does not fit is lost to the kernel and counted as not sent; it reports
+// false then.
+func (w *Worker) giveBack(a *arm, frame []byte) bool {
 	if a.back.Full() {
 		_ = a.host.Flush(&a.back)
 	}
 	if !copyInto(a.host, &a.back, frame) {
 		w.add(dropCount+int(packet.TxFull), 1)
+		return false
 	}
+	return true
 }
 
 // copyInto appends a copy of data to b as a frame of p, to be sent.

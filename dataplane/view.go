@@ -41,6 +41,8 @@ type Shared struct {
 	Ident uint16
 	// Resolver is asked for the MAC addresses that frames wait for.
 	Resolver Resolver
+	// Tap is the capture in progress, or nil.
+	Tap atomic.Pointer[Tap]
 
 	helpers helpers
 }

@@ -76,6 +76,7 @@ type Worker struct {
 	counters
 	statistics
 	slowPath
+	tap      *tapper // of this step, nil while nobody captures
 	waiter   Waiter
 	stepped  ordered.Int64 // when the last step began
 	sleeping atomic.Bool
@@ -163,6 +164,7 @@ func (w *Worker) Step() (int, error) {
 	w.refresh()
 	w.now = w.shared.Clock()
 	w.stepped.Store(w.now)
+	w.tap = w.tapper()
 	n := 0
 	for i := range w.arms {
 		got, err := w.serve(&w.arms[i])
@@ -194,11 +196,17 @@ func (w *Worker) serve(a *arm) (int, error) {
 	n := b.N
 	w.add(rxCount+int(a.index), uint64(n))
 	w.add(batchCount+bits.Len(uint(n-1)), 1)
+	if w.tap != nil {
+		w.tapIn(a, b)
+	}
 	w.classify(a, b)
 	w.track(b, a.index)
 	w.schedule(b)
 	w.rewrite(b)
 	w.transmit(a, b)
+	if w.tap != nil {
+		w.tapOut(a, b)
+	}
 	if w.fragments {
 		w.assemble(a, b)
 	}

@@ -33,6 +33,9 @@ type Frame struct {
 	Verdict Verdict
 	Reason  Reason
 	Out     uint8
+	// Tapped says that a capture wants to know what becomes of the frame. It means
+	// nothing while there is none.
+	Tapped bool
 
 	Header
 }

@@ -25,8 +25,6 @@ type topFlags struct {
 	plain, once bool
 }
 
-const defaultSocket = "/run/director/control.sock"
-
 // shortestInterval between two questions: a director has other things to do.
 const shortestInterval = 100 * time.Millisecond
 

@@ -23,7 +23,7 @@ func watched(line string) (code int, out, err string) {
 	code = watch(strings.Fields(line), stdio{strings.NewReader(""), &o, &e}, func(socket string) top.Source {
 		began := time.Now()
 		return func(context.Context) (figures.Figures, []control.Service, error) {
-			if socket != defaultSocket {
+			if socket != controlSocket() {
 				return figures.Figures{}, nil, fmt.Errorf("dial unix %s: no such file or directory", socket)
 			}
 			s := control.Service{Spec: service.Spec{

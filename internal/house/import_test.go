@@ -51,6 +51,7 @@ var mayImport = []struct {
 	{"bench/lab", []string{"bench/figure", "bench/machine", "packet", "dataplane", "dataplane/afxdp", "dataplane/poller", "host/cpu", "internal/lab/..."}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
+	{"capture", []string{"packet", "service", "dataplane", "replay/pcap"}, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},
 	{"top", []string{"packet", "service", "control", "figures"}, false},
 	{"internal/house/...", nil, false},

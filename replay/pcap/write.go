@@ -13,7 +13,9 @@ const nanoseconds = 9
 // Writer writes a pcapng capture. The first error sticks and Flush returns it.
 type Writer struct {
 	out     *bufio.Writer
+	snap    uint32 // of the interfaces, 0: none
 	numbers map[string]uint32
+	written int64
 	block   []byte
 	err     error
 }
@@ -21,7 +23,13 @@ type Writer struct {
 // NewWriter begins a capture of the named interfaces; application is who
 // writes it.
 func NewWriter(out io.Writer, application string, interfaces ...string) *Writer {
-	w := &Writer{out: bufio.NewWriterSize(out, 1<<16), numbers: map[string]uint32{}}
+	return NewSnapWriter(out, application, 0, interfaces...)
+}
+
+// NewSnapWriter is NewWriter for a capture that keeps at most snap bytes of a
+// frame.
+func NewSnapWriter(out io.Writer, application string, snap uint32, interfaces ...string) *Writer {
+	w := &Writer{out: bufio.NewWriterSize(out, 1<<16), snap: snap, numbers: map[string]uint32{}}
 	w.begin(sectionBlock)
 	w.u32(byteOrderMagic)
 	w.u32(1)              // version 1.0: major, then minor, 16 bits each
@@ -42,13 +50,61 @@ func (w *Writer) Write(f *Frame) {
 	number := w.number(f.Interface)
 	w.begin(packetBlock)
 	w.u32(number)
-	w.u32(uint32(uint64(f.Time) >> 32))
-	w.u32(uint32(f.Time))
+	w.time(f.Time)
 	w.u32(uint32(len(f.Data)))
 	w.u32(uint32(f.Length))
 	w.bytes(f.Data)
+	if f.Direction != Unknown {
+		w.u32(optionFlags | 4<<16)
+		w.u32(uint32(f.Direction))
+	}
+	if f.Comment != nil {
+		w.option(optionComment, f.Comment)
+	}
+	if f.Direction != Unknown || f.Comment != nil {
+		w.u32(optionEnd)
+	}
 	w.end()
 }
+
+// Statistics appends what was counted on an interface, which belongs behind its
+// frames.
+func (w *Writer) Statistics(s *Statistics) {
+	number := w.number(s.Interface)
+	w.begin(statisticBlock)
+	w.u32(number)
+	w.time(s.End)
+	for _, o := range []struct {
+		code uint32
+		time int64
+	}{{optionStart, s.Start}, {optionStop, s.End}} {
+		w.u32(o.code | 8<<16)
+		w.time(o.time)
+	}
+	for _, o := range []struct {
+		code  uint32
+		count uint64
+	}{
+		{optionReceived, s.Received}, {optionSkipped, s.Skipped}, {optionAccepted, s.Accepted},
+		{optionLost, s.Lost}, {optionDelivered, s.Written},
+	} {
+		w.u32(o.code | 8<<16)
+		w.u32(uint32(o.count))
+		w.u32(uint32(o.count >> 32))
+	}
+	if s.Comment != nil {
+		w.option(optionComment, s.Comment)
+	}
+	w.u32(optionEnd)
+	w.end()
+}
+
+// Written returns how many bytes the capture has, those included that Flush has
+// still to write.
+func (w *Writer) Written() int64 { return w.written }
+
+// Err returns the first error.
+func (w *Writer) Err() error { return w.err }
 
 // Flush writes what is buffered.
 func (w *Writer) Flush() error {
@@ -66,7 +122,7 @@ func (w *Writer) number(name string) uint32 {
 		w.numbers[name] = n
 		w.begin(interfaceBlock)
 		w.u32(ethernet)
-		w.u32(0) // no snap length
+		w.u32(w.snap)
 		w.option(optionName, []byte(name))
 		w.option(optionResolution, []byte{nanoseconds})
 		w.u32(optionEnd)
@@ -85,9 +141,16 @@ func (w *Writer) end() {
 	length := uint32(len(w.block) + 4)
 	binary.LittleEndian.PutUint32(w.block[4:], length)
 	w.u32(length)
+	w.written += int64(length)
 	if w.err == nil {
 		_, w.err = w.out.Write(w.block)
 	}
+}
+
+// time appends a time stamp: its upper half first, in whatever byte order.
+func (w *Writer) time(ns int64) {
+	w.u32(uint32(uint64(ns) >> 32))
+	w.u32(uint32(ns))
 }
 
 func (w *Writer) u32(v uint32) { w.block = binary.LittleEndian.AppendUint32(w.block, v) }

@@ -1,0 +1,131 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"director/dataplane"
+	"director/packet"
+	"director/service"
+)
+
+// ErrUsage is matched by errors about options that nobody can capture by.
+var ErrUsage = errors.New("wrong options")
+
+func usagef(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
+}
+
+// verdicts are the names of what becomes of a frame, in comments and filters.
+var verdicts = [...]string{packet.Tx: "tx", packet.Drop: "drop", packet.Host: "host", packet.Moved: "hold"}
+
+// filter makes the workers' filter of what the options say.
+func (o *Options) filter() (f dataplane.TapFilter, err error) {
+	if o.Client != "" {
+		if f.Client, err = parsePrefix(o.Client); err != nil {
+			return f, usagef("client %q: %w", o.Client, err)
+		}
+	}
+	if o.Service != "" {
+		k, err := parseService(o.Service)
+		if err != nil {
+			return f, usagef("service %q: %w", o.Service, err)
+		}
+		f.Service = &k
+	}
+	if o.Server != "" {
+		if f.Server, f.ServerPort, err = parseServer(o.Server); err != nil {
+			return f, usagef("server %q: %w", o.Server, err)
+		}
+	}
+	for _, name := range o.Verdicts {
+		if err := addVerdict(&f, name); err != nil {
+			return f, usagef("verdict %q: %w", name, err)
+		}
+	}
+	return f, nil
+}
+
+// addVerdict adds a verdict or a reason to those that the filter takes.
+func addVerdict(f *dataplane.TapFilter, name string) error {
+	for v, n := range verdicts {
+		if n != "" && n == name {
+			f.Verdicts[v] = true
+			return nil
+		}
+	}
+	for r := packet.None + 1; r < packet.Reasons; r++ {
+		if r.String() == name {
+			f.Reasons[r] = true
+			return nil
+		}
+	}
+	return errors.New("want tx, drop, host, hold or a reason of docs/drops.md")
+}
+
+// parsePrefix reads an address or a prefix.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		a, err := parseAddr(s)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || !p.Addr().Is4() {
+		return netip.Prefix{}, errors.New("want an IPv4 address or prefix, such as 198.51.100.0/24")
+	}
+	return p.Masked(), nil
+}
+
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() {
+		return netip.Addr{}, errors.New("want an IPv4 address")
+	}
+	return a, nil
+}
+
+// parseService reads tcp:VIP:PORT, or udp or sctp instead, or fwmark:N.
+func parseService(s string) (k service.Key, err error) {
+	kind, rest, _ := strings.Cut(s, ":")
+	switch kind {
+	case "tcp":
+		k.Proto = packet.ProtoTCP
+	case "udp":
+		k.Proto = packet.ProtoUDP
+	case "sctp":
+		k.Proto = packet.ProtoSCTP
+	case "fwmark":
+		mark, err := strconv.ParseUint(rest, 10, 32)
+		if err != nil || mark == 0 {
+			return k, errors.New("want fwmark:N, N from 1 to 4294967295")
+		}
+		return service.Key{Mark: uint32(mark)}, nil
+	default:
+		return k, errors.New("want tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
+	}
+	a, err := netip.ParseAddrPort(rest)
+	if err != nil || !a.Addr().Is4() {
+		return k, fmt.Errorf("want %s:VIP:PORT, such as %s:192.0.2.10:80", kind, kind)
+	}
+	k.Addr, k.Port = packet.AddrFrom(a.Addr()), a.Port()
+	return k, nil
+}
+
+// parseServer reads ADDR or ADDR:PORT.
+func parseServer(s string) (packet.Addr, uint16, error) {
+	if !strings.Contains(s, ":") {
+		a, err := parseAddr(s)
+		return packet.AddrFrom(a), 0, err
+	}
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || !a.Addr().Is4() {
+		return packet.Addr{}, 0, errors.New("want an IPv4 address, with a port or without")
+	}
+	return packet.AddrFrom(a.Addr()), a.Port(), nil
+}

@@ -1,0 +1,80 @@
+package capture
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"director/dataplane"
+	"director/packet"
+)
+
+// maxRate is the highest Rate: what is saved up of it fits into a worker's ring.
+const maxRate = 16_000
+
+// Options say what to capture and how much of it. They travel as JSON; start from
+// DefaultOptions.
+type Options struct {
+	Service  string   `json:"service,omitempty"` // tcp:VIP:PORT, udp:, sctp: or fwmark:N
+	Server   string   `json:"server,omitempty"`  // ADDR[:PORT]
+	Client   string   `json:"client,omitempty"`  // ADDR or PREFIX
+	Verdicts []string `json:"verdicts,omitempty"`
+
+	Snap   int `json:"snap"`   // bytes of each frame that are kept
+	Rate   int `json:"rate"`   // received frames a second and worker, at most
+	Sample int `json:"sample"` // one in so many of the frames that match
+
+	// What ends the capture; 0 is no limit.
+	MaxFrames uint64        `json:"max_frames"` // in the capture: a forwarded one is there twice
+	MaxBytes  int64         `json:"max_bytes"`  // of the capture
+	Duration  time.Duration `json:"duration"`   // nanoseconds
+}
+
+// DefaultOptions capture everything, as far as that slows nobody.
+func DefaultOptions() Options {
+	return Options{Snap: 256, Rate: 5000, Sample: 1, MaxBytes: 1 << 30}
+}
+
+// Flags defines a flag for each option over the fields of o, whose values are the
+// defaults.
+func (o *Options) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.Service, "service", o.Service, "frames for or from this service: tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
+	fs.StringVar(&o.Server, "server", o.Server, "frames that go to or come from this real server, ADDR or ADDR:PORT")
+	fs.StringVar(&o.Client, "client", o.Client, "frames of clients with this address or in this prefix, both ways")
+	fs.StringSliceVar(&o.Verdicts, "verdict", o.Verdicts, "frames with one of these fates: tx, drop, host, hold, or a reason such as bad-source")
+	fs.IntVar(&o.Snap, "snap", o.Snap, "bytes of each frame that are kept")
+	fs.IntVar(&o.Rate, "rate", o.Rate, "most received frames a second and worker")
+	fs.IntVar(&o.Sample, "sample", o.Sample, "one in so many of the frames that match")
+	fs.Uint64Var(&o.MaxFrames, "max-frames", o.MaxFrames, "end after so many frames, 0 for no limit; a forwarded one counts twice")
+	fs.Int64Var(&o.MaxBytes, "max-bytes", o.MaxBytes, "end before the capture is larger, 0 for no limit")
+	fs.DurationVar(&o.Duration, "duration", o.Duration, "end after this time, 0 for no limit")
+}
+
+// Check reports what is wrong with the options; the error matches ErrUsage.
+func (o *Options) Check() error {
+	_, err := o.tap()
+	return err
+}
+
+// tap returns what a Tap by these options is made of, but for what only the
+// director knows.
+func (o *Options) tap() (t dataplane.TapOptions, err error) {
+	switch {
+	case o.Snap < 1 || o.Snap > packet.MaxFrame:
+		err = usagef("snap %d: want 1 to %d bytes", o.Snap, packet.MaxFrame)
+	case o.Rate < 1 || o.Rate > maxRate:
+		err = usagef("rate %d: want 1 to %d frames a second and worker; more would slow the director", o.Rate, maxRate)
+	case o.Sample < 1:
+		err = usagef("sample %d: want 1 or more", o.Sample)
+	case o.MaxBytes < 0:
+		err = usagef("max-bytes %d: want 0 or more", o.MaxBytes)
+	case o.Duration < 0:
+		err = usagef("duration %v: want 0 or more", o.Duration)
+	}
+	if err != nil {
+		return t, err
+	}
+	t = dataplane.TapOptions{Snap: o.Snap, Rate: o.Rate, Sample: o.Sample}
+	t.Filter, err = o.filter()
+	return t, err
+}

@@ -1,0 +1,145 @@
+package capture_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"director/capture"
+	"director/conntrack"
+	"director/control"
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/internal/packettest"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+	"director/sysctl"
+)
+
+// A director in memory: clients on eth0, one masqueraded server on eth1.
+var (
+	arms      = []string{"eth0", "eth1"}
+	eth0MAC   = packet.MAC{2, 0, 0, 0, 0, 1}
+	eth1MAC   = packet.MAC{2, 0, 0, 0, 0, 2}
+	clientMAC = packet.MAC{2, 0, 0, 1, 0, 7}
+	serverMAC = packet.MAC{2, 0, 0, 2, 0, 11}
+)
+
+type rig struct {
+	t      testing.TB
+	shared *dataplane.Shared
+	worker *dataplane.Worker
+	ports  [2]*memport.Port
+	clock  memport.Clock
+}
+
+func (r *rig) Want(packet.Addr, uint8) {}
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	r := &rig{t: t}
+	conns, err := conntrack.New(20_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conns.Close)
+	r.shared = dataplane.NewShared(dataplane.ShareOptions{
+		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
+	})
+	prefix, ip := netip.MustParsePrefix, netip.MustParseAddr
+	network := neigh.Snapshot{
+		Links: []neigh.Link{
+			{Name: "eth0", Index: 2, Arm: 0, MAC: eth0MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("198.51.100.1/24")}},
+			{Name: "eth1", Index: 3, Arm: 1, MAC: eth1MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
+		},
+		Routes: []neigh.Route{{Dst: prefix("198.51.100.0/24"), Link: 2}, {Dst: prefix("10.0.0.0/24"), Link: 3}},
+		Neighbors: []neigh.Neighbor{
+			{IP: ip("198.51.100.7"), Link: 2, MAC: clientMAC}, {IP: ip("10.0.0.11"), Link: 3, MAC: serverMAC},
+		},
+	}
+	c := control.New(control.Options{
+		Shared: r.shared, Workers: 1, Sysctl: sysctl.Defaults(),
+		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
+		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network, control.Addresses(t)) },
+	})
+	if err := c.Add([]service.Spec{{
+		Key:       service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP},
+		Scheduler: "rr",
+		Servers:   []service.ServerSpec{{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Method: service.NAT, Weight: 1}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	var ports []dataplane.Arm
+	for i := range r.ports {
+		r.ports[i] = memport.New()
+		ports = append(ports, dataplane.Arm{Queues: []dataplane.Port{r.ports[i]}, Hosts: []dataplane.Port{memport.New()}})
+	}
+	workers, err := dataplane.NewWorkers(r.shared, ports, []dataplane.Waiter{memport.NewWaiter()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.worker = workers[0]
+	return r
+}
+
+// start begins a capture of the rig.
+func (r *rig) start(o capture.Options) *capture.Session {
+	r.t.Helper()
+	s, err := capture.Start(r.shared, 1, arms, o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+// step lets frames arrive on an arm and be handled.
+func (r *rig) step(arm int, frames ...[]byte) {
+	r.t.Helper()
+	r.ports[arm].Push(frames...)
+	for n := 1; n > 0; {
+		var err error
+		if n, err = r.worker.Step(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// client is a frame of the client's with the given source port.
+func client(port uint16, f packettest.Frame) []byte {
+	f.SrcMAC, f.DstMAC = clientMAC, eth0MAC
+	if f.Src == "" {
+		f.Src = netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), port).String()
+	}
+	if f.Dst == "" {
+		f.Dst = "192.0.2.10:80"
+	}
+	return f.Bytes()
+}
+
+// answer is a frame of the server's to the client.
+func answer(port uint16, flags string) []byte {
+	f := packettest.Frame{SrcMAC: serverMAC, DstMAC: eth1MAC, Src: "10.0.0.11:8080", Flags: flags}
+	f.Dst = netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), port).String()
+	return f.Bytes()
+}
+
+// story is a connection's beginning, a packet of nobody's, and two that are not
+// forwarded. The comments are what a capture says of it, frame by frame.
+func (r *rig) story() {
+	r.step(0, client(1000, packettest.Frame{Flags: "S"}))
+	r.step(1, answer(1000, "SA"))
+	r.step(0, client(1001, packettest.Frame{Flags: "A"}))
+	r.step(0, client(1, packettest.Frame{Flags: "S", Src: "127.0.0.1:1"}), client(1, packettest.Frame{Flags: "S", Dst: "192.0.2.10:81"}))
+}
+
+var comments = []string{
+	"tx: to 10.0.0.11:8080 by NAT, leaves by eth1",
+	"tx: to 10.0.0.11:8080 by NAT, came in by eth0",
+	"tx: from 10.0.0.11:8080 as 192.0.2.10:80, leaves by eth0",
+	"tx: from 10.0.0.11:8080 as 192.0.2.10:80, came in by eth1",
+	"drop: no-connection",
+	"tx: made by the director",
+	"drop: bad-source",
+	"host: no-service",
+}
