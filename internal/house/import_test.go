@@ -44,6 +44,7 @@ var mayImport = []struct {
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},
+	{"why", []string{"packet", "sched", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control", "config", "replay", "replay/pcap"}, false},
 	{"internal/house/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }
