@@ -33,6 +33,7 @@ type setting struct {
 type parser struct {
 	config   *Config
 	replay   *Replay // nil where its flags are refused
+	why      *Why    // likewise
 	flags    *pflag.FlagSet
 	rules    *ipvsadm.Table
 	resolver ipvsadm.Resolver
@@ -50,10 +51,15 @@ func Parse(args []string, stdin io.Reader) (*Config, error) {
 }
 
 func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay) (*Config, error) {
+	return parseFor(args, stdin, names, r, nil)
+}
+
+func parseFor(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay, w *Why) (*Config, error) {
 	c := defaults()
 	p := &parser{
 		config:   c,
 		replay:   r,
+		why:      w,
 		flags:    newFlags(c),
 		rules:    ipvsadm.NewTable(),
 		resolver: names,
@@ -62,6 +68,9 @@ func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay) (*
 	}
 	if r != nil {
 		addReplayFlags(p.flags, r)
+	}
+	if w != nil {
+		addWhyFlags(p.flags, w)
 	}
 	settings, err := p.commandLine(args)
 	if err != nil {
@@ -95,6 +104,8 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 		return nil, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		return nil, p.unknown(unknown.GetSpecifiedName())
+	case err == nil && p.why != nil:
+		p.why.Words = p.flags.Args()
 	case err == nil && p.flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
 	}
@@ -103,7 +114,7 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 
 func (p *parser) unknown(name string) error {
 	if p.replay == nil && replayOnly(name) {
-		return fmt.Errorf("--%s: only director replay takes this flag: run asks the host itself", name)
+		return fmt.Errorf("--%s: only director replay and why take this flag: run asks the host itself", name)
 	}
 	if reason, ok := sysctl.Refused(strings.ReplaceAll(name, "-", "_")); ok {
 		return fmt.Errorf("--%s: has no meaning here: %s", name, reason)
@@ -225,6 +236,9 @@ func cut(s string) (name, value string, given bool) {
 // check is for what only all flags together can tell.
 func (p *parser) check() error {
 	c := p.config
+	if p.why != nil {
+		return p.why.check(p)
+	}
 	if len(c.Interfaces) == 0 {
 		return errors.New("--interface: required: name the interfaces that carry balanced traffic")
 	}

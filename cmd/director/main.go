@@ -33,6 +33,7 @@ type verb struct {
 // verbs are listed in the order of the help text.
 func verbs() []verb {
 	return append(hostVerbs(),
+		verb{"why", "explain where a packet goes and why", whyVerb},
 		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
 		verb{"bench", "measure how fast the director is on this machine", bench},
 		verb{"check", "check flags and rules, and print the effective configuration", check},
