@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"director/answer"
 	"director/internal/packettest"
 	"director/packet"
 	"director/sched"
@@ -105,18 +106,36 @@ func (h *history) packet() (arm int, frame []byte) {
 		f.Src, f.Dst = fmt.Sprintf("%v:80", server(h.random.IntN(4))), f.Src
 	}
 	f.DstMAC = macs[arm]
-	return arm, f.Bytes()
+	if h.random.IntN(8) > 0 {
+		return arm, f.Bytes()
+	}
+	return arm, h.errorAbout(f, arm)
 }
 
-// question draws a question, about a captured packet or by its flow.
+// errorAbout is an ICMP error from the sender of f about a packet that answers f.
+func (h *history) errorAbout(f packettest.Frame, arm int) []byte {
+	f.Src, f.Dst = f.Dst, f.Src
+	about := f.Bytes()
+	read := packet.Frame{Buf: about, Len: int32(len(about))}
+	packet.Parse(&read)
+	var buf [packet.MaxFrame]byte
+	code := pick(h, []uint8{packet.CodePort, packet.CodeFragNeeded})
+	n := answer.Error(buf[:], &read, read.Dst, packet.ICMPUnreachable, code, 1400, 1)
+	packet.Eth(buf[:]).SetAddrs(&macs[arm], &hostMAC)
+	return buf[:n]
+}
+
+// question draws a question: about a captured frame, or by a flow.
 func (h *history) question() why.Question {
 	arm, frame := h.packet()
 	f := packet.Frame{Buf: frame, Len: int32(len(frame))}
 	packet.Parse(&f)
-	q := why.Question{
-		Proto: "tcp", Src: fmt.Sprintf("%v:%d", f.Src, f.SrcPort), Dst: fmt.Sprintf("%v:%d", f.Dst, f.DstPort),
-		Interface: fmt.Sprintf("eth%d", arm),
+	q := why.Question{Interface: fmt.Sprintf("eth%d", arm)}
+	if f.Proto == packet.ProtoICMP || h.random.IntN(2) == 0 {
+		q.Capture = captureOf(h.t, frame)
+		return q
 	}
+	q.Proto, q.Src, q.Dst = "tcp", fmt.Sprintf("%v:%d", f.Src, f.SrcPort), fmt.Sprintf("%v:%d", f.Dst, f.DstPort)
 	if f.Proto == packet.ProtoUDP {
 		q.Proto = "udp"
 	} else if h.random.IntN(2) == 0 {
