@@ -43,15 +43,15 @@ func WhyUsage() string {
 // addWhyFlags defines the flags of why over the fields of w.
 func addWhyFlags(fs *pflag.FlagSet, w *Why) {
 	fs.Var(path(&w.In), "in", "explain each frame of a capture, pcapng or pcap, one after the other")
-	fs.Var(word(&w.Interface, "IF"), "interface-in", "the interface that the packet arrives on, or all frames of a capture; else the one by which its source is reached")
-	fs.Var(word(&w.Flags, "FLAGS"), "flags", "those of the TCP segment, letters of SAFRPU; else an ACK where there is a connection, and a SYN where there is none")
+	fs.Var(asIs(&w.Interface, "IF"), "interface-in", "the interface that the packet arrives on, or all frames of a capture; else the one by which its source is reached")
+	fs.Var(asIs(&w.Flags, "FLAGS"), "flags", "those of the TCP segment, letters of SAFRPU; else an ACK where there is a connection, and a SYN where there is none")
 	fs.Var(boolean(&w.JSON), "json", "print JSON")
 	fs.Lookup("json").NoOptDefVal = "true"
 	addHostFlags(fs, &w.Host)
 }
 
-// word is a text as it is.
-func word(p *string, kind string) value {
+// asIs is a text that is taken as it is.
+func asIs(p *string, kind string) value {
 	return value{
 		kind: kind,
 		set:  func(s string) error { *p = s; return nil },

@@ -26,16 +26,16 @@ func Handler(d *Director) http.Handler {
 		in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
 		in.DisallowUnknownFields()
 		if err := in.Decode(&q); err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("the question: %w", err))
+			refuse(w, http.StatusBadRequest, "bad-request", fmt.Errorf("the question: %w", err))
 			return
 		}
 		all, err := d.Explain(&q)
 		switch {
 		case errors.Is(err, ErrQuestion):
-			refuse(w, http.StatusBadRequest, err)
+			refuse(w, http.StatusBadRequest, "bad-request", err)
 			return
 		case err != nil:
-			refuse(w, http.StatusInternalServerError, err)
+			refuse(w, http.StatusInternalServerError, "failed", err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -43,9 +43,9 @@ func Handler(d *Director) http.Handler {
 	})
 }
 
-// refuse sends an error as JSON.
-func refuse(w http.ResponseWriter, status int, err error) {
+// refuse sends an error as the control API does, with a word for it.
+func refuse(w http.ResponseWriter, status int, code string, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()}) // likewise
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "error": err.Error()}) // likewise
 }
