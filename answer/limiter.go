@@ -59,6 +59,13 @@ func (l *Limiter) Set(interval time.Duration, mask uint32) {
 	}
 }
 
+// Copy returns a limiter that says what l would say, and counts for itself.
+func (l *Limiter) Copy() *Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &Limiter{interval: l.interval, mask: l.mask, total: l.total, sets: l.sets}
+}
+
 // Allow reports whether an error of type typ and code code may go to dst at now,
 // in nanoseconds, and counts it if so. Types outside the mask pass uncounted, and
 // so does "fragmentation needed" always, without which path-MTU discovery fails.

@@ -216,3 +216,22 @@ func TestLimiter_IsSharedByWorkers(t *testing.T) {
 		t.Errorf("%d allowed to five destinations, want 30", got)
 	}
 }
+
+func TestLimiterCopy_CountsForItself(t *testing.T) {
+	l := new(answer.Limiter)
+	l.Set(time.Second, 1<<packet.ICMPUnreachable)
+	client := packet.MustAddr("198.51.100.7")
+	allowed := func(l *answer.Limiter) (n int) {
+		for l.Allow(client, packet.ICMPUnreachable, packet.CodePort, 0) {
+			n++
+		}
+		return n
+	}
+	l.Allow(client, packet.ICMPUnreachable, packet.CodePort, 0)
+	if got := allowed(l.Copy()); got != 5 {
+		t.Errorf("the copy allows %d more, want 5", got)
+	}
+	if got := allowed(l); got != 5 {
+		t.Errorf("the original allows %d more, want 5", got)
+	}
+}

@@ -34,6 +34,7 @@ type parser struct {
 	config   *Config
 	replay   *Replay // nil where its flags are refused
 	anywhere bool    // --interface may be left out
+	why      *Why    // likewise
 	flags    *pflag.FlagSet
 	rules    *ipvsadm.Table
 	resolver ipvsadm.Resolver
@@ -99,6 +100,8 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 		return nil, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		return nil, p.unknown(unknown.GetSpecifiedName())
+	case err == nil && p.why != nil:
+		p.why.Words = p.flags.Args()
 	case err == nil && p.flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
 	}
@@ -107,7 +110,7 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 
 func (p *parser) unknown(name string) error {
 	if p.replay == nil && replayOnly(name) {
-		return fmt.Errorf("--%s: only director replay takes this flag: run asks the host itself", name)
+		return fmt.Errorf("--%s: only director replay and why take this flag: run asks the host itself", name)
 	}
 	if reason, ok := sysctl.Refused(strings.ReplaceAll(name, "-", "_")); ok {
 		return fmt.Errorf("--%s: has no meaning here: %s", name, reason)
@@ -229,6 +232,9 @@ func cut(s string) (name, value string, given bool) {
 // check is for what only all flags together can tell.
 func (p *parser) check() error {
 	c := p.config
+	if p.why != nil {
+		return p.why.check(p)
+	}
 	if len(c.Interfaces) == 0 && !p.anywhere {
 		return errors.New("--interface: required: name the interfaces that carry balanced traffic")
 	}

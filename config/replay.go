@@ -81,6 +81,11 @@ func addReplayFlags(fs *pflag.FlagSet, r *Replay) {
 	fs.Var(path(&r.Script), "script", "commands to run while the frames pass, lines of SECONDS COMMAND")
 	fs.Var(number(&r.Workers, 1, maxWorkers), "workers", "how many workers share the frames, by a hash of their flow")
 	fs.Var(number(&r.Seed, 1, math.MaxInt32), "seed", "what the scheduler twos draws its random numbers from")
+	addHostFlags(fs, r)
+}
+
+// addHostFlags defines the flags that describe the host.
+func addHostFlags(fs *pflag.FlagSet, r *Replay) {
 	fs.Var(links(&r.Links), "link", "an interface of the described host; mtu is 1500 unless given (repeatable)")
 	fs.Var(routes(&r.Routes), "route", "a route of the described host, without GATEWAY to what is on the link (repeatable); those to the links' subnets need no flag")
 }
@@ -120,10 +125,15 @@ func (r *Replay) check(c *Config) error {
 	case r.Out == "":
 		return errors.New("--out: required: name the capture to write")
 	}
+	return r.checkHost(c)
+}
+
+// checkHost is check for the description of the host.
+func (r *Replay) checkHost(c *Config) error {
 	for _, name := range c.Interfaces {
 		i := slices.IndexFunc(r.Links, func(l Link) bool { return l.Name == name })
 		if i < 0 {
-			return fmt.Errorf("--interface %s: no --link describes it: replay does not ask the host", name)
+			return fmt.Errorf("--interface %s: no --link describes it, and the host is not asked", name)
 		}
 		if mtu := r.Links[i].MTU; mtu > maxLinkMTU {
 			return fmt.Errorf("--link %s: an MTU of %d, the director carries packets up to %d", name, mtu, maxLinkMTU)

@@ -66,7 +66,7 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 		"--route=10.0.0.0/8=@eth0,via=9":                          `--route=10.0.0.0/8=@eth0,via=9: "via=9": want mtu=N or src=IP`,
 		"--route=10.0.0.0/8=@eth9":                                "--route 10.0.0.0/8: no --link describes eth9",
 		"--neighbor=10.0.0.1=02:00:00:00:00:01@e9":                "--neighbor 10.0.0.1: no --link describes e9",
-		"--interface=eth0,eth1":                                   "--interface eth1: no --link describes it: replay does not ask the host",
+		"--interface=eth0,eth1":                                   "--interface eth1: no --link describes it, and the host is not asked",
 		"--interface=mgmt --link=mgmt=02:00:00:00:00:01,mtu=9000": "--link mgmt: an MTU of 9000, the director carries packets up to 1758",
 		"--workers=0":                                             "--workers=0: want a number from 1 to 1024",
 		"--script=":                                               "--script=: the name of a file is missing",
@@ -92,7 +92,7 @@ func TestParseReplay_RequiresFiles(t *testing.T) {
 }
 
 func TestParse_RefusesTheFlagsOfReplay(t *testing.T) {
-	want := "only director replay takes this flag: run asks the host itself"
+	want := "only director replay and why take this flag: run asks the host itself"
 	if _, err := parse("", "--interface=eth0", "--link=eth0=02:00:00:00:00:01"); err == nil || err.Error() != "--link: "+want {
 		t.Errorf("on the command line: got %v", err)
 	}

@@ -42,16 +42,16 @@ var halfOpen = [States]bool{TCPSynRecv: true, TCPSynAck: true, SCTPInit1: true, 
 
 // reclaim ends an old half-open connection of sh, whose lock the caller holds, or
 // of another shard that nobody has locked, and returns its entry. The caller lets
-// the victim's parent go.
-func (t *Table) reclaim(sh *shard, victim *Conn) (uint32, bool) {
-	all, least, most := 1<<t.shardShift, stride, longLook
-	if len(t.shards) == 1 {
-		least, most = 0, all
+// the victim's parent go. It is for a connection with that hash.
+func (t *Table) reclaim(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
+	if t.origin != nil {
+		return t.pretend(sh, hash, victim)
 	}
-	t.look(sh, least)
+	all, least, most := t.looks()
+	t.look(sh, &sh.halfOpen, least)
 	ok := t.forget(sh, victim)
 	if !ok && sh.halfOpen.vain < all {
-		t.look(sh, most-least)
+		t.look(sh, &sh.halfOpen, most-least)
 		ok = t.forget(sh, victim)
 	}
 	t.offer(sh)
@@ -59,6 +59,16 @@ func (t *Table) reclaim(sh *shard, victim *Conn) (uint32, bool) {
 		return t.borrow(sh, victim)
 	}
 	return t.popEntry(sh)
+}
+
+// looks returns how many buckets a shard has, and how many of them a connection
+// that finds the table full looks through at least and at most.
+func (t *Table) looks() (all, least, most int) {
+	all = 1 << t.shardShift
+	if len(t.shards) == 1 {
+		return all, 0, all
+	}
+	return all, stride, longLook
 }
 
 // borrow is reclaim from the shards that offer somebody.
@@ -118,9 +128,10 @@ func (t *Table) forget(sh *shard, victim *Conn) bool {
 }
 
 // look goes on through the next n of the shard's buckets for half-open
-// connections, whose entries may lie in the stretch of any shard.
-func (t *Table) look(sh *shard, n int) {
-	l, last := &sh.halfOpen, 1<<t.shardShift-1
+// connections, whose entries may lie in the stretch of any shard, and notes them
+// in l.
+func (t *Table) look(sh *shard, l *shortlist, n int) {
+	last := 1<<t.shardShift - 1
 	for ; n > 0; n -= together {
 		some := min(n, together)
 		for i := range some {

@@ -66,6 +66,7 @@ type Table struct {
 	shardShift uint // from bucket number to shard number
 	seed       [3]uint64
 	data       dataTable
+	origin     *Table // of a shadow
 
 	_       [64]byte // what follows changes with every connection
 	used    atomic.Int64

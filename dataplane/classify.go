@@ -64,11 +64,13 @@ func (w *Worker) key(f *packet.Frame, j *job) {
 	}
 }
 
-// fromServer reports whether a packet can only be an answer: its destination
-// is neither a virtual address nor in a firewall mark's prefix.
-func (w *Worker) fromServer(f *packet.Frame) bool {
-	s := w.view.Services
-	return !s.VIP(f.Dst) && (!s.Marked(f.Dst) || w.view.Hops.Local(f.Dst))
+func (w *Worker) fromServer(f *packet.Frame) bool { return w.view.FromServer(f.Dst) }
+
+// FromServer reports whether a packet to dst can only be an answer: that is neither
+// a virtual address nor in a firewall mark's prefix.
+func (v *View) FromServer(dst packet.Addr) bool {
+	s := v.Services
+	return !s.VIP(dst) && (!s.Marked(dst) || v.Hops.Local(dst))
 }
 
 // odd decides on a frame whose addresses are known and whose ports are not.

@@ -43,7 +43,7 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 		return 0, false
 	}
 	addr, port := client(flow, m.flags)
-	slot := mhHash(mhKey1, addr, port, 0) % mhSlots
+	slot := uint32(m.bucket(flow))
 	i := m.slots[slot]
 	if ok := servers[i].usable(); ok || m.flags&Fallback == 0 {
 		return int(i), ok
@@ -60,6 +60,12 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 		}
 	}
 	return 0, false
+}
+
+// bucket returns which slot a flow falls into.
+func (m *maglev) bucket(flow *packet.Flow) int {
+	addr, port := client(flow, m.flags)
+	return int(mhHash(mhKey1, addr, port, 0) % mhSlots)
 }
 
 // seat is a server that takes slots: the next one it prefers, how far it is to

@@ -66,23 +66,24 @@ const Default = "wlc"
 // makers are in the order of ipvsadm's help, which does not know the last two.
 var makers = []struct {
 	name string
+	rule string // in a line, for whoever asks why
 	make func(o Options) Scheduler
 }{
-	{"rr", func(Options) Scheduler { return roundRobin{} }},
-	{"wrr", func(Options) Scheduler { return weightedRoundRobin{} }},
-	{"lc", func(Options) Scheduler { return leastConnection{} }},
-	{"wlc", func(Options) Scheduler { return weightedLeastConnection{} }},
-	{"lblc", func(o Options) Scheduler { return &localityLeastConnection{expiry: &o.Tunables.LBLCExpiry} }},
-	{"lblcr", func(o Options) Scheduler { return &localityReplicated{expiry: &o.Tunables.LBLCRExpiry} }},
-	{"dh", func(Options) Scheduler { return destinationHash{} }},
-	{"sh", func(o Options) Scheduler { return &sourceHash{flags: o.Flags} }},
-	{"sed", func(Options) Scheduler { return shortestDelay{} }},
-	{"nq", func(Options) Scheduler { return neverQueue{} }},
-	{"fo", func(Options) Scheduler { return failover{} }},
-	{"ovf", func(Options) Scheduler { return overflow{} }},
-	{"mh", func(o Options) Scheduler { return &maglev{flags: o.Flags} }},
-	{"twos", func(o Options) Scheduler { return twoRandom{seed: o.Seed} }},
-	{"none", func(Options) Scheduler { return never{} }},
+	{"rr", "the next usable server of the list, in turn", func(Options) Scheduler { return roundRobin{} }},
+	{"wrr", "in turn, the heavier ones in more rounds", func(Options) Scheduler { return weightedRoundRobin{} }},
+	{"lc", "least 256*active + all connections", func(Options) Scheduler { return leastConnection{} }},
+	{"wlc", "least (256*active + all connections) / weight", func(Options) Scheduler { return weightedLeastConnection{} }},
+	{"lblc", "the server of this destination, unless it is crowded: then as wlc", func(o Options) Scheduler { return &localityLeastConnection{expiry: &o.Tunables.LBLCExpiry} }},
+	{"lblcr", "the least loaded of the servers of this destination, unless it is crowded: then as wlc", func(o Options) Scheduler { return &localityReplicated{expiry: &o.Tunables.LBLCRExpiry} }},
+	{"dh", "a hash of the destination address", func(Options) Scheduler { return destinationHash{} }},
+	{"sh", "a hash of the client's address", func(o Options) Scheduler { return &sourceHash{flags: o.Flags} }},
+	{"sed", "least (active + 1) / weight", func(Options) Scheduler { return shortestDelay{} }},
+	{"nq", "the first without an active connection, else least (active + 1) / weight", func(Options) Scheduler { return neverQueue{} }},
+	{"fo", "the largest weight", func(Options) Scheduler { return failover{} }},
+	{"ovf", "the largest weight of those with no more active connections than weight", func(Options) Scheduler { return overflow{} }},
+	{"mh", "a consistent hash of the client's address", func(o Options) Scheduler { return &maglev{flags: o.Flags} }},
+	{"twos", "of two drawn at random, heavy ones more often, the least (256*active + all connections) / weight", func(o Options) Scheduler { return twoRandom{seed: o.Seed} }},
+	{"none", "no server for anybody", func(Options) Scheduler { return never{} }},
 }
 
 // New returns a scheduler of the given name for one service.
@@ -96,6 +97,17 @@ func New(name string, o Options) (Scheduler, error) {
 		}
 	}
 	return nil, fmt.Errorf("scheduler %q: not known: use one of %s", name, strings.Join(Names(), ", "))
+}
+
+// Rule returns in a line how the scheduler of that name chooses among the usable
+// servers, "" where there is none.
+func Rule(name string) string {
+	for _, m := range makers {
+		if m.name == name {
+			return m.rule
+		}
+	}
+	return ""
 }
 
 // MaxServers returns how many servers a service with the given scheduler may

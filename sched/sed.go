@@ -8,17 +8,20 @@ import "director/packet"
 // connections, so all of it goes to the heaviest server.
 type shortestDelay struct{ stateless }
 
-func (shortestDelay) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
+func (d shortestDelay) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
 	best, least := -1, int64(0)
 	for i := range servers {
 		s := &servers[i]
 		if !s.usable() {
 			continue
 		}
-		load := s.Load.Active.Load() + 1
+		load := d.cost(s)
 		if best < 0 || least*int64(s.Weight) > load*int64(servers[best].Weight) {
 			best, least = i, load
 		}
 	}
 	return best, best >= 0
 }
+
+// cost is what is compared, for the server's weight.
+func (shortestDelay) cost(s *Server) int64 { return s.Load.Active.Load() + 1 }

@@ -22,8 +22,7 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 	if len(servers) == 0 {
 		return 0, false
 	}
-	addr, port := client(flow, s.flags)
-	hash := hash32(addr+port, shBits)
+	hash := uint32(s.bucket(flow))
 	i := s.buckets[hash]
 	if ok := servers[i].usable(); ok || s.flags&Fallback == 0 {
 		return int(i), ok
@@ -35,6 +34,12 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 		}
 	}
 	return 0, false
+}
+
+// bucket returns which bucket a flow falls into.
+func (s *sourceHash) bucket(flow *packet.Flow) int {
+	addr, port := client(flow, s.flags)
+	return int(hash32(addr+port, shBits))
 }
 
 func (s *sourceHash) Bind(servers Servers, _ *Position)           { s.fill(servers) }

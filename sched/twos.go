@@ -15,19 +15,12 @@ type twoRandom struct {
 	seed uint64
 }
 
-func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
-	total := int64(0)
-	for i := range servers {
-		if servers[i].usable() {
-			total += int64(servers[i].Weight)
-		}
-	}
+func (t twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
+	total := weight(servers)
 	if total == 0 {
 		return 0, false
 	}
-	r := rand.New(&pos.random)
-	one := drawn(servers, r.Int64N(total+1)) // from 0 to the total, both included
-	two := drawn(servers, r.Int64N(total+1))
+	one, two := t.pair(servers, rand.New(&pos.random), total)
 	if one < 0 || two < 0 {
 		return 0, false // all were overloaded in the meantime
 	}
@@ -36,6 +29,23 @@ func (twoRandom) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (
 		return two, true
 	}
 	return one, true
+}
+
+// weight is what the usable servers weigh together.
+func weight(servers Servers) (total int64) {
+	for i := range servers {
+		if servers[i].usable() {
+			total += int64(servers[i].Weight)
+		}
+	}
+	return total
+}
+
+// pair draws two servers, who may be the same one.
+func (twoRandom) pair(servers Servers, r *rand.Rand, total int64) (one, two int) {
+	one = drawn(servers, r.Int64N(total+1)) // from 0 to the total, both included
+	two = drawn(servers, r.Int64N(total+1))
+	return one, two
 }
 
 // drawn returns the usable server at which the weights so far add up to r, the

@@ -46,6 +46,9 @@ func (s *Server) counted() (t Tally) {
 	return t
 }
 
+// Counted is what all workers counted for the server since it was made.
+func (s *Server) Counted() Tally { return s.counted() }
+
 // Meter shows a tally as IPVS shows it: as it was at the last tick, since it was
 // last zeroed, and how fast it grows (ip_vs_est.c). One goroutine uses it.
 type Meter struct {

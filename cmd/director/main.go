@@ -35,6 +35,7 @@ type verb struct {
 func verbs() []verb {
 	return append(hostVerbs(),
 		verb{"ctl", "ipvsadm for the running director: the same commands, output and exit codes", ctl},
+		verb{"why", "explain where a packet goes and why", whyVerb},
 		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
 		verb{"bench", "measure how fast the director is on this machine", bench},
 		verb{"check", "check flags and rules, and print the effective configuration", check},

@@ -54,6 +54,7 @@ var mayImport = []struct {
 	{"capture", []string{"packet", "service", "dataplane", "replay/pcap"}, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},
 	{"top", []string{"packet", "service", "control", "figures"}, false},
+	{"why", []string{"packet", "sched", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control", "config", "replay", "replay/pcap"}, false},
 	{"internal/house/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"director/api"
+	"director/config"
+	"director/why"
+)
+
+// whyVerb explains where a packet goes and why.
+func whyVerb(args []string, std stdio) int {
+	c, w, err := config.ParseWhy(args, std.in)
+	if errors.Is(err, config.ErrHelp) {
+		fmt.Fprintf(std.out, `Usage: director why [flags] PROTO SRC DST
+       director why [flags] --in FILE
+
+Explains what the running director does with a packet, as in
+"director why tcp 198.51.100.7:40000 192.0.2.10:80", and changes nothing.
+With --flagfile it explains what a director with these rules would do.
+
+%s`, config.WhyUsage())
+		return exitOK
+	}
+	q, err := question(w, err)
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	all, err := explain(c, w, q)
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		if errors.Is(err, why.ErrQuestion) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	if w.JSON {
+		out := json.NewEncoder(std.out)
+		out.SetIndent("", "  ")
+		err = out.Encode(why.Answer{Explanations: all})
+	} else {
+		err = why.Print(std.out, all)
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "write the explanation: %v\n", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// question makes a question of flags and words, unless there is an error already.
+func question(w *config.Why, err error) (*why.Question, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case w.In == "" && len(w.Words) != 3:
+		return nil, errors.New("want PROTO SRC DST, as in tcp 198.51.100.7:40000 192.0.2.10:80, or --in FILE")
+	case w.In != "" && len(w.Words) > 0:
+		return nil, fmt.Errorf("unexpected argument %q: --in says which packets are meant", w.Words[0])
+	case w.In != "" && w.Flags != "":
+		return nil, errors.New("--flags: the frames of --in have their own")
+	}
+	q := &why.Question{Flags: w.Flags, Interface: w.Interface}
+	if w.In == "" {
+		q.Proto, q.Src, q.Dst = w.Words[0], w.Words[1], w.Words[2]
+		return q, nil
+	}
+	q.Capture, err = os.ReadFile(w.In)
+	if err != nil {
+		err = fmt.Errorf("--in: %w", err)
+	}
+	return q, err
+}
+
+// explain asks the director that is meant.
+func explain(c *config.Config, w *config.Why, q *why.Question) ([]why.Explanation, error) {
+	if w.Offline {
+		return why.Offline(c, &w.Host, q)
+	}
+	socket := c.Control
+	if !w.Socket {
+		socket = controlSocket()
+	}
+	client := api.Open(socket)
+	defer client.Close()
+	var answer why.Answer
+	err := client.Do(context.Background(), http.MethodPost, why.Path, q, &answer)
+	if refused, ok := errors.AsType[*api.Error](err); ok && refused.Status == http.StatusBadRequest {
+		return nil, fmt.Errorf("%w: %w", why.ErrQuestion, err)
+	}
+	return answer.Explanations, err
+}

@@ -1,0 +1,187 @@
+package conntrack
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// leastShadow is the fewest entries of a shadow: enough that all connections of
+// one client's port fit into a chain, as they do in any table.
+const leastShadow = 4096
+
+// maxDepth is more than the connections that control one another: a template, FTP's
+// control connection, its data connection.
+const maxDepth = 4
+
+// Shadow returns a table of its own with copies of the connections that keep asks
+// for, and of those that control them. It has room for as many more as t has, up to
+// room, and where t would forget somebody instead it finds the same one; t does not
+// change. copies tells which connection is whose copy. One worker at a time may use
+// it, as long as t is there.
+func (t *Table) Shadow(keep func(*Info) bool, room int) (s *Table, copies map[Ref]Ref, err error) {
+	var kept []Info
+	for info := range t.All() {
+		if keep(info) {
+			kept = append(kept, *info)
+		}
+	}
+	for i := 0; i < len(kept); i++ { // while it grows
+		if parent, ok := t.Parent(&kept[i].Conn); ok {
+			kept = append(kept, parent)
+		}
+	}
+	// Parents first. Of connections of one age, or none of each other's, the order
+	// makes no difference: each is told its own.
+	slices.SortStableFunc(kept, func(a, b Info) int { return cmp.Compare(t.depth(a.Conn), t.depth(b.Conn)) })
+	room = min(room, max(0, t.Size()-t.Used()))
+	if s, err = newTable(max(leastShadow, 2*len(kept)+room), 1, t.seed); err != nil {
+		return nil, nil, err
+	}
+	s.origin = t
+	copies = map[Ref]Ref{}
+	for i := range kept {
+		s.adopt(&kept[i], copies)
+	}
+	for i := range kept {
+		s.resemble(&kept[i], copies)
+	}
+	s.shards[0].end = s.shards[0].fresh.Load() + uint32(room)
+	return s, copies, nil
+}
+
+// Parent returns the connection that controls c, if one does.
+func (t *Table) Parent(c *Conn) (info Info, ok bool) {
+	family := t.entries[c.index].family.Load()
+	if uint32(family) == 0 || !t.Live(c) {
+		return info, false
+	}
+	index := uint32(family) - 1
+	e := &t.entries[index]
+	info.Deadline, info.order = e.deadline.Load(), e.order.Load()
+	if ok = e.read(index, &info.Conn); ok && info.Is(Engine) {
+		info.Data = t.data.get(index)
+	}
+	return info, ok
+}
+
+// depth is how many connections control c, directly or not.
+func (t *Table) depth(c Conn) (n int) {
+	for n < maxDepth {
+		parent, ok := t.Parent(&c)
+		if !ok {
+			break
+		}
+		c = parent.Conn
+		n++
+	}
+	return n
+}
+
+// adopt inserts a copy of a connection of the origin.
+func (t *Table) adopt(info *Info, copies map[Ref]Ref) {
+	if _, there := copies[info.Ref()]; there {
+		return
+	}
+	k := info.Key()
+	r := Record{
+		Key: k, Target: Target{Method: info.Method(), Server: info.Server()},
+		Kind:  Kind(info.srvWord) &^ methodMask,
+		State: info.State(), Number: info.number(), Deadline: info.Deadline, Data: info.Data,
+	}
+	r.Addr, r.Port = info.Target()
+	hash := t.Hash(k.Client, k.ClientPort, k.Proto)
+	if info.Is(Template) {
+		hash = t.HashTemplate(&k, info.Data)
+	}
+	var parent, c, victim Conn
+	if above, ok := t.origin.Parent(&info.Conn); ok {
+		if ref, there := copies[above.Ref()]; there && t.entries[ref.index()].read(ref.index(), &parent) {
+			r.Parent = &parent
+		}
+	}
+	if t.Insert(hash, &r, &c, &victim) != Full {
+		copies[info.Ref()] = c.Ref()
+	}
+}
+
+// resemble gives the copy of a connection what inserting others has changed: its
+// time, its age and the number of its children, whether they were copied or not.
+func (t *Table) resemble(info *Info, copies map[Ref]Ref) {
+	ref, there := copies[info.Ref()]
+	if !there {
+		return
+	}
+	e := &t.entries[ref.index()]
+	t.setDeadline(ref.index(), info.Deadline)
+	e.order.Store(info.order)
+	sh := &t.shards[0]
+	sh.order = max(sh.order, info.order)
+	children := t.origin.entries[info.index].children()
+	e.family.Store(uint64(children)<<32 | e.family.Load()&(childOne-1))
+}
+
+// pretend is reclaim in a shadow: it takes another entry if the origin would have
+// forgotten somebody, who is the victim.
+func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
+	if int(sh.end) == len(t.entries) || !t.origin.wouldForget(hash, victim) {
+		return 0, false
+	}
+	victim.index = math.MaxUint32 // it is none of this table's
+	sh.end++
+	return t.popEntry(sh)
+}
+
+// wouldForget is reclaim for a connection with that hash, without doing it.
+func (t *Table) wouldForget(hash uint64, victim *Conn) bool {
+	sh := t.shardOf(hash)
+	sh.mu.Lock()
+	list := sh.halfOpen // a copy, from which the search goes on
+	all, least, most := t.looks()
+	t.look(sh, &list, least)
+	ok := t.oldest(sh, &list, victim)
+	if !ok && list.vain < all {
+		t.look(sh, &list, most-least)
+		ok = t.oldest(sh, &list, victim)
+	}
+	sh.mu.Unlock()
+	return ok || t.wouldBorrow(sh, victim)
+}
+
+// wouldBorrow is borrow, without doing it.
+func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
+	tries, first := 0, t.number(sh)/64
+	for i := range uint(len(t.offers)) {
+		at := (first + i) % uint(len(t.offers))
+		for set := t.offers[at].Load(); set != 0 && tries < lenders; set &= set - 1 {
+			tries++
+			other := &t.shards[at*64+uint(bits.TrailingZeros64(set))]
+			other.mu.Lock()
+			list := other.halfOpen
+			ok := t.oldest(other, &list, victim)
+			other.mu.Unlock()
+			if ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// oldest returns the connection that forget would end.
+func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
+	for ; l.n > 0; l.n-- {
+		c := &l.list[l.n-1]
+		e := &t.entries[c.index]
+		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && e.read(c.index, victim) &&
+			e.children() == 0 && halfOpen[victim.State()] {
+			return true
+		}
+	}
+	return false
+}
+
+// Deadline returns when the connection ends unless a packet comes before, on the
+// workers' clock.
+func (t *Table) Deadline(c *Conn) int64 { return t.entries[c.index].deadline.Load() }

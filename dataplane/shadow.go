@@ -1,0 +1,67 @@
+package dataplane
+
+import (
+	"director/conntrack"
+	"director/fragment"
+	"director/service"
+)
+
+// ShadowOptions are what a shadow is made with.
+type ShadowOptions struct {
+	// Keep says which connections the shadow knows beside those that control them,
+	// and Room how many more it may make.
+	Keep func(*conntrack.Info) bool
+	Room int
+	// Clock and Resolver are the shadow's own.
+	Clock    func() int64
+	Resolver Resolver
+	// Picked is told what schedulers are asked.
+	Picked func(*service.Pick)
+}
+
+// Shadow copies what the workers share, as far as packets of the connections that
+// o.Keep asks for can tell: a worker of the shadow does with them what the workers
+// of s would, and changes nothing of s. Fragments that wait are not copied. The
+// caller closes the shadow's connection table.
+//
+// Nothing may change the rules meanwhile.
+func (s *Shared) Shadow(o ShadowOptions) (*Shared, error) {
+	conns, copies, err := s.Conns.Shadow(o.Keep, o.Room)
+	if err != nil {
+		return nil, err
+	}
+	c := &Shared{
+		Conns:     conns,
+		Fragments: fragment.New(0, [2]uint64{}), // as small as it can be
+		Limiter:   s.Limiter.Copy(),
+		Clock:     o.Clock,
+		Ident:     s.Ident,
+		Resolver:  o.Resolver,
+	}
+	v := s.View.Load()
+	c.View.Store(&View{
+		Services: v.Services.Shadow(o.Picked), Hops: v.Hops.Unmarked(), Timeouts: v.Timeouts, Sysctl: v.Sysctl,
+	})
+	d := &c.Defence
+	d.secure.Store(s.Defence.secure.Load())
+	d.rate.Store(s.Defence.rate.Load())
+	d.counter.Store(s.Defence.counter.Load())
+	d.isFull.Store(s.Defence.isFull.Load())
+	d.crowded.Store(s.Defence.crowded.Load())
+	s.helpers.copyTo(&c.helpers, copies)
+	return c, nil
+}
+
+// copyTo copies what is remembered of connections to their copies.
+func (h *helpers) copyTo(to *helpers, copies map[conntrack.Ref]conntrack.Ref) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	to.controls = map[conntrack.Ref]*control{}
+	for ref, m := range h.controls {
+		if twin, ok := copies[ref]; ok {
+			m.mu.Lock()
+			to.controls[twin] = &control{Control: m.Control, first: m.first}
+			m.mu.Unlock()
+		}
+	}
+}

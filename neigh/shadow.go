@@ -1,0 +1,27 @@
+package neigh
+
+// Unmarked returns a table that answers like t, and leaves no word that anything
+// was used. It walks every route, so it is for the control plane: for whoever asks
+// where a packet would go without sending one.
+func (t *Table) Unmarked() *Table {
+	c := &Table{near: t.near, arms: t.arms, local: t.local, none: t.none}
+	copies := map[*Hop]*Hop{&t.none: &c.none}
+	unmarked := func(h *Hop) *Hop {
+		if copies[h] == nil {
+			n := *h
+			n.Used = nil
+			copies[h] = &n
+		}
+		return copies[h]
+	}
+	for p, h := range t.fib.All() {
+		c.fib.Insert(p, unmarked(h))
+	}
+	c.far = unmarked(t.far)
+	c.servers = make([]Hop, len(t.servers))
+	for i := range t.servers {
+		c.servers[i] = t.servers[i]
+		c.servers[i].Used = nil
+	}
+	return c
+}

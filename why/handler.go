@@ -1,0 +1,51 @@
+package why
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Path is where the handler is served, for the method POST.
+const Path = "/v1/why"
+
+// maxQuestion bounds the body of a question, in bytes: a capture of some ten
+// thousand frames.
+const maxQuestion = 64 << 20
+
+// Answer is what the handler sends.
+type Answer struct {
+	Explanations []Explanation `json:"explanations"`
+}
+
+// Handler answers Questions in JSON with an Answer.
+func Handler(d *Director) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q Question
+		in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
+		in.DisallowUnknownFields()
+		if err := in.Decode(&q); err != nil {
+			refuse(w, http.StatusBadRequest, "bad-request", fmt.Errorf("the question: %w", err))
+			return
+		}
+		all, err := d.Explain(&q)
+		switch {
+		case errors.Is(err, ErrQuestion):
+			refuse(w, http.StatusBadRequest, "bad-request", err)
+			return
+		case err != nil:
+			refuse(w, http.StatusInternalServerError, "failed", err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(Answer{all}) // whoever asked has gone
+	})
+}
+
+// refuse sends an error as the control API does, with a word for it.
+func refuse(w http.ResponseWriter, status int, code string, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "error": err.Error()}) // likewise
+}

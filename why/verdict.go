@@ -1,0 +1,82 @@
+package why
+
+import (
+	"fmt"
+
+	"director/packet"
+)
+
+// dropTexts and hostTexts say what a reason means for a packet that is dropped or
+// left to the kernel: docs/drops.md, shorter.
+var (
+	dropTexts = map[packet.Reason]string{
+		packet.Truncated:     "its transport header is not whole",
+		packet.Fragment:      "it makes no datagram with the others",
+		packet.Protocol:      "the client cannot be shown this segment yet; the server repeats it",
+		packet.BadSource:     "no client can have this source address",
+		packet.NoConnection:  "it belongs to no connection and begins none",
+		packet.NoServer:      "no real server of the service is usable",
+		packet.ServerRemoved: "the server of its connection was removed, and expire_nodest_conn is 0",
+		packet.DropPacket:    "the defence drop_packet takes it",
+		packet.TableFull:     "the connection table is full, and without an entry it cannot be forwarded",
+		packet.TTL:           "its time to live is used up",
+		packet.MTU:           "it is too long for the way, and must not be fragmented",
+		packet.NoRoute:       "no route to the next hop leads through an interface of the director",
+		packet.Neighbor:      "too many frames wait for Ethernet addresses",
+		packet.LinkDown:      "the interface towards the next hop is down",
+		packet.TxFull:        "no buffer to send from",
+		packet.BadChecksum:   "its checksum is wrong",
+		packet.Relayed:       "the error is about a tunnel's packet: what it says is told to the client",
+		packet.NoCallID:      "the SIP datagram has no usable Call-ID",
+	}
+	hostTexts = map[packet.Reason]string{
+		packet.Truncated:    "it is too short for what it claims to be",
+		packet.NotIPv4:      "it is not IPv4",
+		packet.NotForUs:     "its Ethernet destination is not the interface's",
+		packet.BadHeader:    "its IPv4 header contradicts itself or does not sum up",
+		packet.Protocol:     "it is about no connection",
+		packet.NoService:    "the address has no service on this port",
+		packet.NoConnection: "it answers nobody: it is not of a connection through the director",
+		packet.LocalServer:  "the real server is this host itself",
+	}
+)
+
+// verdict reads off the worker's counts what became of the packet.
+func (o *outcome) verdict() Verdict {
+	before, after := &o.before.counts, &o.after.counts
+	for reason := range packet.Reasons {
+		if after.Drops[reason] != before.Drops[reason] {
+			return Verdict{Action: Drop, Reason: reason.String(), Text: dropTexts[reason]}
+		}
+	}
+	for reason := range packet.Reasons {
+		if after.Host[reason] != before.Host[reason] {
+			return Verdict{Action: Host, Reason: reason.String(), Text: "left to the kernel: " + hostTexts[reason]}
+		}
+	}
+	switch {
+	case after.Tx != before.Tx:
+		return Verdict{Action: Tx}
+	case len(o.wanted) > 0:
+		text := fmt.Sprintf("until the Ethernet address of %v is known, at most a second", o.wanted[0])
+		return Verdict{Action: Wait, Reason: packet.Neighbor.String(), Text: text}
+	}
+	return Verdict{Action: Wait, Reason: packet.Fragment.String(), Text: "until the other fragments of the datagram have come, at most 30 seconds"}
+}
+
+// note says what else is worth knowing.
+func (o *outcome) note(e *Explanation) {
+	told := e.Verdict.Action == Drop && len(e.Sends) > 0
+	switch reason := e.Verdict.Reason; {
+	case told:
+		e.Verdict.Text += "; the sender is told"
+	case e.Verdict.Action != Drop:
+	case reason == packet.NoServer.String(), reason == packet.TTL.String(), reason == packet.MTU.String():
+		if len(o.wanted) == 0 {
+			e.Notes = append(e.Notes, "the sender is not told: the limit on ICMP errors has been reached, or it must not be answered")
+		}
+	}
+	if e.Verdict.Action == Drop && len(o.wanted) > 0 {
+		e.Notes = append(e.Notes, fmt.Sprintf("what the sender is told waits until the Ethernet address of %v is known", o.wanted[0]))
+	}
+}
