@@ -25,6 +25,7 @@ import (
 	"director/host"
 	"director/host/nic"
 	"director/host/notify"
+	"director/host/privilege"
 	"director/host/vip"
 	"director/neigh/rtnl"
 	"director/packet"
@@ -137,6 +138,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	d.follow(background)
 	d.work()
 	if err := d.holdVIPs(background); err != nil {
+		return err
+	}
+	if err := privilege.Drop(); err != nil {
 		return err
 	}
 	d.announce(ctx, background)

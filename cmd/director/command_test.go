@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -74,6 +75,12 @@ type ruled struct {
 // startRuled is startDirector for tests that change the rules later.
 func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *ruled {
 	t.Helper()
+	return startRuledBy(t, l, directorCommand("run", "--io="+ioKind), flags...)
+}
+
+// startRuledBy is startRuled by a command of its own.
+func startRuledBy(t *testing.T, l *lab.Lab, cmd *exec.Cmd, flags ...string) *ruled {
+	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	must(t, err)
 	here, there := os.NewFile(uintptr(fds[0]), "commands"), os.NewFile(uintptr(fds[1]), "commands")
@@ -81,9 +88,8 @@ func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *ruled
 	t.Cleanup(func() { here.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := directorCommand("run", "--io="+ioKind)
 	cmd.Env = append(cmd.Env, mainEnv+"="+obedient)
-	cmd.ExtraFiles = []*os.File{there}
+	cmd.ExtraFiles = append([]*os.File{there}, cmd.ExtraFiles...)
 	d, err := process.Start(ctx, l.Director, cmd, append(l.Flags(), flags...))
 	must(t, err)
 	stopAtEnd(t, d)
