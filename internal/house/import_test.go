@@ -45,6 +45,7 @@ var mayImport = []struct {
 	{"replay/pcap", nil, false},
 	{"replay", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control/...", "config", "replay/pcap"}, false},
 	{"internal/house/...", nil, false},
+	{"packaging/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }
 
