@@ -124,6 +124,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := host.Privileges(); err != nil {
 		return err
 	}
+	if err := privilege.Seal(); err != nil {
+		return err
+	}
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}

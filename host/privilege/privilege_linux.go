@@ -17,30 +17,38 @@ import (
 // (kernel/bpf/syscall.c, __sys_bpf).
 var kept = []libcap.Value{libcap.NET_ADMIN}
 
+// Seal sees to it that what Drop gives up later cannot come back by an exec: it
+// takes all that a running director does not need from the bounding set where it
+// may, which takes CAP_SETPCAP, and sets no_new_privs. It takes nothing away yet.
+// Dozens of calls that each stop all threads, it belongs in front of the work.
+func Seal() error {
+	if _, err := libcap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("set no_new_privs: %w", err)
+	}
+	may, err := libcap.GetProc().GetFlag(libcap.Effective, libcap.SETPCAP)
+	if err != nil {
+		return fmt.Errorf("read the capabilities: %w", err)
+	}
+	if !may {
+		return nil
+	}
+	if err := libcap.DropBound(others()...); err != nil {
+		return fmt.Errorf("drop capabilities from the bounding set: %w", err)
+	}
+	return nil
+}
+
 // Drop keeps, of all threads' capabilities, those that a running director needs
-// and has. It takes the others from the bounding set too where it may, which
-// takes CAP_SETPCAP, and rules out that an exec gives any back. Threads that
-// start later inherit all of it.
+// and has. Threads that start later inherit that.
 //
 // A process of root's stays root's: it may still write the files that root
 // owns, such as an interrupt's affinity. It may no longer write those that root
 // does not own.
 func Drop() error {
-	if _, err := libcap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("set no_new_privs: %w", err)
-	}
-	has := libcap.GetProc()
-	if may, err := has.GetFlag(libcap.Effective, libcap.SETPCAP); err != nil {
-		return fmt.Errorf("read the capabilities: %w", err)
-	} else if may {
-		if err := libcap.DropBound(others()...); err != nil {
-			return fmt.Errorf("drop capabilities from the bounding set: %w", err)
-		}
-	}
 	if err := libcap.ResetAmbient(); err != nil {
 		return fmt.Errorf("drop ambient capabilities: %w", err)
 	}
-	left := libcap.NewSet()
+	has, left := libcap.GetProc(), libcap.NewSet()
 	for _, c := range kept {
 		for _, f := range []libcap.Flag{libcap.Permitted, libcap.Effective} {
 			on, err := has.GetFlag(f, c)
