@@ -10,6 +10,7 @@
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
 # make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
+# make install, make deb   see packaging/install.mk
 # make generate compile the BPF programs again (needs clang and libbpf-dev)
 
 SHELL := /bin/bash
@@ -140,3 +141,5 @@ fuzz:
 
 generate:
 	go generate ./...
+
+include packaging/install.mk

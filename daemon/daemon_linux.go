@@ -26,6 +26,7 @@ import (
 	"director/host"
 	"director/host/nic"
 	"director/host/notify"
+	"director/host/privilege"
 	"director/host/vip"
 	"director/neigh/rtnl"
 	"director/packet"
@@ -136,6 +137,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := host.Privileges(); err != nil {
 		return err
 	}
+	if err := privilege.Seal(); err != nil {
+		return err
+	}
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
@@ -154,6 +158,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 		return err
 	}
 	if err := d.listen(); err != nil {
+		return err
+	}
+	if err := privilege.Drop(); err != nil {
 		return err
 	}
 	d.announce(ctx, background)

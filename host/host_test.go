@@ -55,7 +55,7 @@ func TestPrivileges_NamesMissingCapabilities(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := host.Privileges()
-	checkSays(t, "with CAP_NET_RAW only", err, []string{"CAP_NET_ADMIN, CAP_BPF missing"})
+	checkSays(t, "with CAP_NET_RAW only", err, []string{"CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON missing"})
 }
 
 func TestClaim_KeepsASecondDirectorOff(t *testing.T) {

@@ -15,6 +15,7 @@ var capabilities = []struct {
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW"},
 	{unix.CAP_BPF, "CAP_BPF"},
+	{unix.CAP_PERFMON, "CAP_PERFMON"}, // the verifier asks for it where pointers are computed
 }
 
 // Privileges returns an error that names the capabilities which the calling
@@ -25,8 +26,9 @@ func Privileges() error {
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
 		return fmt.Errorf("capget: %w", err)
 	}
-	var missing []string
+	var all, missing []string
 	for _, c := range capabilities {
+		all = append(all, c.name)
 		if data[c.bit/32].Effective&(1<<(c.bit%32)) == 0 {
 			missing = append(missing, c.name)
 		}
@@ -35,5 +37,5 @@ func Privileges() error {
 		return nil
 	}
 	return fmt.Errorf("no privilege: %s missing: run as root, or with "+
-		"AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_BPF in the unit file", strings.Join(missing, ", "))
+		"AmbientCapabilities=%s in the unit file", strings.Join(missing, ", "), strings.Join(all, " "))
 }

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -17,7 +19,18 @@ type ruled struct{ *process.Director }
 // startRuled is startDirector for tests that change the rules later.
 func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) ruled {
 	t.Helper()
-	return ruled{startDirector(t, l, ioKind, flags...)}
+	return startRuledBy(t, l, directorCommand("run", "--io="+ioKind), flags...)
+}
+
+// startRuledBy is startRuled by a command of its own.
+func startRuledBy(t *testing.T, l *lab.Lab, cmd *exec.Cmd, flags ...string) ruled {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	d, err := process.Start(ctx, l.Director, cmd, append(l.Flags(), flags...))
+	must(t, err)
+	stopAtEnd(t, d)
+	return ruled{d}
 }
 
 // try has the director carry out a command of ipvsadm.

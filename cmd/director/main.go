@@ -61,7 +61,7 @@ func run(args []string, std stdio) int {
 	if name == "-h" || name == "--help" {
 		name = "help"
 	}
-	for _, v := range verbs() {
+	for _, v := range append(verbs(), hiddenVerbs()...) {
 		if v.name == name {
 			return v.run(args[1:], std)
 		}

@@ -96,7 +96,7 @@ func TestRefuse_NoPrivileges(t *testing.T) {
 		cmd.Path = "/proc/self/exe" // nobody may not look into the go command's directory
 	}
 	runToEnd(t, cmd, nil, cmd.Start).want(t, exitFailed,
-		"no privilege: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF missing: run as root, or with ", " in the unit file")
+		"no privilege: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON missing: run as root, or with ", " in the unit file")
 }
 
 // TestRefuse_AKernelThatIsTooOld has the kernel call itself 2.6.

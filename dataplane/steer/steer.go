@@ -120,7 +120,7 @@ func settle() {
 // explain adds the remedy to an error whose cause is a missing privilege.
 func explain(what string, err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%s: run as root or with CAP_BPF and CAP_NET_ADMIN: %w", what, err)
+		return fmt.Errorf("%s: run as root or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -6,6 +6,7 @@ package irq
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -73,7 +74,12 @@ func (p *Pins) move(irq, cpu int) error {
 	if err != nil {
 		return fmt.Errorf("pin interrupt %d: %w", irq, err)
 	}
-	if err := os.WriteFile(p.affinity(irq), []byte(strconv.Itoa(cpu)), 0); err != nil {
+	err = os.WriteFile(p.affinity(irq), []byte(strconv.Itoa(cpu)), 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("pin interrupt %d to CPU %d: its file is root's: run as root (User=root and "+
+			"ProtectKernelTunables=no in the unit file) or use --irq=leave: %w", irq, cpu, err)
+	}
+	if err != nil {
 		return fmt.Errorf("pin interrupt %d to CPU %d (one that the kernel manages cannot be moved: use --irq=leave): %w",
 			irq, cpu, err)
 	}

@@ -56,6 +56,7 @@ var mayImport = []struct {
 	{"top", []string{"packet", "service", "control", "figures"}, false},
 	{"why", []string{"packet", "sched", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control", "config", "replay", "replay/pcap"}, false},
 	{"internal/house/...", nil, false},
+	{"packaging/...", nil, false},
 	{"cmd/director", []string{"..."}, false},
 }
 

@@ -47,6 +47,10 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for READY: %w", err), os.RemoveAll(dir))
 	}
+	// As systemd's, the socket is there for directors of every user.
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(path, 0o666)); err != nil {
+		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
+	}
 	d := &Director{cmd: cmd, done: make(chan struct{})}
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
@@ -55,7 +59,11 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 	cmd.Args = append(cmd.Args, "--flagfile=-")
 	// A control socket of its own, unless flags say otherwise: directors of several
 	// labs share one file system.
-	d.control = filepath.Join(dir, "control.sock")
+	run := filepath.Join(dir, "run")
+	if err := errors.Join(os.Mkdir(run, 0o777), os.Chmod(run, 0o777)); err != nil {
+		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
+	}
+	d.control = filepath.Join(run, "control.sock")
 	flags = append([]string{"--control=" + d.control}, flags...)
 	cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
 	cmd.Stdout, cmd.Stderr = &d.log, &d.log
@@ -114,6 +122,9 @@ func (d *Director) Stop() error {
 	}
 	return nil
 }
+
+// PID is the director's process number.
+func (d *Director) PID() int { return d.cmd.Process.Pid }
 
 // Kill ends the director without giving it a chance to clean up.
 func (d *Director) Kill() error {

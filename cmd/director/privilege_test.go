@@ -1,0 +1,185 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/process"
+	"director/service"
+)
+
+// unitFile is what the package installs.
+const unitFile = "../../packaging/director.service"
+
+// unitSetting returns the value of a key that the unit file has once.
+func unitSetting(t *testing.T, key string) string {
+	t.Helper()
+	text, err := os.ReadFile(unitFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(string(text), -1)
+	if len(found) != 1 {
+		t.Fatalf("%s has %s %d times, want it once", unitFile, key, len(found))
+	}
+	return found[0][1]
+}
+
+// nobody is a user without rights.
+const nobody = "65534"
+
+// confine starts the program that is descriptor 4 as nobody. Its first argument
+// is the limit of locked memory, empty for the one there is; the second and third are capabilities in the
+// words of setpriv(1), ambient ones and the bounding set. Where udev has been at
+// work /dev/net/tun is everybody's, elsewhere root's, so a private one is made.
+const confine = `set -e
+memlock=$1 ambient=$2 bounding=$3
+shift 3
+mount -t tmpfs tmpfs /dev/net
+mknod -m 666 /dev/net/tun c 10 200
+exec ${memlock:+prlimit --memlock=$memlock:$memlock} setpriv --reuid=` + nobody + ` --regid=` + nobody + ` --clear-groups \
+	--inh-caps=$ambient --ambient-caps=$ambient --bounding-set=$bounding --no-new-privs -- \
+	/proc/self/fd/4 "$@"
+`
+
+// confinedCommand is directorCommand for a director with no more rights than the
+// unit file gives it.
+func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	for _, tool := range []string{"unshare", "mount", "mknod", "prlimit", "setpriv"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s", tool)
+		}
+	}
+	// The directory of the test binary is root's alone: it goes along opened.
+	self, err := os.Open("/proc/self/exe")
+	must(t, err)
+	t.Cleanup(func() { self.Close() })
+	memlock := strings.ReplaceAll(unitSetting(t, "LimitMEMLOCK"), "infinity", "unlimited")
+	ambient := setprivWords(unitSetting(t, "AmbientCapabilities"))
+	bounding := setprivWords(unitSetting(t, "CapabilityBoundingSet"))
+	if !mayRaiseLimits(t) {
+		// A container, perhaps. The kernel asks for either (net/xdp/xdp_umem.c).
+		t.Log("without CAP_SYS_RESOURCE here: the director gets CAP_IPC_LOCK in place of the limit of locked memory")
+		memlock, ambient, bounding = "", ambient+",+ipc_lock", bounding+",+ipc_lock"
+	}
+	cmd := directorCommand(args...)
+	cmd.Args = slices.Concat([]string{"unshare", "--mount", "--propagation=private", "sh", "-c", confine, "confine",
+		memlock, ambient, bounding}, args)
+	cmd.Path, err = exec.LookPath("unshare")
+	must(t, err)
+	cmd.ExtraFiles = []*os.File{self}
+	return cmd
+}
+
+func mayRaiseLimits(t *testing.T) bool {
+	t.Helper()
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	must(t, unix.Capget(&hdr, &data[0]))
+	return data[0].Effective&(1<<unix.CAP_SYS_RESOURCE) != 0
+}
+
+// setprivWords turns the capabilities of a unit file into those of setpriv(1).
+func setprivWords(unit string) string {
+	words := "-all"
+	for _, c := range strings.Fields(unit) {
+		words += ",+" + strings.ToLower(strings.TrimPrefix(c, "CAP_"))
+	}
+	return words
+}
+
+// TestPrivilege_TheUnitGivesEnough runs a director as an unprivileged user with
+// just the capabilities and the limit of the unit file, which it reduces further.
+// It holds a virtual address, forwards, takes up another real server and answers
+// for it, and leaves its host as it was.
+func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
+	for _, way := range []struct {
+		method service.Method
+		io     string
+	}{{service.NAT, "xdp"}, {service.DR, "xdp"}, {service.NAT, "packet"}, {service.DR, "packet"}} {
+		t.Run(way.method.String()+" "+way.io, func(t *testing.T) {
+			l := labtest.New(t, lab.Config{Method: way.method, Offloads: way.io == "packet", Queues: [2]int{2, 2}})
+			names := startWeb(t, l)
+			rules := httpRules(l)
+			last := len(rules) - 1
+			d := startRuledBy(t, l, confinedCommand(t, "run", "--io="+way.io), rules[:last]...)
+			wantThreads(t, d.Director, map[string]uint64{
+				"Uid": 65534, "CapEff": running, "CapPrm": running, "CapInh": 0, "CapAmb": 0, "NoNewPrivs": 1,
+			})
+			if r := hostRemains(t, l); len(r.vips) == 0 {
+				t.Error("the host does not hold the virtual address")
+			}
+			d.rule(t, "%s", rules[last]) // the kernel's maps learn of it, and its neighbours
+			fetch(t, l, names, 400)
+			if err := d.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			wantNoRemains(t, l)
+			if log := d.Log(); regexp.MustCompile(`\b(WRN|ERR)\b`).MatchString(log) {
+				t.Errorf("want no warning, got\n%s", log)
+			}
+		})
+	}
+}
+
+// TestPrivilege_RootKeepsWhatIsNeeded: a director that root starts drops what it
+// does not need for good.
+func TestPrivilege_RootKeepsWhatIsNeeded(t *testing.T) {
+	l := labtest.New(t, lab.Config{Queues: [2]int{2, 2}})
+	names := startWeb(t, l)
+	d := startDirector(t, l, "xdp", httpRules(l)...)
+	wantThreads(t, d, map[string]uint64{
+		"Uid": 0, "CapEff": running, "CapPrm": running, "CapInh": 0, "CapAmb": 0, "CapBnd": running, "NoNewPrivs": 1,
+	})
+	fetch(t, l, names, 300)
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	wantNoRemains(t, l)
+}
+
+// running is the set of capabilities of a director that forwards.
+const running = 1 << unix.CAP_NET_ADMIN
+
+// wantThreads compares what /proc says of every thread of a director.
+func wantThreads(t *testing.T, d *process.Director, want map[string]uint64) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", d.PID()))
+	must(t, err)
+	if len(files) < 3 { // two workers and somebody else
+		t.Fatalf("the director has %d threads, want at least 3", len(files))
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for key, want := range want {
+			found := regexp.MustCompile(`(?m)^` + key + `:\s+(\w+)`).FindStringSubmatch(string(text))
+			if found == nil {
+				t.Fatalf("%s has no %s", name, key)
+			}
+			base := 10
+			if strings.HasPrefix(key, "Cap") {
+				base = 16
+			}
+			if got, err := strconv.ParseUint(found[1], base, 64); err != nil || got != want {
+				t.Errorf("%s: %s is %#x, want %#x", name, key, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,77 @@
+# Installing, and packages; the Makefile includes it.
+#
+# make install    below $(DESTDIR)$(PREFIX), and a flags file in $(DESTDIR)/etc unless there is one
+# make uninstall  takes back what install put there, but the flags file
+# make deb        a Debian package in build/: DEB_VERSION, DEB_MAINTAINER, GOARCH=arm64
+# make package-test  builds the package, looks into it, and installs it below a directory (root)
+
+.PHONY: build/manual install uninstall deb stage package-test
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SBIN = $(DESTDIR)$(PREFIX)/sbin
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+MAN = $(DESTDIR)$(PREFIX)/share/man/man8
+DOC = $(DESTDIR)$(PREFIX)/share/doc/director
+BASH = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+DOCUMENTS = README.md ARCHITECTURE.md CHANGELOG.md docs
+
+# The last tag, or none, and the commit. Debian's versions begin with a digit.
+DEB_VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match='v[0-9]*' 2>/dev/null)),0.0.0~$(or $(shell git log -1 --format=%cd.%h --date=format:%Y%m%d 2>/dev/null),unknown))
+DEB_MAINTAINER ?= $(or $(shell git config user.name 2>/dev/null),director) <$(or $(shell git config user.email 2>/dev/null),root@localhost)>
+DEB_ARCH = $(or $(GOARCH),$(shell go env GOARCH))
+SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null)
+
+# What this machine's director says about itself, whatever is installed.
+build/manual: build
+	rm -rf $@
+	./$(BINARY) manual $@ 2>/dev/null || GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./cmd/director manual $@
+
+install: build/manual
+	install -d $(SBIN) $(UNITS) $(SYSUSERS) $(MAN) $(DOC)/examples $(BASH) $(ZSH) $(FISH)
+	install -m 755 $(BINARY) $(SBIN)/director
+	ln -sf director $(SBIN)/ipvsadm
+	install -m 755 packaging/scripts/ipvsadm-save packaging/scripts/ipvsadm-restore $(SBIN)
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/director.service >build/director.service
+	install -m 644 build/director.service $(UNITS)/director.service
+	install -m 644 packaging/sysusers.conf $(SYSUSERS)/director.conf
+	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz
+	for p in build/manual/man8/*.8; do gzip -9nc $$p >$(MAN)/$${p##*/}.gz; done
+	chmod 644 $(MAN)/director*.8.gz
+	install -m 644 build/manual/bash/director $(BASH)/director
+	install -m 644 build/manual/zsh/_director $(ZSH)/_director
+	install -m 644 build/manual/fish/director.fish $(FISH)/director.fish
+	cp -R $(DOCUMENTS) $(DOC)
+	install -m 644 LICENSE $(DOC)/copyright
+	install -m 644 packaging/director.flags packaging/pin-interrupts.conf $(DOC)/examples
+	chmod -R u=rwX,go=rX $(DOC)
+	install -d $(DESTDIR)/etc/director
+	if [ ! -e $(DESTDIR)/etc/director/director.flags ]; then \
+		install -m 644 packaging/director.flags $(DESTDIR)/etc/director/director.flags; fi
+
+uninstall:
+	rm -f $(SBIN)/director $(SBIN)/ipvsadm $(SBIN)/ipvsadm-save $(SBIN)/ipvsadm-restore
+	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
+	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz $(MAN)/ipvsadm.8.gz $(MAN)/ipvsadm-*.8.gz
+	rm -f $(BASH)/director $(ZSH)/_director $(FISH)/director.fish
+	rm -rf $(DOC)
+
+stage: export GOOS = linux
+stage:
+	rm -rf build/root
+	$(MAKE) install DESTDIR=build/root PREFIX=/usr BINARY=build/director
+
+deb: export DEB_VERSION := $(DEB_VERSION)
+deb: export DEB_MAINTAINER := $(DEB_MAINTAINER)
+deb: export DEB_ARCH := $(DEB_ARCH)
+deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
+deb: stage
+	rm -f build/director_*_$(DEB_ARCH).deb
+	GOARCH= GOOS= go tool -modfile=tools/nfpm.mod nfpm package --config packaging/nfpm.yaml --packager deb --target build/
+
+package-test: deb
+	go vet -tags deb ./packaging
+	go test -tags deb -count=1 ./packaging
