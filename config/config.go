@@ -69,6 +69,7 @@ type Config struct {
 	ConnTableSize int // most connections held
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
+	State         string // the file that connections survive a restart in; empty: they do not
 	Timeouts      Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
