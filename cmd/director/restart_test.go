@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"director/bench/load"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
@@ -276,4 +278,59 @@ func transferSlowly(ctx context.Context, dial func(context.Context) (net.Conn, e
 		return fmt.Errorf("%s %s after %d bytes: the hash is %q, want %s", method, path, moved.Load(), got, want)
 	}
 	return nil
+}
+
+// TestRestart_LeavesTheHostToWhoeverComesNext looks at what a director with
+// --state leaves behind, and what the next one makes of it: one whose file is
+// damaged, one without --state, one that is killed.
+func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
+	l := labtest.New(t, lab.Config{VIPOnLink: true})
+	startWeb(t, l)
+	file := filepath.Join(t.TempDir(), "state")
+	kept := append(httpRules(l), "--state="+file)
+	wantVeils := func(when string, want int) {
+		t.Helper()
+		if got := veils(t, l); got != want {
+			t.Errorf("%s: %d veils, want %d", when, got, want)
+		}
+	}
+
+	must(t, launchWith(t, l, nativeXDP, kept).Stop())
+	wantVeils("after the first director", 2)
+	if r := hostRemains(t, l); len(r.vips) == 0 || len(r.programs)+len(r.devices) != 0 {
+		t.Errorf("the first director left %+v, want nothing but the VIP", r)
+	}
+	wantMortalVIP(t, l)
+	must(t, os.Truncate(file, 100))
+	second := launchWith(t, l, packetIO, kept)
+	if !strings.Contains(second.Log(), "saved state refused: starting without connections") {
+		t.Errorf("the log does not say that the file is damaged:\n%s", second.Log())
+	}
+	wantVeils("while the second director runs", 0)
+	browse(t, l, l.Clients[0].Addr, 10)
+	must(t, second.Stop())
+	wantVeils("after the second director", 2)
+
+	third := launch(t, l, nativeXDP)
+	wantVeils("while a director without --state runs", 0)
+	browse(t, l, l.Clients[0].Addr, 10)
+	must(t, third.Stop())
+	wantVeils("after a director without --state", 0)
+	wantNoRemains(t, l)
+
+	must(t, launchWith(t, l, nativeXDP, kept).Kill())
+	wantVeils("after a director that was killed", 0)
+}
+
+// veils counts the ingress filters on the director's host.
+func veils(t *testing.T, l *lab.Lab) (n int) {
+	t.Helper()
+	for _, name := range l.Interfaces() {
+		dev, err := l.Director.Link.LinkByName(name)
+		must(t, err)
+		filters, err := l.Director.Link.FilterList(dev, netlink.HANDLE_MIN_INGRESS)
+		must(t, err)
+		n += len(filters)
+	}
+	return n
 }
