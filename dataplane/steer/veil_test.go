@@ -80,8 +80,8 @@ func (v *veiled) lift(t *testing.T) (lifted bool) {
 	return lifted
 }
 
-// qdiscs counts the queueing disciplines that ingress filters hang on, and
-// filters those.
+// remains counts the queueing disciplines that ingress filters hang on, and
+// those filters.
 func (v *veiled) remains(t *testing.T) (qdiscs, filters int) {
 	t.Helper()
 	link := v.near.Link(t, v.near.Name)
@@ -166,9 +166,9 @@ func TestVeil_LeavesOthersFiltersAlone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			filter := &netlink.MatchAll{FilterAttrs: netlink.FilterAttrs{
+			filter := &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{
 				LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Priority: 5, Protocol: 3, // ETH_P_ALL
-			}}
+			}, Fd: s.DropProgram().FD(), Name: "other", DirectAction: true}
 			if err := v.near.FilterAdd(filter); err != nil {
 				t.Fatal(err)
 			}
