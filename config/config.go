@@ -79,6 +79,7 @@ type Config struct {
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
 	HTTP          string // where to answer about metrics and health; "": nowhere
+	State         string // the file that connections survive a restart in; empty: they do not
 	Timeouts      Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor

@@ -84,6 +84,7 @@ const everything = `
 --vip-interface=192.0.2.11=lo
 --fwmark 7=tcp,192.0.2.10,80+443
 --http [2001:db8::1]:8080
+--state=/var/lib/director/state
 --timeouts=30,0,40
 --neighbor 10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit 0
@@ -123,6 +124,7 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 			Ports: []service.PortRange{{First: 80, Last: 80}, {First: 443, Last: 443}},
 		}},
 		HTTP:     "[2001:db8::1]:8080",
+		State:    "/var/lib/director/state",
 		Timeouts: config.Timeouts{TCP: 30 * time.Second, TCPFIN: 120 * time.Second, UDP: 40 * time.Second},
 		Neighbors: []config.Neighbor{
 			{IP: netip.MustParseAddr("10.0.0.11"), MAC: packet.MAC{2, 0, 0, 0, 1, 1}, Interface: "eth1"},
@@ -201,6 +203,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --vip-interface=192.0.2.11=lo
 --fwmark=7=tcp,192.0.2.10/32,80+443
 --http=[2001:db8::1]:8080
+--state=/var/lib/director/state
 --timeouts=30,120,40
 --neighbor=10.0.0.11=02:00:00:00:01:01@eth1
 --icmp-ratelimit=0

@@ -63,6 +63,26 @@ func level(p *zerolog.Level) value {
 	return v
 }
 
+// file is the name of a file, empty for none.
+func file(p *string) value {
+	return value{
+		kind: "FILE",
+		set: func(s string) error {
+			if s != strings.TrimSpace(s) || strings.ContainsAny(s, "\r\n") {
+				return errors.New("want a file name without white space around it")
+			}
+			*p = s
+			return nil
+		},
+		get: func() []string {
+			if *p == "" {
+				return nil
+			}
+			return []string{*p}
+		},
+	}
+}
+
 func boolean(p *bool) value {
 	return value{
 		kind: "bool",

@@ -67,7 +67,8 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	sh := t.shardOf(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if t.findKey(hash, n, c) {
+	// A hidden one, which only Restore inserts, is nobody's second.
+	if n.Kind&Hidden == 0 && t.findKey(hash, n, c) {
 		return Existed
 	}
 	b, at := t.freeSlot(sh, hash)

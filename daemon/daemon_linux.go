@@ -31,6 +31,7 @@ import (
 	"director/neigh/rtnl"
 	"director/packet"
 	"director/service"
+	"director/state"
 	"director/web"
 )
 
@@ -62,6 +63,7 @@ type Daemon struct {
 	nic      *nic.Control
 	watch    *rtnl.Watch
 	served   []packet.Addr // the real servers that the watch serves
+	saved    *state.File   // of the director before, until its connections are here
 	steering *steer.Steering
 	arms     []*interfaceIO
 	cpus     []int // by worker
@@ -143,7 +145,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.listenHTTP, d.look, d.openArms, d.employ, d.makeRoom, d.steer} {
+	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openArms, d.employ, d.makeRoom, d.resume, d.steer, d.succeed} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -194,10 +196,9 @@ func (d *Daemon) build(workers int) error {
 		return err
 	}
 	d.defers("free the connection table", func() error { conns.Close(); return nil })
-	start := time.Now()
 	d.shared = dataplane.NewShared(dataplane.ShareOptions{
 		Conns:    conns,
-		Clock:    func() int64 { return int64(time.Since(start)) &^ (clockTick - 1) },
+		Clock:    d.clock(),
 		Resolver: d.watch,
 		Ident:    uint16(rand.Uint32()), // not its predecessor's after a restart
 		Seed:     [2]uint64{rand.Uint64(), rand.Uint64()},
@@ -242,7 +243,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	d.defers("remove the VIPs", func() error {
 		cancel()
 		running.Wait()
-		return holder.Close()
+		return d.letGo(holder)
 	})
 	d.following.Lock()
 	defer d.following.Unlock()

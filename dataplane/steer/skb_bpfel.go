@@ -26,8 +26,10 @@ const (
 	skbProgGiveback = "giveback"
 	skbProgTap      = "tap"
 	skbProgTurn     = "turn"
+	skbProgVeil     = "veil"
 	skbVarHook      = "hook"
 	skbVarTarget    = "target"
+	skbVarUntil     = "until"
 )
 
 // loadSkb returns the embedded CollectionSpec for skb.
@@ -76,6 +78,7 @@ type skbProgramSpecs struct {
 	Giveback *ebpf.ProgramSpec `ebpf:"giveback"`
 	Tap      *ebpf.ProgramSpec `ebpf:"tap"`
 	Turn     *ebpf.ProgramSpec `ebpf:"turn"`
+	Veil     *ebpf.ProgramSpec `ebpf:"veil"`
 }
 
 // skbMapSpecs contains maps before they are loaded into the kernel.
@@ -96,6 +99,7 @@ type skbMapSpecs struct {
 type skbVariableSpecs struct {
 	Hook   *ebpf.VariableSpec `ebpf:"hook"`
 	Target *ebpf.VariableSpec `ebpf:"target"`
+	Until  *ebpf.VariableSpec `ebpf:"until"`
 }
 
 // skbObjects contains all objects after they have been loaded into the kernel.
@@ -143,6 +147,7 @@ func (m *skbMaps) Close() error {
 type skbVariables struct {
 	Hook   *ebpf.Variable `ebpf:"hook"`
 	Target *ebpf.Variable `ebpf:"target"`
+	Until  *ebpf.Variable `ebpf:"until"`
 }
 
 // skbPrograms contains all programs after they have been loaded into the kernel.
@@ -153,6 +158,7 @@ type skbPrograms struct {
 	Giveback *ebpf.Program `ebpf:"giveback"`
 	Tap      *ebpf.Program `ebpf:"tap"`
 	Turn     *ebpf.Program `ebpf:"turn"`
+	Veil     *ebpf.Program `ebpf:"veil"`
 }
 
 func (p *skbPrograms) Close() error {
@@ -161,6 +167,7 @@ func (p *skbPrograms) Close() error {
 		p.Giveback,
 		p.Tap,
 		p.Turn,
+		p.Veil,
 	)
 }
 

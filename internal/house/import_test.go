@@ -45,6 +45,8 @@ var mayImport = []struct {
 	{"web", nil, false},
 	{"daemon", []string{"packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "metrics", "web", "host/..."}, false},
 	{"doctor", []string{"packet", "neigh/...", "service", "dataplane/...", "control", "config", "host/...", "daemon"}, false},
+	{"state", []string{"packet", "app/ftp", "service", "conntrack", "dataplane"}, false},
+	{"daemon", []string{"packet", "sysctl", "sched", "conntrack", "neigh/...", "service", "dataplane/...", "control/...", "config", "figures", "host/...", "state"}, false},
 	{"config", []string{"packet", "sysctl", "service", "control/..."}, false},
 	{"internal/lab/...", []string{"packet", "service", "internal/lab/..."}, false},
 	{"bench/micro", []string{"bench/figure", "bench/machine", "packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},

@@ -55,6 +55,19 @@ int drop(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+// Until when the veil hides frames, by the clock of bpf_ktime_get_ns. Set when
+// the program is loaded.
+volatile const __u64 until;
+
+// veil is what a director leaves behind that means to come back: it hides what
+// is the director's as long as nobody forwards it. It needs no process, and
+// undoes itself.
+SEC("tc")
+int veil(struct __sk_buff *skb)
+{
+	return bpf_ktime_get_ns() < until && ours(skb) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
 // giveback stands on our own device and puts what is written there on the
 // ingress of target. Native XDP lies before that place. The tap and the drop
 // know the mark. Generic XDP would catch the frame again: it leaves alone only

@@ -1,0 +1,219 @@
+package conntrack_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	diff "github.com/google/go-cmp/cmp"
+
+	"director/conntrack"
+	"director/packet"
+)
+
+// moved is a table that took up what another held.
+type moved struct {
+	from, to *conntrack.Table
+	refs     map[uint32]conntrack.Ref // by the numbers in the old table
+}
+
+// move restores all of a table, at time later of another clock, in one with
+// room for size.
+func move(t *testing.T, from *conntrack.Table, now, later int64, size int) (m moved, full int) {
+	t.Helper()
+	m = moved{from, newTable(t, size), map[uint32]conntrack.Ref{}}
+	for s := range from.Dump(now) {
+		parent, ok := m.refs[s.Parent]
+		if s.HasParent && !ok && full == 0 {
+			t.Fatalf("connection %d comes before its parent %d", s.ID, s.Parent)
+		}
+		s.HasParent = s.HasParent && ok
+		var c conntrack.Conn
+		switch outcome := m.to.Restore(s, parent, later, &c); outcome {
+		case conntrack.Inserted:
+			m.refs[s.ID] = c.Ref()
+		case conntrack.Full:
+			full++
+		default:
+			t.Fatalf("connection %d: outcome %d", s.ID, outcome)
+		}
+	}
+	return m, full
+}
+
+// facts are what is the same of a connection in every table, in some order.
+type facts struct {
+	Key      conntrack.Key
+	Addr     packet.Addr
+	Port     uint16
+	Server   uint32
+	Method   uint8
+	State    conntrack.State
+	Hidden   bool
+	Left     int64
+	Data     string
+	Child    bool
+	Parental bool
+}
+
+func factsOf(table *conntrack.Table, now int64) (all []facts) {
+	for _, i := range table.List() {
+		f := facts{
+			Key: i.Key(), Server: i.Server(), Method: i.Method(), State: i.State(), Hidden: i.Is(conntrack.Hidden),
+			Left: i.Deadline - now, Data: i.Data, Child: table.Controlled(&i.Conn), Parental: table.Controls(&i.Conn),
+		}
+		f.Addr, f.Port = i.Target()
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b facts) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return all
+}
+
+// populate makes a table with connections of all kinds: templates of which some
+// are useless by now, their children, FTP's with a parent of their own and a
+// client's port that is not known, and connections that stand alone, in the
+// state that a few packets led them to.
+func populate(t *testing.T, table *conntrack.Table, families int) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	var c, victim conntrack.Conn
+	put := func(hash uint64, r *conntrack.Record) conntrack.Conn {
+		t.Helper()
+		var c conntrack.Conn
+		if got := table.Insert(hash, r, &c, &victim); got != conntrack.Inserted {
+			t.Fatalf("insert %+v: outcome %d", r, got)
+		}
+		return c
+	}
+	for n := range families {
+		now := int64(n) * second
+		f := flow(10 * n)
+		template := conntrack.Record{
+			Key:    conntrack.Key{Client: packet.AddrFrom4(0x0b000000 + uint32(n)), Virtual: f.Dst, VirtualPort: 80, Proto: packet.ProtoUDP},
+			Target: target(n), Kind: conntrack.Template, State: conntrack.TemplateNone, Number: 300, Now: now, Deadline: now + 300*second,
+		}
+		if n%3 == 0 {
+			template.Kind |= conntrack.Engine
+			template.Data = string(rune('a'+n%26)) + "@example"
+		}
+		parent := put(table.HashTemplate(&template.Key, template.Data), &template)
+		control := conntrack.Record{
+			Key: conntrack.KeyOf(&f), Target: target(n), Kind: conntrack.Helper, State: conntrack.TCPEstablished,
+			Number: uint32(n % 16), Now: now, Deadline: now + 900*second, Parent: &parent,
+		}
+		dialogue := put(table.HashIn(&f), &control)
+		data := control
+		data.Client = template.Client // for few may wait for one client
+		data.Kind, data.State, data.Parent, data.ClientPort, data.VirtualPort = conntrack.AnyPort, conntrack.TCPListen, &dialogue, 0, 40000
+		put(table.HashIn(&packet.Flow{Src: data.Client, Proto: f.Proto}), &data)
+		if n%5 == 0 {
+			table.Invalidate(&parent)
+			put(table.HashTemplate(&template.Key, template.Data), &template) // the one in force
+		}
+		for i := 1; i < 4; i++ {
+			if insert(table, 10*n+i, now, &c) != conntrack.Inserted {
+				t.Fatal("no room")
+			}
+			ev := []conntrack.Event{conntrack.Ack, conntrack.Fin, conntrack.Reset}[random.IntN(3)]
+			table.Observe(&c, conntrack.In, ev, now+second, &conntrack.Normal, &timeouts)
+		}
+	}
+}
+
+func TestRestore_MakesTheSameTable(t *testing.T) {
+	const families, now, later = 300, 400 * second, 7 * second
+	from := newTable(t, 4000)
+	populate(t, from, families)
+	m, _ := move(t, from, now, later, 4000)
+	if d := diff.Diff(factsOf(from, now), factsOf(m.to, later)); d != "" {
+		t.Errorf("connections (-old +new):\n%s", d)
+	}
+	if m.to.Used() != from.Used() || conntrack.Overlooked(m.to) != 0 {
+		t.Errorf("%d connections, want %d; %d of them would outlive their time", m.to.Used(), from.Used(), conntrack.Overlooked(m.to))
+	}
+}
+
+func TestRestore_FindsThemByTheirPackets(t *testing.T) {
+	from := newTable(t, 1000)
+	populate(t, from, 50)
+	m, _ := move(t, from, 60*second, 0, 1000)
+	for n := range 50 {
+		var old, c conntrack.Conn
+		in, out := flow(10*n), answer(10*n+1)
+		if !m.to.FindIn(m.to.HashIn(&in), &in, &c) || !m.to.FindOut(m.to.HashOut(&out), &out, &c) {
+			t.Fatalf("connection %d is not found", n)
+		}
+		in.Src, in.SrcPort, in.DstPort = packet.AddrFrom4(0x0b000000+uint32(n)), 4711, 40000
+		if !m.to.FindAnyPort(m.to.HashAnyPort(&in), &in, &c) {
+			t.Fatalf("the data connection of %d, whose client's port is not known, is not found", n)
+		}
+		k := conntrack.Key{Client: in.Src, Virtual: in.Dst, VirtualPort: 80, Proto: packet.ProtoUDP}
+		data := ""
+		if n%3 == 0 {
+			data = string(rune('a'+n%26)) + "@example"
+		}
+		if !from.FindTemplate(from.HashTemplate(&k, data), &k, data, &old) || !m.to.FindTemplate(m.to.HashTemplate(&k, data), &k, data, &c) {
+			t.Fatalf("template %d is not found", n)
+		}
+	}
+}
+
+func TestRestore_EndsTheirFamiliesInTurn(t *testing.T) {
+	from := newTable(t, 1000)
+	populate(t, from, 50)
+	m, _ := move(t, from, 50*second, 0, 1000)
+	want := from.Used()
+	ended := 0
+	for now := int64(0); now < 1500*second; now += second {
+		ended += sweepAll(m.to, now)
+	}
+	if ended != want || m.to.Used() != 0 {
+		t.Errorf("%d ended and %d are left, want %d and none", ended, m.to.Used(), want)
+	}
+}
+
+// The later of two connections of one client port to one server answers.
+func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
+	from := newTable(t, 100)
+	var parent, c, victim conntrack.Conn
+	r := conntrack.Record{
+		Key: conntrack.Key{Client: flow(1).Src, Virtual: flow(1).Dst}, Target: target(1),
+		Kind: conntrack.Template, State: conntrack.TemplateNone, Number: 300, Now: 10 * second, Deadline: 310 * second,
+	}
+	from.Insert(from.HashTemplate(&r.Key, ""), &r, &parent, &victim)
+	child, alone := flow(1), flow(1)
+	alone.Dst = packet.MustAddr("192.0.2.11")
+	for i, f := range []packet.Flow{child, alone} {
+		r := conntrack.Record{Key: conntrack.KeyOf(&f), Target: target(1), State: conntrack.TCPEstablished, Now: int64(20-i) * second, Deadline: 900 * second}
+		if i == 0 {
+			r.Parent = &parent // and is restored after the other, which is older
+		}
+		from.Insert(from.HashIn(&f), &r, &c, &victim)
+	}
+	out := answer(1)
+	if !from.FindOut(from.HashOut(&out), &out, &c) {
+		t.Fatal("not found")
+	}
+	want, _ := c.Virtual()
+	m, _ := move(t, from, 30*second, 0, 100)
+	if !m.to.FindOut(m.to.HashOut(&out), &out, &c) {
+		t.Fatal("not found any more")
+	}
+	if got, _ := c.Virtual(); got != want {
+		t.Errorf("%v answers, want %v as before", got, want)
+	}
+}
+
+func TestRestore_TakesNobodysPlace(t *testing.T) {
+	from := newTable(t, 100)
+	var c conntrack.Conn
+	for n := range 100 { // half-open ones, whom a new connection would drive out
+		insert(from, n, 0, &c)
+	}
+	m, full := move(t, from, 0, 0, 60)
+	if m.to.Used() != 60 || full != 40 {
+		t.Errorf("%d restored and %d refused, want 60 and 40", m.to.Used(), full)
+	}
+}

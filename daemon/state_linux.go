@@ -1,0 +1,163 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"director/dataplane/steer"
+	"director/host"
+	"director/host/vip"
+	"director/service"
+	"director/state"
+)
+
+// What --state does, in the order of a restart. The director that stops:
+//
+//	leaves the VIPs             letGo
+//	stops its workers
+//	saves, and leaves a veil    remember; its hooks still keep the frames
+//	takes its hooks away
+//
+// The one that starts:
+//
+//	looks at the file           recall
+//	opens its queues, which get no frames yet
+//	takes the connections up    resume
+//	steers                      from here on the queues get the frames
+//	lifts the veil              succeed
+//	starts its workers
+//
+// At no moment between the two does the host see a balanced frame, which it
+// would reset, or, being a server's answer, forward as it is.
+
+// recall opens what an earlier director saved, unless it must not be used.
+func (d *Daemon) recall() error {
+	path := d.config.State
+	if path == "" {
+		return nil
+	}
+	if err := state.Probe(path); err != nil {
+		return host.Usagef("--state %s: %w", path, err)
+	}
+	saved, err := state.Open(path, time.Now())
+	switch {
+	case err == nil:
+		d.saved = saved
+		d.defers("close the saved state", d.forget(saved.Close))
+	case errors.Is(err, fs.ErrNotExist):
+		d.log.Info().Str("state", path).Msg("nothing saved: no connections yet")
+	default:
+		d.log.Warn().Err(err).Msg("saved state refused: starting without connections")
+	}
+	return nil
+}
+
+// forget does something to the file of the saved state, if that is still open.
+func (d *Daemon) forget(do func() error) func() error {
+	return func() error {
+		if d.saved == nil {
+			return nil
+		}
+		d.saved = nil
+		return do()
+	}
+}
+
+// clock returns the workers' clock. It goes on where that of the director before
+// stopped: what is older stays older.
+func (d *Daemon) clock() func() int64 {
+	start, base := time.Now(), int64(0)
+	if d.saved != nil {
+		base = d.saved.Clock
+	}
+	return func() int64 { return (base + int64(time.Since(start))) &^ (clockTick - 1) }
+}
+
+// resume takes up the saved connections whose servers are still there.
+func (d *Daemon) resume() error {
+	if d.saved == nil {
+		return nil
+	}
+	began := time.Now()
+	named := d.shared.View.Load().Services.Named()
+	servers := map[uint32]*service.Server{}
+	for _, s := range d.saved.Servers {
+		if now := named[s.Name]; now != nil {
+			servers[s.Number] = now
+		}
+	}
+	r := d.shared.Resume(servers)
+	if err := d.saved.Each(r.Add); err != nil {
+		return fmt.Errorf("load the saved state: %w", err)
+	}
+	for _, s := range d.saved.Servers {
+		if now := servers[s.Number]; now != nil && s.Overloaded {
+			now.Overload()
+		}
+	}
+	d.control.Refresh() // a server may masquerade for these connections only
+	e := d.log.Info()
+	if r.Stranded+r.Refused > 0 {
+		e = d.log.Warn()
+	}
+	e.Int("connections", r.Resumed).Int("left-out-without-server", r.Stranded).Int("left-out-without-room", r.Refused).
+		Dur("took", time.Since(began)).Dur("pause", time.Since(d.saved.Saved)).Msg("saved connections taken up")
+	return nil
+}
+
+// succeed is called once the frames come to this director: the veil of the one
+// before is lifted, whether or not this one leaves any, and its file has been
+// used. What the workers do from now on is to be saved.
+func (d *Daemon) succeed() error {
+	for _, a := range d.arms {
+		switch lifted, err := steer.LiftVeil(a.index); {
+		case err != nil:
+			d.log.Warn().Err(err).Msg("if an earlier director left a veil, what is given back to the host is lost until its time is up")
+		case lifted:
+			d.log.Info().Str("interface", a.name).Msg("taken over from the director before")
+		}
+	}
+	if d.config.State == "" {
+		return nil
+	}
+	d.defers("save the state", d.remember)
+	if d.saved == nil {
+		return nil
+	}
+	return d.forget(d.saved.Discard)()
+}
+
+// remember saves the connections of the workers, which have stopped, and leaves a
+// veil, with which the next director finds them as they were.
+func (d *Daemon) remember() error {
+	began := time.Now()
+	h := state.Header{Clock: d.shared.Clock(), Base: d.config.Services, Running: d.control.Specs()}
+	for _, s := range d.shared.View.Load().Services.Servers() {
+		if s != nil {
+			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
+		}
+	}
+	n, err := state.Write(d.config.State, h, d.shared.Dump())
+	if err != nil {
+		return err
+	}
+	var indexes []int
+	for _, a := range d.arms {
+		indexes = append(indexes, a.index)
+	}
+	if err := d.steering.LeaveVeil(indexes, state.MaxAge); err != nil {
+		d.log.Warn().Err(err).Msg("the host sees balanced frames until the next director starts, and may reset connections")
+	}
+	d.log.Info().Str("state", d.config.State).Int("connections", n).Dur("took", time.Since(began)).Msg("state saved")
+	return nil
+}
+
+// letGo gives the VIPs up, or leaves them to the next director.
+func (d *Daemon) letGo(h *vip.Holder) error {
+	if d.config.State != "" {
+		return h.Leave()
+	}
+	return h.Close()
+}

@@ -1,0 +1,38 @@
+package vip_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"director/host/vip"
+)
+
+// What can outlive the director for ever goes with it; addresses are for the next
+// one to take over.
+func TestLeave_LeavesOnlyWhatEndsByItself(t *testing.T) {
+	n, _ := office(t)
+	c := vip.Config{VIPs: []netip.Addr{service}, Prefixes: []netip.Prefix{marked}}
+	if err := hold(t, c).Leave(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32")
+	checkLocal(t, n)
+	next := hold(t, c)
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32")
+	checkLocal(t, n, marked.String())
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+}
+
+func TestLeave_AfterItsInterfaceIsGone(t *testing.T) {
+	n, _ := office(t)
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}})
+	if err := n.LinkDel(n.Link(t, "front")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Leave(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,33 @@
+// Package state is the file in which a director leaves what it knows to its
+// successor: its services, and its connections.
+//
+// # Format
+//
+//	"DIRSTATE"                          8 bytes
+//	version                             4
+//	length of the header                4
+//	header, JSON                        that of Header
+//	a record for each connection        parents before their children
+//	'e', number of records              1 + 8
+//	SHA-256 of everything before        32
+//
+// Numbers are little-endian. A record is
+//
+//	'c', kind, method, state, protocol  5 × 1
+//	parts that follow the fixed ones    1: see the constants
+//	client, virtual address, target     3 × 4, IPv4
+//	their ports                         3 × 2
+//	number of the server in the header  4
+//	packets or time-out                 4
+//	time left, in nanoseconds           8
+//	order                               8
+//	its number                          4
+//	number of the parent                4, if it has one
+//	data of the persistence engine      2 + as many as that says, if there are any
+//	dialogue of the FTP helper          28, if there is one
+//
+// Kinds, methods and states are numbers of packages conntrack and service, those
+// of the header's fields the names of Go. Whoever changes one of them changes the
+// version: a file of another version is refused. So is one that is damaged,
+// as a whole.
+package state

@@ -1,0 +1,22 @@
+package state
+
+import (
+	"errors"
+	"os"
+)
+
+// OpenAnyAge opens a file whenever it was written.
+func OpenAnyAge(path string) (*File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{file: file, path: path}
+	if _, err = f.start(); err == nil {
+		err = f.check(f.Saved)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return f, nil
+}
