@@ -46,14 +46,20 @@ type HTTPServer struct {
 	http     http.Server
 	log      zerolog.Logger
 
-	listing sync.Mutex // held while all connections are listed, which takes memory
+	end     context.CancelFunc // of all requests
+	running sync.WaitGroup     // requests
+	listing sync.Mutex         // held while all connections are listed, which takes memory
 }
 
 // NewHTTPServer returns a server for d.
 func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
 	s := &HTTPServer{director: d, mux: http.NewServeMux(), log: log}
+	// A stream whose client does not read ends with the server.
+	ctx, end := context.WithCancel(context.Background())
+	s.end = end
 	s.http = http.Server{
-		Handler: s.mux, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler:     s.counted(s.mux), MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
 	}
 	s.routes()
@@ -72,14 +78,27 @@ func (s *HTTPServer) Serve(l net.Listener) error {
 	return err
 }
 
-// Close lets requests that are being answered end for a second, and ends.
+// Close lets requests that are being answered end for a second, and ends. None is
+// being answered when it returns.
 func (s *HTTPServer) Close() error {
+	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
 	}
-	return nil
+	s.running.Wait()
+	return err
+}
+
+// counted notes which requests are being answered.
+func (s *HTTPServer) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.running.Add(1)
+		defer s.running.Done()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // answer is a handler that returns what it answers with: nil for nothing, or

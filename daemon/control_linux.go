@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"director/api"
+	"director/capture"
 	"director/config"
+	"director/why"
 )
 
 // listen opens the control socket and begins to answer.
@@ -20,6 +22,12 @@ func (d *Daemon) listen() error {
 	d.server = api.NewHTTPServer(api.Director{
 		Control: d.control, Figures: d.Figures, Reload: d.Reload, Configuration: d.writeConfiguration,
 	}, d.log)
+	d.server.Handle("POST "+why.Path, why.Handler(&why.Director{Control: d.control, Shared: d.shared}))
+	captures := capture.NewHandler(func(o capture.Options) (*capture.Session, error) {
+		return capture.Start(d.shared, len(d.workers), d.config.Interfaces, o)
+	})
+	d.server.Handle("POST "+capture.Path, captures)
+	d.server.Handle("DELETE "+capture.Path, captures)
 	d.background.Go(func() { d.fail(d.server.Serve(l)) })
 	d.defers("close the control socket", d.server.Close)
 	return nil

@@ -220,6 +220,14 @@ func (d *Daemon) build(workers int) error {
 			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark says what this mark consists of: its service sees no traffic")
 		}
 	}
+	if d.saved != nil && d.config.ReloadRuntime == config.RuntimeKeep {
+		merged := control.Merge(d.saved.Base, d.config.Services, d.saved.Running)
+		err := d.control.Add(merged)
+		if err == nil {
+			return nil
+		}
+		d.log.Warn().Err(err).Msg("what was changed while the director before ran is not kept")
+	}
 	return d.control.Add(d.config.Services)
 }
 

@@ -15,6 +15,7 @@ import (
 	"director/control"
 	"director/figures"
 	"director/metrics"
+	"director/page"
 	"director/web"
 )
 
@@ -32,14 +33,23 @@ func (d *Daemon) listenHTTP() error {
 	if err != nil {
 		return fmt.Errorf("--http=%s: %w", d.config.HTTP, err)
 	}
+	status := page.New(&d.window, d.log)
 	d.web = web.New(web.Options{
+		Page:    status,
 		Metrics: metrics.Handler(metrics.New(&d.window), d.log),
 		IPVS:    metrics.Handler(metrics.NewIPVS(&d.window), d.log),
 		Healthy: d.healthy,
 		Log:     d.log,
 	})
 	d.web.Serve(l)
-	d.defers("close the HTTP listener", d.web.Close)
+	ctx, cancel := context.WithCancel(context.Background())
+	var sampling sync.WaitGroup
+	sampling.Go(func() { status.Run(ctx) })
+	d.defers("close the HTTP listener", func() error {
+		cancel()
+		sampling.Wait()
+		return d.web.Close()
+	})
 	return nil
 }
 

@@ -35,6 +35,7 @@ type verb struct {
 func verbs() []verb {
 	return append(hostVerbs(),
 		verb{"ctl", "ipvsadm for the running director: the same commands, output and exit codes", ctl},
+		verb{"capture", "write what the running director receives, sends and drops, as pcapng", captureVerb},
 		verb{"why", "explain where a packet goes and why", whyVerb},
 		verb{"replay", "send captured frames through the same pipeline, under a virtual clock", replayVerb},
 		verb{"bench", "measure how fast the director is on this machine", bench},
