@@ -100,14 +100,26 @@ func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logg
 	return &Daemon{config: c, load: load, log: log, version: buildVersion(), started: time.Now()}
 }
 
-// buildVersion is the module's version with its commit, as the go command stamped
-// it.
+// buildVersion is the commit that the go command stamped into the binary, with a +
+// behind it if there were changes, or the module's version.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return info.Main.Version
+	setting := map[string]string{}
+	for _, s := range info.Settings {
+		setting[s.Key] = s.Value
+	}
+	revision := setting["vcs.revision"]
+	if revision == "" {
+		return info.Main.Version
+	}
+	revision = revision[:min(12, len(revision))]
+	if setting["vcs.modified"] == "true" {
+		revision += "+"
+	}
+	return revision
 }
 
 // Run starts a director, waits until ctx ends or something breaks, and leaves the

@@ -14,7 +14,7 @@ func checkHost(f *Facts, r *recorder) {
 		detail, remedy := remedied(text)
 		r.add(Fail, "privileges", remedy, "%s", detail)
 	} else {
-		r.ok("privileges", "CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF")
+		r.ok("privileges", "CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON")
 	}
 	checkMemlock(f, r)
 	for _, p := range f.Host.Probes {
