@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -47,7 +46,7 @@ const (
 	statusEvery = time.Second
 )
 
-// director is a director in the making, running or on its way out. What it
+// Daemon is a director in the making, running or on its way out. What it
 // has acquired is released in reverse order by Stop.
 type Daemon struct {
 	loading sync.Mutex     // held while the configuration is read again
@@ -243,34 +242,6 @@ func (d *Daemon) build(workers int) error {
 	return d.control.Add(d.config.Services)
 }
 
-// holdVIPs gives the services' addresses to the host.
-func (d *Daemon) holdVIPs(ctx context.Context) error {
-	if !d.config.ManageVIPs {
-		return nil
-	}
-	c := vip.Config{First: d.config.Interfaces[0], On: map[netip.Addr]string{}, Log: d.log}
-	for _, v := range d.config.VIPInterfaces {
-		c.On[v.VIP] = v.Interface
-	}
-	c.VIPs, c.Prefixes = Virtual(d.control.Specs(), d.config.Marks)
-	holder, err := vip.Hold(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { holder.Run(ctx) })
-	d.defers("remove the VIPs", func() error {
-		cancel()
-		running.Wait()
-		return d.letGo(holder)
-	})
-	d.following.Lock()
-	defer d.following.Unlock()
-	d.vips = holder
-	return nil
-}
-
 // CheckInterfaces refuses flags that name an interface which is not there,
 // before anything is touched. Those of --interface are looked for by their claim.
 func CheckInterfaces(c *config.Config) error {
@@ -285,29 +256,6 @@ func CheckInterfaces(c *config.Config) error {
 		}
 	}
 	return nil
-}
-
-// Virtual lists the addresses of the services, and the prefixes of those
-// firewall marks that have one.
-func Virtual(specs []service.Spec, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
-	add := func(p netip.Prefix) {
-		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
-			vips = append(vips, a)
-		} else if !p.IsSingleIP() && !slices.Contains(prefixes, p) {
-			prefixes = append(prefixes, p)
-		}
-	}
-	for _, s := range specs {
-		if s.Mark == 0 {
-			add(netip.PrefixFrom(s.Addr.Netip(), s.Addr.Netip().BitLen()))
-		}
-		for _, m := range marks {
-			if s.Mark == m.Mark {
-				add(m.Prefix)
-			}
-		}
-	}
-	return vips, prefixes
 }
 
 // announce tells the service manager that the director forwards, once the real
