@@ -30,6 +30,9 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	d.defers("remove the VIPs", func() error {
 		cancel()
 		running.Wait()
+		d.following.Lock()
+		d.vips = nil // the network may still change
+		d.following.Unlock()
 		return d.letGo(holder)
 	})
 	d.following.Lock()
