@@ -40,17 +40,23 @@ func ctl(args []string, std stdio) int {
 			socket, args = path, args[1:]
 		}
 	}
-	return ipvsadmVerb(socket, args, std)
+	return commandDirector(socket, args, true, std)
 }
 
-// ipvsadmVerb carries out a command line of ipvsadm.
-func ipvsadmVerb(socket string, args []string, std stdio) int {
+// ipvsadmVerb is ipvsadm to the letter.
+func ipvsadmVerb(args []string, std stdio) int {
+	return commandDirector(controlSocket(), args, false, std)
+}
+
+// commandDirector carries out a command line of ipvsadm. explain says more about
+// refusals than ipvsadm does.
+func commandDirector(socket string, args []string, explain bool, std stdio) int {
 	client := api.Open(socket)
 	defer client.Close()
 	remote := api.Remote{Client: client, Context: context.Background()}
 	shell := ipvsadm.Shell{
 		Director: remote, Resolver: ipvsadm.System{}, Namer: ipvsadm.System{},
-		In: std.in, Out: std.out, Err: std.err,
+		In: std.in, Out: std.out, Err: std.err, Explain: explain,
 	}
 	c, err := ipvsadm.Parse(args, ipvsadm.System{})
 	if err == nil && (c.Verb == ipvsadm.Help || c.Verb == ipvsadm.Version) {

@@ -49,7 +49,7 @@ func main() {
 	std := stdio{os.Stdin, os.Stdout, os.Stderr}
 	// A link named ipvsadm is ipvsadm to the scripts that call it.
 	if filepath.Base(os.Args[0]) == "ipvsadm" {
-		os.Exit(ipvsadmVerb(controlSocket(), os.Args[1:], std))
+		os.Exit(ipvsadmVerb(os.Args[1:], std))
 	}
 	os.Exit(run(os.Args[1:], std))
 }

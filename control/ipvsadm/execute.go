@@ -57,6 +57,9 @@ type Shell struct {
 	Namer    Namer    // nil: everything is listed by number
 	In       io.Reader
 	Out, Err io.Writer
+	// Explain adds to ipvsadm's message about a refusal, on a line of its own, what
+	// the director knows of the reason.
+	Explain bool
 }
 
 // Execute carries c out and returns ipvsadm's exit code.
@@ -115,7 +118,11 @@ func (s *Shell) change(c Command) error {
 }
 
 func (s *Shell) fail(err error, code int) int {
-	fmt.Fprintln(s.Err, message(err))
+	text := message(err)
+	fmt.Fprintln(s.Err, text)
+	if s.Explain && err.Error() != text {
+		fmt.Fprintln(s.Err, err)
+	}
 	return code
 }
 
