@@ -40,6 +40,11 @@ func ctl(args []string, std stdio) int {
 			socket, args = path, args[1:]
 		}
 	}
+	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprint(std.out, "Usage: director ctl [--control PATH] COMMAND [OPTIONS]\n\n"+
+			"Commands the running director as ipvsadm does its kernel. Under the name ipvsadm\n"+
+			"the binary takes the same commands, and "+controlVariable+" names the socket.\n\n")
+	}
 	return commandDirector(socket, args, true, std)
 }
 

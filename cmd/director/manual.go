@@ -24,13 +24,24 @@ var sections = []manual.Section{
 		{"", "It is configured by flags and by files of them. Such a file holds flags, one a line, and rules in ipvsadm's grammar: what ipvsadm -S -n prints is one."},
 	}},
 	{Words: "director run", Title: "SIGNALS", Items: [][2]string{
-		{"SIGTERM, SIGINT", "end: interfaces, addresses and interrupts are left as they were found."},
+		{"SIGTERM, SIGINT", "end: interfaces, addresses and interrupts are left as they were found, but for what --state leaves to the next director."},
+		{"SIGHUP", "read the flags files again and apply the difference, or say what is wrong and change nothing."},
 	}},
 	{Words: "director run", Title: "PRIVILEGES", Items: [][2]string{
 		{"", "Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, /dev/net/tun, and as another user than root a limit of locked memory (RLIMIT_MEMLOCK) above 8 MiB for each queue. Once it forwards it keeps CAP_NET_ADMIN alone, started by root or not."},
 	}},
 	{Words: "director run", Title: "FILES", Items: [][2]string{
 		{"/etc/director/director.flags", "what director.service gives to --flagfile"},
+		{"/run/director/control.sock", "the control socket"},
+	}},
+	{Words: "director ctl", Title: "ENVIRONMENT", Items: [][2]string{
+		{controlVariable, "the control socket of the director that is meant, /run/director/control.sock if not set"},
+	}},
+	{Words: "director ctl", Title: "EXIT STATUS", Items: [][2]string{
+		{"0", "done; of -R: the last line was"},
+		{"1", "nothing to list"},
+		{"2", "the command line is wrong, or no director answers"},
+		{"255", "the director refused, or there is no such command"},
 	}},
 	{Title: "EXIT STATUS", Items: [][2]string{
 		{"0", "done"},

@@ -28,7 +28,7 @@ Commands (the first option of a line):
   -a, --add-server        add a real server
   -e, --edit-server       set all of a real server's options anew
   -d, --delete-server     delete a real server
-  -L, -l, --list          list what there is
+  -L, --list              list what there is; -l is the same
   -Z, --zero              count from zero again
       --set               set the time-outs, in seconds; 0 keeps one
       --start-daemon      start a connection sync daemon: not in this version

@@ -46,11 +46,16 @@ func (p *Page) Roff(sections []Section) string {
 	return b.String()
 }
 
-// split takes the sections of one page, those that describe it apart.
+// split takes the sections of one page, those that describe it apart. One of its
+// own takes the place of one that all pages have.
 func split(sections []Section, words string) (describe, others []Section) {
+	own := map[string]bool{}
+	for _, s := range sections {
+		own[s.Title] = own[s.Title] || s.Words == words
+	}
 	for _, s := range sections {
 		switch {
-		case s.Words != "" && s.Words != words:
+		case s.Words != "" && s.Words != words, s.Words == "" && own[s.Title]:
 		case s.Title == "DESCRIPTION":
 			describe = append(describe, s)
 		default:
