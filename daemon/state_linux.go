@@ -122,6 +122,9 @@ func (d *Daemon) succeed() error {
 	if d.config.State == "" {
 		return nil
 	}
+	if err := d.steering.PrepareVeil(); err != nil {
+		return err
+	}
 	d.defers("save the state", d.remember)
 	if d.saved == nil {
 		return nil

@@ -41,7 +41,7 @@ func unitSetting(t *testing.T, key string) string {
 // nobody is a user without rights.
 const nobody = "65534"
 
-// confine starts the program that is descriptor 4 as nobody. Its first argument
+// confine starts the program that is descriptor 3 as nobody. Its first argument
 // is the limit of locked memory, empty for the one there is; the second and third are capabilities in the
 // words of setpriv(1), ambient ones and the bounding set. Where udev has been at
 // work /dev/net/tun is everybody's, elsewhere root's, so a private one is made.
@@ -52,7 +52,7 @@ mount -t tmpfs tmpfs /dev/net
 mknod -m 666 /dev/net/tun c 10 200
 exec ${memlock:+prlimit --memlock=$memlock:$memlock} setpriv --reuid=` + nobody + ` --regid=` + nobody + ` --clear-groups \
 	--inh-caps=$ambient --ambient-caps=$ambient --bounding-set=$bounding --no-new-privs -- \
-	/proc/self/fd/4 "$@"
+	/proc/self/fd/3 "$@"
 `
 
 // confinedCommand is directorCommand for a director with no more rights than the

@@ -103,7 +103,7 @@ type restartTraffic struct {
 	moved  [restartDown + restartUp]atomic.Int64
 	cancel context.CancelFunc // ends regulars and newcomers, not transfers
 	over   []chan struct{}
-	load   chan load.Result
+	load   <-chan load.Result
 }
 
 func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
@@ -111,7 +111,7 @@ func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
 	r := &restartTraffic{
 		failed: make(chan error, regulars+restartDown+restartUp),
 		cancel: cancel,
-		load:   make(chan load.Result, 1),
+		load:   startSteadyLoad(ctx, l),
 	}
 	dial := dialer(l, demoPort)
 	begin := func(f func() error) {
@@ -133,19 +133,6 @@ func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
 	for i := range restartUp {
 		begin(func() error { return slowUpload(t.Context(), dial, &r.moved[restartDown+i]) })
 	}
-	go func() {
-		tick := time.NewTicker(time.Second / newcomers)
-		defer tick.Stop()
-		paced := func(ctx context.Context) (net.Conn, error) {
-			select {
-			case <-tick.C:
-				return dial(ctx)
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
-		r.load <- load.Run(ctx, load.Config{Dial: paced, Requests: 1 << 16, Concurrency: restartClients, Timeout: patience})
-	}()
 	return r
 }
 

@@ -21,6 +21,7 @@ type Steering struct {
 	locals   table[address, standing]
 	macs     table[uint32, mac]
 	attached []io.Closer
+	veil     veil // nil without PrepareVeil
 }
 
 // programs is what all interfaces share; the XDP and give-back programs are
@@ -93,7 +94,7 @@ func (s *Steering) Close() error {
 	}
 	s.attached = nil
 	p := &s.programs
-	errs = append(errs, p.Drop.Close(), p.Tap.Close(), p.Turn.Close(), p.skbMaps.Close())
+	errs = append(errs, p.Drop.Close(), p.Tap.Close(), p.Turn.Close(), s.veil.Program.Close(), p.skbMaps.Close())
 	return errors.Join(errs...)
 }
 

@@ -31,40 +31,40 @@ const (
 // It is a filter of the classic kind, because a bpf_link ends with its process
 // unless somebody mounted a file system to pin it in. XDP and the packet sockets
 // see a frame before any tc program does, so it is in nobody's way.
+//
+// The program must have been loaded by PrepareVeil.
 func (s *Steering) LeaveVeil(ifindexes []int, life time.Duration) error {
-	program, err := s.loadVeil(life)
-	if err != nil {
-		return err
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil { // what bpf_ktime_get_ns reads
+		return fmt.Errorf("leave a veil: %w", err)
 	}
-	defer program.Close() // the filter holds its own reference
+	if err := s.veil.Until.Set(uint64(now.Nano() + life.Nanoseconds())); err != nil {
+		return explain("leave a veil", err)
+	}
 	var errs []error
 	for _, i := range ifindexes {
-		if err := putVeil(i, program.FD()); err != nil {
+		if err := putVeil(i, s.veil.Program.FD()); err != nil { // the filter holds its own reference
 			errs = append(errs, explain("leave a veil on "+name(i), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// loadVeil loads the program with the maps as they are, which live as long as it
-// does.
-func (s *Steering) loadVeil(life time.Duration) (*ebpf.Program, error) {
+// veil is the program that a director leaves behind, and until when it hides frames.
+type veil struct {
+	Program *ebpf.Program  `ebpf:"veil"`
+	Until   *ebpf.Variable `ebpf:"until"`
+}
+
+// PrepareVeil loads the program that LeaveVeil leaves behind, while the process may
+// still do so. It shares the maps of the others, which live as long as it does.
+func (s *Steering) PrepareVeil() error {
 	spec, err := loadSkb()
 	if err != nil {
-		return nil, err
-	}
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil { // what bpf_ktime_get_ns reads
-		return nil, fmt.Errorf("load the veil: %w", err)
-	}
-	if err := spec.Variables[skbVarUntil].Set(uint64(now.Nano() + life.Nanoseconds())); err != nil {
-		return nil, fmt.Errorf("load the veil: %w", err)
+		return err
 	}
 	shared := &s.programs.skbMaps
-	var loaded struct {
-		Veil *ebpf.Program `ebpf:"veil"`
-	}
-	err = spec.LoadAndAssign(&loaded, &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{
+	err = spec.LoadAndAssign(&s.veil, &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{
 		skbMapServices: shared.Services,
 		skbMapPrefixes: shared.Prefixes,
 		skbMapReals:    shared.Reals,
@@ -73,9 +73,9 @@ func (s *Steering) loadVeil(life time.Duration) (*ebpf.Program, error) {
 		skbMapMacs:     shared.Macs,
 	}})
 	if err != nil {
-		return nil, explain("load the veil", err)
+		return explain("load the veil", err)
 	}
-	return loaded.Veil, nil
+	return nil
 }
 
 // putVeil puts the program on an interface, in place of a veil that is there.

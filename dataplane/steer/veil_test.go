@@ -67,7 +67,7 @@ func (v *veiled) hears(t *testing.T, port int) string {
 // leave puts up a veil, as a director that ends does, whose programs then go.
 func (v *veiled) leave(t *testing.T, s *steer.Steering, life time.Duration) {
 	t.Helper()
-	v.near.Do(t, func() error { return s.LeaveVeil([]int{v.near.Index}, life) })
+	v.near.Do(t, func() error { return leaveVeil(s, []int{v.near.Index}, life) })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestVeil_LeavesOthersFiltersAlone(t *testing.T) {
 		if before {
 			others()
 		}
-		v.near.Do(t, func() error { return s.LeaveVeil([]int{v.near.Index}, time.Hour) })
+		v.near.Do(t, func() error { return leaveVeil(s, []int{v.near.Index}, time.Hour) })
 		if !before {
 			others()
 		}
@@ -194,7 +194,7 @@ func TestVeil_LeavesOthersFiltersAlone(t *testing.T) {
 func TestVeil_NamesTheInterfaceThatIsGone(t *testing.T) {
 	s := load(t)
 	near, _ := nettest.Pair(t, 1)
-	err := near.Try(func() error { return s.LeaveVeil([]int{9999, near.Index}, time.Hour) })
+	err := near.Try(func() error { return leaveVeil(s, []int{9999, near.Index}, time.Hour) })
 	if err == nil {
 		t.Error("a veil on an interface that is not there")
 	}
@@ -205,4 +205,12 @@ func TestVeil_NamesTheInterfaceThatIsGone(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// leaveVeil prepares a veil and leaves it.
+func leaveVeil(s *steer.Steering, ifindexes []int, life time.Duration) error {
+	if err := s.PrepareVeil(); err != nil {
+		return err
+	}
+	return s.LeaveVeil(ifindexes, life)
 }

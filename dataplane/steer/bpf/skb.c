@@ -55,9 +55,9 @@ int drop(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-// Until when the veil hides frames, by the clock of bpf_ktime_get_ns. Set when
-// the program is loaded.
-volatile const __u64 until;
+// Until when the veil hides frames, by the clock of bpf_ktime_get_ns. Set when it is
+// left behind, which is long after the program was loaded.
+volatile __u64 until;
 
 // veil is what a director leaves behind that means to come back: it hides what
 // is the director's as long as nobody forwards it. It needs no process, and
