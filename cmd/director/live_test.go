@@ -40,7 +40,7 @@ func TestLive_ChangesHarmNobodyElse(t *testing.T) {
 	before, addresses := d.rule(t, "-Sn"), directorAddresses(t, l)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	result := startSteadyLoad(ctx, l)
+	result := startSteadyLoad(ctx, dialer(l, demoPort))
 
 	var changing sync.WaitGroup
 	for i := range changers {
@@ -84,8 +84,8 @@ func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 
 // startSteadyLoad begins so many requests a second as there are newcomers, each on a
 // connection of its own, until ctx ends, and then tells how they went.
-func startSteadyLoad(ctx context.Context, l *lab.Lab) <-chan load.Result {
-	dial, result := dialer(l, demoPort), make(chan load.Result, 1)
+func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, error)) <-chan load.Result {
+	result := make(chan load.Result, 1)
 	go func() {
 		tick := time.NewTicker(time.Second / newcomers)
 		defer tick.Stop()

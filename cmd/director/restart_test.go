@@ -108,12 +108,12 @@ type restartTraffic struct {
 
 func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
 	ctx, cancel := context.WithCancel(t.Context())
+	dial := dialer(l, demoPort) // one for all: it gives each its own port
 	r := &restartTraffic{
 		failed: make(chan error, regulars+restartDown+restartUp),
 		cancel: cancel,
-		load:   startSteadyLoad(ctx, l),
+		load:   startSteadyLoad(ctx, dial),
 	}
-	dial := dialer(l, demoPort)
 	begin := func(f func() error) {
 		over := make(chan struct{})
 		r.over = append(r.over, over)
