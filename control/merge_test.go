@@ -64,7 +64,7 @@ func wantServices(t *testing.T, what string, got, want []service.Spec) {
 func TestReplace_LeadsFromAnythingToAnything(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := newRig(t, 64)
-	for i := range 3000 {
+	for i := range 500 {
 		have, want := r.Specs(), randomServices(random)
 		ops := control.Diff(have, want)
 		if err := r.Replace(want); err != nil {
@@ -80,7 +80,7 @@ func TestReplace_LeadsFromAnythingToAnything(t *testing.T) {
 // TestMerge_FollowsWhoeverMadeAChange holds for any services.
 func TestMerge_FollowsWhoeverMadeAChange(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 3000 {
+	for range 500 {
 		base, next, running := randomServices(random), randomServices(random), randomServices(random)
 		wantServices(t, "nobody changed what runs", control.Merge(base, next, base), next)
 		wantServices(t, "the configuration is the same", control.Merge(base, base, running), running)
