@@ -80,9 +80,10 @@ func (c *Control) apply(ops []Op) error {
 	if err := c.checkNetwork(ops); err != nil {
 		return err
 	}
-	if len(ops) > 1 {
+	if len(ops) > 1 || len(ops) == 1 && len(ops[0].Service.Servers) > 0 {
 		// Try them on a copy first, because some of them may be right and cannot be
-		// taken back without a trace.
+		// taken back without a trace: a service whose second server is refused would
+		// leave the first in the trash, and its address with it.
 		trial := service.NewRegistry(service.Options{Tunables: c.tunables, Marks: c.marks})
 		for _, s := range c.registry.Specs() {
 			if err := trial.AddService(s); err != nil {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -189,19 +190,32 @@ func (c *Control) Settings() Settings {
 	return Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 }
 
+// ServiceError says with which service something is wrong.
+type ServiceError struct {
+	Key service.Key
+	Err error
+}
+
+func (e *ServiceError) Error() string { return e.Err.Error() }
+func (e *ServiceError) Unwrap() error { return e.Err }
+
 // Update has change say what is to be set, and sets it, as one change or, if it is
-// refused, not at all. Nothing else changes meanwhile.
+// refused, not at all. Nothing else changes meanwhile. A refusal of services is a
+// *ServiceError.
 func (c *Control) Update(change func(now Settings) Settings) error {
 	c.mu.Lock()
 	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 	want := change(now)
-	ops := Diff(now.Services, want.Services)
+	ops := Diff(c.registry.Specs(), want.Services) // change may have changed those that it was shown
 	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl
 	err := c.apply(ops)
 	if err != nil {
 		c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
 	}
 	c.mu.Unlock()
+	if e, ok := errors.AsType[*OpError](err); ok { // whoever asked knows no changes by number
+		err = &ServiceError{ops[e.At].Service.Key, e.Err}
+	}
 	return c.applied(ops, err)
 }
 

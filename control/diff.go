@@ -75,6 +75,9 @@ func diffServers(h, w *service.Spec) (gone, come []Op) {
 		switch have := old[place{s.Addr, s.Port}]; {
 		case have == nil:
 			come = append(come, Op{AddServer, of, s})
+		case *have != s && s.Method == service.DR && have.Method != service.DR:
+			// Its address may become a service's.
+			gone = append(gone, Op{EditServer, of, s})
 		case *have != s:
 			come = append(come, Op{EditServer, of, s})
 		}

@@ -32,6 +32,7 @@ type rig struct {
 	shared *dataplane.Shared
 	clock  memport.Clock
 	port   *memport.Port
+	host   *memport.Port // what the kernel gets
 	worker *dataplane.Worker
 
 	clients int // so far, of fill
@@ -39,7 +40,7 @@ type rig struct {
 
 func newRig(t *testing.T, size int, marks ...service.Mark) *rig {
 	t.Helper()
-	r := &rig{t: t, port: memport.New()}
+	r := &rig{t: t, port: memport.New(), host: memport.New()}
 	conns, err := conntrack.NewSeeded(size, [3]uint64{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +54,7 @@ func newRig(t *testing.T, size int, marks ...service.Mark) *rig {
 		Sysctl:   sysctl.Defaults(),
 	})
 	workers, err := dataplane.NewWorkers(r.shared,
-		[]dataplane.Arm{{Queues: []dataplane.Port{r.port}, Hosts: []dataplane.Port{memport.New()}}},
+		[]dataplane.Arm{{Queues: []dataplane.Port{r.port}, Hosts: []dataplane.Port{r.host}}},
 		[]dataplane.Waiter{memport.NewWaiter()})
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +142,12 @@ func (r *rig) send(frames ...packettest.Frame) (sent []*packettest.Decoded) {
 		}
 	}
 	return sent
+}
+
+// drops is how many frames were dropped for a reason.
+func (r *rig) drops(reason packet.Reason) uint64 {
+	c := r.worker.Counts()
+	return c.Drops[reason]
 }
 
 // syn is the SYN of client 198.51.100.n to the service, from port 40000.

@@ -50,10 +50,13 @@ func mergeService(b, n, r *service.Spec) service.Spec {
 	if b == nil || n == nil {
 		return m
 	}
-	m.Scheduler = merge(b.Scheduler, n.Scheduler, r.Scheduler)
-	m.Flags = merge(b.Flags, n.Flags, r.Flags)
-	m.Persistent = merge(b.Persistent, n.Persistent, r.Persistent)
-	m.HostMask = merge(b.HostMask, n.HostMask, r.HostMask)
+	// What has a meaning only together goes together.
+	if b.Scheduler == r.Scheduler && b.Flags == r.Flags {
+		m.Scheduler, m.Flags = n.Scheduler, n.Flags
+	}
+	if b.Persistent == r.Persistent && b.HostMask == r.HostMask {
+		m.Persistent, m.HostMask = n.Persistent, n.HostMask
+	}
 	m.OnePacket = merge(b.OnePacket, n.OnePacket, r.OnePacket)
 	m.Engine = merge(b.Engine, n.Engine, r.Engine)
 	m.Servers = mergeServers(b.Servers, n.Servers, r.Servers)
@@ -70,7 +73,9 @@ func mergeServers(base, next, running []service.ServerSpec) (merged []service.Se
 			continue
 		case b != nil && n != nil:
 			r.Weight = merge(b.Weight, n.Weight, r.Weight)
-			r.Upper, r.Lower = merge(b.Upper, n.Upper, r.Upper), merge(b.Lower, n.Lower, r.Lower)
+			if r.Upper == b.Upper && r.Lower == b.Lower {
+				r.Upper, r.Lower = n.Upper, n.Lower
+			}
 			if r.Method == b.Method && r.Tunnel == b.Tunnel {
 				r.Method, r.Tunnel = n.Method, n.Tunnel
 			}

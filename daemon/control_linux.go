@@ -37,7 +37,7 @@ func (d *Daemon) listen() error {
 // start, and what has been changed since.
 func (d *Daemon) writeConfiguration(w io.Writer) error {
 	d.loading.Lock()
-	c := *d.config
+	c := *d.loaded
 	d.loading.Unlock()
 	now := d.control.Settings()
 	c.Services, c.Sysctl = now.Services, now.Sysctl

@@ -49,8 +49,9 @@ const (
 // Daemon is a director in the making, running or on its way out. What it
 // has acquired is released in reverse order by Stop.
 type Daemon struct {
+	config  *config.Config // that of the start
 	loading sync.Mutex     // held while the configuration is read again
-	config  *config.Config // the last one that was loaded
+	loaded  *config.Config // the last one that was; guarded by loading
 	load    func() (*config.Config, error)
 	log     zerolog.Logger
 	version string // of the binary
@@ -77,7 +78,8 @@ type Daemon struct {
 	// following is held while steering and VIPs are made to follow the rules.
 	following sync.Mutex
 
-	broken     chan error // the first failure while running
+	broken     chan error     // the first failure while running
+	hangup     chan os.Signal // asks for a reload
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background goroutines
 	undo       []release
@@ -96,7 +98,7 @@ func (d *Daemon) defers(what string, do func() error) {
 // New returns a director that has not started yet. load reads its configuration
 // once more; without it there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
-	return &Daemon{config: c, load: load, log: log, version: buildVersion(), started: time.Now()}
+	return &Daemon{config: c, loaded: c, load: load, log: log, version: buildVersion(), started: time.Now()}
 }
 
 // buildVersion is the commit that the go command stamped into the binary, with a +
@@ -136,6 +138,9 @@ func Run(ctx context.Context, c *config.Config, load func() (*config.Config, err
 // still be called.
 func (d *Daemon) Start(ctx context.Context) error {
 	d.broken = make(chan error, 1)
+	d.hangup = make(chan os.Signal, 1)
+	signal.Notify(d.hangup, syscall.SIGHUP) // which would end a director that is starting
+	d.defers("let a hangup end the process", func() error { signal.Stop(d.hangup); return nil })
 	if err := host.Kernel(); err != nil {
 		return err
 	}
@@ -300,9 +305,6 @@ func (d *Daemon) tellStatus(ctx context.Context) {
 
 // Wait returns when ctx ends, or with what broke. A hangup asks for a reload.
 func (d *Daemon) Wait(ctx context.Context) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	for {
 		select {
 		case <-ctx.Done():
@@ -310,7 +312,7 @@ func (d *Daemon) Wait(ctx context.Context) error {
 			return nil
 		case err := <-d.broken:
 			return err
-		case <-hangup:
+		case <-d.hangup:
 			_ = d.Reload(ctx) // it logs what is wrong
 		}
 	}

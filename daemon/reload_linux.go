@@ -49,13 +49,13 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if names := d.config.Unchangeable(next); names != nil {
+	if names := d.loaded.Unchangeable(next); names != nil {
 		return fmt.Errorf("%s: takes a restart to change", strings.Join(names, ", "))
 	}
 	if err := CheckInterfaces(next); err != nil {
 		return err
 	}
-	if !slices.Equal(next.Neighbors, d.config.Neighbors) {
+	if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
 		ctx, cancel := context.WithTimeout(ctx, reloadTime)
 		defer cancel()
 		if err := d.watch.Statics(ctx, statics(next)); err != nil {
@@ -63,23 +63,29 @@ func (d *Daemon) reload(ctx context.Context) error {
 		}
 	}
 	if err := d.control.Update(func(now control.Settings) control.Settings { return d.merge(next, now) }); err != nil {
-		if !slices.Equal(next.Neighbors, d.config.Neighbors) {
-			err = errors.Join(err, d.watch.Statics(ctx, statics(d.config)))
+		if e, ok := errors.AsType[*control.ServiceError](err); ok {
+			err = fmt.Errorf("%s: %w", api.NameOf(e.Key), e.Err)
+		}
+		if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
+			// Whoever asked may be gone.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
+			defer cancel()
+			err = errors.Join(err, d.watch.Statics(ctx, statics(d.loaded)))
 		}
 		return err
 	}
-	if next.LogLevel != d.config.LogLevel {
+	if next.LogLevel != d.loaded.LogLevel {
 		zerolog.SetGlobalLevel(next.LogLevel)
 	}
-	d.config = next
+	d.loaded = next
 	return nil
 }
 
 // merge is what is to run from now on: what the next configuration says, but, if
 // that is wanted, where what runs differs from the last one it stays.
 func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settings {
-	last, want := settings(d.config), settings(next)
-	if d.config.ReloadRuntime == config.RuntimeDrop {
+	last, want := settings(d.loaded), settings(next)
+	if d.loaded.ReloadRuntime == config.RuntimeDrop {
 		return want
 	}
 	return control.Settings{

@@ -136,7 +136,10 @@ func (d *Daemon) succeed() error {
 // veil, with which the next director finds them as they were.
 func (d *Daemon) remember() error {
 	began := time.Now()
-	h := state.Header{Clock: d.shared.Clock(), Base: d.config.Services, Running: d.control.Specs()}
+	d.loading.Lock()
+	base := d.loaded.Services
+	d.loading.Unlock()
+	h := state.Header{Clock: d.shared.Clock(), Base: base, Running: d.control.Specs()}
 	for _, s := range d.shared.View.Load().Services.Servers() {
 		if s != nil {
 			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})

@@ -98,19 +98,23 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	defer h.mu.Unlock()
 	var errs []error
 	h.held = slices.DeleteFunc(h.held, func(v held) bool {
-		gone := !slices.Contains(vips, v.ip)
-		if gone {
-			errs = append(errs, h.remove(v))
-			h.log.Info().Stringer("vip", v.ip).Msg("VIP removed")
+		if slices.Contains(vips, v.ip) {
+			return false
 		}
-		return gone
+		if err := h.remove(v); err != nil {
+			errs = append(errs, err)
+			return false
+		}
+		h.log.Info().Stringer("vip", v.ip).Msg("VIP removed")
+		return true
 	})
 	h.routes = slices.DeleteFunc(h.routes, func(p netip.Prefix) bool {
-		gone := !slices.Contains(prefixes, p)
-		if gone {
-			errs = append(errs, h.removeRoute(p))
+		if slices.Contains(prefixes, p) {
+			return false
 		}
-		return gone
+		err := h.removeRoute(p)
+		errs = append(errs, err)
+		return err == nil
 	})
 	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool {
 		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())

@@ -178,9 +178,12 @@ func TestHolder_AnnouncesThreeTimes(t *testing.T) {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}); err != nil {
 		t.Fatal(err)
 	}
-	h := hold(t, vip.Config{VIPs: []netip.Addr{service}})
+	h := hold(t, vip.Config{})
 	defer h.Close()
 	run(t, h)
+	if err := h.Set([]netip.Addr{service}, nil); err != nil { // what Hold does as well
+		t.Fatal(err)
+	}
 
 	mac := n.Link(t, "front").Attrs().HardwareAddr
 	want := append([]byte{255, 255, 255, 255, 255, 255}, mac...)
@@ -197,4 +200,51 @@ func TestHolder_AnnouncesThreeTimes(t *testing.T) {
 			t.Errorf("announcement %d (-want +got):\n%s", i+1, d)
 		}
 	}
+}
+
+// TestSet_AddsAndRemovesButNotWhatIsOthers changes what is held, addresses and
+// routes, among which one of each is not ours.
+func TestSet_AddsAndRemovesButNotWhatIsOthers(t *testing.T) {
+	n, _ := office(t)
+	other, third := netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("192.0.2.12")
+	n.Addr(t, "front", "192.0.2.11/32")
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}, Prefixes: []netip.Prefix{marked}, First: "front"})
+	for range 2 {
+		if err := h.Set([]netip.Addr{other, third}, nil); err != nil {
+			t.Fatal(err)
+		}
+		checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.11/32", "192.0.2.12/32")
+		checkLocal(t, n)
+	}
+	if err := h.Set([]netip.Addr{service, third}, []netip.Prefix{marked}); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.11/32", "192.0.2.12/32", "192.0.2.10/32")
+	checkLocal(t, n, "203.0.113.0/24")
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.11/32")
+	checkLocal(t, n)
+}
+
+// TestSet_AfterAnErrorDoesTheRest: an address whose interface is not there yet is
+// added by the next call.
+func TestSet_AfterAnErrorDoesTheRest(t *testing.T) {
+	n, peer := office(t)
+	second := netip.MustParseAddr("192.0.2.11")
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service}, On: map[netip.Addr]string{second: "later"}})
+	if err := h.Set([]netip.Addr{second}, nil); !errors.Is(err, host.ErrUsage) {
+		t.Errorf("an interface that is not there: got %v", err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24")
+	n.Wire(t, "later", peer, "later", 1)
+	if err := h.Set([]netip.Addr{second}, nil); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "later", "192.0.2.11/32")
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkAddrs(t, n, "later")
 }

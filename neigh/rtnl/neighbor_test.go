@@ -2,8 +2,10 @@ package rtnl_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -202,5 +204,38 @@ func TestWatch_RefreshesStaleClientsInUse(t *testing.T) {
 	})
 	if e, ok := kernelEntry(t, n, "10.0.0.78"); !ok || e.State&netlink.NUD_STALE == 0 {
 		t.Errorf("10.0.0.78 is %+v, %v; want it stale still, nobody uses it", e, ok)
+	}
+}
+
+// TestStatics_HideAndShowTheKernelsEntries has the operator know a neighbour, then
+// another one, while the watch runs.
+func TestStatics_HideAndShowTheKernelsEntries(t *testing.T) {
+	_, peer := lan(t)
+	w, _ := start(t, rtnl.Config{})
+	w.Serve([]packet.Addr{packet.MustAddr("10.0.0.11")})
+	there, fixed := linkMAC(t, peer, "eth0"), packet.MAC{2, 0, 0, 0, 0, 0x42}
+	await(t, w, "the kernel's entry", func(s neigh.Snapshot) bool { return mac(s, "10.0.0.11") == there })
+	static := func(ip, on string) error {
+		return w.Statics(t.Context(), []rtnl.Static{{IP: addr(ip), MAC: fixed, Interface: on}})
+	}
+	if err := static("10.0.0.11", "eth0"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, w, "the operator's entry", func(s neigh.Snapshot) bool { return mac(s, "10.0.0.11") == fixed })
+	if err := static("10.0.0.12", "eth7"); err == nil || !strings.Contains(err.Error(), "10.0.0.12: interface eth7") {
+		t.Errorf("an interface that is not there: got %v", err)
+	}
+	if err := static("10.0.0.12", "eth0"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, w, "the kernel's entry again", func(s neigh.Snapshot) bool {
+		return mac(s, "10.0.0.11") == there && mac(s, "10.0.0.12") == fixed
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	idle := open(t, rtnl.Config{}) // nobody runs it
+	defer idle.Close()
+	if err := idle.Statics(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("without anybody who takes it up: got %v", err)
 	}
 }

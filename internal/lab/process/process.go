@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,12 +33,32 @@ type Director struct {
 
 	control string
 	status  atomic.Pointer[string]
+
+	mu   sync.Mutex
+	told []string // what it notified, but for status lines, in order
 }
 
 // Start starts cmd, "director run" with whatever arguments and environment, in
 // a host of the lab. The flags, one per line, are its standard input. It
 // returns when the director says that it is ready; an error contains its log.
 func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Director, error) {
+	return start(ctx, h, cmd, func(control string) {
+		cmd.Args = append(cmd.Args, "--flagfile=-")
+		flags = append([]string{control}, flags...)
+		cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
+	})
+}
+
+// StartFrom is Start of a director whose flags are in a file, which it can read
+// again.
+func StartFrom(ctx context.Context, h *lab.Host, cmd *exec.Cmd, file string) (*Director, error) {
+	return start(ctx, h, cmd, func(control string) {
+		cmd.Args = append(cmd.Args, control, "--flagfile="+file)
+	})
+}
+
+// start is Start with flags that tell adds to cmd, and one of its own among them.
+func start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, tell func(control string)) (*Director, error) {
 	dir, err := os.MkdirTemp("", "director-notify-")
 	if err != nil {
 		return nil, err
@@ -56,7 +77,6 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
-	cmd.Args = append(cmd.Args, "--flagfile=-")
 	// A control socket of its own, unless flags say otherwise: directors of several
 	// labs share one file system.
 	run := filepath.Join(dir, "run")
@@ -64,8 +84,7 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
 	}
 	d.control = filepath.Join(run, "control.sock")
-	flags = append([]string{"--control=" + d.control}, flags...)
-	cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
+	tell("--control=" + d.control)
 	cmd.Stdout, cmd.Stderr = &d.log, &d.log
 	if err := h.Start(cmd); err != nil {
 		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
@@ -87,17 +106,22 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 func (d *Director) await(ctx context.Context, notify *net.UnixConn) error {
 	ready := make(chan struct{})
 	go func() {
+		first := sync.OnceFunc(func() { close(ready) }) // a reload ends in READY as well
 		b := make([]byte, 4096)
 		for {
 			n, err := notify.Read(b)
 			if err != nil {
 				return
 			}
-			if bytes.Equal(b[:n], []byte("READY=1")) {
-				close(ready)
-			}
 			if text, ok := strings.CutPrefix(string(b[:n]), "STATUS="); ok {
 				d.status.Store(&text)
+				continue
+			}
+			d.mu.Lock()
+			d.told = append(d.told, string(b[:n]))
+			d.mu.Unlock()
+			if string(b[:n]) == "READY=1" {
+				first()
 			}
 		}
 	}()
@@ -148,6 +172,14 @@ func (d *Director) Status() string {
 		return *s
 	}
 	return ""
+}
+
+// Told returns what the director has notified so far, READY=1 first, but for
+// status lines.
+func (d *Director) Told() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.told)
 }
 
 // Control is the path of the control socket that it was given.

@@ -1,0 +1,58 @@
+package control_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"director/control"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+)
+
+// TestApply_HoldsServersAgainstTheNetwork, those of a new service, new ones and
+// edited ones. The network of now counts.
+func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
+	r := newRig(t, 64)
+	now := network()
+	now.Links = append(now.Links, neigh.Link{Name: "eth9", Index: 9, Arm: -1, MTU: 1500, Up: true})
+	now.Routes = append(now.Routes, neigh.Route{Dst: netip.MustParsePrefix("172.16.0.0/12"), Link: 9})
+	c := control.New(control.Options{
+		Shared: r.shared, Workers: 1,
+		Hops:    func(t *service.Table) *neigh.Table { return neigh.New(now, control.Addresses(t)) },
+		Network: func() neigh.Snapshot { return now },
+	})
+	key := service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}
+	empty := service.Spec{Key: key, Scheduler: "rr"}
+	at := func(a string, m service.Method) service.ServerSpec {
+		return service.ServerSpec{Addr: packet.MustAddr(a), Port: 80, Method: m}
+	}
+	ours, far := at("10.0.0.1", service.NAT), at("172.16.0.1", service.DR)
+	refused := func(what string, err error, want string) {
+		t.Helper()
+		if e, ok := errors.AsType[*control.NetworkError](err); !ok || e.Error() != want || !errors.Is(err, service.ErrInvalid) {
+			t.Errorf("%s: got %v, want %q", what, err, want)
+		}
+	}
+	const local = "real server 10.0.0.1 is an address of this host: only -g can hand it connections"
+	const beyond = "real server 172.16.0.1 is reached by way of eth9: add it to --interface"
+	whole := empty
+	whole.Servers = []service.ServerSpec{at("10.0.0.11", service.NAT), ours}
+	refused("a service with it", c.AddService(whole), local)
+	if err := c.AddService(empty); err != nil {
+		t.Fatal(err)
+	}
+	refused("the host by NAT", c.AddServer(key, ours), local)
+	refused("by no arm", c.AddServer(key, far), beyond)
+	ours.Method = service.DR
+	if err := c.AddServer(key, ours); err != nil {
+		t.Errorf("the host by -g: %v", err)
+	}
+	ours.Method = service.TUN
+	refused("edited", c.EditServer(key, ours), local)
+	now.Routes = nil
+	if err := c.AddServer(key, far); err != nil {
+		t.Errorf("without a way, which may come: %v", err)
+	}
+}
