@@ -14,7 +14,7 @@ type Error struct {
 	Status  int    `json:"-"`
 	Code    string `json:"code"`             // a stable word: see docs/api.md
 	Message string `json:"error"`            // what is wrong and what to do
-	Change  *int   `json:"change,omitempty"` // of several changes the one refused, counting from 0
+	Change  *int   `json:"change,omitempty"` // of several changes or services the one refused, counting from 0
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -22,7 +22,7 @@ func (e *Error) Error() string { return e.Message }
 // Is lets errors.Is find the error of package service that the director had.
 func (e *Error) Is(target error) bool {
 	for _, k := range known {
-		if k.err == target { //nolint:errorlint // that is what Is is for
+		if k.err == target {
 			return k.code == e.Code
 		}
 	}
@@ -51,15 +51,36 @@ func errorOf(err error) *Error {
 		return e
 	}
 	e := &Error{Status: http.StatusBadRequest, Code: "bad-request", Message: err.Error()}
-	if at, ok := errors.AsType[*control.OpError](err); ok {
-		e.Change = &at.At
-	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			e.Status, e.Code = k.status, k.code
 		}
 	}
 	return e
+}
+
+// refusedAt makes an answer of the error of one of several things, which list names.
+func refusedAt(list string, at int, err error) *Error {
+	e := *errorOf(err)
+	e.Change, e.Message = &at, fmt.Sprintf("%s[%d]: %s; nothing is changed", list, at, e.Message)
+	return &e
+}
+
+// opError makes an answer of what control.Control said to changes. at is where in
+// the request, whose list has that name, the reason of a change stands.
+func opError(list string, at func(*control.OpError) int, err error) error {
+	refused, ok := errors.AsType[*control.OpError](err)
+	if !ok {
+		return err
+	}
+	e := errorOf(refused.Err)
+	of := NameOf(refused.Op.Service.Key)
+	if k := refused.Op.Kind; k == control.AddServer || k == control.EditServer || k == control.DeleteServer {
+		of = fmt.Sprintf("server %s of %s", serverName(&refused.Op.Server), of)
+	}
+	named := *e
+	named.Message = of + ": " + e.Message
+	return refusedAt(list, at(refused), &named)
 }
 
 // Errorf makes an error with a status of HTTP and a word for it.

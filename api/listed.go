@@ -15,17 +15,20 @@ func listed(c *control.Service) Service {
 	s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
 	s.Servers = make([]Server, len(c.Servers))
 	for i := range c.Servers {
-		from := &c.Servers[i]
-		to := ServerOf(&from.ServerSpec)
-		to.Active, to.Inactive, to.Persistent = &from.Active, &from.Inactive, &from.Persistent
-		to.Overloaded = from.Overloaded
-		if from.Way != packet.None {
-			to.Unreachable = from.Way.String()
-		}
-		to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
-		s.Servers[len(s.Servers)-1-i] = to
+		s.Servers[len(s.Servers)-1-i] = listedServer(&c.Servers[i])
 	}
 	return s
+}
+
+func listedServer(from *control.Server) Server {
+	to := ServerOf(&from.ServerSpec)
+	to.Active, to.Inactive, to.Persistent = &from.Active, &from.Inactive, &from.Persistent
+	to.Overloaded = from.Overloaded
+	if from.Way != packet.None {
+		to.Unreachable = from.Way.String()
+	}
+	to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
+	return to
 }
 
 func statsOf(s control.Stats) *Stats {

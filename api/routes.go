@@ -1,7 +1,10 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"director/control"
 	"director/service"
@@ -45,6 +48,7 @@ func (s *HTTPServer) routes() {
 		"PUT /v1/services/{service}":                     s.putService,
 		"DELETE /v1/services/{service}":                  s.deleteService,
 		"POST /v1/services/{service}/servers":            s.postServer,
+		"GET /v1/services/{service}/servers/{server}":    s.getServer,
 		"PUT /v1/services/{service}/servers/{server}":    s.putServer,
 		"DELETE /v1/services/{service}/servers/{server}": s.deleteServer,
 		"POST /v1/changes":                               s.postChanges,
@@ -65,9 +69,26 @@ func (s *HTTPServer) routes() {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_ = s.director.Configuration(w) // a client that went away is none of our business
 	})
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		WriteError(w, Errorf(http.StatusNotFound, "not-found", "%s %s: no such thing: see docs/api.md", r.Method, r.URL.Path))
-	})
+	s.mux.HandleFunc("/", s.nothing)
+}
+
+// nothing answers what no other pattern fits: there is nothing, or not this method.
+func (s *HTTPServer) nothing(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := s.mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if allowed == nil {
+		WriteError(w, Errorf(http.StatusNotFound, "not-found", "%s %s: no such path: see docs/api.md", r.Method, r.URL.Path))
+		return
+	}
+	allow := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", allow)
+	WriteError(w, Errorf(http.StatusMethodNotAllowed, "method-not-allowed", "%s %s: this path takes %s only", r.Method, r.URL.Path, allow))
 }
 
 // named returns the service that the path names.
@@ -100,19 +121,23 @@ func (s *HTTPServer) putServices(r *http.Request) (any, error) {
 	if err := ReadJSON(r, &list); err != nil {
 		return nil, err
 	}
+	if list.Services == nil {
+		return nil, Errorf(http.StatusBadRequest, "bad-request", "services is missing: to remove all, give an empty list")
+	}
 	specs := make([]service.Spec, len(list.Services))
-	seen := map[service.Key]bool{}
+	seen := map[service.Key]int{}
 	for i := range list.Services {
 		spec, err := list.Services[i].Spec()
-		if err == nil && seen[spec.Key] {
+		if _, twice := seen[spec.Key]; err == nil && twice {
 			err = service.ErrServiceExists
 		}
 		if err != nil {
-			return nil, &control.OpError{At: i, Err: err}
+			return nil, refusedAt("services", i, err)
 		}
-		specs[i], seen[spec.Key] = spec, true
+		specs[i], seen[spec.Key] = spec, i
 	}
-	return nil, s.director.Replace(specs)
+	at := func(e *control.OpError) int { return seen[e.Op.Service.Key] }
+	return nil, opError("services", at, s.director.Replace(specs))
 }
 
 func (s *HTTPServer) deleteServices(*http.Request) (any, error) { return nil, s.director.Clear() }
@@ -129,7 +154,8 @@ func (s *HTTPServer) postService(r *http.Request) (any, error) {
 	return nil, s.director.AddService(spec)
 }
 
-// putService edits a service's attributes. Its servers have a path of their own.
+// putService edits a service's attributes, and if servers are given makes its
+// servers be those.
 func (s *HTTPServer) putService(r *http.Request) (any, error) {
 	body := Service{Service: r.PathValue("service")}
 	if err := ReadJSON(r, &body); err != nil {
@@ -139,10 +165,42 @@ func (s *HTTPServer) putService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if body.Service != r.PathValue("service") || body.Servers != nil {
-		return nil, Errorf(http.StatusBadRequest, "bad-request", "a service's name cannot be edited, and its servers have a path of their own")
+	k, err := named(r)
+	if err != nil {
+		return nil, err
 	}
-	return nil, s.director.EditService(spec)
+	if spec.Key != k {
+		return nil, Errorf(http.StatusBadRequest, "bad-request",
+			"the body names %s, the path %s: a service's name cannot be edited", NameOf(spec.Key), NameOf(k))
+	}
+	if body.Servers == nil {
+		return nil, s.director.EditService(spec)
+	}
+	return nil, s.replace(spec)
+}
+
+// replace makes a service that exists be as spec says, servers and all.
+func (s *HTTPServer) replace(spec service.Spec) error {
+	found := false
+	err := s.director.Update(func(now control.Settings) control.Settings {
+		for i := range now.Services {
+			if now.Services[i].Key == spec.Key {
+				now.Services[i], found = spec, true
+			}
+		}
+		return now
+	})
+	if !found {
+		return service.ErrNoService
+	}
+	if refused, ok := errors.AsType[*control.OpError](err); ok {
+		e := *errorOf(refused.Err)
+		if refused.Op.Kind != control.EditService {
+			e.Message = fmt.Sprintf("server %s: %s; nothing is changed", serverName(&refused.Op.Server), e.Message)
+		}
+		return &e
+	}
+	return err
 }
 
 func (s *HTTPServer) deleteService(r *http.Request) (any, error) {
@@ -162,11 +220,38 @@ func server(r *http.Request, name string) (k service.Key, spec service.ServerSpe
 	if err = ReadJSON(r, &body); err != nil {
 		return k, spec, err
 	}
-	if name != "" && body.Server != name {
-		return k, spec, Errorf(http.StatusBadRequest, "bad-request", "a server's name cannot be edited")
+	if spec, err = body.Spec(k); err != nil || name == "" {
+		return k, spec, err
 	}
-	spec, err = body.Spec(k)
+	addr, port, err := PlaceOf(name, k)
+	if err == nil && (addr != spec.Addr || port != spec.Port) {
+		err = Errorf(http.StatusBadRequest, "bad-request",
+			"the body names %s, the path %s: a server's name cannot be edited", serverName(&spec), name)
+	}
 	return k, spec, err
+}
+
+func (s *HTTPServer) getServer(r *http.Request) (any, error) {
+	k, err := named(r)
+	if err != nil {
+		return nil, err
+	}
+	addr, port, err := PlaceOf(r.PathValue("server"), k)
+	if err != nil {
+		return nil, err
+	}
+	for _, have := range s.director.Services() {
+		if have.Key != k {
+			continue
+		}
+		for i := range have.Servers {
+			if at := &have.Servers[i]; at.Addr == addr && at.Port == port {
+				return listedServer(at), nil
+			}
+		}
+		return nil, service.ErrNoServer
+	}
+	return nil, service.ErrNoServiceForServer
 }
 
 func (s *HTTPServer) postServer(r *http.Request) (any, error) {
@@ -202,14 +287,18 @@ func (s *HTTPServer) postChanges(r *http.Request) (any, error) {
 	if err := ReadJSON(r, &body); err != nil {
 		return nil, err
 	}
+	if body.Changes == nil {
+		return nil, Errorf(http.StatusBadRequest, "bad-request", "changes is missing: want a list")
+	}
 	ops := make([]control.Op, len(body.Changes))
 	for i := range body.Changes {
 		var err error
 		if ops[i], err = body.Changes[i].op(); err != nil {
-			return nil, &control.OpError{At: i, Err: err}
+			return nil, refusedAt("changes", i, err)
 		}
 	}
-	return nil, s.director.Apply(ops...)
+	at := func(e *control.OpError) int { return e.At }
+	return nil, opError("changes", at, s.director.Apply(ops...))
 }
 
 // op is the change that c asks for.
@@ -272,7 +361,7 @@ func (s *HTTPServer) patchTimeouts(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if max(t.TCP, t.TCPFIN, t.UDP) > maxTimeout {
-		return nil, Errorf(http.StatusBadRequest, "bad-request", "want at most %d seconds", maxTimeout)
+		return nil, Errorf(http.StatusBadRequest, "bad-request", "tcp, tcp_fin, udp: want at most %d seconds, or 0 to keep", maxTimeout)
 	}
 	return nil, s.director.SetTimeouts(control.Timeouts(t))
 }

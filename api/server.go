@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	maxHeader    = 16 << 10
 	headerTime   = 10 * time.Second
 	bodyTime     = time.Minute
+	answerTime   = time.Minute // that a client has to read an answer but a stream
 	idleTime     = 5 * time.Minute
 	shutdownTime = time.Second
 	maxClients   = 64
@@ -97,6 +99,8 @@ func (s *HTTPServer) counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.running.Add(1)
 		defer s.running.Done()
+		// The request before may have left one, and this answer may be a stream.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		h.ServeHTTP(w, r)
 	})
 }
@@ -109,6 +113,8 @@ func (s *HTTPServer) handle(pattern string, do answer) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		body, err := do(r)
+		// A client that does not read gives its place to another one.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 		if r.Method != http.MethodGet {
 			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("asked by the control socket")
 		}
@@ -154,8 +160,27 @@ func ReadJSON(r *http.Request, v any) error {
 	if errors.Is(err, io.EOF) {
 		err = errors.New("it is empty")
 	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Errorf("body: %s: want %s, not a JSON %s", wrong.Field, kindOf(wrong.Type), wrong.Value)
+	}
 	if err != nil {
-		return fmt.Errorf("body: %w", err)
+		return fmt.Errorf("body: want one JSON value: %w", err)
 	}
 	return nil
+}
+
+// kindOf is the kind of JSON that a type is read from, in words.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	// The others are numbers of a width.
+	return "a number that fits " + t.String()
 }

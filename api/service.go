@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -91,7 +92,7 @@ func KeyOf(name string) (service.Key, error) {
 	if kind == "fwmark" {
 		mark, err := strconv.ParseUint(rest, 10, 32)
 		if err != nil || mark == 0 {
-			return service.Key{}, fmt.Errorf("service %q: want a number from 1 behind fwmark:", name)
+			return service.Key{}, fmt.Errorf("service %q: want fwmark: and a number from 1", name)
 		}
 		return service.Key{Mark: uint32(mark)}, nil
 	}
@@ -101,7 +102,7 @@ func KeyOf(name string) (service.Key, error) {
 		}
 		at, err := netip.ParseAddrPort(rest)
 		if err == nil && !at.Addr().Is4() {
-			err = fmt.Errorf("only IPv4 so far")
+			err = errors.New("only IPv4 so far")
 		}
 		if err != nil {
 			return service.Key{}, fmt.Errorf("service %q: %w", name, err)
@@ -159,6 +160,11 @@ func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 	if spec.Addr, spec.Port, err = PlaceOf(s.Server, k); err != nil {
 		return spec, err
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("server %s: %w", s.Server, err)
+		}
+	}()
 	m, err := index("method", s.Method, methods[:], int(service.DR))
 	if err != nil {
 		return spec, err
@@ -167,14 +173,18 @@ func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 	if s.Weight != nil {
 		spec.Weight = *s.Weight
 	}
-	if k.Mark == 0 && (spec.Port == 0 || spec.Method != service.NAT) {
-		spec.Port = k.Port // as in ipvsadm
+	switch {
+	case k.Mark == 0 && spec.Port == 0:
+		spec.Port = k.Port
+	case k.Mark == 0 && spec.Port != k.Port && spec.Method != service.NAT:
+		// ipvsadm would take the service's port without a word.
+		return spec, fmt.Errorf("by %s packets keep their port: leave it away, or use the method nat", methods[m])
 	}
 	if s.Tunnel == nil {
 		return spec, nil
 	}
 	if spec.Method != service.TUN {
-		return spec, fmt.Errorf("server %s: a tunnel is for the method tun", s.Server)
+		return spec, errors.New("a tunnel is for the method tun")
 	}
 	e, err := index("tunnel", s.Tunnel.Type, encaps[:], int(packet.IPIP))
 	if err != nil {
@@ -211,7 +221,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 		}
 	}
 	if err == nil && !at.Addr().Is4() {
-		err = fmt.Errorf("only IPv4 so far")
+		err = errors.New("only IPv4 so far")
 	}
 	if err == nil {
 		err = ipvsadm.CheckUnicast(at.Addr())
@@ -237,10 +247,14 @@ func ServiceOf(spec *service.Spec) Service {
 	return s
 }
 
+func serverName(spec *service.ServerSpec) string {
+	return netip.AddrPortFrom(spec.Addr.Netip(), spec.Port).String()
+}
+
 // ServerOf is a real server as it is to be.
 func ServerOf(spec *service.ServerSpec) Server {
 	s := Server{
-		Server: netip.AddrPortFrom(spec.Addr.Netip(), spec.Port).String(), Method: methods[spec.Method],
+		Server: serverName(spec), Method: methods[spec.Method],
 		Weight: &spec.Weight, Upper: spec.Upper, Lower: spec.Lower,
 	}
 	if spec.Method == service.TUN {

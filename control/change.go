@@ -48,6 +48,7 @@ func ParseOpKind(name string) (OpKind, bool) {
 // OpError says which of several changes was refused, for which none is made.
 type OpError struct {
 	At  int // counting from 0
+	Op  Op
 	Err error
 }
 
@@ -117,7 +118,7 @@ func (c *Control) checkNetwork(ops []Op) error {
 		}
 		for j := range servers {
 			if err := n.check(&servers[j]); err != nil {
-				return &OpError{i, err}
+				return &OpError{i, *o, err}
 			}
 		}
 	}
@@ -127,7 +128,7 @@ func (c *Control) checkNetwork(ops []Op) error {
 func run(r *service.Registry, ops []Op) error {
 	for i := range ops {
 		if err := ops[i].run(r); err != nil {
-			return &OpError{i, err}
+			return &OpError{i, ops[i], err}
 		}
 	}
 	return nil
