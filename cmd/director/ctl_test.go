@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -284,7 +285,7 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: be root, or the director's user\n", d.socket)
-	if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != exitUsage || string(out) != want {
+	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != exitUsage || string(out) != want {
 		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, exitUsage, want)
 	}
 }
