@@ -26,13 +26,13 @@ func (d *Daemon) hops(t *service.Table) *neigh.Table {
 // connections to other ports, too.
 const ftp = 21
 
-// steeringSet is what the steering programs are to send up now: the services,
-// the answers of masquerading real servers, errors about tunnels, and nothing
-// for the host itself.
-func (d *Daemon) steeringSet() steer.Set {
+// steeringSet is what the steering programs are to send up where the services are
+// those of specs: the services, the answers of masquerading real servers, errors
+// about tunnels, and nothing for the host itself.
+func (d *Daemon) steeringSet(specs []service.Spec) steer.Set {
 	set := steer.Set{MACs: map[int]packet.MAC{}}
 	marked, engines := map[uint32]bool{}, map[service.Key]string{}
-	for _, s := range d.control.Specs() {
+	for _, s := range specs {
 		e := steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto}
 		if s.Proto == packet.ProtoTCP && s.Port == ftp {
 			e.Port = 0
@@ -99,20 +99,21 @@ func (d *Daemon) answers(server *service.Server, engine bool) (ends []steer.Endp
 }
 
 // steer begins to take the services' frames from the host.
-func (d *Daemon) steer() error { return d.steering.Update(d.steeringSet()) }
+func (d *Daemon) steer() error { return d.steering.Update(d.steeringSet(d.control.Specs())) }
 
 // catchUp has steering and VIPs follow the rules and the network as they are now.
 // Whoever changes something calls it afterwards, so the last one sees all.
 func (d *Daemon) catchUp() {
 	d.following.Lock()
 	defer d.following.Unlock()
-	if err := d.steering.Update(d.steeringSet()); err != nil {
+	specs := d.control.Specs()
+	if err := d.steering.Update(d.steeringSet(specs)); err != nil {
 		d.log.Error().Err(err).Msg("steering not updated")
 	}
 	if d.vips == nil {
 		return
 	}
-	if err := d.vips.Set(Virtual(d.control.Specs(), d.config.Marks)); err != nil {
+	if err := d.vips.Set(Virtual(specs, d.config.Marks)); err != nil {
 		d.log.Error().Err(err).Msg("VIPs not as they should be")
 	}
 }

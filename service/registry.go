@@ -362,9 +362,15 @@ func (s *registered) have(members []member) {
 
 // Specs returns the services as they are to be, in the order of adding.
 func (r *Registry) Specs() []Spec {
-	var specs []Spec
+	if len(r.services) == 0 {
+		return nil
+	}
+	specs := make([]Spec, 0, len(r.services))
 	for _, s := range r.services {
 		spec := s.Spec
+		if n := len(s.members.values()); n > 0 {
+			spec.Servers = make([]ServerSpec, 0, n)
+		}
 		for _, m := range slices.Backward(s.members.values()) {
 			spec.Servers = append(spec.Servers, m.spec)
 		}

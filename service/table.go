@@ -77,8 +77,8 @@ func (r *Registry) table() *Table {
 		cells:   make([]*Service, size),
 		byMark:  map[uint32]*Service{},
 
-		masqueraded:  map[endpoint]*Masqueraded{},
-		masquerading: map[packet.Addr]bool{},
+		masqueraded:  make(map[endpoint]*Masqueraded, len(r.servers)),
+		masquerading: make(map[packet.Addr]bool, len(r.servers)),
 	}
 	for _, s := range r.services {
 		t.add(s.Service)

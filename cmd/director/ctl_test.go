@@ -1,0 +1,291 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"director/api"
+	"director/conntrack"
+	"director/control"
+	"director/control/ipvsadm"
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/figures"
+	"director/internal/packettest"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+	"director/sysctl"
+)
+
+// desk is a director of one worker in memory that answers at a control socket. All
+// hosts are on its one link, under one Ethernet address.
+type desk struct {
+	*control.Control
+	socket string
+	clock  memport.Clock
+	port   *memport.Port
+	worker *dataplane.Worker
+}
+
+var deskMAC, othersMAC = packet.MAC{2, 0, 0, 0, 0, 1}, packet.MAC{2, 0, 0, 0, 0, 7}
+
+func openDesk(t *testing.T) *desk {
+	t.Helper()
+	conns, err := conntrack.New(4096)
+	must(t, err)
+	t.Cleanup(conns.Close)
+	d := &desk{port: memport.New(), socket: filepath.Join(t.TempDir(), "control.sock")}
+	shared := dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: d.clock.Now, Resolver: d})
+	prefix := netip.MustParsePrefix
+	network := neigh.Snapshot{
+		Links:     []neigh.Link{{Name: "eth0", Index: 2, MAC: deskMAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/8")}}},
+		Routes:    []neigh.Route{{Dst: prefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.0.0.254"), Link: 2}, {Dst: prefix("10.0.0.0/8"), Link: 2}},
+		Neighbors: []neigh.Neighbor{{IP: netip.MustParseAddr("10.0.0.254"), MAC: othersMAC, Link: 2}},
+	}
+	for i := range 3 {
+		ip := netip.AddrFrom4([4]byte{10, 0, 0, byte(11 + i)})
+		network.Neighbors = append(network.Neighbors, neigh.Neighbor{IP: ip, MAC: othersMAC, Link: 2})
+	}
+	d.Control = control.New(control.Options{
+		Shared: shared, Workers: 1, Seed: 1,
+		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network, control.Addresses(t)) },
+		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300}, Sysctl: sysctl.Defaults(),
+		Marks: []service.Mark{{Mark: 1, Proto: packet.ProtoTCP, Prefix: prefix("192.0.2.12/32")}},
+	})
+	workers, err := dataplane.NewWorkers(shared,
+		[]dataplane.Arm{{Queues: []dataplane.Port{d.port}, Hosts: []dataplane.Port{memport.New()}}},
+		[]dataplane.Waiter{memport.NewWaiter()})
+	must(t, err)
+	d.worker = workers[0]
+	l, err := api.Listen(d.socket)
+	must(t, err)
+	server := api.NewHTTPServer(api.Director{Control: d.Control, Figures: func() figures.Figures {
+		return figures.Figures{Table: figures.Table{Size: d.Size()}}
+	}}, zerolog.Nop())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		must(t, server.Close())
+		must(t, <-ended)
+	})
+	return d
+}
+
+// Want is of a Resolver that is not asked: every neighbour is known.
+func (d *desk) Want(packet.Addr, uint8) {}
+
+// send has the director forward frames.
+func (d *desk) send(t *testing.T, frames ...packettest.Frame) {
+	t.Helper()
+	for _, f := range frames {
+		f.SrcMAC, f.DstMAC = othersMAC, deskMAC
+		d.port.Push(f.Bytes())
+	}
+	_, err := d.worker.Step()
+	must(t, err)
+	if got := len(d.port.Take()); got != len(frames) {
+		t.Fatalf("%d of %d frames were forwarded", got, len(frames))
+	}
+}
+
+// restore carries out lines by -R, which must succeed.
+func (d *desk) restore(t *testing.T, lines string) {
+	t.Helper()
+	if out, errs, code := ctlAt(d.socket, lines, "-R"); out+errs != "" || code != exitOK {
+		t.Fatalf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// ipvsadm runs the binary under the name ipvsadm.
+func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code int) {
+	t.Helper()
+	t.Setenv(controlVariable, d.socket)
+	var o, e strings.Builder
+	code = ipvsadmVerb(strings.Fields(line), stdio{strings.NewReader(in), &o, &e})
+	return o.String(), e.String(), code
+}
+
+// local is what a command prints without a socket between it and the director.
+func (d *desk) local(t *testing.T, line string) string {
+	t.Helper()
+	c, err := ipvsadm.Parse(strings.Fields(line), ipvsadm.System{})
+	must(t, err)
+	var out, errs strings.Builder
+	if code := ipvsadm.Execute(c, ipvsadm.Local{Control: d.Control}, strings.NewReader(""), &out, &errs); code != 0 {
+		t.Fatalf("%s: exit %d, %s", line, code, errs.String())
+	}
+	return out.String()
+}
+
+// TestCtl_ListsAsIfThereWereNoSocket compares every listing, byte for byte. By
+// number, as names are the host's to know.
+func TestCtl_ListsAsIfThereWereNoSocket(t *testing.T) {
+	d := openDesk(t)
+	d.restore(t, savedRules+`-e -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3 -x 5000000 -y 4000000
+-A -t 192.0.2.9:80 -s rr -p 100
+-a -t 192.0.2.9:80 -r 10.0.0.13 -g
+--set 5000 0 77
+`)
+	for i := range 40 {
+		from := fmt.Sprintf("198.51.100.%d:40000", i+1)
+		d.send(t, packettest.Frame{Src: from, Dst: "192.0.2.10:80", Flags: "S"},
+			packettest.Frame{Src: from, Dst: "192.0.2.9:80", Flags: "S"},
+			packettest.Frame{Src: from, Dst: "192.0.2.12:443", Flags: "S"},
+			packettest.Frame{Src: from, Dst: "192.0.2.10:53", UDP: true})
+	}
+	for range 3 {
+		d.clock.Advance(2 * time.Second)
+		d.Estimate()
+	}
+	seen := map[string]string{}
+	for _, line := range []string{
+		"-Ln", "-Lcn", "-Lnc --persistent-conn", "-Ln --stats", "-Ln --rate", "-Ln --thresholds", "-Ln --persistent-conn",
+		"-Ln --exact --stats", "-Ln --nosort", "-Ln --tun-info", "-L --timeout", "-L --daemon",
+		"-Ln -t 192.0.2.10:80", "-Ln -f 1 --stats", "-Ln -u 192.0.2.10:5060 --rate", "-Sn",
+	} {
+		want := d.local(t, line)
+		if out, errs, code := ctlAt(d.socket, "", strings.Fields(line)...); out != want || errs != "" || code != exitOK {
+			t.Errorf("ctl %s: exit %d, %s(-local +socket):\n%s", line, code, errs, cmp.Diff(want, out))
+		}
+		if out, errs, code := d.ipvsadm(t, "", line); out != want || errs != "" || code != exitOK {
+			t.Errorf("ipvsadm %s: exit %d, %s(-local +socket):\n%s", line, code, errs, cmp.Diff(want, out))
+		}
+		seen[line] = want
+	}
+	for line, want := range map[string]string{
+		"-Ln -t 192.0.2.10:80": `Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  192.0.2.10:80 wrr
+  -> 10.0.0.11:8080               Masq    3      40         0         
+  -> 10.0.0.12:8081               Masq    0      0          0         
+`,
+		"-L --timeout": "Timeout (tcp tcpfin udp): 5000 120 77\n",
+		"-L --daemon":  "",
+	} {
+		if diff := cmp.Diff(want, seen[line]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+	}
+	if got := strings.Count(seen["-Lcn"], "\n"); got != 2+40*5 { // two of the three services have templates as well
+		t.Errorf("%d lines of connections:\n%s", got, seen["-Lcn"])
+	}
+}
+
+// TestCtl_FailsAsIpvsadmDoes: what is refused at the other end of the socket has
+// ipvsadm's words and exit codes.
+func TestCtl_FailsAsIpvsadmDoes(t *testing.T) {
+	const invalid = "Invalid operation.  Possibly wrong module version, address not unicast, ..."
+	d := openDesk(t)
+	d.restore(t, "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 10.0.0.11 -m\n")
+	for _, c := range []struct {
+		line string
+		code int
+		want string
+	}{
+		{"-A -t 192.0.2.10:80", 255, "Service already exists"},
+		{"-E -t 192.0.2.10:81", 255, "No such service"},
+		{"-D -f 2", 255, "No such service"},
+		{"-Z -u 192.0.2.10:80", 255, "No such service"},
+		{"-L -t 192.0.2.10:81", 1, "No such service"},
+		{"-A -t 192.0.2.11:80 -s best", 255, "Scheduler or persistence engine not found"},
+		{"-A -t 224.0.0.1:80", 255, invalid},
+		{"-a -t 192.0.2.11:80 -r 10.0.0.1", 255, "Service not defined"},
+		{"-a -t 192.0.2.10:80 -r 10.0.0.11", 255, "Destination already exists"},
+		{"-e -t 192.0.2.10:80 -r 10.0.0.12", 255, "No such destination"},
+		{"-d -t 192.0.2.10:80 -r 10.0.0.11:81 -m", 2, "Illegal 'forwarding-method' option with the 'delete-server' command"},
+		{"-d -t 192.0.2.10:80 -r 10.0.0.11:81", 255, "No such destination"},
+		{"-a -t 192.0.2.10:80 -r 10.0.0.12 -m -x 4 -y 5", 255, "Numerical result out of range"},
+		{"-a -t 192.0.2.10:80 -r 127.0.0.1 -m", 255, invalid},
+		{"-A -t [2001:db8::1]:80", 255, "Operation not supported with specified address family"},
+		{"--start-daemon backup", 255, "This version has no sync daemon"},
+		{"--bogus", 255, "Try `ipvsadm -h' or 'ipvsadm --help' for more information."},
+	} {
+		out, errs, code := d.ipvsadm(t, "", c.line)
+		if out != "" || errs != c.want+"\n" || code != c.code {
+			t.Errorf("ipvsadm %s:\n got %d %q, %q\nwant %d %q", c.line, code, out, errs, c.code, c.want)
+		}
+	}
+	// ctl says more, behind ipvsadm's line.
+	_, errs, _ := ctlAt(d.socket, "", "-a", "-t", "192.0.2.10:80", "-r", "127.0.0.1", "-m")
+	if want := invalid + "\nthis real server is the director itself: only -g forwards to it"; !strings.HasPrefix(errs, want) {
+		t.Errorf("ctl says %q, want %q", errs, want)
+	}
+}
+
+// TestCtl_RestoresAsIpvsadmDoes: what is refused does not end -R, what is no
+// command line does.
+func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
+	const before, after = "-A -t 192.0.2.10:80 -s rr\n", "-A -t 192.0.2.10:81 -s rr\n"
+	for _, c := range []struct {
+		line, errs string
+		code       int
+		saved      string
+	}{
+		{"-A -t 192.0.2.10:80 -s wlc", "Service already exists\n", 0, before + after},
+		{"-a -t 192.0.2.9:80 -r 10.0.0.11", "Service not defined\n", 0, before + after},
+		{"-L -t 192.0.2.9:80", "No such service\n", 1, before},
+		{"-A -t 192.0.2.10:82 -s rr -w 3", "Illegal 'weight' option with the 'add-service' command\n", 2, before},
+		{"# nothing", "", 0, before + after},
+	} {
+		d := openDesk(t)
+		out, errs, code := d.ipvsadm(t, before+c.line+"\n"+after, "-R")
+		if out != "" || errs != c.errs || code != c.code {
+			t.Errorf("%s: got %d %q, %q, want %d %q", c.line, code, out, errs, c.code, c.errs)
+		}
+		if diff := cmp.Diff(c.saved, d.local(t, "-Sn")); diff != "" {
+			t.Errorf("%s: services (-want +got):\n%s", c.line, diff)
+		}
+	}
+}
+
+// TestCtl_SaysWhyNobodyAnswers tells a missing director from one that ended and
+// one that is somebody else's.
+func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
+	d := openDesk(t)
+	missing, left := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "left")
+	l, err := api.Listen(left)
+	must(t, err)
+	must(t, os.Link(left, left+"2")) // as of a director that was killed
+	must(t, l.Close())
+	for socket, want := range map[string]string{
+		missing:    "no director runs, or it has another --control than " + missing,
+		left + "2": "no director answers at " + left + "2: ",
+	} {
+		out, errs, code := ctlAt(socket, "", "-Ln")
+		if out != "" || !strings.HasPrefix(errs, "Can't initialize ipvs: "+want) || code != exitUsage {
+			t.Errorf("got %d %q, %q, want %d %q", code, out, errs, exitUsage, want)
+		}
+	}
+	if out, _, code := ctlAt(missing, "", "-v"); code != exitOK || !strings.HasPrefix(out, "ipvsadm v1.31 ") {
+		t.Errorf("-v without a director: exit %d, %q", code, out)
+	}
+	if os.Getuid() != 0 {
+		return
+	}
+	// The binary may lie where nobody else gets to.
+	self, err := os.Open("/proc/self/exe")
+	must(t, err)
+	defer self.Close()
+	cmd := directorCommand("ctl", "--control="+d.socket, "-Ln")
+	cmd.Path, cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{self}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: be root, or the director's user\n", d.socket)
+	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != exitUsage || string(out) != want {
+		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, exitUsage, want)
+	}
+}

@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+)
+
+// needs skips the test where a program of others is not installed.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
+// asIpvsadm is a shell's script, with $1 and so on, for which ipvsadm is the
+// director at a control socket: by $PATH, by a link of that name, and in the places
+// where programs look that do not ask $PATH. There this binary is mounted over
+// ipvsadm, as only the script and what it starts can see.
+func asIpvsadm(t *testing.T, socket, script string, args ...string) *exec.Cmd {
+	t.Helper()
+	needs(t, "unshare", "mount", "ipvsadm")
+	self, err := filepath.Abs(os.Args[0])
+	must(t, err)
+	dir := t.TempDir()
+	must(t, os.Symlink(self, filepath.Join(dir, "ipvsadm")))
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-ec", `
+		for path in /sbin/ipvsadm /usr/sbin/ipvsadm; do
+			if [ -e $path ]; then mount --bind "$0" $path; fi
+		done
+		` + script, self}, args...)...)
+	cmd.Env = append(directorCommand().Env, controlVariable+"="+socket, "PATH="+dir+":"+os.Getenv("PATH"))
+	return cmd
+}
+
+// savedRules are what ipvsadm 1.31 saves of services of every kind, in its order.
+const savedRules = `-A -t 192.0.2.10:21 -s wlc -p 300
+-a -t 192.0.2.10:21 -r 10.0.0.11:21 -m -w 1
+-A -t 192.0.2.10:80 -s wrr
+-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3
+-a -t 192.0.2.10:80 -r 10.0.0.12:8081 -m -w 0
+-A -t 192.0.2.10:443 -s sh -p 360 -M 255.255.255.0 -b sh-fallback,sh-port
+-a -t 192.0.2.10:443 -r 10.0.0.11:443 -g -w 1
+-a -t 192.0.2.10:443 -r 10.0.0.12:443 -g -w 65535
+-A -t 192.0.2.11:0 -s mh -p 50 -b mh-fallback
+-a -t 192.0.2.11:0 -r 10.0.0.11:0 -i -w 1 --tun-type ipip
+-a -t 192.0.2.11:0 -r 10.0.0.12:0 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum
+-a -t 192.0.2.11:0 -r 10.0.0.13:0 -i -w 1 --tun-type gre --tun-csum
+-A -u 192.0.2.10:53 -s rr -o
+-a -u 192.0.2.10:53 -r 10.0.0.11:53 -g -w 1
+-A -u 192.0.2.10:5060 -s rr -p 60 --pe sip -o
+-a -u 192.0.2.10:5060 -r 10.0.0.12:5060 -m -w 1
+-A --sctp-service 192.0.2.10:2905 -s sed
+-a --sctp-service 192.0.2.10:2905 -r 10.0.0.13:2905 -g -w 1
+-A -f 1 -s lblcr -p 1800
+-a -f 1 -r 10.0.0.11:0 -g -w 1
+-a -f 1 -r 10.0.0.13:0 -i -w 7 --tun-type ipip
+`
+
+// TestIpvsadm_SavesAndRestores brings rules of every kind into a running director
+// and out of it by the scripts that come with ipvsadm, and by ours: what is
+// restored is what was saved.
+func TestIpvsadm_SavesAndRestores(t *testing.T) {
+	l := labtest.New(t, lab.Config{})
+	d := startRuled(t, l, "packet", "--fwmark=1=tcp,192.0.2.12/32")
+	script := func(in, script string, args ...string) string {
+		t.Helper()
+		cmd := asIpvsadm(t, d.Control(), script, args...)
+		cmd.Stdin = strings.NewReader(in)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil || errs.String() != "" {
+			t.Errorf("%s: %v, %s", script, err, errs.String())
+		}
+		return string(out)
+	}
+	ours, err := filepath.Abs("../../packaging/scripts")
+	must(t, err)
+	const former = "# of ipvsadm-save\n-A -t 192.0.2.99:99 -s rr\n" // to be replaced
+	for _, dir := range []string{"/sbin", ours} {
+		script(former, `"$1"/ipvsadm-restore`, dir)
+		script(savedRules, `"$1"/ipvsadm-restore`, dir)
+		if diff := cmp.Diff(savedRules, script("", `"$1"/ipvsadm-save -n`, dir)); diff != "" {
+			t.Errorf("%s: saved again (-restored +saved):\n%s", dir, diff)
+		}
+	}
+	// Restored over what is there every line is refused, and none ends it.
+	out, errs, code := ctlAt(d.Control(), savedRules, "-R")
+	if n := strings.Count(errs, "already exists"); out != "" || code != 255 || n != strings.Count(savedRules, "\n") {
+		t.Errorf("restored over what is there: exit %d, %q, %q", code, out, errs)
+	}
+	script("", "/usr/sbin/ipvsadm -C && [ -z \"$(ipvsadm -Sn)\" ]")
+}
