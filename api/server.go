@@ -49,8 +49,10 @@ type HTTPServer struct {
 	log      zerolog.Logger
 
 	end     context.CancelFunc // of all requests
-	running sync.WaitGroup     // requests
-	listing sync.Mutex         // held while all connections are listed, which takes memory
+	mu      sync.Mutex
+	closed  bool           // no request begins any more
+	running sync.WaitGroup // requests
+	listing sync.Mutex     // held while all connections are listed, which takes memory
 }
 
 // NewHTTPServer returns a server for d.
@@ -90,14 +92,30 @@ func (s *HTTPServer) Close() error {
 	if err != nil {
 		err = s.http.Close()
 	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.running.Wait()
 	return err
+}
+
+// begin notes one more request, unless the server is closed.
+func (s *HTTPServer) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.running.Add(1)
+	}
+	return !s.closed
 }
 
 // counted notes which requests are being answered.
 func (s *HTTPServer) counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.running.Add(1)
+		if !s.begin() {
+			WriteError(w, Errorf(http.StatusServiceUnavailable, "stopping", "the director is stopping"))
+			return
+		}
 		defer s.running.Done()
 		// The request before may have left one, and this answer may be a stream.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
