@@ -61,7 +61,7 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Lookup("manage-vips").NoOptDefVal = "true"
 	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")
 	fs.Var(marks(&c.Marks), "fwmark", "what a firewall mark's service (-A -f MARK) consists of, PORTS being such as 80+443 or 1024-65535; the first that fits counts (repeatable)")
-	fs.Var(listener(&c.HTTP), "http", "where to answer HTTP about metrics and health, an IP address and a port, :PORT for every address; empty for nowhere")
+	fs.Var(listener(&c.HTTP), "http", "where to answer HTTP: the status page, metrics and health; an IP address and a port, :PORT for every address; empty for nowhere")
 	fs.Var(file(&c.State), "state", "save connections in FILE on stop and load them on start, if it is less than 60 seconds old")
 	fs.Var(timeouts(&c.Timeouts), "timeouts", "seconds until a connection is forgotten; 0 keeps the value")
 	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, beside those the kernel knows (repeatable)")
