@@ -1,0 +1,60 @@
+package paper
+
+import (
+	"fmt"
+
+	"director/bench/figure"
+)
+
+// Claims judges what the report says by its data; what has not been measured is
+// not claimed.
+func Claims(d *Data) []figure.Figure {
+	m := matrix{&d.Run}
+	last := m.workers()[len(m.workers())-1]
+	var claims []figure.Figure
+	peak := func(s Setup) float64 { return Peak(d.Dots(s)).Rate.Mean }
+	ratio := func(name string, a, b Setup, least float64) {
+		over, under := peak(a), peak(b)
+		if over > 0 && under > 0 {
+			claims = append(claims, figure.Judge(name, over/under, figure.AtLeast, least))
+		}
+	}
+	one := m.director(DR, 1, 1)
+	ratio("DR, 1 server / Direct", one, m.direct(), 0.97)
+	ratio("DR, 2 servers / 1 server", m.director(DR, 1, 2), one, 1.9)
+	ratio("DR, 4 servers / 1 server", m.director(DR, 1, 4), one, 3.5)
+	if last > 1 {
+		ratio(fmt.Sprintf("DR, 4 servers / 1 server, %s", workers(last)), m.director(DR, last, 4), m.director(DR, last, 1), 3.5)
+	}
+	ratio("NAT / DR, 4 servers", m.director(NAT, 1, 4), m.director(DR, 1, 4), 0.9)
+	ratio("NAT / DR, 4 servers without a cap", uncapped(m.director(NAT, 1, 4)), uncapped(m.director(DR, 1, 4)), 0.9)
+	if n := m.emulated(m.director(DR, 1, 4)); n.Emulated() {
+		ratio("emulated: DR, 2 workers / 1 worker", m.emulated(m.director(DR, 2, 4)), n, 1.6)
+	}
+	return append(claims, d.agreement(m)...)
+}
+
+// agreement is how well our client and httperf agree on the reply rate.
+func (d *Data) agreement(m matrix) (claims []figure.Figure) {
+	theirs := m.director(DR, 1, 1)
+	theirs.Client = "httperf"
+	ours := Peak(d.Dots(m.director(DR, 1, 1))).Rate.Mean
+	if h := Peak(d.Dots(theirs)).Rate.Mean; h > 0 && ours > 0 {
+		claims = append(claims,
+			figure.Judge("httperf / our client, DR, 1 server", h/ours, figure.AtLeast, 0.95),
+			figure.Judge("our client / httperf, DR, 1 server", ours/h, figure.AtLeast, 0.95))
+	}
+	return claims
+}
+
+// Added is what standing in between adds to the median response time at a
+// setup's lowest offered rate, in microseconds, against Direct at the same or
+// the nearest rate; ok whether both were measured.
+func (d *Data) Added(s, direct Setup) (added Value, ok bool) {
+	through, without := d.Dots(s), d.Dots(direct)
+	if len(through) == 0 || len(without) == 0 {
+		return Value{}, false
+	}
+	a, b := through[0], without[0]
+	return Value{a.P50.Mean - b.P50.Mean, a.P50.Dev + b.P50.Dev}, true
+}

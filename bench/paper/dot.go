@@ -1,0 +1,115 @@
+package paper
+
+import (
+	"math"
+	"slices"
+)
+
+// Dot is a place on a curve: all repetitions of a setup at one offered rate.
+type Dot struct {
+	Offered float64
+	N       int // repetitions
+
+	Rate   Value // replies per second
+	Errors Value // as a share of the connections begun
+	P50    Value // microseconds
+	P99    Value // microseconds
+	Busy   Value // CPU seconds per second of all CPUs
+	Bits   Value // per second
+
+	// Overrun says that the client itself began connections late: the machine is
+	// at its end, whatever the setup could do on another.
+	Overrun bool
+
+	Points []*Point
+}
+
+// Value is a mean and the standard deviation of what it is the mean of.
+type Value struct{ Mean, Dev float64 }
+
+// valueOf is the mean of something of each point, and the sample standard
+// deviation, 0 of a single one.
+func valueOf(points []*Point, of func(*Point) float64) (v Value) {
+	n := float64(len(points))
+	for _, p := range points {
+		v.Mean += of(p) / n
+	}
+	if n < 2 {
+		return v
+	}
+	for _, p := range points {
+		d := of(p) - v.Mean
+		v.Dev += d * d / (n - 1)
+	}
+	v.Dev = math.Sqrt(v.Dev)
+	return v
+}
+
+// tooLate is how late, in microseconds, the client may begin one connection in a
+// hundred before the rate that it offers is not the one that it was to offer.
+const tooLate = 50_000
+
+// Dots returns the curve of a setup, by ascending rates.
+func (d *Data) Dots(s Setup) (dots []Dot) {
+	byRate := make(map[float64][]*Point)
+	for i := range d.Points {
+		if p := &d.Points[i]; p.Setup == s {
+			byRate[p.Offered] = append(byRate[p.Offered], p)
+		}
+	}
+	for rate, points := range byRate {
+		dot := Dot{
+			Offered: rate, N: len(points), Points: points,
+			Rate:   valueOf(points, func(p *Point) float64 { return p.ReplyRate }),
+			Errors: valueOf(points, (*Point).ErrorShare),
+			P50:    valueOf(points, func(p *Point) float64 { return p.P50 }),
+			P99:    valueOf(points, func(p *Point) float64 { return p.P99 }),
+			Busy:   valueOf(points, func(p *Point) float64 { return p.Busy }),
+			Bits:   valueOf(points, func(p *Point) float64 { return p.Bits }),
+		}
+		dot.Overrun = valueOf(points, func(p *Point) float64 { return p.Late }).Mean > tooLate
+		dots = append(dots, dot)
+	}
+	slices.SortFunc(dots, func(a, b Dot) int {
+		if a.Offered < b.Offered {
+			return -1
+		}
+		return 1
+	})
+	return dots
+}
+
+// Peak is the dot with the most replies.
+func Peak(dots []Dot) (peak Dot) {
+	for _, d := range dots {
+		if d.Rate.Mean > peak.Rate.Mean {
+			peak = d
+		}
+	}
+	return peak
+}
+
+// Sustained is the dot with the highest offered rate up to which no more than a
+// share of the connections failed, and ok whether there is one.
+func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
+	for _, d := range dots {
+		if d.Errors.Mean > share {
+			break
+		}
+		best, ok = d, true
+	}
+	return best, ok
+}
+
+// Saturated is what a share of errors above which a rate is not sustained, where
+// the paper names no other.
+const Saturated = 0.01
+
+// PerConnection is the CPU time of all CPUs, softirqs included, that a reply
+// cost at a dot, in microseconds.
+func (d *Dot) PerConnection() float64 {
+	if d.Rate.Mean == 0 {
+		return 0
+	}
+	return d.Busy.Mean / d.Rate.Mean * 1e6
+}

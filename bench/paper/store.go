@@ -1,0 +1,218 @@
+package paper
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jszwec/csvutil"
+)
+
+// The files of a run, in its directory.
+const (
+	runFile       = "run.json"
+	pointsFile    = "points.csv"
+	usageFile     = "usage.csv"
+	transfersFile = "transfers.csv"
+	floodsFile    = "floods.csv"
+	scalingFile   = "scaling.csv"
+)
+
+// ErrOther is the error of continuing a run with other options than it was begun
+// with.
+var ErrOther = errors.New("this is the data of a run with other options")
+
+// Data is all that a run has measured.
+type Data struct {
+	Run       Run
+	Points    []Point
+	Usage     map[string][]Usage // by point
+	Transfers []Transfer
+	Floods    []Flood
+	Scaling   []Scaling
+}
+
+// Read reads the files of a run, as many as there are.
+func Read(dir fs.FS) (*Data, error) {
+	d := &Data{Usage: make(map[string][]Usage)}
+	text, err := fs.ReadFile(dir, runFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &d.Run); err != nil {
+		return nil, fmt.Errorf("%s: %w", runFile, err)
+	}
+	var usage []Usage
+	if err := errors.Join(
+		readRows(dir, pointsFile, &d.Points),
+		readRows(dir, usageFile, &usage),
+		readRows(dir, transfersFile, &d.Transfers),
+		readRows(dir, floodsFile, &d.Floods),
+		readRows(dir, scalingFile, &d.Scaling),
+	); err != nil {
+		return nil, err
+	}
+	done := make(map[string]bool, len(d.Points))
+	for i := range d.Points {
+		done[d.Points[i].Key()] = true
+	}
+	for _, u := range usage {
+		if !done[u.Point] {
+			continue // of a point that was cut off
+		}
+		rows := d.Usage[u.Point]
+		if i := slices.IndexFunc(rows, func(r Usage) bool { return r.Subject == u.Subject }); i >= 0 {
+			rows[i] = u // that point was taken again
+			continue
+		}
+		d.Usage[u.Point] = append(rows, u)
+	}
+	return d, nil
+}
+
+// readRows reads a file whose last line may have been cut off by a crash; that
+// line is left out.
+func readRows[T any](dir fs.FS, name string, rows *[]T) error {
+	text, err := fs.ReadFile(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	if err := csvutil.Unmarshal(text, rows); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// Store keeps what is measured, row by row, so that an interrupted run goes on
+// where it ended. It belongs to one goroutine.
+type Store struct {
+	Data
+	dir string
+	has map[string]bool
+}
+
+// Open makes the directory of a run, or continues the run that is in it: with
+// the options that it was begun with, or not at all (ErrOther).
+func Open(dir string, run Run) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, has: make(map[string]bool)}
+	data, err := Read(os.DirFS(dir))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.Data = Data{Run: run, Usage: make(map[string][]Usage)}
+		return s, s.SaveRun()
+	case err != nil:
+		return nil, fmt.Errorf("continue the run in %s: %w", dir, err)
+	}
+	if data.Run.Options != run.Options {
+		return nil, fmt.Errorf("%s: %w: %+v; now %+v", dir, ErrOther, data.Run.Options, run.Options)
+	}
+	s.Data = *data
+	for i := range s.Points {
+		s.has[s.Points[i].Key()] = true
+	}
+	for i := range s.Transfers {
+		s.has[s.Transfers[i].Key()] = true
+	}
+	for i := range s.Floods {
+		s.has[s.Floods[i].Key()] = true
+	}
+	for i := range s.Data.Scaling {
+		s.has[s.Data.Scaling[i].Key()] = true
+	}
+	return s, nil
+}
+
+// Has reports whether a row with this key has been measured.
+func (s *Store) Has(key string) bool { return s.has[key] }
+
+// SaveRun writes what is known of the run as a whole.
+func (s *Store) SaveRun() error {
+	text, err := json.MarshalIndent(&s.Run, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := filepath.Join(s.dir, runFile+".new")
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, filepath.Join(s.dir, runFile))
+}
+
+// AddPoint keeps a point and who used the CPUs meanwhile. The point's row comes
+// last: a point without it has not been measured.
+func (s *Store) AddPoint(p Point, usage []Usage) error {
+	key := p.Key()
+	for i := range usage {
+		usage[i].Point = key
+	}
+	if err := appendRows(s.dir, usageFile, usage); err != nil {
+		return err
+	}
+	s.Usage[key] = usage
+	return add(s, pointsFile, key, p, &s.Points)
+}
+
+// AddTransfer keeps a step of the message-size sweep.
+func (s *Store) AddTransfer(t Transfer) error {
+	return add(s, transfersFile, t.Key(), t, &s.Transfers)
+}
+
+// AddFlood keeps a point of testlvs.
+func (s *Store) AddFlood(f Flood) error { return add(s, floodsFile, f.Key(), f, &s.Floods) }
+
+// AddScaling keeps a row of bench micro.
+func (s *Store) AddScaling(r Scaling) error { return add(s, scalingFile, r.Key(), r, &s.Scaling) }
+
+func add[T any](s *Store, file, key string, row T, rows *[]T) error {
+	if err := appendRows(s.dir, file, []T{row}); err != nil {
+		return err
+	}
+	*rows = append(*rows, row)
+	s.has[key] = true
+	return nil
+}
+
+// appendRows adds rows to a file, below its header. What a crash left of a last
+// line is cut off.
+func appendRows[T any](dir, name string, rows []T) (err error) {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	end := int64(bytes.LastIndexByte(text, '\n') + 1)
+	if err := f.Truncate(end); err != nil {
+		return err
+	}
+	if _, err := f.Seek(end, io.SeekStart); err != nil {
+		return err
+	}
+	w := csv.NewWriter(f)
+	e := csvutil.NewEncoder(w)
+	e.AutoHeader = end == 0
+	for _, r := range rows {
+		if err := e.Encode(r); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
