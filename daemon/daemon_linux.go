@@ -220,6 +220,8 @@ func (d *Daemon) build(workers int) error {
 		Seed:     [2]uint64{rand.Uint64(), rand.Uint64()},
 		ICMPRate: d.config.ICMPRateLimit,
 		ICMPMask: d.config.ICMPRateMask,
+
+		GiantLock: d.config.GiantLock,
 	})
 	d.control = control.New(control.Options{
 		Shared:   d.shared,
