@@ -49,7 +49,15 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := newServer(t)
-	r.socket = filepath.Join(t.TempDir(), "control.sock")
+	r.serve(filepath.Join(t.TempDir(), "control.sock"))
+	return r
+}
+
+// serve has the server answer at a unix socket until the test ends.
+func (r *rig) serve(path string) {
+	t := r.t
+	t.Helper()
+	r.socket = path
 	l, err := api.Listen(r.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +73,6 @@ func newRig(t testing.TB) *rig {
 		return new(net.Dialer).DialContext(ctx, "unix", r.socket)
 	}}
 	t.Cleanup(r.http.CloseIdleConnections)
-	return r
 }
 
 // newServer makes a director whose server serves nobody yet.
