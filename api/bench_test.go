@@ -27,8 +27,8 @@ func BenchmarkPutServices(b *testing.B) {
 				r.does("PUT", "/v1/services", light)
 				b.StopTimer()
 				r.does("PUT", "/v1/services", `{"services":[]}`)
-				r.clock.Advance(1 << 40)
-				r.Collect(r.clock.Now())
+				r.Clock.Advance(1 << 40)
+				r.Collect(r.Clock.Now())
 				b.StartTimer()
 			}
 		})

@@ -119,7 +119,7 @@ func TestConnections_ArePagedAndFiltered(t *testing.T) {
 	r.does("PUT", "/v1/services", `{"services":[`+web+`]}`)
 	for i := range 25 {
 		r.syn(fmt.Sprintf("198.51.%d.1:4000%d", 100+i%2, i%10))
-		r.clock.Advance(1e9)
+		r.Clock.Advance(1e9)
 	}
 	c := api.Open(r.socket)
 	defer c.Close()
