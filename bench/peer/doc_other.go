@@ -1,0 +1,4 @@
+//go:build !linux
+
+// Package peer needs Linux.
+package peer

@@ -1,0 +1,122 @@
+//go:build linux
+
+package peer_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"director/bench/load"
+	"director/bench/peer"
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+	"director/internal/lab/web"
+)
+
+// script balances by nft, as anybody's program might.
+const script = `#!/bin/sh
+set -e
+case $1 in
+lacks) command -v nft >/dev/null || echo nft is not installed ;;
+version) echo "a script, 1.0" ;;
+start)
+	n=0; map=
+	for s in $SERVERS; do map="$map$n : ${s%:*} . ${s#*:}, "; n=$((n+1)); done
+	echo "$SERVICE $WORKERS" >$DIR/called
+	nft -f - <<END
+table ip script {
+	chain p {
+		type nat hook prerouting priority dstnat;
+		ip daddr ${SERVICE%:*} tcp dport ${SERVICE#*:} dnat ip to numgen inc mod $n map { ${map%, } }
+	}
+}
+END
+	;;
+stop) nft delete table ip script ;;
+esac
+`
+
+// Each balancer spreads connections over the servers evenly, and takes back what
+// it did to the host.
+func TestBalancers_BalanceEvenly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.sh")
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(peer.Names(), path) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			b, err := peer.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reason := b.Lacks(); reason != "" {
+				t.Skipf("lacks support: %s", reason)
+			}
+			if b.Version() == "" {
+				t.Error("no version")
+			}
+			l := labtest.New(t, lab.Config{Servers: 2})
+			site := peer.Site{Host: l.Director, Service: netip.AddrPortFrom(l.VIP, 80), Workers: 2, Dir: t.TempDir()}
+			for _, h := range l.Servers {
+				serve(t, h)
+				site.Servers = append(site.Servers, netip.AddrPortFrom(h.Addr, 8080))
+			}
+			r, err := b.Start(t.Context(), site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range r.PIDs() {
+				if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+					t.Error(err)
+				}
+			}
+			ask := func(n int) load.Result {
+				return load.Run(t.Context(), load.Config{
+					Requests: n, Timeout: 20 * time.Second,
+					Dial: func(ctx context.Context) (net.Conn, error) {
+						return l.Clients[0].Dial(ctx, "tcp4", "", site.Service.String())
+					},
+				})
+			}
+			got := ask(40)
+			// Threads and processes each begin a round of their own.
+			if got.Failed() != 0 || got.Servers["rs1"] < 15 || got.Servers["rs2"] < 15 {
+				t.Errorf("%d failed (%v), servers %v; want 20 each", got.Failed(), got.First, got.Servers)
+			}
+			if err := r.Stop(); err != nil {
+				t.Error(err)
+			}
+			if got := ask(1); got.Failed() != 1 {
+				t.Error("it still balances")
+			}
+		})
+	}
+}
+
+func TestFind_NamesWhatThereIs(t *testing.T) {
+	if _, err := peer.Find("f5"); err == nil || !strings.Contains(err.Error(), "haproxy, ipvs, nft, nginx") {
+		t.Errorf("got %v, want the names", err)
+	}
+	b, err := peer.Find("/no/such/script")
+	if err != nil || b.Lacks() == "" {
+		t.Errorf("%v: a script that is not there lacks nothing", err)
+	}
+}
+
+func serve(t *testing.T, h *lab.Host) {
+	t.Helper()
+	l, err := h.Listen("tcp4", ":8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := web.New(h.Name)
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { s.Close() })
+}
