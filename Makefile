@@ -48,7 +48,7 @@ build:
 demo: build
 	./$(BINARY) demo
 
-test: unit bench-once lint
+test: unit lint
 
 # Other people's programs that tests drive, each as COMMAND:PACKAGE, and the C
 # compiler that the race detector needs; nothing else here does. With them come
@@ -77,16 +77,27 @@ test-deps:
 		if command -v systemctl >/dev/null && command -v $$s >/dev/null; then systemctl disable --quiet $$s; fi; \
 	done
 
-# Everything once with the race detector, one package at a time, because some
-# tests drive both CPUs. Under the detector an allocation count means little and
-# tables lie on the Go heap: packages that care run a second time without it.
+# Everything once with the race detector. Packages that work with network
+# namespaces or measure run one at a time, because they drive both CPUs; the
+# others keep each other's compiler and linker company. Under the detector an
+# allocation count means little and tables lie on the Go heap: packages that care
+# run a second time without it, and with them every benchmark once. The go
+# command need not vet here what "make lint" vets more fully.
+ALONE = director/(internal/(lab|nettest)|bench/micro)
 unit: test-deps
 	@race=; if command -v gcc >/dev/null; then race=-race; fi; \
 	strict=; if [ "$$(id -u)" = 0 ] || [ "$${CI:-}" = true ]; then strict=-strict; fi; \
-	plain=$$(grep -rlE --include='*.go' 'AllocsPerRun|^//go:build .*race' . | xargs -n1 dirname | sort -u); \
+	with() { grep -rlE --include="$$1" "$$2" . | xargs -n1 dirname | sort -u; }; \
+	plain=$$(with '*.go' 'AllocsPerRun|^//go:build .*race'); \
+	bench=$$(with '*_test.go' '^func Benchmark' | grep -vxF "$$plain"); \
+	alone=$$(go list -f '{{.ImportPath}} {{.Deps}} {{.TestImports}} {{.XTestImports}}' ./... | grep -E '$(ALONE)' | cut -d' ' -f1); \
+	together=$$(go list ./... | grep -vxF "$$alone"); \
+	test() { go test -json -vet=off -count=1 -timeout=10m "$$@" || true; }; \
 	go build $$race ./...; \
-	{ go test -json $$race -count=1 -p=1 -timeout=10m ./... || true; \
-	  if [ -n "$$race" ]; then go test -json -count=1 -p=1 -timeout=10m $$plain || true; fi; \
+	{ test $$race $$together; \
+	  test $$race -p=1 $$alone; \
+	  test -p=1 -bench=. -benchtime=1x $$plain; \
+	  test -p=1 -bench=. -benchtime=1x -run='^$$' $$bench; \
 	} | go run ./internal/house/summary $$strict
 
 lint: vuln

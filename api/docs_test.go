@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestDocs_ExamplesHold has docs/api.md's conversation with a director.
@@ -90,4 +94,44 @@ func within(at string, want, got any) string {
 		return fmt.Sprintf("%s is %v, want %v", at, got, want)
 	}
 	return ""
+}
+
+// Every word that the code says is in docs/api.md, and there is no other.
+func TestDocs_NameEveryCode(t *testing.T) {
+	said := map[string]bool{}
+	word := regexp.MustCompile(`(?:Errorf|refuse)\((?:w, )?http\.Status\w+, "([a-z-]+)"|err\.?\w*, "([a-z-]+)", http\.Status|service\.Err\w+, "([a-z-]+)", http\.Status|Code: "([a-z-]+)"`)
+	for _, folder := range []string{".", "../why", "../capture", "../daemon"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			for _, m := range word.FindAllStringSubmatch(string(text), -1) {
+				said[strings.Join(m[1:], "")] = true
+			}
+		}
+	}
+	page, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| status | code | |")
+	named := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			for _, m := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(cells[2], -1) {
+				named[m[1]] = true
+			}
+		}
+	}
+	if diff := cmp.Diff(said, named); diff != "" || len(said) < 10 {
+		t.Errorf("codes (-said +in docs/api.md):\n%s", diff)
+	}
 }

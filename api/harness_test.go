@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,31 +14,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"director/api"
-	"director/conntrack"
-	"director/control"
-	"director/dataplane"
-	"director/dataplane/memport"
 	"director/figures"
+	"director/internal/memlab"
 	"director/internal/packettest"
-	"director/neigh"
-	"director/packet"
-	"director/service"
-	"director/sysctl"
 )
 
-var (
-	mac       = packet.MAC{2, 0, 0, 0, 0, 1}
-	clientMAC = packet.MAC{2, 0, 0, 0, 0, 7}
-)
-
-// rig is a director of one worker and one arm in memory, and what answers for it.
+// rig is a director in memory, and what answers for it.
 type rig struct {
-	*control.Control
+	*memlab.Director
 	t      testing.TB
-	shared *dataplane.Shared
-	clock  memport.Clock
-	port   *memport.Port
-	worker *dataplane.Worker
 	server *api.HTTPServer
 	socket string
 	http   http.Client
@@ -49,7 +32,15 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := newServer(t)
-	r.socket = filepath.Join(t.TempDir(), "control.sock")
+	r.serve(filepath.Join(t.TempDir(), "control.sock"))
+	return r
+}
+
+// serve has the server answer at a unix socket until the test ends.
+func (r *rig) serve(path string) {
+	t := r.t
+	t.Helper()
+	r.socket = path
 	l, err := api.Listen(r.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -65,32 +56,12 @@ func newRig(t testing.TB) *rig {
 		return new(net.Dialer).DialContext(ctx, "unix", r.socket)
 	}}
 	t.Cleanup(r.http.CloseIdleConnections)
-	return r
 }
 
 // newServer makes a director whose server serves nobody yet.
 func newServer(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, port: memport.New()}
-	conns, err := conntrack.NewSeeded(4096, [3]uint64{1, 2, 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conns.Close)
-	r.shared = dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: r.clock.Now, Resolver: r})
-	r.Control = control.New(control.Options{
-		Shared: r.shared, Workers: 1, Seed: 1,
-		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network(), control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
-		Sysctl:   sysctl.Defaults(),
-	})
-	workers, err := dataplane.NewWorkers(r.shared,
-		[]dataplane.Arm{{Queues: []dataplane.Port{r.port}, Hosts: []dataplane.Port{memport.New()}}},
-		[]dataplane.Waiter{memport.NewWaiter()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.worker = workers[0]
+	r := &rig{t: t, Director: memlab.New(t, memlab.Options{Network: memlab.OneLink("10.0.0.11", "10.0.0.12")})}
 	r.server = api.NewHTTPServer(api.Director{
 		Control: r.Control,
 		Figures: func() figures.Figures {
@@ -102,28 +73,11 @@ func newServer(t testing.TB) *rig {
 	return r
 }
 
-// Want does nothing: who is not known stays so.
-func (r *rig) Want(packet.Addr, uint8) {}
-
-func network() neigh.Snapshot {
-	s := neigh.Snapshot{
-		Links:  []neigh.Link{{Name: "eth0", Index: 2, MAC: mac, MTU: 1500, Up: true, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}},
-		Routes: []neigh.Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.0.0.254"), Link: 2}, {Dst: netip.MustParsePrefix("10.0.0.0/8"), Link: 2}},
-	}
-	for _, a := range []string{"10.0.0.11", "10.0.0.12", "10.0.0.254"} {
-		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(a), MAC: clientMAC, Link: 2})
-	}
-	return s
-}
-
 // syn has the director forward a SYN of a client to 192.0.2.10:80.
 func (r *rig) syn(client string) {
 	r.t.Helper()
-	r.port.Push(packettest.Frame{SrcMAC: clientMAC, DstMAC: mac, Src: client, Dst: "192.0.2.10:80", Flags: "S"}.Bytes())
-	if _, err := r.worker.Step(); err != nil {
-		r.t.Fatal(err)
-	}
-	r.port.Take()
+	r.Step(0, packettest.Frame{SrcMAC: memlab.OthersMAC, DstMAC: memlab.MAC, Src: client, Dst: "192.0.2.10:80", Flags: "S"}.Bytes())
+	r.Ports[0].Take()
 }
 
 // ask sends a request and returns its answer.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -57,6 +58,37 @@ func (r Remote) EditServer(k service.Key, s service.ServerSpec) error {
 // DeleteServer removes a real server from a service.
 func (r Remote) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
 	return r.send(http.MethodDelete, pathOf(k)+"/servers/"+netip.AddrPortFrom(a.Netip(), port).String(), nil)
+}
+
+// Apply makes changes as one.
+func (r Remote) Apply(ops ...control.Op) error {
+	body := Changes{make([]Change, len(ops))}
+	for i := range ops {
+		body.Changes[i] = changeOf(&ops[i])
+	}
+	err := r.send(http.MethodPost, "/v1/changes", body)
+	if e, ok := errors.AsType[*Error](err); ok && e.Change != nil && *e.Change < len(ops) {
+		return &control.OpError{At: *e.Change, Op: ops[*e.Change], Err: err}
+	}
+	return err
+}
+
+// changeOf is the change that a director makes o of.
+func changeOf(o *control.Op) Change {
+	c := Change{Op: o.Kind.String()}
+	switch o.Kind {
+	case control.AddService, control.EditService:
+		c.Service = new(ServiceOf(&o.Service))
+		return c
+	}
+	c.Service = &Service{Service: NameOf(o.Service.Key)}
+	switch o.Kind {
+	case control.AddServer, control.EditServer:
+		c.Server = new(ServerOf(&o.Server))
+	case control.DeleteServer:
+		c.Server = &Server{Server: serverName(&o.Server)}
+	}
+	return c
 }
 
 // Zero begins to count anew for a service, for nil for all.

@@ -108,12 +108,22 @@ func (s *HTTPServer) getService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, have := range s.director.Services() {
-		if have.Key == k {
-			return listed(&have), nil
+	have := s.find(k)
+	if have == nil {
+		return nil, service.ErrNoService
+	}
+	return listed(have), nil
+}
+
+// find returns the service k as it is now, nil if there is none.
+func (s *HTTPServer) find(k service.Key) *control.Service {
+	all := s.director.Services()
+	for i := range all {
+		if all[i].Key == k {
+			return &all[i]
 		}
 	}
-	return nil, service.ErrNoService
+	return nil
 }
 
 func (s *HTTPServer) putServices(r *http.Request) (any, error) {
@@ -240,18 +250,16 @@ func (s *HTTPServer) getServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, have := range s.director.Services() {
-		if have.Key != k {
-			continue
-		}
-		for i := range have.Servers {
-			if at := &have.Servers[i]; at.Addr == addr && at.Port == port {
-				return listedServer(at), nil
-			}
-		}
-		return nil, service.ErrNoServer
+	have := s.find(k)
+	if have == nil {
+		return nil, service.ErrNoServiceForServer
 	}
-	return nil, service.ErrNoServiceForServer
+	for i := range have.Servers {
+		if at := &have.Servers[i]; at.Addr == addr && at.Port == port {
+			return listedServer(at), nil
+		}
+	}
+	return nil, service.ErrNoServer
 }
 
 func (s *HTTPServer) postServer(r *http.Request) (any, error) {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path"
 	"reflect"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 
 	"director/control"
 	"director/figures"
@@ -75,7 +77,7 @@ func (s *HTTPServer) Handle(pattern string, h http.Handler) { s.mux.Handle(patte
 
 // Serve answers until Close.
 func (s *HTTPServer) Serve(l net.Listener) error {
-	err := s.http.Serve(limit(l, maxClients))
+	err := s.http.Serve(netutil.LimitListener(l, maxClients))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -119,6 +121,10 @@ func (s *HTTPServer) counted(h http.Handler) http.Handler {
 		defer s.running.Done()
 		// The request before may have left one, and this answer may be a stream.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		if clean := path.Clean(r.URL.Path); clean != r.URL.Path { // the mux would redirect to another page
+			WriteError(w, Errorf(http.StatusNotFound, "not-found", "%s %s: no such path: %s?", r.Method, r.URL.Path, clean))
+			return
+		}
 		h.ServeHTTP(w, r)
 	})
 }

@@ -18,7 +18,7 @@ const DefaultSocket = "/run/director/control.sock"
 // is replaced; one that answers is not.
 func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("--control: %w", err)
+		return nil, unmade(path, err)
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
@@ -32,7 +32,7 @@ func Listen(path string) (net.Listener, error) {
 	// the temporary name is ours alone.
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".control-")
 	if err != nil {
-		return nil, fmt.Errorf("--control: %w", err)
+		return nil, unmade(path, err)
 	}
 	defer os.Remove(dir)
 	temporary := filepath.Join(dir, "s")
@@ -49,6 +49,14 @@ func Listen(path string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("--control: %w", err), l.Close(), os.Remove(temporary))
 	}
 	return &listener{UnixListener: l, path: path}, nil
+}
+
+// unmade says what to do about a socket that cannot be made.
+func unmade(path string, err error) error {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("--control=%s: this user may not write there: make the folder for it, or give a path in one that it has, or none: %w", path, err)
+	}
+	return fmt.Errorf("--control=%s: %w", path, err)
 }
 
 // listener lets in this process's user and root only, whatever became of the
@@ -76,48 +84,4 @@ func (l *listener) Close() error {
 	err := l.UnixListener.Close()
 	l.once.Do(func() { err = errors.Join(err, os.Remove(l.path)) })
 	return err
-}
-
-// limit bounds how many connections of a listener are open at once: the next one
-// waits.
-func limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, room: make(chan struct{}, n), closed: make(chan struct{})}
-}
-
-type limited struct {
-	net.Listener
-	room   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.room <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.room
-		return nil, err
-	}
-	return &guest{Conn: c, leave: func() { <-l.room }}, nil
-}
-
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// guest gives its room back when it goes.
-type guest struct {
-	net.Conn
-	once  sync.Once
-	leave func()
-}
-
-func (g *guest) Close() error {
-	g.once.Do(g.leave)
-	return g.Conn.Close()
 }

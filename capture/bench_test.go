@@ -79,15 +79,15 @@ func BenchmarkCapture(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			r, step := newMill(b)
 			s := r.start(c.options)
-			tap := r.shared.Tap.Load()
+			tap := r.Shared.Tap.Load()
 			done := make(chan error, 1)
 			go func() { done <- s.Run(b.Context(), io.Discard) }()
 			var ratios []float64
 			for range b.N {
 				with := rate(b, step)
-				r.shared.Tap.Store(nil)
+				r.Shared.Tap.Store(nil)
 				without := rate(b, step)
-				r.shared.Tap.Store(tap)
+				r.Shared.Tap.Store(tap)
 				ratios = append(ratios, with/without)
 			}
 			s.Stop()
@@ -122,9 +122,9 @@ func rate(b *testing.B, step func()) float64 {
 func newMill(b *testing.B) (*rig, func()) {
 	r := newRig(b)
 	start := time.Now()
-	r.shared.Clock = func() int64 { return int64(time.Since(start)) &^ (1<<25 - 1) }
+	r.Shared.Clock = func() int64 { return int64(time.Since(start)) &^ (1<<25 - 1) }
 	in, out := &mill{}, &mill{}
-	workers, err := dataplane.NewWorkers(r.shared, []dataplane.Arm{
+	workers, err := dataplane.NewWorkers(r.Shared, []dataplane.Arm{
 		{Queues: []dataplane.Port{in}, Hosts: []dataplane.Port{memport.New()}},
 		{Queues: []dataplane.Port{out}, Hosts: []dataplane.Port{memport.New()}},
 	}, []dataplane.Waiter{memport.NewWaiter()})

@@ -84,13 +84,13 @@ func TestSession_TakesNoMemoryForFrames(t *testing.T) {
 	defer s.Stop()
 	frames := [][]byte{client(1000, packettest.Frame{Flags: "S"})}
 	step := func() {
-		if _, err := r.worker.Step(); err != nil {
+		if _, err := r.Worker.Step(); err != nil {
 			t.Error(err)
 		}
 	}
-	with := testing.AllocsPerRun(200, func() { r.ports[0].Push(frames...); step() })
+	with := testing.AllocsPerRun(200, func() { r.Ports[0].Push(frames...); step() })
 	s.Stop()
-	without := testing.AllocsPerRun(200, func() { r.ports[0].Push(frames...); step() })
+	without := testing.AllocsPerRun(200, func() { r.Ports[0].Push(frames...); step() })
 	if with > without {
 		t.Errorf("%v allocations with a capture, %v without: memport's own", with, without)
 	}

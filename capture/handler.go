@@ -66,9 +66,14 @@ func (h *Handler) end(w http.ResponseWriter) {
 
 func (h *Handler) capture(w http.ResponseWriter, r *http.Request) {
 	o := DefaultOptions()
-	in := json.NewDecoder(io.LimitReader(r.Body, maxOptions))
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOptions))
 	in.DisallowUnknownFields()
-	if err := in.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+	err := in.Decode(&o)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		refuse(w, http.StatusRequestEntityTooLarge, "too-large", fmt.Errorf("the options are larger than %d bytes", maxOptions))
+		return
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		refuse(w, http.StatusBadRequest, "bad-request", fmt.Errorf("the options of a capture: %w", err))
 		return
 	}

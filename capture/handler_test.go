@@ -46,7 +46,7 @@ func (r remote) Do(ctx context.Context, method, path string, _, _ any) error {
 // serve answers requests for captures of the rig.
 func (r *rig) serve() remote {
 	h := capture.NewHandler(func(o capture.Options) (*capture.Session, error) {
-		return capture.Start(r.shared, 1, arms, o)
+		return capture.Start(r.Shared, 1, arms, o)
 	})
 	s := httptest.NewServer(h)
 	r.t.Cleanup(s.Close)

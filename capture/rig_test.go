@@ -3,18 +3,13 @@ package capture_test
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"director/capture"
-	"director/conntrack"
-	"director/control"
-	"director/dataplane"
-	"director/dataplane/memport"
+	"director/internal/memlab"
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
 // A director in memory: clients on eth0, one masqueraded server on eth1.
@@ -27,26 +22,12 @@ var (
 )
 
 type rig struct {
-	t      testing.TB
-	shared *dataplane.Shared
-	worker *dataplane.Worker
-	ports  [2]*memport.Port
-	clock  memport.Clock
+	*memlab.Director
+	t testing.TB
 }
-
-func (r *rig) Want(packet.Addr, uint8) {}
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t}
-	conns, err := conntrack.New(20_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conns.Close)
-	r.shared = dataplane.NewShared(dataplane.ShareOptions{
-		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
-	})
 	prefix, ip := netip.MustParsePrefix, netip.MustParseAddr
 	network := neigh.Snapshot{
 		Links: []neigh.Link{
@@ -58,35 +39,17 @@ func newRig(t testing.TB) *rig {
 			{IP: ip("198.51.100.7"), Link: 2, MAC: clientMAC}, {IP: ip("10.0.0.11"), Link: 3, MAC: serverMAC},
 		},
 	}
-	c := control.New(control.Options{
-		Shared: r.shared, Workers: 1, Sysctl: sysctl.Defaults(),
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
-		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network, control.Addresses(t)) },
-	})
-	if err := c.Add([]service.Spec{{
+	return &rig{t: t, Director: memlab.New(t, memlab.Options{Size: 20_000, Network: network}, service.Spec{
 		Key:       service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP},
 		Scheduler: "rr",
 		Servers:   []service.ServerSpec{{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Method: service.NAT, Weight: 1}},
-	}}); err != nil {
-		t.Fatal(err)
-	}
-	var ports []dataplane.Arm
-	for i := range r.ports {
-		r.ports[i] = memport.New()
-		ports = append(ports, dataplane.Arm{Queues: []dataplane.Port{r.ports[i]}, Hosts: []dataplane.Port{memport.New()}})
-	}
-	workers, err := dataplane.NewWorkers(r.shared, ports, []dataplane.Waiter{memport.NewWaiter()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.worker = workers[0]
-	return r
+	})}
 }
 
 // start begins a capture of the rig.
 func (r *rig) start(o capture.Options) *capture.Session {
 	r.t.Helper()
-	s, err := capture.Start(r.shared, 1, arms, o)
+	s, err := capture.Start(r.Shared, 1, arms, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -96,10 +59,10 @@ func (r *rig) start(o capture.Options) *capture.Session {
 // step lets frames arrive on an arm and be handled.
 func (r *rig) step(arm int, frames ...[]byte) {
 	r.t.Helper()
-	r.ports[arm].Push(frames...)
+	r.Ports[arm].Push(frames...)
 	for n := 1; n > 0; {
 		var err error
-		if n, err = r.worker.Step(); err != nil {
+		if n, err = r.Worker.Step(); err != nil {
 			r.t.Fatal(err)
 		}
 	}

@@ -29,7 +29,7 @@ func (r *rig) written(o capture.Options, happen func()) ([]byte, capture.Counts)
 	if err := s.Run(r.t.Context(), &out); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.shared.Tap.Load() != nil {
+	if r.Shared.Tap.Load() != nil {
 		r.t.Error("the workers still capture")
 	}
 	return out.Bytes(), s.Counts()
@@ -130,7 +130,7 @@ func TestSession_EndsAtItsBounds(t *testing.T) {
 	if err := r.start(o).Run(t.Context(), io.Discard); err != nil {
 		t.Error(err)
 	}
-	if r.shared.Tap.Load() != nil {
+	if r.Shared.Tap.Load() != nil {
 		t.Error("the workers still capture")
 	}
 }
@@ -138,7 +138,7 @@ func TestSession_EndsAtItsBounds(t *testing.T) {
 func TestStart_RefusesASecondCapture(t *testing.T) {
 	r := newRig(t)
 	first := r.start(capture.DefaultOptions())
-	if _, err := capture.Start(r.shared, 1, arms, capture.DefaultOptions()); !errors.Is(err, capture.ErrBusy) {
+	if _, err := capture.Start(r.Shared, 1, arms, capture.DefaultOptions()); !errors.Is(err, capture.ErrBusy) {
 		t.Errorf("error %v, want that another is in progress", err)
 	}
 	first.Stop()
@@ -167,7 +167,7 @@ func TestSession_EndsWithItsWriter(t *testing.T) {
 		if err := s.Run(t.Context(), &room); !errors.Is(err, errFull) {
 			t.Errorf("error %v, want the writer's", err)
 		}
-		if r.shared.Tap.Load() != nil {
+		if r.Shared.Tap.Load() != nil {
 			t.Error("the workers still capture")
 		}
 	}
@@ -190,19 +190,19 @@ func TestSession_SlowReaderSlowsNobody(t *testing.T) {
 	const rounds = 500
 	for i := range rounds {
 		for range 10 {
-			r.ports[0].Push(client(uint16(2000+i), packettest.Frame{Flags: "S"}))
+			r.Ports[0].Push(client(uint16(2000+i), packettest.Frame{Flags: "S"}))
 		}
 		r.step(0)
-		r.clock.Advance(time.Millisecond)
+		r.Clock.Advance(time.Millisecond)
 	}
-	if n := len(r.ports[1].Take()); n != 10*rounds {
+	if n := len(r.Ports[1].Take()); n != 10*rounds {
 		t.Errorf("%d frames forwarded, want %d", n, 10*rounds)
 	}
 	if c := s.Counts(); c.Lost == 0 || c.Received != 10*rounds {
 		t.Errorf("counts %+v, want some lost of %d", c, 10*rounds)
 	}
 	cancel()
-	for r.shared.Tap.Load() != nil {
+	for r.Shared.Tap.Load() != nil {
 		time.Sleep(time.Microsecond)
 	}
 	in.Close()
@@ -222,7 +222,7 @@ func TestSession_ReadsAlong(t *testing.T) {
 	for s.Counts().Written < 200 {
 		r.step(0, client(uint16(2000+sent%1000), packettest.Frame{Flags: "S"}))
 		sent++
-		r.clock.Advance(time.Millisecond)
+		r.Clock.Advance(time.Millisecond)
 	}
 	s.Stop()
 	if err := <-done; err != nil {

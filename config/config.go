@@ -76,6 +76,7 @@ type Config struct {
 	CPUs          []int // of the workers, in queue order; nil: chosen automatically
 	IRQ           IRQ
 	ConnTableSize int // most connections held
+	GiantLock     bool
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
 	HTTP          string // where to answer about metrics and health; "": nowhere

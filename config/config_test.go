@@ -79,6 +79,7 @@ const everything = `
 --cpus 2-3,2,7
 --irq=pin
 --conn-table-size 4096
+--giant-lock
 --manage-vips false
 --vip-interface 192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
@@ -115,6 +116,7 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 		CPUs:          []int{2, 3, 2, 7},
 		IRQ:           config.IRQPin,
 		ConnTableSize: 4096,
+		GiantLock:     true,
 		VIPInterfaces: []config.VIPInterface{
 			{VIP: netip.MustParseAddr("192.0.2.10"), Interface: "eth0"},
 			{VIP: netip.MustParseAddr("192.0.2.11"), Interface: "lo"},
@@ -198,6 +200,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --cpus=2-3,2,7
 --irq=pin
 --conn-table-size=4096
+--giant-lock=true
 --manage-vips=false
 --vip-interface=192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo

@@ -57,6 +57,8 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(cpus(&c.CPUs), "cpus", "the CPU of each worker in queue order, a list such as 2-5, or auto, which wraps around")
 	fs.Var(choice(&c.IRQ, IRQLeave, IRQPin), "irq", "pin each served queue's interrupt beside its worker, restored on exit")
 	fs.Var(number(&c.ConnTableSize, 1, maxConns), "conn-table-size", "most connections held, fixed at start")
+	fs.Var(boolean(&c.GiantLock), "giant-lock", "let one worker at a time work, as Linux 2.2 did: to measure what that costs")
+	fs.Lookup("giant-lock").NoOptDefVal = "true"
 	fs.Var(boolean(&c.ManageVIPs), "manage-vips", "hold each virtual address on an interface while running")
 	fs.Lookup("manage-vips").NoOptDefVal = "true"
 	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")

@@ -145,7 +145,7 @@ func TestMerge_GoesByAttribute(t *testing.T) {
 // everythingOf is all that a batch of changes may touch.
 func (r *rig) everythingOf() string {
 	return fmt.Sprintf("%+v\n%s%s%d servers, VIPs %v", r.Settings(), r.ipvsadm("-Ln --stats --exact"), r.ipvsadm("-Ln --exact"),
-		len(r.shared.View.Load().Services.Servers()), r.shared.View.Load().Services.VIPs())
+		len(r.Shared.View.Load().Services.Servers()), r.Shared.View.Load().Services.VIPs())
 }
 
 // TestApply_IsAllOrNothing refuses changes of which the last one is wrong, and wants
@@ -237,11 +237,11 @@ func TestDeleteService_KeepsItsConnectionsFromTheHost(t *testing.T) {
 	r.send(syn(1))
 	r.quietly("-D -t 192.0.2.10:80")
 	r.send(ack(1))
-	if dropped := r.drops(packet.ServerRemoved); dropped != 1 || len(r.host.Take()) != 0 {
+	if dropped := r.drops(packet.ServerRemoved); dropped != 1 || len(r.Hosts[0].Take()) != 0 {
 		t.Errorf("a packet of a connection whose service was removed: %d dropped, want 1, and none for the host", dropped)
 	}
 	r.send(syn(2))
-	if got := r.host.Take(); len(got) != 1 || packettest.Decode(t, got[0]).Flow() != "198.51.100.2:40000 > 192.0.2.10:80" {
+	if got := r.Hosts[0].Take(); len(got) != 1 || packettest.Decode(t, got[0]).Flow() != "198.51.100.2:40000 > 192.0.2.10:80" {
 		t.Errorf("a new connection to a service that was removed: the host got %d frames, want it", len(got))
 	}
 }

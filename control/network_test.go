@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"director/control"
+	"director/internal/memlab"
 	"director/neigh"
 	"director/packet"
 	"director/service"
@@ -15,11 +16,11 @@ import (
 // edited ones. The network of now counts.
 func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 	r := newRig(t, 64)
-	now := network()
+	now := memlab.OneLink("10.0.0.11", "10.0.0.12", "10.0.0.13")
 	now.Links = append(now.Links, neigh.Link{Name: "eth9", Index: 9, Arm: -1, MTU: 1500, Up: true})
 	now.Routes = append(now.Routes, neigh.Route{Dst: netip.MustParsePrefix("172.16.0.0/12"), Link: 9})
 	c := control.New(control.Options{
-		Shared: r.shared, Workers: 1,
+		Shared: r.Shared, Workers: 1,
 		Hops:    func(t *service.Table) *neigh.Table { return neigh.New(now, control.Addresses(t)) },
 		Network: func() neigh.Snapshot { return now },
 	})

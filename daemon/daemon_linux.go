@@ -50,6 +50,7 @@ const (
 // has acquired is released in reverse order by Stop.
 type Daemon struct {
 	config  *config.Config // that of the start
+	begun   chan struct{}  // closed when the service manager knows that it forwards
 	loading sync.Mutex     // held while the configuration is read again
 	loaded  *config.Config // the last one that was; guarded by loading
 	load    func() (*config.Config, error)
@@ -98,7 +99,7 @@ func (d *Daemon) defers(what string, do func() error) {
 // New returns a director that has not started yet. load reads its configuration
 // once more; without it there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
-	return &Daemon{config: c, loaded: c, load: load, log: log, version: buildVersion(), started: time.Now()}
+	return &Daemon{config: c, loaded: c, load: load, log: log, version: buildVersion(), started: time.Now(), begun: make(chan struct{})}
 }
 
 // buildVersion is the commit that the go command stamped into the binary, with a +
@@ -182,6 +183,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 		return err
 	}
 	d.announce(ctx, background)
+	close(d.begun)
 	return nil
 }
 
@@ -220,6 +222,8 @@ func (d *Daemon) build(workers int) error {
 		Seed:     [2]uint64{rand.Uint64(), rand.Uint64()},
 		ICMPRate: d.config.ICMPRateLimit,
 		ICMPMask: d.config.ICMPRateMask,
+
+		GiantLock: d.config.GiantLock,
 	})
 	d.control = control.New(control.Options{
 		Shared:   d.shared,

@@ -23,6 +23,11 @@ const reloadTime = 10 * time.Second
 // Reload reads the configuration again and applies the difference, as one change,
 // or nothing of it. Connections go on.
 func (d *Daemon) Reload(ctx context.Context) error {
+	select {
+	case <-d.begun: // a READY before that would be too early
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	if err := d.manager.Reloading(); err != nil {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -71,6 +72,7 @@ func (d *Daemon) work() {
 		running.Go(func() {
 			runtime.LockOSThread() // and never unlocked: a pinned thread is no use to others
 			d.threads[i].Store(int32(unix.Gettid()))
+			_ = cpu.Name(fmt.Sprintf("worker-%d", i)) // without it the thread is only harder to find
 			err := cpu.Pin(d.cpus[i])
 			if err == nil {
 				err = w.Run()

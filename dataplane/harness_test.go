@@ -64,6 +64,7 @@ type options struct {
 	size      int // of the connection table
 	noClient  bool
 	marks     []service.Mark
+	giant     bool // the workers take turns
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -88,6 +89,7 @@ func newRig(t testing.TB, o options) *rig {
 	t.Cleanup(conns.Close)
 	r.shared = dataplane.NewShared(dataplane.ShareOptions{
 		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
+		GiantLock: o.giant,
 	})
 	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
 		s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: 80, Proto: proto}, Scheduler: o.scheduler}

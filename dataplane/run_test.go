@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,36 @@ import (
 	"director/internal/packettest"
 	"director/packet"
 )
+
+// TestStep_GiantLockLetsOneWorkerWork has each reading of the clock, which is
+// inside a step, give way to the other worker.
+func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
+	r := newRig(t, options{queues: [2]int{2, 2}, giant: true})
+	var working, together atomic.Int32
+	r.shared.Clock = func() int64 {
+		if working.Add(1) > 1 {
+			together.Add(1)
+		}
+		runtime.Gosched()
+		working.Add(-1)
+		return r.clock.Now()
+	}
+	var wg sync.WaitGroup
+	for _, w := range r.workers {
+		wg.Go(func() {
+			for range 2000 {
+				if _, err := w.Step(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := together.Load(); n > 0 {
+		t.Errorf("%d times two workers were in a step together", n)
+	}
+}
 
 // TestRun_WorkersShareOneDirector runs two workers as goroutines, with frames
 // coming in on both, answers on the other worker's queue, views changing

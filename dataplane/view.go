@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,7 @@ type Shared struct {
 	// Tap is the capture in progress, or nil.
 	Tap atomic.Pointer[Tap]
 
+	giant   *sync.Mutex // held for every step; nil: no such lock
 	helpers helpers
 }
 
@@ -58,6 +60,9 @@ type ShareOptions struct {
 	// ICMPRate and ICMPMask are those of answer.Limiter.
 	ICMPRate time.Duration
 	ICMPMask uint32
+	// GiantLock has one worker at a time make a step, as Linux 2.2 let one CPU at
+	// a time into its network stack: for measuring what that costs.
+	GiantLock bool
 }
 
 // NewShared makes what the workers share. The View is still to be set.
@@ -71,6 +76,9 @@ func NewShared(o ShareOptions) *Shared {
 		Resolver:  o.Resolver,
 	}
 	s.Limiter.Set(o.ICMPRate, o.ICMPMask)
+	if o.GiantLock {
+		s.giant = new(sync.Mutex)
+	}
 	return s
 }
 

@@ -161,6 +161,17 @@ func (w *Worker) refresh() {
 // Step serves every arm once, ends some of the connections whose time is up and
 // returns how many frames it took in.
 func (w *Worker) Step() (int, error) {
+	giant := w.shared.giant
+	if giant == nil {
+		return w.step()
+	}
+	giant.Lock()
+	n, err := w.step()
+	giant.Unlock()
+	return n, err
+}
+
+func (w *Worker) step() (int, error) {
 	w.refresh()
 	w.now = w.shared.Clock()
 	w.stepped.Store(w.now)

@@ -16,6 +16,44 @@ func server(n int) service.ServerSpec {
 	return service.ServerSpec{Addr: packet.AddrFrom4(0x0a00000b + uint32(n)), Port: 80, Weight: 1}
 }
 
+// Edits before a commit show at it and not before, whatever was edited since the
+// last one.
+func TestCommit_ShowsEditsTogether(t *testing.T) {
+	r := newRegistry(t, service.Options{}, web(2))
+	k, s := web(2).Key, r.table.Services()[0]
+	chosen := func() (seen [2]int) {
+		for range 12 {
+			if c, ok := s.Schedule(to(k), 0, false); ok {
+				seen[c.Server.Addr.Netip().As4()[3]-0x0b]++
+			}
+		}
+		return seen
+	}
+	weigh := func(n int, weight int32) {
+		spec := server(n)
+		spec.Weight = weight
+		r.must(r.EditServer(k, spec))
+	}
+	for round := range 3 {
+		weigh(0, 0)
+		weigh(1, 0)
+		weigh(round%2, 1)
+		r.commit()
+		weigh(1-round%2, 1)
+		weigh(round%2, 0)
+		want := [2]int{}
+		want[round%2] = 12
+		if got := chosen(); got != want {
+			t.Errorf("round %d: chosen %v before the second commit, want %v", round, got, want)
+		}
+		r.commit()
+		want[0], want[1] = want[1], want[0]
+		if got := chosen(); got != want {
+			t.Errorf("round %d: chosen %v after it, want %v", round, got, want)
+		}
+	}
+}
+
 // A worker may meet a server only after it could know of it, and none that was
 // forgotten, whatever table it loaded before: it takes the newest one up when it
 // meets a number that its own does not know.

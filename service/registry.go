@@ -36,6 +36,7 @@ type Registry struct {
 	remote   map[packet.Addr]int // servers that must not be the director, by address
 	pending  []func()
 	made     uint64 // services so far
+	commits  uint64 // so far
 	gone     Tally  // of services that were deleted
 	total    Meter
 }
@@ -45,6 +46,7 @@ type registered struct {
 	*Service
 	members stack[member]       // in list order
 	list    stack[sched.Server] // likewise
+	copied  uint64              // the commit that both lists were copied for, to be edited in place until then
 	gone    Tally               // of servers that were removed
 	meter   Meter
 }
@@ -88,6 +90,7 @@ func (r *Registry) Commit(publish func(*Table)) {
 		change()
 	}
 	r.pending = nil
+	r.commits++
 }
 
 func (r *Registry) lookup(k Key) *registered { return r.byKey[k] }
@@ -242,6 +245,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	m := member{server, spec}
 	s.members.push(m)
 	s.list.push(m.candidate())
+	s.copied = 0
 	r.members[identity{k, spec.Addr, spec.Port}] = true
 	if spec.Method != DR {
 		r.remote[spec.Addr]++
@@ -316,17 +320,21 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	if at < 0 {
 		return ErrNoServer
 	}
-	members := slices.Clone(s.members.values())
-	server := members[at].Server
-	if members[at].spec.Method != DR {
+	if next := r.commits + 1; s.copied != next {
+		s.have(slices.Clone(s.members.values()))
+		s.copied = next
+	}
+	m := &s.members.values()[at]
+	server := m.Server
+	if m.spec.Method != DR {
 		decrement(r.remote, spec.Addr)
 	}
 	if spec.Method != DR {
 		r.remote[spec.Addr]++
 	}
 	server.become(spec)
-	members[at].spec = spec
-	s.have(members)
+	m.spec = spec
+	s.list.values()[at] = m.candidate()
 	r.later(s, func(p *pool) {
 		server.limit(spec.Upper, spec.Lower)
 		p.scheduler.Edited(p.list, at, &p.position)
@@ -357,7 +365,7 @@ func (s *registered) have(members []member) {
 	for i := range members {
 		list[i] = members[i].candidate()
 	}
-	s.members, s.list = stackOf(members), stackOf(list)
+	s.members, s.list, s.copied = stackOf(members), stackOf(list), 0
 }
 
 // Specs returns the services as they are to be, in the order of adding.

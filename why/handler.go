@@ -25,7 +25,15 @@ func Handler(d *Director) http.Handler {
 		var q Question
 		in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
 		in.DisallowUnknownFields()
-		if err := in.Decode(&q); err != nil {
+		err := in.Decode(&q)
+		if err == nil && in.More() {
+			err = errors.New("there is more behind it")
+		}
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			refuse(w, http.StatusRequestEntityTooLarge, "too-large", fmt.Errorf("the question is larger than %d bytes", maxQuestion))
+			return
+		}
+		if err != nil {
 			refuse(w, http.StatusBadRequest, "bad-request", fmt.Errorf("the question: %w", err))
 			return
 		}

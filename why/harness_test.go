@@ -8,15 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"director/conntrack"
 	"director/control"
 	"director/dataplane"
-	"director/dataplane/memport"
+	"director/internal/memlab"
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 	"director/why"
 )
 
@@ -39,49 +37,17 @@ const (
 
 // rig is a director in memory that forwards, and that is asked.
 type rig struct {
-	t       testing.TB
-	shared  *dataplane.Shared
-	worker  *dataplane.Worker
-	ports   [2]*memport.Port
-	hosts   [2]*memport.Port
-	clock   memport.Clock
-	control *control.Control
-	wanted  int
+	*memlab.Director
+	t testing.TB
 }
 
 func newRig(t testing.TB, size int, specs ...service.Spec) *rig {
 	t.Helper()
-	r := &rig{t: t}
-	conns, err := conntrack.New(size)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conns.Close)
-	r.clock.Advance(time.Hour)
-	r.shared = dataplane.NewShared(dataplane.ShareOptions{
-		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
-	})
-	r.control = control.New(control.Options{
-		Shared: r.shared, Workers: 1,
-		Marks:    []service.Mark{{Mark: 5, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("203.0.113.0/24")}},
-		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network(), control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
-		Sysctl:   sysctl.Defaults(),
-		Seed:     1,
-	})
-	if err := r.control.Add(specs); err != nil {
-		t.Fatal(err)
-	}
-	var arms []dataplane.Arm
-	for i := range r.ports {
-		r.ports[i], r.hosts[i] = memport.New(), memport.New()
-		arms = append(arms, dataplane.Arm{Queues: []dataplane.Port{r.ports[i]}, Hosts: []dataplane.Port{r.hosts[i]}})
-	}
-	workers, err := dataplane.NewWorkers(r.shared, arms, []dataplane.Waiter{memport.NewWaiter()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.worker = workers[0]
+	r := &rig{t: t, Director: memlab.New(t, memlab.Options{
+		Size: size, Network: network(),
+		Marks: []service.Mark{{Mark: 5, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("203.0.113.0/24")}},
+	}, specs...)}
+	r.Clock.Advance(time.Hour)
 	return r
 }
 
@@ -106,10 +72,7 @@ func network() neigh.Snapshot {
 // used is the mark of all neighbours.
 var used neigh.Mark
 
-// Want makes the rig the resolver.
-func (r *rig) Want(packet.Addr, uint8) { r.wanted++ }
-
-func (r *rig) director() *why.Director { return &why.Director{Control: r.control, Shared: r.shared} }
+func (r *rig) director() *why.Director { return &why.Director{Control: r.Control, Shared: r.Shared} }
 
 // spec is a service with servers 10.0.0.11 and so on, of these weights.
 func spec(proto uint8, port uint16, scheduler string, method service.Method, weights ...int32) service.Spec {
@@ -133,13 +96,10 @@ func server(i int) packet.Addr { return packet.AddrFrom4(0x0a00000b + uint32(i))
 // send has the director receive a frame, and returns what it sends, by arm.
 func (r *rig) send(arm int, frame []byte) (sent [2][][]byte) {
 	r.t.Helper()
-	r.ports[arm].Push(frame)
-	if _, err := r.worker.Step(); err != nil {
-		r.t.Fatal(err)
-	}
-	for i := range r.ports {
-		sent[i] = r.ports[i].Take()
-		r.hosts[i].Take()
+	r.Step(arm, frame)
+	for i := range r.Ports {
+		sent[i] = r.Ports[i].Take()
+		r.Hosts[i].Take()
 	}
 	return sent
 }
@@ -169,10 +129,10 @@ type state struct {
 
 func (r *rig) state() state {
 	s := state{
-		Connections: r.control.Connections(), Services: r.control.Services(), Used: r.shared.Conns.Used(),
-		Wanted: r.wanted, Counts: r.worker.Counts(), Marked: used.Take(),
+		Connections: r.Control.Connections(), Services: r.Control.Services(), Used: r.Shared.Conns.Used(),
+		Wanted: len(r.Wanted), Counts: r.Worker.Counts(), Marked: used.Take(),
 	}
-	for _, server := range r.shared.View.Load().Services.Servers() {
+	for _, server := range r.Shared.View.Load().Services.Servers() {
 		s.Overloaded = append(s.Overloaded, server != nil && server.Load.Overloaded.Load())
 	}
 	return s
@@ -230,7 +190,7 @@ func (r *rig) hold(e *why.Explanation, before dataplane.Counts) {
 			}
 		}
 	}
-	if got := verdict(before, r.worker.Counts()); got != e.Verdict.Action+" "+e.Verdict.Reason {
+	if got := verdict(before, r.Worker.Counts()); got != e.Verdict.Action+" "+e.Verdict.Reason {
 		r.t.Fatalf("the packet's verdict was %q, foretold %q", got, e.Verdict.Action+" "+e.Verdict.Reason)
 	}
 	r.holdConnection(e)
@@ -247,13 +207,13 @@ func (r *rig) holdConnection(e *why.Explanation) {
 	if e.Server.Method == "bypass" {
 		server = netip.MustParseAddrPort("0.0.0.0:0")
 	}
-	for _, entry := range r.control.Connections() {
+	for _, entry := range r.Control.Connections() {
 		if entry.Client == c.Client && entry.Virtual == c.Virtual && entry.State == c.After &&
 			entry.Server == server && fmt.Sprintf("%.3f", entry.Expires.Seconds()) == fmt.Sprintf("%.3f", c.Expires) {
 			return
 		}
 	}
-	r.t.Fatalf("there is no such connection as foretold: %+v\n%+v", c, r.control.Connections())
+	r.t.Fatalf("there is no such connection as foretold: %+v\n%+v", c, r.Control.Connections())
 }
 
 // unnumbered is a frame without the identification of an IPv4 header of the

@@ -71,20 +71,20 @@ func (h *history) change() {
 	s := pick(h, h.specs)
 	switch h.random.IntN(12) {
 	case 0:
-		h.clock.Advance(time.Duration(h.random.IntN(70)) * time.Second)
-		h.worker.ExpireAll()
+		h.Clock.Advance(time.Duration(h.random.IntN(70)) * time.Second)
+		h.Worker.ExpireAll()
 	case 1:
 		// It may be there or not: both are well.
-		_ = h.control.DeleteServer(s.Key, server(h.random.IntN(4)), s.Port)
+		_ = h.Control.DeleteServer(s.Key, server(h.random.IntN(4)), s.Port)
 	case 2:
-		_ = h.control.AddServer(s.Key, h.server(s, h.random.IntN(4)))
+		_ = h.Control.AddServer(s.Key, h.server(s, h.random.IntN(4)))
 	case 3:
-		_ = h.control.EditServer(s.Key, h.server(s, h.random.IntN(4)))
+		_ = h.Control.EditServer(s.Key, h.server(s, h.random.IntN(4)))
 	case 4:
 		name := pick(h, []string{"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "secure_tcp", "drop_packet"})
-		h.must(h.control.SetSysctl(name, fmt.Sprint(h.random.IntN(2))))
+		h.must(h.Control.SetSysctl(name, fmt.Sprint(h.random.IntN(2))))
 	case 5:
-		h.control.Defend(h.clock.Now())
+		h.Control.Defend(h.Clock.Now())
 	default:
 		arm, frame := h.packet()
 		h.send(arm, frame)
@@ -176,15 +176,15 @@ func TestExplain_AsksWhileOthersForward(t *testing.T) {
 			}
 			src := fmt.Sprintf("198.51.100.%d:%d", 7+i%3, 1+i%2000)
 			for _, dst := range []string{vip + ":80", vip + ":21"} {
-				r.ports[0].Push(packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[0], Src: src, Dst: dst, Flags: "S"}.Bytes())
+				r.Ports[0].Push(packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[0], Src: src, Dst: dst, Flags: "S"}.Bytes())
 			}
-			r.ports[0].Push(packettestUDP(src, vip+":80"))
-			if _, err := r.worker.Step(); err != nil {
+			r.Ports[0].Push(packettestUDP(src, vip+":80"))
+			if _, err := r.Worker.Step(); err != nil {
 				t.Error(err)
 				return
 			}
-			r.ports[1].Take()
-			r.clock.Advance(time.Millisecond)
+			r.Ports[1].Take()
+			r.Clock.Advance(time.Millisecond)
 		}
 	})
 	others.Go(func() {
@@ -195,11 +195,11 @@ func TestExplain_AsksWhileOthersForward(t *testing.T) {
 			default:
 			}
 			server := service.ServerSpec{Addr: server(i % 3), Port: 8080, Weight: int32(i % 2), Upper: uint32(i % 20)}
-			if err := r.control.EditServer(persistent.Key, server); err != nil {
+			if err := r.Control.EditServer(persistent.Key, server); err != nil {
 				t.Error(err)
 			}
-			_ = r.control.DeleteServer(persistent.Key, server.Addr, 8080) // it may have gone
-			_ = r.control.AddServer(persistent.Key, server)
+			_ = r.Control.DeleteServer(persistent.Key, server.Addr, 8080) // it may have gone
+			_ = r.Control.AddServer(persistent.Key, server)
 		}
 	})
 	for i := range 15 {

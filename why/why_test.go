@@ -121,7 +121,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 		{name: "persistence to a server that was removed", specs: []service.Spec{persistent},
 			given: func(r *rig) {
 				r.segment(client+":39000", vip+":80", "S")
-				r.must(r.control.DeleteServer(persistent.Key, server(1), 8080))
+				r.must(r.Control.DeleteServer(persistent.Key, server(1), 8080))
 			},
 			q: tcp(client+":40000", vip+":80"), want: []string{"the one that was there is of no use", "server 10.0.0.11:8080"}},
 		{name: "quiesced server", specs: []service.Spec{web("rr", 1, 0)}, q: tcp(client+":40000", vip+":80"),
@@ -146,13 +146,13 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 		{name: "bad source", specs: []service.Spec{web("rr", 1)}, q: tcp("127.0.0.1:40000", vip+":80"),
 			want: []string{"taken to arrive on eth0", "verdict drop bad-source"}},
 		{name: "server removed", specs: []service.Spec{web("rr", 1)},
-			given: func(r *rig) { established(r); r.must(r.control.DeleteServer(web("rr").Key, server(0), 8080)) },
+			given: func(r *rig) { established(r); r.must(r.Control.DeleteServer(web("rr").Key, server(0), 8080)) },
 			q:     tcp(client+":40000", vip+":80"), want: []string{"its server was removed from the service", "verdict drop server-removed"}},
 		{name: "server removed, expire_nodest", specs: []service.Spec{web("rr", 1, 1)},
 			given: func(r *rig) {
 				established(r)
-				r.must(r.control.DeleteServer(web("rr").Key, server(1), 8080))
-				r.must(r.control.SetSysctl("expire_nodest_conn", "1"))
+				r.must(r.Control.DeleteServer(web("rr").Key, server(1), 8080))
+				r.must(r.Control.SetSysctl("expire_nodest_conn", "1"))
 			},
 			q:    why.Question{Proto: "tcp", Src: client + ":40000", Dst: vip + ":80", Flags: "S"},
 			want: []string{"begins another", "server 10.0.0.11:8080"}},

@@ -53,9 +53,7 @@ type microFlags struct {
 
 func (m *microFlags) set() *pflag.FlagSet {
 	d := micro.Defaults()
-	fs := pflag.NewFlagSet("director bench micro", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.Usage = func() {}
+	fs := newFlags("bench micro")
 	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs of the workers, one each, a list such as 2-5; auto takes all, and pins where the system can")
 	fs.StringVar(&m.only, "only", "", "measure the rows whose names match this regular expression, such as ^nat-in/hit or /1M$")
 	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are taken in turn")
@@ -72,17 +70,8 @@ func (m *microFlags) set() *pflag.FlagSet {
 func benchMicro(args []string, std stdio) int {
 	var flags microFlags
 	fs := flags.set()
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(std.out, "Usage: director bench micro [flags]\n\n%s", fs.FlagUsages())
-		return exitOK
-	case err == nil && fs.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+	if code, over := parse(fs, "director bench micro [flags]", args, std, nil); over {
+		return code
 	}
 	options, err := flags.options(fs)
 	if err == nil {

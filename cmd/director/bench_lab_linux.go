@@ -39,9 +39,7 @@ type labFlags struct {
 
 func (l *labFlags) set() *pflag.FlagSet {
 	l.options = lab.Defaults()
-	fs := pflag.NewFlagSet("director bench lab", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.Usage = func() {}
+	fs := newFlags("bench lab")
 	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs of sources and workers, a list such as 0-3; auto takes all")
 	fs.StringVar(&l.only, "only", "", "measure the rows whose names match this regular expression, such as ^director-dr-xdp/1 or ^latency/")
 	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are taken in turn")
@@ -55,19 +53,10 @@ func (l *labFlags) set() *pflag.FlagSet {
 func benchLab(args []string, std stdio) int {
 	var flags labFlags
 	fs := flags.set()
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(std.out, "Usage: director bench lab [flags]\n\n%s", fs.FlagUsages())
-		return exitOK
-	case err == nil && fs.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
+	if code, over := parse(fs, "director bench lab [flags]", args, std, nil); over {
+		return code
 	}
-	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
-	}
-	err = flags.complete(fs)
+	err := flags.complete(fs)
 	if err == nil {
 		flags.options.Progress = func(text string) { fmt.Fprintln(std.err, text) }
 		err = flags.run(std)

@@ -26,9 +26,7 @@ type recordFlags struct {
 }
 
 func (r *recordFlags) set() *pflag.FlagSet {
-	fs := pflag.NewFlagSet("director bench record", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.Usage = func() {}
+	fs := newFlags("bench record")
 	fs.StringVar(&r.out, "out", ".", "the directory for the record, a file DATE-MACHINE.md")
 	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
 	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to take")
@@ -71,21 +69,11 @@ var errStopped = errors.New("stopped before everything was measured")
 func benchRecord(args []string, std stdio) int {
 	var flags recordFlags
 	fs := flags.set()
-	err := fs.Parse(args)
+	if code, over := parse(fs, "director bench record [flags]", args, std, flags.check); over {
+		return code
+	}
+	err := flags.run(args, std)
 	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(std.out, "Usage: director bench record [flags]\n\n%s", fs.FlagUsages())
-		return exitOK
-	case err == nil && fs.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
-	case err == nil:
-		err = flags.check()
-	}
-	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
-	}
-	switch err = flags.run(args, std); {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, host.ErrUsage), optionsAreWrong(err):

@@ -8,8 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/pflag"
-
 	"director/api"
 	"director/capture"
 )
@@ -17,28 +15,18 @@ import (
 // captureVerb writes what the running director receives, sends and drops.
 func captureVerb(args []string, std stdio) int {
 	options := capture.DefaultOptions()
-	fs := pflag.NewFlagSet("director capture", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.Usage = func() {}
+	fs := newFlags("capture")
 	name := fs.String("out", "", "where the frames go, as pcapng; - is standard output (required)")
 	socket := fs.String("control", controlSocket(), "the unix socket of the director's control API")
 	options.Flags(fs)
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(std.out, "Usage: director capture --out FILE [flags]\n\n%s", fs.FlagUsages())
-		return exitOK
-	case err == nil && fs.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
-	case err == nil && *name == "":
-		err = errors.New("--out: required: name the file to write, or - for standard output")
+	check := func() error {
+		if *name == "" {
+			return errors.New("--out: required: name the file to write, or - for standard output")
+		}
+		return options.Check()
 	}
-	if err == nil {
-		err = options.Check()
-	}
-	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+	if code, over := parse(fs, "director capture --out FILE [flags]", args, std, check); over {
+		return code
 	}
 	if err := captureTo(*name, *socket, options, std); err != nil {
 		fmt.Fprintln(std.err, err)

@@ -18,59 +18,28 @@ import (
 	"github.com/rs/zerolog"
 
 	"director/api"
-	"director/conntrack"
-	"director/control"
 	"director/control/ipvsadm"
-	"director/dataplane"
-	"director/dataplane/memport"
 	"director/figures"
+	"director/internal/memlab"
 	"director/internal/packettest"
-	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
-// desk is a director of one worker in memory that answers at a control socket. All
-// hosts are on its one link, under one Ethernet address.
+// desk is a director in memory that answers at a control socket.
 type desk struct {
-	*control.Control
+	*memlab.Director
 	socket string
-	clock  memport.Clock
-	port   *memport.Port
-	worker *dataplane.Worker
 }
-
-var deskMAC, othersMAC = packet.MAC{2, 0, 0, 0, 0, 1}, packet.MAC{2, 0, 0, 0, 0, 7}
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
-	conns, err := conntrack.New(4096)
-	must(t, err)
-	t.Cleanup(conns.Close)
-	d := &desk{port: memport.New(), socket: filepath.Join(t.TempDir(), "control.sock")}
-	shared := dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: d.clock.Now, Resolver: d})
-	prefix := netip.MustParsePrefix
-	network := neigh.Snapshot{
-		Links:     []neigh.Link{{Name: "eth0", Index: 2, MAC: deskMAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/8")}}},
-		Routes:    []neigh.Route{{Dst: prefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.0.0.254"), Link: 2}, {Dst: prefix("10.0.0.0/8"), Link: 2}},
-		Neighbors: []neigh.Neighbor{{IP: netip.MustParseAddr("10.0.0.254"), MAC: othersMAC, Link: 2}},
+	d := &desk{
+		Director: memlab.New(t, memlab.Options{Marks: []service.Mark{
+			{Mark: 1, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("192.0.2.12/32")},
+		}}),
+		socket: filepath.Join(t.TempDir(), "control.sock"),
 	}
-	for i := range 3 {
-		ip := netip.AddrFrom4([4]byte{10, 0, 0, byte(11 + i)})
-		network.Neighbors = append(network.Neighbors, neigh.Neighbor{IP: ip, MAC: othersMAC, Link: 2})
-	}
-	d.Control = control.New(control.Options{
-		Shared: shared, Workers: 1, Seed: 1,
-		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network, control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300}, Sysctl: sysctl.Defaults(),
-		Marks: []service.Mark{{Mark: 1, Proto: packet.ProtoTCP, Prefix: prefix("192.0.2.12/32")}},
-	})
-	workers, err := dataplane.NewWorkers(shared,
-		[]dataplane.Arm{{Queues: []dataplane.Port{d.port}, Hosts: []dataplane.Port{memport.New()}}},
-		[]dataplane.Waiter{memport.NewWaiter()})
-	must(t, err)
-	d.worker = workers[0]
 	l, err := api.Listen(d.socket)
 	must(t, err)
 	server := api.NewHTTPServer(api.Director{Control: d.Control, Figures: func() figures.Figures {
@@ -85,19 +54,16 @@ func openDesk(t *testing.T) *desk {
 	return d
 }
 
-// Want is of a Resolver that is not asked: every neighbour is known.
-func (d *desk) Want(packet.Addr, uint8) {}
-
 // send has the director forward frames.
 func (d *desk) send(t *testing.T, frames ...packettest.Frame) {
 	t.Helper()
 	for _, f := range frames {
-		f.SrcMAC, f.DstMAC = othersMAC, deskMAC
-		d.port.Push(f.Bytes())
+		f.SrcMAC, f.DstMAC = memlab.OthersMAC, memlab.MAC
+		d.Ports[0].Push(f.Bytes())
 	}
-	_, err := d.worker.Step()
+	_, err := d.Worker.Step()
 	must(t, err)
-	if got := len(d.port.Take()); got != len(frames) {
+	if got := len(d.Ports[0].Take()); got != len(frames) {
 		t.Fatalf("%d of %d frames were forwarded", got, len(frames))
 	}
 }
@@ -148,7 +114,7 @@ func TestCtl_ListsAsIfThereWereNoSocket(t *testing.T) {
 			packettest.Frame{Src: from, Dst: "192.0.2.10:53", UDP: true})
 	}
 	for range 3 {
-		d.clock.Advance(2 * time.Second)
+		d.Clock.Advance(2 * time.Second)
 		d.Estimate()
 	}
 	seen := map[string]string{}

@@ -50,6 +50,7 @@ var ftpModes = []struct {
 func TestFTP_TransfersInEveryMode(t *testing.T) {
 	for _, ioKind := range []string{"xdp", "packet"} {
 		t.Run(ioKind, func(t *testing.T) {
+			t.Parallel() // as everyWay does
 			// The director's two workers share a dialogue and its data connections.
 			l := labtest.New(t, lab.Config{Servers: 2, Offloads: ioKind == "packet", Queues: [2]int{2, 2}})
 			files := startFTP(t, l)

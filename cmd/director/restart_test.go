@@ -49,6 +49,7 @@ func TestRestart_LosesNoConnection(t *testing.T) {
 		way    way
 	}{{service.NAT, nativeXDP}, {service.NAT, packetIO}, {service.DR, genericXDP}} {
 		t.Run(c.method.String()+" "+c.way.name, func(t *testing.T) {
+			t.Parallel() // as everyWay does
 			l := labtest.New(t, lab.Config{Method: c.method, Offloads: c.way.offloads})
 			restartUnderLoad(t, l, c.way)
 		})

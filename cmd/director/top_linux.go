@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,14 +28,19 @@ type topFlags struct {
 const shortestInterval = 100 * time.Millisecond
 
 func (f *topFlags) set() *pflag.FlagSet {
-	fs := pflag.NewFlagSet("director top", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.Usage = func() {}
+	fs := newFlags("top")
 	fs.StringVar(&f.control, "control", controlSocket(), "the unix socket of the director's control API")
 	fs.DurationVar(&f.interval, "interval", 2*time.Second, "how often the director is asked")
 	fs.BoolVar(&f.plain, "plain", false, "print lines, a block at each interval, as is done without a terminal")
 	fs.BoolVar(&f.once, "once", false, "print one such block, with rates over one interval, and exit")
 	return fs
+}
+
+func (f *topFlags) check() error {
+	if f.interval < shortestInterval {
+		return fmt.Errorf("--interval: %v: must be %v or more", f.interval, shortestInterval)
+	}
+	return nil
 }
 
 func topVerb(args []string, std stdio) int { return watch(args, std, socketSource) }
@@ -56,19 +60,8 @@ func socketSource(socket string) top.Source {
 func watch(args []string, std stdio, open func(socket string) top.Source) int {
 	var flags topFlags
 	fs := flags.set()
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(std.out, "Usage: director top [flags]\n\n%s", fs.FlagUsages())
-		return exitOK
-	case err == nil && fs.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q: flags begin with --", fs.Arg(0))
-	case err == nil && flags.interval < shortestInterval:
-		err = fmt.Errorf("--interval: %v: must be %v or more", flags.interval, shortestInterval)
-	}
-	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+	if code, over := parse(fs, "director top [flags]", args, std, flags.check); over {
+		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()

@@ -19,6 +19,8 @@ type memory struct {
 	timeouts    control.Timeouts
 	zeroed      []string // the services that were zeroed
 	broken      error    // what every change returns
+	alone       bool     // it makes one change at a time only
+	asked       int      // how often changes were asked for
 }
 
 func (m *memory) find(k service.Key) *control.Service {
@@ -110,6 +112,40 @@ func (m *memory) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
 	}
 	s.Servers = slices.Delete(s.Servers, i, i+1)
 	return nil
+}
+
+func (m *memory) Apply(ops ...control.Op) error {
+	m.asked++
+	if m.alone {
+		return errors.New("one at a time")
+	}
+	before := slices.Clone(m.services)
+	for i := range before {
+		before[i].Servers = slices.Clone(before[i].Servers)
+	}
+	for i, o := range ops {
+		if err := m.one(o); err != nil {
+			m.services = before
+			return &control.OpError{At: i, Op: o, Err: err}
+		}
+	}
+	return nil
+}
+
+func (m *memory) one(o control.Op) error {
+	switch o.Kind {
+	case control.AddService:
+		return m.AddService(o.Service)
+	case control.EditService:
+		return m.EditService(o.Service)
+	case control.DeleteService:
+		return m.DeleteService(o.Service.Key)
+	case control.AddServer:
+		return m.AddServer(o.Service.Key, o.Server)
+	case control.EditServer:
+		return m.EditServer(o.Service.Key, o.Server)
+	}
+	return m.DeleteServer(o.Service.Key, o.Server.Addr, o.Server.Port)
 }
 
 func (m *memory) Zero(k *service.Key) error {

@@ -20,7 +20,8 @@ type Director interface {
 	AddServer(service.Key, service.ServerSpec) error
 	EditServer(service.Key, service.ServerSpec) error
 	DeleteServer(service.Key, packet.Addr, uint16) error
-	Zero(*service.Key) error // nil: everything
+	Apply(...control.Op) error // all or none; a *control.OpError tells which is refused
+	Zero(*service.Key) error   // nil: everything
 	Timeouts() (control.Timeouts, error)
 	SetTimeouts(control.Timeouts) error         // a zero keeps
 	Services() ([]control.Service, error)       // in the order of adding

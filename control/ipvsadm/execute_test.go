@@ -99,6 +99,7 @@ func TestExecute_Changes(t *testing.T) {
 		timeouts: control.Timeouts{TCP: 100, UDP: 30},
 		zeroed:   []string{"192.0.2.10", "invalid IP", "192.0.2.10"},
 	}
+	d.asked = 0
 	if diff := cmp.Diff(want, d, cmp.AllowUnexported(memory{})); diff != "" {
 		t.Errorf("director (-want +got):\n%s", diff)
 	}

@@ -1,12 +1,20 @@
 package ipvsadm_test
 
 import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"director/control"
+	"director/control/ipvsadm"
+	"director/packet"
+	"director/service"
 )
 
 func TestRestore_ReadsLinesAsIpvsadmDoes(t *testing.T) {
@@ -54,6 +62,77 @@ func TestRestore_ReturnsTheCodeOfTheLastLine(t *testing.T) {
 		if _, _, code := run(&memory{}, "-R", in); code != want {
 			t.Errorf("%q: got %d, want %d", in, code, want)
 		}
+	}
+}
+
+// Changes that are made together end as they would one by one: what they print,
+// the code and the services.
+func TestRestore_MakesChangesTogetherAsOneByOne(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for round := range 300 {
+		var lines strings.Builder
+		for range r.IntN(60) {
+			s, d := r.IntN(4), r.IntN(4)
+			line := [...]string{"-A -f %d", "-A -f %d -s rr", "-E -f %d -s sh", "-D -f %d", "-C", "-Z -f %d", "-A", "-A -k"}
+			if n := r.IntN(40); n < len(line) {
+				lines.WriteString(strings.ReplaceAll(line[n], "%d", strconv.Itoa(s+1)) + "\n")
+				continue
+			}
+			fmt.Fprintf(&lines, "-%s -f %d -r 10.0.0.%d\n", []string{"a", "a", "a", "d", "e"}[r.IntN(5)], s+1, d+1)
+		}
+		together, alone := &memory{}, &memory{alone: true}
+		for _, d := range []*memory{together, alone} {
+			must(t, d, "-A -f 1\n-A -f 2\n")
+		}
+		out, errs, code := run(together, "-R", lines.String())
+		wantOut, wantErrs, wantCode := run(alone, "-R", lines.String())
+		if out != wantOut || errs != wantErrs || code != wantCode {
+			t.Errorf("round %d:\n%s got %d %q\nwant %d %q", round, lines.String(), code, errs, wantCode, wantErrs)
+		}
+		if diff := cmp.Diff(alone.services, together.services, cmpopts.EquateEmpty(), cmpopts.EquateComparable(service.Key{}, packet.Addr{})); diff != "" {
+			t.Errorf("round %d:\n%s services (-one by one +together):\n%s", round, lines.String(), diff)
+		}
+	}
+}
+
+func TestRestore_AsksSeldom(t *testing.T) {
+	d := &memory{}
+	lines := "-A -f 1\n"
+	for i := range 1000 {
+		lines += fmt.Sprintf("-a -f 1 -r 10.0.%d.%d\n", i/250, i%250)
+	}
+	must(t, d, lines)
+	if d.asked != 1 || len(d.services[0].Servers) != 1000 {
+		t.Errorf("%d servers, changes asked for %d times; want 1000 and once", len(d.services[0].Servers), d.asked)
+	}
+	if _, _, code := run(d, "-R", lines); code != 255 || d.asked > 2+1 {
+		t.Errorf("all once more: code %d, changes asked for %d times more; want 255 and hardly ever together", code, d.asked-1)
+	}
+}
+
+// Who writes line by line sees each line done before the next one.
+func TestRestore_DoesNotWaitForMore(t *testing.T) {
+	d := &memory{}
+	in, out := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		ended <- ipvsadm.Execute(ipvsadm.Command{Verb: ipvsadm.Restore}, d, in, io.Discard, io.Discard)
+	}()
+	for i := range 3 {
+		if _, err := fmt.Fprintf(out, "-A -f %d\n", i+1); err != nil {
+			t.Fatal(err)
+		}
+		// The next read comes after what this line asked for.
+		if _, err := out.Write([]byte("\n")); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(d.services); n != i+1 {
+			t.Fatalf("%d services after %d lines", n, i+1)
+		}
+	}
+	out.Close()
+	if code := <-ended; code != 0 {
+		t.Errorf("code %d", code)
 	}
 }
 

@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -77,6 +78,17 @@ func TestPin_KeepsTheThreadOnItsCPU(t *testing.T) {
 	}
 	if err := cpu.Pin(1023); len(allowed) < 1024 && err == nil {
 		t.Error("pinned to CPU 1023, which is not there")
+	}
+}
+
+func TestName_IsTheThreadsOwn(t *testing.T) {
+	runtime.LockOSThread() // the name goes with the thread
+	if err := cpu.Name("worker-1023"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("/proc/thread-self/comm")
+	if err != nil || string(got) != "worker-1023\n" {
+		t.Errorf("the thread is called %q (%v), want worker-1023", got, err)
 	}
 }
 

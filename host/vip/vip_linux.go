@@ -212,6 +212,7 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("look for a place for the VIPs: %w", err)
 	}
+	var errs []error // one address that cannot be held does not keep others back
 	for _, ip := range vips {
 		v := held{ip: ip, unsaid: announcements}
 		if a, ok := host.existing(ip); ok {
@@ -222,10 +223,12 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 			}
 			v.link = a.LinkIndex
 		} else if v.link, err = host.place(ip, h.config.On[ip], h.config.First); err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		if err := h.put(v); err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		h.held = append(h.held, v)
 		h.log.Info().Stringer("vip", ip).Str("interface", host.links[v.link]).Msg("VIP added")
@@ -234,7 +237,7 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 	case h.added <- struct{}{}:
 	default:
 	}
-	return h.addRoutes(prefixes, host)
+	return errors.Join(append(errs, h.addRoutes(prefixes, host))...)
 }
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

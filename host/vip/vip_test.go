@@ -120,6 +120,18 @@ func TestHold_LeavesNothingWhenOneFails(t *testing.T) {
 	checkAddrs(t, n, "front", "192.0.2.1/24")
 }
 
+func TestSet_HoldsWhatItCan(t *testing.T) {
+	n, _ := office(t)
+	first, last := netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("192.0.2.11")
+	h := hold(t, vip.Config{On: map[netip.Addr]string{first: "nowhere"}})
+	defer h.Close()
+	if err := h.Set([]netip.Addr{first, service, last}, []netip.Prefix{marked}); err == nil || !strings.Contains(err.Error(), "192.0.2.9=nowhere") {
+		t.Errorf("got %v, want an error that names the address without a place", err)
+	}
+	checkAddrs(t, n, "front", "192.0.2.1/24", "192.0.2.10/32", "192.0.2.11/32")
+	checkLocal(t, n, marked.String())
+}
+
 func TestHold_NeverTouchesWhatWasThere(t *testing.T) {
 	n, _ := office(t)
 	n.Addr(t, "back", "192.0.2.10/24")
