@@ -12,12 +12,6 @@ import (
 	"time"
 )
 
-// The paper's workload.
-const (
-	DefaultTimeout  = time.Second
-	DefaultBodySize = 628 // bytes
-)
-
 // progressInterval is how often Config.Progress hears from Run.
 const progressInterval = 100 * time.Millisecond
 

@@ -20,7 +20,7 @@ type Report struct {
 	MostOpen int `json:"mostOpen"`
 
 	Connections int64 `json:"connections"` // that were due
-	Unstarted   int64 `json:"unstarted"`   // of those, never begun: the client was too late
+	Unstarted   int64 `json:"unstarted"`   // of those, never begun: the client was late by more than the time-out
 	Late        int64 `json:"late"`        // of those, begun more than 10 ms late
 	Connected   int64 `json:"connected"`
 
@@ -173,10 +173,10 @@ type Verdict string
 // What a run shows. The client is judged first: what it did not ask says
 // nothing of the target.
 const (
-	Held             Verdict = "held"              // the rate was offered, and answered
-	ClientSaturates  Verdict = "client saturates"  // it was not offered
-	TargetSaturates  Verdict = "target saturates"  // it was offered, and more than a hundredth not answered well
-	RateNotDetermined Verdict = "not determined"    // the engine offers no rate of its own
+	Held              Verdict = "held"             // the rate was offered, and answered
+	ClientSaturates   Verdict = "client saturates" // it was not offered
+	TargetSaturates   Verdict = "target saturates" // it was offered, and more than a hundredth not answered well
+	RateNotDetermined Verdict = "not determined"   // the engine offers no rate of its own
 )
 
 // tolerated is the share of connections that may begin late or fail. A pause of
