@@ -72,7 +72,7 @@ func (c *client) exchange(ctx context.Context, deadline time.Time) (server strin
 		n, err := conn.Read(c.buf)
 		done, f := c.reply.feed(c.buf[:n])
 		if f == sound && !done && errors.Is(err, io.EOF) {
-			done, f = c.reply.end()
+			_, f = c.reply.end()
 		}
 		switch {
 		case f != sound:

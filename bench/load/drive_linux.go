@@ -20,9 +20,6 @@ func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 	if err := p.Validate(); err != nil {
 		return Report{}, err
 	}
-	if p.TLS {
-		return Report{}, fmt.Errorf("%w: TLS is not for this engine", ErrPlan)
-	}
 	if err := raiseDescriptors(p.MaxOpen + 64); err != nil {
 		return Report{}, err
 	}

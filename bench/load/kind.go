@@ -14,23 +14,22 @@ type Kind string
 // What can become of a request that fails, or of a connection that was due.
 // Where httperf counts the same, its name is in the comment.
 const (
-	Timeout      Kind = "timeout"       // no whole reply in time (client-timo)
-	KernelGaveUp Kind = "socket-timo"   // the kernel's own time-out came first (socket-timo)
-	Refused      Kind = "refused"       // connrefused
-	Reset        Kind = "reset"         // connreset
-	Unreachable  Kind = "unreachable"   // no route, or a router said so
-	BadReply     Kind = "bad reply"     // it came, but is no whole HTTP reply of status 200 and the right size
-	NoDescriptor Kind = "fd-unavail"    // as many connections are open as may be (fd-unavail)
-	FileTable    Kind = "ftab-full"     // the whole system has no descriptor left (ftab-full)
-	NoPort       Kind = "addr-unavail"  // every port of the client's address is taken (addrunavail)
-	TLSFailed    Kind = "tls handshake" // of crypto/tls, on a connection that was made
+	Timeout      Kind = "timeout"      // no whole reply in time (client-timo)
+	KernelGaveUp Kind = "socket-timo"  // the kernel's own time-out came first (socket-timo)
+	Refused      Kind = "refused"      // connrefused
+	Reset        Kind = "reset"        // connreset
+	Unreachable  Kind = "unreachable"  // no route, or a router said so
+	BadReply     Kind = "bad reply"    // it came, but is no whole HTTP reply of status 200 and the right size
+	NoDescriptor Kind = "fd-unavail"   // as many connections are open as may be (fd-unavail)
+	FileTable    Kind = "ftab-full"    // the whole system has no descriptor left (ftab-full)
+	NoPort       Kind = "addr-unavail" // every port of the client's address is taken (addrunavail)
 	Other        Kind = "other"
 )
 
 // kinds are all of them, in the order of reports. Counters are arrays of the
 // same order.
 var kinds = [...]Kind{
-	Timeout, KernelGaveUp, Refused, Reset, Unreachable, BadReply, NoDescriptor, FileTable, NoPort, TLSFailed, Other,
+	Timeout, KernelGaveUp, Refused, Reset, Unreachable, BadReply, NoDescriptor, FileTable, NoPort, Other,
 }
 
 // own reports whether the client itself is what failed, and not what it asks.
@@ -39,12 +38,8 @@ func (k Kind) own() bool { return k == NoDescriptor || k == FileTable || k == No
 // index is where in kinds k is.
 func (k Kind) index() int { return slices.Index(kinds[:], k) }
 
-// errReply is wrapped by every error about the content of a reply, errTLS by
-// those of a handshake.
-var (
-	errReply = errors.New("bad reply")
-	errTLS   = errors.New("TLS handshake")
-)
+// errReply is wrapped by every error about the content of a reply.
+var errReply = errors.New("bad reply")
 
 // kindOf says of which kind an error is.
 func kindOf(err error) Kind {
@@ -56,8 +51,6 @@ func kindOf(err error) Kind {
 		return Timeout
 	case errors.As(err, &errno):
 		return kindOfErrno(errno)
-	case errors.Is(err, errTLS):
-		return TLSFailed
 	}
 	return Other
 }

@@ -195,7 +195,7 @@ func (l *lane) connect() (fd int, err error) {
 	if err = l.prepare(fd); err == nil {
 		err = unix.Connect(fd, l.to)
 	}
-	if err != nil && err != unix.EINPROGRESS {
+	if err != nil && errnoOf(err) != unix.EINPROGRESS {
 		unix.Close(fd)
 		return 0, err
 	}

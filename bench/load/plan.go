@@ -40,7 +40,6 @@ type Plan struct {
 	Requests int           `json:"requests"`        // on each connection; more than one makes them HTTP/1.1
 	Think    time.Duration `json:"think,omitempty"` // between a reply and the next request
 	Pages    []Page        `json:"pages"`           // that are asked for, each as often as its weight says
-	TLS      bool          `json:"tls,omitempty"`   // certificates are not looked at
 
 	Sources    []netip.Addr `json:"sources,omitempty"` // the client's addresses, used in turn; none leaves it to the kernel
 	CPUs       []int        `json:"cpus,omitempty"`    // a thread on each; none means Threads that run anywhere

@@ -9,7 +9,7 @@ import (
 // Report is what became of a plan: of the connections of its measured part, if
 // nothing else is said. Its times are nanoseconds in JSON.
 type Report struct {
-	Engine string    `json:"engine"` // epoll, goroutines, or another program and its version
+	Engine string    `json:"engine"` // epoll, or another program
 	Plan   Plan      `json:"plan"`
 	Start  time.Time `json:"start"`
 	Took   time.Duration

@@ -121,12 +121,10 @@ const backlog = 4096
 
 // listen opens one socket of a thread.
 func listen(at netip.AddrPort) (fd int, err error) {
-	family := unix.AF_INET
-	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{}, Port: int(at.Port())}
+	family := unix.AF_INET6
+	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: at.Addr().As16(), Port: int(at.Port())}
 	if at.Addr().Is4() {
-		sa = &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}
-	} else {
-		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Addr: at.Addr().As16(), Port: int(at.Port())}
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}
 	}
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -27,7 +27,7 @@ type loadFlags struct {
 	pages, sources []string
 	clients        int
 	json           bool
-	log            string
+	log, with      string
 	part           string // of a client process: its plan and its start
 }
 
@@ -54,6 +54,7 @@ func (f *loadFlags) set() *pflag.FlagSet {
 	fs.IntVar(&f.clients, "clients", 1, "processes that share the rate, driven from here")
 	fs.BoolVar(&f.json, "json", false, "print JSON")
 	fs.StringVar(&f.log, "log", "", "append a line of JSON, the whole report, to this file")
+	fs.StringVar(&f.with, "with", "", "have another program do it, as well as it can: "+strings.Join(load.Programs, ", "))
 	fs.StringVar(&f.part, "part", "", "")
 	_ = fs.MarkHidden("part") // it is there
 	return fs
@@ -90,8 +91,8 @@ func (f *loadFlags) check() (err error) {
 			return fmt.Errorf("--cpus: %w", err)
 		}
 	}
-	if f.clients < 1 {
-		return errors.New("--clients must be 1 or more")
+	if f.clients < 1 || f.with != "" && f.clients > 1 {
+		return errors.New("--clients must be 1 or more, and 1 with --with")
 	}
 	return p.WithDefaults().Validate()
 }
@@ -176,6 +177,9 @@ const soon = 300 * time.Millisecond
 // drive carries out the plan, by processes of its own if there is more than one
 // client, which all begin at the same moment.
 func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
+	if f.with != "" {
+		return f.plan.With(ctx, f.with)
+	}
 	if f.clients == 1 {
 		return load.Drive(ctx, f.plan, time.Time{})
 	}
