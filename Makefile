@@ -54,7 +54,7 @@ test: unit lint
 # compiler that the race detector needs; nothing else here does. With them come
 # services that Debian would start, now and at each boot, unless it is told not to.
 TESTDEPS = gcc:gcc curl:curl vsftpd:vsftpd nginx:nginx-light ldirectord:ldirectord ipvsadm:ipvsadm \
-	nft:nftables tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
+	nft:nftables httperf:httperf wrk:wrk tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
 TESTDAEMONS = vsftpd nginx ldirectord ipvsadm prometheus
 
 test-deps:

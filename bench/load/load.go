@@ -1,7 +1,8 @@
-// Package load is a closed-loop HTTP/1.0 client: so many requests, so many at a
-// time, one connection each, the way httperf loaded the paper's directors. A
-// reply counts when it is whole; which server gave it is read from its
-// X-Server header.
+// Package load asks web servers. Drive offers a rate whatever becomes of the
+// connections, as httperf loaded the paper's directors, by an event loop on each
+// of its threads, and needs Linux; With has other programs do it. Run makes so many
+// requests, so many at a time, by whatever dials. A reply counts when it is whole;
+// which server gave it is read from its X-Server header.
 package load
 
 import (
@@ -10,12 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
-
-// The paper's workload.
-const (
-	DefaultTimeout  = time.Second
-	DefaultBodySize = 628 // bytes
 )
 
 // progressInterval is how often Config.Progress hears from Run.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,25 +30,10 @@ func reply(name string, size int) string {
 // returns what dials the server.
 func serve(t *testing.T, handle func(i int, c net.Conn)) func(context.Context) (net.Conn, error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for i := 0; ; i++ {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				handle(i, c)
-			}()
-		}
-	}()
+	var n atomic.Int64
+	at := listen(t, func(c net.Conn) { handle(int(n.Add(1))-1, c) })
 	return func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+		return new(net.Dialer).DialContext(ctx, "tcp", at.String())
 	}
 }
 
@@ -169,4 +155,27 @@ func TestResult_TakesPercentilesByNearestRank(t *testing.T) {
 			t.Errorf("percentile %v: got %d, want %d", p, got, want)
 		}
 	}
+}
+
+// listen answers connections by handle and closes them.
+func listen(t *testing.T, handle func(net.Conn)) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				handle(c)
+			}()
+		}
+	}()
+	return netip.MustParseAddrPort(l.Addr().String())
 }

@@ -21,6 +21,8 @@ import (
 func hostBenches() []verb {
 	return []verb{
 		{"lab", "the director beside the kernel's own forwarding, over veth pairs: needs root", benchLab},
+		{"load", "ask a web server at a rate, as httperf does", benchLoad},
+		{"serve", "be a web server that costs little, to be asked", benchServe},
 	}
 }
 

@@ -1,0 +1,116 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/host/cpu"
+)
+
+// Drive carries out a plan, from start on or if that is zero at once, and reports
+// what became of it. If ctx ends before it, what is open is cut off, and the error
+// is ctx's.
+func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
+	p = p.WithDefaults()
+	if err := p.Validate(); err != nil {
+		return Report{}, err
+	}
+	if err := raiseDescriptors(p.MaxOpen + 64); err != nil {
+		return Report{}, err
+	}
+	if start.IsZero() {
+		start = time.Now()
+	}
+	type result struct {
+		report Report
+		err    error
+	}
+	results := make(chan result, p.Threads)
+	for i := range p.Threads {
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread may be pinned
+			report, err := p.lane(ctx, i, start)
+			results <- result{report, err}
+		}()
+	}
+	var sum Report
+	var errs []error
+	for i := range p.Threads {
+		r := <-results
+		errs = append(errs, r.err)
+		if r.err != nil {
+			continue
+		}
+		if i == 0 || sum.Threads == 0 {
+			sum = r.report
+			continue
+		}
+		merged, err := sum.Merge(r.report)
+		sum, errs = merged, append(errs, err)
+	}
+	sum.Clients = 1
+	sum.rates()
+	return sum, errors.Join(append(errs, ctx.Err())...)
+}
+
+// lane carries out one thread's part on the calling thread.
+func (p Plan) lane(ctx context.Context, i int, start time.Time) (Report, error) {
+	if len(p.CPUs) > 0 {
+		if err := cpu.Pin(p.CPUs[i]); err != nil {
+			return Report{}, err
+		}
+	}
+	l, err := newLane(p, i, start)
+	if err != nil {
+		return Report{}, err
+	}
+	before, err := threadUsage()
+	if err != nil {
+		return Report{}, err
+	}
+	err = l.run(ctx)
+	report, closing := l.finish()
+	after, usage := threadUsage()
+	if err := errors.Join(err, closing, usage); err != nil {
+		return Report{}, err
+	}
+	report.Engine, report.Plan, report.Start, report.Took = "epoll", p, start, time.Since(start)
+	report.Clients, report.Threads = 1, 1
+	report.CPU = CPU{User: after.User - before.User, System: after.System - before.System}
+	report.rates()
+	return report, nil
+}
+
+// threadUsage is what the calling thread has used so far.
+func threadUsage() (CPU, error) {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return CPU{}, fmt.Errorf("read the time of a thread: %w", err)
+	}
+	return CPU{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}, nil
+}
+
+// raiseDescriptors has the process hold n descriptors, if it may.
+func raiseDescriptors(n int) error {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return fmt.Errorf("read the limit of descriptors: %w", err)
+	}
+	if l.Cur >= uint64(n) {
+		return nil
+	}
+	want := unix.Rlimit{Cur: uint64(n), Max: max(l.Max, uint64(n))}
+	if unix.Setrlimit(unix.RLIMIT_NOFILE, &want) == nil {
+		return nil
+	}
+	want = unix.Rlimit{Cur: l.Max, Max: l.Max} // only root may raise the upper one
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &want); err != nil {
+		return fmt.Errorf("raise the limit of descriptors to %d: %w", n, err)
+	}
+	return nil
+}

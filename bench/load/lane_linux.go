@@ -1,0 +1,285 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"director/bench/epoll"
+)
+
+// step is where a connection is.
+type step uint8
+
+const (
+	connecting step = iota
+	writing
+	reading
+	thinking
+	ending // the last reply is complete, the server's end is awaited
+)
+
+// slot is room for one connection. It is used again and again.
+type slot struct {
+	times
+	reply reply
+	out   []byte // what is still to be written of the request
+	until time.Duration
+	fd    int
+	left  int // requests that are still to be made, this one included
+	page  int
+	step  step
+}
+
+// lane makes the connections of one thread: it alone touches it.
+type lane struct {
+	plan       Plan
+	pace       pacer
+	rec        *recorder
+	poll       *epoll.Poll
+	start      time.Time
+	slots      []slot
+	free       []int32
+	links      epoll.Links
+	waiting    epoll.Queue // for a reply, by when they give up
+	musing     epoll.Queue // between a reply and the next request
+	most       int         // connections that may be open
+	to         unix.Sockaddr
+	from       []unix.Sockaddr
+	turn       int // whose is the next source
+	stay, last [][]byte
+	draw       *rand.Rand
+	weights    int
+	buf        [64 << 10]byte
+}
+
+// eventsAtOnce is how many connections are looked at between two looks at the
+// clock for those that are due.
+const eventsAtOnce = 64
+
+func newLane(p Plan, i int, start time.Time) (*lane, error) {
+	poll, err := epoll.New(eventsAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	l := &lane{
+		plan: p, pace: newPacer(p, i), rec: newRecorder(p), poll: poll, start: start,
+		most: p.MaxOpen / p.Threads, to: sockaddr(p.Target.Addr().AsSlice(), p.Target.Port()),
+		draw: rand.New(rand.NewPCG(p.Seed, uint64(p.Share.Index)<<32|uint64(i))),
+		turn: i,
+	}
+	l.waiting, l.musing = epoll.NewQueue(&l.links), epoll.NewQueue(&l.links)
+	l.stay, l.last = p.requests()
+	for _, a := range p.Sources {
+		l.from = append(l.from, sockaddr(a.AsSlice(), 0))
+	}
+	for _, page := range p.Pages {
+		l.weights += page.Weight
+	}
+	return l, nil
+}
+
+// sockaddr is what the kernel calls an address of four or sixteen bytes.
+func sockaddr(ip []byte, port uint16) unix.Sockaddr {
+	if len(ip) == 4 {
+		return &unix.SockaddrInet4{Addr: [4]byte(ip), Port: int(port)}
+	}
+	return &unix.SockaddrInet6{Addr: [16]byte(ip), Port: int(port)}
+}
+
+func (l *lane) now() time.Duration { return time.Since(l.start) }
+
+// run makes all connections of the lane and returns when none is open, or when
+// ctx ends, whose open connections are cut off and not counted.
+func (l *lane) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, l.poll.Wake)()
+	due, more := l.pace.next()
+	for {
+		now := l.now()
+		for n := 0; more && due <= now && n < eventsAtOnce; n++ {
+			if now-due >= l.plan.Timeout { // it would be over before it begins
+				l.rec.missed(due)
+			} else {
+				l.begin(due, now)
+			}
+			due, more = l.pace.next()
+		}
+		l.expire(now)
+		if ctx.Err() != nil || !more && l.rec.open == 0 {
+			l.cut()
+			return nil
+		}
+		events, err := l.poll.Wait(l.patience(due, more, l.now()))
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			if at := events[i].Fd; at != epoll.Woken {
+				l.ready(at, events[i].Events)
+			}
+		}
+	}
+}
+
+// patience is how long the lane may wait for what is ready.
+func (l *lane) patience(due time.Duration, more bool, now time.Duration) time.Duration {
+	wait := time.Hour
+	if more {
+		wait = due - now
+	}
+	for _, q := range [...]*epoll.Queue{&l.waiting, &l.musing} {
+		if at, ok := q.First(); ok {
+			wait = min(wait, l.slots[at].until-now)
+		}
+	}
+	return max(0, wait)
+}
+
+// expire ends what took too long, and sends what was thought about long enough.
+func (l *lane) expire(now time.Duration) {
+	for at, ok := l.waiting.First(); ok && l.slots[at].until <= now; at, ok = l.waiting.First() {
+		if l.slots[at].step == ending {
+			l.close(at)
+			continue
+		}
+		l.fail(at, Timeout.index(), nil)
+	}
+	for at, ok := l.musing.First(); ok && l.slots[at].until <= now; at, ok = l.musing.First() {
+		s := &l.slots[at]
+		l.musing.Remove(at)
+		s.asked, s.begun = s.until, now
+		l.await(at, now)
+		l.ask(at, now)
+	}
+}
+
+// begin begins a connection that was due.
+func (l *lane) begin(due, now time.Duration) {
+	l.rec.began(due, now)
+	if l.rec.open >= l.most {
+		l.rec.fails(due, NoDescriptor.index(), nil)
+		return
+	}
+	fd, err := l.connect()
+	if err != nil {
+		l.rec.fails(due, kindOf(err).index(), err)
+		return
+	}
+	at := l.take()
+	s := &l.slots[at]
+	s.times, s.fd, s.left, s.step = times{due: due, asked: due, begun: now}, fd, l.plan.Requests, connecting
+	l.rec.opened()
+	// The edge of the connection's being made comes with the first wait. Later ones
+	// tell of what may be read, and of the end.
+	if err := l.poll.Add(fd, at, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET); err != nil {
+		l.fail(at, Other.index(), err)
+		return
+	}
+	s.until = due + l.plan.Timeout
+	l.waiting.Push(at)
+}
+
+// connect makes a socket and begins to connect it.
+func (l *lane) connect() (fd int, err error) {
+	family := unix.AF_INET
+	if !l.plan.Target.Addr().Is4() {
+		family = unix.AF_INET6
+	}
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	if err = l.prepare(fd); err == nil {
+		err = unix.Connect(fd, l.to)
+	}
+	if err != nil && errnoOf(err) != unix.EINPROGRESS {
+		unix.Close(fd)
+		return 0, err
+	}
+	return fd, nil
+}
+
+// prepare gives a socket its buffers and its address.
+func (l *lane) prepare(fd int) error {
+	for _, o := range [...]struct{ name, bytes int }{{unix.SO_SNDBUF, l.plan.SendBuffer}, {unix.SO_RCVBUF, l.plan.RecvBuffer}} {
+		if o.bytes > 0 {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, o.name, o.bytes); err != nil {
+				return err
+			}
+		}
+	}
+	if len(l.from) == 0 {
+		return nil
+	}
+	// The port is chosen at connecting, when the kernel knows the whole connection:
+	// each address has all ports for each target (ip(7)).
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return err
+	}
+	l.turn++
+	return unix.Bind(fd, l.from[l.turn%len(l.from)])
+}
+
+// take finds room for a connection.
+func (l *lane) take() int32 {
+	if n := len(l.free); n > 0 {
+		at := l.free[n-1]
+		l.free = l.free[:n-1]
+		return at
+	}
+	l.slots = append(l.slots, slot{})
+	l.links.Grow(len(l.slots))
+	return int32(len(l.slots) - 1)
+}
+
+// await begins the time-out of a request.
+func (l *lane) await(at int32, now time.Duration) {
+	l.slots[at].until = now + l.plan.Timeout
+	l.waiting.Push(at)
+}
+
+// fail counts what became of a connection and ends it.
+func (l *lane) fail(at int32, kind int, err error) {
+	s := &l.slots[at]
+	l.rec.fails(s.due, kind, err)
+	if s.reply.code != 0 {
+		l.rec.broken(s.due, &s.reply)
+	}
+	l.close(at)
+}
+
+// close ends a connection and gives its room back.
+func (l *lane) close(at int32) {
+	s := &l.slots[at]
+	if s.step == thinking {
+		l.musing.Remove(at)
+	} else {
+		l.waiting.Remove(at)
+	}
+	unix.Close(s.fd)
+	s.fd = -1
+	s.reply.begin(0)
+	l.rec.closed()
+	l.free = append(l.free, at)
+}
+
+// cut ends every connection, uncounted.
+func (l *lane) cut() {
+	for at := range l.slots {
+		if s := &l.slots[at]; s.fd > 0 {
+			unix.Close(s.fd)
+			s.fd = -1
+		}
+	}
+}
+
+// finish makes the report of what the lane saw.
+func (l *lane) finish() (Report, error) {
+	if err := l.poll.Close(); err != nil {
+		return Report{}, fmt.Errorf("close the poll of a lane: %w", err)
+	}
+	return l.rec.report(), nil
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"director/bench/load"
+	"director/host/cpu"
+)
+
+// loadFlags are those of bench load.
+type loadFlags struct {
+	plan           load.Plan
+	target, cpus   string
+	pages, sources []string
+	clients        int
+	json           bool
+	log, with      string
+	part           string // of a client process: its plan and its start
+}
+
+func (f *loadFlags) set() *pflag.FlagSet {
+	p := &f.plan
+	fs := newFlags("bench load")
+	fs.StringVar(&f.target, "target", "", "the address and port to ask (required)")
+	fs.Float64Var(&p.Rate, "rate", 1000, "connections to begin per second, whatever becomes of them")
+	fs.BoolVar(&p.Poisson, "poisson", false, "begin them at random times of that rate, not evenly")
+	fs.Uint64Var(&p.Seed, "seed", 0, "what random times and pages follow from")
+	fs.DurationVar(&p.Warmup, "warmup", time.Second, "connections that begin so early are made and not counted")
+	fs.DurationVar(&p.Duration, "duration", 10*time.Second, "for how long behind that connections are begun")
+	fs.DurationVar(&p.Interval, "interval", 0, "of a sample of the reply rate; 0 is a tenth of the duration, at most 5s")
+	fs.DurationVar(&p.Timeout, "timeout", load.DefaultTimeout, "of a request, connecting included; beyond it is an error")
+	fs.IntVar(&p.Requests, "requests", 1, "on each connection; more than one are HTTP/1.1")
+	fs.DurationVar(&p.Think, "think", 0, "between a reply and the next request")
+	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", load.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")
+	fs.StringSliceVar(&f.sources, "source", nil, "the client's addresses, used in turn (repeatable)")
+	fs.StringVar(&f.cpus, "cpus", "", "the CPUs of the client's threads, one each, a list such as 0-1")
+	fs.IntVar(&p.Threads, "threads", 1, "threads of each client, without --cpus")
+	fs.IntVar(&p.MaxOpen, "max-open", load.DefaultMaxOpen, "connections that a client has open at a time")
+	fs.IntVar(&p.SendBuffer, "send-buffer", 0, "of each socket, bytes; 0 leaves it to the kernel")
+	fs.IntVar(&p.RecvBuffer, "recv-buffer", 0, "likewise")
+	fs.IntVar(&f.clients, "clients", 1, "processes that share the rate, driven from here")
+	fs.BoolVar(&f.json, "json", false, "print JSON")
+	fs.StringVar(&f.log, "log", "", "append a line of JSON, the whole report, to this file")
+	fs.StringVar(&f.with, "with", "", "have another program do it, as well as it can: "+strings.Join(load.Programs, ", "))
+	fs.StringVar(&f.part, "part", "", "")
+	_ = fs.MarkHidden("part") // it is there
+	return fs
+}
+
+// check completes the plan.
+func (f *loadFlags) check() (err error) {
+	p := &f.plan
+	if f.part != "" {
+		return nil
+	}
+	if f.target == "" {
+		return errors.New("--target: required: an address and a port")
+	}
+	if p.Target, err = netip.ParseAddrPort(f.target); err != nil {
+		return fmt.Errorf("--target: %w", err)
+	}
+	for _, text := range f.sources {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return fmt.Errorf("--source: %w", err)
+		}
+		p.Sources = append(p.Sources, a)
+	}
+	for _, text := range f.pages {
+		page, err := parsePage(text)
+		if err != nil {
+			return fmt.Errorf("--page %s: %w", text, err)
+		}
+		p.Pages = append(p.Pages, page)
+	}
+	if f.cpus != "" {
+		if p.CPUs, err = cpu.ParseList(f.cpus); err != nil {
+			return fmt.Errorf("--cpus: %w", err)
+		}
+	}
+	if f.clients < 1 || f.with != "" && f.clients > 1 {
+		return errors.New("--clients must be 1 or more, and 1 with --with")
+	}
+	return p.WithDefaults().Validate()
+}
+
+// parsePage reads PATH:BYTES[:WEIGHT].
+func parsePage(text string) (p load.Page, err error) {
+	parts := strings.Split(text, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return p, errors.New("want PATH:BYTES or PATH:BYTES:WEIGHT")
+	}
+	p.Path, p.Size, p.Weight = parts[0], load.AnySize, 1
+	if parts[1] != "*" {
+		if p.Size, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
+			return p, err
+		}
+	}
+	if len(parts) == 3 {
+		p.Weight, err = strconv.Atoi(parts[2])
+	}
+	return p, err
+}
+
+// benchLoad asks a web server, and says how it answered.
+func benchLoad(args []string, std stdio) int {
+	var flags loadFlags
+	if code, over := parse(flags.set(), "director bench load --target ADDRESS:PORT [flags]", args, std, flags.check); over {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := flags.run(ctx, std); err != nil {
+		fmt.Fprintln(std.err, err)
+		if errors.Is(err, load.ErrPlan) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+func (f *loadFlags) run(ctx context.Context, std stdio) error {
+	if f.part != "" {
+		return drivePart(ctx, f.part, std)
+	}
+	report, err := f.drive(ctx)
+	if err != nil {
+		return err
+	}
+	if f.log != "" {
+		if err := appendLine(f.log, report); err != nil {
+			return fmt.Errorf("--log: %w", err)
+		}
+	}
+	if f.json {
+		err = json.NewEncoder(std.out).Encode(report)
+	} else {
+		_, err = fmt.Fprint(std.out, report.Text())
+	}
+	if err == nil && report.Replies == 0 {
+		err = fmt.Errorf("%s gave no good reply", f.plan.Target)
+	}
+	return err
+}
+
+func appendLine(name string, v any) error {
+	out, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(json.NewEncoder(out).Encode(v), out.Close())
+}
+
+// part is what a client process is told.
+type part struct {
+	Plan  load.Plan `json:"plan"`
+	Start time.Time `json:"start"`
+}
+
+// soon is when clients begin together: they are all there by then.
+const soon = 300 * time.Millisecond
+
+// drive carries out the plan, by processes of its own if there is more than one
+// client, which all begin at the same moment.
+func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
+	if f.with != "" {
+		return f.plan.With(ctx, f.with)
+	}
+	if f.clients == 1 {
+		return load.Drive(ctx, f.plan, time.Time{})
+	}
+	type client struct {
+		out, said bytes.Buffer
+		wait      func() error
+	}
+	clients := make([]*client, 0, f.clients)
+	start := time.Now().Add(soon)
+	for i := range f.clients {
+		p := part{f.plan, start}
+		p.Plan.Share = load.Share{Index: i, Of: f.clients}
+		text, err := json.Marshal(p)
+		if err != nil {
+			return sum, err
+		}
+		c := new(client)
+		cmd := benchSelf("bench", "load", "--part="+string(text))
+		cmd.Stdout, cmd.Stderr = &c.out, &c.said
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+		if err := cmd.Start(); err != nil {
+			return sum, err
+		}
+		defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+		c.wait = cmd.Wait
+		clients = append(clients, c)
+	}
+	var errs []error
+	for i, c := range clients {
+		if err := c.wait(); err != nil {
+			errs = append(errs, fmt.Errorf("client %d: %w: %s", i+1, err, bytes.TrimSpace(c.said.Bytes())))
+			continue
+		}
+		var r load.Report
+		if err := json.Unmarshal(c.out.Bytes(), &r); err != nil {
+			errs = append(errs, fmt.Errorf("client %d: %w", i+1, err))
+			continue
+		}
+		if sum.Clients == 0 {
+			sum = r
+			continue
+		}
+		merged, err := sum.Merge(r)
+		sum, errs = merged, append(errs, err)
+	}
+	return sum, errors.Join(append(errs, ctx.Err())...)
+}
+
+// drivePart carries out a client's share.
+func drivePart(ctx context.Context, text string, std stdio) error {
+	var p part
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return fmt.Errorf("--part: %w", err)
+	}
+	report, err := load.Drive(ctx, p.Plan, p.Start)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(std.out).Encode(report)
+}

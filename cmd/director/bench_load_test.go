@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"director/bench/load"
+	"director/bench/server"
+)
+
+// answering starts one of the evaluation's servers on loopback.
+func answering(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a port
+	must(t, err)
+	at := l.Addr().String()
+	must(t, l.Close())
+	s, err := server.Start(server.Options{Listen: []netip.AddrPort{netip.MustParseAddrPort(at)}, Name: "rs1"})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return at
+}
+
+// Several clients make up one rate, and what they saw is one report and one line of
+// the log.
+func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
+	old := benchSelf
+	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
+	t.Cleanup(func() { benchSelf = old })
+	at, log := answering(t), filepath.Join(t.TempDir(), "log")
+	for range 2 {
+		code, out, errs := direct("", "bench load --rate=300 --warmup=0s --duration=200ms --timeout=20s --clients=3 --json --target="+at+" --log="+log)
+		if code != exitOK || errs != "" {
+			t.Fatalf("%d %s", code, errs)
+		}
+		var r load.Report
+		must(t, json.Unmarshal([]byte(out), &r))
+		if r.Clients != 3 || r.Connections != 60 || r.Replies != 60 || r.Servers["rs1"] != 60 || r.Response.Count != 60 {
+			t.Errorf("%d clients, %d connections, %d replies; want 3, 60, 60", r.Clients, r.Connections, r.Replies)
+		}
+	}
+	text, err := os.ReadFile(log)
+	if err != nil || strings.Count(string(text), "\n") != 2 {
+		t.Errorf("the log: %d lines, %v; want one of each run", strings.Count(string(text), "\n"), err)
+	}
+}
+
+func TestBenchLoad_SaysWhatItSaw(t *testing.T) {
+	code, out, errs := direct("", "bench load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --target="+answering(t))
+	if code != exitOK || errs != "" {
+		t.Fatalf("%d %s", code, errs)
+	}
+	for _, want := range []string{"held: 100 connections/s", "Connections: 10 due, 10 made", "Replies: 30 good of 30", "Errors: 0", "Server rs1: 30 replies (100.0 %)"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
+	for args, says := range map[string]string{
+		"":                                            "--target: required",
+		"--target=x":                                  "--target: ",
+		"--target=127.0.0.1:1 --rate=0":               "a rate of 0",
+		"--target=127.0.0.1:1 --page=/":               "want PATH:BYTES",
+		"--target=127.0.0.1:1 --clients=0":            "--clients",
+		"--target=127.0.0.1:1 --source=::1":           "address ::1",
+		"--target=127.0.0.1:1 --with=ab":              `program "ab"`,
+		"--target=127.0.0.1:1 --with=wrk --clients=2": "--with",
+	} {
+		code, _, errs := direct("", "bench load "+args)
+		if code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
+		}
+	}
+	code, _, errs := direct("", "bench load --target=127.0.0.1:1 --rate=10 --warmup=0s --duration=100ms")
+	if code != exitFailed || !strings.Contains(errs, "gave no good reply") {
+		t.Errorf("nobody there: %d %q", code, errs)
+	}
+	for args, says := range map[string]string{"": "--listen: required", "--listen=80": "--listen: ", "--listen=127.0.0.1:0 --cap=-1": "--cap"} {
+		if code, _, errs := direct("", "bench serve "+args); code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("serve %s: %d %q", args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"director/bench/server"
+)
+
+// serveFlags are those of bench serve.
+type serveFlags struct {
+	listen  []string
+	options server.Options
+}
+
+func (f *serveFlags) set() *pflag.FlagSet {
+	fs := newFlags("bench serve")
+	fs.StringSliceVar(&f.listen, "listen", nil, "the addresses and ports to answer at, such as 0.0.0.0:80 (required)")
+	fs.StringVar(&f.options.Name, "name", "server", "what it calls itself, in the header "+server.NameHeader)
+	fs.IntVar(&f.options.Cap, "cap", 0, "connections to take up per second, the others wait; the paper's servers took 4000; 0 is no limit")
+	fs.IntVar(&f.options.Threads, "threads", 1, "event loops, each with sockets of its own")
+	return fs
+}
+
+func (f *serveFlags) check() error {
+	for _, text := range f.listen {
+		at, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf("--listen: %w", err)
+		}
+		f.options.Listen = append(f.options.Listen, at)
+	}
+	switch {
+	case len(f.listen) == 0:
+		return errors.New("--listen: required: an address and a port")
+	case f.options.Cap < 0 || f.options.Threads < 1:
+		return errors.New("--cap must be 0 or more, --threads 1 or more")
+	}
+	return nil
+}
+
+// benchServe is a web server that costs little, until it is told to stop. Its
+// first line says that it answers, its last one what it did.
+func benchServe(args []string, std stdio) int {
+	var flags serveFlags
+	if code, over := parse(flags.set(), "director bench serve --listen ADDRESS:PORT [flags]", args, std, flags.check); over {
+		return code
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(stop)
+	s, err := server.Start(flags.options)
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	fmt.Fprintln(std.out, "READY")
+	<-stop
+	counts := s.Counts()
+	if err := s.Close(); err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	if err := json.NewEncoder(std.out).Encode(counts); err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	return exitOK
+}
