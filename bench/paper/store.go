@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jszwec/csvutil"
 )
@@ -156,13 +157,16 @@ func (s *Store) SaveRun() error {
 // last: a point without it has not been measured.
 func (s *Store) AddPoint(p Point, usage []Usage) error {
 	key := p.Key()
+	p.Fault = strings.Join(strings.Fields(p.Fault), " ") // a row is a line, lest half of one be taken for whole
 	for i := range usage {
 		usage[i].Point = key
 	}
 	if err := appendRows(s.dir, usageFile, usage); err != nil {
 		return err
 	}
-	s.Usage[key] = usage
+	if len(usage) > 0 {
+		s.Usage[key] = usage
+	}
 	return add(s, pointsFile, key, p, &s.Points)
 }
 

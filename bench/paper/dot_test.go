@@ -1,0 +1,89 @@
+package paper_test
+
+import (
+	"testing"
+
+	"director/bench/paper"
+)
+
+// data is a setup that does up to so many connections per second.
+func data(of map[paper.Setup]float64) *paper.Data {
+	d := &paper.Data{Run: begun()}
+	for s, most := range of {
+		for _, rate := range []float64{500, 1000, 2000, 4000, 5000} {
+			for r := range 3 {
+				rr := min(rate, most)
+				d.Points = append(d.Points, paper.Point{
+					Setup: s, Offered: rate, Repetition: r + 1, Started: int(rate), Timeouts: int(rate - rr),
+					ReplyRate: rr + float64(r-1), P50: 100 + most/100, Busy: rr * 100e-6,
+				})
+			}
+		}
+	}
+	return d
+}
+
+func setup(method string, servers int) paper.Setup {
+	return paper.Setup{Balancer: paper.Director, Method: method, Workers: 1, Servers: servers, Cap: 1000}
+}
+
+func TestDots_AreMeansOfRepetitions(t *testing.T) {
+	d := data(map[paper.Setup]float64{setup(paper.DR, 2): 2000, setup(paper.NAT, 2): 1500})
+	dots := d.Dots(setup(paper.DR, 2))
+	if len(dots) != 5 || dots[0].Offered != 500 || dots[4].Offered != 5000 {
+		t.Fatalf("%d dots: want five, in order", len(dots))
+	}
+	one := dots[1]
+	if one.N != 3 || one.Rate.Mean != 1000 || one.Rate.Dev != 1 || one.Errors.Mean != 0 || one.Overrun {
+		t.Errorf("%+v: want 1000 ± 1 of 3", one)
+	}
+	if c := one.PerConnection(); c < 99 || c > 101 {
+		t.Errorf("%v µs of CPU per connection, want 100", c)
+	}
+	if peak := paper.Peak(dots); peak.Rate.Mean != 2000 {
+		t.Errorf("peak %+v", peak.Rate)
+	}
+	if best, ok := paper.Sustained(dots, paper.Saturated); !ok || best.Offered != 2000 {
+		t.Errorf("sustained up to %v (%v), want 2000", best.Offered, ok)
+	}
+	if _, ok := paper.Sustained(nil, paper.Saturated); ok {
+		t.Error("nothing is sustained")
+	}
+}
+
+// Claims are computed, and only of what was measured.
+func TestClaims_FollowTheData(t *testing.T) {
+	direct := paper.Setup{Balancer: paper.Direct, Servers: 1, Cap: 1000}
+	good := map[paper.Setup]float64{
+		direct: 1000, setup(paper.DR, 1): 990, setup(paper.DR, 2): 1980, setup(paper.DR, 4): 3960, setup(paper.NAT, 4): 3900,
+	}
+	verdicts := func() map[string]bool {
+		met := map[string]bool{}
+		for _, c := range paper.Claims(data(good)) {
+			met[c.Name] = *c.Met
+		}
+		return met
+	}
+	met := verdicts()
+	if len(met) != 4 {
+		t.Errorf("claims %v: want four", met)
+	}
+	for name, ok := range met {
+		if !ok {
+			t.Errorf("%s is not met", name)
+		}
+	}
+	good[setup(paper.DR, 4)], good[setup(paper.NAT, 4)] = 3000, 2000
+	met = verdicts()
+	if met["DR, 4 servers / 1 server"] || met["NAT / DR, 4 servers"] || !met["DR, 1 server / Direct"] {
+		t.Errorf("of worse data: %v", met)
+	}
+	d := data(good)
+	added, ok := d.Added(setup(paper.DR, 1), direct)
+	if !ok || added.Mean > 0.11 || added.Mean < -0.11 {
+		t.Errorf("added %+v (%v), want about 0.1 µs less", added, ok)
+	}
+	if len(paper.Claims(&paper.Data{Run: begun()})) != 0 {
+		t.Error("something is claimed of nothing")
+	}
+}
