@@ -1,0 +1,210 @@
+// Package bed builds the setups of the evaluation out of network namespaces, and
+// measures on them. It needs root and Linux.
+package bed
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"director/bench/paper"
+	"director/bench/peer"
+	"director/host/cpu"
+	"director/internal/lab"
+	"director/internal/lab/process"
+	"director/service"
+)
+
+// ErrLacks is matched by the error of a setup that cannot be built here, which
+// says why.
+var ErrLacks = errors.New("cannot take part")
+
+// Self returns the command that is this program with these arguments.
+type Self func(args ...string) *exec.Cmd
+
+// port is what the clients ask, and the servers answer at.
+const port = 80
+
+// Bed is a setup that works. One goroutine uses it.
+type Bed struct {
+	self     Self
+	setup    paper.Setup
+	cpus     []int
+	lab      *lab.Lab
+	target   netip.AddrPort
+	director *process.Director
+	peer     peer.Running
+	subjects []subject // whose CPU time is told
+	share    *quota
+	stops    []func() error // of the servers, and of files
+}
+
+// subject is processes whose CPU time is told under one name.
+type subject struct {
+	name string
+	pids []int
+}
+
+// Build builds a setup on these CPUs. What it made is gone after Close, or when
+// ctx ends.
+func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, err error) {
+	b = &Bed{self: self, setup: s, cpus: cpus}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%s: %w", s.Key(), err), b.Close())
+		}
+	}()
+	if s.Server != "" || s.Client != "" || s.Workload != "" {
+		return b, fmt.Errorf("%w: not built yet", ErrLacks)
+	}
+	methods := map[string]service.Method{paper.DR: service.DR, paper.TUN: service.TUN}
+	c := lab.Config{Servers: s.Servers, Method: methods[s.Method], Queues: [2]int{max(1, s.Workers), max(1, s.Workers)}}
+	if s.Balancer == paper.Direct {
+		c.Method = service.DR // whose clients have a way to the servers
+	}
+	if b.lab, err = lab.New(ctx, c); err != nil {
+		return b, err
+	}
+	if err := b.serve(); err != nil {
+		return b, err
+	}
+	b.target = netip.AddrPortFrom(b.lab.VIP, port)
+	switch s.Balancer {
+	case paper.Direct, paper.Forward:
+		b.target = netip.AddrPortFrom(b.lab.Servers[0].Addr, port)
+		return b, nil
+	case paper.Director:
+		return b, b.direct(ctx)
+	}
+	return b, b.stand(ctx)
+}
+
+// serve starts the servers.
+func (b *Bed) serve() error {
+	for i, h := range b.lab.Servers {
+		cmd := b.self("bench", "serve", fmt.Sprintf("--listen=0.0.0.0:%d", port), fmt.Sprintf("--name=rs%d", i+1), fmt.Sprintf("--cap=%d", b.setup.Cap))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := h.Start(cmd); err != nil {
+			return err
+		}
+		b.stops = append(b.stops, func() error {
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it is there, or it has ended
+			return cmd.Wait()
+		})
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "READY\n" {
+			return fmt.Errorf("server rs%d says %q (%w)", i+1, line, err)
+		}
+		b.subjects = append(b.subjects, subject{h.Name, []int{cmd.Process.Pid}})
+	}
+	return nil
+}
+
+// direct starts the director.
+func (b *Bed) direct(ctx context.Context) error {
+	s := b.setup
+	scheduler := s.Scheduler
+	if scheduler == "" {
+		scheduler = "rr"
+	}
+	io := s.IO
+	if io == "" {
+		io = "xdp"
+	}
+	workers := make([]int, s.Workers)
+	for i := range workers {
+		workers[i] = b.cpus[i%len(b.cpus)]
+	}
+	args := []string{"run", "--io=" + io, "--http=", "--log-level=warn", "--cpus=" + list(workers)}
+	if s.GiantLock {
+		args = append(args, "--giant-lock")
+	}
+	flags := append(b.lab.Flags(), b.lab.Rules("tcp", scheduler, port, port)...)
+	var err error
+	if b.director, err = process.Start(ctx, b.lab.Director, b.self(args...), flags); err != nil {
+		return err
+	}
+	b.subjects = append([]subject{{"director", []int{b.director.PID()}}}, b.subjects...)
+	if s.Quota > 0 {
+		b.share, err = hold(b.director.PID(), s.Workers, s.Quota)
+	}
+	return err
+}
+
+// list writes CPUs in the order of the workers, which FormatList would sort.
+func list(cpus []int) string {
+	words := make([]string, len(cpus))
+	for i, c := range cpus {
+		words[i] = cpu.FormatList([]int{c})
+	}
+	return strings.Join(words, ",")
+}
+
+// stand starts another balancer in the director's place.
+func (b *Bed) stand(ctx context.Context) error {
+	p, err := peer.Find(b.setup.Balancer)
+	if err != nil {
+		return err
+	}
+	if reason := p.Lacks(); reason != "" {
+		return fmt.Errorf("%w: %s", ErrLacks, reason)
+	}
+	dir, err := os.MkdirTemp("", "director-peer-")
+	if err != nil {
+		return err
+	}
+	b.stops = append(b.stops, func() error { return os.RemoveAll(dir) })
+	site := peer.Site{
+		Host: b.lab.Director, Service: b.target, Workers: len(b.cpus), Dir: dir,
+	}
+	if filepath.IsAbs(dir) { // programs that give up root must get in
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, h := range b.lab.Servers {
+		site.Servers = append(site.Servers, netip.AddrPortFrom(h.Addr, port))
+	}
+	if b.peer, err = p.Start(ctx, site); err != nil {
+		return err
+	}
+	if pids := b.peer.PIDs(); len(pids) > 0 {
+		b.subjects = append([]subject{{b.setup.Balancer, pids}}, b.subjects...)
+	}
+	return nil
+}
+
+// Close takes the setup down.
+func (b *Bed) Close() error {
+	var errs []error
+	if b.share != nil {
+		errs = append(errs, b.share.close())
+	}
+	if b.director != nil {
+		errs = append(errs, b.director.Stop())
+	}
+	if b.peer != nil {
+		errs = append(errs, b.peer.Stop())
+	}
+	for _, stop := range b.stops {
+		errs = append(errs, stop())
+	}
+	if b.lab != nil {
+		errs = append(errs, b.lab.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// settle is how long a client takes to be there before it begins.
+const settle = 100 * time.Millisecond

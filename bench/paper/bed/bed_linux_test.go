@@ -1,0 +1,168 @@
+package bed_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"director/bench/paper"
+	"director/bench/paper/bed"
+	"director/host/cpu"
+	"director/internal/lab/labtest"
+)
+
+// binary is the director, built once: the process that the bed starts.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "bed-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "director")
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-pgo=off", "-o", binary, "director/cmd/director").CombinedOutput(); err != nil {
+			panic(string(out))
+		}
+		return m.Run()
+	}())
+}
+
+func self(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
+
+func allCPUs(t *testing.T) []int {
+	t.Helper()
+	cpus, err := cpu.Allowed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cpus
+}
+
+// Every kind of setup is built, answers all that is asked at a low rate, evenly,
+// says who used the CPUs, and leaves nothing behind.
+func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
+	labtest.RequireRoot(t)
+	cpus := allCPUs(t)
+	o := paper.Options{Duration: 300 * time.Millisecond, Warmup: 50 * time.Millisecond}
+	dr := paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 2, Cap: 1000}
+	with := func(change func(*paper.Setup)) paper.Setup {
+		s := dr
+		change(&s)
+		return s
+	}
+	for _, s := range []paper.Setup{
+		{Balancer: paper.Direct, Servers: 1},
+		{Balancer: paper.Forward, Servers: 1},
+		dr,
+		with(func(s *paper.Setup) { s.Method = paper.NAT }),
+		with(func(s *paper.Setup) { s.Method = paper.TUN; s.IO = "packet" }),
+		with(func(s *paper.Setup) { s.Workers = 2; s.GiantLock = true; s.Placement = paper.Apart }),
+		with(func(s *paper.Setup) { s.Workers = 2; s.Quota = 0.5; s.Scheduler = "wrr" }),
+		{Balancer: "nft", Servers: 2},
+	} {
+		t.Run(strings.ReplaceAll(s.Key(), "/", "-"), func(t *testing.T) {
+			b, err := bed.Build(t.Context(), self, s, cpus)
+			if errors.Is(err, bed.ErrLacks) {
+				t.Skipf("not on this kernel: %v", err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, usage, err := b.Measure(t.Context(), 200, &o)
+			if err := errors.Join(err, b.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if p.Started != 60 || p.Replies+p.Errors() != 60 || p.Replies == 0 || p.Setup != s || p.Offered != 200 {
+				t.Errorf("%d begun, %d replies, %d errors; want 60", p.Started, p.Replies, p.Errors())
+			}
+			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.4 || p.MostShare > 0.6) {
+				t.Errorf("shares of the servers: %v to %v", p.LeastShare, p.MostShare)
+			}
+			if p.P50 <= 0 || p.Busy <= 0 || p.Bits <= 0 || p.Packets <= 0 {
+				t.Errorf("%+v: want times, CPU and traffic", p)
+			}
+			seen := map[string]bool{}
+			for _, u := range usage {
+				seen[u.Subject] = true
+			}
+			want := []string{"rs1", "client", "cpu0"}
+			if s.Balancer == paper.Director {
+				want = append(want, "director")
+			}
+			for _, name := range want {
+				if !seen[name] {
+					t.Errorf("nothing is told of %s, only of %v", name, seen)
+				}
+			}
+		})
+	}
+	left, err := filepath.Glob("/sys/fs/cgroup/cpu/director-bench-*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A run that is interrupted goes on where it ended, and notes what cannot be built.
+func TestRun_GoesOnWhereItEnded(t *testing.T) {
+	labtest.RequireRoot(t)
+	cpus, dir := allCPUs(t), t.TempDir()
+	begin := func() *paper.Store {
+		s, err := paper.Open(dir, paper.Run{
+			Options: paper.Options{Quick: true, Repetitions: 1, Duration: 200 * time.Millisecond, Cap: 100},
+			Workers: 1, Skipped: map[string]string{},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Run.Ceiling == 0 { // as if it had been looked for
+			s.Run.Ceiling, s.Run.Cap, s.Run.Quota = 1000, 100, 0.5
+		}
+		return s
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	points := 0
+	first := begin()
+	r := bed.Run{Self: self, CPUs: cpus, Store: first, Progress: func(what string, _ time.Duration) {
+		if strings.Contains(what, "connections/s") {
+			if points++; points == 3 {
+				cancel()
+			}
+		}
+	}}
+	if err := r.Take(ctx, []string{"fig10"}); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	had := len(first.Points)
+	if had == 0 || had > 3 {
+		t.Fatalf("%d points were kept", had)
+	}
+	second := begin()
+	r = bed.Run{Self: self, CPUs: cpus, Store: second}
+	if err := r.Take(t.Context(), []string{"fig10", "software"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(second.Points) != 8 { // four setups at two rates
+		t.Errorf("%d points, want 8", len(second.Points))
+	}
+	keys := map[string]bool{}
+	for i := range second.Points {
+		if k := second.Points[i].Key(); keys[k] {
+			t.Errorf("%s was measured twice", k)
+		} else {
+			keys[k] = true
+		}
+	}
+	if why := second.Run.Skipped["direct/rs1/apache2"]; why == "" || second.Run.Sittings != 2 || second.Run.Complete {
+		t.Errorf("%+v: want why Apache is missing, two sittings, not complete", second.Run)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "points.csv")); err != nil {
+		t.Error(err)
+	}
+}
