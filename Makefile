@@ -54,13 +54,16 @@ test: unit lint
 # compiler that the race detector needs; nothing else here does. With them come
 # services that Debian would start, now and at each boot, unless it is told not to.
 TESTDEPS = gcc:gcc curl:curl vsftpd:vsftpd nginx:nginx-light ldirectord:ldirectord ipvsadm:ipvsadm \
-	nft:nftables httperf:httperf wrk:wrk tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
-TESTDAEMONS = vsftpd nginx ldirectord ipvsadm prometheus
+	nft:nftables httperf:httperf wrk:wrk haproxy:haproxy tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
+# The stream module has no command.
+NGINXSTREAM = /usr/lib/nginx/modules/ngx_stream_module.so
+TESTDAEMONS = vsftpd nginx haproxy ldirectord ipvsadm prometheus
 
 test-deps:
 	@PATH=$$PATH:/usr/sbin:/sbin; packages=; \
 	for d in $(TESTDEPS); do command -v $${d%:*} >/dev/null || packages="$$packages $${d#*:}"; done; \
 	packages=$${packages/ gcc/ gcc libc6-dev}; \
+	[ -e $(NGINXSTREAM) ] || packages="$$packages libnginx-mod-stream"; \
 	if [ -z "$$packages" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "not installed:$$packages: without gcc the tests run without the race detector, others are skipped"; exit 0; \

@@ -24,16 +24,9 @@ func (m matrix) beyond() []Figure {
 	for _, method := range []string{NAT, DR, TUN} {
 		ceiling.Curves = append(ceiling.Curves, Curve{uncapped(m.director(method, 1, 4)), name(method) + ", 1 worker, 4 servers"})
 	}
-	software := Figure{ID: "software", Kind: Rates, Title: "Apache and nginx as servers"}
-	for _, server := range []string{Apache, Nginx} {
-		with := func(s *Setup) { s.Server = server }
-		software.Curves = append(software.Curves,
-			Curve{vary(uncapped(m.direct()), with), server + ": Direct"},
-			Curve{vary(dr, with), server + ": DR, 4 servers"})
-	}
 	agree := Figure{
-		ID: "agree", Kind: Rates, Title: "Our client against httperf and wrk",
-		About: "The same setups, loaded by our own client and by httperf; wrk knows no rate and shows the most that it can.",
+		ID: "agree", Kind: Rates, Title: "Our client against httperf",
+		About: "The same setups, loaded by our own client and by httperf.",
 		Grid:  []float64{0.5, 0.9, 1, 1.1},
 	}
 	for _, client := range []string{"", "httperf"} {
@@ -46,18 +39,18 @@ func (m matrix) beyond() []Figure {
 			Curve{vary(m.direct(), with), label + ": Direct"},
 			Curve{vary(m.director(DR, 1, 1), with), label + ": DR, 1 server"})
 	}
-	return []Figure{ceiling, software, agree, m.workloads(dr), m.schedulers(dr), m.testlvs(), m.peers()}
+	return []Figure{ceiling, agree, m.workloads(dr), m.schedulers(dr), m.peers()}
 }
 
 // workloads is what other traffic than the paper's makes of it.
 func (m matrix) workloads(dr Setup) Figure {
 	f := Figure{
-		ID: "workloads", Kind: Rates, Title: "Keep-alive, TLS, variable sizes and service times",
+		ID: "workloads", Kind: Rates, Title: "Keep-alive, variable sizes and service times",
 		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection brings ten replies.",
 		Grid:  []float64{0.1, 0.25, 0.5, 0.75},
 	}
 	for _, w := range []struct{ workload, label string }{
-		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {TLS, "TLS"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
+		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
 	} {
 		s := dr
 		s.Workload = w.workload
@@ -80,18 +73,6 @@ func (m matrix) schedulers(dr Setup) Figure {
 			s.Workload, s.Scheduler = workload, scheduler
 			f.Curves = append(f.Curves, Curve{s, scheduler + ", " + workload})
 		}
-	}
-	return f
-}
-
-func (m matrix) testlvs() Figure {
-	f := Figure{
-		ID: "testlvs", Kind: Floods, Title: "testlvs: SYNs from addresses that nobody has",
-		About: "The authors set testlvs aside because it yields no metric. Here it has two: connections that the table takes up, " +
-			"and requests of honest clients that come to harm meanwhile.",
-	}
-	for _, method := range []string{NAT, DR} {
-		f.Curves = append(f.Curves, Curve{uncapped(m.director(method, 1, 4)), name(method) + ", 1 worker"})
 	}
 	return f
 }

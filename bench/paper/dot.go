@@ -89,11 +89,16 @@ func Peak(dots []Dot) (peak Dot) {
 	return peak
 }
 
+// behind is how much lower than the offered rate the reply rate may be where a rate
+// is sustained: in a short time a queue takes up a lot without an error.
+const behind = 0.03
+
 // Sustained is the dot with the highest offered rate up to which no more than a
-// share of the connections failed, and ok whether there is one.
+// share of the connections failed and replies keep up, and ok whether there is
+// one.
 func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
 	for _, d := range dots {
-		if d.Errors.Mean > share {
+		if d.Errors.Mean > share || d.Rate.Mean < (1-behind)*d.Offered {
 			break
 		}
 		best, ok = d, true
@@ -101,7 +106,7 @@ func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
 	return best, ok
 }
 
-// Saturated is what a share of errors above which a rate is not sustained, where
+// Saturated is the share of errors above which a rate is not sustained, where
 // the paper names no other.
 const Saturated = 0.01
 

@@ -9,12 +9,9 @@ type Kind string
 const (
 	Rates     Kind = "rates"     // reply rate against offered rate, a curve for each setup
 	CPUs      Kind = "cpus"      // who used the CPUs at the highest sustained rate of each setup
-	Sweep     Kind = "sweep"     // throughput against message size
 	Highest   Kind = "highest"   // the highest sustained rate of each setup, and what flowed then
 	Times     Kind = "times"     // response times and shares of the servers at one rate
-	Floods    Kind = "floods"    // connections held and clients harmed against SYNs per second
 	Emulation Kind = "emulation" // rates, of workers that are held to shares of a CPU
-	Features  Kind = "features"  // a table that needs no measurement
 )
 
 // Figure is curves beside the paper's own.
@@ -67,9 +64,6 @@ var quick = map[bool][]float64{true: {0.5, 1}, false: {0.25, 0.5}}
 // Rates returns the offered rates at which a figure wants a setup measured, in
 // connections per second, ascending.
 func (f *Figure) Rates(s Setup, run *Run) []float64 {
-	if f.Kind == Features || f.Kind == Sweep || f.Kind == Floods {
-		return nil
-	}
 	grid, unit := f.Grid, float64(s.Cap)
 	if s.Cap == 0 {
 		unit = run.Ceiling

@@ -5,33 +5,10 @@ import "fmt"
 // Figures returns all figures of a run, the paper's first and in its order.
 func Figures(run *Run) []Figure {
 	m := matrix{run}
-	all := []Figure{
-		{ID: "fig1", Kind: Features, Title: "What each method can do"},
-		{ID: "fig2", Kind: Features, Title: "The test bed"},
-		m.fig3(),
-		{ID: "fig4", Kind: Features, Title: "Software"},
-		{ID: "fig5", Kind: Features, Title: "What was measured"},
-	}
-	all = append(all, m.curves()...)
-	all = append(all, m.emulation(), m.fig15())
+	all := append(m.curves(), m.emulation(), m.fig15())
 	all = append(all, m.cpus()...)
 	all = append(all, m.fig19(), m.fig20())
 	return append(all, m.beyond()...)
-}
-
-func (m matrix) fig3() Figure {
-	f := Figure{
-		ID: "fig3", Kind: Sweep, Title: "Throughput against message size",
-		About: "One connection, a message there and back again and again, as netpipe does it: half a turn takes a message.",
-		Curves: []Curve{
-			{uncapped(m.direct()), "Direct"},
-			{Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"},
-		},
-	}
-	for _, method := range []string{NAT, DR, TUN} {
-		f.Curves = append(f.Curves, Curve{uncapped(m.director(method, 1, 1)), name(method)})
-	}
-	return f
 }
 
 // name is a method as people write it.

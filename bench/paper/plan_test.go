@@ -15,19 +15,13 @@ func TestPlan_MeasuresEachPointOnce(t *testing.T) {
 	jobs := paper.Plan(figures, s)
 	seen := map[string]int{}
 	for _, j := range jobs {
-		if !slices.IsSorted(j.Rates) || !slices.IsSorted(j.Sizes) || !slices.IsSorted(j.SYNs) {
+		if !slices.IsSorted(j.Rates) {
 			t.Errorf("%s is not in order: %+v", j.Setup.Key(), j)
 		}
 		for _, rate := range j.Rates {
 			p := paper.Point{Setup: j.Setup, Offered: rate, Repetition: j.Repetition}
 			seen[p.Key()]++
 			must(t, s.AddPoint(p, nil))
-		}
-		for _, size := range j.Sizes {
-			must(t, s.AddTransfer(paper.Transfer{Setup: j.Setup, Bytes: size, Repetition: j.Repetition}))
-		}
-		for _, rate := range j.SYNs {
-			must(t, s.AddFlood(paper.Flood{Setup: j.Setup, Offered: rate, Repetition: j.Repetition}))
 		}
 	}
 	for key, n := range seen {
@@ -85,7 +79,7 @@ func TestFigures_CanBeToldApart(t *testing.T) {
 				labels[c.Label] = true
 			}
 		}
-		for _, want := range []string{"fig1", "fig3", "fig6", "fig14", "fig15", "fig18", "fig19", "fig20", "peers", "testlvs"} {
+		for _, want := range []string{"fig6", "fig14", "fig15", "fig18", "fig19", "fig20", "peers"} {
 			if !ids[want] {
 				t.Errorf("there is no %s", want)
 			}

@@ -20,18 +20,10 @@ const (
 	TUN = "tun"
 )
 
-// The servers' software; others are called by their programs.
-const (
-	Embedded = "embedded" // director bench serve
-	Apache   = "apache2"
-	Nginx    = "nginx"
-)
-
 // What the clients do.
 const (
 	Page      = "page"      // the paper's: HTTP/1.0, a connection for each page of 628 bytes
 	KeepAlive = "keepalive" // HTTP/1.1, ten pages on each connection
-	TLS       = "tls"       // a page on each connection, encrypted between client and server
 	Sizes     = "sizes"     // pages of very different sizes
 	Service   = "service"   // pages that take the server very different times
 )
@@ -55,8 +47,7 @@ type Setup struct {
 	Quota     float64 `csv:"quota,omitempty"` // of a CPU, that each worker may use: emulated; 0: no limit
 	GiantLock bool    `csv:"giant_lock,omitempty"`
 	IO        string  `csv:"io,omitempty"`        // xdp or packet; empty: xdp
-	Server    string  `csv:"server,omitempty"`    // empty: embedded
-	Client    string  `csv:"client,omitempty"`    // httperf or wrk; empty: director bench load
+	Client    string  `csv:"client,omitempty"`    // httperf; empty: director bench load
 	Workload  string  `csv:"workload,omitempty"`  // empty: page
 	Scheduler string  `csv:"scheduler,omitempty"` // empty: rr
 	Placement string  `csv:"placement,omitempty"`
@@ -81,7 +72,7 @@ func (s Setup) Key() string {
 	part(s.Cap > 0, "cap%d", s.Cap)
 	part(s.Quota > 0, "quota%g", s.Quota)
 	part(s.GiantLock, "%s", "giant-lock")
-	for _, word := range []string{s.Server, s.Client, s.Workload, s.Scheduler, s.Placement} {
+	for _, word := range []string{s.Client, s.Workload, s.Scheduler, s.Placement} {
 		part(word != "", "%s", word)
 	}
 	return b.String()

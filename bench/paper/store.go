@@ -18,12 +18,9 @@ import (
 
 // The files of a run, in its directory.
 const (
-	runFile       = "run.json"
-	pointsFile    = "points.csv"
-	usageFile     = "usage.csv"
-	transfersFile = "transfers.csv"
-	floodsFile    = "floods.csv"
-	scalingFile   = "scaling.csv"
+	runFile    = "run.json"
+	pointsFile = "points.csv"
+	usageFile  = "usage.csv"
 )
 
 // ErrOther is the error of continuing a run with other options than it was begun
@@ -32,12 +29,9 @@ var ErrOther = errors.New("this is the data of a run with other options")
 
 // Data is all that a run has measured.
 type Data struct {
-	Run       Run
-	Points    []Point
-	Usage     map[string][]Usage // by point
-	Transfers []Transfer
-	Floods    []Flood
-	Scaling   []Scaling
+	Run    Run
+	Points []Point
+	Usage  map[string][]Usage // by point
 }
 
 // Read reads the files of a run, as many as there are.
@@ -54,9 +48,6 @@ func Read(dir fs.FS) (*Data, error) {
 	if err := errors.Join(
 		readRows(dir, pointsFile, &d.Points),
 		readRows(dir, usageFile, &usage),
-		readRows(dir, transfersFile, &d.Transfers),
-		readRows(dir, floodsFile, &d.Floods),
-		readRows(dir, scalingFile, &d.Scaling),
 	); err != nil {
 		return nil, err
 	}
@@ -125,15 +116,6 @@ func Open(dir string, run Run) (*Store, error) {
 	for i := range s.Points {
 		s.has[s.Points[i].Key()] = true
 	}
-	for i := range s.Transfers {
-		s.has[s.Transfers[i].Key()] = true
-	}
-	for i := range s.Floods {
-		s.has[s.Floods[i].Key()] = true
-	}
-	for i := range s.Data.Scaling {
-		s.has[s.Data.Scaling[i].Key()] = true
-	}
 	return s, nil
 }
 
@@ -167,25 +149,10 @@ func (s *Store) AddPoint(p Point, usage []Usage) error {
 	if len(usage) > 0 {
 		s.Usage[key] = usage
 	}
-	return add(s, pointsFile, key, p, &s.Points)
-}
-
-// AddTransfer keeps a step of the message-size sweep.
-func (s *Store) AddTransfer(t Transfer) error {
-	return add(s, transfersFile, t.Key(), t, &s.Transfers)
-}
-
-// AddFlood keeps a point of testlvs.
-func (s *Store) AddFlood(f Flood) error { return add(s, floodsFile, f.Key(), f, &s.Floods) }
-
-// AddScaling keeps a row of bench micro.
-func (s *Store) AddScaling(r Scaling) error { return add(s, scalingFile, r.Key(), r, &s.Scaling) }
-
-func add[T any](s *Store, file, key string, row T, rows *[]T) error {
-	if err := appendRows(s.dir, file, []T{row}); err != nil {
+	if err := appendRows(s.dir, pointsFile, []Point{p}); err != nil {
 		return err
 	}
-	*rows = append(*rows, row)
+	s.Points = append(s.Points, p)
 	s.has[key] = true
 	return nil
 }

@@ -148,9 +148,6 @@ func progressOf(w io.Writer) func(string, time.Duration) {
 func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 	fmt.Fprintf(out, "One capped server takes %d connections/s, the bed without caps %.0f.\n", d.Run.Cap, d.Run.Ceiling)
 	for _, f := range figures {
-		if f.Kind == paper.Features || len(f.Curves) == 0 {
-			continue
-		}
 		fmt.Fprintf(out, "\n%s: %s\n", f.ID, f.Title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprint(w, "\tsustained/s\tpeak/s\terrors at peak\tp50 ms\tp99 ms\tCPU µs each\t\n")

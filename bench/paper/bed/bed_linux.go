@@ -62,8 +62,10 @@ func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, e
 			err = errors.Join(fmt.Errorf("%s: %w", s.Key(), err), b.Close())
 		}
 	}()
-	if s.Server != "" || s.Client != "" || s.Workload != "" {
-		return b, fmt.Errorf("%w: not built yet", ErrLacks)
+	if s.Client != "" {
+		if _, err := exec.LookPath(s.Client); err != nil {
+			return b, fmt.Errorf("%w: %s is not installed", ErrLacks, s.Client)
+		}
 	}
 	methods := map[string]service.Method{paper.DR: service.DR, paper.TUN: service.TUN}
 	c := lab.Config{Servers: s.Servers, Method: methods[s.Method], Queues: [2]int{max(1, s.Workers), max(1, s.Workers)}}

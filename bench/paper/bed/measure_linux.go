@@ -26,6 +26,10 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 		"bench", "load", "--json", "--target=" + b.target.String(), fmt.Sprintf("--rate=%g", rate),
 		"--warmup=" + o.Warmup.String(), "--duration=" + o.Duration.String(),
 	}
+	if b.setup.Client != "" {
+		args = append(args, "--with="+b.setup.Client)
+	}
+	args = append(args, workloads[b.setup.Workload]...)
 	switch b.setup.Placement {
 	case paper.Shared:
 		args = append(args, "--cpus="+cpu.FormatList(b.cpus[:1]))
@@ -53,6 +57,15 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	p = pointOf(b.setup, rate, &r)
 	watched.tell(&p)
 	return p, watched.usage(), nil
+}
+
+// workloads are the flags of bench load for each.
+var workloads = map[string][]string{
+	paper.KeepAlive: {"--requests=10"},
+	// Most pages are small, and most bytes are of large ones.
+	paper.Sizes: {"--page=/bytes/100:100:50", "--page=/bytes/1000:1000:30", "--page=/bytes/10000:10000:15", "--page=/bytes/100000:100000:5"},
+	// A mean of 8 ms, of which one page in twenty makes 5.
+	paper.Service: {"--page=/:628:60", "--page=/?wait=5ms:628:25", "--page=/?wait=10ms:628:10", "--page=/?wait=100ms:628:5"},
 }
 
 // pointOf is what a client's report says.

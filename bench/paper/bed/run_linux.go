@@ -24,9 +24,8 @@ type Run struct {
 // are none. What cannot be built here is noted in the store and left out.
 func (r *Run) Take(ctx context.Context, names []string) error {
 	run := &r.Store.Run
-	begun := time.Now()
+	before, begun := run.Took, time.Now()
 	run.Sittings++
-	defer func() { run.Took += time.Since(begun) }()
 	if run.Ceiling == 0 {
 		if err := r.calibrate(ctx); err != nil {
 			return err
@@ -46,6 +45,7 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 			run.Skipped[jobs[i].Setup.Key()] = err.Error()
 			continue
 		}
+		run.Took = before + time.Since(begun)
 		if err != nil {
 			return errors.Join(err, r.Store.SaveRun())
 		}

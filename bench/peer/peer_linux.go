@@ -1,5 +1,3 @@
-//go:build linux
-
 // Package peer starts other balancers in the director's place: each is one Go
 // file here, or one shell script somewhere (see Script). It needs Linux.
 package peer

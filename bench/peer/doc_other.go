@@ -1,4 +1,0 @@
-//go:build !linux
-
-// Package peer needs Linux.
-package peer
