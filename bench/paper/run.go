@@ -27,9 +27,7 @@ type Run struct {
 	Commit   string            `json:"commit"`
 	Go       string            `json:"go"`
 	Machine  machine.Facts     `json:"machine"`
-	Versions map[string]string `json:"versions"` // of the programs that took part
-	Skipped  map[string]string `json:"skipped"`  // setups and figures that could not be taken, and why
-	Price    float64           `json:"price"`    // of the director, in dollars; 0: nobody said
+	Skipped  map[string]string `json:"skipped"` // setups and figures that could not be taken, and why
 
 	// Found out before the rest was measured.
 	Workers int     `json:"workers"` // the most that have a CPU each
