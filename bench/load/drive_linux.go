@@ -53,9 +53,12 @@ func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 		merged, err := sum.Merge(r.report)
 		sum, errs = merged, append(errs, err)
 	}
+	if err := errors.Join(errs...); err != nil {
+		return Report{}, err // of a part of the plan only
+	}
 	sum.Clients = 1
 	sum.rates()
-	return sum, errors.Join(append(errs, ctx.Err())...)
+	return sum, ctx.Err()
 }
 
 // lane carries out one thread's part on the calling thread.

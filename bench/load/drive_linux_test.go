@@ -194,6 +194,32 @@ func TestDrive_AllocatesNothingPerConnection(t *testing.T) {
 	}
 }
 
+// A server that ends a connection early costs it the requests that were to come,
+// and no reply counts twice.
+func TestDrive_CountsRepliesOnce(t *testing.T) {
+	for _, think := range []time.Duration{0, time.Hour} {
+		at := listen(t, func(c net.Conn) {
+			answer(c, "HTTP/1.1 200 OK\r\nConnection: "+map[bool]string{true: "close", false: "keep-alive"}[think == 0]+"\r\nContent-Length: 2\r\n\r\nok")
+		})
+		r := drive(t, load.Plan{
+			Target: at, Rate: 100, Duration: 100 * time.Millisecond, Requests: 2, Think: think,
+			Pages: []load.Page{{Path: "/", Size: 2}},
+		})
+		if r.Requests != 10 || r.Replies != 10 || r.Classes[2] != 10 || r.Errors[load.BadReply] != 10 {
+			t.Errorf("think time %v: %d requests, %d replies, classes %v, errors %v; want 10 of each", think, r.Requests, r.Replies, r.Classes, r.Errors)
+		}
+	}
+}
+
+func TestDrive_SaysThatThereIsNoSuchCPU(t *testing.T) {
+	_, err := load.Drive(t.Context(), load.Plan{
+		Target: netip.MustParseAddrPort("127.0.0.1:1"), Rate: 1, Duration: time.Second, CPUs: []int{1 << 12},
+	}, time.Time{})
+	if err == nil {
+		t.Error("no error")
+	}
+}
+
 func TestDrive_EndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	at := listen(t, func(c net.Conn) {

@@ -43,7 +43,6 @@ func (l *lane) ask(at int32, now time.Duration) {
 		s.out = l.last[s.page]
 	}
 	s.step, s.first = writing, 0
-	l.rec.sent(s.due)
 	l.write(at, now)
 }
 
@@ -78,6 +77,7 @@ func (l *lane) write(at int32, now time.Duration) {
 		}
 	}
 	s.step, s.sent = reading, now
+	l.rec.sent(s.due)
 }
 
 // errnoOf is the error of a system call, which is always one.
@@ -159,6 +159,10 @@ func (l *lane) end(at int32, now time.Duration) {
 		l.close(at)
 		return
 	}
+	if s.step == thinking {
+		l.bad(at, cutShort) // its reply is counted, the next request can not be made
+		return
+	}
 	done, f := s.reply.end()
 	switch {
 	case f != sound || !done:
@@ -178,6 +182,7 @@ func (l *lane) done(at int32, now time.Duration) bool {
 	s := &l.slots[at]
 	s.end = now
 	l.rec.replied(s.times, &s.reply)
+	s.reply.code = 0 // it is counted, whatever becomes of the connection
 	if s.left--; s.left == 0 {
 		s.step = ending // the server ends first, and has the TIME_WAIT
 		return true

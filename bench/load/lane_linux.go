@@ -172,14 +172,13 @@ func (l *lane) begin(due, now time.Duration) {
 	s := &l.slots[at]
 	s.times, s.fd, s.left, s.step = times{due: due, asked: due, begun: now}, fd, l.plan.Requests, connecting
 	l.rec.opened()
+	s.until = due + l.plan.Timeout
+	l.waiting.Push(at)
 	// The edge of the connection's being made comes with the first wait. Later ones
 	// tell of what may be read, and of the end.
 	if err := l.poll.Add(fd, at, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET); err != nil {
 		l.fail(at, Other.index(), err)
-		return
 	}
-	s.until = due + l.plan.Timeout
-	l.waiting.Push(at)
 }
 
 // connect makes a socket and begins to connect it.
