@@ -93,6 +93,9 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			seen := map[string]bool{}
 			for _, u := range usage {
 				seen[u.Subject] = true
+				if u.User < 0 || u.Sys < 0 {
+					t.Errorf("%+v: less than nothing was used", u)
+				}
 			}
 			want := []string{"rs1", "client", "cpu0"}
 			if s.Balancer == paper.Director {

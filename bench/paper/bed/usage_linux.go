@@ -39,7 +39,11 @@ func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Du
 			return w, ctx.Err()
 		case <-time.After(time.Until(next)):
 		}
-		r, err := b.read(subjects)
+		var before *reading
+		if n := len(w.readings); n > 0 {
+			before = &w.readings[n-1]
+		}
+		r, err := b.read(subjects, before)
 		if err != nil {
 			return w, err
 		}
@@ -49,18 +53,21 @@ func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Du
 	return w, nil
 }
 
-func (b *Bed) read(subjects []subject) (r reading, err error) {
+// read takes a reading, the next one after before, nil if it is the first.
+func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 	r = reading{at: time.Now(), procs: make([][2]float64, len(subjects))}
 	if r.cpus, err = cpuTimes(b.cpus); err != nil {
 		return r, err
 	}
 	for i, s := range subjects {
 		for _, pid := range s.pids {
-			// One that has ended used what it had used: the point is short.
-			if t, err := processTimes(pid); err == nil {
-				r.procs[i][0] += t[0]
-				r.procs[i][1] += t[1]
+			t, err := processTimes(pid)
+			if err != nil && before != nil {
+				r.procs[i] = before.procs[i] // one that has ended uses no more
+				break
 			}
+			r.procs[i][0] += t[0]
+			r.procs[i][1] += t[1]
 		}
 	}
 	r.traffic, err = trafficOf(b.lab.Clients[0])
