@@ -51,6 +51,20 @@ func TestDots_AreMeansOfRepetitions(t *testing.T) {
 	}
 }
 
+// A figure may bear fewer errors than others do.
+func TestFigure_SustainsUpToItsOwnShareOfErrors(t *testing.T) {
+	dots := []paper.Dot{
+		{Offered: 1000, Rate: paper.Value{Mean: 1000}},
+		{Offered: 2000, Rate: paper.Value{Mean: 1990}, Errors: paper.Value{Mean: 0.005}},
+	}
+	for share, want := range map[float64]float64{0: 2000, 0.0001: 1000} {
+		f := paper.Figure{Share: share}
+		if best, ok := f.Sustained(dots); !ok || best.Offered != want {
+			t.Errorf("share %g: %g (%v), want %g", share, best.Offered, ok, want)
+		}
+	}
+}
+
 // Claims are computed, and only of what was measured.
 func TestClaims_FollowTheData(t *testing.T) {
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1, Cap: 1000}

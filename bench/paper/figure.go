@@ -26,6 +26,17 @@ type Figure struct {
 	// servers are capped, of the bed's ceiling where they are not. Empty: the
 	// usual ones of each setup.
 	Grid []float64
+	// Share is of errors, up to which a rate counts as sustained; 0: Saturated.
+	Share float64
+}
+
+// Sustained is the highest of a curve's dots that the figure counts as sustained,
+// and ok whether there is one.
+func (f *Figure) Sustained(dots []Dot) (best Dot, ok bool) {
+	if f.Share > 0 {
+		return Sustained(dots, f.Share)
+	}
+	return Sustained(dots, Saturated)
 }
 
 // Curve is a setup in a figure.

@@ -182,7 +182,7 @@ func (m matrix) fig19() Figure {
 
 func (m matrix) fig20() Figure {
 	return Figure{
-		ID: "fig20", Kind: Highest, Title: "The highest rate at 0.01 % errors",
+		ID: "fig20", Kind: Highest, Title: "The highest rate at 0.01 % errors", Share: 0.0001,
 		Curves: []Curve{
 			{m.director(NAT, 1, 4), "NAT, 1 worker, 4 servers"},
 			{uncapped(m.director(NAT, 1, 4)), "NAT, 1 worker, 4 servers, not capped"},

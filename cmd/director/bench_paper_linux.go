@@ -161,7 +161,7 @@ func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 				fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t\n", c.Label, reason)
 				continue
 			}
-			best, _ := paper.Sustained(dots, paper.Saturated)
+			best, _ := f.Sustained(dots)
 			peak := paper.Peak(dots)
 			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.2f %%\t%.2f\t%.2f\t%.0f\t\n", c.Label, best.Offered, peak.Rate.Mean, 100*peak.Errors.Mean,
 				best.P50.Mean/1000, best.P99.Mean/1000, best.PerConnection())
