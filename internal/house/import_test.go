@@ -50,6 +50,7 @@ var mayImport = []struct {
 	{"bench/micro", []string{"bench/figure", "bench/machine", "packet", "sysctl", "conntrack", "nat", "neigh", "service", "dataplane", "dataplane/memport", "control", "internal/arena"}, false},
 	{"bench/lab", []string{"bench/figure", "bench/machine", "packet", "dataplane", "dataplane/afxdp", "dataplane/poller", "host/cpu", "internal/lab/..."}, false},
 	{"bench/peer", []string{"internal/lab"}, false},
+	{"bench/paper/report", []string{"bench/figure", "bench/paper"}, false},
 	{"bench/paper/bed", []string{"bench/load", "bench/paper", "bench/peer", "host/cpu", "internal/lab/...", "service"}, false},
 	{"bench/load", []string{"bench/epoll", "host/cpu"}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},

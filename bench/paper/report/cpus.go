@@ -1,0 +1,124 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"director/bench/paper"
+)
+
+// cpus makes the section of who used the CPUs: bars, and the table of the paper's
+// figure 16.
+func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
+	b := bars{label: f.Title + ": user, system, softirq and idle", full: 1, track: true}
+	t := table{
+		Caption: "Measured, % of one CPU",
+		Head:    []string{"", "", "user", "system", "softirq", "idle"},
+	}
+	var said, without []string
+	for _, c := range curves {
+		dot, ok := f.Sustained(c.dots)
+		usage := usageOf(d, &dot)
+		if !ok || len(usage) == 0 {
+			without = append(without, c.Label)
+			continue
+		}
+		at := fmt.Sprintf("%s, at %s offered and %s answered/s", c.Label, grouped(dot.Offered), grouped(dot.Rate.Mean))
+		b.rows = append(b.rows, bar{Label: at, Header: true})
+		for _, u := range usage {
+			b.rows = append(b.rows, usageBar(&u))
+			t.Rows = append(t.Rows, usageRow(c.Label, &u))
+			if u.Subject == paper.Director {
+				said = append(said, fmt.Sprintf("%s %s %%", c.Label, number(100*(u.User+u.Sys))))
+			}
+		}
+	}
+	if len(without) > 0 {
+		s.Missing = append(s.Missing, strings.Join(without, "; ")+": no offered rate was sustained whose CPU time is known")
+	}
+	if len(b.rows) > 0 {
+		s.Plots = []drawing{{SVG: b.draw()}}
+		s.Thumbnail = b.thumbnail()
+		s.Legend = []key{
+			{block(user), "user"}, {block(system), "system"}, {block(softirq), "softirq (of a CPU)"}, {block(idle), "idle, or somebody else's"},
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	if len(said) > 0 {
+		s.Caption = "The director's process used, of one CPU: " + strings.Join(said, "; ") + "."
+	}
+	s.theirTable()
+}
+
+// usageBar is the row of a consumer.
+func usageBar(u *paper.Usage) bar {
+	value := fmt.Sprintf("%.0f %%", 100*(u.User+u.Sys+u.Soft))
+	return bar{
+		Label: u.Subject, Value: value, Dev: math.Sqrt(u.UserDev*u.UserDev + u.SysDev*u.SysDev + u.SoftDev*u.SoftDev),
+		Parts: []part{{u.User, user}, {u.Sys, system}, {u.Soft, softirq}},
+	}
+}
+
+func usageRow(label string, u *paper.Usage) []string {
+	percent := func(v, dev float64) string { return fmt.Sprintf("%.1f ± %.1f", 100*v, 100*dev) }
+	row := []string{label, u.Subject, percent(u.User, u.UserDev), percent(u.Sys, u.SysDev), "", ""}
+	if strings.HasPrefix(u.Subject, "cpu") {
+		row[4], row[5] = percent(u.Soft, u.SoftDev), percent(u.Idle, u.IdleDev)
+	}
+	return row
+}
+
+// usageOf is what the consumers used at a dot, the director first and the CPUs last:
+// means over repetitions, and the deviation within one.
+func usageOf(d *paper.Data, dot *paper.Dot) (all []paper.Usage) {
+	type sum struct {
+		paper.Usage
+		n float64
+	}
+	sums := make(map[string]*sum)
+	for _, p := range dot.Points {
+		for _, u := range d.Usage[p.Key()] {
+			s := sums[u.Subject]
+			if s == nil {
+				s = &sum{Usage: paper.Usage{Subject: u.Subject}}
+				sums[u.Subject] = s
+			}
+			s.n++
+			s.User, s.Sys, s.Soft, s.Idle = s.User+u.User, s.Sys+u.Sys, s.Soft+u.Soft, s.Idle+u.Idle
+			s.UserDev += u.UserDev * u.UserDev
+			s.SysDev += u.SysDev * u.SysDev
+			s.SoftDev += u.SoftDev * u.SoftDev
+			s.IdleDev += u.IdleDev * u.IdleDev
+		}
+	}
+	for _, s := range sums {
+		u := s.Usage
+		for _, v := range []*float64{&u.User, &u.Sys, &u.Soft, &u.Idle} {
+			*v = max(0, *v/s.n)
+		}
+		for _, v := range []*float64{&u.UserDev, &u.SysDev, &u.SoftDev, &u.IdleDev} {
+			*v = math.Sqrt(*v / s.n)
+		}
+		all = append(all, u)
+	}
+	slices.SortFunc(all, func(a, b paper.Usage) int {
+		return cmp.Or(cmp.Compare(rank(a.Subject), rank(b.Subject)), cmp.Compare(a.Subject, b.Subject))
+	})
+	return all
+}
+
+// rank orders consumers as the paper's tables do.
+func rank(subject string) int {
+	switch {
+	case strings.HasPrefix(subject, "rs"):
+		return 1
+	case subject == "client":
+		return 2
+	case strings.HasPrefix(subject, "cpu"):
+		return 3
+	}
+	return 0
+}

@@ -1,0 +1,39 @@
+package report
+
+import (
+	"slices"
+
+	"director/bench/paper"
+)
+
+// most is more than any machine does of anything.
+const most = 1e15
+
+// possible reports whether all values are numbers that a measurement gives. A file
+// may hold others, and axes have no end then.
+func possible(values ...float64) bool {
+	return !slices.ContainsFunc(values, func(v float64) bool { return !(v >= 0 && v <= most) }) // NaN is neither
+}
+
+// sane is the data without what no measurement gives, and how many rows were left
+// out.
+func sane(d *paper.Data) (good *paper.Data, left int) {
+	good = &paper.Data{Run: d.Run, Usage: make(map[string][]paper.Usage, len(d.Usage))}
+	for _, p := range d.Points {
+		if possible(p.Offered, p.ReplyRate, p.Late, p.P50, p.P99, p.Bits, p.Packets, p.Busy, p.LeastShare, p.MostShare, float64(p.Started), float64(p.Errors())) {
+			good.Points = append(good.Points, p)
+		} else {
+			left++
+		}
+	}
+	for key, rows := range d.Usage {
+		for _, u := range rows {
+			if possible(u.User, u.UserDev, u.Sys, u.SysDev, u.Soft, u.SoftDev, u.Idle, u.IdleDev) {
+				good.Usage[key] = append(good.Usage[key], u)
+			} else {
+				left++
+			}
+		}
+	}
+	return good, left
+}

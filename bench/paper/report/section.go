@@ -1,0 +1,163 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"director/bench/paper"
+)
+
+// table is what a table of the page says: the first column is names.
+type table struct {
+	Caption string
+	Head    []string
+	Rows    [][]string
+	Note    string
+}
+
+// section is a figure of the page.
+type section struct {
+	ID, Title, About, Taken string
+	Legend                  []key
+	Plots                   []drawing
+	Caption, Numbers        string
+	Missing                 []string
+	Tables                  []table // shown
+	Data                    []table // below, to open
+	Thumbnail               template.HTML
+	Emulated                bool
+}
+
+// drawing is an SVG element for each size, and what stands above it.
+type drawing struct {
+	Title string
+	SVG   template.HTML
+}
+
+// Drawn reports whether the section has a drawing.
+func (s *section) Drawn() bool { return len(s.Plots) > 0 }
+
+// sectionOf is a figure of a run.
+func sectionOf(d *paper.Data, f *paper.Figure) section {
+	s := section{ID: f.ID, Title: f.Title, About: f.About, Emulated: f.Kind == paper.Emulation}
+	s.Missing = missing(d, f)
+	curves := curvesOf(d, f)
+	if len(curves) == 0 {
+		return s
+	}
+	s.Taken = taken(curves, &d.Run.Options)
+	switch f.Kind {
+	case paper.Highest:
+		s.highest(f, curves)
+	case paper.CPUs:
+		s.cpus(d, f, curves)
+	case paper.Times:
+		s.times(curves)
+	default:
+		s.rates(f, curves)
+		s.theirTable()
+	}
+	s.Data = append(s.Data, points(curves))
+	return s
+}
+
+// missing says which of a figure's curves there are not, and why. The reason of
+// many is given once.
+func missing(d *paper.Data, f *paper.Figure) (all []string) {
+	without := make(map[string][]string)
+	var reasons []string
+	for _, c := range f.Curves {
+		if len(d.Dots(c.Setup)) > 0 {
+			continue
+		}
+		reason := reasonOf(&d.Run, c.Setup)
+		if without[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		without[reason] = append(without[reason], c.Label)
+	}
+	for _, reason := range reasons {
+		all = append(all, strings.Join(without[reason], "; ")+": "+reason)
+	}
+	return all
+}
+
+// reasonOf says why a setup has no data.
+func reasonOf(run *paper.Run, s paper.Setup) string {
+	reason, ok := run.Skipped[s.Key()]
+	if !ok || reason == "" {
+		return "not measured in this run"
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(reason, s.Key()+": "), "cannot take part: ")
+}
+
+// taken says how the dots came about.
+func taken(curves []curve, o *paper.Options) string {
+	least, most := curves[0].dots[0].N, 0
+	for _, c := range curves {
+		for _, d := range c.dots {
+			least, most = min(least, d.N), max(most, d.N)
+		}
+	}
+	times := fmt.Sprint(least)
+	if most > least {
+		times += " to " + fmt.Sprint(most)
+	}
+	text := fmt.Sprintf("Each dot is measured %s × %s, after %s at the same rate", times, short(o.Duration), short(o.Warmup))
+	if most > 1 {
+		text += "; bars are the standard deviation"
+	}
+	return text + "."
+}
+
+// short is a duration as people write it.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= time.Second || d == 0:
+		return number(d.Seconds()) + " s"
+	}
+	return number(d.Seconds()*1000) + " ms"
+}
+
+// rates makes the section of curves.
+func (s *section) rates(f *paper.Figure, curves []curve) {
+	r := rates{curves: curves, published: f.Published}
+	r.per, r.capped = unit(curves)
+	r.label = f.Title + ": reply rate against offered rate"
+	if s.Emulated {
+		r.label += ", emulated"
+	}
+	s.Plots = []drawing{{SVG: r.draw()}}
+	s.Legend = r.legend()
+	s.Caption, s.Numbers = r.caption()
+	s.Thumbnail = r.thumbnail()
+}
+
+// points is the data of a figure.
+func points(curves []curve) table {
+	t := table{Head: []string{
+		"", "offered/s", "n", "replies/s", "errors %", "p50 ms", "p99 ms", "CPUs busy", "CPU µs each", "Mb/s",
+	}}
+	for _, c := range curves {
+		for i := range c.dots {
+			d := &c.dots[i]
+			label := c.Label
+			if d.Overrun {
+				label += " (machine saturated)"
+			}
+			t.Rows = append(t.Rows, []string{
+				label, grouped(d.Offered), fmt.Sprint(d.N), plusMinus(d.Rate.Mean, d.Rate.Dev), number(100 * d.Errors.Mean),
+				milliseconds(d.P50), milliseconds(d.P99), plusMinus(d.Busy.Mean, d.Busy.Dev), grouped(d.PerConnection()),
+				number(d.Bits.Mean / 1e6),
+			})
+		}
+	}
+	return t
+}
+
+// milliseconds is a time in microseconds, in milliseconds.
+func milliseconds(v paper.Value) string { return plusMinus(v.Mean/1000, v.Dev/1000) }
