@@ -7,6 +7,7 @@
 # make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
 # make bench-lab    how fast beside the kernel, over veth pairs (root): BENCHFLAGS="--only=^xsk --duration=5s"
 # make bench-compare  two binaries in turn: A=./director.a B="./director.b --huge-pages=false" ONLY='/hit/'
+# make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
 # make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
@@ -16,7 +17,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps unit lint vuln bench bench-micro bench-lab bench-compare pgo bench-once fuzz generate
+.PHONY: build demo test test-deps unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -132,6 +133,9 @@ bench-lab: build
 # The values go to the shell as they are: make would take a $$ in them for a variable.
 bench-compare:
 	go run ./bench/compare --a='$(value A)' --b='$(value B)' --only='$(value ONLY)' $(BENCHFLAGS)
+
+report: build
+	./$(BINARY) bench paper --report-only --out=bench/report
 
 # What the workers do in rows of all kinds, few flows and many; the rest of the
 # benchmark is cut off, and so are the labels.

@@ -150,7 +150,8 @@ func block(colour ink) template.HTML {
 }
 
 // thumbnail is the bars and nothing else.
-func (b *bars) thumbnail() template.HTML {
+func (b bars) thumbnail() template.HTML {
+	b.full = 0
 	s := size{class: "thumb", width: 120, height: 64}
 	c := s.canvas()
 	canvas := draw.New(c)

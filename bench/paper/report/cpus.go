@@ -28,9 +28,12 @@ func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 		}
 		at := fmt.Sprintf("%s, at %s offered and %s answered/s", c.Label, grouped(dot.Offered), grouped(dot.Rate.Mean))
 		b.rows = append(b.rows, bar{Label: at, Header: true})
-		for _, u := range usage {
+		for i, u := range usage {
 			b.rows = append(b.rows, usageBar(&u))
 			t.Rows = append(t.Rows, usageRow(c.Label, &u))
+			if i > 0 {
+				t.Rows[len(t.Rows)-1][0] = ""
+			}
 			if u.Subject == paper.Director {
 				said = append(said, fmt.Sprintf("%s %s %%", c.Label, number(100*(u.User+u.Sys))))
 			}
@@ -45,7 +48,7 @@ func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 		s.Legend = []key{
 			{block(user), "user"}, {block(system), "system"}, {block(softirq), "softirq (of a CPU)"}, {block(idle), "idle, or somebody else's"},
 		}
-		s.Tables = append(s.Tables, t)
+		s.Data = append(s.Data, t)
 	}
 	if len(said) > 0 {
 		s.Caption = "The director's process used, of one CPU: " + strings.Join(said, "; ") + "."

@@ -59,12 +59,12 @@ type rates struct {
 const height = 400
 
 func (r *rates) draw() template.HTML {
-	x, y := "offered: connections per second", "answered: replies per second"
+	x := "offered: connections per second"
 	if r.capped {
-		x, y = "offered, in one server's rate", "answered, in one server's rate"
+		x = "offered, in one server's rate"
 	}
 	return both(height, r.label, func(s *size, c *vgsvg.Canvas) {
-		p := s.axes(x, y)
+		p := s.axes(x)
 		p.X.Min, p.Y.Min = 0, 0
 		p.X.Max, p.Y.Max = r.extent()
 		r.addAll(p)
@@ -78,6 +78,14 @@ func (r *rates) draw() template.HTML {
 		canvas := draw.New(c)
 		p.Draw(draw.Crop(canvas, 2, -8, 2, -8))
 	})
+}
+
+// upwards is what is counted upwards.
+func (r *rates) upwards() string {
+	if r.capped {
+		return "↑ answered, in one server's rate"
+	}
+	return "↑ answered: replies per second"
 }
 
 // extent is how far the axes go.
@@ -222,8 +230,9 @@ func (r *rates) caption() (sentence, numbers string) {
 	var relative, absolute []string
 	for _, c := range r.curves {
 		peak := paper.Peak(c.dots).Rate.Mean
-		relative = append(relative, c.Label+" "+number(peak/r.per))
-		absolute = append(absolute, c.Label+" "+grouped(peak))
+		label := strings.TrimPrefix(c.Label, "emulated: ")
+		relative = append(relative, label+" "+fixed(peak/r.per, 2))
+		absolute = append(absolute, label+" "+grouped(peak))
 	}
 	if !r.capped {
 		return "Highest reply rates per second: " + strings.Join(absolute, "; ") + ".", ""
@@ -236,7 +245,7 @@ func (r *rates) caption() (sentence, numbers string) {
 	var ratios, peaks []string
 	for _, p := range r.published {
 		label := strings.TrimPrefix(p.Label, "paper: ")
-		ratios = append(ratios, label+" "+number(p.Peak/paper.PublishedCap))
+		ratios = append(ratios, label+" "+fixed(p.Peak/paper.PublishedCap, 2))
 		peaks = append(peaks, label+" "+grouped(p.Peak))
 	}
 	sentence += " The paper's: " + strings.Join(ratios, "; ") + "."

@@ -75,9 +75,19 @@ func pointOf(run *paper.Run, s paper.Setup, rate float64, repetition int, random
 		Started: int(2 * rate), Replies: int(2 * answered), ReplyRate: answered, Timeouts: int(2 * (rate - answered)), Late: late,
 		P50: 250 + 400*load, P99: 900 + 30_000*load*load*random.Float64(),
 		Bits: answered * 11_000, Packets: answered * 20,
-		Busy: answered * 260e-6 * (0.95 + 0.1*random.Float64()), Softirq: answered * 40e-6,
+		Busy: answered * costOf(s) * (0.98 + 0.04*random.Float64()), Softirq: answered * 40e-6,
 		LeastShare: 1/float64(s.Servers) - 0.05*random.Float64(), MostShare: min(1, 1/float64(s.Servers)+0.05*random.Float64()),
 	}
+}
+
+// costOf is the CPU seconds of a reply.
+func costOf(s paper.Setup) float64 {
+	added := map[string]float64{paper.Direct: 0, paper.Forward: 12e-6, paper.Director: 30e-6, "haproxy": 170e-6, "nginx": 150e-6, "nft": 20e-6}
+	cost := 190e-6 + added[s.Balancer]
+	if s.Method == paper.NAT {
+		cost += 25e-6
+	}
+	return cost
 }
 
 func usageOf(s paper.Setup, rate float64) (rows []paper.Usage) {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"html/template"
 	"math"
 	"regexp"
@@ -54,7 +55,7 @@ func (s *size) svg(c *vgsvg.Canvas, label string) template.HTML {
 		panic(err) // a bytes.Buffer takes everything
 	}
 	out := prolog.ReplaceAllString(b.String(), "")
-	out = themed(family.ReplaceAllString(out, ""))
+	out = themed(fitted(family.ReplaceAllString(out, "")))
 	open := fmt.Sprintf(`<svg class="%s" viewBox="0 0 %g %g"`, s.class, float64(s.width), float64(s.height))
 	if label == "" {
 		open += ` aria-hidden="true">`
@@ -64,8 +65,27 @@ func (s *size) svg(c *vgsvg.Canvas, label string) template.HTML {
 	return template.HTML(open + strings.TrimSpace(out)) //nolint:gosec // see above
 }
 
+var texts = regexp.MustCompile(`<text x="([^"]*)" y="([^"]*)" transform="scale\(1, -1\)"\s*style="font-size:([0-9.]+)px;([^"]*)">([^<]*)</text>`)
+
+// fitted gives texts the width that they were placed by, whatever font the reader
+// has.
+func fitted(svg string) string {
+	return texts.ReplaceAllStringFunc(svg, func(element string) string {
+		m := texts.FindStringSubmatch(element)
+		size, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
+			return element
+		}
+		style := gonumtext.Style{Font: font.From(sans, vg.Length(size)), Handler: plot.DefaultTextHandler}
+		return fmt.Sprintf(`<text x="%s" y="%s" transform="scale(1,-1)" textLength="%.1f" lengthAdjust="spacingAndGlyphs" style="font-size:%spx;%s">%s</text>`,
+			m[1], m[2], float64(style.Width(html.UnescapeString(m[5]))), m[3], m[4], m[5])
+	})
+}
+
 // axes is a plot with nothing in it yet, in the page's colours.
-func (s *size) axes(x, y string) *plot.Plot {
+// What is counted upwards stands above the drawing, where it needs no turning of
+// the head.
+func (s *size) axes(x string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
@@ -79,13 +99,10 @@ func (s *size) axes(x, y string) *plot.Plot {
 		a.Padding = 0
 		a.Label.Padding = 6
 	}
-	// As plot.New places them.
 	p.X.Label.TextStyle.XAlign, p.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XCenter, draw.YTop
-	p.Y.Label.TextStyle.Rotation = math.Pi / 2
-	p.Y.Label.TextStyle.XAlign, p.Y.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
 	p.Y.Tick.Label.XAlign, p.Y.Tick.Label.YAlign = draw.XRight, draw.YCenter
-	p.X.Label.Text, p.Y.Label.Text = x, y
+	p.X.Label.Text = x
 	grid := plotter.NewGrid()
 	grid.Horizontal = draw.LineStyle{Color: line, Width: 0.7}
 	grid.Vertical = draw.LineStyle{}
@@ -93,14 +110,20 @@ func (s *size) axes(x, y string) *plot.Plot {
 	return p
 }
 
-// ticks are gonum's, with numbers as the page writes them.
-func ticks(least, most float64) []plot.Tick {
-	all := plot.DefaultTicks{}.Ticks(least, most)
-	for i := range all {
-		if all[i].Label == "" {
-			continue
+// ticks are about five round numbers.
+func ticks(least, most float64) (all []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10((most-least)/5)))
+	for _, more := range []float64{2, 2.5, 2} { // 2, 5 and 10 times the power of ten
+		if (most-least)/step > 7 {
+			step *= more
 		}
-		all[i].Label = number(all[i].Value)
+	}
+	for i := math.Ceil(least / step); i*step <= most && len(all) < 20; i++ {
+		label := grouped(i * step)
+		if step < 1 {
+			label = strconv.FormatFloat(i*step, 'g', 3, 64)
+		}
+		all = append(all, plot.Tick{Value: i * step, Label: label})
 	}
 	return all
 }
@@ -108,17 +131,33 @@ func ticks(least, most float64) []plot.Tick {
 // number is a value with three significant digits or all digits before the point,
 // with commas between thousands.
 func number(v float64) string {
-	switch a := math.Abs(v); {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return "–"
-	case a >= 99.95 || a == math.Trunc(a):
-		return grouped(v)
-	case a >= 9.995:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	case a >= 0.0995:
-		return strconv.FormatFloat(v, 'f', 2, 64)
+	digits := decimals(v)
+	if digits > 2 {
+		v = math.Round(v*1e4) / 1e4 // what is left of it, without zeros at the end
+		return strings.Replace(strconv.FormatFloat(v+0, 'f', -1, 64), "-", "−", 1)
 	}
-	return strconv.FormatFloat(v, 'g', 2, 64)
+	return fixed(v, digits)
+}
+
+// decimals are the digits after the point of a number.
+func decimals(v float64) int {
+	switch a := math.Abs(v); {
+	case a >= 99.95 || a == math.Trunc(a):
+		return 0
+	case a >= 9.995:
+		return 1
+	case a >= 0.0995:
+		return 2
+	}
+	return 4
+}
+
+// fixed is a value with so many digits after the point.
+func fixed(v float64, decimals int) string {
+	if decimals == 0 || math.IsInf(v, 0) {
+		return grouped(v)
+	}
+	return strings.Replace(strconv.FormatFloat(v, 'f', decimals, 64), "-", "−", 1)
 }
 
 // grouped is a whole number.
@@ -133,12 +172,12 @@ func grouped(v float64) string {
 	return digits
 }
 
-// plusMinus is a mean and what it strays by.
+// plusMinus is a mean and what it strays by, as precise as the mean.
 func plusMinus(v, dev float64) string {
 	if dev == 0 {
 		return number(v)
 	}
-	return number(v) + " ± " + number(dev)
+	return number(v) + " ± " + fixed(dev, decimals(v))
 }
 
 // both draws something at both sizes.

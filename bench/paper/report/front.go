@@ -38,7 +38,7 @@ func tiles(d *paper.Data, all []figure.Figure) []tile {
 	one, four := capped(run, 1), capped(run, 4)
 	a, b := paper.Peak(d.Dots(one)).Rate.Mean, paper.Peak(d.Dots(four)).Rate.Mean
 	if a > 0 && b > 0 {
-		tiles = append(tiles, tile{"DR, 4 servers against 1", "× " + number(b/a), "", "one worker; the paper: × 1.8 by one CPU, × 3.3 by four"})
+		tiles = append(tiles, tile{"DR, 4 servers : 1", "× " + fixed(b/a, 2), "", "one worker; the paper: × 1.8 by one CPU, × 3.3 by four"})
 	}
 	met, judged := 0, 0
 	for _, c := range all {
@@ -79,30 +79,52 @@ func nearest(dots []paper.Dot, rate float64) *paper.Dot {
 // itself: by what a connection costs more through it than without.
 func capacity(d *paper.Data) table {
 	t := table{
-		Head: []string{"", "at, offered/s", "CPU µs each", "Direct", "added", "a CPU's worth of connections/s"},
-		Note: "CPU time of the whole machine for each reply, at a rate that both sustain. What the director adds is its worker, " +
-			"and what the kernel does for it. It is the difference of two measurements: small ones say little.",
+		Head: []string{"", "at, offered/s", "CPU µs each", "Direct", "added", "connections/s by one CPU"},
+		Note: "CPU time of the whole machine for each reply, at the highest rate that is sustained and Direct at the nearest. What a balancer " +
+			"adds is its own work, and the kernel's for it; one CPU with nothing else to do gets that far. No number where the difference " +
+			"is not twice what the repetitions stray by, or there is but one.",
 	}
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
 	without := d.Dots(direct)
 	for _, c := range peersFigure(&d.Run).Curves {
-		dots := d.Dots(c.Setup)
-		best, ok := paper.Sustained(dots, paper.Saturated)
+		best, ok := paper.Sustained(d.Dots(c.Setup), paper.Saturated)
 		if c.Setup == direct || !ok || len(without) == 0 {
 			continue
 		}
 		base := nearest(without, best.Offered)
-		added := best.PerConnection() - base.PerConnection()
-		row := []string{c.Label, grouped(best.Offered), grouped(best.PerConnection()), grouped(base.PerConnection()), number(math.Round(added)), "–"}
+		a, b := cost(&best), cost(base)
+		added, dev := a.Mean-b.Mean, math.Hypot(a.Dev, b.Dev)
+		row := []string{c.Label, grouped(best.Offered), withDev(a), withDev(b), withDev(paper.Value{Mean: added, Dev: dev}), "–"}
 		if base.Offered != best.Offered {
 			row[3] += " (at " + grouped(base.Offered) + ")"
 		}
-		if added >= 1 {
-			row[5] = grouped(1e6 / added)
+		if best.N > 1 && base.N > 1 && added >= 1 && added > 2*dev {
+			row[5] = grouped(math.Round(1e4/added) * 100)
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// cost is the CPU time that a reply cost at a dot, in microseconds, of all CPUs.
+func cost(d *paper.Dot) (v paper.Value) {
+	v.Mean = d.PerConnection()
+	for _, p := range d.Points {
+		if p.ReplyRate > 0 && d.N > 1 {
+			off := p.Busy/p.ReplyRate*1e6 - v.Mean
+			v.Dev += off * off / float64(d.N-1)
+		}
+	}
+	v.Dev = math.Sqrt(v.Dev)
+	return v
+}
+
+// withDev is whole numbers.
+func withDev(v paper.Value) string {
+	if v.Dev == 0 {
+		return grouped(v.Mean)
+	}
+	return grouped(v.Mean) + " ± " + grouped(v.Dev)
 }
 
 // peersFigure is the figure of all balancers.

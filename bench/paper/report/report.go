@@ -21,9 +21,10 @@ var page = template.Must(template.New("report.html").Funcs(template.FuncMap{
 		return template.CSS(text), err //nolint:gosec // our own
 	},
 	"colours":  func(dark bool) template.CSS { return template.CSS(variables(dark)) }, //nolint:gosec // our own
-	"number":   number,
+	"ratio":    func(v float64) string { return fixed(v, 2) },
 	"measured": measured,
 	"short":    short,
+	"rest":     func(head, row []string) int { return max(1, len(head)-len(row)+1) },
 	"named":    func(id string) string { return strings.Replace(id, "fig", "Figure ", 1) },
 }).ParseFS(assets, "assets/report.html"))
 

@@ -69,7 +69,8 @@ func TestWrite_DrawsEveryFigure(t *testing.T) {
 // by itself.
 func TestWrite_IsTheSameEachTime(t *testing.T) {
 	d := dataOf(wholeRun())
-	if written(t, d) != written(t, d) {
+	first := written(t, d)
+	if again := written(t, d); again != first {
 		t.Error("two reports of the same data differ")
 	}
 }
@@ -84,7 +85,7 @@ func TestWrite_SaysWhatTheDataSays(t *testing.T) {
 	}
 	inside := figureOf(t, written(t, d), "fig7")
 	for _, want := range []string{
-		"DR, 1 server 1; DR, 2 servers 2; DR, 4 servers 3.50.", "The paper&#39;s: Direct and DR, 1 server 1; DR, 2 servers 1.68; DR, 4 servers 1.80.",
+		"DR, 1 server 1.00; DR, 2 servers 2.00; DR, 4 servers 3.50.", "The paper&#39;s: Direct and DR, 1 server 1.00; DR, 2 servers 1.68; DR, 4 servers 1.80.",
 		"of 1,600 by one server: DR, 1 server 1,600; DR, 2 servers 3,200; DR, 4 servers 5,600.",
 		"The paper&#39;s, of 4,000: Direct and DR, 1 server 4,000; DR, 2 servers 6,700; DR, 4 servers 7,200.",
 		"machine saturated", "<li>Direct: not measured in this run</li>",
@@ -118,6 +119,42 @@ func TestWrite_TakesEachFiguresOwnShareOfErrors(t *testing.T) {
 	}}
 	if inside := figureOf(t, written(t, d), "fig20"); !strings.Contains(inside, "4 servers 1,000 replies/s") {
 		t.Errorf("not 1,000 replies/s: %s", inside)
+	}
+}
+
+// A CPU's worth of connections is what one costs more than without a balancer, and
+// is not told by a single repetition.
+func TestWrite_ReckonsCapacity(t *testing.T) {
+	direct, dr := paper.Setup{Balancer: paper.Direct, Servers: 1}, paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 4}
+	d := &paper.Data{Run: wholeRun()}
+	repeat := func(r int) {
+		d.Points = append(d.Points,
+			paper.Point{Setup: direct, Offered: 1000, Repetition: r, Started: 1, ReplyRate: 1000, Busy: 0.2},
+			paper.Point{Setup: dr, Offered: 1000, Repetition: r, Started: 1, ReplyRate: 1000, Busy: 0.24})
+	}
+	const row = `<th scope="row">director DR</th><td>1,000</td><td>240</td><td>200</td><td>40</td><td>`
+	repeat(1)
+	if !strings.Contains(written(t, d), row+"–</td>") {
+		t.Error("one repetition tells a capacity")
+	}
+	repeat(2)
+	if !strings.Contains(written(t, d), row+"25,000</td>") {
+		t.Error("40 µs more are not 25,000 connections/s")
+	}
+}
+
+// Rows that no measurement gives are counted, and shown nowhere.
+func TestWrite_LeavesOutWhatCannotBe(t *testing.T) {
+	d := dataOf(wholeRun())
+	if strings.Contains(written(t, d), "left out") {
+		t.Error("something is left out of good data")
+	}
+	d.Points[0].ReplyRate = math.NaN()
+	d.Points[1].Busy = -1
+	key := d.Points[2].Key()
+	d.Usage[key][0].User = -0.1
+	if !strings.Contains(written(t, d), "Rows of the data left out: 3.") {
+		t.Error("three bad rows are not counted")
 	}
 }
 

@@ -32,8 +32,8 @@ type section struct {
 
 // drawing is an SVG element for each size, and what stands above it.
 type drawing struct {
-	Title string
-	SVG   template.HTML
+	Title, Upwards string
+	SVG            template.HTML
 }
 
 // Drawn reports whether the section has a drawing.
@@ -105,7 +105,7 @@ func taken(curves []curve, o *paper.Options) string {
 	if most > least {
 		times += " to " + fmt.Sprint(most)
 	}
-	text := fmt.Sprintf("Each dot is measured %s × %s, after %s at the same rate", times, short(o.Duration), short(o.Warmup))
+	text := fmt.Sprintf("Each rate is measured %s × %s, after %s at the same rate", times, short(o.Duration), short(o.Warmup))
 	if most > 1 {
 		text += "; bars are the standard deviation"
 	}
@@ -115,8 +115,10 @@ func taken(curves []curve, o *paper.Options) string {
 // short is a duration as people write it.
 func short(d time.Duration) string {
 	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 	case d >= time.Minute:
-		return d.Round(time.Second).String()
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	case d >= time.Second || d == 0:
 		return number(d.Seconds()) + " s"
 	}
@@ -131,7 +133,7 @@ func (s *section) rates(f *paper.Figure, curves []curve) {
 	if s.Emulated {
 		r.label += ", emulated"
 	}
-	s.Plots = []drawing{{SVG: r.draw()}}
+	s.Plots = []drawing{{Upwards: r.upwards(), SVG: r.draw()}}
 	s.Legend = r.legend()
 	s.Caption, s.Numbers = r.caption()
 	s.Thumbnail = r.thumbnail()
