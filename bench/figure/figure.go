@@ -20,7 +20,7 @@ const (
 type Figure struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
-	Sign  string  `json:"sign"` // how Value is to compare with Reach
+	Sign  string  `json:"sign"` // how Value is to compare with Reach; empty: it is to be nothing
 	Reach float64 `json:"reach"`
 	Met   *bool   `json:"met,omitempty"` // nil if nobody is to judge
 	Note  string  `json:"note,omitempty"`
@@ -38,8 +38,13 @@ func Judge(name string, value float64, sign string, reach float64) Figure {
 	return Figure{Name: name, Value: value, Sign: sign, Reach: reach, Met: &met}
 }
 
-// ToReach says what the figure is to be.
-func (f *Figure) ToReach() string { return fmt.Sprintf("%s %g", f.Sign, f.Reach) }
+// ToReach says what the figure is to be; nothing of one that is only told.
+func (f *Figure) ToReach() string {
+	if f.Sign == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s %g", f.Sign, f.Reach)
+}
 
 // Verdict says whether the figure is what it is to be, or why nobody says.
 func (f *Figure) Verdict() string {

@@ -1,6 +1,9 @@
 package paper
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Peers are the balancers that are measured in the director's place, by the
 // names under which package peer knows them, in the order of the table.
@@ -21,10 +24,26 @@ func (m matrix) beyond() []Figure {
 		ID: "uncapped", Kind: Rates, Title: "Servers without a cap: where the machine itself saturates",
 		Curves: []Curve{{uncapped(m.direct()), "Direct"}, {Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"}},
 	}
-	for _, method := range []string{NAT, DR, TUN} {
+	for _, method := range methods {
 		ceiling.Curves = append(ceiling.Curves, Curve{uncapped(m.director(method, 1, 4)), name(method) + ", 1 worker, 4 servers"})
 	}
-	agree := Figure{
+	software := Figure{
+		ID: "software", Kind: Rates, Title: "Apache and nginx as servers",
+		About: "Not capped. The paper's servers ran Apache 1.3.",
+		Grid:  []float64{0.1, 0.25, 0.5, 0.75, 1},
+	}
+	for _, server := range []string{Apache, Nginx} {
+		with := func(s *Setup) { s.Server = server }
+		software.Curves = append(software.Curves,
+			Curve{vary(uncapped(m.direct()), with), server + ": Direct"},
+			Curve{vary(dr, with), server + ": DR, 4 servers"})
+	}
+	return []Figure{ceiling, software, m.agree(), m.wrk(), m.workloads(dr), m.schedulers(dr), m.testlvs(), m.peers()}
+}
+
+// agree compares our client with httperf.
+func (m matrix) agree() Figure {
+	f := Figure{
 		ID: "agree", Kind: Rates, Title: "Our client against httperf",
 		About: "The same setups, loaded by our own client and by httperf.",
 		Grid:  []float64{0.5, 0.9, 1, 1.1},
@@ -34,23 +53,40 @@ func (m matrix) beyond() []Figure {
 		if client == "" {
 			label = "ours"
 		}
-		with := func(s *Setup) { s.Client = client }
-		agree.Curves = append(agree.Curves,
-			Curve{vary(m.direct(), with), label + ": Direct"},
-			Curve{vary(m.director(DR, 1, 1), with), label + ": DR, 1 server"})
+		for _, c := range []Curve{{m.direct(), "Direct"}, {m.director(DR, 1, 1), "DR, 1 server"}} {
+			c.Setup.Client = client
+			f.Curves = append(f.Curves, Curve{c.Setup, label + ": " + c.Label})
+		}
 	}
-	return []Figure{ceiling, agree, m.workloads(dr), m.schedulers(dr), m.peers()}
+	return f
+}
+
+// wrk is what a closed loop makes of the same servers.
+func (m matrix) wrk() Figure {
+	f := Figure{
+		ID: "wrk", Kind: Highest, Title: "wrk: as much as a closed loop gets", Closed: true,
+		About: "wrk knows no rate: it keeps 64 connections busy, each followed by a new one as soon as it has been answered. Servers without a cap.",
+		Grid:  []float64{1},
+	}
+	for _, c := range []Curve{
+		{m.direct(), "Direct"}, {m.director(NAT, 1, 4), "NAT, 1 worker"}, {m.director(DR, 1, 4), "DR, 1 worker"}, {m.director(TUN, 1, 4), "TUN, 1 worker"},
+	} {
+		c.Setup = uncapped(c.Setup)
+		c.Setup.Client = "wrk"
+		f.Curves = append(f.Curves, c)
+	}
+	return f
 }
 
 // workloads is what other traffic than the paper's makes of it.
 func (m matrix) workloads(dr Setup) Figure {
 	f := Figure{
-		ID: "workloads", Kind: Rates, Title: "Keep-alive, variable sizes and service times",
-		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection brings ten replies.",
+		ID: "workloads", Kind: Rates, Title: "Keep-alive, TLS, variable sizes and service times",
+		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection brings ten replies; with TLS each begins with a whole handshake, which the servers end.",
 		Grid:  []float64{0.1, 0.25, 0.5, 0.75},
 	}
 	for _, w := range []struct{ workload, label string }{
-		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
+		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {TLS, "TLS"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
 	} {
 		s := dr
 		s.Workload = w.workload
@@ -77,20 +113,49 @@ func (m matrix) schedulers(dr Setup) Figure {
 	return f
 }
 
+// floods are the SYNs per second of testlvs.
+var floods = []int{0, 2000, 10_000, 40_000}
+
+// testlvs is what connections that nobody means to make do to those of others.
+func (m matrix) testlvs() Figure {
+	f := Figure{
+		ID: "testlvs", Kind: Floods, Title: "testlvs: SYNs from addresses that nobody has",
+		About: "The authors set testlvs aside because it yields no metric. Here it has two: the connections that the director takes up, and " +
+			"the requests that fail of honest clients, on connections of ten pages that last a second.",
+		Grid: []float64{0.02},
+	}
+	for _, method := range []string{NAT, DR} {
+		for _, flood := range floods {
+			s := uncapped(m.director(method, 1, 4))
+			s.Workload, s.Flood = Lasting, flood
+			f.Curves = append(f.Curves, Curve{s, name(method) + ", " + perSecond(flood)})
+		}
+	}
+	return f
+}
+
+func perSecond(syns int) string {
+	if syns == 0 {
+		return "no flood"
+	}
+	return fmt.Sprintf("%d SYNs/s", syns)
+}
+
 // peers is the table of all balancers in the same bed.
 func (m matrix) peers() Figure {
 	f := Figure{
 		ID: "peers", Kind: Rates, Title: "Other balancers in the same bed",
 		About: "Four servers without a cap. HAProxy and nginx end the client's connection and open one of their own, which the others do not.",
+		Grid:  append([]float64{0.125, 0.375}, ofCeiling...), // half of what the slower ones do
 		Curves: []Curve{
 			{uncapped(m.direct()), "Direct"},
 			{Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"},
 		},
 	}
-	for _, method := range []string{NAT, DR, TUN} {
+	for _, method := range methods {
 		f.Curves = append(f.Curves, Curve{uncapped(m.director(method, 1, 4)), "director " + name(method)})
 	}
-	for _, p := range Peers {
+	for _, p := range append(slices.Clone(Peers), m.run.Options.balancers()...) {
 		f.Curves = append(f.Curves, Curve{Setup{Balancer: p, Servers: 4}, p})
 	}
 	return f

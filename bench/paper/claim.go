@@ -31,6 +31,15 @@ func Claims(d *Data) []figure.Figure {
 	if n := m.emulated(m.director(DR, 1, 4)); n.Emulated() {
 		ratio("emulated: DR, 2 workers / 1 worker", m.emulated(m.director(DR, 2, 4)), n, 1.6)
 	}
+	for _, method := range methods {
+		s := m.director(method, 1, 1)
+		if added, ok := d.Added(s, m.direct()); ok {
+			claims = append(claims, figure.Figure{
+				Name: name(method) + ", 1 server: added to the median response time of Direct, µs", Value: added.Mean,
+				Note: fmt.Sprintf("± %.0f, at half a server's rate", added.Dev),
+			})
+		}
+	}
 	return append(claims, d.agreement(m)...)
 }
 

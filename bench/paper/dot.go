@@ -27,19 +27,26 @@ type Dot struct {
 // Value is a mean and the standard deviation of what it is the mean of.
 type Value struct{ Mean, Dev float64 }
 
-// valueOf is the mean of something of each point, and the sample standard
-// deviation, 0 of a single one.
-func valueOf(points []*Point, of func(*Point) float64) (v Value) {
-	n := float64(len(points))
-	for _, p := range points {
-		v.Mean += of(p) / n
+// valueOf is the mean of something of each point, and its deviation.
+func valueOf(points []*Point, of func(*Point) float64) Value {
+	all := make([]float64, len(points))
+	for i, p := range points {
+		all[i] = of(p)
+	}
+	return meanOf(all)
+}
+
+// meanOf is a mean and the sample standard deviation, 0 of a single value.
+func meanOf(all []float64) (v Value) {
+	n := float64(len(all))
+	for _, x := range all {
+		v.Mean += x / n
 	}
 	if n < 2 {
 		return v
 	}
-	for _, p := range points {
-		d := of(p) - v.Mean
-		v.Dev += d * d / (n - 1)
+	for _, x := range all {
+		v.Dev += (x - v.Mean) * (x - v.Mean) / (n - 1)
 	}
 	v.Dev = math.Sqrt(v.Dev)
 	return v

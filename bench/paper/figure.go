@@ -11,6 +11,8 @@ const (
 	CPUs      Kind = "cpus"      // who used the CPUs at the highest sustained rate of each setup
 	Highest   Kind = "highest"   // the highest sustained rate of each setup, and what flowed then
 	Times     Kind = "times"     // response times and shares of the servers at one rate
+	Sweep     Kind = "sweep"     // throughput against message size
+	Floods    Kind = "floods"    // connections taken up and clients harmed against SYNs per second
 	Emulation Kind = "emulation" // rates, of workers that are held to shares of a CPU
 )
 
@@ -28,11 +30,17 @@ type Figure struct {
 	Grid []float64
 	// Share is of errors, up to which a rate counts as sustained; 0: Saturated.
 	Share float64
+	// Closed says that the clients know no rate: what they got is what counts.
+	Closed bool
 }
 
 // Sustained is the highest of a curve's dots that the figure counts as sustained,
 // and ok whether there is one.
 func (f *Figure) Sustained(dots []Dot) (best Dot, ok bool) {
+	if f.Closed {
+		best = Peak(dots)
+		return best, best.N > 0
+	}
 	if f.Share > 0 {
 		return Sustained(dots, f.Share)
 	}
@@ -75,6 +83,9 @@ var quick = map[bool][]float64{true: {0.5, 1}, false: {0.25, 0.5}}
 // Rates returns the offered rates at which a figure wants a setup measured, in
 // connections per second, ascending.
 func (f *Figure) Rates(s Setup, run *Run) []float64 {
+	if f.Kind == Sweep {
+		return nil
+	}
 	grid, unit := f.Grid, float64(s.Cap)
 	if s.Cap == 0 {
 		unit = run.Ceiling

@@ -5,10 +5,29 @@ import "fmt"
 // Figures returns all figures of a run, the paper's first and in its order.
 func Figures(run *Run) []Figure {
 	m := matrix{run}
-	all := append(m.curves(), m.emulation(), m.fig15())
+	all := append([]Figure{m.fig3()}, m.curves()...)
+	all = append(all, m.emulation(), m.fig15())
 	all = append(all, m.cpus()...)
 	all = append(all, m.fig19(), m.fig20())
 	return append(all, m.beyond()...)
+}
+
+// methods are in the paper's order.
+var methods = []string{NAT, DR, TUN}
+
+func (m matrix) fig3() Figure {
+	f := Figure{
+		ID: "fig3", Kind: Sweep, Title: "Throughput against message size",
+		About: "A message there and back over one connection, again and again, as netpipe does it: half a turn takes a message.",
+		Curves: []Curve{
+			{uncapped(m.direct()), "Direct"},
+			{Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"},
+		},
+	}
+	for _, method := range methods {
+		f.Curves = append(f.Curves, Curve{uncapped(m.director(method, 1, 1)), name(method)})
+	}
+	return f
 }
 
 // name is a method as people write it.

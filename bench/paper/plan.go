@@ -1,6 +1,7 @@
 package paper
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -11,6 +12,7 @@ type Job struct {
 	Setup      Setup
 	Repetition int
 	Rates      []float64 // connections per second
+	Sizes      []int     // of messages, in bytes
 }
 
 // Plan returns the jobs of figures, without what has been measured already.
@@ -26,7 +28,7 @@ func Plan(figures []Figure, s *Store) (jobs []Job) {
 					j.want(&f, s)
 				}
 			}
-			if len(j.Rates) > 0 {
+			if len(j.Rates)+len(j.Sizes) > 0 {
 				jobs = append(jobs, j)
 			}
 		}
@@ -38,17 +40,30 @@ func Plan(figures []Figure, s *Store) (jobs []Job) {
 func (j *Job) want(f *Figure, s *Store) {
 	for _, rate := range f.Rates(j.Setup, &s.Run) {
 		p := Point{Setup: j.Setup, Offered: rate, Repetition: j.Repetition}
-		i, there := slices.BinarySearch(j.Rates, rate)
-		if !there && !s.Has(p.Key()) {
-			j.Rates = slices.Insert(j.Rates, i, rate)
+		j.Rates = with(j.Rates, rate, s.Has(p.Key()))
+	}
+	if f.Kind == Sweep {
+		for _, size := range Messages(s.Run.Options.Quick) {
+			t := Transfer{Setup: j.Setup, Bytes: size, Repetition: j.Repetition}
+			j.Sizes = with(j.Sizes, size, s.Has(t.Key()))
 		}
 	}
 }
 
+// with adds a value in order, unless it is there or has been measured.
+func with[T cmp.Ordered](values []T, v T, measured bool) []T {
+	i, there := slices.BinarySearch(values, v)
+	if measured || there {
+		return values
+	}
+	return slices.Insert(values, i, v)
+}
+
 // What a job takes beside its points, for the estimate of the time left.
 const (
-	building     = 2 * time.Second
+	building     = 1200 * time.Millisecond
 	betweenRates = 200 * time.Millisecond
+	ofSize       = 250 * time.Millisecond
 )
 
 // Estimate is how long jobs will take.
@@ -61,5 +76,5 @@ func Estimate(jobs []Job, o *Options) (sum time.Duration) {
 
 // Estimate is how long the job will take.
 func (j *Job) Estimate(o *Options) time.Duration {
-	return building + time.Duration(len(j.Rates))*(o.Warmup+o.Duration+betweenRates)
+	return building + time.Duration(len(j.Rates))*(o.Warmup+o.Duration+betweenRates) + time.Duration(len(j.Sizes))*ofSize
 }

@@ -23,6 +23,11 @@ func TestPlan_MeasuresEachPointOnce(t *testing.T) {
 			seen[p.Key()]++
 			must(t, s.AddPoint(p, nil))
 		}
+		for _, size := range j.Sizes {
+			step := paper.Transfer{Setup: j.Setup, Bytes: size, Repetition: j.Repetition}
+			seen[step.Key()]++
+			must(t, s.AddTransfer(step))
+		}
 	}
 	for key, n := range seen {
 		if n > 1 {
@@ -79,7 +84,7 @@ func TestFigures_CanBeToldApart(t *testing.T) {
 				labels[c.Label] = true
 			}
 		}
-		for _, want := range []string{"fig6", "fig14", "fig15", "fig18", "fig19", "fig20", "peers"} {
+		for _, want := range []string{"fig3", "fig6", "fig14", "fig15", "fig18", "fig19", "fig20", "testlvs", "peers"} {
 			if !ids[want] {
 				t.Errorf("there is no %s", want)
 			}

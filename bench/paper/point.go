@@ -43,6 +43,11 @@ type Point struct {
 	// What each server answered, as a share of all: least and most.
 	LeastShare float64 `csv:"least_share"`
 	MostShare  float64 `csv:"most_share"`
+
+	// Of a flood, per second: the SYNs that were sent, and the connections that the
+	// director took up, the clients' among them.
+	SYNs float64 `csv:"syns,omitempty"`
+	Held float64 `csv:"held,omitempty"`
 }
 
 // Key names the point among all.

@@ -13,6 +13,13 @@ const (
 	Director = "director" // director run
 )
 
+// The servers' software, by its program.
+const (
+	Embedded = "" // director bench serve
+	Apache   = "apache2"
+	Nginx    = "nginx"
+)
+
 // The forwarding methods.
 const (
 	NAT = "nat"
@@ -24,8 +31,10 @@ const (
 const (
 	Page      = "page"      // the paper's: HTTP/1.0, a connection for each page of 628 bytes
 	KeepAlive = "keepalive" // HTTP/1.1, ten pages on each connection
+	TLS       = "tls"       // a page for each connection, with a handshake between client and server
 	Sizes     = "sizes"     // pages of very different sizes
 	Service   = "service"   // pages that take the server very different times
+	Lasting   = "lasting"   // ten pages on each connection, over a second
 )
 
 // Where the senders of the director's packets run, whose softirq its receiving is
@@ -47,10 +56,12 @@ type Setup struct {
 	Quota     float64 `csv:"quota,omitempty"` // of a CPU, that each worker may use: emulated; 0: no limit
 	GiantLock bool    `csv:"giant_lock,omitempty"`
 	IO        string  `csv:"io,omitempty"`        // xdp or packet; empty: xdp
-	Client    string  `csv:"client,omitempty"`    // httperf; empty: director bench load
+	Server    string  `csv:"server,omitempty"`    // the servers' software
+	Client    string  `csv:"client,omitempty"`    // httperf or wrk; empty: director bench load
 	Workload  string  `csv:"workload,omitempty"`  // empty: page
 	Scheduler string  `csv:"scheduler,omitempty"` // empty: rr
 	Placement string  `csv:"placement,omitempty"`
+	Flood     int     `csv:"flood,omitempty"` // SYNs per second from addresses that nobody has, beside the clients
 }
 
 // Key names the setup, in words that sort and that --only may match:
@@ -72,9 +83,10 @@ func (s Setup) Key() string {
 	part(s.Cap > 0, "cap%d", s.Cap)
 	part(s.Quota > 0, "quota%g", s.Quota)
 	part(s.GiantLock, "%s", "giant-lock")
-	for _, word := range []string{s.Client, s.Workload, s.Scheduler, s.Placement} {
+	for _, word := range []string{s.Server, s.Client, s.Workload, s.Scheduler, s.Placement} {
 		part(word != "", "%s", word)
 	}
+	part(s.Flood > 0, "flood%d", s.Flood)
 	return b.String()
 }
 

@@ -18,9 +18,10 @@ import (
 
 // The files of a run, in its directory.
 const (
-	runFile    = "run.json"
-	pointsFile = "points.csv"
-	usageFile  = "usage.csv"
+	runFile       = "run.json"
+	pointsFile    = "points.csv"
+	usageFile     = "usage.csv"
+	transfersFile = "transfers.csv"
 )
 
 // ErrOther is the error of continuing a run with other options than it was begun
@@ -29,9 +30,10 @@ var ErrOther = errors.New("this is the data of a run with other options")
 
 // Data is all that a run has measured.
 type Data struct {
-	Run    Run
-	Points []Point
-	Usage  map[string][]Usage // by point
+	Run       Run
+	Points    []Point
+	Usage     map[string][]Usage // by point
+	Transfers []Transfer
 }
 
 // Read reads the files of a run, as many as there are.
@@ -48,6 +50,7 @@ func Read(dir fs.FS) (*Data, error) {
 	if err := errors.Join(
 		readRows(dir, pointsFile, &d.Points),
 		readRows(dir, usageFile, &usage),
+		readRows(dir, transfersFile, &d.Transfers),
 	); err != nil {
 		return nil, err
 	}
@@ -116,6 +119,9 @@ func Open(dir string, run Run) (*Store, error) {
 	for i := range s.Points {
 		s.has[s.Points[i].Key()] = true
 	}
+	for i := range s.Transfers {
+		s.has[s.Transfers[i].Key()] = true
+	}
 	return s, nil
 }
 
@@ -154,6 +160,16 @@ func (s *Store) AddPoint(p Point, usage []Usage) error {
 	}
 	s.Points = append(s.Points, p)
 	s.has[key] = true
+	return nil
+}
+
+// AddTransfer keeps a step of a sweep.
+func (s *Store) AddTransfer(t Transfer) error {
+	if err := appendRows(s.dir, transfersFile, []Transfer{t}); err != nil {
+		return err
+	}
+	s.Transfers = append(s.Transfers, t)
+	s.has[t.Key()] = true
 	return nil
 }
 

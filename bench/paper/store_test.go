@@ -50,6 +50,8 @@ func TestStore_GoesOnWhereItEnded(t *testing.T) {
 	usage := []paper.Usage{{Subject: "director", User: 0.1, Sys: 0.4, SysDev: 0.01}, {Subject: "cpu0", Idle: 0.2}}
 	must(t, s.AddPoint(point(1000, 1), usage))
 	must(t, s.AddPoint(point(2000, 1), nil))
+	sweep := paper.Transfer{Setup: paper.Setup{Balancer: paper.Direct, Servers: 1}, Bytes: 64, Repetition: 1, Turns: 10, Seconds: 0.001}
+	must(t, s.AddTransfer(sweep))
 	again := open(t, dir)
 	if diff := cmp.Diff(s.Data, again.Data); diff != "" {
 		t.Errorf("read again (-written +read):\n%s", diff)
@@ -57,9 +59,28 @@ func TestStore_GoesOnWhereItEnded(t *testing.T) {
 	if key := again.Points[0].Key(); !again.Has(key) {
 		t.Errorf("%s is to be measured again", key)
 	}
+	if !again.Has(sweep.Key()) {
+		t.Errorf("%s is to be measured again", sweep.Key())
+	}
 	p := point(1000, 2)
 	if again.Has(p.Key()) {
 		t.Errorf("%s is taken for measured", p.Key())
+	}
+}
+
+// Half a turn takes a message; repetitions of a size are one step.
+func TestSteps_AreMeansOfTransfers(t *testing.T) {
+	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
+	d := &paper.Data{}
+	for r, seconds := range []float64{1, 3} {
+		d.Transfers = append(d.Transfers, paper.Transfer{Setup: direct, Bytes: 4, Repetition: r + 1, Turns: 1000, Seconds: seconds})
+	}
+	steps := d.Steps(direct)
+	if len(steps) != 1 || steps[0].N != 2 || steps[0].Latency.Mean != 1000 || steps[0].Throughput.Mean != (64e3+64e3/3)/2 {
+		t.Errorf("%+v: want a step of 4 bytes, 1000 µs, 64 and 21.3 kb/s", steps)
+	}
+	if len(d.Steps(paper.Setup{Balancer: paper.Forward, Servers: 1})) != 0 {
+		t.Error("steps of what was not measured")
 	}
 }
 

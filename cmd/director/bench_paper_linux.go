@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -19,15 +22,18 @@ import (
 	"director/bench/machine"
 	"director/bench/paper"
 	"director/bench/paper/bed"
+	"director/bench/paper/report"
 	"director/host"
 	"director/host/cpu"
 )
 
 // paperFlags are those of bench paper.
 type paperFlags struct {
-	out, cpus string
-	only      []string
-	options   paper.Options
+	out, cpus, suite string
+	only, balancers  []string
+	options          paper.Options
+	price            float64
+	reportOnly       bool
 }
 
 // fullRun are the options of a whole run, quickRun of one that shows that all works.
@@ -47,6 +53,10 @@ func (f *paperFlags) set() *pflag.FlagSet {
 	fs.DurationVar(&o.Warmup, "warmup", fullRun.Warmup, "how long before it the same rate is offered")
 	fs.IntVar(&o.Cap, "cap", 0, "connections per second of a capped server, the paper's took 4000; 0 finds out what leaves this machine CPU to spare")
 	fs.StringVar(&f.cpus, "cpus", "auto", "the CPUs to count and to give to workers, a list such as 0-3; auto takes all")
+	fs.StringArrayVar(&f.balancers, "balancer", nil, "one more to compare with: the path of a script (repeatable), see docs/bench-paper.md")
+	fs.Float64Var(&f.price, "price", 0, "of the director's machine, in dollars: adds what a request per second costs")
+	fs.StringVar(&f.suite, "suite", "", "a file of flags, one in a line; those given beside it win")
+	fs.BoolVar(&f.reportOnly, "report-only", false, "measure nothing: draw the report again from the data in --out")
 	return fs
 }
 
@@ -64,9 +74,15 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 			}
 		}
 	}
-	if o.Repetitions < 1 || o.Duration < 100*time.Millisecond || o.Warmup < 0 || o.Cap < 0 {
-		return nil, host.Usagef("--repetitions must be 1 or more, --duration 100ms or more, --warmup and --cap not less than 0")
+	if o.Repetitions < 1 || o.Duration < 100*time.Millisecond || o.Warmup < 0 || o.Cap < 0 || f.price < 0 {
+		return nil, host.Usagef("--repetitions must be 1 or more, --duration 100ms or more, --warmup, --cap and --price not less than 0")
 	}
+	for i, path := range f.balancers {
+		if f.balancers[i], err = filepath.Abs(path); err != nil || strings.ContainsRune(path, ',') {
+			return nil, host.Usagef("--balancer %s: want a path without a comma", path)
+		}
+	}
+	o.Balancers = strings.Join(f.balancers, ",")
 	if _, unknown := paper.Select(paper.Figures(new(paper.Run)), f.only); len(unknown) > 0 {
 		return nil, host.Usagef("--only: no such figure: %s", strings.Join(unknown, ", "))
 	}
@@ -81,6 +97,18 @@ func benchPaper(args []string, std stdio) int {
 	fs := flags.set()
 	if code, over := parse(fs, "director bench paper [flags]", args, std, nil); over {
 		return code
+	}
+	if flags.suite != "" {
+		more, err := readSuite(flags.suite)
+		if err != nil {
+			fmt.Fprintln(std.err, err)
+			return exitUsage
+		}
+		flags = paperFlags{}
+		fs = flags.set()
+		if code, over := parse(fs, "director bench paper [flags]", append(more, args...), std, nil); over {
+			return code
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -101,7 +129,24 @@ func benchPaper(args []string, std stdio) int {
 	return exitFailed
 }
 
+// readSuite reads flags, one in a line; a line that begins with # is a remark.
+func readSuite(name string) (args []string, err error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("--suite: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			args = append(args, line)
+		}
+	}
+	return args, nil
+}
+
 func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
+	if f.reportOnly {
+		return f.report()
+	}
 	if err := labLacks(); err != nil {
 		return err
 	}
@@ -120,26 +165,69 @@ func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if f.price > 0 {
+		store.Run.Price = f.price
+	}
 	r := bed.Run{Self: benchSelf, CPUs: cpus, Store: store, Progress: progressOf(std.err)}
 	err = r.Take(ctx, f.only)
+	if isTerminal(std.err) {
+		fmt.Fprintln(std.err)
+	}
 	if err != nil {
 		return err
 	}
 	figures, _ := paper.Select(paper.Figures(&store.Run), f.only)
-	return printFigures(std.out, &store.Data, figures)
+	if err := printFigures(std.out, &store.Data, figures); err != nil {
+		return err
+	}
+	if err := f.report(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "\nThe report is %s.\n", f.page())
+	return err
 }
 
-// progressOf writes what is being done, over and over on a terminal.
-func progressOf(w io.Writer) func(string, time.Duration) {
-	end, wipe := "\n", ""
-	if isTerminal(w) {
-		end, wipe = "", "\r\033[K"
+// page is the file of the report.
+func (f *paperFlags) page() string { return filepath.Join(f.out, "index.html") }
+
+// report draws what has been measured. What it was made of before stays until the
+// new one is whole.
+func (f *paperFlags) report() error {
+	d, err := paper.Read(os.DirFS(f.out))
+	if err != nil {
+		return fmt.Errorf("--out=%s: %w", f.out, err)
 	}
-	return func(what string, left time.Duration) {
+	if f.price > 0 {
+		d.Run.Price = f.price
+	}
+	var b bytes.Buffer
+	if err := report.Write(&b, d); err != nil {
+		return err
+	}
+	temporary := f.page() + ".new"
+	if err := os.WriteFile(temporary, b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, f.page())
+}
+
+// barWidth is that of the progress bar, in columns.
+const barWidth = 24
+
+// progressOf writes what is being done: over and over behind a bar on a terminal,
+// else a line each.
+func progressOf(w io.Writer) func(string, float64, time.Duration) {
+	terminal := isTerminal(w)
+	return func(what string, share float64, left time.Duration) {
 		if left > 0 {
-			what += ", " + left.Round(time.Second).String() + " left"
+			what = fmt.Sprintf("%3.0f %%, %s left: %s", 100*share, left.Round(time.Second), what)
 		}
-		fmt.Fprint(w, wipe+what+end)
+		if !terminal {
+			fmt.Fprintln(w, what)
+			return
+		}
+		full := int(share * barWidth)
+		fmt.Fprintf(w, "\r\033[K%s%s %s", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), what)
 	}
 }
 

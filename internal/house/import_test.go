@@ -51,7 +51,7 @@ var mayImport = []struct {
 	{"bench/lab", []string{"bench/figure", "bench/machine", "packet", "dataplane", "dataplane/afxdp", "dataplane/poller", "host/cpu", "internal/lab/..."}, false},
 	{"bench/peer", []string{"internal/lab"}, false},
 	{"bench/paper/report", []string{"bench/figure", "bench/paper"}, false},
-	{"bench/paper/bed", []string{"bench/load", "bench/paper", "bench/peer", "host/cpu", "internal/lab/...", "service"}, false},
+	{"bench/paper/bed", []string{"api", "bench/load", "bench/micro", "bench/origin", "bench/paper", "bench/peer", "figures", "host/cpu", "internal/lab/...", "service"}, false},
 	{"bench/load", []string{"bench/epoll", "host/cpu"}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},

@@ -21,6 +21,7 @@ type Config struct {
 	Arms    int    // interfaces of the director, 1 or 2; 0 means 2
 	Queues  [2]int // receive and transmit queues of eth0 and eth1; 0 means 1
 	Clients int    // 0 means 1
+	Sources int    // addresses of each client on the clients' segment; 0 means 1
 	Servers int    // 0 means 4, as in the paper
 	Method  service.Method
 
@@ -54,6 +55,7 @@ const (
 func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Arms, 2)
 	setDefault(&c.Clients, 1)
+	setDefault(&c.Sources, 1)
 	setDefault(&c.Servers, 4)
 	for i := range c.Queues {
 		setDefault(&c.Queues[i], 1)
@@ -64,8 +66,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Arms < 1 || c.Arms > 2:
 		return c, fmt.Errorf("lab: %d arms: want 1 or 2", c.Arms)
-	case c.Clients < 1 || c.Clients > maxClients:
-		return c, fmt.Errorf("lab: %d clients: want 1 to %d", c.Clients, maxClients)
+	case c.Clients < 1 || c.Sources < 1 || c.Clients*c.Sources > maxClients:
+		return c, fmt.Errorf("lab: %d clients with %d addresses: want 1 to %d in all", c.Clients, c.Sources, maxClients)
 	case c.Servers < 1 || c.Servers > maxServers:
 		return c, fmt.Errorf("lab: %d servers: want 1 to %d", c.Servers, maxServers)
 	}
@@ -74,6 +76,14 @@ func (c Config) withDefaults() (Config, error) {
 
 // direct reports whether the servers answer the clients themselves.
 func (c Config) direct() bool { return c.Method != service.NAT }
+
+// sources are the addresses of client i, its own one first.
+func (c Config) sources(i int) (all []netip.Addr) {
+	for k := range c.Sources {
+		all = append(all, hostAddr(frontNet, clientOctet+i+k*c.Clients))
+	}
+	return all
+}
 
 func (c Config) vip() netip.Addr {
 	if c.VIPOnLink {

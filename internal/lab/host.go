@@ -21,9 +21,10 @@ var ErrClosed = errors.New("lab: closed")
 // Host is one machine of the lab: a network namespace with a loopback and its
 // interfaces eth0 and perhaps eth1. Its methods are safe for concurrent use.
 type Host struct {
-	Name      string     // director, client1, rs1, switch
-	Namespace string     // the name under /run/netns
-	Addr      netip.Addr // of eth0; the director's in the clients' subnet
+	Name      string       // director, client1, rs1, switch
+	Namespace string       // the name under /run/netns
+	Addr      netip.Addr   // of eth0; the director's in the clients' subnet
+	Sources   []netip.Addr // a client's addresses on eth0, Addr among them
 
 	// Link sees and changes the host's links, addresses, routes and neighbours.
 	Link *netlink.Handle

@@ -120,7 +120,8 @@ func (l *Lab) addHosts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		h.Addr = hostAddr(frontNet, clientOctet+i)
+		h.Sources = l.sources(i)
+		h.Addr = h.Sources[0]
 		l.Clients = append(l.Clients, h)
 	}
 	for i := range l.Config.Servers {

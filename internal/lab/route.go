@@ -72,8 +72,10 @@ func (l *Lab) routeServer(h *Host) error {
 		if l.secondLeg() {
 			gw = clientBack(i).Addr()
 		}
-		if err := h.addRoute("eth0", netip.PrefixFrom(c.Addr, 32), gw, mss); err != nil {
-			return err
+		for _, a := range c.Sources {
+			if err := h.addRoute("eth0", netip.PrefixFrom(a, 32), gw, mss); err != nil {
+				return err
+			}
 		}
 	}
 	if l.Method == service.TUN {

@@ -66,7 +66,11 @@ func (l *Lab) legs() []leg {
 	// One queue on every other leg: the switch then spreads flows over the
 	// director's queues by their hash alone.
 	for i, h := range l.Clients {
-		legs = append(legs, leg{h, "eth0", frontSegment, 1, []netip.Prefix{netip.PrefixFrom(h.Addr, frontNet.Bits())}})
+		eth0 := leg{h, "eth0", frontSegment, 1, nil}
+		for _, a := range h.Sources {
+			eth0.addrs = append(eth0.addrs, netip.PrefixFrom(a, frontNet.Bits()))
+		}
+		legs = append(legs, eth0)
 		if l.secondLeg() {
 			legs = append(legs, leg{h, "eth1", backSegment, 1, []netip.Prefix{clientBack(i)}})
 		}

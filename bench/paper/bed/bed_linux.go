@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"director/bench/load"
 	"director/bench/paper"
 	"director/bench/peer"
 	"director/host/cpu"
@@ -33,6 +34,9 @@ type Self func(args ...string) *exec.Cmd
 // port is what the clients ask, and the servers answer at.
 const port = 80
 
+// sources are the addresses that the clients have: the paper's 14 machines.
+const sources = 14
+
 // Bed is a setup that works. One goroutine uses it.
 type Bed struct {
 	self     Self
@@ -43,6 +47,7 @@ type Bed struct {
 	director *process.Director
 	peer     peer.Running
 	subjects []subject // whose CPU time is told
+	versions map[string]string
 	share    *quota
 	stops    []func() error // of the servers, and of files
 }
@@ -56,19 +61,21 @@ type subject struct {
 // Build builds a setup on these CPUs. What it made is gone after Close, or when
 // ctx ends.
 func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, err error) {
-	b = &Bed{self: self, setup: s, cpus: cpus}
+	b = &Bed{self: self, setup: s, cpus: cpus, versions: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("%s: %w", s.Key(), err), b.Close())
 		}
 	}()
 	if s.Client != "" {
-		if _, err := exec.LookPath(s.Client); err != nil {
-			return b, fmt.Errorf("%w: %s is not installed", ErrLacks, s.Client)
+		if b.versions[s.Client], err = versionOf(s.Client); err != nil {
+			return b, err
 		}
 	}
 	methods := map[string]service.Method{paper.DR: service.DR, paper.TUN: service.TUN}
-	c := lab.Config{Servers: s.Servers, Method: methods[s.Method], Queues: [2]int{max(1, s.Workers), max(1, s.Workers)}}
+	c := lab.Config{
+		Sources: sources, Servers: s.Servers, Method: methods[s.Method], Queues: [2]int{max(1, s.Workers), max(1, s.Workers)},
+	}
 	if s.Balancer == paper.Direct {
 		c.Method = service.DR // whose clients have a way to the servers
 	}
@@ -133,15 +140,31 @@ func (b *Bed) direct(ctx context.Context) error {
 		args = append(args, "--giant-lock")
 	}
 	flags := append(b.lab.Flags(), b.lab.Rules("tcp", scheduler, port, port)...)
+	if s.Servers == 1 {
+		flags = append(flags, b.lab.Rules("tcp", scheduler, sweepPort, sweepPort)...)
+	}
 	var err error
 	if b.director, err = process.Start(ctx, b.lab.Director, b.self(args...), flags); err != nil {
 		return err
 	}
 	b.subjects = append([]subject{{"director", []int{b.director.PID()}}}, b.subjects...)
 	if s.Quota > 0 {
+		if err := b.warm(); err != nil {
+			return err
+		}
 		b.share, err = hold(b.director.PID(), s.Workers, s.Quota)
 	}
 	return err
+}
+
+// warm has the director touch its memory: the kernel gives it page by page, in the
+// worker's time, and that of a worker with a small share of a CPU is soon used up.
+func (b *Bed) warm() error {
+	c, err := b.clients(2000, &paper.Options{Duration: 500 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	return c.result(new(load.Report))
 }
 
 // list writes CPUs in the order of the workers, which FormatList would sort.
@@ -178,6 +201,7 @@ func (b *Bed) stand(ctx context.Context) error {
 	for _, h := range b.lab.Servers {
 		site.Servers = append(site.Servers, netip.AddrPortFrom(h.Addr, port))
 	}
+	b.versions[b.setup.Balancer] = p.Version()
 	if b.peer, err = p.Start(ctx, site); err != nil {
 		return err
 	}
@@ -185,6 +209,19 @@ func (b *Bed) stand(ctx context.Context) error {
 		b.subjects = append([]subject{{b.setup.Balancer, pids}}, b.subjects...)
 	}
 	return nil
+}
+
+// Versions are those of the programs that take part, apart from the director.
+func (b *Bed) Versions() map[string]string { return b.versions }
+
+// versionOf asks a client program, which says it first whatever it then does.
+func versionOf(client string) (string, error) {
+	out, err := exec.Command(client, "--version").CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("%w: %s is not installed", ErrLacks, client)
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return strings.TrimSpace(line), nil
 }
 
 // Close takes the setup down.

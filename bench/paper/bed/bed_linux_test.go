@@ -134,7 +134,7 @@ func TestRun_GoesOnWhereItEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	points := 0
 	first := begin()
-	r := bed.Run{Self: self, CPUs: cpus, Store: first, Progress: func(what string, _ time.Duration) {
+	r := bed.Run{Self: self, CPUs: cpus, Store: first, Progress: func(what string, _ float64, _ time.Duration) {
 		if strings.Contains(what, "connections/s") {
 			if points++; points == 3 {
 				cancel()

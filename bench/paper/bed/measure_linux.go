@@ -1,9 +1,7 @@
 package bed
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,7 +11,6 @@ import (
 
 	"director/bench/load"
 	"director/bench/paper"
-	"director/host/cpu"
 	"director/internal/lab"
 )
 
@@ -22,62 +19,45 @@ const samples = 5
 
 // Measure offers a rate and tells what came of it, and who used the CPUs.
 func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, err error) {
-	args := []string{
-		"bench", "load", "--json", "--target=" + b.target.String(), fmt.Sprintf("--rate=%g", rate),
-		"--warmup=" + o.Warmup.String(), "--duration=" + o.Duration.String(),
-	}
-	if b.setup.Client != "" {
-		args = append(args, "--with="+b.setup.Client)
-	}
-	args = append(args, workloads[b.setup.Workload]...)
-	switch b.setup.Placement {
-	case paper.Shared:
-		args = append(args, "--cpus="+cpu.FormatList(b.cpus[:1]))
-	case paper.Apart:
-		args = append(args, "--cpus="+cpu.FormatList(b.cpus[len(b.cpus)-1:]))
-	}
-	cmd := b.self(args...)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := b.lab.Clients[0].Start(cmd); err != nil {
+	client, err := b.clients(rate, o)
+	if err != nil {
 		return p, nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	subjects := append(slices.Clone(b.subjects), subject{"client", []int{cmd.Process.Pid}})
-	watched, err := b.watch(ctx, subjects, settle+o.Warmup, o.Duration)
-	failed := <-ended
+	flood, err := b.flood(settle + o.Warmup + o.Duration)
 	if err != nil {
-		return p, nil, errors.Join(err, ctx.Err())
+		return p, nil, errors.Join(err, <-client.ended)
 	}
-	var r load.Report
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return p, nil, fmt.Errorf("client: %w: %s", errors.Join(failed, err), bytes.TrimSpace(said.Bytes()))
+	subjects := append(slices.Clone(b.subjects), subject{"client", []int{client.cmd.Process.Pid}})
+	watched, err := b.watch(ctx, subjects, settle+o.Warmup, o.Duration)
+	var report load.Report
+	err = errors.Join(err, ctx.Err(), client.result(&report))
+	var sent struct{ Rate float64 }
+	if flood != nil {
+		err = errors.Join(err, flood.result(&sent))
 	}
-	p = pointOf(b.setup, rate, &r)
+	if err != nil {
+		return p, nil, err
+	}
+	p = pointOf(b.setup, rate, &report)
+	p.SYNs = sent.Rate
 	watched.tell(&p)
 	return p, watched.usage(), nil
-}
-
-// workloads are the flags of bench load for each.
-var workloads = map[string][]string{
-	paper.KeepAlive: {"--requests=10"},
-	// Most pages are small, and most bytes are of large ones.
-	paper.Sizes: {"--page=/bytes/100:100:50", "--page=/bytes/1000:1000:30", "--page=/bytes/10000:10000:15", "--page=/bytes/100000:100000:5"},
-	// A mean of 8 ms, of which one page in twenty makes 5.
-	paper.Service: {"--page=/:628:60", "--page=/?wait=5ms:628:25", "--page=/?wait=10ms:628:10", "--page=/?wait=100ms:628:5"},
 }
 
 // pointOf is what a client's report says.
 func pointOf(s paper.Setup, rate float64, r *load.Report) paper.Point {
 	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+	response := r.Response
+	if response.Count == 0 {
+		response = r.Uncorrected // of programs that know no due time
+	}
 	p := paper.Point{
 		Setup: s, Offered: rate, Seconds: r.Plan.Duration.Seconds(),
 		Started: int(r.Connections), Replies: int(r.Replies), ReplyRate: r.ReplyRate.Mean, RateDev: r.ReplyRate.StdDev,
 		Timeouts: int(r.Errors[load.Timeout]), Refused: int(r.Errors[load.Refused]), Resets: int(r.Errors[load.Reset]),
 		Late: us(r.Lateness.P99),
-		Mean: us(r.Response.Mean), P50: us(r.Response.P50), P90: us(r.Response.P90), P99: us(r.Response.P99),
-		P999: us(r.Response.P999), Max: us(r.Response.Max),
+		Mean: us(response.Mean), P50: us(response.P50), P90: us(response.P90), P99: us(response.P99),
+		P999: us(response.P999), Max: us(response.Max),
 	}
 	p.Others = int(r.Failed()+r.Unstarted) - p.Timeouts - p.Refused - p.Resets
 	if r.Verdict() == load.ClientSaturates {

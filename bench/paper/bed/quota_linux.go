@@ -13,9 +13,20 @@ import (
 // controller is where the kernel holds threads to shares of a CPU (cgroup v1).
 const controller = "/sys/fs/cgroup/cpu"
 
-// period is that in which a thread gets its share: short, so that a worker that
-// must wait does not do so for long, and frames can wait in its rings.
-const period = 10 * time.Millisecond
+// shortest is the period in which a thread gets its share: short, so that a worker
+// that must wait does not do so for long, and frames can wait in its rings. The
+// kernel gives a millisecond at the least (min_cfs_quota_period in
+// kernel/sched/core.c), which makes the period of a small share longer.
+const (
+	shortest = 10 * time.Millisecond
+	least    = time.Millisecond
+)
+
+// shareOf is a share of a CPU as a time in a period.
+func shareOf(share float64) (each, period time.Duration) {
+	period = max(shortest, time.Duration(float64(least)/share))
+	return max(least, time.Duration(share*float64(period))), period
+}
 
 // quota is groups of one thread each.
 type quota struct{ groups []string }
@@ -29,6 +40,7 @@ func hold(pid, workers int, share float64) (q *quota, err error) {
 	if err != nil {
 		return nil, err
 	}
+	each, period := shareOf(share)
 	q = new(quota)
 	for i := range workers {
 		tid, ok := threads[fmt.Sprintf("worker-%d", i)]
@@ -45,7 +57,7 @@ func hold(pid, workers int, share float64) (q *quota, err error) {
 			to   int64
 		}{
 			{"cpu.cfs_period_us", period.Microseconds()},
-			{"cpu.cfs_quota_us", max(1000, int64(share*float64(period.Microseconds())))}, // the least that there is
+			{"cpu.cfs_quota_us", each.Microseconds()},
 			{"tasks", int64(tid)},
 		} {
 			if err := os.WriteFile(filepath.Join(group, set.file), []byte(strconv.FormatInt(set.to, 10)), 0); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"time"
 
 	"director/bench/paper"
@@ -16,8 +16,11 @@ type Run struct {
 	Self  Self
 	CPUs  []int
 	Store *paper.Store
-	// Progress is told what is being done, and how long the rest will take.
-	Progress func(what string, left time.Duration)
+	// Progress is told what is being done, which share of the figures is measured, from
+	// 0 to 1, and how long the rest will take; zeros while nobody knows.
+	Progress func(what string, share float64, left time.Duration)
+
+	whole time.Duration // estimated of all jobs
 }
 
 // Take measures what all figures with these names want, of all figures if there
@@ -35,7 +38,14 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 	if len(unknown) > 0 {
 		return fmt.Errorf("no such figures: %q", unknown)
 	}
+	if err := r.scale(ctx, figures); err != nil {
+		return errors.Join(err, r.Store.SaveRun())
+	}
 	jobs := paper.Plan(figures, r.Store)
+	r.whole = paper.Estimate(jobs, &run.Options)
+	for i := range jobs {
+		delete(run.Skipped, jobs[i].Setup.Key()) // what was missing may be there by now
+	}
 	for i := range jobs {
 		if _, skipped := run.Skipped[jobs[i].Setup.Key()]; skipped {
 			continue
@@ -55,83 +65,56 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 }
 
 // do builds a setup and measures on it.
-func (r *Run) do(ctx context.Context, j *paper.Job, left func() time.Duration) error {
+func (r *Run) do(ctx context.Context, j *paper.Job, left func() time.Duration) (err error) {
 	r.say(j.Setup.Key(), left())
 	b, err := Build(ctx, r.Self, j.Setup, r.CPUs)
 	if err != nil {
 		return err
 	}
-	o := &r.Store.Run.Options
+	defer func() { err = errors.Join(err, b.Close()) }()
+	r.note(b.Versions())
+	for _, size := range j.Sizes {
+		r.say(fmt.Sprintf("%s, messages of %d bytes", j.Setup.Key(), size), left())
+		t, err := b.Sweep(ctx, size)
+		if err != nil {
+			return err
+		}
+		t.Repetition = j.Repetition
+		if err := r.Store.AddTransfer(t); err != nil {
+			return err
+		}
+	}
 	for _, rate := range j.Rates {
 		r.say(fmt.Sprintf("%s, %g connections/s", j.Setup.Key(), rate), left())
-		p, usage, err := b.Measure(ctx, rate, o)
+		p, usage, err := b.Measure(ctx, rate, &r.Store.Run.Options)
 		if err != nil {
-			return errors.Join(err, b.Close())
+			return err
 		}
 		p.Repetition = j.Repetition
 		if err := r.Store.AddPoint(p, usage); err != nil {
-			return errors.Join(err, b.Close())
+			return err
 		}
 	}
-	return b.Close()
+	return nil
 }
 
-func (r *Run) say(what string, left time.Duration) {
-	if r.Progress != nil {
-		r.Progress(what, left)
-	}
-}
-
-// The bed's ceiling is looked for from a rate that every machine holds, by steps of
-// this factor.
-const (
-	firstRate = 1000
-	rateStep  = 1.4
-)
-
-// capOfCeiling is the share of the ceiling that a capped server takes, so that
-// four of them leave CPU to spare; the paper's cap is the most.
-const capOfCeiling = 0.15
-
-// calibrate finds out what the machine does, which caps and rates follow from.
-func (r *Run) calibrate(ctx context.Context) error {
+// note keeps the versions of what takes part.
+func (r *Run) note(versions map[string]string) {
 	run := &r.Store.Run
-	full := paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 4}
-	ceiling, perConnection, err := r.climb(ctx, full)
-	if err != nil {
-		return err
+	if run.Versions == nil {
+		run.Versions = make(map[string]string)
 	}
-	run.Ceiling = math.Floor(ceiling)
-	run.Cap = run.Options.Cap
-	if run.Cap == 0 {
-		run.Cap = max(10, min(paper.PublishedCap, int(ceiling*capOfCeiling)/10*10))
-	}
-	// A worker's share at one and a half servers' cap, by what its process used.
-	run.Quota = math.Round(1.5*float64(run.Cap)*perConnection*1000) / 1000
-	if run.Skipped == nil {
-		run.Skipped = make(map[string]string)
-	}
-	return r.Store.SaveRun()
+	maps.Copy(run.Versions, versions)
 }
 
-// climb offers more and more until it is not answered, and returns the most
-// replies per second, and the CPU seconds of the director's process for each.
-func (r *Run) climb(ctx context.Context, s paper.Setup) (most, perConnection float64, err error) {
-	b, err := Build(ctx, r.Self, s, r.CPUs)
-	if err != nil {
-		return 0, 0, err
+// say tells how far the run is, if somebody wants to know.
+func (r *Run) say(what string, left time.Duration) {
+	if r.Progress == nil {
+		return
 	}
-	for rate := float64(firstRate); ; rate *= rateStep {
-		r.say(fmt.Sprintf("looking for the ceiling: %.0f connections/s", rate), 0)
-		p, _, err := b.Measure(ctx, math.Round(rate), &r.Store.Run.Options)
-		if err != nil {
-			return 0, 0, errors.Join(err, b.Close())
-		}
-		if p.ReplyRate > most {
-			most, perConnection = p.ReplyRate, p.Process/p.ReplyRate
-		}
-		if p.ReplyRate < 0.95*rate {
-			return most, perConnection, b.Close()
-		}
+	share := 0.0
+	if r.whole > 0 {
+		share = 1 - left.Seconds()/r.whole.Seconds()
 	}
+	r.Progress(what, share, left)
 }

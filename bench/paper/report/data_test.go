@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"director/bench/figure"
 	"director/bench/machine"
 	"director/bench/paper"
 )
@@ -14,7 +15,9 @@ func wholeRun() paper.Run {
 		Options: paper.Options{Repetitions: 3, Duration: 2 * time.Second, Warmup: 500 * time.Millisecond, CPUs: "0-3"},
 		Begun:   time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Took: time.Hour, Sittings: 1, Complete: true,
 		Commit: "0123456789abcdef0123456789abcdef01234567", Go: "go1.26", Workers: 4, Cap: 1600, Ceiling: 10500, Quota: 0.08,
-		Machine: machine.Facts{OS: "linux", Arch: "amd64", Model: "Test CPU", NumCPU: 4, Memory: 16 << 30, Kernel: "6.18"},
+		Machine:  machine.Facts{OS: "linux", Arch: "amd64", Model: "Test CPU", NumCPU: 4, Memory: 16 << 30, Kernel: "6.18"},
+		Versions: map[string]string{"haproxy": "HAProxy 9 <test>"}, Price: 1000,
+		Scaling: []paper.Scaling{{Kind: "hit", Workers: 1, Mpps: figure.Spread{Min: 19, Median: 20, Max: 21}}, {Kind: "hit", Workers: 2, Mpps: figure.Spread{Min: 37, Median: 38, Max: 39}}},
 		Skipped: map[string]string{"ipvs/rs4": "ipvs/rs4: cannot take part: the kernel has no <IPVS>"},
 	}
 }
@@ -29,6 +32,9 @@ func dataOf(run paper.Run) *paper.Data {
 		for _, c := range f.Curves {
 			if _, skipped := run.Skipped[c.Setup.Key()]; skipped {
 				continue
+			}
+			if f.Kind == paper.Sweep {
+				d.Transfers = append(d.Transfers, transfersOf(&run, c.Setup, random)...)
 			}
 			for _, rate := range f.Rates(c.Setup, &run) {
 				for r := range run.Options.Repetitions {
@@ -76,8 +82,20 @@ func pointOf(run *paper.Run, s paper.Setup, rate float64, repetition int, random
 		P50: 250 + 400*load, P99: 900 + 30_000*load*load*random.Float64(),
 		Bits: answered * 11_000, Packets: answered * 20,
 		Busy: answered * costOf(s) * (0.98 + 0.04*random.Float64()), Softirq: answered * 40e-6,
+		SYNs: 0.99 * float64(s.Flood), Held: 0.98 * float64(s.Flood),
 		LeastShare: 1/float64(s.Servers) - 0.05*random.Float64(), MostShare: min(1, 1/float64(s.Servers)+0.05*random.Float64()),
 	}
+}
+
+// transfersOf is a sweep: a message costs its way, and its bytes.
+func transfersOf(run *paper.Run, s paper.Setup, random *rand.Rand) (all []paper.Transfer) {
+	for _, size := range paper.Messages(run.Options.Quick) {
+		for r := range run.Options.Repetitions {
+			turn := 2 * (10e-6 + costOf(s)/5 + float64(size)/1e9) * (0.9 + 0.2*random.Float64())
+			all = append(all, paper.Transfer{Setup: s, Bytes: size, Repetition: r + 1, Turns: 100, Seconds: 100 * turn})
+		}
+	}
+	return all
 }
 
 // costOf is the CPU seconds of a reply.

@@ -1,11 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"director/bench/figure"
 	"director/bench/paper"
@@ -136,7 +134,7 @@ func peersFigure(run *paper.Run) paper.Figure {
 // peers is all balancers in the same bed.
 func peers(d *paper.Data) table {
 	t := table{
-		Head: []string{"", "peak replies/s", "p50 ms", "p99 ms", "CPU µs each", "packets/s"},
+		Head: []string{"", "peak replies/s", "at, offered/s", "p50 ms", "p99 ms", "CPU µs each", "packets/s"},
 		Note: "Times, CPU and packets at the measured rate nearest to half of each one's own peak. Packets are those of the client's interfaces.",
 	}
 	for _, c := range peersFigure(&d.Run).Curves {
@@ -147,12 +145,9 @@ func peers(d *paper.Data) table {
 		}
 		peak := paper.Peak(dots)
 		half := nearest(dots, peak.Rate.Mean/2)
-		var packets float64
-		for _, p := range half.Points {
-			packets += p.Packets / float64(half.N)
-		}
+		packets := valueOf(half, func(p *paper.Point) float64 { return p.Packets })
 		t.Rows = append(t.Rows, []string{
-			c.Label, plusMinus(peak.Rate.Mean, peak.Rate.Dev), milliseconds(half.P50), milliseconds(half.P99),
+			c.Label, plusMinus(peak.Rate.Mean, peak.Rate.Dev), grouped(half.Offered), milliseconds(half.P50), milliseconds(half.P99),
 			grouped(half.PerConnection()), grouped(packets),
 		})
 	}
@@ -162,106 +157,4 @@ func peers(d *paper.Data) table {
 // measured reports whether a table says anything but what is missing.
 func measured(t table) bool {
 	return slices.ContainsFunc(t.Rows, func(r []string) bool { return len(r) == len(t.Head) })
-}
-
-// describe is a setup in words, but for its number of servers.
-func describe(s paper.Setup) string {
-	words := []string{s.Balancer}
-	if s.Method != "" {
-		words = []string{strings.ToUpper(s.Method)}
-	}
-	if s.Workers == 1 {
-		words = append(words, "1 worker")
-	} else if s.Workers > 1 {
-		words = append(words, fmt.Sprintf("%d workers", s.Workers))
-	}
-	add := func(use bool, word string) {
-		if use {
-			words = append(words, word)
-		}
-	}
-	add(s.GiantLock, "giant lock")
-	add(s.Emulated(), "emulated")
-	add(s.Cap == 0, "no cap")
-	for _, w := range []string{s.IO, s.Client, s.Workload, s.Scheduler, s.Placement} {
-		add(w != "", w)
-	}
-	return strings.Join(words, ", ")
-}
-
-// matrix is the paper's figure 5 of this run: which setups were measured.
-func matrix(d *paper.Data) table {
-	counts := []int{1, 2, 4}
-	t := table{Head: []string{"", "1 server", "2 servers", "4 servers"}}
-	rows := make(map[string]int)
-	for _, s := range paper.SetupsOf(paper.Figures(&d.Run)) {
-		name := describe(s)
-		i, ok := rows[name]
-		if !ok {
-			i = len(t.Rows)
-			rows[name] = i
-			t.Rows = append(t.Rows, []string{name, "", "", ""})
-		}
-		column := slices.Index(counts, s.Servers)
-		if column < 0 {
-			continue
-		}
-		cell := reasonOf(&d.Run, s)
-		if dots := d.Dots(s); len(dots) > 0 {
-			n := 0
-			for _, dot := range dots {
-				n += dot.N
-			}
-			cell = fmt.Sprintf("✓ %d", n)
-		}
-		t.Rows[i][1+column] = cell
-	}
-	return t
-}
-
-// features is the paper's figure 1.
-var features = table{
-	Head: []string{"", "NAT", "DR", "TUN"},
-	Rows: [][]string{
-		{"how a packet is forwarded", "addresses and ports rewritten", "frame's addresses rewritten", "wrapped in another IP packet"},
-		{"servers' answers", "through the director", "straight to the client", "straight to the client"},
-		{"servers must", "have the director as gateway", "hold the virtual address, silent about it", "hold it too, and unwrap"},
-		{"servers' network", "behind the director, private addresses do", "the director's own segment", "any that it has a route to"},
-		{"ports", "may differ", "the same", "the same"},
-		{"costs", "both directions pass the director", "nothing more", "20 bytes more in each packet to the servers"},
-	},
-}
-
-// bed is the paper's figure 2 of this run: the machine and the options.
-func bed(run *paper.Run) table {
-	m, o := &run.Machine, &run.Options
-	t := table{}
-	add := func(name, value string) {
-		if value != "" {
-			t.Rows = append(t.Rows, []string{name, value})
-		}
-	}
-	add("CPU", m.Model)
-	if m.NumCPU > 0 {
-		add("CPUs", fmt.Sprintf("%d, shared by clients, director and servers; used: %s", m.NumCPU, cmp.Or(o.CPUs, "all")))
-	}
-	add("caches", strings.Join(m.Caches, ", "))
-	if m.Memory > 0 {
-		add("memory", fmt.Sprintf("%.1f GiB", float64(m.Memory)/(1<<30)))
-	}
-	add("machine", m.Product)
-	add("virtual", m.Virtual)
-	add("kernel", strings.TrimSpace(m.OS+" "+m.Kernel+" "+m.Arch))
-	add("frequency governor", m.Governor)
-	add("huge pages", m.HugePages)
-	add("load before", m.Load)
-	add("a point", fmt.Sprintf("%s, after %s of the same rate", short(o.Duration), short(o.Warmup)))
-	add("repetitions", fmt.Sprint(o.Repetitions))
-	if run.Cap > 0 {
-		add("cap of a server", grouped(float64(run.Cap))+" connections/s")
-	}
-	if run.Quota > 0 {
-		add("an emulated worker", number(run.Quota)+" of a CPU")
-	}
-	return t
 }

@@ -76,8 +76,12 @@ func (s *section) highest(f *paper.Figure, curves []curve) {
 		b.rows = append(b.rows, bar{
 			Label: c.Label, Value: value, Parts: []part{{d.Rate.Mean, lookOf(c.Setup).colour}}, Dev: d.Rate.Dev,
 		})
+		offered := grouped(d.Offered)
+		if f.Closed {
+			offered = "–"
+		}
 		t.Rows = append(t.Rows, []string{
-			c.Label, grouped(d.Offered), plusMinus(d.Rate.Mean, d.Rate.Dev), number(d.Bits.Mean / 1e6), number(100 * d.Errors.Mean),
+			c.Label, offered, plusMinus(d.Rate.Mean, d.Rate.Dev), number(d.Bits.Mean / 1e6), number(100 * d.Errors.Mean),
 			milliseconds(d.P50), milliseconds(d.P99),
 		})
 		said = append(said, c.Label+" "+value)

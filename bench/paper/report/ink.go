@@ -37,13 +37,14 @@ type hue struct {
 	angle, chroma float64
 }
 
-// hues are those of setups: the balancers and methods, and the workloads that are
-// compared on one of them.
+// hues are those of setups: the balancers and methods, and the workloads and the
+// servers' software that are compared on one of them.
 var hues = []hue{
 	{"direct", 0, 0}, {"forward", 75, 0.05},
 	{"nat", 50, 0.15}, {"dr", 258, 0.15}, {"tun", 150, 0.13},
 	{"haproxy", 310, 0.17}, {"nginx", 110, 0.12}, {"nft", 20, 0.18}, {"ipvs", 200, 0.10}, {"other", 345, 0.14},
-	{"keepalive", 195, 0.11}, {"sizes", 350, 0.17}, {"service", 85, 0.13},
+	{"keepalive", 195, 0.11}, {"tls", 285, 0.14}, {"sizes", 350, 0.17}, {"service", 85, 0.13},
+	{"apache2", 30, 0.17},
 }
 
 // shades are the lightness of a colour by its shade, on a light ground and on a

@@ -49,8 +49,10 @@ func lookOf(s paper.Setup) look {
 func hueOf(s paper.Setup) hue {
 	name := s.Balancer
 	switch {
-	case s.Workload != "" && s.Workload != paper.Page:
+	case s.Workload != "" && s.Workload != paper.Page && s.Workload != paper.Lasting:
 		name = s.Workload
+	case s.Server != "":
+		name = s.Server
 	case s.Balancer == paper.Director:
 		name = s.Method
 	}

@@ -39,6 +39,8 @@ type view struct {
 	Matrix        table
 	Capacity      table
 	Peers         table
+	Versions      table
+	Price         table
 	Groups        []group
 }
 
@@ -55,6 +57,7 @@ func Write(w io.Writer, d *paper.Data) error {
 	run := &d.Run
 	v := view{
 		Run: run, Left: left, Features: features, Bed: bed(run), Matrix: matrix(d), Capacity: capacity(d), Peers: peers(d),
+		Versions: versions(run), Price: price(d),
 		Claims: claims(d), Groups: []group{{Title: "The paper's figures"}, {Title: "Beyond the paper"}},
 	}
 	v.Tiles = tiles(d, v.Claims)

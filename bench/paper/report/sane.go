@@ -20,8 +20,15 @@ func possible(values ...float64) bool {
 func sane(d *paper.Data) (good *paper.Data, left int) {
 	good = &paper.Data{Run: d.Run, Usage: make(map[string][]paper.Usage, len(d.Usage))}
 	for _, p := range d.Points {
-		if possible(p.Offered, p.ReplyRate, p.Late, p.P50, p.P99, p.Bits, p.Packets, p.Busy, p.LeastShare, p.MostShare, float64(p.Started), float64(p.Errors())) {
+		if possible(p.Offered, p.ReplyRate, p.Late, p.P50, p.P99, p.Bits, p.Packets, p.Busy, p.SYNs, p.Held, p.LeastShare, p.MostShare, float64(p.Started), float64(p.Errors())) {
 			good.Points = append(good.Points, p)
+		} else {
+			left++
+		}
+	}
+	for _, t := range d.Transfers {
+		if possible(float64(t.Bytes), float64(t.Turns), t.Seconds) && t.Turns > 0 && t.Seconds > 0 {
+			good.Transfers = append(good.Transfers, t)
 		} else {
 			left++
 		}

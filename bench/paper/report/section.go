@@ -42,6 +42,10 @@ func (s *section) Drawn() bool { return len(s.Plots) > 0 }
 // sectionOf is a figure of a run.
 func sectionOf(d *paper.Data, f *paper.Figure) section {
 	s := section{ID: f.ID, Title: f.Title, About: f.About, Emulated: f.Kind == paper.Emulation}
+	if f.Kind == paper.Sweep {
+		s.sweep(d, f)
+		return s
+	}
 	s.Missing = missing(d, f)
 	curves := curvesOf(d, f)
 	if len(curves) == 0 {
@@ -55,8 +59,13 @@ func sectionOf(d *paper.Data, f *paper.Figure) section {
 		s.cpus(d, f, curves)
 	case paper.Times:
 		s.times(curves)
+	case paper.Floods:
+		s.floods(curves)
 	default:
 		s.rates(f, curves)
+		if s.Emulated {
+			s.scaling(&d.Run)
+		}
 		s.theirTable()
 	}
 	s.Data = append(s.Data, points(curves))
@@ -137,6 +146,30 @@ func (s *section) rates(f *paper.Figure, curves []curve) {
 	s.Legend = r.legend()
 	s.Caption, s.Numbers = r.caption()
 	s.Thumbnail = r.thumbnail()
+}
+
+// scaling adds how far workers scale in memory, where nothing is emulated.
+func (s *section) scaling(run *paper.Run) {
+	if len(run.Scaling) == 0 {
+		return
+	}
+	t := table{
+		Caption: "Beside it, measured: workers in memory, each on a CPU of its own (bench micro), millions of packets per second",
+		Head:    []string{"", "workers", "median", "least", "most", "of one worker’s"},
+		Note:    "The floor has nothing in common but the machine: how far its CPUs go together.",
+	}
+	one := make(map[string]float64)
+	for _, r := range run.Scaling {
+		if r.Workers == 1 {
+			one[r.Kind] = r.Mpps.Median
+		}
+		times := "–"
+		if one[r.Kind] > 0 {
+			times = "× " + fixed(r.Mpps.Median/one[r.Kind], 2)
+		}
+		t.Rows = append(t.Rows, []string{r.Kind, fmt.Sprint(r.Workers), number(r.Mpps.Median), number(r.Mpps.Min), number(r.Mpps.Max), times})
+	}
+	s.Tables = append(s.Tables, t)
 }
 
 // points is the data of a figure.

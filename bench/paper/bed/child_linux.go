@@ -1,0 +1,101 @@
+package bed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"director/api"
+	"director/bench/paper"
+	"director/figures"
+	"director/host/cpu"
+)
+
+// child is a process of this program in the clients' namespace, which prints JSON
+// in the end.
+type child struct {
+	cmd       *exec.Cmd
+	out, said bytes.Buffer
+	ended     chan error
+}
+
+// start starts one.
+func (b *Bed) start(args ...string) (*child, error) {
+	c := &child{cmd: b.self(args...), ended: make(chan error, 1)}
+	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.said
+	if err := b.lab.Clients[0].Start(c.cmd); err != nil {
+		return nil, err
+	}
+	go func() { c.ended <- c.cmd.Wait() }()
+	return c, nil
+}
+
+// result waits for the end and reads what was printed. A client that had no reply
+// fails, and says so all the same.
+func (c *child) result(into any) error {
+	failed := <-c.ended
+	if err := json.Unmarshal(c.out.Bytes(), into); err != nil {
+		return fmt.Errorf("%s: %w: %s", c.cmd.Args[1:3], errors.Join(failed, err), bytes.TrimSpace(c.said.Bytes()))
+	}
+	return nil
+}
+
+// clients begin connections at a rate.
+func (b *Bed) clients(rate float64, o *paper.Options) (*child, error) {
+	args := []string{
+		"bench", "load", "--json", "--target=" + b.target.String(), fmt.Sprintf("--rate=%g", rate),
+		"--warmup=" + o.Warmup.String(), "--duration=" + o.Duration.String(),
+	}
+	if b.setup.Client != "" {
+		args = append(args, "--with="+b.setup.Client)
+	} else {
+		for _, a := range b.lab.Clients[0].Sources {
+			args = append(args, "--source="+a.String())
+		}
+	}
+	args = append(args, workloads[b.setup.Workload]...)
+	switch b.setup.Placement {
+	case paper.Shared:
+		args = append(args, "--cpus="+cpu.FormatList(b.cpus[:1]))
+	case paper.Apart:
+		args = append(args, "--cpus="+cpu.FormatList(b.cpus[len(b.cpus)-1:]))
+	}
+	return b.start(args...)
+}
+
+// workloads are the flags of bench load for each.
+var workloads = map[string][]string{
+	paper.KeepAlive: {"--requests=10"},
+	paper.Lasting:   {"--requests=10", "--think=100ms"},
+	paper.TLS:       {"--tls"},
+	// Most pages are small, and most bytes are of large ones.
+	paper.Sizes: {"--page=/bytes/100:100:50", "--page=/bytes/1000:1000:30", "--page=/bytes/10000:10000:15", "--page=/bytes/100000:100000:5"},
+	// A mean of 8 ms, of which one page in twenty makes 5.
+	paper.Service: {"--page=/:628:60", "--page=/?wait=5ms:628:25", "--page=/?wait=10ms:628:10", "--page=/?wait=100ms:628:5"},
+}
+
+// flood sends SYNs from addresses that nobody has, if the setup wants it; nil if
+// not.
+func (b *Bed) flood(over time.Duration) (*child, error) {
+	if b.setup.Flood == 0 {
+		return nil, nil
+	}
+	return b.start("bench", "testlvs", "--json", "--target="+b.target.String(),
+		fmt.Sprintf("--rate=%d", b.setup.Flood), "--duration="+over.String())
+}
+
+// made is how many connections the director has made so far.
+func (b *Bed) made(ctx context.Context) (n uint64, err error) {
+	c := api.Open(b.director.Control())
+	defer c.Close()
+	var f figures.Figures
+	err = c.Get(ctx, "/v1/statistics", &f)
+	for i := range f.Workers {
+		n += f.Workers[i].Conns
+	}
+	return n, err
+}

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"fmt"
+
+	"director/bench/paper"
+)
+
+// floods makes the section of testlvs: what the director takes up of a flood, and
+// what the flood does to honest clients.
+func (s *section) floods(curves []curve) {
+	held := bars{label: "Connections that the director made per second"}
+	harmed := bars{label: "Requests of honest clients that failed"}
+	slow := bars{label: "Response times of honest clients"}
+	t := table{Head: []string{"", "SYNs/s sent", "connections/s made", "honest connections", "failed", "failed %", "p50 ms", "p99 ms"}}
+	var worst *curve
+	for i := range curves {
+		c := &curves[i]
+		d := &c.dots[0]
+		colour := lookOf(c.Setup).colour
+		sent := valueOf(d, func(p *paper.Point) float64 { return p.SYNs })
+		made := valueOf(d, func(p *paper.Point) float64 { return p.Held })
+		started, failed := 0, 0
+		for _, p := range d.Points {
+			started, failed = started+p.Started, failed+p.Errors()
+		}
+		if c.Setup.Flood > 0 {
+			held.rows = append(held.rows, bar{
+				Label: c.Label, Value: grouped(made) + " of " + grouped(sent) + " and the honest ones", Parts: []part{{made, colour}},
+			})
+		}
+		harmed.rows = append(harmed.rows, bar{
+			Label: c.Label, Value: fmt.Sprintf("%d of %d", failed, started), Parts: []part{{100 * d.Errors.Mean, colour}}, Dev: 100 * d.Errors.Dev,
+		})
+		slow.rows = append(slow.rows, bar{
+			Label: c.Label, Value: milliseconds(d.P99) + " ms", Parts: []part{{d.P99.Mean / 1000, colour}}, Dev: d.P99.Dev / 1000,
+		})
+		t.Rows = append(t.Rows, []string{
+			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(100 * d.Errors.Mean), milliseconds(d.P50), milliseconds(d.P99),
+		})
+		if worst == nil || d.Errors.Mean > worst.dots[0].Errors.Mean {
+			worst = c
+		}
+	}
+	if len(held.rows) > 0 {
+		s.Plots = append(s.Plots, drawing{Title: "Connections that the director made per second, the honest ones among them", SVG: held.draw()})
+	}
+	harmed.full = 1 // % at the least, lest nothing look like much
+	s.Plots = append(s.Plots,
+		drawing{Title: "Honest connections that failed, of all", SVG: harmed.draw()},
+		drawing{Title: "All but one honest reply in a hundred come within", SVG: slow.draw()})
+	s.Thumbnail = slow.thumbnail()
+	s.Tables = append(s.Tables, t)
+	s.Caption = fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", worst.Label, number(100*worst.dots[0].Errors.Mean))
+}
+
+// valueOf is the mean of something over a dot's points.
+func valueOf(d *paper.Dot, of func(*paper.Point) float64) (mean float64) {
+	for _, p := range d.Points {
+		mean += of(p) / float64(d.N)
+	}
+	return mean
+}

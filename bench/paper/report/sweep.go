@@ -1,0 +1,157 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"director/bench/paper"
+)
+
+// sweep is a setup's throughput by message size.
+type sweep struct {
+	paper.Curve
+	steps []paper.Step
+}
+
+// sweep makes the section of throughput against message size: a chart on axes of
+// logarithms, as netpipe's signatures are drawn, and the data.
+func (s *section) sweep(d *paper.Data, f *paper.Figure) {
+	var all []sweep
+	var without []string
+	for _, c := range f.Curves {
+		if steps := d.Steps(c.Setup); len(steps) > 0 {
+			all = append(all, sweep{c, steps})
+		} else {
+			without = append(without, c.Label+": "+reasonOf(&d.Run, c.Setup))
+		}
+	}
+	s.Missing = without
+	if len(all) == 0 {
+		return
+	}
+	s.Taken = fmt.Sprintf("Each size is measured %d ×; bars are the standard deviation.", all[0].steps[0].N)
+	s.Plots = []drawing{{Upwards: "↑ Mb/s, one way", SVG: drawSweeps(f.Title, all)}}
+	s.Thumbnail = sweepThumbnail(all)
+	t := table{Head: []string{"", "message", "n", "Mb/s", "one way, µs"}}
+	var said []string
+	for _, c := range all {
+		l := lookOf(c.Setup)
+		s.Legend = append(s.Legend, key{swatch(l.line(), l.markers()), c.Label})
+		var most float64
+		for _, step := range c.steps {
+			most = max(most, step.Throughput.Mean)
+			t.Rows = append(t.Rows, []string{
+				c.Label, bytesOf(float64(step.Bytes)), fmt.Sprint(step.N),
+				plusMinus(step.Throughput.Mean/1e6, step.Throughput.Dev/1e6), plusMinus(step.Latency.Mean, step.Latency.Dev),
+			})
+		}
+		said = append(said, fmt.Sprintf("%s %s µs and %s Mb/s", c.Label, number(c.steps[0].Latency.Mean), grouped(most/1e6)))
+	}
+	s.Caption = "A byte one way takes, and the most that comes through is: " + strings.Join(said, "; ") + ". " +
+		"The frames that pass the director are whole, as AF_XDP wants them; where they need not pass it, offload makes large messages cheap."
+	s.Data = append(s.Data, t)
+}
+
+func drawSweeps(label string, all []sweep) template.HTML {
+	return both(height, label, func(s *size, c *vgsvg.Canvas) {
+		p := s.axes("message, bytes")
+		for _, a := range []*plot.Axis{&p.X, &p.Y} {
+			a.Scale = plot.LogScale{}
+			a.Tick.Marker = plot.TickerFunc(decades)
+		}
+		x, y := span(all)
+		for _, one := range all {
+			addSweep(p, &one)
+		}
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = x[0], x[1], y[0], y[1]
+		p.Draw(draw.Crop(draw.New(c), 2, -8, 2, -8))
+	})
+}
+
+// span is how far the axes go: bytes, and Mb/s.
+func span(all []sweep) (x, y [2]float64) {
+	x, y = [2]float64{1, 2}, [2]float64{1, 2}
+	for i, c := range all {
+		for j, step := range c.steps {
+			mbps := step.Throughput.Mean / 1e6
+			if i+j == 0 {
+				y = [2]float64{mbps, mbps}
+			}
+			x[1] = max(x[1], float64(step.Bytes)*1.3)
+			y = [2]float64{min(y[0], mbps), max(y[1], mbps)}
+		}
+	}
+	y[0] = math.Pow(10, math.Floor(math.Log10(max(y[0], 1e-6))))
+	return x, [2]float64{y[0], max(y[1]*1.5, y[0]*10)}
+}
+
+func addSweep(p *plot.Plot, one *sweep) {
+	l := lookOf(one.Setup)
+	var dots plotter.XYs
+	var errors plotter.YErrors
+	for _, step := range one.steps {
+		mean, dev := max(step.Throughput.Mean/1e6, 1e-6), step.Throughput.Dev/1e6
+		dots = append(dots, plotter.XY{X: float64(step.Bytes), Y: mean})
+		errors = append(errors, struct{ Low, High float64 }{min(dev, mean/2), dev}) // an axis of logarithms has no zero
+	}
+	p.Add(
+		&plotter.Line{XYs: dots, LineStyle: l.line()},
+		&plotter.YErrorBars{XYs: dots, YErrors: errors, LineStyle: draw.LineStyle{Color: l.colour, Width: 1}, CapWidth: 7},
+		&plotter.Scatter{XYs: dots, GlyphStyle: l.markers()},
+	)
+}
+
+// decades are the powers of ten, or of a thousand where those are many.
+func decades(least, most float64) (all []plot.Tick) {
+	step := 1.0
+	if math.Log10(most/least) > 6.5 {
+		step = 2
+	}
+	for e := math.Ceil(math.Log10(least) - 1e-9); math.Pow(10, e) <= most; e += step {
+		v := math.Pow(10, e)
+		label := grouped(v)
+		if v < 1 {
+			label = strconv.FormatFloat(v, 'g', 3, 64)
+		}
+		all = append(all, plot.Tick{Value: v, Label: label})
+	}
+	return all
+}
+
+// bytesOf is a size as people write it.
+func bytesOf(n float64) string {
+	switch {
+	case n >= 1<<20:
+		return number(n/(1<<20)) + " MiB"
+	case n >= 1<<10:
+		return number(n/(1<<10)) + " KiB"
+	}
+	return number(n) + " B"
+}
+
+func sweepThumbnail(all []sweep) template.HTML {
+	s := size{class: "thumb", width: 120, height: 64}
+	c := s.canvas()
+	canvas := draw.New(c)
+	x, y := span(all)
+	at := func(v float64, of [2]float64) vg.Length {
+		return vg.Length(math.Log(max(v, of[0])/of[0]) / math.Log(of[1]/of[0]))
+	}
+	for _, one := range all {
+		var points []vg.Point
+		for _, step := range one.steps {
+			points = append(points, vg.Point{X: s.width * at(float64(step.Bytes), x), Y: s.height * at(step.Throughput.Mean/1e6, y)})
+		}
+		canvas.StrokeLines(draw.LineStyle{Color: lookOf(one.Setup).colour, Width: 1.6}, points)
+	}
+	return s.svg(c, "")
+}
