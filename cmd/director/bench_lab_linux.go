@@ -23,6 +23,7 @@ func hostBenches() []verb {
 		{"lab", "the director beside the kernel's own forwarding, over veth pairs: needs root", benchLab},
 		{"load", "ask a web server at a rate, as httperf does", benchLoad},
 		{"serve", "be a web server that costs little, to be asked", benchServe},
+		{"testlvs", "send SYNs from addresses that nobody has: needs root, and a network of one's own", benchTestlvs},
 		{"paper", "the evaluation of the LVS paper, taken again: needs root", benchPaper},
 	}
 }

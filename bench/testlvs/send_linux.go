@@ -1,0 +1,83 @@
+package testlvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Report says what was sent.
+type Report struct {
+	Due     uint64        `json:"due"`     // SYNs
+	Sent    uint64        `json:"sent"`    // of these, taken by the kernel
+	Refused uint64        `json:"refused"` // by the kernel, which had no room
+	Seconds float64       `json:"seconds"`
+	Rate    float64       `json:"rate"` // sent per second
+	Late    time.Duration `json:"late"` // nanoseconds: the most that a SYN was sent too late
+}
+
+// burst is the most SYNs that are sent before the clock is read again, when the
+// sender is late.
+const burst = 64
+
+// Send carries out a plan, in the network namespace of the calling thread, until
+// ctx ends. Raw sockets leave finding the way to the kernel, which AF_PACKET
+// would not.
+func Send(ctx context.Context, p Plan) (r Report, err error) {
+	if err := p.Validate(); err != nil {
+		return r, err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW) // which has IP_HDRINCL set: raw(7)
+	if err != nil {
+		return r, fmt.Errorf("raw socket: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	r, err = send(ctx, &p, fd)
+	r.Rate = float64(r.Sent) / max(r.Seconds, 1e-9)
+	return r, err
+}
+
+func send(ctx context.Context, p *Plan, fd int) (r Report, err error) {
+	s := newSegment(p.Target)
+	to := unix.SockaddrInet4{Addr: p.Target.Addr().As4()} // the port is in the segment
+	senders, all := p.senders(), uint64(p.Rate*p.Duration.Seconds())
+	begun := time.Now()
+	defer func() { r.Seconds = time.Since(begun).Seconds() }()
+	due := func(i uint64) time.Duration { return time.Duration(float64(i) / p.Rate * float64(time.Second)) }
+	for r.Due < all {
+		now := time.Since(begun)
+		if wait := due(r.Due) - now; wait > 0 {
+			select {
+			case <-ctx.Done():
+				return r, nil
+			case <-time.After(wait):
+			}
+			continue
+		}
+		r.Late = max(r.Late, now-due(r.Due))
+		for n := 0; n < burst && r.Due < all && due(r.Due) <= now; n++ {
+			s.from(p, r.Due%senders)
+			r.Due++
+			switch err := unix.Sendto(fd, s[:], 0, &to); err {
+			case nil:
+				r.Sent++
+			case unix.ENOBUFS, unix.EAGAIN:
+				r.Refused++
+			default:
+				return r, fmt.Errorf("send to %v: %w", p.Target, err)
+			}
+		}
+		if ctx.Err() != nil {
+			return r, nil
+		}
+	}
+	// Until the last one's time is over, so that the rate is the plan's.
+	select {
+	case <-ctx.Done():
+	case <-time.After(p.Duration - time.Since(begun)):
+	}
+	return r, nil
+}

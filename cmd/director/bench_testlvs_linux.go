@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"director/bench/testlvs"
+)
+
+// testlvsFlags are those of bench testlvs.
+type testlvsFlags struct {
+	target, sources string
+	plan            testlvs.Plan
+	json            bool
+}
+
+func (f *testlvsFlags) set() *pflag.FlagSet {
+	p := &f.plan
+	fs := newFlags("bench testlvs")
+	fs.StringVar(&f.target, "target", "", "the address and port to send to, of a network of one's own (required)")
+	fs.Float64Var(&p.Rate, "rate", 1000, "SYNs per second")
+	fs.DurationVar(&p.Duration, "duration", 5*time.Second, "for how long")
+	fs.StringVar(&f.sources, "sources", testlvs.Sources.String(), "the senders' addresses, a prefix")
+	fs.Uint64Var(&p.Connections, "connections", 0, "how many senders, each an address and a port, take turns; 0 is all there are")
+	fs.BoolVar(&f.json, "json", false, "print JSON")
+	return fs
+}
+
+func (f *testlvsFlags) check() (err error) {
+	if f.target == "" {
+		return errors.New("--target: required: an address and a port")
+	}
+	if f.plan.Target, err = netip.ParseAddrPort(f.target); err != nil {
+		return fmt.Errorf("--target: %w", err)
+	}
+	if f.plan.Sources, err = netip.ParsePrefix(f.sources); err != nil {
+		return fmt.Errorf("--sources: %w", err)
+	}
+	return f.plan.Validate()
+}
+
+// benchTestlvs sends SYNs from addresses that nobody has.
+func benchTestlvs(args []string, std stdio) int {
+	var flags testlvsFlags
+	if code, over := parse(flags.set(), "director bench testlvs --target ADDRESS:PORT [flags]", args, std, flags.check); over {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	r, err := testlvs.Send(ctx, flags.plan)
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	if flags.json {
+		err = json.NewEncoder(std.out).Encode(r)
+	} else {
+		_, err = fmt.Fprintf(std.out, "%d SYNs sent of %d in %.2f s, %.0f per second; the latest by %v\n",
+			r.Sent, r.Due, r.Seconds, r.Rate, r.Late.Round(time.Microsecond))
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, err)
+		return exitFailed
+	}
+	return exitOK
+}
