@@ -26,6 +26,10 @@ func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 	if start.IsZero() {
 		start = time.Now()
 	}
+	if p.TLS {
+		report, err := p.crowd(ctx, start)
+		return report, errors.Join(err, ctx.Err())
+	}
 	type result struct {
 		report Report
 		err    error
@@ -72,28 +76,33 @@ func (p Plan) lane(ctx context.Context, i int, start time.Time) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
-	before, err := threadUsage()
+	before, err := usage(unix.RUSAGE_THREAD)
 	if err != nil {
 		return Report{}, err
 	}
 	err = l.run(ctx)
 	report, closing := l.finish()
-	after, usage := threadUsage()
-	if err := errors.Join(err, closing, usage); err != nil {
+	after, reading := usage(unix.RUSAGE_THREAD)
+	if err := errors.Join(err, closing, reading); err != nil {
 		return Report{}, err
 	}
-	report.Engine, report.Plan, report.Start, report.Took = "epoll", p, start, time.Since(start)
-	report.Clients, report.Threads = 1, 1
-	report.CPU = CPU{User: after.User - before.User, System: after.System - before.System}
-	report.rates()
+	report.stamp("epoll", p, start, after, before)
 	return report, nil
 }
 
-// threadUsage is what the calling thread has used so far.
-func threadUsage() (CPU, error) {
+// stamp adds who made the report of one thread, and by what.
+func (r *Report) stamp(engine string, p Plan, start time.Time, after, before CPU) {
+	r.Engine, r.Plan, r.Start, r.Took = engine, p, start, time.Since(start)
+	r.Clients, r.Threads = 1, 1
+	r.CPU = CPU{User: after.User - before.User, System: after.System - before.System}
+	r.rates()
+}
+
+// usage is what the calling thread, or the process, has used so far.
+func usage(whose int) (CPU, error) {
 	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
-		return CPU{}, fmt.Errorf("read the time of a thread: %w", err)
+	if err := unix.Getrusage(whose, &u); err != nil {
+		return CPU{}, fmt.Errorf("read the time that was used: %w", err)
 	}
 	return CPU{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}, nil
 }

@@ -35,7 +35,7 @@ func (l *lane) ready(at int32, events uint32) {
 // ask sends the next request.
 func (l *lane) ask(at int32, now time.Duration) {
 	s := &l.slots[at]
-	s.page = l.choose()
+	s.page = l.draw.next()
 	s.reply.begin(l.plan.Pages[s.page].Size)
 	if s.left > 1 {
 		s.out = l.stay[s.page]
@@ -44,20 +44,6 @@ func (l *lane) ask(at int32, now time.Duration) {
 	}
 	s.step, s.first = writing, 0
 	l.write(at, now)
-}
-
-// choose picks a page by its weight.
-func (l *lane) choose() int {
-	if len(l.plan.Pages) == 1 {
-		return 0
-	}
-	n := l.draw.IntN(l.weights)
-	for i := range l.plan.Pages {
-		if n -= l.plan.Pages[i].Weight; n < 0 {
-			return i
-		}
-	}
-	return 0
 }
 
 // write writes what it can of the request.

@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,8 +50,7 @@ type lane struct {
 	from       []unix.Sockaddr
 	turn       int // whose is the next source
 	stay, last [][]byte
-	draw       *rand.Rand
-	weights    int
+	draw       pages
 	buf        [64 << 10]byte
 }
 
@@ -68,16 +66,12 @@ func newLane(p Plan, i int, start time.Time) (*lane, error) {
 	l := &lane{
 		plan: p, pace: newPacer(p, i), rec: newRecorder(p), poll: poll, start: start,
 		most: p.MaxOpen / p.Threads, to: sockaddr(p.Target.Addr().AsSlice(), p.Target.Port()),
-		draw: rand.New(rand.NewPCG(p.Seed, uint64(p.Share.Index)<<32|uint64(i))),
-		turn: i,
+		draw: newPages(p, i), turn: i,
 	}
 	l.waiting, l.musing = epoll.NewQueue(&l.links), epoll.NewQueue(&l.links)
 	l.stay, l.last = p.requests()
 	for _, a := range p.Sources {
 		l.from = append(l.from, sockaddr(a.AsSlice(), 0))
-	}
-	for _, page := range p.Pages {
-		l.weights += page.Weight
 	}
 	return l, nil
 }

@@ -37,6 +37,7 @@ type Plan struct {
 	// Timeout is that of a request. The first one's holds connecting, too.
 	Timeout time.Duration `json:"timeout"`
 
+	TLS      bool          `json:"tls,omitempty"`   // a handshake on each connection; by goroutines, which run on all CPUs
 	Requests int           `json:"requests"`        // on each connection; more than one makes them HTTP/1.1
 	Think    time.Duration `json:"think,omitempty"` // between a reply and the next request
 	Pages    []Page        `json:"pages"`           // that are asked for, each as often as its weight says
@@ -117,6 +118,8 @@ func (p Plan) Validate() error {
 		return wrong("an interval of %v gives more than %d samples", p.Interval, maxSamples)
 	case p.Requests < 1 || p.Threads < 1 || p.SendBuffer < 0 || p.RecvBuffer < 0:
 		return wrong("%d requests, %d threads, buffers of %d and %d bytes", p.Requests, p.Threads, p.SendBuffer, p.RecvBuffer)
+	case p.TLS && (p.Threads > 1 || len(p.CPUs) > 0):
+		return wrong("TLS runs on all CPUs: no threads or CPUs of its own")
 	case p.MaxOpen < p.Threads:
 		return wrong("%d open connections for %d threads", p.MaxOpen, p.Threads)
 	case p.Share.Index < 0 || p.Share.Index >= p.Share.Of:

@@ -29,8 +29,8 @@ func (p Plan) With(ctx context.Context, program string) (Report, error) {
 	if run == nil {
 		return Report{}, fmt.Errorf("%w: program %q: want one of %s", ErrPlan, program, strings.Join(Programs, ", "))
 	}
-	if len(p.Pages) > 1 || p.Poisson || p.Think > 0 || len(p.Sources) > 0 {
-		return Report{}, fmt.Errorf("%w: %s is given one page, evenly, from the kernel's address", ErrPlan, program)
+	if len(p.Pages) > 1 || p.Poisson || p.Think > 0 || p.TLS || len(p.Sources) > 0 {
+		return Report{}, fmt.Errorf("%w: %s is given one page, evenly, from the kernel's address, without TLS", ErrPlan, program)
 	}
 	start := time.Now()
 	r, err := run(ctx, p)

@@ -30,6 +30,9 @@ type Options struct {
 	// in the kernel's queue, as in front of a web server that is busy.
 	Cap     int
 	Threads int // each with sockets of its own (SO_REUSEPORT); 0: 1
+	// TLS has connections begin with a handshake of TLS 1.3, by a certificate that is
+	// made at the start. They are served by goroutines: Threads means nothing.
+	TLS bool
 }
 
 // Server answers
@@ -41,6 +44,7 @@ type Options struct {
 // use.
 type Server struct {
 	loops   []*loop
+	secure  *secure // with TLS, instead of loops
 	running sync.WaitGroup
 	mu      sync.Mutex
 	errs    []error
@@ -65,6 +69,13 @@ func Start(o Options) (*Server, error) {
 	}
 	o.Threads = max(1, o.Threads)
 	s := &Server{}
+	if o.TLS {
+		var err error
+		if s.secure, err = newSecure(o); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	for i := range o.Threads {
 		l, err := newLoop(o, i)
 		if err != nil {
@@ -89,17 +100,27 @@ func Start(o Options) (*Server, error) {
 // Counts returns what has been done so far.
 func (s *Server) Counts() (c Counts) {
 	for _, l := range s.loops {
-		c.Name = l.name
-		c.Connections += l.counts.connections.Load()
-		c.Requests += l.counts.requests.Load()
-		c.Bytes += l.counts.bytes.Load()
+		c.add(l.name, &l.counts)
+	}
+	if s.secure != nil {
+		c.add(s.secure.answers.name, &s.secure.counts)
 	}
 	return c
+}
+
+func (c *Counts) add(name string, more *counters) {
+	c.Name = name
+	c.Connections += more.connections.Load()
+	c.Requests += more.requests.Load()
+	c.Bytes += more.bytes.Load()
 }
 
 // Close ends the server and its connections, and returns what went wrong while it
 // ran.
 func (s *Server) Close() error {
+	if s.secure != nil {
+		return s.secure.close()
+	}
 	for _, l := range s.loops {
 		l.stopping.Store(true)
 		l.poll.Wake()

@@ -42,6 +42,7 @@ func (f *loadFlags) set() *pflag.FlagSet {
 	fs.DurationVar(&p.Duration, "duration", 10*time.Second, "for how long behind that connections are begun")
 	fs.DurationVar(&p.Interval, "interval", 0, "of a sample of the reply rate; 0 is a tenth of the duration, at most 5s")
 	fs.DurationVar(&p.Timeout, "timeout", load.DefaultTimeout, "of a request, connecting included; beyond it is an error")
+	fs.BoolVar(&p.TLS, "tls", false, "a whole handshake on each connection (TLS 1.3), by as many threads as there are CPUs")
 	fs.IntVar(&p.Requests, "requests", 1, "on each connection; more than one are HTTP/1.1")
 	fs.DurationVar(&p.Think, "think", 0, "between a reply and the next request")
 	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", load.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")

@@ -26,6 +26,7 @@ func (f *serveFlags) set() *pflag.FlagSet {
 	fs.StringVar(&f.options.Name, "name", "server", "what it calls itself, in the header "+server.NameHeader)
 	fs.IntVar(&f.options.Cap, "cap", 0, "connections to take up per second, the others wait; the paper's servers took 4000; 0 is no limit")
 	fs.IntVar(&f.options.Threads, "threads", 1, "event loops, each with sockets of its own")
+	fs.BoolVar(&f.options.TLS, "tls", false, "speak TLS 1.3, with a certificate that is made at the start; without event loops")
 	return fs
 }
 
@@ -42,6 +43,8 @@ func (f *serveFlags) check() error {
 		return errors.New("--listen: required: an address and a port")
 	case f.options.Cap < 0 || f.options.Threads < 1:
 		return errors.New("--cap must be 0 or more, --threads 1 or more")
+	case f.options.TLS && f.options.Threads > 1:
+		return errors.New("--threads: TLS has no event loops")
 	}
 	return nil
 }

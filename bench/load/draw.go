@@ -1,0 +1,33 @@
+package load
+
+import "math/rand/v2"
+
+// pages picks what is asked for.
+type pages struct {
+	of      []Page
+	weights int
+	draw    *rand.Rand
+}
+
+// newPages makes those of thread i.
+func newPages(p Plan, i int) pages {
+	d := pages{of: p.Pages, draw: rand.New(rand.NewPCG(p.Seed, uint64(p.Share.Index)<<32|uint64(i)))}
+	for _, page := range p.Pages {
+		d.weights += page.Weight
+	}
+	return d
+}
+
+// next picks a page by its weight.
+func (d *pages) next() int {
+	if len(d.of) == 1 {
+		return 0
+	}
+	n := d.draw.IntN(d.weights)
+	for i := range d.of {
+		if n -= d.of[i].Weight; n < 0 {
+			return i
+		}
+	}
+	return 0
+}
