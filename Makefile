@@ -7,6 +7,8 @@
 # make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
 # make bench-lab    how fast beside the kernel, over veth pairs (root): BENCHFLAGS="--only=^xsk --duration=5s"
 # make bench-compare  two binaries in turn: A=./director.a B="./director.b --huge-pages=false" ONLY='/hit/'
+# make paper        the LVS paper's evaluation, taken again into bench/report (root, an hour)
+# make paper-deps   install what it compares with: Apache, nginx, HAProxy, httperf, wrk, ...
 # make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
 # make bench-once   every Go benchmark once, to see that it works
@@ -17,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate
+.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -55,10 +57,13 @@ test: unit lint
 # compiler that the race detector needs; nothing else here does. With them come
 # services that Debian would start, now and at each boot, unless it is told not to.
 TESTDEPS = gcc:gcc curl:curl vsftpd:vsftpd nginx:nginx-light ldirectord:ldirectord ipvsadm:ipvsadm \
-	nft:nftables httperf:httperf wrk:wrk haproxy:haproxy tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
+	nft:nftables httperf:httperf wrk:wrk haproxy:haproxy apache2:apache2 tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
 # The stream module has no command.
 NGINXSTREAM = /usr/lib/nginx/modules/ngx_stream_module.so
-TESTDAEMONS = vsftpd nginx haproxy ldirectord ipvsadm prometheus
+TESTDAEMONS = vsftpd nginx haproxy apache2 ldirectord ipvsadm prometheus
+
+# The evaluation compares with nothing that the tests do not drive as well.
+paper-deps: test-deps
 
 test-deps:
 	@PATH=$$PATH:/usr/sbin:/sbin; packages=; \
@@ -133,6 +138,10 @@ bench-lab: build
 # The values go to the shell as they are: make would take a $$ in them for a variable.
 bench-compare:
 	go run ./bench/compare --a='$(value A)' --b='$(value B)' --only='$(value ONLY)' $(BENCHFLAGS)
+
+# An interrupted run goes on where it ended; remove the CSV to begin another.
+paper: build paper-deps
+	./$(BINARY) bench paper --suite=bench/report/suite.flags --out=bench/report
 
 report: build
 	./$(BINARY) bench paper --report-only --out=bench/report

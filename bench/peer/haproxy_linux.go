@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"director/internal/lab/program"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,5 +41,5 @@ backend servers
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 		return nil, err
 	}
-	return startProcess(ctx, s.Host, s.Service, exec.Command("haproxy", "-db", "-f", file))
+	return program.Start(ctx, s.Host, s.Service, exec.Command("haproxy", "-db", "-f", file))
 }

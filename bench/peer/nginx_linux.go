@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"director/internal/lab/program"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,5 +68,5 @@ stream {
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 		return nil, err
 	}
-	return startProcess(ctx, s.Host, s.Service, exec.Command("nginx", "-p", s.Dir, "-c", file))
+	return program.Start(ctx, s.Host, s.Service, exec.Command("nginx", "-p", s.Dir, "-c", file))
 }

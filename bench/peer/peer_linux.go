@@ -26,7 +26,7 @@ type Site struct {
 
 // Running is a balancer that works.
 type Running interface {
-	// PIDs are its processes, without their children; none if it works in the kernel.
+	// PIDs are its processes; none if it works in the kernel.
 	PIDs() []int
 	// Stop ends it and takes back what it did to the host.
 	Stop() error
@@ -99,4 +99,10 @@ func do(ctx context.Context, h *lab.Host, stdin string, name string, args ...str
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(said.Bytes()))
 	}
 	return nil
+}
+
+// hold gives the service's address to the host itself, for programs that end the
+// clients' connections.
+func hold(s Site) error {
+	return s.Host.AddAddr("lo", netip.PrefixFrom(s.Service.Addr(), s.Service.Addr().BitLen()))
 }

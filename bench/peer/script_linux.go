@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"director/internal/lab/program"
 	"errors"
 	"fmt"
 	"os"
@@ -79,7 +80,7 @@ func (r *scripted) call(ctx context.Context, verb string) (string, error) {
 	for i, a := range r.site.Servers {
 		servers[i] = a.String()
 	}
-	var out, said output
+	var out, said program.Output
 	cmd := exec.CommandContext(ctx, r.path, verb)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.WaitDelay = time.Second // what it leaves running may keep its outputs

@@ -1,4 +1,8 @@
-package peer
+//go:build linux
+
+// Package program runs programs of others in the lab's hosts: daemons that stay in
+// the foreground and answer at an address.
+package program
 
 import (
 	"bytes"
@@ -8,6 +12,8 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,18 +24,18 @@ import (
 // startTime is how long a program may take until it answers.
 const startTime = 10 * time.Second
 
-// process is a program that runs in the foreground.
-type process struct {
+// Program is one that runs in the foreground. One goroutine uses it.
+type Program struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // how it ended; valid after done
-	said output
+	said Output
 }
 
-// startProcess starts a program in a host and returns when it accepts connections
-// at an address of that host.
-func startProcess(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
+// Start starts a program in a host and returns when it accepts connections at an
+// address of that host.
+func Start(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (*Program, error) {
+	p := &Program{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.said, &p.said
 	if err := h.Start(cmd); err != nil {
 		return nil, err
@@ -55,9 +61,24 @@ func startProcess(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec
 	}
 }
 
-func (p *process) PIDs() []int { return []int{p.cmd.Process.Pid} }
+// PIDs are its process, and those that it has started by now.
+func (p *Program) PIDs() []int {
+	pid := p.cmd.Process.Pid
+	all := []int{pid}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)) // proc_pid_task(5)
+	if err != nil {
+		return all // it has ended
+	}
+	for word := range strings.FieldsSeq(string(text)) {
+		if child, err := strconv.Atoi(word); err == nil {
+			all = append(all, child)
+		}
+	}
+	return all
+}
 
-func (p *process) Stop() error {
+// Stop ends it, and waits for that.
+func (p *Program) Stop() error {
 	err := p.cmd.Process.Signal(syscall.SIGTERM)
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil
@@ -71,26 +92,20 @@ func (p *process) Stop() error {
 	return err
 }
 
-// output is what a program says, which may be read while it speaks.
-type output struct {
+// Output is what a program says, which may be read while it speaks.
+type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.b.Write(p)
 }
 
-func (o *output) String() string {
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.b.String()
-}
-
-// hold gives the service's address to the host itself, for programs that end the
-// clients' connections.
-func hold(s Site) error {
-	return s.Host.AddAddr("lo", netip.PrefixFrom(s.Service.Addr(), s.Service.Addr().BitLen()))
 }
