@@ -3,16 +3,13 @@
 package bed
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"director/bench/load"
@@ -55,8 +52,11 @@ type Bed struct {
 // subject is processes whose CPU time is told under one name.
 type subject struct {
 	name string
-	pids []int
+	pids func() []int
 }
+
+// alone is a process without children.
+func alone(pid int) func() []int { return func() []int { return []int{pid} } }
 
 // Build builds a setup on these CPUs. What it made is gone after Close, or when
 // ctx ends.
@@ -82,7 +82,7 @@ func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, e
 	if b.lab, err = lab.New(ctx, c); err != nil {
 		return b, err
 	}
-	if err := b.serve(); err != nil {
+	if err := b.serve(ctx); err != nil {
 		return b, err
 	}
 	b.target = netip.AddrPortFrom(b.lab.VIP, port)
@@ -94,30 +94,6 @@ func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, e
 		return b, b.direct(ctx)
 	}
 	return b, b.stand(ctx)
-}
-
-// serve starts the servers.
-func (b *Bed) serve() error {
-	for i, h := range b.lab.Servers {
-		cmd := b.self("bench", "serve", fmt.Sprintf("--listen=0.0.0.0:%d", port), fmt.Sprintf("--name=rs%d", i+1), fmt.Sprintf("--cap=%d", b.setup.Cap))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return err
-		}
-		if err := h.Start(cmd); err != nil {
-			return err
-		}
-		b.stops = append(b.stops, func() error {
-			_ = cmd.Process.Signal(syscall.SIGTERM) // it is there, or it has ended
-			return cmd.Wait()
-		})
-		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "READY\n" {
-			return fmt.Errorf("server rs%d says %q (%w)", i+1, line, err)
-		}
-		b.subjects = append(b.subjects, subject{h.Name, []int{cmd.Process.Pid}})
-	}
-	return nil
 }
 
 // direct starts the director.
@@ -147,7 +123,7 @@ func (b *Bed) direct(ctx context.Context) error {
 	if b.director, err = process.Start(ctx, b.lab.Director, b.self(args...), flags); err != nil {
 		return err
 	}
-	b.subjects = append([]subject{{"director", []int{b.director.PID()}}}, b.subjects...)
+	b.subjects = append([]subject{{"director", alone(b.director.PID())}}, b.subjects...)
 	if s.Quota > 0 {
 		if err := b.warm(); err != nil {
 			return err
@@ -185,18 +161,12 @@ func (b *Bed) stand(ctx context.Context) error {
 	if reason := p.Lacks(); reason != "" {
 		return fmt.Errorf("%w: %s", ErrLacks, reason)
 	}
-	dir, err := os.MkdirTemp("", "director-peer-")
+	dir, err := b.folder()
 	if err != nil {
 		return err
 	}
-	b.stops = append(b.stops, func() error { return os.RemoveAll(dir) })
 	site := peer.Site{
 		Host: b.lab.Director, Service: b.target, Workers: len(b.cpus), Dir: dir,
-	}
-	if filepath.IsAbs(dir) { // programs that give up root must get in
-		if err := os.Chmod(dir, 0o755); err != nil {
-			return err
-		}
 	}
 	for _, h := range b.lab.Servers {
 		site.Servers = append(site.Servers, netip.AddrPortFrom(h.Addr, port))
@@ -205,10 +175,20 @@ func (b *Bed) stand(ctx context.Context) error {
 	if b.peer, err = p.Start(ctx, site); err != nil {
 		return err
 	}
-	if pids := b.peer.PIDs(); len(pids) > 0 {
-		b.subjects = append([]subject{{b.setup.Balancer, pids}}, b.subjects...)
+	if len(b.peer.PIDs()) > 0 {
+		b.subjects = append([]subject{{b.setup.Balancer, b.peer.PIDs}}, b.subjects...)
 	}
 	return nil
+}
+
+// folder makes one for a program's files, which goes with the bed. Programs that
+// give up root may get in.
+func (b *Bed) folder() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "director-bed-"); err != nil {
+		return "", err
+	}
+	b.stops = append(b.stops, func() error { return os.RemoveAll(dir) })
+	return dir, os.Chmod(dir, 0o755)
 }
 
 // Versions are those of the programs that take part, apart from the director.

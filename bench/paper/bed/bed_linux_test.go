@@ -68,6 +68,10 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 		{Balancer: "nft", Servers: 2},
 		with(func(s *paper.Setup) { s.Workload = paper.Sizes; s.Scheduler = "lc" }),
 		with(func(s *paper.Setup) { s.Workload = paper.Service }),
+		with(func(s *paper.Setup) { s.Workload, s.Cap = paper.TLS, 0 }),
+		with(func(s *paper.Setup) { s.Server, s.Cap = paper.Apache, 0 }),
+		{Balancer: paper.Direct, Servers: 1, Server: paper.Nginx},
+		with(func(s *paper.Setup) { s.Method, s.Cap, s.Flood = paper.NAT, 0, 2000 }),
 	} {
 		t.Run(strings.ReplaceAll(s.Key(), "/", "-"), func(t *testing.T) {
 			b, err := bed.Build(t.Context(), self, s, cpus)
@@ -86,6 +90,9 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			}
 			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.4 || p.MostShare > 0.6) {
 				t.Errorf("shares of the servers: %v to %v", p.LeastShare, p.MostShare)
+			}
+			if s.Flood > 0 && (p.SYNs < 500 || p.Held < p.SYNs/2 || p.Held > 2*p.SYNs+500) {
+				t.Errorf("%v SYNs/s and %v connections/s, want about %d and as many again with the clients'", p.SYNs, p.Held, s.Flood)
 			}
 			if p.P50 <= 0 || p.Busy <= 0 || p.Bits <= 0 || p.Packets <= 0 {
 				t.Errorf("%+v: want times, CPU and traffic", p)
@@ -111,6 +118,37 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 	left, err := filepath.Glob("/sys/fs/cgroup/cpu/director-bench-*")
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Messages of all sizes come back, by whatever way.
+func TestBed_SendsMessagesThereAndBack(t *testing.T) {
+	labtest.RequireRoot(t)
+	for _, s := range []paper.Setup{
+		{Balancer: paper.Direct, Servers: 1},
+		{Balancer: paper.Director, Method: paper.NAT, Workers: 1, Servers: 1},
+	} {
+		b, err := bed.Build(t.Context(), self, s, allCPUs(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1, 12 << 20} {
+			step, err := b.Sweep(t.Context(), size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if step.Setup != s || step.Bytes != size || step.Turns < 1 || step.Throughput() <= 0 {
+				t.Errorf("%+v", step)
+			}
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := b.Sweep(gone, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("after its context it says %v", err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

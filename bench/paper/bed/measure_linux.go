@@ -27,7 +27,7 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	if err != nil {
 		return p, nil, errors.Join(err, <-client.ended)
 	}
-	subjects := append(slices.Clone(b.subjects), subject{"client", []int{client.cmd.Process.Pid}})
+	subjects := append(slices.Clone(b.subjects), subject{"client", alone(client.cmd.Process.Pid)})
 	watched, err := b.watch(ctx, subjects, settle+o.Warmup, o.Duration)
 	var report load.Report
 	err = errors.Join(err, ctx.Err(), client.result(&report))

@@ -21,7 +21,7 @@ const sweepTime = 200 * time.Millisecond
 // Sweep sends messages of a size to the first server and back, over one
 // connection, and tells how long that took, as netpipe does.
 func (b *Bed) Sweep(ctx context.Context, size int) (t paper.Transfer, err error) {
-	l, err := b.lab.Servers[0].Listen("tcp4", netip.AddrPortFrom(netip.IPv4Unspecified(), sweepPort).String())
+	l, err := b.lab.Servers[0].Listen("tcp4", anyAddress(sweepPort).String())
 	if err != nil {
 		return t, err
 	}

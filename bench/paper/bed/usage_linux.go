@@ -61,7 +61,7 @@ func (b *Bed) read(ctx context.Context, subjects []subject, before *reading) (r 
 		return r, err
 	}
 	for i, s := range subjects {
-		for _, pid := range s.pids {
+		for _, pid := range s.pids() {
 			t, err := processTimes(pid)
 			if err != nil && before != nil {
 				r.procs[i] = before.procs[i] // one that has ended uses no more
