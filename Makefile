@@ -141,7 +141,7 @@ bench-compare:
 
 # An interrupted run goes on where it ended; remove the CSV to begin another.
 paper: build paper-deps
-	./$(BINARY) bench paper --suite=bench/report/suite.flags --out=bench/report
+	./$(BINARY) bench paper --suite=bench/paper/suite.flags --out=bench/report
 
 report: build
 	./$(BINARY) bench paper --report-only --out=bench/report

@@ -83,7 +83,7 @@ func (m matrix) workloads(dr Setup) Figure {
 	f := Figure{
 		ID: "workloads", Kind: Rates, Title: "Keep-alive, TLS, variable sizes and service times",
 		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection brings ten replies; with TLS each begins with a whole handshake, which the servers end.",
-		Grid:  []float64{0.1, 0.25, 0.5, 0.75},
+		Grid:  []float64{0.02, 0.05, 0.1, 0.25, 0.5, 0.75}, // of which TLS does the first ones
 	}
 	for _, w := range []struct{ workload, label string }{
 		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {TLS, "TLS"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
@@ -114,7 +114,7 @@ func (m matrix) schedulers(dr Setup) Figure {
 }
 
 // floods are the SYNs per second of testlvs.
-var floods = []int{0, 2000, 10_000, 40_000}
+var floods = []int{0, 5000, 20_000, 80_000}
 
 // testlvs is what connections that nobody means to make do to those of others.
 func (m matrix) testlvs() Figure {

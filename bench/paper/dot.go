@@ -17,8 +17,8 @@ type Dot struct {
 	Busy   Value // CPU seconds per second of all CPUs
 	Bits   Value // per second
 
-	// Overrun says that the client itself began connections late: the machine is
-	// at its end, whatever the setup could do on another.
+	// Overrun says that the client itself began connections late, or no CPU had
+	// anything left: the machine is at its end, whatever the setup could do on another.
 	Overrun bool
 
 	Points []*Point
@@ -56,6 +56,10 @@ func meanOf(all []float64) (v Value) {
 // hundred before the rate that it offers is not the one that it was to offer.
 const tooLate = 50_000
 
+// full is the share of all CPUs beyond which nothing is left: they are counted by
+// ticks.
+const full = 0.97
+
 // Dots returns the curve of a setup, by ascending rates.
 func (d *Data) Dots(s Setup) (dots []Dot) {
 	byRate := make(map[float64][]*Point)
@@ -74,7 +78,8 @@ func (d *Data) Dots(s Setup) (dots []Dot) {
 			Busy:   valueOf(points, func(p *Point) float64 { return p.Busy }),
 			Bits:   valueOf(points, func(p *Point) float64 { return p.Bits }),
 		}
-		dot.Overrun = valueOf(points, func(p *Point) float64 { return p.Late }).Mean > tooLate
+		late := valueOf(points, func(p *Point) float64 { return p.Late }).Mean
+		dot.Overrun = late > tooLate || dot.Busy.Mean > full*float64(max(1, d.Run.Workers))
 		dots = append(dots, dot)
 	}
 	slices.SortFunc(dots, func(a, b Dot) int {

@@ -194,14 +194,19 @@ func (b *Bed) folder() (dir string, err error) {
 // Versions are those of the programs that take part, apart from the director.
 func (b *Bed) Versions() map[string]string { return b.versions }
 
-// versionOf asks a client program, which says it first whatever it then does.
+// versionOf asks a client program, which says it first, whatever it then does, but
+// for warnings.
 func versionOf(client string) (string, error) {
 	out, err := exec.Command(client, "--version").CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("%w: %s is not installed", ErrLacks, client)
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return strings.TrimSpace(line), nil
+	for line := range strings.Lines(string(out)) {
+		if !strings.Contains(line, "warning") {
+			return strings.TrimSpace(line), nil
+		}
+	}
+	return client, nil
 }
 
 // Close takes the setup down.

@@ -220,7 +220,7 @@ func (r *rates) legend() (keys []key) {
 	}
 	keys = append(keys, key{swatch(draw.LineStyle{Color: line, Width: 5}), "all that is offered"})
 	if over {
-		keys = append(keys, key{swatch(draw.LineStyle{}, saturated()), "machine saturated: the client fell behind"})
+		keys = append(keys, key{swatch(draw.LineStyle{}, saturated()), "machine saturated: no CPU is left, or the client fell behind"})
 	}
 	return keys
 }
