@@ -7,7 +7,7 @@
 # make bench-micro  how fast the data plane is on this machine, in memory: BENCHFLAGS="--cpus=2-3 --json"
 # make bench-lab    how fast beside the kernel, over veth pairs (root): BENCHFLAGS="--only=^xsk --duration=5s"
 # make bench-compare  two binaries in turn: A=./director.a B="./director.b --huge-pages=false" ONLY='/hit/'
-# make paper        the LVS paper's evaluation, taken again into bench/report (root, an hour)
+# make paper        the LVS paper's evaluation, taken again into bench/report (root, an hour): BENCHFLAGS="--price=1000"
 # make paper-deps   install what it compares with: Apache, nginx, HAProxy, httperf, wrk, ...
 # make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
@@ -141,10 +141,11 @@ bench-compare:
 
 # An interrupted run goes on where it ended; remove the CSV to begin another.
 paper: build paper-deps
-	./$(BINARY) bench paper --suite=bench/paper/suite.flags --out=bench/report
+	./$(BINARY) bench paper --suite=bench/paper/suite.flags --out=bench/report \
+		--commit="$$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)" $(BENCHFLAGS)
 
 report: build
-	./$(BINARY) bench paper --report-only --out=bench/report
+	./$(BINARY) bench paper --report-only --out=bench/report $(BENCHFLAGS)
 
 # What the workers do in rows of all kinds, few flows and many; the rest of the
 # benchmark is cut off, and so are the labels.

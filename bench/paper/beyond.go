@@ -138,7 +138,7 @@ func perSecond(syns int) string {
 	if syns == 0 {
 		return "no flood"
 	}
-	return fmt.Sprintf("%d SYNs/s", syns)
+	return fmt.Sprintf("%d,%03d SYNs/s", syns/1000, syns%1000)
 }
 
 // peers is the table of all balancers in the same bed.

@@ -18,34 +18,11 @@ import (
 	"director/internal/lab/web"
 )
 
-// script balances by nft, as anybody's program might.
-const script = `#!/bin/sh
-set -e
-case $1 in
-lacks) command -v nft >/dev/null || echo nft is not installed ;;
-version) echo "a script, 1.0" ;;
-start)
-	n=0; map=
-	for s in $SERVERS; do map="$map$n : ${s%:*} . ${s#*:}, "; n=$((n+1)); done
-	echo "$SERVICE $WORKERS" >$DIR/called
-	nft -f - <<END
-table ip script {
-	chain p {
-		type nat hook prerouting priority dstnat;
-		ip daddr ${SERVICE%:*} tcp dport ${SERVICE#*:} dnat ip to numgen inc mod $n map { ${map%, } }
-	}
-}
-END
-	;;
-stop) nft delete table ip script ;;
-esac
-`
-
 // Each balancer spreads connections over the servers evenly, and takes back what
 // it did to the host.
 func TestBalancers_BalanceEvenly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "mine.sh")
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+	path, err := filepath.Abs("example.sh")
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range append(peer.Names(), path) {

@@ -46,7 +46,7 @@ func (f *loadFlags) set() *pflag.FlagSet {
 	fs.IntVar(&p.Requests, "requests", 1, "on each connection; more than one are HTTP/1.1")
 	fs.DurationVar(&p.Think, "think", 0, "between a reply and the next request")
 	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", load.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")
-	fs.StringSliceVar(&f.sources, "source", nil, "the client's addresses, used in turn (repeatable)")
+	fs.StringSliceVar(&f.sources, "source", nil, "the client's addresses, or a prefix of them, used in turn (repeatable)")
 	fs.StringVar(&f.cpus, "cpus", "", "the CPUs of the client's threads, one each, a list such as 0-1")
 	fs.IntVar(&p.Threads, "threads", 1, "threads of each client, without --cpus")
 	fs.IntVar(&p.MaxOpen, "max-open", load.DefaultMaxOpen, "connections that a client has open at a time")
@@ -74,11 +74,11 @@ func (f *loadFlags) check() (err error) {
 		return fmt.Errorf("--target: %w", err)
 	}
 	for _, text := range f.sources {
-		a, err := netip.ParseAddr(text)
+		more, err := parseSource(text)
 		if err != nil {
 			return fmt.Errorf("--source: %w", err)
 		}
-		p.Sources = append(p.Sources, a)
+		p.Sources = append(p.Sources, more...)
 	}
 	for _, text := range f.pages {
 		page, err := parsePage(text)
@@ -96,6 +96,28 @@ func (f *loadFlags) check() (err error) {
 		return errors.New("--clients must be 1 or more, and 1 with --with")
 	}
 	return p.WithDefaults().Validate()
+}
+
+// mostSources is as many addresses as a --source may stand for.
+const mostSources = 1 << 16
+
+// parseSource reads an address, or a prefix: all of its addresses.
+func parseSource(text string) (all []netip.Addr, err error) {
+	if !strings.Contains(text, "/") {
+		a, err := netip.ParseAddr(text)
+		return []netip.Addr{a}, err
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return nil, err
+	}
+	if p.Addr().BitLen()-p.Bits() > 16 {
+		return nil, fmt.Errorf("%s: more than %d addresses", text, mostSources)
+	}
+	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // parsePage reads PATH:BYTES[:WEIGHT].

@@ -52,7 +52,7 @@ func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
 }
 
 func TestBenchLoad_SaysWhatItSaw(t *testing.T) {
-	code, out, errs := direct("", "bench load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --target="+answering(t))
+	code, out, errs := direct("", "bench load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --source=127.0.7.0/29 --target="+answering(t))
 	if code != exitOK || errs != "" {
 		t.Fatalf("%d %s", code, errs)
 	}
@@ -71,6 +71,8 @@ func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
 		"--target=127.0.0.1:1 --page=/":               "want PATH:BYTES",
 		"--target=127.0.0.1:1 --clients=0":            "--clients",
 		"--target=127.0.0.1:1 --source=::1":           "address ::1",
+		"--target=127.0.0.1:1 --source=10.0.0.0/8":    "more than 65536 addresses",
+		"--target=127.0.0.1:1 --tls --threads=2":      "TLS runs on all CPUs",
 		"--target=127.0.0.1:1 --with=ab":              `program "ab"`,
 		"--target=127.0.0.1:1 --with=wrk --clients=2": "--with",
 	} {

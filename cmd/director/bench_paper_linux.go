@@ -29,11 +29,11 @@ import (
 
 // paperFlags are those of bench paper.
 type paperFlags struct {
-	out, cpus, suite string
-	only, balancers  []string
-	options          paper.Options
-	price            float64
-	reportOnly       bool
+	out, cpus, suite, commit string
+	only, balancers          []string
+	options                  paper.Options
+	price                    float64
+	reportOnly               bool
 }
 
 // fullRun are the options of a whole run, quickRun of one that shows that all works.
@@ -55,6 +55,7 @@ func (f *paperFlags) set() *pflag.FlagSet {
 	fs.StringVar(&f.cpus, "cpus", "auto", "the CPUs to count and to give to workers, a list such as 0-3; auto takes all")
 	fs.StringArrayVar(&f.balancers, "balancer", nil, "one more to compare with: the path of a script (repeatable), see docs/bench-paper.md")
 	fs.Float64Var(&f.price, "price", 0, "of the director's machine, in dollars: adds what a request per second costs")
+	fs.StringVar(&f.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
 	fs.StringVar(&f.suite, "suite", "", "a file of flags, one in a line; those given beside it win")
 	fs.BoolVar(&f.reportOnly, "report-only", false, "measure nothing: draw the report again from the data in --out")
 	return fs
@@ -152,7 +153,7 @@ func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
 	}
 	run := paper.Run{
 		Options: f.options, Begun: time.Now().UTC(), Workers: len(cpus), Machine: machine.Look(machine.Host),
-		Go: runtime.Version(), Skipped: map[string]string{},
+		Commit: f.commit, Go: runtime.Version(), Skipped: map[string]string{},
 	}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range build.Settings {
@@ -167,6 +168,9 @@ func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
 	}
 	if f.price > 0 {
 		store.Run.Price = f.price
+	}
+	if store.Run.Commit == "" {
+		store.Run.Commit = run.Commit
 	}
 	r := bed.Run{Self: benchSelf, CPUs: cpus, Store: store, Progress: progressOf(std.err)}
 	err = r.Take(ctx, f.only)

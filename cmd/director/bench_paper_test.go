@@ -1,10 +1,13 @@
 package main
 
 import (
-	"director/internal/lab/labtest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"director/internal/lab/labtest"
 )
 
 func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
@@ -15,6 +18,9 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 		"--cap=-1":          "--cap",
 		"--cpus=9999":       "9999",
 		"fig7":              `unexpected argument "fig7"`,
+		"--balancer=a,b":    "a path without a comma",
+		"--suite=/nowhere":  "--suite: open /nowhere",
+		"--price=-1":        "--price",
 	} {
 		if code, out, errs := direct("", "bench paper "+args); code != exitUsage || out != "" || !strings.Contains(errs, says) {
 			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
@@ -26,21 +32,39 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 // refused.
 func TestBenchPaper_TakesAFigure(t *testing.T) {
 	labtest.RequireRoot(t)
-	before := benchSelf
+	old := benchSelf
 	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
-	t.Cleanup(func() { benchSelf = before })
-	line := "bench paper --quick --only=fig11 --duration=200ms --out=" + t.TempDir()
+	t.Cleanup(func() { benchSelf = old })
+	dir := t.TempDir()
+	suite := filepath.Join(t.TempDir(), "suite")
+	must(t, os.WriteFile(suite, []byte("# what is measured\n--only=fig11\n\n--duration=1h\n"), 0o644))
+	line := "bench paper --quick --suite=" + suite + " --duration=200ms --commit=53e884e --price=1000 --out=" + dir
 	code, out, errs := direct("", line)
 	if code != exitOK {
 		t.Fatalf("%d %s", code, errs)
 	}
-	for _, want := range []string{"One capped server takes ", "fig11: ", "DR, 1 worker, giant lock  ", "left\n"} {
+	for _, want := range []string{"One capped server takes ", "fig11: ", "DR, 1 worker, giant lock  ", " left: director-dr/", "The report is " + dir + "/index.html"} {
 		if !strings.Contains(out+errs, want) {
 			t.Errorf("no %q in\n%s%s", want, out, errs)
 		}
 	}
 	if code, again, errs := direct("", line); code != exitOK || again != out || strings.Contains(errs, "connections/s,") {
 		t.Errorf("again: %d, measured once more or printed otherwise:\n%s%s", code, again, errs)
+	}
+	page := filepath.Join(dir, "index.html")
+	before, err := os.ReadFile(page)
+	must(t, err)
+	for _, want := range []string{`<figure id="fig11">`, "53e884e", "This was a quick run"} {
+		if !strings.Contains(string(before), want) {
+			t.Errorf("the report has no %q", want)
+		}
+	}
+	must(t, os.Remove(page))
+	if code, out, errs := direct("", "bench paper --report-only --out="+dir); code != exitOK || out != "" {
+		t.Errorf("the report alone: %d %s%s", code, out, errs)
+	}
+	if after, err := os.ReadFile(page); err != nil || string(after) != string(before) {
+		t.Errorf("drawn again it is another one (%v)", err)
 	}
 	if code, _, errs := direct("", line+" --cap=50"); code != exitUsage || !strings.Contains(errs, "other options") {
 		t.Errorf("other options: %d %s", code, errs)

@@ -19,6 +19,8 @@ func TestNew_RefusesWhatCannotBeBuilt(t *testing.T) {
 		{Arms: -1},
 		{Queues: [2]int{1, -1}},
 		{Clients: 101},
+		{Clients: 10, Sources: 11},
+		{Sources: -1},
 		{Servers: -1},
 	} {
 		if l, err := lab.New(context.Background(), c); err == nil {

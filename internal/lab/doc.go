@@ -31,6 +31,9 @@
 // their answers to clients bypass it in direct routing and tunnelling, by host
 // routes.
 //
+// A client has more addresses on its own segment if it is to be many
+// ([Config].Sources).
+//
 // In direct routing and tunnelling each server holds the virtual address on its
 // loopback and keeps silent about it (arp_ignore 1, arp_announce 2). In
 // tunnelling a tc program takes the place of tunnel devices, which not every

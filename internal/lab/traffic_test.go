@@ -56,6 +56,28 @@ func TestLab_KernelCarriesEveryHostsTraffic(t *testing.T) {
 	})
 }
 
+// A client that is many machines is answered at each of its addresses, with the
+// servers' own routes too.
+func TestLab_ClientsHaveMoreAddresses(t *testing.T) {
+	each(t, lab.Config{Clients: 2, Sources: 3, Servers: 1}, func(t *testing.T, l *lab.Lab) {
+		rs := l.Servers[0]
+		echo(t, rs, rs.Addr.String()+":7")
+		seen := map[string]bool{}
+		for _, c := range l.Clients {
+			if len(c.Sources) != 3 || c.Sources[0] != c.Addr {
+				t.Fatalf("%s has %v, and is %v", c.Name, c.Sources, c.Addr)
+			}
+			for _, from := range c.Sources {
+				if seen[from.String()] {
+					t.Errorf("%v is two clients'", from)
+				}
+				seen[from.String()] = true
+				exchangeFrom(t, c, from.String(), rs.Addr.String()+":7")
+			}
+		}
+	})
+}
+
 func TestLab_OnlyTheDirectorAnswersForTheVIP(t *testing.T) {
 	for _, onLink := range []bool{false, true} {
 		each(t, lab.Config{Servers: 2, VIPOnLink: onLink}, func(t *testing.T, l *lab.Lab) {
@@ -203,10 +225,21 @@ func echo(t *testing.T, h *lab.Host, addr string) {
 // exchange has a host talk to an echo over UDP and TCP.
 func exchange(t *testing.T, h *lab.Host, addr string) {
 	t.Helper()
+	exchangeFrom(t, h, "", addr)
+}
+
+// exchangeFrom is exchange from one of the host's addresses, whichever if it is
+// empty.
+func exchangeFrom(t *testing.T, h *lab.Host, from, addr string) {
+	t.Helper()
+	local := ""
+	if from != "" {
+		local = from + ":0"
+	}
 	for _, network := range []string{"udp4", "tcp4"} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		c, err := h.Dial(ctx, network, "", addr)
+		c, err := h.Dial(ctx, network, local, addr)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ const (
 
 // capOfCeiling is the share of the ceiling that a capped server takes, so that
 // four of them leave CPU to spare; the paper's cap is the most.
-const capOfCeiling = 0.15
+const capOfCeiling = 0.08
 
 // calibrate finds out what the machine does, which caps and rates follow from.
 func (r *Run) calibrate(ctx context.Context) error {

@@ -2,16 +2,12 @@ package bed
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
-	"time"
 
-	"director/api"
 	"director/bench/paper"
-	"director/figures"
 	"director/host/cpu"
 )
 
@@ -76,26 +72,4 @@ var workloads = map[string][]string{
 	paper.Sizes: {"--page=/bytes/100:100:50", "--page=/bytes/1000:1000:30", "--page=/bytes/10000:10000:15", "--page=/bytes/100000:100000:5"},
 	// A mean of 8 ms, of which one page in twenty makes 5.
 	paper.Service: {"--page=/:628:60", "--page=/?wait=5ms:628:25", "--page=/?wait=10ms:628:10", "--page=/?wait=100ms:628:5"},
-}
-
-// flood sends SYNs from addresses that nobody has, if the setup wants it; nil if
-// not.
-func (b *Bed) flood(over time.Duration) (*child, error) {
-	if b.setup.Flood == 0 {
-		return nil, nil
-	}
-	return b.start("bench", "testlvs", "--json", "--target="+b.target.String(),
-		fmt.Sprintf("--rate=%d", b.setup.Flood), "--duration="+over.String())
-}
-
-// made is how many connections the director has made so far.
-func (b *Bed) made(ctx context.Context) (n uint64, err error) {
-	c := api.Open(b.director.Control())
-	defer c.Close()
-	var f figures.Figures
-	err = c.Get(ctx, "/v1/statistics", &f)
-	for i := range f.Workers {
-		n += f.Workers[i].Conns
-	}
-	return n, err
 }

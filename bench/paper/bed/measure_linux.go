@@ -23,7 +23,7 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	if err != nil {
 		return p, nil, err
 	}
-	flood, err := b.flood(settle + o.Warmup + o.Duration)
+	flood, err := b.flood(ctx, settle+o.Warmup+o.Duration)
 	if err != nil {
 		return p, nil, errors.Join(err, <-client.ended)
 	}
@@ -31,15 +31,15 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	watched, err := b.watch(ctx, subjects, settle+o.Warmup, o.Duration)
 	var report load.Report
 	err = errors.Join(err, ctx.Err(), client.result(&report))
-	var sent struct{ Rate float64 }
-	if flood != nil {
-		err = errors.Join(err, flood.result(&sent))
-	}
 	if err != nil {
 		return p, nil, err
 	}
 	p = pointOf(b.setup, rate, &report)
-	p.SYNs = sent.Rate
+	if flood != nil {
+		if err := flood.tell(ctx, &p); err != nil {
+			return p, nil, err
+		}
+	}
 	watched.tell(&p)
 	return p, watched.usage(), nil
 }

@@ -21,7 +21,6 @@ type reading struct {
 	cpus    map[string][4]float64 // seconds: user, system, softirq, idle
 	procs   [][2]float64          // of the subjects: user, system
 	traffic traffic
-	made    uint64 // connections, by the director, if there is a flood
 }
 
 // watched is readings, and of whom.
@@ -44,7 +43,7 @@ func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Du
 		if n := len(w.readings); n > 0 {
 			before = &w.readings[n-1]
 		}
-		r, err := b.read(ctx, subjects, before)
+		r, err := b.read(subjects, before)
 		if err != nil {
 			return w, err
 		}
@@ -55,7 +54,7 @@ func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Du
 }
 
 // read takes a reading, the next one after before, nil if it is the first.
-func (b *Bed) read(ctx context.Context, subjects []subject, before *reading) (r reading, err error) {
+func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 	r = reading{at: time.Now(), procs: make([][2]float64, len(subjects))}
 	if r.cpus, err = cpuTimes(b.cpus); err != nil {
 		return r, err
@@ -69,11 +68,6 @@ func (b *Bed) read(ctx context.Context, subjects []subject, before *reading) (r 
 			}
 			r.procs[i][0] += t[0]
 			r.procs[i][1] += t[1]
-		}
-	}
-	if b.setup.Flood > 0 {
-		if r.made, err = b.made(ctx); err != nil {
-			return r, err
 		}
 	}
 	r.traffic, err = trafficOf(b.lab.Clients[0])
@@ -148,7 +142,6 @@ func (w *watched) tell(p *paper.Point) {
 	}
 	p.Bits = float64(last.traffic.bytes-first.traffic.bytes) * 8 / seconds
 	p.Packets = float64(last.traffic.packets-first.traffic.packets) / seconds
-	p.Held = float64(last.made-first.made) / seconds
 }
 
 // usage are the rows of the subjects and the CPUs.

@@ -156,7 +156,8 @@ func (s *section) scaling(run *paper.Run) {
 	t := table{
 		Caption: "Beside it, measured: workers in memory, each on a CPU of its own (bench micro), millions of packets per second",
 		Head:    []string{"", "workers", "median", "least", "most", "of one worker’s"},
-		Note:    "The floor has nothing in common but the machine: how far its CPUs go together.",
+		Note: "The floor has nothing in common but the machine: how far its CPUs go together. " +
+			"What one CPU of its own could do by the CPU time of a connection is told under Capacity by CPU time.",
 	}
 	one := make(map[string]float64)
 	for _, r := range run.Scaling {

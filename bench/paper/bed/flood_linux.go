@@ -1,0 +1,56 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"director/api"
+	"director/bench/paper"
+	"director/bench/testlvs"
+	"director/figures"
+)
+
+// flood is SYNs from addresses that nobody has, sent beside the clients.
+type flood struct {
+	*child
+	bed  *Bed
+	made uint64 // connections, by the director, before
+}
+
+// flood begins one for a time, if the setup wants it; nil if not.
+func (b *Bed) flood(ctx context.Context, over time.Duration) (f *flood, err error) {
+	if b.setup.Flood == 0 {
+		return nil, nil
+	}
+	f = &flood{bed: b}
+	if f.made, err = b.made(ctx); err != nil {
+		return nil, err
+	}
+	f.child, err = b.start("bench", "testlvs", "--json", "--target="+b.target.String(),
+		fmt.Sprintf("--rate=%d", b.setup.Flood), "--duration="+over.String())
+	return f, err
+}
+
+// tell waits for the end and adds to a point what became of the flood.
+func (f *flood) tell(ctx context.Context, p *paper.Point) error {
+	var sent testlvs.Report
+	if err := f.result(&sent); err != nil {
+		return err
+	}
+	made, err := f.bed.made(ctx)
+	p.SYNs, p.Held = sent.Rate, float64(made-f.made)/sent.Seconds
+	return err
+}
+
+// made is how many connections the director has made so far.
+func (b *Bed) made(ctx context.Context) (n uint64, err error) {
+	c := api.Open(b.director.Control())
+	defer c.Close()
+	var f figures.Figures
+	err = c.Get(ctx, "/v1/statistics", &f)
+	for i := range f.Workers {
+		n += f.Workers[i].Conns
+	}
+	return n, err
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"director/bench/testlvs"
+	"director/internal/lab"
+	"director/internal/lab/labtest"
+)
+
+func TestBenchTestlvs_RefusesWhatItShouldNotDo(t *testing.T) {
+	for args, says := range map[string]string{
+		"":                                    "--target: required",
+		"--target=x":                          "--target: ",
+		"--target=10.0.0.1:80 --sources=x":    "--sources: ",
+		"--target=10.0.0.1:80 --rate=0":       "0 SYNs per second",
+		"--target=8.8.8.8:53":                 "want an address of a private network",
+		"--target=10.0.0.1:80 --duration=-1s": "for -1s",
+		"--target=[2001:db8::1]:80":           "want an IPv4 address",
+		"--target=10.0.0.1:80 somewhere":      "unexpected argument",
+	} {
+		if code, _, errs := direct("", "bench testlvs "+args); code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
+		}
+	}
+}
+
+func TestBenchTestlvs_SaysWhatItSent(t *testing.T) {
+	labtest.RequireRoot(t)
+	l := labtest.New(t, lab.Config{Servers: 1})
+	to := "--target=" + l.Servers[0].Addr.String() + ":80 --rate=1000 --duration=100ms --connections=3"
+	for _, format := range []string{"", " --json"} {
+		var code int
+		var out, errs string
+		must(t, l.Clients[0].Do(func() error {
+			code, out, errs = direct("", "bench testlvs "+to+format)
+			return nil
+		}))
+		var r testlvs.Report
+		switch {
+		case code != exitOK:
+			t.Errorf("%d %s", code, errs)
+		case format == "" && !strings.Contains(out, "100 SYNs sent of 100 in 0."):
+			t.Errorf("it says %q", out)
+		case format != "" && (json.Unmarshal([]byte(out), &r) != nil || r.Sent != 100 || r.Rate <= 0):
+			t.Errorf("it says %s", out)
+		}
+	}
+}
