@@ -12,7 +12,7 @@ func Claims(d *Data) []figure.Figure {
 	m := matrix{&d.Run}
 	last := m.workers()[len(m.workers())-1]
 	var claims []figure.Figure
-	peak := func(s Setup) float64 { return Peak(d.Dots(s)).Rate.Mean }
+	peak := func(s Setup) float64 { return Peak(d.Dots(s)).Rate.Median }
 	ratio := func(name string, a, b Setup, least float64) {
 		over, under := peak(a), peak(b)
 		if over > 0 && under > 0 {
@@ -35,8 +35,8 @@ func Claims(d *Data) []figure.Figure {
 		s := m.director(method, 1, 1)
 		if added, ok := d.Added(s, m.direct()); ok {
 			claims = append(claims, figure.Figure{
-				Name: name(method) + ", 1 server: added to the median response time of Direct, µs", Value: added.Mean,
-				Note: fmt.Sprintf("± %.0f, at half a server's rate", added.Dev),
+				Name: name(method) + ", 1 server: added to the median response time of Direct, µs", Value: added.Median,
+				Note: fmt.Sprintf("± %.0f, at half a server's rate", added.Off()),
 			})
 		}
 	}
@@ -47,8 +47,8 @@ func Claims(d *Data) []figure.Figure {
 func (d *Data) agreement(m matrix) (claims []figure.Figure) {
 	theirs := m.director(DR, 1, 1)
 	theirs.Client = "httperf"
-	ours := Peak(d.Dots(m.director(DR, 1, 1))).Rate.Mean
-	if h := Peak(d.Dots(theirs)).Rate.Mean; h > 0 && ours > 0 {
+	ours := Peak(d.Dots(m.director(DR, 1, 1))).Rate.Median
+	if h := Peak(d.Dots(theirs)).Rate.Median; h > 0 && ours > 0 {
 		claims = append(claims,
 			figure.Judge("httperf / our client, DR, 1 server", h/ours, figure.AtLeast, 0.95),
 			figure.Judge("our client / httperf, DR, 1 server", ours/h, figure.AtLeast, 0.95))
@@ -65,5 +65,7 @@ func (d *Data) Added(s, direct Setup) (added Value, ok bool) {
 		return Value{}, false
 	}
 	a, b := through[0], without[0]
-	return Value{a.P50.Mean - b.P50.Mean, a.P50.Dev + b.P50.Dev}, true
+	added.Median = a.P50.Median - b.P50.Median
+	off := a.P50.Off() + b.P50.Off()
+	return Value{added.Median, added.Median - off, added.Median + off}, true
 }

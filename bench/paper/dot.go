@@ -1,8 +1,9 @@
 package paper
 
 import (
-	"math"
 	"slices"
+
+	"director/bench/figure"
 )
 
 // Dot is a place on a curve: all repetitions of a setup at one offered rate.
@@ -24,32 +25,25 @@ type Dot struct {
 	Points []*Point
 }
 
-// Value is a mean and the standard deviation of what it is the mean of.
-type Value struct{ Mean, Dev float64 }
+// Value is what the repetitions gave. The median counts, for a machine that others
+// share has moments that say nothing of the setup.
+type Value struct{ Median, Least, Most float64 }
 
-// valueOf is the mean of something of each point, and its deviation.
-func valueOf(points []*Point, of func(*Point) float64) Value {
+// Off is how far the repetition lies that is farthest from the median.
+func (v Value) Off() float64 { return max(v.Most-v.Median, v.Median-v.Least) }
+
+// ValueOf is something of each point.
+func ValueOf(points []*Point, of func(*Point) float64) Value {
 	all := make([]float64, len(points))
 	for i, p := range points {
 		all[i] = of(p)
 	}
-	return meanOf(all)
+	return valueOf(all)
 }
 
-// meanOf is a mean and the sample standard deviation, 0 of a single value.
-func meanOf(all []float64) (v Value) {
-	n := float64(len(all))
-	for _, x := range all {
-		v.Mean += x / n
-	}
-	if n < 2 {
-		return v
-	}
-	for _, x := range all {
-		v.Dev += (x - v.Mean) * (x - v.Mean) / (n - 1)
-	}
-	v.Dev = math.Sqrt(v.Dev)
-	return v
+func valueOf(all []float64) Value {
+	s := figure.SpreadOf(all)
+	return Value{s.Median, s.Min, s.Max}
 }
 
 // tooLate is how late, in microseconds, the client may begin one connection in a
@@ -71,15 +65,15 @@ func (d *Data) Dots(s Setup) (dots []Dot) {
 	for rate, points := range byRate {
 		dot := Dot{
 			Offered: rate, N: len(points), Points: points,
-			Rate:   valueOf(points, func(p *Point) float64 { return p.ReplyRate }),
-			Errors: valueOf(points, (*Point).ErrorShare),
-			P50:    valueOf(points, func(p *Point) float64 { return p.P50 }),
-			P99:    valueOf(points, func(p *Point) float64 { return p.P99 }),
-			Busy:   valueOf(points, func(p *Point) float64 { return p.Busy }),
-			Bits:   valueOf(points, func(p *Point) float64 { return p.Bits }),
+			Rate:   ValueOf(points, func(p *Point) float64 { return p.ReplyRate }),
+			Errors: ValueOf(points, (*Point).ErrorShare),
+			P50:    ValueOf(points, func(p *Point) float64 { return p.P50 }),
+			P99:    ValueOf(points, func(p *Point) float64 { return p.P99 }),
+			Busy:   ValueOf(points, func(p *Point) float64 { return p.Busy }),
+			Bits:   ValueOf(points, func(p *Point) float64 { return p.Bits }),
 		}
-		late := valueOf(points, func(p *Point) float64 { return p.Late }).Mean
-		dot.Overrun = late > tooLate || dot.Busy.Mean > full*float64(max(1, d.Run.Workers))
+		late := ValueOf(points, func(p *Point) float64 { return p.Late }).Median
+		dot.Overrun = late > tooLate || dot.Busy.Median > full*float64(max(1, d.Run.Workers))
 		dots = append(dots, dot)
 	}
 	slices.SortFunc(dots, func(a, b Dot) int {
@@ -94,7 +88,7 @@ func (d *Data) Dots(s Setup) (dots []Dot) {
 // Peak is the dot with the most replies.
 func Peak(dots []Dot) (peak Dot) {
 	for _, d := range dots {
-		if d.Rate.Mean > peak.Rate.Mean {
+		if d.Rate.Median > peak.Rate.Median {
 			peak = d
 		}
 	}
@@ -110,7 +104,7 @@ const behind = 0.03
 // one.
 func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
 	for _, d := range dots {
-		if d.Errors.Mean > share || d.Rate.Mean < (1-behind)*d.Offered {
+		if d.Errors.Median > share || d.Rate.Median < (1-behind)*d.Offered {
 			break
 		}
 		best, ok = d, true
@@ -125,8 +119,8 @@ const Saturated = 0.01
 // PerConnection is the CPU time of all CPUs, softirqs included, that a reply
 // cost at a dot, in microseconds.
 func (d *Dot) PerConnection() float64 {
-	if d.Rate.Mean == 0 {
+	if d.Rate.Median == 0 {
 		return 0
 	}
-	return d.Busy.Mean / d.Rate.Mean * 1e6
+	return d.Busy.Median / d.Rate.Median * 1e6
 }

@@ -38,13 +38,13 @@ func TestDots_AreMeansOfRepetitions(t *testing.T) {
 		t.Fatalf("%d dots: want five, in order", len(dots))
 	}
 	one := dots[1]
-	if one.N != 3 || one.Rate.Mean != 1000 || one.Rate.Dev != 1 || one.Errors.Mean != 0 || one.Overrun {
+	if one.N != 3 || one.Rate.Median != 1000 || one.Rate.Off() != 1 || one.Errors.Median != 0 || one.Overrun {
 		t.Errorf("%+v: want 1000 ± 1 of 3", one)
 	}
 	if c := one.PerConnection(); c < 99 || c > 101 {
 		t.Errorf("%v µs of CPU per connection, want 100", c)
 	}
-	if peak := paper.Peak(dots); peak.Rate.Mean != 2000 {
+	if peak := paper.Peak(dots); peak.Rate.Median != 2000 {
 		t.Errorf("peak %+v", peak.Rate)
 	}
 	if best, ok := paper.Sustained(dots, paper.Saturated); !ok || best.Offered != 2000 {
@@ -58,8 +58,8 @@ func TestDots_AreMeansOfRepetitions(t *testing.T) {
 // A figure may bear fewer errors than others do.
 func TestFigure_SustainsUpToItsOwnShareOfErrors(t *testing.T) {
 	dots := []paper.Dot{
-		{Offered: 1000, Rate: paper.Value{Mean: 1000}},
-		{Offered: 2000, Rate: paper.Value{Mean: 1990}, Errors: paper.Value{Mean: 0.005}},
+		{Offered: 1000, Rate: paper.Value{Median: 1000}},
+		{Offered: 2000, Rate: paper.Value{Median: 1990}, Errors: paper.Value{Median: 0.005}},
 	}
 	for share, want := range map[float64]float64{0: 2000, 0.0001: 1000} {
 		f := paper.Figure{Share: share}
@@ -106,7 +106,7 @@ func TestClaims_FollowTheData(t *testing.T) {
 		t.Errorf("what DR adds to the response time is not told: %+v", paper.Claims(d))
 	}
 	added, ok := d.Added(setup(paper.DR, 1), direct)
-	if !ok || added.Mean > 0.11 || added.Mean < -0.11 {
+	if !ok || added.Median > 0.11 || added.Median < -0.11 {
 		t.Errorf("added %+v (%v), want about 0.1 µs less", added, ok)
 	}
 	if len(paper.Claims(&paper.Data{Run: begun()})) != 0 {

@@ -76,7 +76,7 @@ func TestSteps_AreMeansOfTransfers(t *testing.T) {
 		d.Transfers = append(d.Transfers, paper.Transfer{Setup: direct, Bytes: 4, Repetition: r + 1, Turns: 1000, Seconds: seconds})
 	}
 	steps := d.Steps(direct)
-	if len(steps) != 1 || steps[0].N != 2 || steps[0].Latency.Mean != 1000 || steps[0].Throughput.Mean != (64e3+64e3/3)/2 {
+	if len(steps) != 1 || steps[0].N != 2 || steps[0].Latency.Median != 1000 || steps[0].Throughput.Median != (64e3+64e3/3)/2 {
 		t.Errorf("%+v: want a step of 4 bytes, 1000 µs, 64 and 21.3 kb/s", steps)
 	}
 	if len(d.Steps(paper.Setup{Balancer: paper.Forward, Servers: 1})) != 0 {

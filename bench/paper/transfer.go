@@ -41,7 +41,7 @@ func Messages(quick bool) (sizes []int) {
 	return append(sizes, largest)
 }
 
-// Step is the mean of a setup's transfers of one message size.
+// Step is a setup's transfers of one message size.
 type Step struct {
 	Bytes      int
 	N          int   // repetitions
@@ -59,7 +59,7 @@ func (d *Data) Steps(s Setup) (steps []Step) {
 			}
 		}
 		if n := len(through); n > 0 {
-			steps = append(steps, Step{size, n, meanOf(through), meanOf(latency)})
+			steps = append(steps, Step{size, n, valueOf(through), valueOf(latency)})
 		}
 	}
 	return steps

@@ -226,13 +226,18 @@ func progressOf(w io.Writer) func(string, float64, time.Duration) {
 		if left > 0 {
 			what = fmt.Sprintf("%3.0f %%, %s left: %s", 100*share, left.Round(time.Second), what)
 		}
-		if !terminal {
-			fmt.Fprintln(w, what)
+		if terminal {
+			fmt.Fprint(w, "\r\033[K"+bar(share)+" "+what)
 			return
 		}
-		full := int(share * barWidth)
-		fmt.Fprintf(w, "\r\033[K%s%s %s", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), what)
+		fmt.Fprintln(w, what)
 	}
+}
+
+// bar is a progress bar.
+func bar(share float64) string {
+	full := int(min(1, max(0, share)) * barWidth)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
 }
 
 // printFigures prints what the rates of each curve came to, and what is claimed of
@@ -255,8 +260,8 @@ func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 			}
 			best, _ := f.Sustained(dots)
 			peak := paper.Peak(dots)
-			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.2f %%\t%.2f\t%.2f\t%.0f\t\n", c.Label, best.Offered, peak.Rate.Mean, 100*peak.Errors.Mean,
-				best.P50.Mean/1000, best.P99.Mean/1000, best.PerConnection())
+			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.2f %%\t%.2f\t%.2f\t%.0f\t\n", c.Label, best.Offered, peak.Rate.Median, 100*peak.Errors.Median,
+				best.P50.Median/1000, best.P99.Median/1000, best.PerConnection())
 		}
 		if err := w.Flush(); err != nil {
 			return err

@@ -28,6 +28,14 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
+func TestBar_IsAsLongAsItsShare(t *testing.T) {
+	for share, want := range map[float64]int{-1: 0, 0: 0, 0.5: barWidth / 2, 0.999: barWidth - 1, 1: barWidth, 2: barWidth} {
+		if got := bar(share); strings.Count(got, "█") != want || strings.Count(got, "░") != barWidth-want {
+			t.Errorf("%v: %s, want %d of %d", share, got, want, barWidth)
+		}
+	}
+}
+
 // What a figure wants is measured, printed and kept; options of another run are
 // refused.
 func TestBenchPaper_TakesAFigure(t *testing.T) {

@@ -145,7 +145,7 @@ func price(d *paper.Data) table {
 		if !ok || c.Setup.Balancer != paper.Director {
 			continue
 		}
-		t.Rows = append(t.Rows, []string{c.Label, grouped(best.Rate.Mean), grouped(d.Run.Price), fixed(d.Run.Price/best.Rate.Mean, 2)})
+		t.Rows = append(t.Rows, []string{c.Label, grouped(best.Rate.Median), grouped(d.Run.Price), fixed(d.Run.Price/best.Rate.Median, 2)})
 	}
 	return t
 }

@@ -138,9 +138,15 @@ func serve(t *testing.T, html string) *httptest.Server {
 }
 
 // Without scripts and by nothing but itself the page shows every figure, as wide as
-// the screen and no wider, in letters that can be read.
+// the screen and no wider, in letters that can be read: that of data that lacks
+// nothing, and the one that is kept.
 func TestReport_InABrowser(t *testing.T) {
-	d := dataOf(wholeRun())
+	for name, d := range map[string]*paper.Data{"whole": dataOf(wholeRun()), "kept": kept(t)} {
+		t.Run(name, func(t *testing.T) { looksRight(t, d) })
+	}
+}
+
+func looksRight(t *testing.T, d *paper.Data) {
 	s := serve(t, written(t, d))
 	b := startBrowser(t)
 	for _, screen := range []struct {

@@ -26,7 +26,7 @@ func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 			without = append(without, c.Label)
 			continue
 		}
-		at := fmt.Sprintf("%s, at %s offered and %s answered/s", c.Label, grouped(dot.Offered), grouped(dot.Rate.Mean))
+		at := fmt.Sprintf("%s, at %s offered and %s answered/s", c.Label, grouped(dot.Offered), grouped(dot.Rate.Median))
 		b.rows = append(b.rows, bar{Label: at, Header: true})
 		for i, u := range usage {
 			b.rows = append(b.rows, usageBar(&u))

@@ -93,7 +93,7 @@ func (r *rates) extent() (x, y float64) {
 	for _, c := range r.curves {
 		for _, d := range c.dots {
 			x = max(x, d.Offered/r.per)
-			y = max(y, (d.Rate.Mean+d.Rate.Dev)/r.per)
+			y = max(y, d.Rate.Most/r.per)
 		}
 	}
 	for _, p := range r.theirs() {
@@ -153,9 +153,9 @@ func (r *rates) add(p *plot.Plot, c *curve) {
 	var dots, overrun plotter.XYs
 	var errors plotter.YErrors
 	for _, d := range c.dots {
-		at := plotter.XY{X: d.Offered / r.per, Y: d.Rate.Mean / r.per}
+		at := plotter.XY{X: d.Offered / r.per, Y: d.Rate.Median / r.per}
 		dots = append(dots, at)
-		errors = append(errors, struct{ Low, High float64 }{d.Rate.Dev / r.per, d.Rate.Dev / r.per})
+		errors = append(errors, struct{ Low, High float64 }{(d.Rate.Median - d.Rate.Least) / r.per, (d.Rate.Most - d.Rate.Median) / r.per})
 		if d.Overrun {
 			overrun = append(overrun, at)
 		}
@@ -229,7 +229,7 @@ func (r *rates) legend() (keys []key) {
 func (r *rates) caption() (sentence, numbers string) {
 	var relative, absolute []string
 	for _, c := range r.curves {
-		peak := paper.Peak(c.dots).Rate.Mean
+		peak := paper.Peak(c.dots).Rate.Median
 		label := strings.TrimPrefix(c.Label, "emulated: ")
 		relative = append(relative, label+" "+fixed(peak/r.per, 2))
 		absolute = append(absolute, label+" "+grouped(peak))
@@ -260,7 +260,7 @@ func (r *rates) thumbnail() template.HTML {
 	canvas := draw.New(c)
 	x, y := r.extent()
 	at := func(d *paper.Dot) vg.Point {
-		return vg.Point{X: s.width * vg.Length(d.Offered/r.per/x), Y: s.height * vg.Length(d.Rate.Mean/r.per/y)}
+		return vg.Point{X: s.width * vg.Length(d.Offered/r.per/x), Y: s.height * vg.Length(d.Rate.Median/r.per/y)}
 	}
 	stroke := func(colour color.Color, points []vg.Point) {
 		canvas.StrokeLines(draw.LineStyle{Color: colour, Width: 1.6}, points)

@@ -18,8 +18,8 @@ func (s *section) floods(curves []curve) {
 		c := &curves[i]
 		d := &c.dots[0]
 		colour := lookOf(c.Setup).colour
-		sent := valueOf(d, func(p *paper.Point) float64 { return p.SYNs })
-		made := valueOf(d, func(p *paper.Point) float64 { return p.Held })
+		sent := paper.ValueOf(d.Points, func(p *paper.Point) float64 { return p.SYNs }).Median
+		made := paper.ValueOf(d.Points, func(p *paper.Point) float64 { return p.Held }).Median
 		started, failed := 0, 0
 		for _, p := range d.Points {
 			started, failed = started+p.Started, failed+p.Errors()
@@ -30,15 +30,15 @@ func (s *section) floods(curves []curve) {
 			})
 		}
 		harmed.rows = append(harmed.rows, bar{
-			Label: c.Label, Value: fmt.Sprintf("%d of %d", failed, started), Parts: []part{{100 * d.Errors.Mean, colour}}, Dev: 100 * d.Errors.Dev,
+			Label: c.Label, Value: fmt.Sprintf("%d of %d", failed, started), Parts: []part{{100 * d.Errors.Median, colour}}, Dev: 100 * d.Errors.Off(),
 		})
 		slow.rows = append(slow.rows, bar{
-			Label: c.Label, Value: milliseconds(d.P99) + " ms", Parts: []part{{d.P99.Mean / 1000, colour}}, Dev: d.P99.Dev / 1000,
+			Label: c.Label, Value: milliseconds(d.P99) + " ms", Parts: []part{{d.P99.Median / 1000, colour}}, Dev: d.P99.Off() / 1000,
 		})
 		t.Rows = append(t.Rows, []string{
-			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(100 * d.Errors.Mean), milliseconds(d.P50), milliseconds(d.P99),
+			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(100 * d.Errors.Median), milliseconds(d.P50), milliseconds(d.P99),
 		})
-		if worst == nil || d.Errors.Mean > worst.dots[0].Errors.Mean {
+		if worst == nil || d.Errors.Median > worst.dots[0].Errors.Median {
 			worst = c
 		}
 	}
@@ -51,13 +51,5 @@ func (s *section) floods(curves []curve) {
 		drawing{Title: "All but one honest reply in a hundred come within", SVG: slow.draw()})
 	s.Thumbnail = slow.thumbnail()
 	s.Tables = append(s.Tables, t)
-	s.Caption = fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", worst.Label, number(100*worst.dots[0].Errors.Mean))
-}
-
-// valueOf is the mean of something over a dot's points.
-func valueOf(d *paper.Dot, of func(*paper.Point) float64) (mean float64) {
-	for _, p := range d.Points {
-		mean += of(p) / float64(d.N)
-	}
-	return mean
+	s.Caption = fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", worst.Label, number(100*worst.dots[0].Errors.Median))
 }

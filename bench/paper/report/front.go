@@ -34,7 +34,7 @@ func tiles(d *paper.Data, all []figure.Figure) []tile {
 		tiles = append(tiles, tile{"One capped server", grouped(float64(run.Cap)), "connections/s", "the paper's: 4,000"})
 	}
 	one, four := capped(run, 1), capped(run, 4)
-	a, b := paper.Peak(d.Dots(one)).Rate.Mean, paper.Peak(d.Dots(four)).Rate.Mean
+	a, b := paper.Peak(d.Dots(one)).Rate.Median, paper.Peak(d.Dots(four)).Rate.Median
 	if a > 0 && b > 0 {
 		tiles = append(tiles, tile{"DR, 4 servers : 1", "× " + fixed(b/a, 2), "", "one worker; the paper: × 1.8 by one CPU, × 3.3 by four"})
 	}
@@ -91,8 +91,8 @@ func capacity(d *paper.Data) table {
 		}
 		base := nearest(without, best.Offered)
 		a, b := cost(&best), cost(base)
-		added, dev := a.Mean-b.Mean, math.Hypot(a.Dev, b.Dev)
-		row := []string{c.Label, grouped(best.Offered), withDev(a), withDev(b), withDev(paper.Value{Mean: added, Dev: dev}), "–"}
+		added, dev := a.Median-b.Median, math.Hypot(a.Off(), b.Off())
+		row := []string{c.Label, grouped(best.Offered), withOff(a), withOff(b), withOff(paper.Value{Median: added, Least: added - dev, Most: added + dev}), "–"}
 		if base.Offered != best.Offered {
 			row[3] += " (at " + grouped(base.Offered) + ")"
 		}
@@ -105,24 +105,16 @@ func capacity(d *paper.Data) table {
 }
 
 // cost is the CPU time that a reply cost at a dot, in microseconds, of all CPUs.
-func cost(d *paper.Dot) (v paper.Value) {
-	v.Mean = d.PerConnection()
-	for _, p := range d.Points {
-		if p.ReplyRate > 0 && d.N > 1 {
-			off := p.Busy/p.ReplyRate*1e6 - v.Mean
-			v.Dev += off * off / float64(d.N-1)
-		}
-	}
-	v.Dev = math.Sqrt(v.Dev)
-	return v
+func cost(d *paper.Dot) paper.Value {
+	return paper.ValueOf(d.Points, func(p *paper.Point) float64 { return p.Busy / max(p.ReplyRate, 1) * 1e6 })
 }
 
-// withDev is whole numbers.
-func withDev(v paper.Value) string {
-	if v.Dev == 0 {
-		return grouped(v.Mean)
+// withOff is whole numbers.
+func withOff(v paper.Value) string {
+	if v.Off() == 0 {
+		return grouped(v.Median)
 	}
-	return grouped(v.Mean) + " ± " + grouped(v.Dev)
+	return grouped(v.Median) + " ± " + grouped(v.Off())
 }
 
 // peersFigure is the figure of all balancers.
@@ -144,10 +136,10 @@ func peers(d *paper.Data) table {
 			continue
 		}
 		peak := paper.Peak(dots)
-		half := nearest(dots, peak.Rate.Mean/2)
-		packets := valueOf(half, func(p *paper.Point) float64 { return p.Packets })
+		half := nearest(dots, peak.Rate.Median/2)
+		packets := paper.ValueOf(half.Points, func(p *paper.Point) float64 { return p.Packets }).Median
 		t.Rows = append(t.Rows, []string{
-			c.Label, plusMinus(peak.Rate.Mean, peak.Rate.Dev), grouped(half.Offered), milliseconds(half.P50), milliseconds(half.P99),
+			c.Label, plusMinus(peak.Rate.Median, peak.Rate.Off()), grouped(half.Offered), milliseconds(half.P50), milliseconds(half.P99),
 			grouped(half.PerConnection()), grouped(packets),
 		})
 	}

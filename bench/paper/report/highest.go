@@ -72,16 +72,16 @@ func (s *section) highest(f *paper.Figure, curves []curve) {
 			never = append(never, c.Label)
 			continue
 		}
-		value := fmt.Sprintf("%s replies/s, %s Mb/s", grouped(d.Rate.Mean), number(d.Bits.Mean/1e6))
+		value := fmt.Sprintf("%s replies/s, %s Mb/s", grouped(d.Rate.Median), number(d.Bits.Median/1e6))
 		b.rows = append(b.rows, bar{
-			Label: c.Label, Value: value, Parts: []part{{d.Rate.Mean, lookOf(c.Setup).colour}}, Dev: d.Rate.Dev,
+			Label: c.Label, Value: value, Parts: []part{{d.Rate.Median, lookOf(c.Setup).colour}}, Dev: d.Rate.Off(),
 		})
 		offered := grouped(d.Offered)
 		if f.Closed {
 			offered = "–"
 		}
 		t.Rows = append(t.Rows, []string{
-			c.Label, offered, plusMinus(d.Rate.Mean, d.Rate.Dev), number(d.Bits.Mean / 1e6), number(100 * d.Errors.Mean),
+			c.Label, offered, plusMinus(d.Rate.Median, d.Rate.Off()), number(d.Bits.Median / 1e6), number(100 * d.Errors.Median),
 			milliseconds(d.P50), milliseconds(d.P99),
 		})
 		said = append(said, c.Label+" "+value)

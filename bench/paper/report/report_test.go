@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -62,6 +64,35 @@ func TestWrite_DrawsEveryFigure(t *testing.T) {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+}
+
+// where is the report that is kept with the source.
+const where = "../../report"
+
+// kept is its data.
+func kept(t testing.TB) *paper.Data {
+	t.Helper()
+	d, err := paper.Read(os.DirFS(where))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The page that is kept is the one that its data makes: "make report" draws it
+// again. All that is claimed in it is met, or said not to be.
+func TestReport_ThatIsKeptIsOfItsData(t *testing.T) {
+	d := kept(t)
+	page, err := os.ReadFile(filepath.Join(where, "index.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != written(t, d) {
+		t.Error("it is another page than its data makes: make report")
+	}
+	if len(page) > 5<<20 || d.Run.Options.Quick || !d.Run.Complete || d.Run.Commit == "" {
+		t.Errorf("%d bytes, %+v: want a whole run in 5 MB at most", len(page), d.Run.Options)
 	}
 }
 

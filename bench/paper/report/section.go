@@ -116,7 +116,7 @@ func taken(curves []curve, o *paper.Options) string {
 	}
 	text := fmt.Sprintf("Each rate is measured %s × %s, after %s at the same rate", times, short(o.Duration), short(o.Warmup))
 	if most > 1 {
-		text += "; bars are the standard deviation"
+		text += "; the median counts, and bars or ± show the repetition that is farthest from it"
 	}
 	return text + "."
 }
@@ -186,9 +186,9 @@ func points(curves []curve) table {
 				label += " (machine saturated)"
 			}
 			t.Rows = append(t.Rows, []string{
-				label, grouped(d.Offered), fmt.Sprint(d.N), plusMinus(d.Rate.Mean, d.Rate.Dev), number(100 * d.Errors.Mean),
-				milliseconds(d.P50), milliseconds(d.P99), plusMinus(d.Busy.Mean, d.Busy.Dev), grouped(d.PerConnection()),
-				number(d.Bits.Mean / 1e6),
+				label, grouped(d.Offered), fmt.Sprint(d.N), plusMinus(d.Rate.Median, d.Rate.Off()), number(100 * d.Errors.Median),
+				milliseconds(d.P50), milliseconds(d.P99), plusMinus(d.Busy.Median, d.Busy.Off()), grouped(d.PerConnection()),
+				number(d.Bits.Median / 1e6),
 			})
 		}
 	}
@@ -196,4 +196,4 @@ func points(curves []curve) table {
 }
 
 // milliseconds is a time in microseconds, in milliseconds.
-func milliseconds(v paper.Value) string { return plusMinus(v.Mean/1000, v.Dev/1000) }
+func milliseconds(v paper.Value) string { return plusMinus(v.Median/1000, v.Off()/1000) }

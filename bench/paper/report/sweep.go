@@ -38,7 +38,7 @@ func (s *section) sweep(d *paper.Data, f *paper.Figure) {
 	if len(all) == 0 {
 		return
 	}
-	s.Taken = fmt.Sprintf("Each size is measured %d ×; bars are the standard deviation.", all[0].steps[0].N)
+	s.Taken = fmt.Sprintf("Each size is measured %d ×; the median counts, and bars show the others.", all[0].steps[0].N)
 	s.Plots = []drawing{{Upwards: "↑ Mb/s, one way", SVG: drawSweeps(f.Title, all)}}
 	s.Thumbnail = sweepThumbnail(all)
 	t := table{Head: []string{"", "message", "n", "Mb/s", "one way, µs"}}
@@ -48,13 +48,13 @@ func (s *section) sweep(d *paper.Data, f *paper.Figure) {
 		s.Legend = append(s.Legend, key{swatch(l.line(), l.markers()), c.Label})
 		var most float64
 		for _, step := range c.steps {
-			most = max(most, step.Throughput.Mean)
+			most = max(most, step.Throughput.Median)
 			t.Rows = append(t.Rows, []string{
 				c.Label, bytesOf(float64(step.Bytes)), fmt.Sprint(step.N),
-				plusMinus(step.Throughput.Mean/1e6, step.Throughput.Dev/1e6), plusMinus(step.Latency.Mean, step.Latency.Dev),
+				plusMinus(step.Throughput.Median/1e6, step.Throughput.Off()/1e6), plusMinus(step.Latency.Median, step.Latency.Off()),
 			})
 		}
-		said = append(said, fmt.Sprintf("%s %s µs and %s Mb/s", c.Label, number(c.steps[0].Latency.Mean), grouped(most/1e6)))
+		said = append(said, fmt.Sprintf("%s %s µs and %s Mb/s", c.Label, number(c.steps[0].Latency.Median), grouped(most/1e6)))
 	}
 	s.Caption = "A byte one way takes, and the most that comes through is: " + strings.Join(said, "; ") + ". " +
 		"The frames that pass the director are whole, as AF_XDP wants them; where they need not pass it, offload makes large messages cheap."
@@ -82,7 +82,7 @@ func span(all []sweep) (x, y [2]float64) {
 	x, y = [2]float64{1, 2}, [2]float64{1, 2}
 	for i, c := range all {
 		for j, step := range c.steps {
-			mbps := step.Throughput.Mean / 1e6
+			mbps := step.Throughput.Median / 1e6
 			if i+j == 0 {
 				y = [2]float64{mbps, mbps}
 			}
@@ -99,7 +99,7 @@ func addSweep(p *plot.Plot, one *sweep) {
 	var dots plotter.XYs
 	var errors plotter.YErrors
 	for _, step := range one.steps {
-		mean, dev := max(step.Throughput.Mean/1e6, 1e-6), step.Throughput.Dev/1e6
+		mean, dev := max(step.Throughput.Median/1e6, 1e-6), step.Throughput.Off()/1e6
 		dots = append(dots, plotter.XY{X: float64(step.Bytes), Y: mean})
 		errors = append(errors, struct{ Low, High float64 }{min(dev, mean/2), dev}) // an axis of logarithms has no zero
 	}
@@ -149,7 +149,7 @@ func sweepThumbnail(all []sweep) template.HTML {
 	for _, one := range all {
 		var points []vg.Point
 		for _, step := range one.steps {
-			points = append(points, vg.Point{X: s.width * at(float64(step.Bytes), x), Y: s.height * at(step.Throughput.Mean/1e6, y)})
+			points = append(points, vg.Point{X: s.width * at(float64(step.Bytes), x), Y: s.height * at(step.Throughput.Median/1e6, y)})
 		}
 		canvas.StrokeLines(draw.LineStyle{Color: lookOf(one.Setup).colour, Width: 1.6}, points)
 	}

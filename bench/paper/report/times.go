@@ -43,13 +43,13 @@ func (s *section) timesOf(workload string, curves []curve) string {
 		colour := lookOf(c.Setup).colour
 		slow.rows = append(slow.rows, bar{
 			Label: c.Label, Value: milliseconds(d.P99) + " ms",
-			Parts: []part{{d.P99.Mean / 1000, colour}}, Dev: d.P99.Dev / 1000,
+			Parts: []part{{d.P99.Median / 1000, colour}}, Dev: d.P99.Off() / 1000,
 		})
 		share.rows = append(share.rows, bar{
 			Label: c.Label, Value: fmt.Sprintf("%.0f to %.0f %%", 100*least, 100*most),
 			Parts: []part{{most, colour}}, Range: true, From: least,
 		})
-		if d.P99.Mean < best.dots[0].P99.Mean {
+		if d.P99.Median < best.dots[0].P99.Median {
 			best = c
 		}
 		if most-least < spread(even) {
