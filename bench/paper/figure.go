@@ -75,7 +75,7 @@ var usual = map[int][]float64{
 
 // ofCeiling are those of servers that are not capped, as parts of the bed's
 // ceiling.
-var ofCeiling = []float64{0.25, 0.5, 0.75, 0.9, 1, 1.15}
+var ofCeiling = []float64{0.25, 0.5, 0.75, 0.9, 1, 1.15, 1.5}
 
 // quick are the ones of a quick run.
 var quick = map[bool][]float64{true: {0.5, 1}, false: {0.25, 0.5}}
