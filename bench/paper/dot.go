@@ -52,7 +52,7 @@ const tooLate = 50_000
 
 // full is the share of all CPUs beyond which nothing is left: they are counted by
 // ticks.
-const full = 0.97
+const full = 0.95
 
 // Dots returns the curve of a setup, by ascending rates.
 func (d *Data) Dots(s Setup) (dots []Dot) {

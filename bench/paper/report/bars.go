@@ -6,15 +6,17 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"director/bench/paper"
 )
 
 // bar is a row of a bar chart: parts one after the other, each with its colour.
 type bar struct {
 	Label  string
 	Parts  []part
-	Dev    float64 // of all parts together
-	Value  string  // as written at the end
-	Header bool    // a line of text instead of a bar
+	Span   span   // that the end strays over
+	Value  string // as written at the end
+	Header bool   // a line of text instead of a bar
 	// Range makes a bar from From to the end of the only part, instead of from 0.
 	Range bool
 	From  float64
@@ -24,6 +26,12 @@ type part struct {
 	value  float64
 	colour ink
 }
+
+// span is from a value to a higher one; nothing if they are the same.
+type span struct{ from, to float64 }
+
+// spanOf is that of repetitions, in units of so much.
+func spanOf(v paper.Value, unit float64) span { return span{v.Least / unit, v.Most / unit} }
 
 func (b *bar) end() float64 {
 	sum := 0.0
@@ -74,7 +82,7 @@ func (b *bar) height() vg.Length {
 func (b *bars) longest() float64 {
 	most := b.full
 	for i := range b.rows {
-		most = max(most, b.rows[i].end()+b.rows[i].Dev)
+		most = max(most, b.rows[i].end(), b.rows[i].Span.to)
 	}
 	if most == 0 {
 		return 1
@@ -129,9 +137,9 @@ func (b *bars) bar(c *draw.Canvas, r *bar, y, scale vg.Length) {
 		}
 		x = next
 	}
-	if r.Dev > 0 {
+	if r.Span.to > r.Span.from {
 		style := draw.LineStyle{Color: text, Width: 1}
-		low, high := max(0, x-scale*vg.Length(r.Dev)), x+scale*vg.Length(r.Dev)
+		low, high := scale*vg.Length(max(0, r.Span.from)), scale*vg.Length(r.Span.to)
 		middle := y + thick/2
 		c.StrokeLine2(style, low, middle, high, middle)
 		for _, end := range []vg.Length{low, high} {

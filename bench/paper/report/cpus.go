@@ -13,6 +13,7 @@ import (
 // cpus makes the section of who used the CPUs: bars, and the table of the paper's
 // figure 16.
 func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
+	s.Taken = fmt.Sprintf("Means of samples over %s, %d repetitions together, and their standard deviation.", short(d.Run.Options.Duration), curves[0].dots[0].N)
 	b := bars{label: f.Title + ": user, system, softirq and idle", full: 1, track: true}
 	t := table{
 		Caption: "Measured, % of one CPU",
@@ -58,9 +59,9 @@ func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 
 // usageBar is the row of a consumer.
 func usageBar(u *paper.Usage) bar {
-	value := fmt.Sprintf("%.0f %%", 100*(u.User+u.Sys+u.Soft))
+	used, dev := u.User+u.Sys+u.Soft, math.Sqrt(u.UserDev*u.UserDev+u.SysDev*u.SysDev+u.SoftDev*u.SoftDev)
 	return bar{
-		Label: u.Subject, Value: value, Dev: math.Sqrt(u.UserDev*u.UserDev + u.SysDev*u.SysDev + u.SoftDev*u.SoftDev),
+		Label: u.Subject, Value: fmt.Sprintf("%.0f %%", 100*used), Span: span{used - dev, used + dev},
 		Parts: []part{{u.User, user}, {u.Sys, system}, {u.Soft, softirq}},
 	}
 }

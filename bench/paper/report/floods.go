@@ -13,7 +13,8 @@ func (s *section) floods(curves []curve) {
 	harmed := bars{label: "Requests of honest clients that failed"}
 	slow := bars{label: "Response times of honest clients"}
 	t := table{Head: []string{"", "SYNs/s sent", "connections/s made", "honest connections", "failed", "failed %", "p50 ms", "p99 ms"}}
-	var worst *curve
+	worst := 0.0
+	s.Caption = "No honest connection failed."
 	for i := range curves {
 		c := &curves[i]
 		d := &c.dots[0]
@@ -29,17 +30,18 @@ func (s *section) floods(curves []curve) {
 				Label: c.Label, Value: grouped(made) + " of " + grouped(sent) + " and the honest ones", Parts: []part{{made, colour}},
 			})
 		}
+		share := 100 * float64(failed) / float64(max(1, started))
 		harmed.rows = append(harmed.rows, bar{
-			Label: c.Label, Value: fmt.Sprintf("%d of %d", failed, started), Parts: []part{{100 * d.Errors.Median, colour}}, Dev: 100 * d.Errors.Off(),
+			Label: c.Label, Value: fmt.Sprintf("%d of %d", failed, started), Parts: []part{{share, colour}},
 		})
 		slow.rows = append(slow.rows, bar{
-			Label: c.Label, Value: milliseconds(d.P99) + " ms", Parts: []part{{d.P99.Median / 1000, colour}}, Dev: d.P99.Off() / 1000,
+			Label: c.Label, Value: milliseconds(d.P99) + " ms", Parts: []part{{d.P99.Median / 1000, colour}}, Span: spanOf(d.P99, 1000),
 		})
 		t.Rows = append(t.Rows, []string{
-			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(100 * d.Errors.Median), milliseconds(d.P50), milliseconds(d.P99),
+			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(share), milliseconds(d.P50), milliseconds(d.P99),
 		})
-		if worst == nil || d.Errors.Median > worst.dots[0].Errors.Median {
-			worst = c
+		if share > worst {
+			worst, s.Caption = share, fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", c.Label, number(share))
 		}
 	}
 	if len(held.rows) > 0 {
@@ -47,9 +49,8 @@ func (s *section) floods(curves []curve) {
 	}
 	harmed.full = 1 // % at the least, lest nothing look like much
 	s.Plots = append(s.Plots,
-		drawing{Title: "Honest connections that failed, of all", SVG: harmed.draw()},
+		drawing{Title: "Honest connections that failed, of those of all repetitions, %", SVG: harmed.draw()},
 		drawing{Title: "All but one honest reply in a hundred come within", SVG: slow.draw()})
 	s.Thumbnail = slow.thumbnail()
 	s.Tables = append(s.Tables, t)
-	s.Caption = fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", worst.Label, number(100*worst.dots[0].Errors.Median))
 }

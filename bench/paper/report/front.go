@@ -28,7 +28,7 @@ func tiles(d *paper.Data, all []figure.Figure) []tile {
 	run := &d.Run
 	var tiles []tile
 	if run.Ceiling > 0 {
-		tiles = append(tiles, tile{"The bed without caps", grouped(run.Ceiling), "connections/s", fmt.Sprintf("on %d CPUs, clients and servers included", run.Machine.NumCPU)})
+		tiles = append(tiles, tile{"The bed without caps", grouped(run.Ceiling), "connections/s", fmt.Sprintf("found at the start, on %d CPUs, clients and servers included", run.Machine.NumCPU)})
 	}
 	if run.Cap > 0 {
 		tiles = append(tiles, tile{"One capped server", grouped(float64(run.Cap)), "connections/s", "the paper's: 4,000"})

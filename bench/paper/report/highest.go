@@ -74,7 +74,7 @@ func (s *section) highest(f *paper.Figure, curves []curve) {
 		}
 		value := fmt.Sprintf("%s replies/s, %s Mb/s", grouped(d.Rate.Median), number(d.Bits.Median/1e6))
 		b.rows = append(b.rows, bar{
-			Label: c.Label, Value: value, Parts: []part{{d.Rate.Median, lookOf(c.Setup).colour}}, Dev: d.Rate.Off(),
+			Label: c.Label, Value: value, Parts: []part{{d.Rate.Median, lookOf(c.Setup).colour}}, Span: spanOf(d.Rate, 1),
 		})
 		offered := grouped(d.Offered)
 		if f.Closed {

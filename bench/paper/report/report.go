@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strings"
 
 	"director/bench/figure"
@@ -21,7 +22,7 @@ var page = template.Must(template.New("report.html").Funcs(template.FuncMap{
 		return template.CSS(text), err //nolint:gosec // our own
 	},
 	"colours":  func(dark bool) template.CSS { return template.CSS(variables(dark)) }, //nolint:gosec // our own
-	"ratio":    func(v float64) string { return fixed(v, 2) },
+	"ratio":    ratio,
 	"measured": measured,
 	"short":    short,
 	"rest":     func(head, row []string) int { return max(1, len(head)-len(row)+1) },
@@ -48,6 +49,14 @@ type view struct {
 type group struct {
 	Title    string
 	Sections []section
+}
+
+// ratio is a claim's value: ratios are small, times are not.
+func ratio(v float64) string {
+	if math.Abs(v) >= 10 {
+		return grouped(v)
+	}
+	return fixed(v, 2)
 }
 
 // Write writes the report of a run: one HTML file. The data is only read. An

@@ -68,7 +68,7 @@ func drawSweeps(label string, all []sweep) template.HTML {
 			a.Scale = plot.LogScale{}
 			a.Tick.Marker = plot.TickerFunc(decades)
 		}
-		x, y := span(all)
+		x, y := extentOf(all)
 		for _, one := range all {
 			addSweep(p, &one)
 		}
@@ -77,8 +77,8 @@ func drawSweeps(label string, all []sweep) template.HTML {
 	})
 }
 
-// span is how far the axes go: bytes, and Mb/s.
-func span(all []sweep) (x, y [2]float64) {
+// extentOf is how far the axes go: bytes, and Mb/s.
+func extentOf(all []sweep) (x, y [2]float64) {
 	x, y = [2]float64{1, 2}, [2]float64{1, 2}
 	for i, c := range all {
 		for j, step := range c.steps {
@@ -142,7 +142,7 @@ func sweepThumbnail(all []sweep) template.HTML {
 	s := size{class: "thumb", width: 120, height: 64}
 	c := s.canvas()
 	canvas := draw.New(c)
-	x, y := span(all)
+	x, y := extentOf(all)
 	at := func(v float64, of [2]float64) vg.Length {
 		return vg.Length(math.Log(max(v, of[0])/of[0]) / math.Log(of[1]/of[0]))
 	}

@@ -43,7 +43,7 @@ func (s *section) timesOf(workload string, curves []curve) string {
 		colour := lookOf(c.Setup).colour
 		slow.rows = append(slow.rows, bar{
 			Label: c.Label, Value: milliseconds(d.P99) + " ms",
-			Parts: []part{{d.P99.Median / 1000, colour}}, Dev: d.P99.Off() / 1000,
+			Parts: []part{{d.P99.Median / 1000, colour}}, Span: spanOf(d.P99, 1000),
 		})
 		share.rows = append(share.rows, bar{
 			Label: c.Label, Value: fmt.Sprintf("%.0f to %.0f %%", 100*least, 100*most),
