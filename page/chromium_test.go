@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/rs/zerolog"
 
+	"director/internal/browsertest"
 	"director/page"
 )
 
@@ -29,81 +30,80 @@ func serve(t *testing.T, s *source) *httptest.Server {
 const live = `document.getElementById('live').className === 'live'`
 
 // open opens an address, which the script takes up.
-func (b *browser) open(url string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(url))
-	b.await(live)
+func open(b *browsertest.Browser, url string) {
+	b.Do(chromedp.Navigate(url))
+	b.Await(live)
 }
 
 func TestPage_InABrowser(t *testing.T) {
-	chromium := startChromium(t)
-	for name, test := range map[string]func(*testing.T, *browser){
+	chromium := browsertest.Start(t)
+	for name, test := range map[string]func(*testing.T, *browsertest.Browser){
 		"fits on screens of all kinds":   fitsOnScreens,
 		"changes in place":               changesInPlace,
 		"says that the director is gone": saysThatItIsGone,
 		"works without scripts":          worksWithoutScripts,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, newTab(t, chromium)) })
+		t.Run(name, func(t *testing.T) { test(t, browsertest.Tab(t, chromium)) })
 	}
 }
 
-func fitsOnScreens(t *testing.T, b *browser) {
+func fitsOnScreens(t *testing.T, b *browsertest.Browser) {
 	server := serve(t, newSource(4, 5))
-	b.screen(1440, 900, false, false)
-	b.open(server.URL + "/")
-	b.fits("on a desktop")
-	b.keep("desktop.png", true)
-	b.screen(1440, 900, false, true)
-	b.keep("dark.png", true)
-	b.screen(1024, 768, false, false)
-	b.fits("on a tablet")
-	b.keep("tablet.png", true)
-	b.screen(390, 844, true, false)
-	b.fits("on a phone")
-	b.keep("phone.png", true)
-	b.screen(390, 844, true, true)
-	b.open(server.URL + "/?open=none")
-	b.fits("on a phone, without servers,")
-	b.keep("phone-dark.png", true)
+	b.Screen(1440, 900, false, false)
+	open(b, server.URL+"/")
+	b.Fits("on a desktop")
+	b.Keep("desktop.png", true)
+	b.Screen(1440, 900, false, true)
+	b.Keep("dark.png", true)
+	b.Screen(1024, 768, false, false)
+	b.Fits("on a tablet")
+	b.Keep("tablet.png", true)
+	b.Screen(390, 844, true, false)
+	b.Fits("on a phone")
+	b.Keep("phone.png", true)
+	b.Screen(390, 844, true, true)
+	open(b, server.URL+"/?open=none")
+	b.Fits("on a phone, without servers,")
+	b.Keep("phone-dark.png", true)
 
 	thousand := serve(t, newSource(50, 20))
-	b.screen(1440, 900, false, false)
-	b.open(thousand.URL + "/")
-	b.keep("thousand.png", true)
-	b.open(thousand.URL + "/?open=all&sort=cps&line=bytes")
-	b.keep("thousand-open.png", false)
-	if got := eval[int](b, `document.querySelectorAll('.services tbody tr:not(.service)').length`); got != 1000 {
+	b.Screen(1440, 900, false, false)
+	open(b, thousand.URL+"/")
+	b.Keep("thousand.png", true)
+	open(b, thousand.URL+"/?open=all&sort=cps&line=bytes")
+	b.Keep("thousand-open.png", false)
+	if got := browsertest.Eval[int](b, `document.querySelectorAll('.services tbody tr:not(.service)').length`); got != 1000 {
 		t.Errorf("%d servers are shown, want 1000", got)
 	}
-	b.screen(390, 844, true, false)
-	b.fits("on a phone, with a thousand servers,")
-	b.clean(server, thousand)
+	b.Screen(390, 844, true, false)
+	b.Fits("on a phone, with a thousand servers,")
+	b.Clean(server, thousand)
 }
 
 // What a reader does to the page stays as it was while numbers change: the place
 // that is looked at, the order, what is typed, and what has the focus.
-func changesInPlace(t *testing.T, b *browser) {
+func changesInPlace(t *testing.T, b *browsertest.Browser) {
 	s := newSource(4, 5)
 	server := serve(t, s)
-	b.screen(1440, 900, false, false)
-	b.open(server.URL + "/")
+	b.Screen(1440, 900, false, false)
+	open(b, server.URL+"/")
 
 	// Sorting asks for no new page.
-	b.do(chromedp.Evaluate[chromedp.Void](`window.marked = true`))
-	b.do(chromedp.Click(chromedp.CSS(`a[title="Sort by active connections"]`)))
-	b.await(`document.querySelector('[aria-sort=descending] a')?.textContent === 'Active'`)
-	b.await(`location.search === '?sort=active'`)
+	b.Do(chromedp.Evaluate[chromedp.Void](`window.marked = true`))
+	b.Do(chromedp.Click(chromedp.CSS(`a[title="Sort by active connections"]`)))
+	b.Await(`document.querySelector('[aria-sort=descending] a')?.textContent === 'Active'`)
+	b.Await(`location.search === '?sort=active'`)
 	const first = `document.querySelector('.services tbody').id`
-	if got := eval[string](b, first); got != "tcp-192.0.2.10:25" {
+	if got := browsertest.Eval[string](b, first); got != "tcp-192.0.2.10:25" {
 		t.Errorf("first of all by active connections is %s", got)
 	}
 
 	// What is typed filters; a service is closed by its button.
-	b.do(chromedp.SendKeys(chromedp.CSS(`#q`), "tcp"))
-	b.await(`document.querySelectorAll('.services tbody').length === 3`)
-	b.do(chromedp.Click(chromedp.CSS(`#tcp-192\.0\.2\.10\:80 [name=flip]`)))
-	b.await(`document.querySelectorAll('#tcp-192\\.0\\.2\\.10\\:80 tr').length === 1`)
-	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById('q').focus(), scrollTo(0, 200), window.row = document.getElementById('tcp-192.0.2.10:443')`))
+	b.Do(chromedp.SendKeys(chromedp.CSS(`#q`), "tcp"))
+	b.Await(`document.querySelectorAll('.services tbody').length === 3`)
+	b.Do(chromedp.Click(chromedp.CSS(`#tcp-192\.0\.2\.10\:80 [name=flip]`)))
+	b.Await(`document.querySelectorAll('#tcp-192\\.0\\.2\\.10\\:80 tr').length === 1`)
+	b.Do(chromedp.Evaluate[chromedp.Void](`document.getElementById('q').focus(), scrollTo(0, 200), window.row = document.getElementById('tcp-192.0.2.10:443')`))
 
 	// The source changes: another rate, a server more, one that is gone, one drained.
 	s.change(func(s *source) {
@@ -113,8 +113,8 @@ func changesInPlace(t *testing.T, b *browser) {
 		fresh := newService(1, 9).Servers[8]
 		web.Servers = append(web.Servers[:4], fresh)
 	})
-	b.await(`document.getElementById('tcp-192.0.2.10:443-10.0.1.11:443').textContent.includes('987')`)
-	b.await(`document.getElementById('tcp-192.0.2.10:443-10.0.1.11:443').className === 'mild'`)
+	b.Await(`document.getElementById('tcp-192.0.2.10:443-10.0.1.11:443').textContent.includes('987')`)
+	b.Await(`document.getElementById('tcp-192.0.2.10:443-10.0.1.11:443').className === 'mild'`)
 	for what, expression := range map[string]string{
 		"the page was loaded anew":         `window.marked === true`,
 		"the row was made anew":            `window.row === document.getElementById('tcp-192.0.2.10:443')`,
@@ -127,44 +127,44 @@ func changesInPlace(t *testing.T, b *browser) {
 		"the table is sorted in other way": `document.querySelector('[aria-sort=descending] a').textContent === 'Active'`,
 		"the address does not say so":      `new URLSearchParams(location.search).toString() === 'q=tcp&sort=active&x=tcp-192.0.2.10%3A80'`,
 	} {
-		if !eval[bool](b, expression) {
-			t.Errorf("%s: %s (%s)", what, expression, eval[string](b, `location.search`))
+		if !browsertest.Eval[bool](b, expression) {
+			t.Errorf("%s: %s (%s)", what, expression, browsertest.Eval[string](b, `location.search`))
 		}
 	}
-	b.clean(server)
+	b.Clean(server)
 }
 
-func saysThatItIsGone(t *testing.T, b *browser) {
+func saysThatItIsGone(t *testing.T, b *browsertest.Browser) {
 	server := serve(t, newSource(1, 1))
-	b.open(server.URL + "/")
-	b.do(chromedp.Click(chromedp.CSS(`#live button`)))
-	b.await(`document.getElementById('live').textContent.startsWith('Paused')`)
+	open(b, server.URL+"/")
+	b.Do(chromedp.Click(chromedp.CSS(`#live button`)))
+	b.Await(`document.getElementById('live').textContent.startsWith('Paused')`)
 	server.Close()
-	b.do(chromedp.Click(chromedp.CSS(`#live button`)))
-	b.await(`document.getElementById('live').textContent.startsWith('No answer since')`)
-	if !eval[bool](b, `document.querySelectorAll('.services tbody tr').length === 2`) {
+	b.Do(chromedp.Click(chromedp.CSS(`#live button`)))
+	b.Await(`document.getElementById('live').textContent.startsWith('No answer since')`)
+	if !browsertest.Eval[bool](b, `document.querySelectorAll('.services tbody tr').length === 2`) {
 		t.Error("what was known is not shown any more")
 	}
 }
 
 // Without scripts everything works by links and buttons that load a page.
-func worksWithoutScripts(t *testing.T, b *browser) {
+func worksWithoutScripts(t *testing.T, b *browsertest.Browser) {
 	server := serve(t, newSource(4, 5))
-	b.screen(1440, 900, false, false)
-	send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	b.do(chromedp.Navigate(server.URL + "/"))
-	b.do(chromedp.WaitVisible(chromedp.CSS(`#live noscript a`)))
+	b.Screen(1440, 900, false, false)
+	browsertest.Send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.Do(chromedp.Navigate(server.URL + "/"))
+	b.Do(chromedp.WaitVisible(chromedp.CSS(`#live noscript a`)))
 	follow := func(press string) {
 		t.Helper()
-		if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(press))); err != nil {
+		if _, err := chromedp.RunResponse(b.Context, chromedp.Click(chromedp.CSS(press))); err != nil {
 			t.Fatalf("%s: %v", press, err)
 		}
 	}
 	shown := func(want string) {
 		t.Helper()
 		rows, open := `document.querySelectorAll('.services tbody').length`, `document.querySelectorAll('[aria-expanded=true]').length`
-		got := fmt.Sprintf("%d services, %d open, sorted %s", eval[int](b, rows), eval[int](b, open),
-			eval[string](b, `document.querySelector('[aria-sort]')?.getAttribute('aria-sort') ?? 'not'`))
+		got := fmt.Sprintf("%d services, %d open, sorted %s", browsertest.Eval[int](b, rows), browsertest.Eval[int](b, open),
+			browsertest.Eval[string](b, `document.querySelector('[aria-sort]')?.getAttribute('aria-sort') ?? 'not'`))
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
@@ -174,11 +174,11 @@ func worksWithoutScripts(t *testing.T, b *browser) {
 	shown("4 services, 4 open, sorted descending")
 	follow(`#tcp-192\.0\.2\.10\:80 [name=flip]`)
 	shown("4 services, 3 open, sorted descending")
-	b.do(chromedp.SetValue(chromedp.CSS(`#q`), "tcp"))
+	b.Do(chromedp.SetValue(chromedp.CSS(`#q`), "tcp"))
 	follow(`button.find`)
 	shown("3 services, 2 open, sorted descending")
 	follow(`#live noscript a`)
 	shown("3 services, 2 open, sorted descending")
-	b.keep("without-scripts.png", true)
-	b.clean(server)
+	b.Keep("without-scripts.png", true)
+	b.Clean(server)
 }

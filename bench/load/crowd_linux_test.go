@@ -13,30 +13,9 @@ import (
 	"director/bench/server"
 )
 
-// serveTLS starts a server of TLS on loopback.
-func serveTLS(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a port
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := netip.MustParseAddrPort(l.Addr().String())
-	l.Close()
-	s, err := server.Start(server.Options{Listen: []netip.AddrPort{at}, Name: "rs1", TLS: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return at
-}
-
 // A handshake on each connection, and everything counted as without TLS.
 func TestDrive_MakesHandshakes(t *testing.T) {
-	at := serveTLS(t)
+	at := startServer(t, server.Options{Name: "rs1", TLS: true})
 	for name, p := range map[string]load.Plan{
 		"a page each": {},
 		"kept":        {Requests: 3, Think: time.Millisecond},
@@ -96,7 +75,7 @@ func TestServer_SpeaksTLSWithCurl(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	at := serveTLS(t)
+	at := startServer(t, server.Options{Name: "rs1", TLS: true})
 	out, err := exec.Command("curl", "-sk", "--max-time", "20", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} %{size_download} %{num_connects} ",
 		"https://"+at.String()+"/", "https://"+at.String()+"/bytes/7?wait=1ms").CombinedOutput()
 	if err != nil || string(out) != "200 628 1 200 7 0 " {

@@ -21,6 +21,7 @@ var mayImport = []struct {
 	{"internal/ordered", nil, false},
 	{"internal/packettest", []string{"packet"}, false},
 	{"internal/nettest", []string{"packet"}, false},
+	{"internal/browsertest", nil, false},
 	{"internal/memlab", []string{"packet", "sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control"}, false},
 	{"sched", []string{"packet"}, true},
 	{"nat", []string{"packet"}, true},
@@ -149,7 +150,7 @@ func TestDaemon_LinksNoTestCode(t *testing.T) {
 	for _, pkg := range strings.Fields(string(out)) {
 		for _, bad := range []string{
 			"testing", "github.com/google/gopacket/...", "github.com/google/go-cmp/...", "github.com/chromedp/...",
-			module + "/internal/packettest", module + "/internal/nettest", module + "/internal/memlab",
+			module + "/internal/packettest", module + "/internal/nettest", module + "/internal/browsertest", module + "/internal/memlab",
 		} {
 			if matches(bad, pkg) {
 				t.Errorf("cmd/director links %s", pkg)

@@ -1,4 +1,6 @@
-package page_test
+// Package browsertest has tests look at pages in a real browser: a headless Chromium,
+// driven over a pipe. Tests are skipped where there is none.
+package browsertest
 
 import (
 	"context"
@@ -21,19 +23,21 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a tab of a Chromium, and what went wrong there.
-type browser struct {
-	t   *testing.T
-	ctx context.Context
+// Browser is a tab of a Chromium, and what went wrong there. Its methods end the test
+// with what they cannot do.
+type Browser struct {
+	Context context.Context // chromedp's, of the tab
+
+	t *testing.T
 
 	mu       sync.Mutex
 	errors   []string // of the console, of scripts, of loading
 	requests []string // addresses that were asked for
 }
 
-// startChromium starts one without tabs of ours, or skips the test where there is
+// Start starts one without tabs of ours, or skips the test where there is
 // none.
-func startChromium(t *testing.T) context.Context {
+func Start(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -56,22 +60,22 @@ func startChromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// newTab opens a tab, which is closed with the test.
-func newTab(t *testing.T, chromium context.Context) *browser {
+// Tab opens a tab, which is closed with the test.
+func Tab(t *testing.T, chromium context.Context) *Browser {
 	t.Helper()
 	ctx, leave := chromedp.NewContext(chromium)
 	t.Cleanup(leave)
-	b := &browser{t: t, ctx: ctx}
+	b := &Browser{t: t, Context: ctx}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("chromium opens no tab: %v", err)
 	}
-	send(b, log.Enable, cdp.Empty{})
-	send(b, network.Enable, network.EnableParams{})
-	send(b, runtime.Enable, cdp.Empty{})
+	Send(b, log.Enable, cdp.Empty{})
+	Send(b, network.Enable, network.EnableParams{})
+	Send(b, runtime.Enable, cdp.Empty{})
 	return b
 }
 
-func (b *browser) hear(event any) {
+func (b *Browser) hear(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
@@ -86,43 +90,43 @@ func (b *browser) hear(event any) {
 	}
 }
 
-// send sends a command of the DevTools protocol.
-func send[P, R any](b *browser, command cdp.Command[P, R], params P) {
+// Send sends a command of the DevTools protocol.
+func Send[P, R any](b *Browser, command cdp.Command[P, R], params P) {
 	b.t.Helper()
-	if _, err := chromedp.Call(b.ctx, command, params); err != nil {
+	if _, err := chromedp.Call(b.Context, command, params); err != nil {
 		b.t.Fatalf("in the browser: %v", err)
 	}
 }
 
-// do runs actions one after the other; one that fails ends the test.
-func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+// Do runs actions one after the other; one that fails ends the test.
+func (b *Browser) Do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, actions...); err != nil {
+	if err := chromedp.Do(b.Context, actions...); err != nil {
 		b.t.Fatalf("in the browser: %v", err)
 	}
 }
 
-// eval returns what an expression is.
-func eval[T any](b *browser, expression string) T {
+// Eval returns what an expression is.
+func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression))
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
 	return v
 }
 
-// await waits until an expression is true.
-func (b *browser) await(expression string) {
+// Await waits until an expression is true.
+func (b *Browser) Await(expression string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression)); err != nil {
+	if _, err := chromedp.Run(b.Context, chromedp.Poll[bool](expression)); err != nil {
 		b.t.Fatalf("waiting for %s: %v", expression, err)
 	}
 }
 
-// screen sets the size of the screen, in pixels as style sheets count them, and
+// Screen sets the size of the screen, in pixels as style sheets count them, and
 // whether the reader likes it dark.
-func (b *browser) screen(width, height int64, phone, dark bool) {
+func (b *Browser) Screen(width, height int64, phone, dark bool) {
 	b.t.Helper()
 	scale, scheme := 1.0, "light"
 	if phone {
@@ -131,17 +135,17 @@ func (b *browser) screen(width, height int64, phone, dark bool) {
 	if dark {
 		scheme = "dark"
 	}
-	send(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	Send(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: height, DeviceScaleFactor: scale, Mobile: phone,
 	})
-	send(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	Send(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 }
 
-// keep keeps a picture of the whole page, or of what is on the screen, where the
+// Keep keeps a picture of the whole page, or of what is on the screen, where the
 // test's artefacts are kept: go test -artifacts.
-func (b *browser) keep(name string, whole bool) {
+func (b *Browser) Keep(name string, whole bool) {
 	b.t.Helper()
 	if flag.Lookup("test.artifacts").Value.String() != "true" {
 		return
@@ -150,7 +154,7 @@ func (b *browser) keep(name string, whole bool) {
 	if whole {
 		take = chromedp.FullScreenshot(100)
 	}
-	picture, err := chromedp.Run(b.ctx, take)
+	picture, err := chromedp.Run(b.Context, take)
 	if err != nil {
 		b.t.Fatalf("picture of the page: %v", err)
 	}
@@ -159,16 +163,16 @@ func (b *browser) keep(name string, whole bool) {
 	}
 }
 
-// fits fails the test if the page is wider than the screen.
-func (b *browser) fits(on string) {
+// Fits fails the test if the page is wider than the screen.
+func (b *Browser) Fits(on string) {
 	b.t.Helper()
-	if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+	if over := Eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 		b.t.Errorf("%s the page is %d pixels too wide", on, over)
 	}
 }
 
-// clean fails the test if anything went wrong, or anybody but the servers was asked.
-func (b *browser) clean(servers ...*httptest.Server) {
+// Clean fails the test if anything went wrong, or anybody but the servers was asked.
+func (b *Browser) Clean(servers ...*httptest.Server) {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
