@@ -88,14 +88,11 @@ test-deps:
 
 # Everything once with the race detector. Packages that work with network
 # namespaces or measure run one at a time, because they drive both CPUs; the
-# others keep each other's compiler and linker company. The command's own tests
-# wait more than they work, and as long as all the rest: they have those that run
-# one at a time for company. Under the detector an allocation count means little and
-# tables lie on the Go heap: packages that care run a second time without it, and
-# with them every benchmark once. The go command need not vet here what "make lint"
-# vets more fully.
+# others keep each other's compiler and linker company. Under the detector an
+# allocation count means little and tables lie on the Go heap: packages that care
+# run a second time without it, and with them every benchmark once. The go
+# command need not vet here what "make lint" vets more fully.
 ALONE = director/(internal/(lab|nettest)|bench/micro)
-COMMAND = director/cmd/director
 unit: test-deps
 	@race=; if command -v gcc >/dev/null; then race=-race; fi; \
 	strict=; if [ "$$(id -u)" = 0 ] || [ "$${CI:-}" = true ]; then strict=-strict; fi; \
@@ -104,16 +101,12 @@ unit: test-deps
 	bench=$$(with '*_test.go' '^func Benchmark' | grep -vxF "$$plain"); \
 	alone=$$(go list -f '{{.ImportPath}} {{.Deps}} {{.TestImports}} {{.XTestImports}}' ./... | grep -E '$(ALONE)' | cut -d' ' -f1); \
 	together=$$(go list ./... | grep -vxF "$$alone"); \
-	alone=$$(grep -vxF "$(COMMAND)" <<<"$$alone"); \
-	test() { go test -json -vet=off -count=1 -timeout=20m "$$@" || true; }; \
-	command=$$(mktemp); trap "rm -f $$command" EXIT; \
+	test() { go test -json -vet=off -count=1 -timeout=10m "$$@" || true; }; \
 	go build $$race ./...; \
 	{ test $$race $$together; \
-	  test $$race $(COMMAND) >$$command & \
 	  test $$race -p=1 $$alone; \
 	  test -p=1 -bench=. -benchtime=1x $$plain; \
 	  test -p=1 -bench=. -benchtime=1x -run='^$$' $$bench; \
-	  wait; cat $$command; \
 	} | go run ./internal/house/summary $$strict
 
 lint: vuln

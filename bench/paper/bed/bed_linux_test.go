@@ -61,12 +61,15 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 		{Balancer: paper.Direct, Servers: 1},
 		{Balancer: paper.Forward, Servers: 1},
 		dr,
-		with(func(s *paper.Setup) { s.Method = paper.NAT }),
-		with(func(s *paper.Setup) { s.Method = paper.TUN; s.IO = "packet" }),
+		with(func(s *paper.Setup) {
+			s.Method = paper.TUN
+			s.IO = "packet"
+			s.Workload = paper.Sizes
+			s.Scheduler = "lc"
+		}),
 		with(func(s *paper.Setup) { s.Workers = 2; s.GiantLock = true; s.Placement = paper.Apart }),
 		with(func(s *paper.Setup) { s.Workers = 2; s.Quota = 0.5; s.Scheduler = "wrr" }),
 		{Balancer: "nft", Servers: 2},
-		with(func(s *paper.Setup) { s.Workload = paper.Sizes; s.Scheduler = "lc" }),
 		with(func(s *paper.Setup) { s.Workload = paper.Service }),
 		with(func(s *paper.Setup) { s.Workload, s.Cap = paper.TLS, 0 }),
 		with(func(s *paper.Setup) { s.Server, s.Cap = paper.Apache, 0 }),

@@ -25,34 +25,32 @@ func serve(t *testing.T, html string) *httptest.Server {
 // the screen and no wider, in letters that can be read: that of data that lacks
 // nothing, and the one that is kept.
 func TestReport_InABrowser(t *testing.T) {
-	for name, d := range map[string]*paper.Data{"whole": dataOf(wholeRun()), "kept": kept(t)} {
-		t.Run(name, func(t *testing.T) { looksRight(t, d) })
+	chromium := browsertest.Start(t)
+	for name, d := range map[string]*paper.Data{"kept": kept(t), "whole": dataOf(wholeRun())} {
+		t.Run(name, func(t *testing.T) { looksRight(t, browsertest.Tab(t, chromium), d, name == "whole") })
 	}
 }
 
-func looksRight(t *testing.T, d *paper.Data) {
+// looksRight looks at a report on a desk and on a phone, by day or by night.
+func looksRight(t *testing.T, b *browsertest.Browser, d *paper.Data, night bool) {
 	s := serve(t, written(t, d))
-	b := browsertest.Tab(t, browsertest.Start(t))
 	browsertest.Send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	for _, screen := range []struct {
-		name  string
-		width int64
-		dark  bool
-	}{{"wide", 1280, false}, {"wide-dark", 1280, true}, {"phone", 400, false}, {"phone-dark", 400, true}} {
-		b.Screen(screen.width, 900, screen.width < 600, screen.dark)
+	for name, width := range map[string]int64{"wide": 1280, "phone": 400} {
+		b.Screen(width, 900, width < 600, night)
 		b.Do(chromedp.Navigate(s.URL + "/"))
+		widths := browsertest.Eval[map[string]float64](b, `Object.fromEntries([...document.querySelectorAll('figure')].map(f =>
+			[f.id, Math.max(0, ...[...f.querySelectorAll('.plot svg')].map(e => e.getBoundingClientRect()).map(r => r.height && r.width))]))`)
 		for _, f := range paper.Figures(&d.Run) {
-			width := browsertest.Eval[float64](b, `Math.max(0, ...[...document.querySelectorAll('#`+f.ID+` .plot svg')].map(e => e.getBoundingClientRect().height && e.getBoundingClientRect().width))`)
-			if width < 250 {
-				t.Errorf("%s: %s is %v pixels wide", screen.name, f.ID, width)
+			if widths[f.ID] < 250 {
+				t.Errorf("%s: %s is %v pixels wide", name, f.ID, widths[f.ID])
 			}
 		}
-		b.Fits("on a screen that is " + screen.name)
+		b.Fits("on a screen that is " + name)
 		const letters = `Math.min(...[...document.querySelectorAll('.plot svg text')].map(e => e.getBoundingClientRect()).filter(r => r.width).map(r => Math.min(r.width, r.height)))`
 		if height := browsertest.Eval[float64](b, letters); height < 5 {
-			t.Errorf("%s: the smallest text of a plot is %v pixels", screen.name, height)
+			t.Errorf("%s: the smallest text of a plot is %v pixels", name, height)
 		}
-		b.Keep(screen.name+".png", true)
+		b.Keep(name+".png", true)
 	}
 	b.Clean(s)
 }
