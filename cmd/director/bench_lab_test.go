@@ -10,7 +10,7 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// benchUnderTest has bench lab start the director under test until the test
+// benchUnderTest has benchmarks start the director under test until the test
 // ends: this process run again would be all tests.
 func benchUnderTest(t *testing.T) {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,9 +29,7 @@ func answering(t *testing.T) string {
 // Several clients make up one rate, and what they saw is one report and one line of
 // the log.
 func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
-	old := benchSelf
-	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
-	t.Cleanup(func() { benchSelf = old })
+	benchUnderTest(t)
 	at, log := answering(t), filepath.Join(t.TempDir(), "log")
 	for range 2 {
 		code, out, errs := direct("", "bench load --rate=300 --warmup=0s --duration=200ms --timeout=20s --clients=3 --json --target="+at+" --log="+log)

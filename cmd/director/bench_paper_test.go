@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,9 +39,7 @@ func TestBar_IsAsLongAsItsShare(t *testing.T) {
 // refused.
 func TestBenchPaper_TakesAFigure(t *testing.T) {
 	labtest.RequireRoot(t)
-	old := benchSelf
-	benchSelf = func(args ...string) *exec.Cmd { return directorCommand(args...) }
-	t.Cleanup(func() { benchSelf = old })
+	benchUnderTest(t)
 	dir := t.TempDir()
 	suite := filepath.Join(t.TempDir(), "suite")
 	must(t, os.WriteFile(suite, []byte("# what is measured\n--only=fig11\n\n--duration=1h\n"), 0o644))
