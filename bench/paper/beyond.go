@@ -2,6 +2,7 @@ package paper
 
 import (
 	"fmt"
+	"path"
 	"slices"
 )
 
@@ -156,7 +157,7 @@ func (m matrix) peers() Figure {
 		f.Curves = append(f.Curves, Curve{uncapped(m.director(method, 1, 4)), "director " + name(method)})
 	}
 	for _, p := range append(slices.Clone(Peers), m.run.Options.balancers()...) {
-		f.Curves = append(f.Curves, Curve{Setup{Balancer: p, Servers: 4}, p})
+		f.Curves = append(f.Curves, Curve{Setup{Balancer: p, Servers: 4}, path.Base(p)})
 	}
 	return f
 }

@@ -101,12 +101,26 @@ func (f *Figure) Rates(s Setup, run *Run) []float64 {
 		grid = quick[s.Cap > 0]
 		unit *= float64(max(1, s.Servers*min(1, s.Cap)))
 	}
+	if run.Options.Quick && len(grid) > fewRates {
+		grid = thin(grid)
+	}
 	rates := make([]float64, len(grid))
 	for i, g := range grid {
 		rates[i] = round(g * unit)
 	}
 	slices.Sort(rates)
 	return slices.Compact(rates)
+}
+
+// fewRates are as many as a quick run bears of a figure's own.
+const fewRates = 4
+
+// thin is every third one.
+func thin(grid []float64) (few []float64) {
+	for i := 0; i < len(grid); i += 3 {
+		few = append(few, grid[i])
+	}
+	return few
 }
 
 // round leaves three digits of a rate: the same setup in two figures

@@ -105,3 +105,20 @@ func TestSetup_KeysAreAllDifferent(t *testing.T) {
 		keys[s.Key()] = s
 	}
 }
+
+// A quick run takes few rates of each figure, and a script is called by its name.
+func TestFigures_OfAQuickRunAreFew(t *testing.T) {
+	run := begun()
+	run.Options.Balancers = "/somewhere/mine.sh"
+	chosen, _ := paper.Select(paper.Figures(&run), []string{"peers"})
+	peers := chosen[0]
+	last := peers.Curves[len(peers.Curves)-1]
+	if last.Label != "mine.sh" || last.Setup.Balancer != run.Options.Balancers {
+		t.Errorf("the last balancer is %+v", last)
+	}
+	whole := peers.Rates(last.Setup, &run)
+	run.Options.Quick = true
+	if few := peers.Rates(last.Setup, &run); len(few) != 3 || len(whole) != 9 {
+		t.Errorf("rates %v of %v: want three of nine", few, whole)
+	}
+}
