@@ -21,8 +21,12 @@ import (
 	"director/internal/lab"
 )
 
-// startTime is how long a program may take until it answers.
-const startTime = 10 * time.Second
+// startTime is how long a program may take until it answers, stopTime how long
+// until it has ended.
+const (
+	startTime = 10 * time.Second
+	stopTime  = 10 * time.Second
+)
 
 // Program is one that runs in the foreground. One goroutine uses it.
 type Program struct {
@@ -77,7 +81,8 @@ func (p *Program) PIDs() []int {
 	return all
 }
 
-// Stop ends it, and waits for that.
+// Stop ends it, and waits for that. One that does not end in time is killed, and
+// its children with it, which nobody else would end.
 func (p *Program) Stop() error {
 	err := p.cmd.Process.Signal(syscall.SIGTERM)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -85,9 +90,24 @@ func (p *Program) Stop() error {
 	}
 	select {
 	case <-p.done:
-	case <-time.After(startTime):
-		err = errors.Join(err, p.cmd.Process.Kill())
+	case <-time.After(stopTime):
+		err = errors.Join(err, p.kill())
 		<-p.done
+	}
+	return err
+}
+
+// kill ends it and its children at once: it first, lest it start others.
+func (p *Program) kill() error {
+	children := p.PIDs()[1:]
+	err := p.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	for _, pid := range children {
+		if e := syscall.Kill(pid, syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {
+			err = errors.Join(err, fmt.Errorf("child %d: %w", pid, e))
+		}
 	}
 	return err
 }
