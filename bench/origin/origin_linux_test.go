@@ -1,15 +1,16 @@
 package origin_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 
 	"director/bench/origin"
 	"director/bench/server"
@@ -47,19 +48,8 @@ func TestServer_AnswersThePage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, at string) (net.Conn, error) {
-				return l.Clients[0].Dial(ctx, network, "", at)
-			}}}
 			for range 20 {
-				r, err := client.Get("http://" + l.Servers[0].Addr.String() + "/")
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, err := io.ReadAll(r.Body)
-				r.Body.Close()
-				if err != nil || r.StatusCode != 200 || len(body) != server.PageSize || r.Header.Get(server.NameHeader) != "rs1" {
-					t.Fatalf("%d %v, %d bytes, %v", r.StatusCode, r.Header, len(body), err)
-				}
+				ask(t, l.Clients[0], l.Servers[0].Addr)
 			}
 			pids := p.PIDs()
 			if len(pids) < 2 {
@@ -74,6 +64,42 @@ func TestServer_AnswersThePage(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// ask takes the page as the load generator does, and reads on until the server
+// closes.
+func ask(t *testing.T, client *lab.Host, at netip.Addr) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := client.Dial(ctx, "tcp4", "", netip.AddrPortFrom(at, 80).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("it does not close: %v, after %q", err, text)
+	}
+	in := bufio.NewReader(bytes.NewReader(text))
+	r, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK || len(body) != server.PageSize || r.Header.Get(server.NameHeader) != "rs1" {
+		t.Fatalf("%d %v, %d bytes, %v", r.StatusCode, r.Header, len(body), err)
+	}
+	if n := in.Buffered(); n != 0 {
+		t.Errorf("%d bytes after the page", n)
 	}
 }
 
