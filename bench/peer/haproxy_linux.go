@@ -2,12 +2,13 @@ package peer
 
 import (
 	"context"
-	"director/internal/lab/program"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"director/internal/lab/program"
 )
 
 // haproxy is HAProxy in TCP mode, with a thread per worker.

@@ -2,12 +2,13 @@ package peer
 
 import (
 	"context"
-	"director/internal/lab/program"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"director/internal/lab/program"
 )
 
 // nginx is nginx's stream module, with a process per worker.

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"director/internal/lab/program"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"director/internal/lab/program"
 )
 
 // Script is a balancer that a program of anybody's starts, stops and describes. It
