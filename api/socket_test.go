@@ -125,8 +125,9 @@ func TestListen_LetsItsUserAndRootIn(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				_, asked := c.Read(make([]byte, 4096)) // who closes with a question unread breaks the asker's pipe
 				_, err = c.Write([]byte("welcome"))
-				if err := errors.Join(err, c.Close()); err != nil {
+				if err := errors.Join(asked, err, c.Close()); err != nil {
 					return err
 				}
 			}
