@@ -141,7 +141,7 @@ func (v *visitor) connect(ctx context.Context) error {
 	v.conn = tls.Client(conn, v.config)
 	err = errors.Join(err, conn.SetDeadline(d.Deadline))
 	if err == nil {
-		err = v.conn.Handshake()
+		err = v.conn.HandshakeContext(ctx)
 	}
 	if err != nil {
 		_ = conn.Close() // it is the handshake that counts

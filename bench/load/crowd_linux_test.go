@@ -53,7 +53,7 @@ func TestDrive_TellsHandshakesThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := load.Plan{Target: listen(t, c.serve), TLS: true, Rate: 100, Duration: 100 * time.Millisecond, Timeout: 20 * time.Second}
 			if c.want == load.Timeout {
-				p.Timeout = 300 * time.Millisecond
+				p.Timeout = time.Second
 			}
 			r := drive(t, p)
 			if r.Connections != 10 || r.Connected != 0 || r.Errors[c.want] != 10 {
