@@ -78,6 +78,9 @@ func selfSigned(name string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
+// acceptPause is between a connection that could not be taken up and the next.
+const acceptPause = time.Millisecond
+
 // accept takes connections up until the listener is closed.
 func (s *secure) accept(l net.Listener) {
 	for {
@@ -86,8 +89,11 @@ func (s *secure) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			continue // it ended before it was taken up
+		if err != nil { // it ended before it was taken up, or there is no descriptor left
+			if s.over(acceptPause) {
+				return
+			}
+			continue
 		}
 		s.mu.Lock()
 		if s.over(0) {
