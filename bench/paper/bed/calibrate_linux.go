@@ -1,12 +1,11 @@
 package bed
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"os/exec"
 	"slices"
 
 	"director/bench/micro"
@@ -99,18 +98,14 @@ func (r *Run) scale(ctx context.Context, figures []paper.Figure) error {
 	if run.Options.Quick {
 		args = append(args, "--quick")
 	}
-	cmd := r.Self(args...)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Start(); err != nil {
+	c, err := launch(r.Self(args...), (*exec.Cmd).Start)
+	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() }) // it is there, or it has ended
-	defer stop()
-	failed := cmd.Wait()
+	defer context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })() // it is there, or it has ended
 	var result micro.Result
-	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
-		return errors.Join(ctx.Err(), fmt.Errorf("bench micro: %w: %s", errors.Join(failed, err), bytes.TrimSpace(said.Bytes())))
+	if err := c.result(&result); err != nil {
+		return errors.Join(ctx.Err(), err)
 	}
 	for _, s := range result.Scaling {
 		run.Scaling = append(run.Scaling, paper.Scaling{Kind: s.Kind, Workers: s.Workers, Mpps: s.Mpps})

@@ -11,19 +11,23 @@ import (
 	"director/host/cpu"
 )
 
-// child is a process of this program in the clients' namespace, which prints JSON
-// in the end.
+// child is a process of this program that prints JSON in the end.
 type child struct {
 	cmd       *exec.Cmd
 	out, said bytes.Buffer
 	ended     chan error
 }
 
-// start starts one.
+// start starts one in the clients' namespace.
 func (b *Bed) start(args ...string) (*child, error) {
-	c := &child{cmd: b.self(args...), ended: make(chan error, 1)}
-	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.said
-	if err := b.lab.Clients[0].Start(c.cmd); err != nil {
+	return launch(b.self(args...), b.lab.Clients[0].Start)
+}
+
+// launch has a command started.
+func launch(cmd *exec.Cmd, start func(*exec.Cmd) error) (*child, error) {
+	c := &child{cmd: cmd, ended: make(chan error, 1)}
+	cmd.Stdout, cmd.Stderr = &c.out, &c.said
+	if err := start(cmd); err != nil {
 		return nil, err
 	}
 	go func() { c.ended <- c.cmd.Wait() }()
