@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"director/bench/paper"
@@ -60,8 +61,18 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 			return errors.Join(err, r.Store.SaveRun())
 		}
 	}
-	run.Complete = len(names) == 0
+	run.Complete = r.complete()
 	return r.Store.SaveRun()
+}
+
+// complete reports whether nothing is missing but what cannot be built here,
+// whichever figures were asked for.
+func (r *Run) complete() bool {
+	run := &r.Store.Run
+	return !slices.ContainsFunc(paper.Plan(paper.Figures(run), r.Store), func(j paper.Job) bool {
+		_, skipped := run.Skipped[j.Setup.Key()]
+		return !skipped
+	})
 }
 
 // do builds a setup and measures on it.

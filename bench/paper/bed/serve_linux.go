@@ -3,14 +3,15 @@ package bed
 import (
 	"bufio"
 	"context"
-	"director/bench/origin"
-	"director/bench/paper"
-	"director/internal/lab"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
 	"syscall"
+
+	"director/bench/origin"
+	"director/bench/paper"
+	"director/internal/lab"
 )
 
 // serve starts the servers.
