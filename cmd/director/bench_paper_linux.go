@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -247,21 +248,17 @@ func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 	for _, f := range figures {
 		fmt.Fprintf(out, "\n%s: %s\n", f.ID, f.Title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprint(w, "\tsustained/s\tpeak/s\terrors at peak\tp50 ms\tp99 ms\tCPU µs each\t\n")
+		head, row := "sustained/s\tpeak/s\terrors at peak\tp50 ms\tp99 ms\tCPU µs each", rateRow
+		if f.Kind == paper.Sweep {
+			head, row = "µs for a byte\tmost Mb/s", sweepRow
+		}
+		fmt.Fprintf(w, "\t%s\t\n", head)
 		for _, c := range f.Curves {
-			dots := d.Dots(c.Setup)
-			if len(dots) == 0 {
-				reason := d.Run.Skipped[c.Setup.Key()]
-				if reason == "" {
-					reason = "not measured"
-				}
-				fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t\n", c.Label, reason)
-				continue
+			text := row(d, &f, c.Setup)
+			if text == "" {
+				text = cmp.Or(d.Run.Skipped[c.Setup.Key()], "not measured") + strings.Repeat("\t", strings.Count(head, "\t"))
 			}
-			best, _ := f.Sustained(dots)
-			peak := paper.Peak(dots)
-			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.2f %%\t%.2f\t%.2f\t%.0f\t\n", c.Label, best.Offered, peak.Rate.Median, 100*peak.Errors.Median,
-				best.P50.Median/1000, best.P99.Median/1000, best.PerConnection())
+			fmt.Fprintf(w, "%s\t%s\t\n", c.Label, text)
 		}
 		if err := w.Flush(); err != nil {
 			return err
@@ -272,4 +269,30 @@ func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 		figure.Write(out, claims)
 	}
 	return nil
+}
+
+// rateRow is what a setup came to in a figure of rates; empty if it was not
+// measured.
+func rateRow(d *paper.Data, f *paper.Figure, s paper.Setup) string {
+	dots := d.Dots(s)
+	if len(dots) == 0 {
+		return ""
+	}
+	best, _ := f.Sustained(dots)
+	peak := paper.Peak(dots)
+	return fmt.Sprintf("%.0f\t%.0f\t%.2f %%\t%.2f\t%.2f\t%.0f", best.Offered, peak.Rate.Median, 100*peak.Errors.Median,
+		best.P50.Median/1000, best.P99.Median/1000, best.PerConnection())
+}
+
+// sweepRow is rateRow for messages of all sizes.
+func sweepRow(d *paper.Data, _ *paper.Figure, s paper.Setup) string {
+	steps := d.Steps(s)
+	if len(steps) == 0 {
+		return ""
+	}
+	most := 0.0
+	for _, step := range steps {
+		most = max(most, step.Throughput.Median)
+	}
+	return fmt.Sprintf("%.1f\t%.0f", steps[0].Latency.Median, most/1e6)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"director/bench/paper"
 	"director/internal/lab/labtest"
 )
 
@@ -31,6 +32,28 @@ func TestBar_IsAsLongAsItsShare(t *testing.T) {
 	for share, want := range map[float64]int{-1: 0, 0: 0, 0.5: barWidth / 2, 0.999: barWidth - 1, 1: barWidth, 2: barWidth} {
 		if got := bar(share); strings.Count(got, "█") != want || strings.Count(got, "░") != barWidth-want {
 			t.Errorf("%v: %s, want %d of %d", share, got, want, barWidth)
+		}
+	}
+}
+
+// What is measured is printed in its own terms, and what is not is said.
+func TestPrintFigures_KnowsRatesAndMessages(t *testing.T) {
+	run := paper.Run{Cap: 100, Ceiling: 1000, Workers: 2}
+	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
+	d := &paper.Data{
+		Run:       run,
+		Points:    []paper.Point{{Setup: direct, Offered: 500, Repetition: 1, Started: 500, ReplyRate: 499, P50: 250, P99: 1500, Busy: 0.1}},
+		Transfers: []paper.Transfer{{Setup: direct, Bytes: 1, Repetition: 1, Turns: 1000, Seconds: 0.02}, {Setup: direct, Bytes: 12 << 20, Repetition: 1, Turns: 1, Seconds: 0.2}},
+	}
+	figures, _ := paper.Select(paper.Figures(&run), []string{"fig3", "uncapped"})
+	var out strings.Builder
+	must(t, printFigures(&out, d, figures))
+	for _, want := range []string{
+		" µs for a byte most Mb/s Direct 10.0 1007 ", " NAT not measured ",
+		" Direct 500 499 0.00 % 0.25 1.50 200 ",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }
