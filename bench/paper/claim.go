@@ -12,12 +12,14 @@ func Claims(d *Data) []figure.Figure {
 	m := matrix{&d.Run}
 	last := m.workers()[len(m.workers())-1]
 	var claims []figure.Figure
-	peak := func(s Setup) float64 { return Peak(d.Dots(s)).Rate.Median }
 	ratio := func(name string, a, b Setup, least float64) {
-		over, under := peak(a), peak(b)
-		if over > 0 && under > 0 {
-			claims = append(claims, figure.Judge(name, over/under, figure.AtLeast, least))
+		over, under := d.Dots(a), d.Dots(b)
+		if len(over) == 0 || Peak(under).Rate.Median == 0 {
+			return
 		}
+		c := figure.Judge(name, Peak(over).Rate.Median/Peak(under).Rate.Median, figure.AtLeast, least)
+		c.Note = fmt.Sprintf("by means %.2f", meanPeak(over)/meanPeak(under))
+		claims = append(claims, c)
 	}
 	one := m.director(DR, 1, 1)
 	ratio("DR, 1 server / Direct", one, m.direct(), 0.97)
@@ -41,6 +43,19 @@ func Claims(d *Data) []figure.Figure {
 		}
 	}
 	return append(claims, d.agreement(m)...)
+}
+
+// meanPeak is the most replies per second as the paper counts them: by the mean of
+// the repetitions, which one bad moment of the machine lowers.
+func meanPeak(dots []Dot) (most float64) {
+	for _, d := range dots {
+		sum := 0.0
+		for _, p := range d.Points {
+			sum += p.ReplyRate
+		}
+		most = max(most, sum/float64(d.N))
+	}
+	return most
 }
 
 // agreement is how well our client and httperf agree on the reply rate.

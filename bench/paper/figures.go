@@ -137,9 +137,9 @@ func (m matrix) curves() []Figure {
 func (m matrix) emulation() Figure {
 	f := Figure{
 		ID: "emulated", Kind: Emulation, Title: "Emulated: DR by workers, each held to a share of a CPU",
-		About: "Client, director and servers share this machine's CPUs. Here each worker may use only so much of one " +
-			"(CFS bandwidth) that one worker saturates near one and a half servers, so that more workers show. " +
-			"The share does not cover softirqs.",
+		About: "Client, director and servers share this machine's CPUs. Here each worker may use only a share of one (CFS bandwidth), " +
+			"so that more workers show. The share was looked for with three servers' rate offered, until one worker answered about half of that; " +
+			"what it came to in the run is in the curves. It does not cover softirqs.",
 		Published: []Published{{"paper: 1 CPU", 7200, 4}, {"paper: 2 CPUs", 10000, 4}, {"paper: 4 CPUs", 13000, 4}},
 	}
 	for _, n := range []int{1, 2, 4} {

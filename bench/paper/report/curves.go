@@ -160,14 +160,19 @@ func (r *rates) add(p *plot.Plot, c *curve) {
 			overrun = append(overrun, at)
 		}
 	}
+	addLine(p, &l, dots, errors)
+	if len(overrun) > 0 {
+		p.Add(&plotter.Scatter{XYs: overrun, GlyphStyle: saturated()})
+	}
+}
+
+// addLine adds a line by way of its dots, and what they stray by.
+func addLine(p *plot.Plot, l *look, dots plotter.XYs, errors plotter.YErrors) {
 	p.Add(
 		&plotter.Line{XYs: dots, LineStyle: l.line()},
 		&plotter.YErrorBars{XYs: dots, YErrors: errors, LineStyle: draw.LineStyle{Color: l.colour, Width: 1}, CapWidth: 7},
 		&plotter.Scatter{XYs: dots, GlyphStyle: l.markers()},
 	)
-	if len(overrun) > 0 {
-		p.Add(&plotter.Scatter{XYs: overrun, GlyphStyle: saturated()})
-	}
 }
 
 // saturated is the mark on dots where the machine was at its end.

@@ -99,15 +99,12 @@ func addSweep(p *plot.Plot, one *sweep) {
 	var dots plotter.XYs
 	var errors plotter.YErrors
 	for _, step := range one.steps {
-		mean, dev := max(step.Throughput.Median/1e6, 1e-6), step.Throughput.Off()/1e6
-		dots = append(dots, plotter.XY{X: float64(step.Bytes), Y: mean})
-		errors = append(errors, struct{ Low, High float64 }{min(dev, mean/2), dev}) // an axis of logarithms has no zero
+		mbps := func(v float64) float64 { return max(v/1e6, 1e-6) } // an axis of logarithms has no zero
+		t := step.Throughput
+		dots = append(dots, plotter.XY{X: float64(step.Bytes), Y: mbps(t.Median)})
+		errors = append(errors, struct{ Low, High float64 }{mbps(t.Median) - mbps(t.Least), mbps(t.Most) - mbps(t.Median)})
 	}
-	p.Add(
-		&plotter.Line{XYs: dots, LineStyle: l.line()},
-		&plotter.YErrorBars{XYs: dots, YErrors: errors, LineStyle: draw.LineStyle{Color: l.colour, Width: 1}, CapWidth: 7},
-		&plotter.Scatter{XYs: dots, GlyphStyle: l.markers()},
-	)
+	addLine(p, &l, dots, errors)
 }
 
 // decades are the powers of ten, or of a thousand where those are many.
