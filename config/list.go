@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"director/internal/ranges"
 )
 
 // maxQueue is the highest queue number: no Linux device has more than 4096
@@ -95,18 +97,5 @@ func formatList(list []int, word string) string {
 	if list == nil {
 		return word
 	}
-	var parts []string
-	for i := 0; i < len(list); {
-		end := i
-		for end+1 < len(list) && list[end+1] == list[end]+1 {
-			end++
-		}
-		part := strconv.Itoa(list[i])
-		if end > i {
-			part += "-" + strconv.Itoa(list[end])
-		}
-		parts = append(parts, part)
-		i = end + 1
-	}
-	return strings.Join(parts, ",")
+	return ranges.Format(list)
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"director/internal/ranges"
 	"fmt"
 	"strings"
 )
@@ -90,7 +91,7 @@ func checkRun(f *Facts, r *recorder) {
 	}
 	for _, p := range plan(f).Interfaces {
 		r.iface = p.Name
-		what := fmt.Sprintf("queues %s by %s", list(p.Queues), p.IO)
+		what := fmt.Sprintf("queues %s by %s", ranges.Format(p.Queues), p.IO)
 		if p.Mode != "" {
 			what += ", " + p.Mode
 		}

@@ -3,10 +3,10 @@ package doctor
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"director/config"
+	"director/internal/ranges"
 )
 
 // checkCPU is for where the workers run and what shares their CPUs.
@@ -27,8 +27,8 @@ func checkAffinity(f *Facts, r *recorder) {
 		return slices.Contains(c.Allowed, n) || slices.Contains(c.Isolated, n)
 	})
 	if len(missed) > 0 {
-		r.add(Note, "affinity", "AllowedCPUs= and CPUAffinity= in the unit file, or: taskset -c "+list(c.Online)+" director run",
-			"CPUs %s are outside the affinity mask or cpuset (%s)", list(missed), list(c.Allowed))
+		r.add(Note, "affinity", "AllowedCPUs= and CPUAffinity= in the unit file, or: taskset -c "+ranges.Format(c.Online)+" director run",
+			"CPUs %s are outside the affinity mask or cpuset (%s)", ranges.Format(missed), ranges.Format(c.Allowed))
 	} else {
 		r.ok("affinity", "every CPU may be used, or is isolated")
 	}
@@ -46,9 +46,9 @@ func checkWorkers(f *Facts, r *recorder) {
 		r.add(Fail, "workers", remedy, "%s", detail)
 	case len(used) < len(c.Assigned):
 		r.add(Note, "workers", fmt.Sprintf("ethtool -L %s combined %d", f.widest(), len(c.Allowed)),
-			"%d workers share CPUs %s: no more of them than CPUs is faster", len(c.Assigned), list(used))
+			"%d workers share CPUs %s: no more of them than CPUs is faster", len(c.Assigned), ranges.Format(used))
 	case len(used) > 0:
-		r.ok("workers", "%d, on CPUs %s of %s", len(c.Assigned), list(used), list(c.Online))
+		r.ok("workers", "%d, on CPUs %s of %s", len(c.Assigned), ranges.Format(used), ranges.Format(c.Online))
 	}
 }
 
@@ -73,7 +73,7 @@ func checkSiblings(f *Facts, r *recorder) {
 			if a < b && slices.Contains(used, b) {
 				remedy := ""
 				if cores := c.cores(); len(cores) >= len(c.Assigned) {
-					remedy = "--cpus=" + list(cores[:len(c.Assigned)])
+					remedy = "--cpus=" + ranges.Format(cores[:len(c.Assigned)])
 				}
 				r.add(Note, "smt", remedy, "CPUs %d and %d, of two workers, are one core", a, b)
 				return
@@ -109,17 +109,17 @@ func checkIsolation(f *Facts, r *recorder) {
 		r.ok("isolation", "no CPU is isolated: other work may run on the workers' CPUs")
 	case slices.ContainsFunc(c.Isolated, outside(c.Allowed)):
 		r.add(Note, "isolation", fmt.Sprintf("CPUAffinity=%s in the unit file, or: taskset -c %s director run; with --cpus=%s",
-			list(c.Online), list(c.Online), list(c.Isolated)),
-			"CPUs %s are isolated, but outside the affinity mask %s, as isolcpus= leaves it", list(c.Isolated), list(c.Allowed))
+			ranges.Format(c.Online), ranges.Format(c.Online), ranges.Format(c.Isolated)),
+			"CPUs %s are isolated, but outside the affinity mask %s, as isolcpus= leaves it", ranges.Format(c.Isolated), ranges.Format(c.Allowed))
 	case slices.ContainsFunc(c.Assigned, outside(c.Isolated)):
-		r.add(Note, "isolation", "--cpus="+list(c.Isolated), "CPUs %s are isolated, the workers run on %s",
-			list(c.Isolated), list(distinct(c.Assigned)))
+		r.add(Note, "isolation", "--cpus="+ranges.Format(c.Isolated), "CPUs %s are isolated, the workers run on %s",
+			ranges.Format(c.Isolated), ranges.Format(distinct(c.Assigned)))
 	default:
 		r.ok("isolation", "the workers run on isolated CPUs")
 	}
 	if len(c.NoHz) > 0 {
 		r.add(Note, "nohz_full", "", "CPUs %s: the kernel cannot wait for running programs there, "+
-			"so that a change of the rules may let single packets pass to the host", list(c.NoHz))
+			"so that a change of the rules may let single packets pass to the host", ranges.Format(c.NoHz))
 	}
 }
 
@@ -162,22 +162,4 @@ func distinct(cpus []int) []int {
 	cpus = slices.Clone(cpus)
 	slices.Sort(cpus)
 	return slices.Compact(cpus)
-}
-
-// list writes ascending numbers as 0-3,5.
-func list(numbers []int) string {
-	var parts []string
-	for i := 0; i < len(numbers); {
-		end := i
-		for end+1 < len(numbers) && numbers[end+1] == numbers[end]+1 {
-			end++
-		}
-		part := strconv.Itoa(numbers[i])
-		if end > i {
-			part += "-" + strconv.Itoa(numbers[end])
-		}
-		parts = append(parts, part)
-		i = end + 1
-	}
-	return strings.Join(parts, ",")
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"director/internal/ranges"
 	"fmt"
 	"strings"
 )
@@ -92,7 +93,7 @@ func checkQueues(f *Facts, i *Interface, r *recorder) {
 		r.add(Note, "queues", fmt.Sprintf("ethtool -L %s combined %d", i.Name, min(i.MaxQueues, len(f.CPU.Allowed))),
 			"1 in use, so 1 worker; there can be %d", i.MaxQueues)
 	case len(i.Served) < i.Queues:
-		r.ok("queues", "%s of %d served; RSS avoids the others", list(i.Served), i.Queues)
+		r.ok("queues", "%s of %d served; RSS avoids the others", ranges.Format(i.Served), i.Queues)
 	default:
 		r.ok("queues", "%d", i.Queues)
 	}

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"director/host/cpu"
 	"director/internal/lab/process"
+	"director/internal/ranges"
 )
 
 // startDirector returns how to start "director run" with a forwarding method and
@@ -17,7 +17,7 @@ func startDirector(method, io string, tableSize int) func(context.Context, *benc
 	return func(ctx context.Context, b *bench, n *network, p placement) (*running, error) {
 		flags := []string{
 			"--interface=in0,out0", "--log-level=warn",
-			"--cpus=" + cpu.FormatList(p.workers),
+			"--cpus=" + ranges.Format(p.workers),
 			fmt.Sprintf("-A -u %s:%d -s rr", virtual, discard),
 			fmt.Sprintf("-A -u %s:%d -s rr", virtual, echo),
 			fmt.Sprintf("-a -u %s:%d -r %s:%d %s", virtual, echo, servers[0], echo, method),

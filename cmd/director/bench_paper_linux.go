@@ -25,7 +25,7 @@ import (
 	"director/bench/paper/bed"
 	"director/bench/paper/report"
 	"director/host"
-	"director/host/cpu"
+	"director/internal/ranges"
 )
 
 // paperFlags are those of bench paper.
@@ -89,7 +89,7 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 		return nil, host.Usagef("--only: no such figure: %s", strings.Join(unknown, ", "))
 	}
 	cpus, _, err = benchCPUs(f.cpus)
-	o.CPUs = cpu.FormatList(cpus)
+	o.CPUs = ranges.Format(cpus)
 	return cpus, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/host"
+	"director/internal/ranges"
 )
 
 // onlineFile lists the CPUs that run, the same in every namespace.
@@ -90,7 +91,7 @@ func Confine(cpus []int) error {
 			}
 			seen[tid], again = true, true
 			if err := unix.SchedSetaffinity(tid, &set); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("confine thread %d to CPUs %s: %w", tid, FormatList(cpus), err)
+				return fmt.Errorf("confine thread %d to CPUs %s: %w", tid, ranges.Format(cpus), err)
 			}
 		}
 	}
@@ -116,11 +117,11 @@ func Assign(n int, list []int) ([]int, error) {
 func assign(n int, list, online, allowed []int) ([]int, error) {
 	for _, c := range list {
 		if !slices.Contains(online, c) {
-			return nil, host.Usagef("--cpus: CPU %d is not online, only %s", c, FormatList(online))
+			return nil, host.Usagef("--cpus: CPU %d is not online, only %s", c, ranges.Format(online))
 		}
 		if !slices.Contains(allowed, c) {
 			return nil, host.Usagef("--cpus: CPU %d is outside the affinity mask or cpuset that the director was started in (%s)",
-				c, FormatList(allowed))
+				c, ranges.Format(allowed))
 		}
 	}
 	if list != nil && len(list) < n {
@@ -158,25 +159,4 @@ func ParseList(s string) ([]int, error) {
 	}
 	slices.Sort(cpus)
 	return slices.Compact(cpus), nil
-}
-
-// FormatList writes ascending CPUs in the kernel's list format.
-func FormatList(cpus []int) string {
-	var b strings.Builder
-	for i := 0; i < len(cpus); {
-		j := i
-		for j+1 < len(cpus) && cpus[j+1] == cpus[j]+1 {
-			j++
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.Itoa(cpus[i]))
-		if j > i {
-			b.WriteByte('-')
-			b.WriteString(strconv.Itoa(cpus[j]))
-		}
-		i = j + 1
-	}
-	return b.String()
 }

@@ -12,9 +12,10 @@ import (
 
 	"director/host"
 	"director/host/cpu"
+	"director/internal/ranges"
 )
 
-func TestParseList_ReadsWhatFormatListWrites(t *testing.T) {
+func TestParseList_ReadsWhatIsWritten(t *testing.T) {
 	for s, want := range map[string][]int{
 		"0":         {0},
 		"0-3":       {0, 1, 2, 3},
@@ -24,8 +25,8 @@ func TestParseList_ReadsWhatFormatListWrites(t *testing.T) {
 		if d := cmp.Diff(want, got); err != nil || d != "" {
 			t.Errorf("ParseList(%q): %v (-want +got):\n%s", s, err, d)
 		}
-		if back := cpu.FormatList(want); back != s {
-			t.Errorf("FormatList(%v) = %q, want %q", want, back, s)
+		if back := ranges.Format(want); back != s {
+			t.Errorf("ranges.Format(%v) = %q, want %q", want, back, s)
 		}
 	}
 	for _, s := range []string{"", "a", "1-", "-1", "1-2-3", "99999"} {

@@ -15,9 +15,9 @@ import (
 	"director/bench/load"
 	"director/bench/paper"
 	"director/bench/peer"
-	"director/host/cpu"
 	"director/internal/lab"
 	"director/internal/lab/process"
+	"director/internal/ranges"
 	"director/service"
 )
 
@@ -147,7 +147,7 @@ func (b *Bed) warm() error {
 func list(cpus []int) string {
 	words := make([]string, len(cpus))
 	for i, c := range cpus {
-		words[i] = cpu.FormatList([]int{c})
+		words[i] = ranges.Format([]int{c})
 	}
 	return strings.Join(words, ",")
 }

@@ -10,7 +10,7 @@ import (
 
 	"director/bench/micro"
 	"director/bench/paper"
-	"director/host/cpu"
+	"director/internal/ranges"
 )
 
 // The bed's ceiling is looked for from a rate that every machine holds, by steps of
@@ -94,7 +94,7 @@ func (r *Run) scale(ctx context.Context, figures []paper.Figure) error {
 		return nil
 	}
 	r.say("how workers scale in memory: bench micro", 0)
-	args := []string{"bench", "micro", "--json", "--only=^scaling/", "--cpus=" + cpu.FormatList(r.CPUs)}
+	args := []string{"bench", "micro", "--json", "--only=^scaling/", "--cpus=" + ranges.Format(r.CPUs)}
 	if run.Options.Quick {
 		args = append(args, "--quick")
 	}

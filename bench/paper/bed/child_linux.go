@@ -8,7 +8,7 @@ import (
 	"os/exec"
 
 	"director/bench/paper"
-	"director/host/cpu"
+	"director/internal/ranges"
 )
 
 // child is a process of this program that prints JSON in the end.
@@ -60,9 +60,9 @@ func (b *Bed) clients(rate float64, o *paper.Options) (*child, error) {
 	args = append(args, workloads[b.setup.Workload]...)
 	switch b.setup.Placement {
 	case paper.Shared:
-		args = append(args, "--cpus="+cpu.FormatList(b.cpus[:1]))
+		args = append(args, "--cpus="+ranges.Format(b.cpus[:1]))
 	case paper.Apart:
-		args = append(args, "--cpus="+cpu.FormatList(b.cpus[len(b.cpus)-1:]))
+		args = append(args, "--cpus="+ranges.Format(b.cpus[len(b.cpus)-1:]))
 	}
 	return b.start(args...)
 }
