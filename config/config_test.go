@@ -272,6 +272,7 @@ func TestUsage_NamesEveryFlagAndItsDefault(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add("--interface=a#b\n--queues=0\n--cpus=9,9,8-9\n--manage-vips\n#\n \t\r\n")
+	f.Add("--interface=x\n--state=/a b#c\n--control=#d")
 	f.Add("--interface x\n--fwmark 1=udp,10.1.2.3/8,1+2-65535\n--fwmark=4294967295=sctp,0.0.0.0/0\n--icmp-ratelimit=7\n--drop-entry=03")
 	f.Add("--interface x\n-At 192.0.2.1:1 -slc\n-A -u 192.0.2.1:1\n-amu192.0.2.1:1 -r10.0.0.1:7 -w=0")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -71,6 +71,20 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 	}
 }
 
+// A name that a flags file could not hold would be another one once printed.
+func TestParse_RefusesNamesThatNoLineHolds(t *testing.T) {
+	for _, flag := range []string{"--state=", "--control="} {
+		for name, good := range map[string]bool{
+			"/run/a": true, "/run/a b#c": true, "#a": true,
+			" /run/a": false, "/run/a ": false, "/run/a #b": false, "/run/a\nb": false,
+		} {
+			if _, err := parse("", "--interface=eth0", flag+name); (err == nil) != good {
+				t.Errorf("%s%q: %v", flag, name, err)
+			}
+		}
+	}
+}
+
 func TestParse_NamesTheLineThatIsWrong(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"# comment\n--interface=eth0\n--cpus=2-3\n-A -t 192.0.2.10:80 -s wlc\n\n-a -t 192.0.2.10:80 -r 10.0.0.11 -m -w -3\n",

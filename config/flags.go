@@ -69,7 +69,7 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, beside those the kernel knows (repeatable)")
 	fs.Var(milliseconds(&c.ICMPRateLimit), "icmp-ratelimit", "least time between two ICMP messages of the director's own to one destination, beyond a burst; 0 is no limit")
 	fs.Var(number(&c.ICMPRateMask, 0, math.MaxUint32), "icmp-ratemask", "the ICMP types that --icmp-ratelimit holds for, a bit each")
-	fs.Var(word(&c.Control, "PATH"), "control", "the unix socket of the control API, for ctl, ipvsadm, top, why and capture; empty for none")
+	fs.Var(socket(&c.Control), "control", "the unix socket of the control API, for ctl, ipvsadm, top, why and capture; empty for none")
 	fs.Var(choice(&c.ReloadRuntime, RuntimeKeep, RuntimeDrop), "reload-runtime", "whether what ctl and the API have set since the last load survives a reload")
 	fs.Var(level(&c.LogLevel), "log-level", "the least important messages to log")
 	fs.Var(choice(&c.LogFormat, LogConsole, LogJSON), "log-format", "the shape of log lines")

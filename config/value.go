@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -67,13 +68,7 @@ func level(p *zerolog.Level) value {
 func file(p *string) value {
 	return value{
 		kind: "FILE",
-		set: func(s string) error {
-			if s != strings.TrimSpace(s) || strings.ContainsAny(s, "\r\n") {
-				return errors.New("want a file name without white space around it")
-			}
-			*p = s
-			return nil
-		},
+		set:  func(s string) error { return named(p, s) },
 		get: func() []string {
 			if *p == "" {
 				return nil
@@ -81,6 +76,24 @@ func file(p *string) value {
 			return []string{*p}
 		},
 	}
+}
+
+// socket is the name of a socket, empty for none.
+func socket(p *string) value {
+	return value{
+		kind: "PATH",
+		set:  func(s string) error { return named(p, s) },
+		get:  func() []string { return []string{*p} },
+	}
+}
+
+// named sets a name, unless a line of a flags file could not hold it.
+func named(p *string, s string) error {
+	if s != strings.TrimSpace(s) || strings.ContainsFunc(s, unicode.IsControl) || uncomment("="+s) != "="+s {
+		return errors.New("want a name without white space around it, line ends, or a word that begins with #")
+	}
+	*p = s
+	return nil
 }
 
 func boolean(p *bool) value {
