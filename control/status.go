@@ -4,6 +4,7 @@ package control
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"director/packet"
@@ -33,6 +34,14 @@ type Server struct {
 	Counted                      Stats
 	Rates                        Rates
 	Way                          packet.Reason
+}
+
+// Usable reports whether a new connection may go to the server.
+func (s *Server) Usable() bool { return s.Weight > 0 && !s.Overloaded }
+
+// Usable reports whether a new connection would find a server.
+func (s *Service) Usable() bool {
+	return s.Scheduler != "none" && slices.ContainsFunc(s.Servers, func(r Server) bool { return r.Usable() })
 }
 
 // Stats counts connections, and packets and bytes (of IP) in both directions,

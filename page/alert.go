@@ -35,7 +35,7 @@ func alerts(s *snapshot, over span, v *view, c choice) (all []alert) {
 	var down, busy, idle []string
 	for i := range s.services {
 		each := &s.services[i]
-		if !usable(each) {
+		if !each.Usable() {
 			_, proto, name := nameOf(each.Key)
 			down = append(down, proto+" "+name)
 		}

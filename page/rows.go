@@ -101,17 +101,11 @@ func newServiceRow(s *control.Service) serviceRow {
 	r := serviceRow{row: newRow(id, name, weight, active, inactive, persistent, s.Rates), Size: plural(len(s.Servers), "server", "servers")}
 	r.Proto, r.How = proto, howOf(&s.Spec)
 	r.setPersistent(persistent, s.Persistent > 0)
-	if !usable(s) {
+	if !s.Usable() {
 		r.State = unusable
 	}
 	r.text = textOf(&r.row)
 	return r
-}
-
-// usable reports whether a new connection would find a server.
-func usable(s *control.Service) bool {
-	free := func(server control.Server) bool { return stateOf(&server) == nil }
-	return s.Scheduler != "none" && slices.ContainsFunc(s.Servers, free)
 }
 
 // stateOf is the mark of a server, nil where it needs none.

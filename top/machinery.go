@@ -75,7 +75,7 @@ func list(all []tally) (l line) {
 	return l
 }
 
-// dropsTable returns the lines of what was dropped, or left to the kernel.
+// reasonsTable returns the lines of what was dropped, or left to the kernel.
 func reasonsTable(title string, all []tally) (head, body []line) {
 	head = []line{text(header, "%-32s%8s%8s", title, "/S", "TOTAL")}
 	for _, t := range all {

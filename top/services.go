@@ -109,17 +109,15 @@ func (m *model) turned(order int) int {
 
 func (n *snapshot) serviceEntry(s *control.Service) entry {
 	e := entry{target: target{service: s.Key}, name: serviceName(s.Key), about: s.Scheduler, style: strong}
-	usable := 0
 	for i := range s.Servers {
 		r := &s.Servers[i]
 		e.numbers[byActive] += float64(r.Active)
 		e.numbers[byInactive] += float64(r.Inactive)
-		if r.Weight > 0 && !r.Overloaded {
+		if r.Usable() {
 			e.numbers[byWeight] += float64(r.Weight)
-			usable++
 		}
 	}
-	if usable == 0 {
+	if !s.Usable() {
 		e.state, e.brief, e.style = "no server", "none", alarm
 	}
 	e.traffic(n)
