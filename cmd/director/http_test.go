@@ -37,7 +37,7 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 		names := startWeb(t, l)
 		flags := append(httpRules(l), "--queues=0-1", "--irq=pin")
 		d := startDirector(t, l, ioKind, flags...)
-		fetch(t, l, names, 1000)
+		fetch(t, l, names, 400)
 		if err := d.Stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestHTTP_UnequalQueues(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 1}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
 		startDirector(t, l, ioKind, httpRules(l)...)
-		fetch(t, l, names, 1000)
+		fetch(t, l, names, 400)
 	})
 }
 
