@@ -111,7 +111,7 @@ func (b *Bed) direct(ctx context.Context) error {
 	for i := range workers {
 		workers[i] = b.cpus[i%len(b.cpus)]
 	}
-	args := []string{"run", "--io=" + io, "--http=", "--log-level=warn", "--cpus=" + list(workers)}
+	args := []string{"run", "--io=" + io, "--http=", "--log-level=warn", "--cpus=" + ranges.Format(workers)}
 	if s.GiantLock {
 		args = append(args, "--giant-lock")
 	}
@@ -141,15 +141,6 @@ func (b *Bed) warm() error {
 		return err
 	}
 	return c.result(new(load.Report))
-}
-
-// list writes CPUs in the order of the workers, which FormatList would sort.
-func list(cpus []int) string {
-	words := make([]string, len(cpus))
-	for i, c := range cpus {
-		words[i] = ranges.Format([]int{c})
-	}
-	return strings.Join(words, ",")
 }
 
 // stand starts another balancer in the director's place.
