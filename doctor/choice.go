@@ -1,9 +1,10 @@
 package doctor
 
 import (
-	"director/internal/ranges"
 	"fmt"
 	"strings"
+
+	"director/internal/ranges"
 )
 
 // choice is what run would make of an interface.

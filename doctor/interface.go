@@ -1,9 +1,10 @@
 package doctor
 
 import (
-	"director/internal/ranges"
 	"fmt"
 	"strings"
+
+	"director/internal/ranges"
 )
 
 // checkInterfaces is for each interface by itself.
