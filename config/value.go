@@ -90,7 +90,7 @@ func socket(p *string) value {
 // named sets a name, unless a line of a flags file could not hold it.
 func named(p *string, s string) error {
 	if s != strings.TrimSpace(s) || strings.ContainsFunc(s, unicode.IsControl) || uncomment("="+s) != "="+s {
-		return errors.New("want a name without white space around it, line ends, or a word that begins with #")
+		return errors.New("want a name without white space around it, control characters, or a word that begins with #")
 	}
 	*p = s
 	return nil

@@ -46,7 +46,7 @@ func Claims(d *Data) []figure.Figure {
 }
 
 // meanPeak is the most replies per second as the paper counts them: by the mean of
-// the repetitions, which one bad moment of the machine lowers.
+// the repetitions, which a single one that fell far behind lowers.
 func meanPeak(dots []Dot) (most float64) {
 	for _, d := range dots {
 		sum := 0.0
