@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"director/bench/load"
 	"director/bench/paper"
 	"director/bench/paper/bed"
 	"director/host/cpu"
@@ -43,6 +44,20 @@ func allCPUs(t *testing.T) []int {
 		t.Fatal(err)
 	}
 	return cpus
+}
+
+// measure measures until the client could keep its rate, which on a busy machine is
+// not always the first time, and otherwise says nothing of the bed.
+func measure(t *testing.T, b *bed.Bed, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, err error) {
+	t.Helper()
+	for range 10 {
+		p, usage, err = b.Measure(t.Context(), rate, o)
+		if err != nil || p.Fault != string(load.ClientSaturates) {
+			break
+		}
+		t.Logf("measured once more: %+v", p)
+	}
+	return p, usage, err
 }
 
 // Every kind of setup is built, answers all that is asked at a low rate, evenly,
@@ -84,7 +99,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, usage, err := b.Measure(t.Context(), 200, &o)
+			p, usage, err := measure(t, b, 200, &o)
 			if err := errors.Join(err, b.Close()); err != nil {
 				t.Fatal(err)
 			}
