@@ -31,7 +31,7 @@ func TestDrive_MakesHandshakes(t *testing.T) {
 			if r.Connections == 0 || !p.Poisson && r.Connections != 20 || r.Replies != want || r.Requests != want || r.Failed() != 0 {
 				t.Errorf("%d connections, %d requests, %d replies, errors %v; want %d replies", r.Connections, r.Requests, r.Replies, r.Errors, want)
 			}
-			if r.Servers["rs1"] != want || r.Connected != r.Connections || r.Response.Count != want || r.Connect.P50 <= 0 || r.CPU.User <= 0 {
+			if r.Servers["rs1"] != want || r.Connected != r.Connections || r.Response.Count != want || r.Connect.P50 <= 0 || r.CPU.Total() <= 0 {
 				t.Errorf("%+v: want all by rs1, with times", r)
 			}
 		})

