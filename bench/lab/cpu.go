@@ -4,14 +4,11 @@ package lab
 
 import (
 	"fmt"
-	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"director/bench/machine"
 	"director/host/cpu"
 )
 
@@ -29,39 +26,13 @@ func onCPU(c int, f func() error) error {
 	return f()
 }
 
-// usage is what CPUs have spent since the machine started, in steps of 10 ms.
-type usage struct {
-	softirq time.Duration // in softirq context, whoever was interrupted
-	busy    time.Duration // not idle, softirq included
-}
-
-// tick is a second divided by USER_HZ, what /proc/stat counts in.
-const tick = 10 * time.Millisecond
-
-// usageOf reads what some CPUs have spent (proc_stat(5)).
-func usageOf(cpus []int) (u usage, err error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return u, err
+// spent is what some CPUs have spent together since the machine started.
+func spent(cpus []int) (sum machine.Spent, err error) {
+	all, err := machine.CPUs(machine.Host)
+	for _, c := range cpus {
+		sum = sum.Plus(all[c])
 	}
-	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
-		n, err := strconv.Atoi(strings.TrimPrefix(f[0], "cpu"))
-		if err != nil || len(f) < 9 || !slices.Contains(cpus, n) {
-			continue
-		}
-		var t [8]time.Duration // user, nice, system, idle, iowait, irq, softirq, steal
-		for i := range t {
-			ticks, err := strconv.ParseInt(f[i+1], 10, 64)
-			if err != nil {
-				return u, fmt.Errorf("/proc/stat: %w", err)
-			}
-			t[i] = time.Duration(ticks) * tick
-		}
-		u.softirq += t[6]
-		u.busy += t[0] + t[1] + t[2] + t[5] + t[6]
-	}
-	return u, nil
+	return sum, err
 }
 
 // The CPU clocks of other processes and threads, linux/posix-timers_types.h:

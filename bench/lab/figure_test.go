@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"director/bench/figure"
+	"director/bench/machine"
 )
 
 // taken is a result with these rates of one worker and 1k flows.
@@ -76,9 +77,9 @@ func TestFigures_JudgeLatencyLossAndIdling(t *testing.T) {
 
 func TestBetween_CountsWhatHappenedMeanwhile(t *testing.T) {
 	begin := time.Now()
-	a := sample{at: begin, sent: 100, arrived: 50, otherwise: 1, usage: usage{1, 10}, process: 5}
-	b := sample{at: begin.Add(2 * time.Second), sent: 1100, arrived: 850, otherwise: 3, usage: usage{4, 30}, process: 9}
-	want := window{pps: 400, offered: 500, lost: 200, otherwise: 2, packets: 800, process: 4, usage: usage{3, 20}}
+	a := sample{at: begin, sent: 100, arrived: 50, otherwise: 1, spent: machine.Spent{Softirq: 1, User: 10}, process: 5}
+	b := sample{at: begin.Add(2 * time.Second), sent: 1100, arrived: 850, otherwise: 3, spent: machine.Spent{Softirq: 4, User: 30}, process: 9}
+	want := window{pps: 400, offered: 500, lost: 200, otherwise: 2, packets: 800, process: 4, spent: machine.Spent{Softirq: 3, User: 20}}
 	if got := between(a, b); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"director/bench/machine"
 )
 
 // The numbers of flows that throughput is measured with.
@@ -21,7 +23,7 @@ type window struct {
 	otherwise    uint64 // arrived, but not as they should
 	packets      uint64
 	process      time.Duration
-	usage        usage
+	spent        machine.Spent
 }
 
 func between(a, b sample) window {
@@ -29,7 +31,7 @@ func between(a, b sample) window {
 	w := window{
 		packets: b.arrived - a.arrived, otherwise: b.otherwise - a.otherwise,
 		process: b.process - a.process,
-		usage:   usage{b.usage.softirq - a.usage.softirq, b.usage.busy - a.usage.busy},
+		spent:   b.spent.Since(a.spent),
 	}
 	sent := b.sent - a.sent
 	w.pps, w.offered = float64(w.packets)/seconds, float64(sent)/seconds

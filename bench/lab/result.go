@@ -136,8 +136,8 @@ func throughput(contender string, workers, flows int, windows []window) Throughp
 	t.Offered = of(func(w window) float64 { return w.offered }).Median
 	t.Lost = of(func(w window) float64 { return float64(w.lost) / max(1, float64(w.lost+w.packets)) }).Median
 	t.Process = of(func(w window) float64 { return perMillion(w.process, w) }).Median
-	t.Softirq = of(func(w window) float64 { return perMillion(w.usage.softirq, w) }).Median
-	t.Busy = of(func(w window) float64 { return perMillion(w.usage.busy, w) }).Median
+	t.Softirq = of(func(w window) float64 { return perMillion(w.spent.Softirq, w) }).Median
+	t.Busy = of(func(w window) float64 { return perMillion(w.spent.Busy(), w) }).Median
 	for _, w := range windows {
 		t.Otherwise += w.otherwise
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"director/bench/machine"
 )
 
 // rig is a network with sources, a contender and a sink at work.
@@ -69,12 +71,12 @@ func (r *rig) close() error {
 type sample struct {
 	at                       time.Time
 	sent, arrived, otherwise uint64
-	usage                    usage
+	spent                    machine.Spent // by the place's CPUs
 	process                  time.Duration
 }
 
 func (r *rig) sample() (s sample, err error) {
-	if s.usage, err = usageOf(r.place.cpus()); err != nil {
+	if s.spent, err = spent(r.place.cpus()); err != nil {
 		return s, err
 	}
 	if r.runs.used != nil {

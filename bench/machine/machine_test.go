@@ -55,6 +55,41 @@ func TestLook_LeavesOutWhatNobodyTells(t *testing.T) {
 	}
 }
 
+func TestSpent_IsReadByCPUAndProcess(t *testing.T) {
+	host := files(map[string]string{
+		"proc/stat":    "cpu  3 1 2 30 2 1 5 8 0 0\ncpu0 1 1 2 10 1 1 5 8 0 0\ncpu12 2 0 0 20 1 0 0 0 0 0\nintr 7 8\n",
+		"proc/17/stat": "17 (cpu) x) S 1 2 3 4 -1 4194304 99 0 0 0 5 6 7 8 20 0 1 0 181796\n",
+		"proc/18/stat": "18 (short) S 1 2 3\n",
+	})
+	const ms = time.Millisecond
+	got, err := machine.CPUs(host)
+	want := map[int]machine.Spent{
+		machine.All: {User: 40 * ms, System: 30 * ms, Softirq: 50 * ms, Idle: 320 * ms, Stolen: 80 * ms},
+		0:           {User: 20 * ms, System: 30 * ms, Softirq: 50 * ms, Idle: 110 * ms, Stolen: 80 * ms},
+		12:          {User: 20 * ms, Idle: 210 * ms},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if sum := got[0].Plus(got[12]); sum != got[machine.All] || sum.Since(got[12]) != got[0] || sum.Busy() != 120*ms {
+		t.Errorf("%+v: want all, busy for 120 ms", sum)
+	}
+	own, children, err := machine.Process(host, "17")
+	if own != (machine.Spent{User: 50 * ms, System: 60 * ms}) || children != (machine.Spent{User: 70 * ms, System: 80 * ms}) || err != nil {
+		t.Errorf("%+v, %+v, %v", own, children, err)
+	}
+	for _, pid := range []string{"18", "19"} {
+		if _, _, err := machine.Process(host, pid); err == nil {
+			t.Errorf("process %s has a time", pid)
+		}
+	}
+	for _, stat := range []string{"cpu 1 2 3\n", "cpux 1 2 3 4 5 6 7 8\n", "cpu0 1 2 3 4 5 6 7 x\n"} {
+		if _, err := machine.CPUs(files(map[string]string{"proc/stat": stat})); err == nil {
+			t.Errorf("%q is read", stat)
+		}
+	}
+}
+
 func TestSlug_IsShort(t *testing.T) {
 	for model, want := range map[string]string{
 		"AMD EPYC":                        "amd-epyc-2cpu",

@@ -55,7 +55,7 @@ var mayImport = []struct {
 	{"bench/origin", []string{"bench/server", "internal/lab/..."}, false},
 	{"bench/testlvs", nil, false},
 	{"bench/paper/report", []string{"bench/figure", "bench/paper"}, false},
-	{"bench/paper/bed", []string{"api", "bench/load", "bench/micro", "bench/origin", "bench/paper", "bench/peer", "bench/testlvs", "figures", "host/cpu", "internal/lab/...", "internal/ranges", "service"}, false},
+	{"bench/paper/bed", []string{"api", "bench/load", "bench/machine", "bench/micro", "bench/origin", "bench/paper", "bench/peer", "bench/testlvs", "figures", "host/cpu", "internal/lab/...", "internal/ranges", "service"}, false},
 	{"bench/load", []string{"bench/epoll", "host/cpu"}, false},
 	{"bench/...", []string{"packet", "bench/..."}, false},
 	{"replay/pcap", nil, false},
