@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// controller is where the kernel holds threads to shares of a CPU (cgroup v1).
-const controller = "/sys/fs/cgroup/cpu"
 
 // shortest is the period in which a thread gets its share: short, so that a worker
 // that must wait does not do so for long, and frames can wait in its rings. The
@@ -28,44 +25,36 @@ func shareOf(share float64) (each, period time.Duration) {
 	return max(least, time.Duration(share*float64(period))), period
 }
 
-// quota is groups of one thread each.
-type quota struct{ groups []string }
+// quota is what holds threads to shares of a CPU.
+type quota struct{ undo []func() error }
 
 // hold holds each worker of a director to a share of a CPU.
 func hold(pid, workers int, share float64) (q *quota, err error) {
-	if _, err := os.Stat(filepath.Join(controller, "cpu.cfs_quota_us")); err != nil {
-		return nil, fmt.Errorf("%w: CFS bandwidth needs the cpu controller of cgroup v1 at %s", ErrLacks, controller)
-	}
 	threads, err := workersOf(pid)
 	if err != nil {
 		return nil, err
 	}
-	each, period := shareOf(share)
-	q = new(quota)
-	for i := range workers {
-		tid, ok := threads[fmt.Sprintf("worker-%d", i)]
-		if !ok {
-			return q, fmt.Errorf("the director has no thread worker-%d", i)
-		}
-		group := filepath.Join(controller, fmt.Sprintf("director-bench-%d-%d", pid, i))
-		if err := os.Mkdir(group, 0o755); err != nil {
-			return q, err
-		}
-		q.groups = append(q.groups, group)
-		for _, set := range []struct {
-			file string
-			to   int64
-		}{
-			{"cpu.cfs_period_us", period.Microseconds()},
-			{"cpu.cfs_quota_us", each.Microseconds()},
-			{"tasks", int64(tid)},
-		} {
-			if err := os.WriteFile(filepath.Join(group, set.file), []byte(strconv.FormatInt(set.to, 10)), 0); err != nil {
-				return q, fmt.Errorf("hold a worker to a share: %w", err)
-			}
+	tids := make([]int, workers)
+	for i := range tids {
+		var ok bool
+		if tids[i], ok = threads[fmt.Sprintf("worker-%d", i)]; !ok {
+			return nil, fmt.Errorf("the director has no thread worker-%d", i)
 		}
 	}
-	return q, nil
+	q = new(quota)
+	each, period := shareOf(share)
+	switch {
+	case hasCPU(mountV1):
+		err = q.v1(mountV1, pid, tids, each, period)
+	case hasCPU(mountV2):
+		err = q.v2(mountV2, pid, tids, each, period)
+	default:
+		return nil, fmt.Errorf("%w: CFS bandwidth needs the cpu controller, of cgroup v1 at %s or of v2 at %s", ErrLacks, mountV1, mountV2)
+	}
+	if err != nil {
+		err = fmt.Errorf("hold a worker to a share of a CPU: %w", err)
+	}
+	return q, err
 }
 
 // workersOf finds threads by their names.
@@ -90,13 +79,8 @@ func workersOf(pid int) (map[string]int, error) {
 // close lets the threads go.
 func (q *quota) close() error {
 	var errs []error
-	for _, g := range q.groups {
-		text, err := os.ReadFile(filepath.Join(g, "tasks"))
-		errs = append(errs, err)
-		for tid := range strings.FieldsSeq(string(text)) {
-			errs = append(errs, os.WriteFile(filepath.Join(controller, "tasks"), []byte(tid), 0))
-		}
-		errs = append(errs, os.Remove(g))
+	for _, undo := range slices.Backward(q.undo) {
+		errs = append(errs, undo())
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,157 @@
+package bed
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Where the hierarchies of control groups are that may know shares of a CPU:
+// version 1's, of that controller alone, and version 2's, of all.
+const (
+	mountV1 = "/sys/fs/cgroup/cpu"
+	mountV2 = "/sys/fs/cgroup"
+)
+
+// hasCPU reports whether groups of a hierarchy can be held to a share of a CPU.
+func hasCPU(mount string) bool {
+	if _, err := os.Stat(filepath.Join(mount, "cpu.cfs_quota_us")); err == nil {
+		return true
+	}
+	controllers, err := os.ReadFile(filepath.Join(mount, "cgroup.controllers"))
+	return err == nil && slices.Contains(strings.Fields(string(controllers)), "cpu")
+}
+
+// v1 makes a group for each thread, which may be in any group, whatever those of
+// its process are (Documentation/admin-guide/cgroup-v1/cgroups.rst).
+func (q *quota) v1(mount string, pid int, tids []int, each, period time.Duration) error {
+	home, err := homeOf(pid, "cpu")
+	if err != nil {
+		return err
+	}
+	for i, tid := range tids {
+		group := filepath.Join(mount, fmt.Sprintf("director-bench-%d-%d", pid, i))
+		if err := q.make(group, "tasks", filepath.Join(mount, home),
+			setting{"cpu.cfs_period_us", period.Microseconds()},
+			setting{"cpu.cfs_quota_us", each.Microseconds()},
+			setting{"tasks", tid},
+		); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// v2 makes a group for the process, since its threads cannot leave that, with one
+// for each thread below it (Documentation/admin-guide/cgroup-v2.rst, "Threads").
+func (q *quota) v2(mount string, pid int, tids []int, each, period time.Duration) error {
+	process, threads, err := q.threaded(mount, pid, tids)
+	if err != nil {
+		return err
+	}
+	return q.share([]string{mount, process}, threads, each, period)
+}
+
+// share gives groups their share; those above, in their order, must have it to give.
+func (q *quota) share(above, groups []string, each, period time.Duration) error {
+	for _, group := range above {
+		if err := q.give(group); err != nil {
+			return err
+		}
+	}
+	limit := fmt.Sprintf("%d %d", each.Microseconds(), period.Microseconds())
+	for _, group := range groups {
+		if err := tell(group, setting{"cpu.max", limit}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// threaded moves a process into a group, and threads of it into ones below.
+func (q *quota) threaded(mount string, pid int, tids []int) (process string, threads []string, err error) {
+	home, err := homeOf(pid, "")
+	if err != nil {
+		return "", nil, err
+	}
+	process = filepath.Join(mount, fmt.Sprintf("director-bench-%d", pid))
+	if err := q.make(process, "cgroup.procs", filepath.Join(mount, home), setting{"cgroup.procs", pid}); err != nil {
+		return process, nil, err
+	}
+	for i, tid := range tids {
+		group := filepath.Join(process, strconv.Itoa(i))
+		if err := q.make(group, "cgroup.threads", process, setting{"cgroup.type", "threaded"}, setting{"cgroup.threads", tid}); err != nil {
+			return process, nil, err
+		}
+		threads = append(threads, group)
+	}
+	return process, threads, nil
+}
+
+// homeOf finds the group that a process is in, in the hierarchy of a controller, or
+// in that of version 2, which names none (cgroups(7), "/proc files").
+func homeOf(pid int, controller string) (string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(f) == 3 && slices.Contains(strings.Split(f[1], ","), controller) {
+			return f[2], nil
+		}
+	}
+	return "", fmt.Errorf("process %d is in no group for %q", pid, controller)
+}
+
+// setting is what is to be written to a file of a group.
+type setting struct {
+	file string
+	to   any
+}
+
+// make makes a group with settings. In the end it goes, and whoever is in it moves
+// to another.
+func (q *quota) make(group, members, home string, settings ...setting) error {
+	if err := os.Mkdir(group, 0o755); err != nil {
+		return err
+	}
+	q.undo = append(q.undo, func() error {
+		text, err := os.ReadFile(filepath.Join(group, members))
+		errs := []error{err}
+		for id := range strings.FieldsSeq(string(text)) {
+			errs = append(errs, tell(home, setting{members, id}))
+		}
+		return errors.Join(append(errs, os.Remove(group))...)
+	})
+	for _, s := range settings {
+		if err := tell(group, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// give lets a group's children have shares of a CPU, if they have none yet.
+func (q *quota) give(group string) error {
+	const name = "cgroup.subtree_control"
+	has, err := os.ReadFile(filepath.Join(group, name))
+	if err != nil || slices.Contains(strings.Fields(string(has)), "cpu") {
+		return err
+	}
+	if err := tell(group, setting{name, "+cpu"}); err != nil {
+		return err
+	}
+	q.undo = append(q.undo, func() error { return tell(group, setting{name, "-cpu"}) })
+	return nil
+}
+
+// tell writes a setting.
+func tell(group string, s setting) error {
+	return os.WriteFile(filepath.Join(group, s.file), fmt.Append(nil, s.to), 0)
+}
