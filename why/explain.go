@@ -120,12 +120,7 @@ func (o *outcome) service(server *service.Server) *Service {
 	case len(o.picks) > 0:
 		s = o.picks[0].Of
 	case server != nil && server != services.Around():
-		for _, one := range services.Services() {
-			if one.Key == server.Of {
-				s = one
-			}
-		}
-		if s == nil {
+		if s = o.serviceOf(server); s == nil {
 			missing := describeService(&service.Service{Spec: service.Spec{Key: server.Of}})
 			missing.Missing = true
 			return missing
@@ -140,6 +135,16 @@ func (o *outcome) service(server *service.Server) *Service {
 		return nil
 	}
 	return &Service{Proto: protoName(o.flow.Proto), Address: endpoint(o.flow.Dst, o.flow.DstPort), Missing: true}
+}
+
+// serviceOf returns the service that a server is of, or nil if it was removed.
+func (o *outcome) serviceOf(server *service.Server) *service.Service {
+	for _, s := range o.view().Services.Services() {
+		if s.Key == server.Of {
+			return s
+		}
+	}
+	return nil
 }
 
 func describeService(s *service.Service) *Service {
@@ -191,8 +196,8 @@ func (o *outcome) template(server *service.Server) *Template {
 	for ref, info := range o.after.templates {
 		was, there := o.before.templates[ref]
 		discarded = discarded || there && info.Is(conntrack.Hidden) && !was.Is(conntrack.Hidden)
-		// Who got a server without the scheduler got it by a template.
-		remembered := len(o.picks) == 0 && server != nil && info.Server() == server.ID && o.connection() == nil
+		// Who got a server without the scheduler got it by a template of the client's.
+		remembered := len(o.picks) == 0 && server != nil && info.Server() == server.ID && o.connection() == nil && o.client(info.Key().Client, server)
 		if !info.Is(conntrack.Hidden) && (!there || was.Deadline != info.Deadline || remembered) {
 			used = &info
 		}
@@ -213,6 +218,13 @@ func (o *outcome) template(server *service.Server) *Template {
 		d.Expires = o.seconds(used.Deadline)
 	}
 	return d
+}
+
+// client reports whether a template of the server's service with this address is
+// one for the packet's sender: it stands for all who share the bits that count.
+func (o *outcome) client(a packet.Addr, server *service.Server) bool {
+	s := o.serviceOf(server)
+	return s != nil && o.flow != nil && a.V4() == o.flow.Src.V4()&^s.HostMask
 }
 
 // scheduler describes the last question that a scheduler was asked.
@@ -249,14 +261,12 @@ func (o *outcome) describeServer(s *service.Server) *Server {
 		d.Address, d.Method = endpoint(addr, port), service.Method(c.conn.Method()).String()
 		return d
 	}
-	for _, one := range services.Services() {
-		if one.Key == s.Of {
-			one.Lock()
-			choice, ok := one.Member(s.ID)
-			one.Unlock()
-			if ok {
-				d.Method = choice.Method.String()
-			}
+	if one := o.serviceOf(s); one != nil {
+		one.Lock()
+		choice, ok := one.Member(s.ID)
+		one.Unlock()
+		if ok {
+			d.Method = choice.Method.String()
 		}
 	}
 	return d
