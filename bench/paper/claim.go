@@ -17,8 +17,9 @@ func Claims(d *Data) []figure.Figure {
 		if len(over) == 0 || Peak(under).Rate.Median == 0 {
 			return
 		}
-		c := figure.Judge(name, Peak(over).Rate.Median/Peak(under).Rate.Median, figure.AtLeast, least)
-		c.Note = fmt.Sprintf("by means %.2f", meanPeak(over)/meanPeak(under))
+		most, other := Peak(over), Peak(under)
+		c := figure.Judge(name, most.Rate.Median/other.Rate.Median, figure.AtLeast, least)
+		c.Note = fmt.Sprintf("by means %.2f; %s against %s", meanPeak(over)/meanPeak(under), cost(&most), cost(&other))
 		claims = append(claims, c)
 	}
 	one := m.director(DR, 1, 1)
@@ -43,6 +44,12 @@ func Claims(d *Data) []figure.Figure {
 		}
 	}
 	return append(claims, d.agreement(m)...)
+}
+
+// cost says what of the machine a dot took: a ratio between dots that left it no
+// CPU is one of what a reply costs.
+func cost(d *Dot) string {
+	return fmt.Sprintf("%.1f CPUs busy (%.0f µs a reply)", d.Busy.Median, d.PerConnection())
 }
 
 // meanPeak is the most replies per second as the paper counts them: by the mean of
