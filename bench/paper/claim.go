@@ -19,7 +19,9 @@ func Claims(d *Data) []figure.Figure {
 		}
 		most, other := Peak(over), Peak(under)
 		c := figure.Judge(name, most.Rate.Median/other.Rate.Median, figure.AtLeast, least)
-		c.Note = fmt.Sprintf("by means %.2f; %s against %s", meanPeak(over)/meanPeak(under), cost(&most), cost(&other))
+		// A ratio between dots that left the machine no CPU is one of what a reply costs.
+		c.Note = fmt.Sprintf("by means %.2f; CPUs busy %.1f : %.1f, %.0f : %.0f µs a reply", meanPeak(over)/meanPeak(under),
+			most.Busy.Median, other.Busy.Median, most.PerConnection(), other.PerConnection())
 		claims = append(claims, c)
 	}
 	one := m.director(DR, 1, 1)
@@ -44,12 +46,6 @@ func Claims(d *Data) []figure.Figure {
 		}
 	}
 	return append(claims, d.agreement(m)...)
-}
-
-// cost says what of the machine a dot took: a ratio between dots that left it no
-// CPU is one of what a reply costs.
-func cost(d *Dot) string {
-	return fmt.Sprintf("%.1f CPUs busy (%.0f µs a reply)", d.Busy.Median, d.PerConnection())
 }
 
 // meanPeak is the most replies per second as the paper counts them: by the mean of
