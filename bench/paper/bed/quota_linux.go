@@ -3,11 +3,14 @@ package bed
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // shortest is the period in which a thread gets its share: short, so that a worker
@@ -51,10 +54,15 @@ func hold(pid, workers int, share float64) (q *quota, err error) {
 	default:
 		return nil, fmt.Errorf("%w: CFS bandwidth needs the cpu controller, of cgroup v1 at %s or of v2 at %s", ErrLacks, mountV1, mountV2)
 	}
-	if err != nil {
-		err = fmt.Errorf("hold a worker to a share of a CPU: %w", err)
+	switch {
+	case err == nil:
+		return q, nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS), errors.Is(err, unix.EBUSY):
+		// In a container groups are often not to be changed, or only below one that
+		// has processes.
+		err = fmt.Errorf("%w: %w", ErrLacks, err)
 	}
-	return q, err
+	return q, fmt.Errorf("hold a worker to a share of a CPU: %w", err)
 }
 
 // workersOf finds threads by their names.
