@@ -8,11 +8,11 @@ import (
 
 	"director/conntrack"
 	"director/dataplane"
+	"director/dataplane/sysctl"
 	"director/neigh"
 	"director/packet"
 	"director/sched"
 	"director/service"
-	"director/sysctl"
 )
 
 // Periods of the housekeeping, in nanoseconds.

@@ -1,8 +1,8 @@
 package control
 
 import (
+	"director/dataplane/sysctl"
 	"director/service"
-	"director/sysctl"
 )
 
 // Merge returns what the services are to be when a configuration that said base

@@ -43,7 +43,7 @@ func (n *network) check(server *service.ServerSpec) error {
 		if server.Method != service.DR {
 			return &NetworkError{fmt.Sprintf("real server %v is an address of this host: only -g can hand it connections", server.Addr)}
 		}
-	case routed && link.Arm < 0:
+	case routed && link.Interface < 0:
 		return &NetworkError{fmt.Sprintf("real server %v is reached by way of %s: add it to --interface", server.Addr, link.Name)}
 	}
 	return nil

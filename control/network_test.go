@@ -17,7 +17,7 @@ import (
 func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 	r := newRig(t, 64)
 	now := memlab.OneLink("10.0.0.11", "10.0.0.12", "10.0.0.13")
-	now.Links = append(now.Links, neigh.Link{Name: "eth9", Index: 9, Arm: -1, MTU: 1500, Up: true})
+	now.Links = append(now.Links, neigh.Link{Name: "eth9", Index: 9, Interface: -1, MTU: 1500, Up: true})
 	now.Routes = append(now.Routes, neigh.Route{Dst: netip.MustParsePrefix("172.16.0.0/12"), Link: 9})
 	c := control.New(control.Options{
 		Shared: r.Shared, Workers: 1,
@@ -45,7 +45,7 @@ func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("the host by NAT", c.AddServer(key, ours), local)
-	refused("by no arm", c.AddServer(key, far), beyond)
+	refused("by no interface", c.AddServer(key, far), beyond)
 	ours.Method = service.DR
 	if err := c.AddServer(key, ours); err != nil {
 		t.Errorf("the host by -g: %v", err)

@@ -4,10 +4,10 @@ import (
 	"io"
 	"time"
 
-	"director/api"
-	"director/capture"
-	"director/config"
-	"director/why"
+	"director/control/api"
+	"director/control/config"
+	"director/inspect/capture"
+	"director/inspect/why"
 )
 
 // listen opens the control socket and begins to answer.

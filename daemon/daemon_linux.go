@@ -16,10 +16,11 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"director/api"
-	"director/config"
 	"director/conntrack"
 	"director/control"
+	"director/control/api"
+	"director/control/config"
+	"director/control/state"
 	"director/dataplane"
 	"director/dataplane/steer"
 	"director/host"
@@ -30,8 +31,7 @@ import (
 	"director/neigh/rtnl"
 	"director/packet"
 	"director/service"
-	"director/state"
-	"director/web"
+	"director/view/web"
 )
 
 const (
@@ -66,7 +66,7 @@ type Daemon struct {
 	served   []packet.Addr // the real servers that the watch serves
 	saved    *state.File   // of the director before, until its connections are here
 	steering *steer.Steering
-	arms     []*interfaceIO
+	ifaces   []*interfaceIO
 	cpus     []int // by worker
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
@@ -162,7 +162,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openArms, d.employ, d.makeRoom, d.resume, d.steer, d.succeed} {
+	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openInterfaces, d.employ, d.makeRoom, d.resume, d.steer, d.succeed} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (d *Daemon) look() error {
 	}
 	d.defers("close the interface control", d.nic.Close)
 	d.watch, err = rtnl.Open(rtnl.Config{
-		Arms: d.config.Interfaces, Static: statics(d.config), Queues: d.nic.Queues, Log: d.log,
+		Interfaces: d.config.Interfaces, Static: statics(d.config), Queues: d.nic.Queues, Log: d.log,
 	})
 	if err != nil {
 		return err

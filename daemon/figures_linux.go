@@ -9,9 +9,9 @@ import (
 	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
-	"director/dataplane/giveback"
-	"director/figures"
+	"director/dataplane/reinject"
 	"director/packet"
+	"director/view/figures"
 )
 
 // Figures returns what the director has done up to now. It reads what workers and
@@ -27,7 +27,7 @@ func (d *Daemon) Figures() figures.Figures {
 	for i, w := range d.workers {
 		f.Workers = append(f.Workers, d.workerFigures(i, w))
 	}
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		for i := range a.ports {
 			f.Queues = append(f.Queues, d.queueFigures(a, i))
 		}
@@ -52,7 +52,7 @@ func (d *Daemon) workerFigures(i int, w *dataplane.Worker) figures.Worker {
 		Host: byReason(&c.Host), Drops: byReason(&c.Drops),
 		Handoff: c.Handoff, Conns: c.Conns, Unnoted: c.Unnoted, Expired: c.Expired, Batches: c.Batches[:],
 	}
-	for k, a := range d.arms {
+	for k, a := range d.ifaces {
 		f.Rx[a.name], f.Tx[a.name] = c.Rx[k], c.Tx[k]
 	}
 	return f
@@ -102,7 +102,7 @@ func (d *Daemon) queueFigures(a *interfaceIO, i int) figures.Queue {
 		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxOversize+c.TxErrors
 		f.KernelDrops, f.SuperPackets = c.KernelDrops, c.RxSuper
 	}
-	if p, ok := a.hosts[i].(*giveback.Port); ok {
+	if p, ok := a.hosts[i].(*reinject.Port); ok {
 		c := p.Counters()
 		f.HostReturned, f.HostFailed = c.Returned, c.Failed
 	}

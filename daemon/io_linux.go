@@ -8,7 +8,7 @@ import (
 	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
-	"director/dataplane/giveback"
+	"director/dataplane/reinject"
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/cpu"
@@ -29,14 +29,14 @@ type interfaceIO struct {
 }
 
 // openArms opens every queue of every interface by the best I/O that works.
-func (d *Daemon) openArms() error {
+func (d *Daemon) openInterfaces() error {
 	workers := 0
 	for _, name := range d.config.Interfaces {
 		a, err := d.plan(name)
 		if err != nil {
 			return err
 		}
-		d.arms = append(d.arms, a)
+		d.ifaces = append(d.ifaces, a)
 		workers = max(workers, len(a.queues))
 	}
 	var err error
@@ -47,7 +47,7 @@ func (d *Daemon) openArms() error {
 		return err
 	}
 	d.defers("detach the steering programs", d.steering.Close)
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		d.defers("close "+a.name, a.shut)
 		if err := d.open(a); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (d *Daemon) openArms() error {
 		if err := d.giveBack(a); err != nil {
 			return err
 		}
-		d.logArm(a)
+		d.logInterface(a)
 	}
 	return d.pinInterrupts()
 }
@@ -175,7 +175,7 @@ func fanoutGroup(index int) uint16 {
 
 // giveBack opens the interface's way back to the kernel.
 func (d *Daemon) giveBack(a *interfaceIO) error {
-	device, err := giveback.Open(a.index, len(a.queues))
+	device, err := reinject.Open(a.index, len(a.queues))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"director/config"
+	"director/control/config"
 	"director/dataplane/afxdp"
 	"director/dataplane/steer"
 	"director/packet"

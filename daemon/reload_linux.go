@@ -11,9 +11,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"director/api"
-	"director/config"
 	"director/control"
+	"director/control/api"
+	"director/control/config"
 	"director/neigh/rtnl"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"director/config"
+	"director/control/config"
 	"director/daemon"
 )
 

@@ -6,14 +6,14 @@ import (
 	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
-	"director/dataplane/giveback"
+	"director/dataplane/reinject"
 	"director/dataplane/steer"
 	"director/packet"
 )
 
 // logArm says how each queue of an interface is served, and what was tried
 // before.
-func (d *Daemon) logArm(a *interfaceIO) {
+func (d *Daemon) logInterface(a *interfaceIO) {
 	for _, why := range a.why {
 		d.log.Info().Str("interface", a.name).Str("refused", why).Msg("trying the next I/O")
 	}
@@ -41,12 +41,12 @@ func (d *Daemon) report() {
 		c := w.Counts()
 		e := d.log.Info().Int("worker", i).Uint64("connections", c.Conns).Uint64("expired", c.Expired).
 			Uint64("handoff", c.Handoff).Uints64("batches", c.Batches[:])
-		for k, a := range d.arms {
+		for k, a := range d.ifaces {
 			e = e.Uint64("rx-"+a.name, c.Rx[k]).Uint64("tx-"+a.name, c.Tx[k])
 		}
 		e.Dict("host", reasons(&c.Host)).Dict("drops", reasons(&c.Drops)).Msg("worker done")
 	}
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		d.reportUnserved(a)
 		for i := range a.ports {
 			d.reportPort(a.name, i, a.ports[i])
@@ -80,7 +80,7 @@ func (d *Daemon) reportPort(name string, worker int, p dataplane.Port) {
 		e.Interface("counters", c).Msg("port done")
 	case *afpacket.Port:
 		e.Interface("counters", p.Counters()).Msg("port done")
-	case *giveback.Port:
+	case *reinject.Port:
 		e.Interface("counters", p.Counters()).Msg("way back done")
 	}
 }

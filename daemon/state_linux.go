@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"time"
 
+	"director/control/state"
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/vip"
 	"director/service"
-	"director/state"
 )
 
 // What --state does, in the order of a restart. The director that stops:
@@ -111,7 +111,7 @@ func (d *Daemon) resume() error {
 // before is lifted, whether or not this one leaves any, and its file has been
 // used. What the workers do from now on is to be saved.
 func (d *Daemon) succeed() error {
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		switch lifted, err := steer.LiftVeil(a.index); {
 		case err != nil:
 			d.log.Warn().Err(err).Msg("if an earlier director left a veil, what is given back to the host is lost until its time is up")
@@ -150,7 +150,7 @@ func (d *Daemon) remember() error {
 		return err
 	}
 	var indexes []int
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		indexes = append(indexes, a.index)
 	}
 	if err := d.steering.LeaveVeil(indexes, state.MaxAge); err != nil {

@@ -68,7 +68,7 @@ func (d *Daemon) steeringSet(specs []service.Spec) steer.Set {
 		}
 	}
 	for _, l := range d.watch.Snapshot().Links {
-		if l.Arm >= 0 {
+		if l.Interface >= 0 {
 			set.MACs[l.Index] = l.MAC
 		}
 		for _, a := range l.Addrs {

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/control"
-	"director/figures"
-	"director/metrics"
-	"director/page"
-	"director/web"
+	"director/view/figures"
+	"director/view/metrics"
+	"director/view/page"
+	"director/view/web"
 )
 
 // stuckTime is after how long without a step a worker is taken to be stuck. One

@@ -29,7 +29,7 @@ func TestHealthy_NamesAWorkerThatIsStuck(t *testing.T) {
 		},
 	})
 	port := func() []dataplane.Port { return []dataplane.Port{memport.New(), memport.New()} }
-	workers, err := dataplane.NewWorkers(shared, []dataplane.Arm{{Queues: port(), Hosts: port()}},
+	workers, err := dataplane.NewWorkers(shared, []dataplane.Interface{{Queues: port(), Hosts: port()}},
 		[]dataplane.Waiter{memport.NewWaiter(), memport.NewWaiter()})
 	if err != nil {
 		t.Fatal(err)

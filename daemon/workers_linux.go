@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"director/config"
+	"director/control/config"
 	"director/dataplane"
 	"director/dataplane/poller"
 	"director/host/cpu"
@@ -19,16 +19,16 @@ import (
 
 // employ makes the workers, one for each queue of the interface with the most.
 func (d *Daemon) employ() error {
-	arms := make([]dataplane.Arm, len(d.arms))
+	ifaces := make([]dataplane.Interface, len(d.ifaces))
 	n := 0
-	for i, a := range d.arms {
-		arms[i] = dataplane.Arm{Queues: a.ports, Hosts: a.hosts}
+	for i, a := range d.ifaces {
+		ifaces[i] = dataplane.Interface{Queues: a.ports, Hosts: a.hosts}
 		n = max(n, len(a.ports))
 	}
 	waiters := make([]dataplane.Waiter, n)
 	for w := range n {
 		var fds []int
-		for _, a := range d.arms {
+		for _, a := range d.ifaces {
 			if w < len(a.ports) {
 				fds = append(fds, a.ports[w].Fd())
 			}
@@ -44,7 +44,7 @@ func (d *Daemon) employ() error {
 		return err
 	}
 	var err error
-	d.workers, err = dataplane.NewWorkers(d.shared, arms, waiters)
+	d.workers, err = dataplane.NewWorkers(d.shared, ifaces, waiters)
 	return err
 }
 
@@ -97,7 +97,7 @@ func (d *Daemon) pinInterrupts() error {
 	}
 	pins := irq.New("/")
 	d.defers("give the interrupts back", pins.Restore)
-	for _, a := range d.arms {
+	for _, a := range d.ifaces {
 		device, err := d.nic.Device(a.name)
 		if err != nil {
 			return err

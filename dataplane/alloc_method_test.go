@@ -167,7 +167,7 @@ func newCrossing(t testing.TB) *crossing {
 	r := newRig(t, options{queues: [2]int{2, 1}})
 	c := &crossing{in: [2]*treadmill{newTreadmill(nil), newTreadmill(nil)}, out: newTreadmill(nil)}
 	var err error
-	if c.workers, err = dataplane.NewWorkers(r.shared, []dataplane.Arm{
+	if c.workers, err = dataplane.NewWorkers(r.shared, []dataplane.Interface{
 		{Queues: []dataplane.Port{c.in[0], c.in[1]}, Hosts: []dataplane.Port{memport.New(), memport.New()}},
 		{Queues: []dataplane.Port{c.out}, Hosts: []dataplane.Port{memport.New()}},
 	}, []dataplane.Waiter{memport.NewWaiter(), memport.NewWaiter()}); err != nil {
@@ -197,9 +197,9 @@ func (c *crossing) step(t testing.TB) {
 // The workers' queues on the other side, by the worker that receives.
 var crossings = []string{"own queue", "another's queue"}
 
-// Nor does a frame that leaves by another arm, through the worker's own queue there
+// Nor does a frame that leaves by another interface, through the worker's own queue there
 // or another worker's.
-func TestStep_DoesNotAllocateAcrossArms(t *testing.T) {
+func TestStep_DoesNotAllocateAcrossInterfaces(t *testing.T) {
 	for worker, what := range crossings {
 		c := newCrossing(t)
 		c.receive(t, worker)
@@ -210,7 +210,7 @@ func TestStep_DoesNotAllocateAcrossArms(t *testing.T) {
 	}
 }
 
-// BenchmarkCross is BenchmarkStep for frames that leave by another arm.
+// BenchmarkCross is BenchmarkStep for frames that leave by another interface.
 func BenchmarkCross(b *testing.B) {
 	for worker, what := range crossings {
 		b.Run(what, func(b *testing.B) {

@@ -1,7 +1,7 @@
 package dataplane
 
 import (
-	"director/answer"
+	"director/dataplane/answer"
 	"director/neigh"
 	"director/packet"
 	"director/service"
@@ -35,20 +35,20 @@ func (w *Worker) dispatch(data []byte, hop *neigh.Hop, dst packet.Addr) {
 		if w.tap != nil {
 			cause = w.tap.cause
 		}
-		if w.hold(data, hop.Arm, hop.NextHop(dst), cause) {
+		if w.hold(data, hop.Interface, hop.NextHop(dst), cause) {
 			return
 		}
 		w.add(dropCount+int(packet.Neighbor), 1)
 		if cause != nil {
-			w.tap.own(data, w.tap.point, hop.Arm, packet.Neighbor)
+			w.tap.own(data, w.tap.point, hop.Interface, packet.Neighbor)
 		}
 		return
 	}
 	hop.Touch()
 	packet.Eth(data).SetAddrs(&hop.Dst, &hop.Src)
-	reason := w.cross(data, hop.Arm)
+	reason := w.cross(data, hop.Interface)
 	if w.tap != nil && w.tap.cause != nil {
-		w.tap.own(data, w.tap.point, hop.Arm, reason)
+		w.tap.own(data, w.tap.point, hop.Interface, reason)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestHold_KeepsOurOwnAnswersToo(t *testing.T) {
 	if len(sent) != 3 {
 		t.Fatalf("%d frames sent, want the answer, a reset and an error", len(sent))
 	}
-	// Arms are served in order, so the clients' side is first.
+	// Interfaces are served in order, so the clients' side is first.
 	if got := packettest.Decode(t, sent[0]); !got.TCP.RST || got.Flow() != vip+":80 > "+clientIP+":40001" {
 		t.Errorf("first %s, want the reset", got.Flow())
 	}

@@ -14,7 +14,7 @@ func (w *Worker) bypass(f *packet.Frame, j *job, s *service.Service) bool {
 	if s.Mark == 0 || !w.view.Sysctl.CacheBypass || w.view.Hops.Local(f.Dst) || w.badSource(f.Dst) {
 		return false
 	}
-	around := w.view.Services.Around()
+	around := w.view.Services.Bypass()
 	s.Lock()
 	around.Bind(w.beginsActive(f))
 	s.Unlock()

@@ -38,7 +38,7 @@ type churn struct {
 	collected [churnWorkers]int64 // steps when the trash was emptied last
 
 	pushed, own, hosted, decoded, answered atomic.Int64
-	sent                                   [2]atomic.Int64 // by arm
+	sent                                   [2]atomic.Int64 // by interface
 }
 
 // Several workers look up, insert and end connections of one table, whose
@@ -176,25 +176,25 @@ func (c *churn) work(id int) {
 	c.steps[id].Add(1 << 32) // no step of it lies ahead
 }
 
-// push has a frame come in on any queue of an arm.
-func (c *churn) push(r *rand.Rand, arm int, frame []byte) {
+// push has a frame come in on any queue of an interface.
+func (c *churn) push(r *rand.Rand, iface int, frame []byte) {
 	c.pushed.Add(1)
-	c.ports[arm][r.IntN(len(c.ports[arm]))].Push(frame)
+	c.ports[iface][r.IntN(len(c.ports[iface]))].Push(frame)
 }
 
 // take takes what left by the worker's queues. The real servers answer some of
 // what reached them, unless r is nil.
 func (c *churn) take(r *rand.Rand, id int) {
-	for arm, queues := range c.ports {
+	for iface, queues := range c.ports {
 		if id >= len(queues) {
 			continue
 		}
-		c.hosted.Add(int64(len(c.hosts[arm][id].Take())))
+		c.hosted.Add(int64(len(c.hosts[iface][id].Take())))
 		for _, f := range queues[id].Take() {
-			c.sent[arm].Add(1)
-			c.judge(arm, f)
+			c.sent[iface].Add(1)
+			c.judge(iface, f)
 			if r != nil && r.IntN(8) == 0 {
-				c.decode(r, arm, f)
+				c.decode(r, iface, f)
 			}
 		}
 	}
@@ -202,9 +202,9 @@ func (c *churn) take(r *rand.Rand, id int) {
 
 // judge looks at the addresses of a frame that was sent, and counts those that
 // answer one instead of forwarding it.
-func (c *churn) judge(arm int, f []byte) {
+func (c *churn) judge(iface int, f []byte) {
 	eth, ip := packet.Eth(f), packet.IPv4(f[packet.EthLen:])
-	if arm == 1 {
+	if iface == 1 {
 		if mac := eth.Dst(); mac[3] != 2 || mac[5] < 11 || mac[5] > 14 {
 			c.t.Errorf("a frame to %v on the servers' side: % x", mac, f)
 		}
@@ -220,7 +220,7 @@ func (c *churn) judge(arm int, f []byte) {
 
 // decode has another implementation look at a frame, and masquerading servers
 // answer.
-func (c *churn) decode(r *rand.Rand, arm int, f []byte) {
+func (c *churn) decode(r *rand.Rand, iface int, f []byte) {
 	ip := packet.IPv4(f[packet.EthLen:])
 	if ip.FlagsOffset()&(packet.IPv4MF|packet.IPv4OffsetMask) != 0 || ip.Proto() == packet.ProtoICMP || ip.Proto() == packet.ProtoGRE {
 		return // neither TCP nor UDP as a whole
@@ -231,7 +231,7 @@ func (c *churn) decode(r *rand.Rand, arm int, f []byte) {
 		return
 	}
 	c.decoded.Add(1)
-	if arm == 0 || d.Outer != nil || ip.Dst() == packet.MustAddr(vip).V4() {
+	if iface == 0 || d.Outer != nil || ip.Dst() == packet.MustAddr(vip).V4() {
 		return
 	}
 	answer := packettest.Frame{SrcMAC: packet.MAC(d.Eth.DstMAC), DstMAC: eth1MAC, UDP: d.UDP != nil}
@@ -316,9 +316,9 @@ func (c *churn) checkFrames() {
 	if rx != c.pushed.Load() {
 		c.t.Errorf("%d frames received, %d came", rx, c.pushed.Load())
 	}
-	for arm := range c.ports {
-		if tx := int64(n.Tx[arm]); tx != c.sent[arm].Load() {
-			c.t.Errorf("arm %d: %d frames counted as sent, %d left", arm, tx, c.sent[arm].Load())
+	for iface := range c.ports {
+		if tx := int64(n.Tx[iface]); tx != c.sent[iface].Load() {
+			c.t.Errorf("interface %d: %d frames counted as sent, %d left", iface, tx, c.sent[iface].Load())
 		}
 	}
 	if hosted != c.hosted.Load() {

@@ -10,8 +10,8 @@ import (
 // cannot belong to a connection is left to the kernel, who would have had it
 // without us, unless it is for a virtual address and damaged. For the others
 // it computes the hash of the client's side.
-func (w *Worker) classify(a *arm, b *packet.Batch) {
-	mac, conns := w.view.Hops.Arms()[a.index].MAC.Key(), w.shared.Conns
+func (w *Worker) classify(a *iface, b *packet.Batch) {
+	mac, conns := w.view.Hops.Interfaces()[a.index].MAC.Key(), w.shared.Conns
 	frames := b.Frames[:b.N]
 	var dst packet.Addr // of the last frame, and what follows from it
 	out := true

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxArms is the most interfaces a director serves.
-const MaxArms = 16
+const MaxInterfaces = 16
 
 // Counts is what one worker did. A frame that was received ends in exactly one
 // of Tx, Host, Drops and Handoff; one that waits for its neighbour's address, or
@@ -16,7 +16,7 @@ const MaxArms = 16
 // handed to another worker is in that worker's Tx or Drops once more. Frames of
 // our own making, fragments of what we cut included, are in Tx too.
 type Counts struct {
-	Rx, Tx  [MaxArms]uint64        // frames by arm
+	Rx, Tx  [MaxInterfaces]uint64  // frames by interface
 	Host    [packet.Reasons]uint64 // given back to the kernel, by reason
 	Drops   [packet.Reasons]uint64 // by reason
 	Handoff uint64                 // given to the worker that owns the queue
@@ -35,8 +35,8 @@ const BatchSizes = 7
 // Places of the counters in the worker's list.
 const (
 	rxCount      = 0
-	txCount      = rxCount + MaxArms
-	hostCount    = txCount + MaxArms
+	txCount      = rxCount + MaxInterfaces
+	hostCount    = txCount + MaxInterfaces
 	dropCount    = hostCount + int(packet.Reasons)
 	handoffCount = dropCount + int(packet.Reasons)
 	connCount    = handoffCount + 1
@@ -73,7 +73,7 @@ func (c *counters) publish() {
 // snapshot reads what was published.
 func (c *counters) snapshot() Counts {
 	var s Counts
-	for i := range MaxArms {
+	for i := range MaxInterfaces {
 		s.Rx[i] = c.public[rxCount+i].Load()
 		s.Tx[i] = c.public[txCount+i].Load()
 	}

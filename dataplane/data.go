@@ -1,8 +1,8 @@
 package dataplane
 
 import (
-	"director/app/ftp"
 	"director/conntrack"
+	"director/dataplane/app/ftp"
 	"director/packet"
 	"director/service"
 )

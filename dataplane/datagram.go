@@ -1,14 +1,14 @@
 package dataplane
 
 import (
-	"director/fragment"
+	"director/dataplane/fragment"
 	"director/neigh"
 	"director/packet"
 )
 
 // assemble collects the batch's fragments. A datagram that one of them makes
 // whole goes through the stages as one packet.
-func (w *Worker) assemble(a *arm, b *packet.Batch) {
+func (w *Worker) assemble(a *iface, b *packet.Batch) {
 	w.fragments = false
 	for i := range b.N {
 		f := &b.Frames[i]
@@ -54,8 +54,8 @@ func (w *Worker) datagram(tapped bool) {
 	switch f.Verdict {
 	case packet.Host:
 		for i := range w.whole.Count() {
-			data, arm := w.whole.Original(i)
-			w.giveBack(&w.arms[arm], data)
+			data, iface := w.whole.Original(i)
+			w.giveBack(&w.ifaces[iface], data)
 		}
 		w.add(hostCount+int(f.Reason), uint64(w.whole.Count()-1))
 	case packet.Drop:
@@ -74,5 +74,5 @@ func (w *Worker) cut(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uin
 	for n := s.Next(w.frame[:]); n > 0; n = s.Next(w.frame[:]) {
 		w.dispatch(w.frame[:n], hop, dst)
 	}
-	f.Verdict, f.Reason, f.Out = packet.Moved, packet.MTU, hop.Arm
+	f.Verdict, f.Reason, f.Out = packet.Moved, packet.MTU, hop.Interface
 }

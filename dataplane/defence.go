@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"director/conntrack"
-	"director/sysctl"
+	"director/dataplane/sysctl"
 )
 
 const (

@@ -31,7 +31,7 @@ func TestKernel_GetsWhatIsNotOurs(t *testing.T) {
 	arp := fromClient(1000, syn)
 	arp[12], arp[13] = 8, 6
 	for name, c := range map[string]struct {
-		arm   int
+		iface int
 		frame []byte
 		want  packet.Reason
 	}{
@@ -45,9 +45,9 @@ func TestKernel_GetsWhatIsNotOurs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, options{})
-			r.ports[c.arm][0].Push(c.frame)
+			r.ports[c.iface][0].Push(c.frame)
 			r.step()
-			back := r.hosts[c.arm][0].Take()
+			back := r.hosts[c.iface][0].Take()
 			if len(back) != 1 || !bytes.Equal(back[0], c.frame) {
 				t.Errorf("%d frames given back, want this one unchanged", len(back))
 			}

@@ -66,7 +66,7 @@ func TestTUN_WrapsForTheServer(t *testing.T) {
 	}
 }
 
-func TestOneArm_SendsInPlace(t *testing.T) {
+func TestOneInterface_SendsInPlace(t *testing.T) {
 	r := newRig(t, options{})
 	// The servers move to the clients' segment.
 	r.net.Routes[1].Link = 2

@@ -56,8 +56,8 @@ func (h *handoff) empty() bool { return h.head.Load() == h.tail.Load() }
 // inboxFilled reports whether another worker handed frames to this one. It is
 // asked after sleeping was set, so a frame that is published later wakes it.
 func (w *Worker) inboxFilled() bool {
-	for i := range w.arms {
-		for _, h := range w.arms[i].inbox {
+	for i := range w.ifaces {
+		for _, h := range w.ifaces[i].inbox {
 			if !h.empty() {
 				return true
 			}
@@ -70,8 +70,8 @@ func (w *Worker) inboxFilled() bool {
 // and returns how many frames there were.
 func (w *Worker) takeInboxes() int {
 	n := 0
-	for i := range w.arms {
-		for _, h := range w.arms[i].inbox {
+	for i := range w.ifaces {
+		for _, h := range w.ifaces[i].inbox {
 			tail := h.tail.Load()
 			for at := h.head.Load(); at != tail; at++ {
 				s := &h.slots[at%handoffSlots]

@@ -10,11 +10,11 @@ import (
 	"director/control"
 	"director/dataplane"
 	"director/dataplane/memport"
+	"director/dataplane/sysctl"
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
 // The network of these tests:
@@ -44,7 +44,7 @@ type rig struct {
 	t       testing.TB
 	shared  *dataplane.Shared
 	workers []*dataplane.Worker
-	ports   [2][]*memport.Port // by arm and queue
+	ports   [2][]*memport.Port // by interface and queue
 	hosts   [2][]*memport.Port
 	clock   memport.Clock
 	control *control.Control
@@ -54,7 +54,7 @@ type rig struct {
 	wanted  []packet.Addr
 }
 
-// options of a rig; the zero value is one queue on each arm, four servers of
+// options of a rig; the zero value is one queue on each interface, four servers of
 // weight 1 by rr and masquerading on port 8080 behind TCP and UDP port 80.
 type options struct {
 	queues    [2]int
@@ -115,19 +115,19 @@ func newRig(t testing.TB, o options) *rig {
 		t.Fatal(err)
 	}
 
-	arms := make([]dataplane.Arm, 2)
-	for a := range arms {
+	ifaces := make([]dataplane.Interface, 2)
+	for a := range ifaces {
 		for range o.queues[a] {
 			p, h := memport.New(), memport.New()
 			r.ports[a], r.hosts[a] = append(r.ports[a], p), append(r.hosts[a], h)
-			arms[a].Queues, arms[a].Hosts = append(arms[a].Queues, p), append(arms[a].Hosts, h)
+			ifaces[a].Queues, ifaces[a].Hosts = append(ifaces[a].Queues, p), append(ifaces[a].Hosts, h)
 		}
 	}
 	var waiters []dataplane.Waiter
 	for range max(o.queues[0], o.queues[1]) {
 		waiters = append(waiters, memport.NewWaiter())
 	}
-	if r.workers, err = dataplane.NewWorkers(r.shared, arms, waiters); err != nil {
+	if r.workers, err = dataplane.NewWorkers(r.shared, ifaces, waiters); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -137,8 +137,8 @@ func network(client bool) neigh.Snapshot {
 	prefix := netip.MustParsePrefix
 	s := neigh.Snapshot{
 		Links: []neigh.Link{
-			{Name: "eth0", Index: 2, Arm: 0, MAC: eth0MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("198.51.100.1/24"), prefix(vip + "/32")}},
-			{Name: "eth1", Index: 3, Arm: 1, MAC: eth1MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
+			{Name: "eth0", Index: 2, Interface: 0, MAC: eth0MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("198.51.100.1/24"), prefix(vip + "/32")}},
+			{Name: "eth1", Index: 3, Interface: 1, MAC: eth1MAC, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
 		},
 		Routes: []neigh.Route{{Dst: prefix("198.51.100.0/24"), Link: 2}, {Dst: prefix("10.0.0.0/24"), Link: 3}},
 	}

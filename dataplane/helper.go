@@ -3,8 +3,8 @@ package dataplane
 import (
 	"sync"
 
-	"director/app/ftp"
 	"director/conntrack"
+	"director/dataplane/app/ftp"
 	"director/packet"
 	"director/service"
 )

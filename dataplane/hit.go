@@ -84,5 +84,5 @@ func (w *Worker) hitOut(f *packet.Frame, hint conntrack.Hint) bool {
 func leave(f *packet.Frame, p *packet.Plain, hop *neigh.Hop) {
 	hop.Touch()
 	p.SetAddrs(&hop.Dst, &hop.Src)
-	f.Out, f.Verdict = hop.Arm, packet.Tx
+	f.Out, f.Verdict = hop.Interface, packet.Tx
 }

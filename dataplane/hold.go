@@ -22,16 +22,16 @@ type heldFrame struct {
 	data     [packet.MaxFrame]byte
 	length   int
 	via      packet.Addr
-	arm      uint8
+	iface    uint8
 	deadline int64
 	tap      *tapper       // of the capture that waits for what becomes of it, or nil
 	cause    *packet.Frame // of the batch in hand that led to it, or nil
 }
 
 // keep copies f into the hold and asks for the Ethernet address of via, its
-// next hop on the arm.
-func (w *Worker) keep(f *packet.Frame, arm uint8, via packet.Addr) {
-	if !w.hold(f.Bytes(), arm, via, w.tapsFrame(f)) {
+// next hop on the interface.
+func (w *Worker) keep(f *packet.Frame, iface uint8, via packet.Addr) {
+	if !w.hold(f.Bytes(), iface, via, w.tapsFrame(f)) {
 		w.drop(f, packet.Neighbor)
 		return
 	}
@@ -40,19 +40,19 @@ func (w *Worker) keep(f *packet.Frame, arm uint8, via packet.Addr) {
 
 // hold copies a frame into the hold, if there is room. cause is what led to it, if
 // the capture wants to know, or nil.
-func (w *Worker) hold(data []byte, arm uint8, via packet.Addr, cause *packet.Frame) bool {
+func (w *Worker) hold(data []byte, iface uint8, via packet.Addr, cause *packet.Frame) bool {
 	if w.held.n == maxHeld || len(data) > packet.MaxFrame {
 		return false
 	}
 	h := &w.held.frames[w.held.n]
 	w.held.n++
 	h.length = copy(h.data[:], data)
-	h.via, h.arm, h.deadline = via, arm, w.now+holdTime
+	h.via, h.iface, h.deadline = via, iface, w.now+holdTime
 	h.tap, h.cause = nil, cause
 	if cause != nil {
 		h.tap = w.tap
 	}
-	w.shared.Resolver.Want(via, arm)
+	w.shared.Resolver.Want(via, iface)
 	return true
 }
 
@@ -68,9 +68,9 @@ func (w *Worker) retryHeld() {
 	for i := range w.held.n {
 		h := &w.held.frames[i]
 		if changed {
-			if hop := w.view.Hops.Route(h.via); hop.Reason == packet.None && hop.Arm == h.arm {
+			if hop := w.view.Hops.Route(h.via); hop.Reason == packet.None && hop.Interface == h.iface {
 				packet.Eth(h.data[:]).SetAddrs(&hop.Dst, &hop.Src)
-				h.tell(w.tap, w.cross(h.data[:h.length], h.arm))
+				h.tell(w.tap, w.cross(h.data[:h.length], h.iface))
 				continue
 			}
 		}
@@ -91,6 +91,6 @@ func (w *Worker) retryHeld() {
 // capture that saw it come in.
 func (h *heldFrame) tell(t *tapper, reason packet.Reason) {
 	if t != nil && t == h.tap {
-		t.own(h.data[:h.length], TapWaited, h.arm, reason)
+		t.own(h.data[:h.length], TapWaited, h.iface, reason)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // icmpError is an ICMP error from one address to another about the packet that
-// begins about, as it arrives on the clients' arm, or on the servers'.
+// begins about, as it arrives on the clients' interface, or on the servers'.
 func icmpError(typ, code uint8, from, to string, about packettest.Frame, toServers bool) []byte {
 	quoted := about.Bytes()[packet.EthLen:][:40]
 	mac := eth0MAC
@@ -116,14 +116,14 @@ func TestICMP_ThatCannotGoOn(t *testing.T) {
 				c.before(r)
 				r.control.Refresh()
 			}
-			frame, arm := fromClientSide(false), 0
+			frame, iface := fromClientSide(false), 0
 			if c.fromServer {
-				frame, arm = fromServerSide(false), 1
+				frame, iface = fromServerSide(false), 1
 			}
 			if c.change != nil {
 				frame = c.change(frame)
 			}
-			r.ports[arm][0].Push(frame)
+			r.ports[iface][0].Push(frame)
 			r.step()
 			got := r.counts()
 			if c.drop != 0 && got.Drops[c.drop] != 1 || c.host != 0 && got.Host[c.host] != 1 {
@@ -132,7 +132,7 @@ func TestICMP_ThatCannotGoOn(t *testing.T) {
 			if sent := len(r.ports[0][0].Take()) + len(r.ports[1][0].Take()); sent != 0 {
 				t.Errorf("%d frames sent: an error is never answered", sent)
 			}
-			if back := r.hosts[arm][0].Take(); c.host != 0 && (len(back) != 1 || string(back[0]) != string(frame)) {
+			if back := r.hosts[iface][0].Take(); c.host != 0 && (len(back) != 1 || string(back[0]) != string(frame)) {
 				t.Errorf("%d frames left to the kernel, want this one as it came", len(back))
 			}
 		})

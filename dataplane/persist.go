@@ -1,8 +1,8 @@
 package dataplane
 
 import (
-	"director/app/sip"
 	"director/conntrack"
+	"director/dataplane/app/sip"
 	"director/packet"
 	"director/service"
 )
@@ -121,7 +121,7 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 	}
 	outcome = conns.Insert(hash, r, template, &w.victim)
 	if outcome == conntrack.Inserted || outcome == conntrack.Reclaimed {
-		to.Persist()
+		to.Ref()
 	}
 	return to, outcome
 }

@@ -29,16 +29,16 @@ func (p *late) Recv(b *packet.Batch) error {
 // next step begins before do is done.
 func (r *rig) behind(do func()) (w *dataplane.Worker, ports [2]*memport.Port) {
 	r.t.Helper()
-	var arms []dataplane.Arm
+	var ifaces []dataplane.Interface
 	for i := range ports {
 		ports[i] = memport.New()
 		queue := &late{Port: ports[i]}
 		if i == 0 {
 			queue.before = do
 		}
-		arms = append(arms, dataplane.Arm{Queues: []dataplane.Port{queue}, Hosts: []dataplane.Port{memport.New()}})
+		ifaces = append(ifaces, dataplane.Interface{Queues: []dataplane.Port{queue}, Hosts: []dataplane.Port{memport.New()}})
 	}
-	workers, err := dataplane.NewWorkers(r.shared, arms, []dataplane.Waiter{memport.NewWaiter()})
+	workers, err := dataplane.NewWorkers(r.shared, ifaces, []dataplane.Waiter{memport.NewWaiter()})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -3,8 +3,8 @@ package dataplane
 import (
 	"iter"
 
-	"director/app/ftp"
 	"director/conntrack"
+	"director/dataplane/app/ftp"
 	"director/service"
 )
 
@@ -80,7 +80,7 @@ func (r *Resumption) Add(saved *Saved) {
 		r.parents[conn.ID] = c.Ref()
 	}
 	if c.Is(conntrack.Template) {
-		server.Persist()
+		server.Ref()
 	} else {
 		server.Resume(c.State().Active(), service.Method(c.Method()))
 	}

@@ -33,7 +33,7 @@ func (w *Worker) rewrite(b *packet.Batch) {
 func (w *Worker) emit(f *packet.Frame, hop *neigh.Hop) {
 	hop.Touch()
 	packet.Eth(f.Bytes()).SetAddrs(&hop.Dst, &hop.Src)
-	f.Out = hop.Arm
+	f.Out = hop.Interface
 	f.Verdict = packet.Tx
 }
 
@@ -175,7 +175,7 @@ func (w *Worker) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit ui
 		return
 	}
 	if hop.Reason == packet.Neighbor {
-		w.keep(f, hop.Arm, hop.NextHop(dst))
+		w.keep(f, hop.Interface, hop.NextHop(dst))
 		return
 	}
 	w.emit(f, hop)

@@ -101,7 +101,7 @@ func (broken) Recv(*packet.Batch) error { return errGone }
 func TestRun_EndsWhenAPortBreaks(t *testing.T) {
 	r := newRig(t, options{})
 	workers, err := dataplane.NewWorkers(r.shared,
-		[]dataplane.Arm{{Queues: []dataplane.Port{broken{memport.New()}}, Hosts: []dataplane.Port{memport.New()}}},
+		[]dataplane.Interface{{Queues: []dataplane.Port{broken{memport.New()}}, Hosts: []dataplane.Port{memport.New()}}},
 		[]dataplane.Waiter{memport.NewWaiter()})
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +127,11 @@ func (r *rig) alone(sleeps func(w *dataplane.Worker, nanoseconds int64)) *datapl
 	r.t.Helper()
 	var workers []*dataplane.Worker
 	waiter := sleeper{memport.NewWaiter(), func(nanoseconds int64) { sleeps(workers[0], nanoseconds) }}
-	arms := make([]dataplane.Arm, 2)
-	for a := range arms {
-		arms[a].Queues, arms[a].Hosts = []dataplane.Port{r.ports[a][0]}, []dataplane.Port{r.hosts[a][0]}
+	ifaces := make([]dataplane.Interface, 2)
+	for a := range ifaces {
+		ifaces[a].Queues, ifaces[a].Hosts = []dataplane.Port{r.ports[a][0]}, []dataplane.Port{r.hosts[a][0]}
 	}
-	workers, err := dataplane.NewWorkers(r.shared, arms, []dataplane.Waiter{waiter})
+	workers, err := dataplane.NewWorkers(r.shared, ifaces, []dataplane.Waiter{waiter})
 	if err != nil {
 		r.t.Fatal(err)
 	}

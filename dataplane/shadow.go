@@ -2,7 +2,7 @@ package dataplane
 
 import (
 	"director/conntrack"
-	"director/fragment"
+	"director/dataplane/fragment"
 	"director/service"
 )
 

@@ -60,12 +60,12 @@ const (
 
 // TapRecord is one frame at one point of its way.
 type TapRecord struct {
-	Time   int64  // nanoseconds since 1970
-	Data   []byte // its beginning; valid until the next call of Take
-	Length int    // of the whole frame
-	Point  TapPoint
-	Arm    uint8 // by which it came in, with TapReceived, or leaves
-	Other  uint8 // by which it leaves, with TapReceived and Tx, or came in, with TapSent
+	Time      int64  // nanoseconds since 1970
+	Data      []byte // its beginning; valid until the next call of Take
+	Length    int    // of the whole frame
+	Point     TapPoint
+	Interface uint8 // by which it came in, with TapReceived, or leaves
+	Other     uint8 // by which it leaves, with TapReceived and Tx, or came in, with TapSent
 
 	// Verdict is Tx, Drop, Host, or Moved where the frame waits: for its
 	// neighbour's address or for the rest of its datagram, by Reason. Tx with
@@ -82,7 +82,7 @@ type TapRecord struct {
 	key                     service.Key
 }
 
-// TapCounts is what became of the frames of one arm while a Tap was in force.
+// TapCounts is what became of the frames of one interface while a Tap was in force.
 type TapCounts struct {
 	Received uint64 // by the workers, whatever the filter says
 	Matched  uint64 // what the filter took of those that were looked at, before sampling
@@ -124,10 +124,10 @@ func (t *Tap) Take(use func(*TapRecord) bool) (n int) {
 	}
 }
 
-// Counts returns the counts of an arm.
-func (t *Tap) Counts(arm int) (sum TapCounts) {
+// Counts returns the counts of an interface.
+func (t *Tap) Counts(iface int) (sum TapCounts) {
 	for i := range t.workers {
-		c := &t.workers[i].counts[arm]
+		c := &t.workers[i].counts[iface]
 		sum.Received += c[tapReceived].Load()
 		sum.Matched += c[tapMatched].Load()
 		sum.Sampled += c[tapSampled].Load()
@@ -137,7 +137,7 @@ func (t *Tap) Counts(arm int) (sum TapCounts) {
 	return sum
 }
 
-// Places in a tapper's counts of an arm.
+// Places in a tapper's counts of an interface.
 const (
 	tapReceived = iota
 	tapMatched
@@ -147,11 +147,11 @@ const (
 	tapCountsLen
 )
 
-type tapCounts [MaxArms][tapCountsLen]ordered.Uint64
+type tapCounts [MaxInterfaces][tapCountsLen]ordered.Uint64
 
 // add counts n more; one goroutine does so.
-func (c *tapCounts) add(arm uint8, place int, n uint64) {
-	word := &c[arm][place]
+func (c *tapCounts) add(iface uint8, place int, n uint64) {
+	word := &c[iface][place]
 	word.Store(word.Load() + n)
 }
 

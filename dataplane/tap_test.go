@@ -27,7 +27,7 @@ type tapped struct {
 func (r tapped) String() string {
 	point := [...]string{"in", "out", "waited", "made", "piece"}[r.Point]
 	verdict := [...]string{"pending", "tx", "drop", "host", "hold"}[r.Verdict]
-	s := fmt.Sprintf("%s %d>%d %s %v", point, r.Arm, r.Other, verdict, r.Reason)
+	s := fmt.Sprintf("%s %d>%d %s %v", point, r.Interface, r.Other, verdict, r.Reason)
 	if r.Known {
 		s += fmt.Sprintf(" %v:%d for %v:%d", r.Server, r.ServerPort, r.Virtual, r.VirtualPort)
 	}
@@ -71,7 +71,7 @@ func TestTap_ShowsEveryFateOfAFrame(t *testing.T) {
 	long := packettest.Frame{Flags: "S", Payload: make([]byte, 1460)}
 	for name, c := range map[string]struct {
 		options options
-		arm     int
+		iface   int
 		frames  [][]byte
 		adjust  func(r *rig)
 		want    []string
@@ -86,7 +86,7 @@ func TestTap_ShowsEveryFateOfAFrame(t *testing.T) {
 			"in 0>0 drop no-connection", "made 0>0 tx none"}},
 		"the kernel's": {frames: [][]byte{arp, fromClient(1, packettest.Frame{Flags: "S", Dst: vip + ":81"})}, want: []string{
 			"in 0>0 host not-ipv4", "in 0>0 host no-service"}},
-		"a server's own": {arm: 1, frames: [][]byte{fromServer(1, 443, syn)}, want: []string{"in 1>0 host no-connection"}},
+		"a server's own": {iface: 1, frames: [][]byte{fromServer(1, 443, syn)}, want: []string{"in 1>0 host no-connection"}},
 		"no server": {options: options{weights: []int32{0}}, frames: [][]byte{fromClient(1, packettest.Frame{UDP: true})}, want: []string{
 			"in 0>0 drop no-server", "made 0>0 tx none"}},
 		"fragments": {frames: [][]byte{later, first}, want: []string{
@@ -103,7 +103,7 @@ func TestTap_ShowsEveryFateOfAFrame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, c.options)
 			tap := r.tap(nil)
-			r.ports[c.arm][0].Push(c.frames...)
+			r.ports[c.iface][0].Push(c.frames...)
 			r.step()
 			records := taken(tap)
 			if diff := cmp.Diff(c.want, lines(records)); diff != "" {
@@ -214,7 +214,7 @@ func TestTapFilter_TakesWhatItSays(t *testing.T) {
 			arp[12], arp[13] = 8, 6
 			for _, f := range []struct {
 				name  string
-				arm   int
+				iface int
 				frame []byte
 			}{
 				{"syn", 0, fromClient(1000, packettest.Frame{Flags: "S"})},
@@ -224,7 +224,7 @@ func TestTapFilter_TakesWhatItSays(t *testing.T) {
 				{"bad", 0, fromClient(1, packettest.Frame{Flags: "S", Src: "127.0.0.1:9"})},
 				{"arp", 0, arp},
 			} {
-				r.ports[f.arm][0].Push(f.frame)
+				r.ports[f.iface][0].Push(f.frame)
 				r.step()
 				for _, rec := range taken(tap) {
 					if rec.Point == dataplane.TapMade {

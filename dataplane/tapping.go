@@ -100,9 +100,9 @@ func (t *tapper) refill(now int64) {
 }
 
 // tapIn copies those frames of a batch that may be the capture's, as they came in
-// by an arm: the stages overwrite them. It parses them for that, as classify will
+// by an interface: the stages overwrite them. It parses them for that, as classify will
 // once more.
-func (w *Worker) tapIn(a *arm, b *packet.Batch) {
+func (w *Worker) tapIn(a *iface, b *packet.Batch) {
 	t := w.tap
 	t.n, t.open = 0, t.credit > 0 && t.frames >= t.gap
 	t.counts.add(a.index, tapReceived, uint64(b.N))
@@ -162,7 +162,7 @@ func (w *Worker) tapWants(f *packet.Frame, j *job) bool {
 
 // tapOut records what became of the frames of a batch, which lie where they are
 // sent from. Fragments are recorded by assemble.
-func (w *Worker) tapOut(a *arm, b *packet.Batch) {
+func (w *Worker) tapOut(a *iface, b *packet.Batch) {
 	t := w.tap
 	if !t.open {
 		return
@@ -182,7 +182,7 @@ func (w *Worker) tapOut(a *arm, b *packet.Batch) {
 
 // tapFragment records fragment i of a batch, of which assemble has made what
 // result says.
-func (w *Worker) tapFragment(a *arm, i int, f *packet.Frame, whole, dropped bool) {
+func (w *Worker) tapFragment(a *iface, i int, f *packet.Frame, whole, dropped bool) {
 	t := w.tap
 	switch {
 	case !t.open || !f.Tapped:
@@ -202,10 +202,10 @@ func (w *Worker) tapFragment(a *arm, i int, f *packet.Frame, whole, dropped bool
 
 // tapFate records frame i of a batch as it came in, and as it leaves if it does
 // so as it is. f says what became of it, and j of which connection it is.
-func (w *Worker) tapFate(a *arm, i int, f *packet.Frame, j *job) {
+func (w *Worker) tapFate(a *iface, i int, f *packet.Frame, j *job) {
 	t := w.tap
 	r := &t.record
-	*r = TapRecord{Time: t.time, Length: int(t.lengths[i]), Arm: a.index, Verdict: f.Verdict, Reason: f.Reason}
+	*r = TapRecord{Time: t.time, Length: int(t.lengths[i]), Interface: a.index, Verdict: f.Verdict, Reason: f.Reason}
 	sent := f.Verdict == packet.Tx || f.Verdict == packet.Moved && f.Reason == packet.None
 	switch {
 	case sent, f.Verdict == packet.Moved && f.Reason == packet.MTU:
@@ -227,7 +227,7 @@ func (w *Worker) tapFate(a *arm, i int, f *packet.Frame, j *job) {
 	}
 	t.push(a.index, t.copies[i*t.snap:])
 	if sent {
-		r.Point, r.Arm, r.Other, r.Length = TapSent, f.Out, a.index, int(f.Len)
+		r.Point, r.Interface, r.Other, r.Length = TapSent, f.Out, a.index, int(f.Len)
 		t.push(a.index, f.Bytes())
 	}
 }
@@ -262,9 +262,9 @@ func (w *Worker) tapConn(r *TapRecord, f *packet.Frame, j *job) {
 }
 
 // spend takes a frame from those that may be recorded.
-func (t *tapper) spend(arm uint8) bool {
+func (t *tapper) spend(iface uint8) bool {
 	if t.frames < t.gap {
-		t.counts.add(arm, tapSkipped, 1)
+		t.counts.add(iface, tapSkipped, 1)
 		return false
 	}
 	t.frames -= t.gap
@@ -272,9 +272,9 @@ func (t *tapper) spend(arm uint8) bool {
 }
 
 // push gives t.record to the ring with the beginning of its frame.
-func (t *tapper) push(arm uint8, data []byte) {
+func (t *tapper) push(iface uint8, data []byte) {
 	if !t.ring.push(&t.record, data[:min(len(data), t.snap, t.record.Length)]) {
-		t.counts.add(arm, tapLost, 1)
+		t.counts.add(iface, tapLost, 1)
 	}
 }
 
@@ -295,24 +295,24 @@ func (w *Worker) tapsFrame(f *packet.Frame) *packet.Frame {
 
 // own records a frame that the director made, or that waited: it was sent, or
 // dropped for the given reason.
-func (t *tapper) own(data []byte, point TapPoint, arm uint8, reason packet.Reason) {
+func (t *tapper) own(data []byte, point TapPoint, iface uint8, reason packet.Reason) {
 	verdict := packet.Drop
 	if reason == packet.None {
 		verdict = packet.Tx
 	}
-	if !t.tap.options.Filter.takes(verdict, reason) || !t.spend(arm) {
+	if !t.tap.options.Filter.takes(verdict, reason) || !t.spend(iface) {
 		return
 	}
 	t.credit -= tapOwn
 	if !t.early {
 		t.time = t.tap.options.Clock()
 	}
-	t.record = TapRecord{Time: t.time, Length: len(data), Point: point, Arm: arm, Verdict: verdict, Reason: reason}
+	t.record = TapRecord{Time: t.time, Length: len(data), Point: point, Interface: iface, Verdict: verdict, Reason: reason}
 	switch n := len(t.later); {
 	case !t.early:
-		t.push(arm, data)
+		t.push(iface, data)
 	case n == tapLater:
-		t.counts.add(arm, tapLost, 1)
+		t.counts.add(iface, tapLost, 1)
 	default:
 		t.later = append(t.later, t.record)
 		t.causes[n] = t.cause
@@ -328,7 +328,7 @@ func (w *Worker) tapDone() {
 	for i := range t.later {
 		if t.causes[i].Tapped {
 			t.record = t.later[i]
-			t.push(t.record.Arm, t.behind[i*t.snap:])
+			t.push(t.record.Interface, t.behind[i*t.snap:])
 		}
 	}
 	t.later = t.later[:0]

@@ -8,7 +8,7 @@ import (
 
 // track takes the packets of connections that need nothing else all the way, and
 // finds the connections of the others and runs their state machines. The frames
-// came in by arm in.
+// came in by interface in.
 func (w *Worker) track(b *packet.Batch, in uint8) {
 	w.missed, w.rest, w.stay = false, false, 0
 	frames := b.Frames[:b.N]

@@ -2,10 +2,10 @@ package dataplane
 
 import "director/packet"
 
-// transmit moves the frames of a batch to where they leave: those for the arm
+// transmit moves the frames of a batch to where they leave: those for the interface
 // they came in by stay in the batch, which its port sends; the others are
-// copied to the arm they leave by, or back to the kernel.
-func (w *Worker) transmit(a *arm, b *packet.Batch) {
+// copied to the interface they leave by, or back to the kernel.
+func (w *Worker) transmit(a *iface, b *packet.Batch) {
 	if w.stay == b.N {
 		w.add(txCount+int(a.index), uint64(b.N))
 		return
@@ -30,11 +30,11 @@ func (w *Worker) transmit(a *arm, b *packet.Batch) {
 	w.add(txCount+int(a.index), stay)
 }
 
-// cross sends the frame in data by an arm other than the one it came in by:
+// cross sends the frame in data by an interface other than the one it came in by:
 // through the worker's own queue there, or through the queue's owner. It returns
 // why it could not, or packet.None.
 func (w *Worker) cross(data []byte, out uint8) packet.Reason {
-	a := &w.arms[out]
+	a := &w.ifaces[out]
 	if a.port == nil {
 		if a.ring.push(data) {
 			w.add(handoffCount, 1)
@@ -58,7 +58,7 @@ func (w *Worker) cross(data []byte, out uint8) packet.Reason {
 // giveBack copies a frame to the port that returns it to the kernel. A frame
 // that does not fit is lost to the kernel and counted as not sent; it reports
 // false then.
-func (w *Worker) giveBack(a *arm, frame []byte) bool {
+func (w *Worker) giveBack(a *iface, frame []byte) bool {
 	if a.back.Full() {
 		_ = a.host.Flush(&a.back)
 	}
@@ -82,8 +82,8 @@ func copyInto(p Port, b *packet.Batch, data []byte) bool {
 
 // flush sends what the step gathered outside of received batches.
 func (w *Worker) flush() error {
-	for i := range w.arms {
-		a := &w.arms[i]
+	for i := range w.ifaces {
+		a := &w.ifaces[i]
 		if a.tx.N > 0 {
 			if err := a.port.Flush(&a.tx); err != nil {
 				return err

@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"director/answer"
 	"director/conntrack"
-	"director/fragment"
+	"director/dataplane/answer"
+	"director/dataplane/fragment"
+	"director/dataplane/sysctl"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
 // View is everything that the control plane tells the workers. It is
@@ -90,7 +90,7 @@ func (s *Shared) Settle(c *conntrack.Conn) {
 	}
 	server := s.View.Load().Services.Server(c.Server())
 	if c.Is(conntrack.Template) {
-		server.Desert()
+		server.Unref()
 		return
 	}
 	server.Release(c.State().Active())
@@ -98,9 +98,9 @@ func (s *Shared) Settle(c *conntrack.Conn) {
 
 // Resolver finds out Ethernet addresses.
 type Resolver interface {
-	// Want asks for the address of a neighbour on an arm. It never blocks;
+	// Want asks for the address of a neighbour on an interface. It never blocks;
 	// the answer comes as a new view.
-	Want(neighbor packet.Addr, arm uint8)
+	Want(neighbor packet.Addr, iface uint8)
 }
 
 // Waiter lets a worker sleep until there is something to do. Wake may be

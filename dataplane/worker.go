@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"director/conntrack"
-	"director/fragment"
+	"director/dataplane/fragment"
 	"director/internal/ordered"
 	"director/packet"
 	"director/service"
@@ -28,8 +28,8 @@ const (
 // microseconds for each time that traffic pauses.
 const yields = 32
 
-// arm is one interface as one worker sees it.
-type arm struct {
+// interface is one interface as one worker sees it.
+type iface struct {
 	index uint8
 
 	// port is the worker's queue of the interface, or nil when the interface
@@ -66,7 +66,7 @@ type Worker struct {
 	view    *View              // of this step
 	machine *conntrack.Machine // of this step
 	now     int64              // of this step
-	arms    []arm
+	ifaces  []iface
 	jobs    [packet.BatchSize]job
 	hashes  [packet.BatchSize]uint64         // of the jobs, once more and close together
 	hints   [packet.BatchSize]conntrack.Hint // of the jobs
@@ -144,7 +144,7 @@ type slowPath struct {
 	flow      packet.Flow // of the packet that is quoted
 	missed    bool        // the batch in hand has packets without a connection
 	rest      bool        // the batch in hand has packets that are not rewritten yet
-	stay      int         // frames of the batch that leave by the arm they came in by, as far as track knows
+	stay      int         // frames of the batch that leave by the interface they came in by, as far as track knows
 	fragments bool        // the batch in hand has some
 	whole     *fragment.Datagram
 	one       packet.Batch // of a whole datagram
@@ -158,7 +158,7 @@ func (w *Worker) refresh() {
 	w.grow(len(w.view.Services.Servers()))
 }
 
-// Step serves every arm once, ends some of the connections whose time is up and
+// Step serves every interface once, ends some of the connections whose time is up and
 // returns how many frames it took in.
 func (w *Worker) Step() (int, error) {
 	giant := w.shared.giant
@@ -177,8 +177,8 @@ func (w *Worker) step() (int, error) {
 	w.stepped.Store(w.now)
 	w.tap = w.tapper()
 	n := 0
-	for i := range w.arms {
-		got, err := w.serve(&w.arms[i])
+	for i := range w.ifaces {
+		got, err := w.serve(&w.ifaces[i])
 		if err != nil {
 			return n, err
 		}
@@ -195,8 +195,8 @@ func (w *Worker) step() (int, error) {
 	return n, nil
 }
 
-// serve takes one batch of an arm through the stages.
-func (w *Worker) serve(a *arm) (int, error) {
+// serve takes one batch of an interface through the stages.
+func (w *Worker) serve(a *iface) (int, error) {
 	if a.port == nil {
 		return 0, nil
 	}

@@ -69,13 +69,13 @@ func (b *builder) addLinks(links []Link) {
 				b.fallback = a.Addr()
 			}
 		}
-		if l.Arm < 0 {
+		if l.Interface < 0 {
 			continue
 		}
-		for len(b.arms) <= l.Arm {
-			b.arms = append(b.arms, Link{})
+		for len(b.ifaces) <= l.Interface {
+			b.ifaces = append(b.ifaces, Link{})
 		}
-		b.arms[l.Arm] = *l
+		b.ifaces[l.Interface] = *l
 	}
 }
 
@@ -96,7 +96,7 @@ func (b *builder) addRoutes(routes []Route) {
 // on-link route lacks a MAC: addNeighbor sees to those that have one.
 func (b *builder) routeHop(r *Route) *Hop {
 	l := b.links[r.Link]
-	if l == nil || l.Arm < 0 {
+	if l == nil || l.Interface < 0 {
 		return &b.none
 	}
 	key := exit{station{r.Link, r.Gateway}, b.source(r, l), r.MTU}
@@ -104,12 +104,12 @@ func (b *builder) routeHop(r *Route) *Hop {
 		return h
 	}
 	h := &Hop{
-		Src:    l.MAC,
-		Reason: packet.Neighbor,
-		Arm:    uint8(l.Arm),
-		MTU:    mtu(r, l),
-		Source: packet.AddrFrom(key.source),
-		Via:    packet.AddrFrom(r.Gateway),
+		Src:       l.MAC,
+		Reason:    packet.Neighbor,
+		Interface: uint8(l.Interface),
+		MTU:       mtu(r, l),
+		Source:    packet.AddrFrom(key.source),
+		Via:       packet.AddrFrom(r.Gateway),
 	}
 	if n := b.neighbors[key.station]; n != nil {
 		h.Dst, h.Used, h.Reason = n.MAC, n.Used, packet.None
@@ -125,7 +125,7 @@ func (b *builder) routeHop(r *Route) *Hop {
 // and leads through n's link.
 func (b *builder) addNeighbor(n *Neighbor) {
 	on, ok := b.fib.Lookup(n.IP)
-	if !ok || on.Reason != packet.Neighbor || !on.Via.IsZero() || b.arms[on.Arm].Index != n.Link {
+	if !ok || on.Reason != packet.Neighbor || !on.Via.IsZero() || b.ifaces[on.Interface].Index != n.Link {
 		return
 	}
 	h := *on

@@ -37,11 +37,11 @@ func model(s neigh.Snapshot, dst netip.Addr) neigh.Hop {
 			best = r
 		}
 	}
-	if best == nil || links[best.Link].Arm < 0 {
+	if best == nil || links[best.Link].Interface < 0 {
 		return neigh.Hop{Reason: packet.NoRoute}
 	}
 	l := links[best.Link]
-	h := neigh.Hop{Src: l.MAC, Arm: uint8(l.Arm), MTU: uint16(l.MTU), Reason: packet.Neighbor}
+	h := neigh.Hop{Src: l.MAC, Interface: uint8(l.Interface), MTU: uint16(l.MTU), Reason: packet.Neighbor}
 	if best.MTU > 0 && best.MTU < l.MTU {
 		h.MTU = uint16(best.MTU)
 	}
@@ -98,12 +98,12 @@ func pool(r *rand.Rand) netip.Addr {
 func randomSnapshot(r *rand.Rand) neigh.Snapshot {
 	var s neigh.Snapshot
 	mac := func() packet.MAC { return packet.MAC{2, 0, 0, 0, byte(r.Int()), byte(r.Int())} }
-	arms := 0
+	ifaces := 0
 	for i := range 1 + r.IntN(4) {
-		l := neigh.Link{Index: 10 + i, Arm: -1, MAC: mac(), MTU: 1300 + r.IntN(300), Up: r.IntN(4) > 0}
+		l := neigh.Link{Index: 10 + i, Interface: -1, MAC: mac(), MTU: 1300 + r.IntN(300), Up: r.IntN(4) > 0}
 		if r.IntN(4) > 0 {
-			l.Arm = arms
-			arms++
+			l.Interface = ifaces
+			ifaces++
 		}
 		for range r.IntN(3) {
 			a := pool(r)

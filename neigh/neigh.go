@@ -1,4 +1,4 @@
-// Package neigh answers, for one packet, "by which arm and with which Ethernet
+// Package neigh answers, for one packet, "by which interface and with which Ethernet
 // addresses does it leave?". It turns a snapshot of what the host knows (links,
 // addresses, routes, neighbours) into an immutable Table that workers read
 // without locks. Package neigh/rtnl takes such snapshots from the kernel.
@@ -20,15 +20,15 @@ type Snapshot struct {
 }
 
 // Link is one interface of the host. Links that carry balanced traffic have an
-// arm number, counting from 0 in the order of --interface; others have Arm -1.
+// interface number, counting from 0 in the order of --interface; others have Interface -1.
 type Link struct {
-	Name  string
-	Index int // the kernel's interface index
-	Arm   int
-	MAC   packet.MAC
-	MTU   int // bytes of IP packet
-	Up    bool
-	Addrs []netip.Prefix
+	Name      string
+	Index     int // the kernel's interface index
+	Interface int
+	MAC       packet.MAC
+	MTU       int // bytes of IP packet
+	Up        bool
+	Addrs     []netip.Prefix
 }
 
 // Route is one unicast route. Gateway is invalid for an on-link destination.
@@ -53,13 +53,13 @@ type Neighbor struct {
 // used, and says why. Hops belong to their Table and are read-only, but for the
 // mark behind Used.
 type Hop struct {
-	Dst, Src packet.MAC
-	Reason   packet.Reason // None, NoRoute, Neighbor, LinkDown, or LocalServer
-	Arm      uint8
-	MTU      uint16      // bytes of IP packet
-	Source   packet.Addr // the address of ours that a tunnel's outer header carries
-	Via      packet.Addr // whose MAC Dst is: the gateway or the destination itself
-	Used     *Mark       // nil when nobody asks
+	Dst, Src  packet.MAC
+	Reason    packet.Reason // None, NoRoute, Neighbor, LinkDown, or LocalServer
+	Interface uint8
+	MTU       uint16      // bytes of IP packet
+	Source    packet.Addr // the address of ours that a tunnel's outer header carries
+	Via       packet.Addr // whose MAC Dst is: the gateway or the destination itself
+	Used      *Mark       // nil when nobody asks
 }
 
 // Touch leaves word that the hop carries traffic, so that the owner of the

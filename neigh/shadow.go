@@ -4,7 +4,7 @@ package neigh
 // was used. It walks every route, so it is for the control plane: for whoever asks
 // where a packet would go without sending one.
 func (t *Table) Unmarked() *Table {
-	c := &Table{near: t.near, arms: t.arms, local: t.local, none: t.none}
+	c := &Table{near: t.near, ifaces: t.ifaces, local: t.local, none: t.none}
 	copies := map[*Hop]*Hop{&t.none: &c.none}
 	unmarked := func(h *Hop) *Hop {
 		if copies[h] == nil {

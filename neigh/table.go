@@ -24,7 +24,7 @@ type Table struct {
 	near    [1 << 16 / 64]uint64
 	far     *Hop // of the default route
 	servers []Hop
-	arms    []Link
+	ifaces  []Link
 	local   addrSet
 	none    Hop
 }
@@ -52,7 +52,7 @@ func (t *Table) insert(p netip.Prefix, h *Hop) {
 func (t *Table) Server(id uint32) *Hop { return &t.servers[id] }
 
 // Route returns how packets leave for dst. It is never nil and does not
-// allocate. A destination behind an interface that is not an arm, or an
+// allocate. A destination behind an interface that is not an interface, or an
 // address of the host, is packet.NoRoute.
 func (t *Table) Route(dst packet.Addr) *Hop {
 	if half := dst.V4() >> 16; dst.Is4() && t.near[half/64]&(1<<(half%64)) == 0 {
@@ -77,10 +77,10 @@ func (t *Table) Local(a packet.Addr) bool {
 	return t.local.has(a)
 }
 
-// Arms returns the links that carry balanced traffic; the index is the arm
+// Interfaces returns the links that carry balanced traffic; the index is the interface
 // number. A number without a link has the zero Link, which is down. The caller
 // must not change it.
-func (t *Table) Arms() []Link { return t.arms }
+func (t *Table) Interfaces() []Link { return t.ifaces }
 
 // unmapped is packet.Addr.Netip without its detour over 16 bytes for IPv4.
 func unmapped(a packet.Addr) netip.Addr {

@@ -24,11 +24,11 @@ func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 func office() neigh.Snapshot {
 	return neigh.Snapshot{
 		Links: []neigh.Link{
-			{Name: "lo", Index: 1, Arm: -1, MTU: 65536, Up: true, Addrs: []netip.Prefix{prefix("127.0.0.1/8")}},
-			{Name: "eth0", Index: 2, Arm: 0, MAC: mac0, MTU: 1500, Up: true,
+			{Name: "lo", Index: 1, Interface: -1, MTU: 65536, Up: true, Addrs: []netip.Prefix{prefix("127.0.0.1/8")}},
+			{Name: "eth0", Index: 2, Interface: 0, MAC: mac0, MTU: 1500, Up: true,
 				Addrs: []netip.Prefix{prefix("192.0.2.1/24"), prefix("192.0.2.10/32")}},
-			{Name: "eth1", Index: 3, Arm: 1, MAC: mac1, MTU: 1400, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
-			{Name: "mgmt", Index: 4, Arm: -1, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("172.16.0.1/24")}},
+			{Name: "eth1", Index: 3, Interface: 1, MAC: mac1, MTU: 1400, Up: true, Addrs: []netip.Prefix{prefix("10.0.0.1/24")}},
+			{Name: "mgmt", Index: 4, Interface: -1, MTU: 1500, Up: true, Addrs: []netip.Prefix{prefix("172.16.0.1/24")}},
 		},
 		Routes: []neigh.Route{
 			{Dst: prefix("0.0.0.0/0"), Gateway: ip("192.0.2.254"), Link: 2},
@@ -52,11 +52,11 @@ func TestTable_RoutesByGatewayAndOnLink(t *testing.T) {
 	}{
 		{"203.0.113.5", neigh.Hop{Dst: gateMAC, Src: mac0, MTU: 1500,
 			Source: packet.MustAddr("192.0.2.1"), Via: packet.MustAddr("192.0.2.254")}},
-		{"10.0.0.11", neigh.Hop{Dst: webMAC, Src: mac1, Arm: 1, MTU: 1400,
+		{"10.0.0.11", neigh.Hop{Dst: webMAC, Src: mac1, Interface: 1, MTU: 1400,
 			Source: packet.MustAddr("10.0.0.1"), Via: packet.MustAddr("10.0.0.11")}},
-		{"10.0.0.12", neigh.Hop{Src: mac1, Arm: 1, MTU: 1400, Reason: packet.Neighbor,
+		{"10.0.0.12", neigh.Hop{Src: mac1, Interface: 1, MTU: 1400, Reason: packet.Neighbor,
 			Source: packet.MustAddr("10.0.0.1")}},
-		{"198.51.100.1", neigh.Hop{Src: mac1, Arm: 1, MTU: 1300, Reason: packet.Neighbor,
+		{"198.51.100.1", neigh.Hop{Src: mac1, Interface: 1, MTU: 1300, Reason: packet.Neighbor,
 			Source: packet.MustAddr("10.0.0.1"), Via: packet.MustAddr("10.0.0.254")}},
 		{"172.17.0.1", neigh.Hop{Reason: packet.NoRoute}},
 		{"192.0.2.10", neigh.Hop{Reason: packet.NoRoute}},
@@ -80,8 +80,8 @@ func TestTable_SaysLinkDown(t *testing.T) {
 	if got := tab.Server(0); got.Reason != packet.LinkDown || got.Via != packet.MustAddr("10.0.0.11") {
 		t.Errorf("Server(0) = %+v, want link-down via 10.0.0.11", *got)
 	}
-	if arms := tab.Arms(); len(arms) != 2 || !arms[0].Up || arms[1].Up || arms[1].MAC != mac1 {
-		t.Errorf("Arms() = %+v, want eth0 up and eth1 down", arms)
+	if ifaces := tab.Interfaces(); len(ifaces) != 2 || !ifaces[0].Up || ifaces[1].Up || ifaces[1].MAC != mac1 {
+		t.Errorf("Arms() = %+v, want eth0 up and eth1 down", ifaces)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestTable_PrefersLowerMetricThenFirst(t *testing.T) {
 		if got := tab.Route(packet.MustAddr(dst)).Via; got != packet.MustAddr(want) {
 			t.Errorf("Route(%s).Via = %v, want %s", dst, got, want)
 		}
-		if l, ok := s.Egress(ip(dst)); !ok || l.Index != tab.Arms()[tab.Route(packet.MustAddr(dst)).Arm].Index {
+		if l, ok := s.Egress(ip(dst)); !ok || l.Index != tab.Interfaces()[tab.Route(packet.MustAddr(dst)).Interface].Index {
 			t.Errorf("Egress(%s) = %v, %v; differs from Route", dst, l.Name, ok)
 		}
 	}
@@ -147,7 +147,7 @@ func TestTable_KnowsLocalAddresses(t *testing.T) {
 	}
 }
 
-func TestSnapshot_EgressNamesLinksThatAreNoArms(t *testing.T) {
+func TestSnapshot_EgressNamesLinksThatAreNoInterfaces(t *testing.T) {
 	s := office()
 	for a, want := range map[string]string{"172.17.0.1": "mgmt", "10.0.0.5": "eth1", "192.0.2.10": "eth0", "9.9.9.9": "eth0"} {
 		if l, ok := s.Egress(ip(a)); !ok || l.Name != want {

@@ -29,7 +29,7 @@ type Frame struct {
 	Token uint64
 
 	// Verdict is what becomes of the frame; Reason says why it is dropped or
-	// left to the kernel. Out is the arm it leaves by when the verdict is Tx.
+	// left to the kernel. Out is the interface it leaves by when the verdict is Tx.
 	Verdict Verdict
 	Reason  Reason
 	Out     uint8

@@ -13,7 +13,7 @@ const (
 	Drop
 	// Host gives the frame back to the kernel, byte for byte as it came.
 	Host
-	// Moved releases the frame: a copy of it leaves by another arm.
+	// Moved releases the frame: a copy of it leaves by another interface.
 	Moved
 )
 

@@ -304,7 +304,7 @@ func (m *model) check(t *testing.T, reg *service.Registry, table *service.Table)
 	}
 	for id, s := range table.Servers() {
 		switch {
-		case s == nil || s == table.Around():
+		case s == nil || s == table.Bypass():
 		case int(s.ID) != id, table.Member(s.ID) != members[s.ID], !members[s.ID] && !known[s]:
 			t.Fatalf("server %d is numbered %d: a member %v, want %v; in the trash %v", id, s.ID, table.Member(s.ID), members[s.ID], known[s])
 		}

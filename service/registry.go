@@ -29,7 +29,7 @@ type Registry struct {
 	servers  []*Server         // by number; nil where free
 	free     []uint32          // numbers
 	freed    []uint32          // those that are free after the next Collect
-	around   *Server           // see Table.Around; nil before there is a mark's service
+	around   *Server           // see Table.Bypass; nil before there is a mark's service
 	trash    map[identity]*Server
 	paths    map[packet.Addr]*Path
 	vips     map[packet.Addr]int // services by address

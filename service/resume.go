@@ -3,7 +3,7 @@ package service
 import "director/packet"
 
 // Name is what a real server is known by beyond the life of a registry, whose
-// numbers mean nothing to another one. That of Table.Around is all zero.
+// numbers mean nothing to another one. That of Table.Bypass is all zero.
 type Name struct {
 	Of   Key
 	Addr packet.Addr
@@ -31,7 +31,7 @@ func (s *Server) Resume(active bool, m Method) {
 	if m == NAT {
 		s.answers.Store(true)
 	}
-	if s.pool.Load() == nil { // Around
+	if s.pool.Load() == nil { // Bypass
 		s.Bind(active)
 		return
 	}

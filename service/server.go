@@ -74,12 +74,12 @@ func (s *Server) setTunnel(t packet.Tunnel) {
 	s.tunnel.Store(uint32(t.Encap)<<24 | uint32(t.Checksum)<<16 | uint32(t.Port))
 }
 
-// Persist counts a template that points to the server, and Desert one that does
+// Ref counts a template that points to the server, and Unref one that does
 // no more.
-func (s *Server) Persist() { s.Persistent.Add(1) }
+func (s *Server) Ref() { s.Persistent.Add(1) }
 
-// Desert takes back Persist.
-func (s *Server) Desert() { s.Persistent.Add(-1) }
+// Unref takes back Ref.
+func (s *Server) Unref() { s.Persistent.Add(-1) }
 
 // Bind counts a connection that begins to the server. The caller holds the lock
 // of its service.

@@ -267,10 +267,10 @@ func (t *Table) Server(id uint32) *Server {
 	return t.servers[id]
 }
 
-// Around stands for the servers of connections that go to none (Bypass). It has
+// Bypass stands for the servers of connections that go to none (Bypass). It has
 // no address and is no service's. Only firewall marks have such connections:
 // where no service is one's, it is nil.
-func (t *Table) Around() *Server { return t.around }
+func (t *Table) Bypass() *Server { return t.around }
 
 // Member reports whether the server with number id is in its service, and was
 // not removed.

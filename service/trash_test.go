@@ -43,7 +43,7 @@ func TestTrash_KeepsAnUnusedServerForTwoMinutes(t *testing.T) {
 func TestTrash_KeepsAServerThatIsReferredTo(t *testing.T) {
 	for name, refer := range map[string]struct{ hold, release func(*service.Server) }{
 		"by a connection": {func(s *service.Server) { s.Bind(true) }, func(s *service.Server) { s.Release(true) }},
-		"by a template":   {(*service.Server).Persist, (*service.Server).Desert},
+		"by a template":   {(*service.Server).Ref, (*service.Server).Unref},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, server := removed(t)

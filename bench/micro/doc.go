@@ -3,7 +3,7 @@
 //
 // # The network
 //
-// One arm, one interface:
+// One interface, one interface:
 //
 //	clients 198.18.0.0/15 --- gateway 10.0.0.254 --- director 10.0.0.1
 //	                                                 virtual 192.0.2.10:80

@@ -27,7 +27,7 @@ type Result struct {
 // Includes says what a case's time holds.
 const includes = "one-armed director, one service (rr, 8 servers); per packet: the port writing the 64-byte frame of a random flow " +
 	"into a 2 KiB chunk and taking its descriptor back, parsing, both checksums, look-up, state, deadline, counters, next hop, " +
-	"rewriting (established connections are past the 15 packets that the table counts); per batch of 64: reading the clock, sweeping the table, publishing; not: system calls, a NIC, a second arm"
+	"rewriting (established connections are past the 15 packets that the table counts); per batch of 64: reading the clock, sweeping the table, publishing; not: system calls, a NIC, a second interface"
 
 // Reference is what cases are compared with.
 type Reference struct {

@@ -10,10 +10,10 @@ import (
 	"director/control"
 	"director/dataplane"
 	"director/dataplane/memport"
+	"director/dataplane/sysctl"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
 const (
@@ -131,14 +131,14 @@ func (r *rig) crew(n int) ([]*dataplane.Worker, error) {
 	if w := r.crews[n]; w != nil {
 		return w, nil
 	}
-	var arm dataplane.Arm
+	var iface dataplane.Interface
 	var waiters []dataplane.Waiter
 	for _, p := range r.ports[:n] {
-		arm.Queues = append(arm.Queues, p)
-		arm.Hosts = append(arm.Hosts, memport.New())
+		iface.Queues = append(iface.Queues, p)
+		iface.Hosts = append(iface.Hosts, memport.New())
 		waiters = append(waiters, memport.NewWaiter())
 	}
-	workers, err := dataplane.NewWorkers(r.shared, []dataplane.Arm{arm}, waiters)
+	workers, err := dataplane.NewWorkers(r.shared, []dataplane.Interface{iface}, waiters)
 	r.crews[n] = workers
 	return workers, err
 }

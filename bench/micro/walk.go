@@ -46,7 +46,7 @@ func (w *walk) parse() {
 }
 
 func (w *walk) classify() {
-	s, mac := w.view.Services, w.view.Hops.Arms()[0].MAC
+	s, mac := w.view.Services, w.view.Hops.Interfaces()[0].MAC
 	for i := range w.batch.N {
 		f := &w.batch.Frames[i]
 		out := !s.VIP(f.Dst) && !s.Marked(f.Dst)

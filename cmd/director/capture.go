@@ -8,8 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"director/api"
-	"director/capture"
+	"director/control/api"
+	"director/inspect/capture"
 )
 
 // captureVerb writes what the running director receives, sends and drops.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"director/config"
+	"director/control/config"
 )
 
 // check reads the flags of run and prints what they amount to as a flags file.

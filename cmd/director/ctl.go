@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"director/api"
+	"director/control/api"
 	"director/control/ipvsadm"
 )
 

@@ -17,13 +17,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
-	"director/api"
+	"director/control/api"
 	"director/control/ipvsadm"
-	"director/figures"
 	"director/internal/memlab"
 	"director/internal/packettest"
 	"director/packet"
 	"director/service"
+	"director/view/figures"
 )
 
 // desk is a director in memory that answers at a control socket.

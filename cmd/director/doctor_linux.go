@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"director/config"
-	"director/doctor"
+	"director/control/config"
+	"director/inspect/doctor"
 )
 
 // doctorVerb says what the host offers and what run would use of it. It exits

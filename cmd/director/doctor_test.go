@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"director/doctor"
+	"director/inspect/doctor"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"

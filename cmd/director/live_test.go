@@ -15,8 +15,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"director/api"
 	"director/bench/load"
+	"director/control/api"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/service"

@@ -130,7 +130,7 @@ func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 	}{
 		{"queue", []string{"--io=xdp", "--queues=0,7"}, exitUsage, "--queues: eth0 has no queue 7, only 0 to 0"},
 		{"CPU", []string{"--cpus=1023"}, exitUsage, "--cpus: CPU 1023 is not online, only "},
-		{"no arm", []string{"--interface=eth0"}, exitUsage,
+		{"no interface of the list", []string{"--interface=eth0"}, exitUsage,
 			"real server 10.0.0.11 is reached by way of eth1: add it to --interface"},
 		{"no interface for the VIP", []string{"--vip-interface=192.0.2.10=nosuch0"}, exitUsage,
 			`--vip-interface 192.0.2.10: no such interface "nosuch0" in this network namespace: it has `},

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"director/api"
+	"director/control/api"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"

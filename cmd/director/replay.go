@@ -7,10 +7,10 @@ import (
 	"io"
 	"os"
 
-	"director/config"
 	"director/control"
+	"director/control/config"
 	"director/host"
-	"director/replay"
+	"director/inspect/replay"
 )
 
 // replayVerb sends captured frames through the pipeline under a virtual clock.

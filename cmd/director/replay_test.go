@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"director/inspect/pcap"
 	"director/internal/packettest"
 	"director/packet"
-	"director/replay/pcap"
 )
 
 // replayFlags describe a director for one service on one interface.

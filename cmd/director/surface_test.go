@@ -17,13 +17,13 @@ import (
 	"strings"
 	"testing"
 
-	"director/api"
 	"director/bench/load"
-	"director/capture"
+	"director/control/api"
+	"director/inspect/capture"
+	"director/inspect/why"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/nettest"
-	"director/why"
 )
 
 // explain asks the director what becomes of a packet.

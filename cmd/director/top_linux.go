@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"director/api"
 	"director/control"
-	"director/figures"
-	"director/top"
+	"director/control/api"
+	"director/view/figures"
+	"director/view/top"
 )
 
 // topFlags are those of top.

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"director/control"
-	"director/figures"
 	"director/packet"
 	"director/service"
-	"director/top"
+	"director/view/figures"
+	"director/view/top"
 )
 
 // watched runs "director top" of a director that answers at once.

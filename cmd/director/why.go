@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"os"
 
-	"director/api"
-	"director/config"
-	"director/why"
+	"director/control/api"
+	"director/control/config"
+	"director/inspect/why"
 )
 
 // whyVerb explains where a packet goes and why.

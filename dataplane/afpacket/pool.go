@@ -6,7 +6,7 @@ const (
 	// chunkSize holds the headroom and the longest frame.
 	chunkSize = 2048
 	// chunkCount is enough for a batch of segments and a batch of frames that
-	// cross from each of two other arms, with one batch to spare. All of them
+	// cross from each of two other interfaces, with one batch to spare. All of them
 	// are back at the end of the worker's round.
 	chunkCount = 4 * packet.BatchSize
 )

@@ -19,7 +19,7 @@ import (
 )
 
 // bridge joins two hosts through two ports in a third: what one port receives
-// the other sends, copied as it is for a frame that crosses from arm to arm.
+// the other sends, copied as it is for a frame that crosses from interface to interface.
 type bridge struct {
 	left, right   *nettest.End // the hosts'
 	portL, portR  *afpacket.Port

@@ -4,17 +4,17 @@ import (
 	"bytes"
 	"testing"
 
-	"director/dataplane/giveback"
+	"director/dataplane/reinject"
 	"director/dataplane/steer"
 	"director/packet"
 )
 
 // giveBack opens the way back to the near end.
-func (r *rig) giveBack(hook steer.Hook) *giveback.Port {
+func (r *rig) giveBack(hook steer.Hook) *reinject.Port {
 	r.t.Helper()
-	var d *giveback.Device
+	var d *reinject.Device
 	r.near.Do(r.t, func() (err error) {
-		if d, err = giveback.Open(r.near.Index, 1); err != nil {
+		if d, err = reinject.Open(r.near.Index, 1); err != nil {
 			return err
 		}
 		return r.steering.AttachGiveback(d.Index(), r.near.Index, hook)
@@ -62,7 +62,7 @@ func TestGiveback_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
 }
 
 // giveAll writes frames to the way back, a batch at a time.
-func giveAll(t *testing.T, r *rig, back *giveback.Port, frames [][]byte) {
+func giveAll(t *testing.T, r *rig, back *reinject.Port, frames [][]byte) {
 	t.Helper()
 	var b packet.Batch
 	for _, frame := range frames {

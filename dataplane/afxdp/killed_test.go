@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"director/dataplane/afxdp"
-	"director/dataplane/giveback"
+	"director/dataplane/reinject"
 	"director/dataplane/steer"
 	"director/internal/nettest"
 	"director/packet"
@@ -59,7 +59,7 @@ func serve(dev string) error {
 	if err := x.Register(0, p.Fd()); err != nil {
 		return err
 	}
-	if _, err := giveback.Open(i.Index, 1); err != nil {
+	if _, err := reinject.Open(i.Index, 1); err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -117,7 +117,7 @@ func TestKilledProcess_LeavesNothingBehind(t *testing.T) {
 			return err
 		}
 		defer p.Close()
-		d, err := giveback.Open(near.Index, 1)
+		d, err := reinject.Open(near.Index, 1)
 		if err != nil {
 			return err
 		}

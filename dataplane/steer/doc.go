@@ -12,7 +12,7 @@
 // only the director's frames up and a tc program drops the same ones for the
 // host. All of them include bpf/steer.h, so they cannot disagree.
 //
-// A frame that turns out not to be the director's goes back: package giveback
+// A frame that turns out not to be the director's goes back: package reinject
 // writes it to a device of our own, from where a program attached with
 // AttachGiveback puts it on the ingress of the interface it came from. The
 // host then sees it as if it had never left, strict reverse path filter

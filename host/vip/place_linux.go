@@ -61,7 +61,7 @@ func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
 }
 
 // place chooses the link that is to hold ip: the one named for it, the one with
-// the longest prefix around it, the default route's, the first arm.
+// the longest prefix around it, the default route's, the first interface.
 func (v *view) place(ip netip.Addr, named, first string) (int, error) {
 	if named != "" {
 		if i, ok := v.index(named); ok {

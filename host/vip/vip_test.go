@@ -103,7 +103,7 @@ func TestHold_ChoosesTheInterface(t *testing.T) {
 
 	n.RouteDel(&netlink.Route{Dst: nil, Gw: []byte{10, 0, 0, 254}})
 	h = hold(t, vip.Config{VIPs: []netip.Addr{far}, First: "front"})
-	checkAddrs(t, n, "front", "192.0.2.1/24", "198.51.100.1/32") // first arm
+	checkAddrs(t, n, "front", "192.0.2.1/24", "198.51.100.1/32") // first interface
 	h.Close()
 }
 

@@ -11,27 +11,27 @@ import (
 	"director/control"
 	"director/dataplane"
 	"director/dataplane/memport"
+	"director/dataplane/sysctl"
 	"director/neigh"
 	"director/packet"
 	"director/service"
-	"director/sysctl"
 )
 
-// Options of a director. The zero Options are one arm with the network of OneLink.
+// Options of a director. The zero Options are one interface with the network of OneLink.
 type Options struct {
 	Size    int // of the connection table; 0: 4096
 	Marks   []service.Mark
-	Network neigh.Snapshot // with an arm for each link that has one; no links: OneLink
+	Network neigh.Snapshot // with an interface for each link that has one; no links: OneLink
 }
 
-// Director is a director of one worker, with a queue on each arm. One goroutine
+// Director is a director of one worker, with a queue on each interface. One goroutine
 // pushes frames and has the worker make steps; Control may be used by any.
 type Director struct {
 	*control.Control
 	Shared *dataplane.Shared
 	Clock  memport.Clock
-	Ports  []*memport.Port // by arm: what comes and goes
-	Hosts  []*memport.Port // by arm: what the kernel gets
+	Ports  []*memport.Port // by interface: what comes and goes
+	Hosts  []*memport.Port // by interface: what the kernel gets
 	Worker *dataplane.Worker
 	Wanted []packet.Addr // the neighbours that were asked for
 
@@ -65,17 +65,17 @@ func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 		Sysctl:   sysctl.Defaults(),
 	})
 	d.must(d.Add(specs))
-	var arms []dataplane.Arm
+	var ifaces []dataplane.Interface
 	for _, l := range o.Network.Links {
-		if l.Arm < 0 {
+		if l.Interface < 0 {
 			continue
 		}
 		d.Ports, d.Hosts = append(d.Ports, memport.New()), append(d.Hosts, memport.New())
-		arms = append(arms, dataplane.Arm{
-			Queues: []dataplane.Port{d.Ports[l.Arm]}, Hosts: []dataplane.Port{d.Hosts[l.Arm]},
+		ifaces = append(ifaces, dataplane.Interface{
+			Queues: []dataplane.Port{d.Ports[l.Interface]}, Hosts: []dataplane.Port{d.Hosts[l.Interface]},
 		})
 	}
-	workers, err := dataplane.NewWorkers(d.Shared, arms, []dataplane.Waiter{memport.NewWaiter()})
+	workers, err := dataplane.NewWorkers(d.Shared, ifaces, []dataplane.Waiter{memport.NewWaiter()})
 	d.must(err)
 	d.Worker = workers[0]
 	return d
@@ -88,10 +88,10 @@ func (d *Director) must(err error) {
 	}
 }
 
-// Step pushes frames into an arm and has the worker make one step.
-func (d *Director) Step(arm int, frames ...[]byte) {
+// Step pushes frames into an interface and has the worker make one step.
+func (d *Director) Step(iface int, frames ...[]byte) {
 	d.t.Helper()
-	d.Ports[arm].Push(frames...)
+	d.Ports[iface].Push(frames...)
 	_, err := d.Worker.Step()
 	d.must(err)
 }

@@ -19,7 +19,7 @@ const valid = netlink.NUD_PERMANENT | netlink.NUD_NOARP | netlink.NUD_REACHABLE 
 // fixed are the states of entries that the kernel does not resolve.
 const fixed = netlink.NUD_PERMANENT | netlink.NUD_NOARP
 
-// entry is the kernel's view of one neighbour behind an arm. Its mark is shared
+// entry is the kernel's view of one neighbour behind an interface. Its mark is shared
 // with every table made from it.
 type entry struct {
 	state   int
@@ -56,7 +56,7 @@ func (w *Watch) hear(m *syscall.NetlinkMessage) {
 
 // note takes the kernel's word about one neighbour.
 func (w *Watch) note(n *netlink.Neigh) {
-	if n.Flags&netlink.NTF_PROXY != 0 || w.arm(n.LinkIndex) < 0 {
+	if n.Flags&netlink.NTF_PROXY != 0 || w.iface(n.LinkIndex) < 0 {
 		return
 	}
 	at := station{n.LinkIndex, toAddr(n.IP)}

@@ -60,13 +60,13 @@ func (w *Watch) listLinks() error {
 	for _, l := range list {
 		a := l.Attrs()
 		all = append(all, neigh.Link{
-			Name:  a.Name,
-			Index: a.Index,
-			Arm:   w.arm(a.Index),
-			MAC:   toMAC(a.HardwareAddr),
-			MTU:   a.MTU,
-			Up:    a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0,
-			Addrs: prefixes[a.Index],
+			Name:      a.Name,
+			Index:     a.Index,
+			Interface: w.iface(a.Index),
+			MAC:       toMAC(a.HardwareAddr),
+			MTU:       a.MTU,
+			Up:        a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_RUNNING != 0,
+			Addrs:     prefixes[a.Index],
 		})
 	}
 	if !slices.EqualFunc(all, w.links, sameLink) {
@@ -81,10 +81,10 @@ func sameLink(a, b neigh.Link) bool {
 		slices.Equal(a.Addrs, b.Addrs)
 }
 
-// checkLinks holds that no arm is gone. A rename is none of our business.
+// checkLinks holds that no interface is gone. A rename is none of our business.
 func (w *Watch) checkLinks() error {
-	for i := range w.arms {
-		a := &w.arms[i]
+	for i := range w.ifaces {
+		a := &w.ifaces[i]
 		at := slices.IndexFunc(w.links, func(l neigh.Link) bool { return l.Index == a.index })
 		if at < 0 {
 			return fmt.Errorf("interface %s vanished", a.name)
@@ -95,7 +95,7 @@ func (w *Watch) checkLinks() error {
 }
 
 func (w *Watch) checkQueues() error {
-	for _, a := range w.arms {
+	for _, a := range w.ifaces {
 		n, err := w.queues(a.name)
 		if errors.Is(err, unix.ENODEV) {
 			continue // gone or renamed: the event about it is on its way
@@ -111,8 +111,8 @@ func (w *Watch) checkQueues() error {
 	return nil
 }
 
-func (w *Watch) arm(index int) int {
-	return slices.IndexFunc(w.arms, func(a arm) bool { return a.index == index })
+func (w *Watch) iface(index int) int {
+	return slices.IndexFunc(w.ifaces, func(a iface) bool { return a.index == index })
 }
 
 func (w *Watch) listRoutes() error {

@@ -76,7 +76,7 @@ func (w *Watch) manage() {
 	w.answers, w.stale = asked, true
 }
 
-// needed returns the next hops of servers and all gateways behind arms that are
+// needed returns the next hops of servers and all gateways behind interfaces that are
 // up, but for those that need no resolving.
 func (w *Watch) needed(servers []packet.Addr) map[station]bool {
 	s := w.Snapshot()
@@ -92,11 +92,11 @@ func (w *Watch) needed(servers []packet.Addr) map[station]bool {
 	for i := range servers {
 		h := t.Server(uint32(i))
 		if h.Reason == packet.None || h.Reason == packet.Neighbor {
-			add(station{w.arms[h.Arm].index, h.Via.Netip()})
+			add(station{w.ifaces[h.Interface].index, h.Via.Netip()})
 		}
 	}
 	for _, r := range s.Routes {
-		if a := w.arm(r.Link); a >= 0 && r.Gateway.IsValid() && t.Arms()[a].Up {
+		if a := w.iface(r.Link); a >= 0 && r.Gateway.IsValid() && t.Interfaces()[a].Up {
 			add(station{r.Link, r.Gateway})
 		}
 	}

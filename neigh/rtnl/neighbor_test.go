@@ -161,7 +161,7 @@ func TestWant_ResolvesAClient(t *testing.T) {
 	peer.Addr(t, "eth0", "10.0.0.77/24")
 	w, _ := start(t, rtnl.Config{})
 	w.Want(packet.MustAddr("10.0.0.77"), 0)
-	w.Want(packet.MustAddr("10.0.0.77"), 9) // no such arm
+	w.Want(packet.MustAddr("10.0.0.77"), 9) // no such interface
 	await(t, w, "client resolved", func(s neigh.Snapshot) bool { return mac(s, "10.0.0.77") == linkMAC(t, peer, "eth0") })
 }
 

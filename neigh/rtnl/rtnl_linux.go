@@ -41,9 +41,9 @@ const wantBacklog = 128
 
 // Config says what to follow.
 type Config struct {
-	// Arms are the interfaces that carry balanced traffic; the index is the arm
+	// Interfaces are the interfaces that carry balanced traffic; the index is the interface
 	// number.
-	Arms []string
+	Interfaces []string
 	// Static are neighbours of the operator's. They hide the kernel's entries
 	// and are not written into it.
 	Static []Static
@@ -64,7 +64,7 @@ type Static struct {
 // Snapshot, Changes, Serve, Resolve and Want from any goroutine meanwhile.
 type Watch struct {
 	log      zerolog.Logger
-	arms     []arm
+	ifaces   []iface
 	static   map[station]packet.MAC
 	queues   func(string) (int, error)
 	request  *netlink.Handle
@@ -94,8 +94,8 @@ type Watch struct {
 	progress progress
 }
 
-// arm is what must not change about an interface while it is served.
-type arm struct {
+// interface is what must not change about an interface while it is served.
+type iface struct {
 	name   string
 	index  int
 	queues int
@@ -203,7 +203,7 @@ func (w *Watch) start(c Config) error {
 	if err := w.events.SetReceiveBufferSize(receiveBuffer, true); err != nil {
 		return fmt.Errorf("netlink receive buffer: %w", err)
 	}
-	for _, name := range c.Arms {
+	for _, name := range c.Interfaces {
 		l, err := w.request.LinkByName(name)
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", name, err)
@@ -212,7 +212,7 @@ func (w *Watch) start(c Config) error {
 		if err != nil {
 			return err
 		}
-		w.arms = append(w.arms, arm{name, l.Attrs().Index, n})
+		w.ifaces = append(w.ifaces, iface{name, l.Attrs().Index, n})
 	}
 	static, err := w.stations(c.Static)
 	if err != nil {

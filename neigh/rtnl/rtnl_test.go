@@ -36,8 +36,8 @@ func oneQueue(string) (int, error) { return 1, nil }
 
 func open(t *testing.T, c rtnl.Config) *rtnl.Watch {
 	t.Helper()
-	if c.Arms == nil {
-		c.Arms = []string{"eth0"}
+	if c.Interfaces == nil {
+		c.Interfaces = []string{"eth0"}
 	}
 	if c.Queues == nil {
 		c.Queues = oneQueue
@@ -87,7 +87,7 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func eth0(s neigh.Snapshot) neigh.Link {
 	for _, l := range s.Links {
-		if l.Arm == 0 {
+		if l.Interface == 0 {
 			return l
 		}
 	}
@@ -139,7 +139,7 @@ func TestOpen_ListsWhatIsThere(t *testing.T) {
 
 func TestOpen_NamesAnInterfaceThatIsNot(t *testing.T) {
 	lan(t)
-	_, err := rtnl.Open(rtnl.Config{Arms: []string{"eth0", "eth9"}, Queues: oneQueue})
+	_, err := rtnl.Open(rtnl.Config{Interfaces: []string{"eth0", "eth9"}, Queues: oneQueue})
 	if err == nil || !strings.Contains(err.Error(), "eth9") {
 		t.Errorf("Open: %v, want an error about eth9", err)
 	}

@@ -13,26 +13,26 @@ const wantLimit = 256
 
 // want is a worker's wish for a MAC.
 type want struct {
-	addr packet.Addr
-	arm  uint8
+	addr  packet.Addr
+	iface uint8
 }
 
-// Want asks the kernel to resolve a neighbour behind an arm, after a worker met
+// Want asks the kernel to resolve a neighbour behind an interface, after a worker met
 // a hop whose Reason is packet.Neighbor. It never blocks: when there are more
 // wishes than can be granted some are lost, and the next frame repeats them.
-func (w *Watch) Want(a packet.Addr, arm uint8) {
+func (w *Watch) Want(a packet.Addr, iface uint8) {
 	select {
-	case w.wants <- want{a, arm}:
+	case w.wants <- want{a, iface}:
 	default:
 	}
 }
 
 // want grants a wish, but once per tick.
 func (w *Watch) want(v want) {
-	if int(v.arm) >= len(w.arms) {
+	if int(v.iface) >= len(w.ifaces) {
 		return
 	}
-	at := station{w.arms[v.arm].index, v.addr.Netip()}
+	at := station{w.ifaces[v.iface].index, v.addr.Netip()}
 	if _, again := w.recent[at]; again || len(w.recent) >= wantLimit {
 		return
 	}

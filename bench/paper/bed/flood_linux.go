@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"director/api"
 	"director/bench/paper"
 	"director/bench/testlvs"
-	"director/figures"
+	"director/control/api"
+	"director/view/figures"
 )
 
 // flood is SYNs from addresses that nobody has, sent beside the clients.

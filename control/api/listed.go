@@ -1,0 +1,86 @@
+package api
+
+import (
+	"slices"
+
+	"director/control"
+	"director/dataplane/sysctl"
+	"director/packet"
+)
+
+// listed is a service with what it counts. Its servers stand in the order of adding,
+// so that an answer can be sent back.
+func listed(c *control.Service) Service {
+	s := ServiceOf(&c.Spec)
+	s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
+	s.Servers = make([]Server, len(c.Servers))
+	for i := range c.Servers {
+		s.Servers[len(s.Servers)-1-i] = listedServer(&c.Servers[i])
+	}
+	return s
+}
+
+func listedServer(from *control.Server) Server {
+	to := ServerOf(&from.ServerSpec)
+	to.Active, to.Inactive, to.Persistent = &from.Active, &from.Inactive, &from.Persistent
+	to.Overloaded = from.Overloaded
+	if from.Way != packet.None {
+		to.Unreachable = from.Way.String()
+	}
+	to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
+	return to
+}
+
+func statsOf(s control.Stats) *Stats {
+	return &Stats{Conns: s.Conns, InPkts: s.InPkts, OutPkts: s.OutPkts, InBytes: s.InBytes, OutBytes: s.OutBytes}
+}
+
+func ratesOf(r control.Rates) *Rates {
+	return &Rates{Conns: r.CPS, InPkts: r.InPPS, OutPkts: r.OutPPS, InBytes: r.InBPS, OutBytes: r.OutBPS}
+}
+
+// Control returns the service as package control lists it.
+func (s *Service) Control() (control.Service, error) {
+	spec, err := s.Spec()
+	if err != nil {
+		return control.Service{}, err
+	}
+	c := control.Service{Spec: spec}
+	for i := range slices.Backward(s.Servers) {
+		from := &s.Servers[i]
+		to := control.Server{ServerSpec: spec.Servers[i], Overloaded: from.Overloaded,
+			Active: deref(from.Active), Inactive: deref(from.Inactive), Persistent: deref(from.Persistent)}
+		to.Stats, to.Rates = from.Stats.control(), from.Rates.control()
+		c.Servers = append(c.Servers, to)
+	}
+	c.Stats, c.Rates, c.Spec.Servers = s.Stats.control(), s.Rates.control(), nil
+	return c, nil
+}
+
+func deref(n *uint32) uint32 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+func (s *Stats) control() control.Stats {
+	if s == nil {
+		return control.Stats{}
+	}
+	return control.Stats{Conns: s.Conns, InPkts: s.InPkts, OutPkts: s.OutPkts, InBytes: s.InBytes, OutBytes: s.OutBytes}
+}
+
+func (r *Rates) control() control.Rates {
+	s := (*Stats)(r).control()
+	return control.Rates{CPS: s.Conns, InPPS: s.InPkts, OutPPS: s.OutPkts, InBPS: s.InBytes, OutBPS: s.OutBytes}
+}
+
+// sysctls are all sysctls by name, as /proc/sys would show them.
+func sysctls(v sysctl.Values) map[string]string {
+	all := map[string]string{}
+	for _, name := range sysctl.Names() {
+		all[name], _ = v.Get(name)
+	}
+	return all
+}

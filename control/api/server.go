@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
+
+	"director/control"
+	"director/view/figures"
+)
+
+// Bounds of what a client may ask for, and for how long.
+const (
+	// maxBody is room for some ten thousand services.
+	maxBody      = 16 << 20
+	maxHeader    = 16 << 10
+	headerTime   = 10 * time.Second
+	bodyTime     = time.Minute
+	answerTime   = time.Minute // that a client has to read an answer but a stream
+	idleTime     = 5 * time.Minute
+	shutdownTime = time.Second
+	maxClients   = 64
+)
+
+// Director is what the server answers for.
+type Director struct {
+	*control.Control
+	Figures func() figures.Figures
+	// Reload takes the configuration up again.
+	Reload func(context.Context) error
+	// Configuration writes a flags file that says what runs.
+	Configuration func(io.Writer) error
+}
+
+// HTTPServer answers for a director. Handle adds to what it answers, before Serve.
+type HTTPServer struct {
+	director Director
+	mux      *http.ServeMux
+	http     http.Server
+	log      zerolog.Logger
+
+	end     context.CancelFunc // of all requests
+	mu      sync.Mutex
+	closed  bool           // no request begins any more
+	running sync.WaitGroup // requests
+	listing sync.Mutex     // held while all connections are listed, which takes memory
+}
+
+// NewHTTPServer returns a server for d.
+func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
+	s := &HTTPServer{director: d, mux: http.NewServeMux(), log: log}
+	// A stream whose client does not read ends with the server.
+	ctx, end := context.WithCancel(context.Background())
+	s.end = end
+	s.http = http.Server{
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler:     s.counted(s.mux), MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
+	}
+	s.routes()
+	return s
+}
+
+// Handle has h answer requests of a pattern, such as "POST /v1/why".
+func (s *HTTPServer) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Serve answers until Close.
+func (s *HTTPServer) Serve(l net.Listener) error {
+	err := s.http.Serve(netutil.LimitListener(l, maxClients))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close lets requests that are being answered end for a second, and ends. None is
+// being answered when it returns.
+func (s *HTTPServer) Close() error {
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.running.Wait()
+	return err
+}
+
+// begin notes one more request, unless the server is closed.
+func (s *HTTPServer) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.running.Add(1)
+	}
+	return !s.closed
+}
+
+// counted notes which requests are being answered.
+func (s *HTTPServer) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.begin() {
+			WriteError(w, Errorf(http.StatusServiceUnavailable, "stopping", "the director is stopping"))
+			return
+		}
+		defer s.running.Done()
+		// The request before may have left one, and this answer may be a stream.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		if clean := path.Clean(r.URL.Path); clean != r.URL.Path { // the mux would redirect to another page
+			WriteError(w, Errorf(http.StatusNotFound, "not-found", "%s %s: no such path: %s?", r.Method, r.URL.Path, clean))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// answer is a handler that returns what it answers with: nil for nothing, or
+// something for JSON.
+type answer func(r *http.Request) (any, error)
+
+func (s *HTTPServer) handle(pattern string, do answer) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		body, err := do(r)
+		// A client that does not read gives its place to another one.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+		if r.Method != http.MethodGet {
+			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("asked by the control socket")
+		}
+		if err != nil {
+			WriteError(w, err)
+			return
+		}
+		if body == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		WriteJSON(w, http.StatusOK, body)
+	})
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that went away is none of our business
+}
+
+// WriteError answers with an error.
+func WriteError(w http.ResponseWriter, err error) {
+	e := errorOf(err)
+	WriteJSON(w, e.Status, e)
+}
+
+// ReadJSON reads the body of a request: one value, without fields that v does not
+// have.
+func ReadJSON(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more behind the value")
+		}
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return Errorf(http.StatusRequestEntityTooLarge, "too-large", "the body is larger than %d bytes", maxBody)
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("it is empty")
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Errorf("body: %s: want %s, not a JSON %s", wrong.Field, kindOf(wrong.Type), wrong.Value)
+	}
+	if err != nil {
+		return fmt.Errorf("body: want one JSON value: %w", err)
+	}
+	return nil
+}
+
+// kindOf is the kind of JSON that a type is read from, in words.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	// The others are numbers of a width.
+	return "a number that fits " + t.String()
+}

@@ -1,0 +1,249 @@
+package config
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	"director/control/ipvsadm"
+	"director/dataplane/sysctl"
+)
+
+// ErrHelp is returned by Parse when --help was asked for.
+var ErrHelp = pflag.ErrHelp
+
+// maxLine bounds a line of a flags file, so that the wrong file is refused
+// rather than read.
+const maxLine = 1 << 16
+
+// setting is one flag of the command line.
+type setting struct {
+	flag  *pflag.Flag
+	value string
+}
+
+// parser is the state of one call of Parse.
+type parser struct {
+	config   *Config
+	replay   *Replay // nil where its flags are refused
+	anywhere bool    // --interface may be left out
+	why      *Why    // likewise
+	flags    *pflag.FlagSet
+	rules    *ipvsadm.Table
+	resolver ipvsadm.Resolver
+	stdin    io.Reader         // nil once it has been read
+	open     []string          // the flags files being read, outermost first
+	last     map[string]string // flag name: where it was given last, for errors found at the end
+}
+
+// Parse reads the flags of args (without the program's name and verb) and of
+// the flags files they name. Of a flag given twice the last counts, the command
+// line over any file; repeatable flags accumulate. An error says in one line
+// where, what and what to do.
+func Parse(args []string, stdin io.Reader) (*Config, error) {
+	return parse(args, stdin, ipvsadm.System{}, nil)
+}
+
+func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
+	c := defaults()
+	p := &parser{
+		config:   c,
+		replay:   r,
+		flags:    newFlags(c),
+		rules:    ipvsadm.NewTable(),
+		resolver: names,
+		stdin:    stdin,
+		last:     map[string]string{},
+	}
+	if r != nil {
+		addReplayFlags(p.flags, r)
+	}
+	for _, add := range more {
+		add(p)
+	}
+	settings, err := p.commandLine(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, files := range []bool{true, false} {
+		for _, s := range settings {
+			if (s.flag.Name == flagfile) != files {
+				continue
+			}
+			if err := p.set("", s.flag, s.value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c.Services = p.rules.Services()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (p *parser) commandLine(args []string) (settings []setting, err error) {
+	err = p.flags.ParseAll(args, func(f *pflag.Flag, v string) error {
+		settings = append(settings, setting{f, v})
+		return nil
+	})
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return nil, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
+	case errors.As(err, &unknown):
+		return nil, p.unknown(unknown.GetSpecifiedName())
+	case err == nil && p.why != nil:
+		p.why.Words = p.flags.Args()
+	case err == nil && p.flags.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
+	}
+	return settings, err
+}
+
+func (p *parser) unknown(name string) error {
+	if p.replay == nil && replayOnly(name) {
+		return fmt.Errorf("--%s: only director replay and why take this flag: run asks the host itself", name)
+	}
+	if reason, ok := sysctl.Refused(strings.ReplaceAll(name, "-", "_")); ok {
+		return fmt.Errorf("--%s: has no meaning here: %s", name, reason)
+	}
+	return fmt.Errorf("--%s: unknown flag: --help lists those of this version", name)
+}
+
+// set gives one flag its value. where is "FILE:LINE: ", or empty for the command
+// line.
+func (p *parser) set(where string, f *pflag.Flag, v string) error {
+	where += "--" + f.Name + "=" + v
+	p.last[f.Name] = where
+	if f.Name == flagfile {
+		return p.file(where, v)
+	}
+	if err := f.Value.Set(v); err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return nil
+}
+
+// file reads the flags file that the flag at where names.
+func (p *parser) file(where, name string) error {
+	if slices.Contains(p.open, name) {
+		return fmt.Errorf("%s: the file is being read already: it must not name itself", where)
+	}
+	in, label := p.stdin, "stdin"
+	if name == "-" {
+		if in == nil {
+			return fmt.Errorf("%s: standard input has been read already", where)
+		}
+		p.stdin = nil
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		defer f.Close()
+		in, label = f, name
+	}
+	p.open = append(p.open, name)
+	err := p.lines(label, in)
+	p.open = p.open[:len(p.open)-1]
+	return err
+}
+
+func (p *parser) lines(name string, in io.Reader) error {
+	s := bufio.NewScanner(in)
+	s.Buffer(nil, maxLine)
+	n := 0
+	for s.Scan() {
+		n++
+		if err := p.line(fmt.Sprintf("%s:%d: ", name, n), uncomment(s.Text())); err != nil {
+			return err
+		}
+	}
+	err := s.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = fmt.Errorf("the line is longer than %d bytes: is this a flags file?", maxLine)
+	}
+	if err != nil {
+		return fmt.Errorf("%s:%d: %w", name, n+1, err)
+	}
+	return nil
+}
+
+// uncomment cuts off a comment, which begins with a "#" at the start of a word.
+func uncomment(line string) string {
+	start := true
+	for i, r := range line {
+		if r == '#' && start {
+			return line[:i]
+		}
+		start = unicode.IsSpace(r)
+	}
+	return line
+}
+
+// line reads one line of a flags file: a rule or a flag.
+func (p *parser) line(where, text string) error {
+	words := strings.Fields(text)
+	switch {
+	case len(words) == 0:
+		return nil
+	case ipvsadm.IsRule(words[0]):
+		c, err := ipvsadm.Parse(words, p.resolver)
+		if err == nil {
+			err = p.rules.Apply(c)
+		}
+		if err != nil {
+			return fmt.Errorf("%s%w", where, err)
+		}
+		return nil
+	case !strings.HasPrefix(words[0], "--"):
+		return fmt.Errorf("%s%q: want a flag (--name=value) or a rule (-A, -a)", where, words[0])
+	}
+	name, v, given := cut(strings.TrimSpace(text)[2:])
+	f := p.flags.Lookup(name)
+	if f == nil {
+		return fmt.Errorf("%s%w", where, p.unknown(name))
+	}
+	if !given {
+		if v = f.NoOptDefVal; v == "" {
+			return fmt.Errorf("%s--%s: a value is missing: write --%s=%s", where, name, name, f.Value.Type())
+		}
+	}
+	return p.set(where, f, v)
+}
+
+// cut splits "name=value" or "name value".
+func cut(s string) (name, value string, given bool) {
+	i := strings.IndexFunc(s, func(r rune) bool { return r == '=' || unicode.IsSpace(r) })
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], strings.TrimSpace(strings.TrimPrefix(s[i:], "=")), true
+}
+
+// check is for what only all flags together can tell.
+func (p *parser) check() error {
+	c := p.config
+	if p.why != nil {
+		return p.why.check(p)
+	}
+	if len(c.Interfaces) == 0 && !p.anywhere {
+		return errors.New("--interface: required: name the interfaces that carry balanced traffic")
+	}
+	if c.CPUs != nil && len(c.CPUs) < len(c.Queues) {
+		return fmt.Errorf("%s: too few CPUs for %d queues: name one for each, or auto",
+			p.last["cpus"], len(c.Queues))
+	}
+	if p.replay != nil {
+		return p.replay.check(c)
+	}
+	return nil
+}

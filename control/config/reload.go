@@ -1,0 +1,30 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"director/dataplane/sysctl"
+)
+
+// changeable are the flags that take effect on a director that runs. Rules and
+// sysctls do as well.
+var changeable = []string{"timeouts", "neighbor", "log-level"}
+
+// Unchangeable returns the names of flags in which next differs from c, and that
+// cannot be changed while a director runs.
+func (c *Config) Unchangeable(next *Config) (names []string) {
+	after := newFlags(next)
+	newFlags(c).VisitAll(func(f *pflag.Flag) {
+		name := strings.ReplaceAll(f.Name, "-", "_")
+		if slices.Contains(changeable, f.Name) || slices.Contains(sysctl.Names(), name) {
+			return
+		}
+		if !slices.Equal(f.Value.(value).get(), after.Lookup(f.Name).Value.(value).get()) {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	return names
+}

@@ -1,0 +1,74 @@
+package state_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"director/conntrack"
+	"director/control/state"
+	"director/dataplane"
+	"director/packet"
+)
+
+// fill returns what workers share, with n connections in a table.
+func fill(b *testing.B, n int) *dataplane.Shared {
+	table, err := conntrack.New(n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(table.Close)
+	var c, victim conntrack.Conn
+	for i := range n {
+		r := conntrack.Record{
+			Key: conntrack.Key{
+				Client: packet.AddrFrom4(0x0b000000 + uint32(i>>15)), ClientPort: uint16(1024 + i&0x7fff),
+				Virtual: packet.MustAddr("192.0.2.10"), VirtualPort: 80, Proto: packet.ProtoTCP,
+			},
+			Target: conntrack.Target{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Server: 3},
+			State:  conntrack.TCPEstablished, Deadline: 900_000_000_000,
+		}
+		if table.Insert(table.Hash(r.Client, r.ClientPort, r.Proto), &r, &c, &victim) != conntrack.Inserted {
+			b.Fatal("no room")
+		}
+	}
+	return dataplane.NewShared(dataplane.ShareOptions{Conns: table, Clock: func() int64 { return 0 }})
+}
+
+// BenchmarkWrite saves b.N connections: -benchtime 1000000x is a full table.
+func BenchmarkWrite(b *testing.B) {
+	shared, path := fill(b, b.N), filepath.Join(b.TempDir(), "state")
+	b.ResetTimer()
+	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkOpen checks them, reads them, and puts them into another table.
+func BenchmarkOpen(b *testing.B) {
+	shared, path := fill(b, b.N), filepath.Join(b.TempDir(), "state")
+	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
+		b.Fatal(err)
+	}
+	table, err := conntrack.New(b.N)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(table.Close)
+	b.ReportAllocs()
+	b.ResetTimer()
+	f, err := state.Open(path, time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var c conntrack.Conn
+	err = f.Each(func(s *dataplane.Saved) {
+		if table.Restore(&s.Saved, 0, 0, &c) != conntrack.Inserted {
+			b.Fatal("no room")
+		}
+	})
+	if err != nil || table.Used() != b.N {
+		b.Fatalf("%d connections read of %d: %v", table.Used(), b.N, err)
+	}
+}

@@ -1,0 +1,354 @@
+package state_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/conntrack"
+	"director/control/state"
+	"director/dataplane"
+	"director/dataplane/app/ftp"
+	"director/packet"
+	"director/sched"
+	"director/service"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+var (
+	web = service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}
+	sip = service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 5060, Proto: packet.ProtoUDP}
+)
+
+// sample is a header with something in every field.
+func sample() state.Header {
+	services := []service.Spec{{
+		Key: web, Scheduler: "mh", Flags: sched.Fallback, Persistent: 300, HostMask: 0xff,
+		Servers: []service.ServerSpec{
+			{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Weight: 2, Upper: 7, Lower: 5},
+			{Addr: packet.MustAddr("10.0.0.12"), Port: 80, Method: service.TUN, Tunnel: packet.Tunnel{Encap: packet.GUE, Port: 6080}},
+		},
+	}, {Key: sip, Scheduler: "rr", OnePacket: true, Engine: "sip"}, {Key: service.Key{Mark: 7}, Scheduler: "wlc"}}
+	return state.Header{
+		Clock: 123_456_789_000, Base: services[:1], Running: services,
+		Servers: []state.Server{
+			{Name: service.Name{Of: web, Addr: packet.MustAddr("10.0.0.11"), Port: 8080}, Number: 3, Overloaded: true},
+			{Name: service.Name{Of: sip, Addr: packet.MustAddr("10.0.0.12"), Port: 5060}, Number: 9},
+		},
+	}
+}
+
+// connections are of every kind: a template and its child, of which it has data
+// and a dialogue.
+func connections() []*dataplane.Saved {
+	client := packet.MustAddr("198.51.100.7")
+	template := conntrack.Saved{
+		Key:    conntrack.Key{Client: client, Virtual: sip.Addr, VirtualPort: 5060, Proto: packet.ProtoUDP},
+		Target: conntrack.Target{Addr: packet.MustAddr("10.0.0.12"), Port: 5060, Method: uint8(service.NAT), Server: 9},
+		Kind:   conntrack.Template | conntrack.Engine, State: conntrack.TemplateAssured, Number: 300,
+		Left: 299_000_000_000, Order: 100_000_000_000, Data: "call@example", ID: 77, Parental: true,
+	}
+	control := conntrack.Saved{
+		Key:    conntrack.Key{Client: client, Virtual: web.Addr, ClientPort: 4711, VirtualPort: 21, Proto: packet.ProtoTCP},
+		Target: conntrack.Target{Addr: packet.MustAddr("10.0.0.11"), Port: 2121, Method: uint8(service.NAT), Server: 3},
+		Kind:   conntrack.Helper, State: conntrack.TCPEstablished, Number: 15,
+		Left: -5, Order: 110_000_000_000, ID: 4, Parent: 77, HasParent: true, Parental: true,
+	}
+	data := control
+	data.Kind, data.State, data.ClientPort, data.VirtualPort, data.Number = conntrack.AnyPort|conntrack.Hidden, conntrack.TCPListen, 0, 40000, 0
+	data.ID, data.Parent, data.Parental = 5, 4, false
+	direct := data
+	direct.Kind, direct.Method, direct.HasParent, direct.Parent, direct.State, direct.ID = 0, uint8(service.DR), false, 0, conntrack.SCTPEstablished, 6
+	dialogue := dataplane.Dialogue{
+		Control: ftp.Control{
+			Out:  ftp.Sequence{Start: 1, End: 0xfffffff0, Before: -3, After: 4, Pending: true},
+			Next: 5, Seen: true, MidLine: true, Awaited: ftp.ExtendedPassive,
+		},
+		First: 6,
+	}
+	return []*dataplane.Saved{{Saved: template}, {Saved: control, Dialogue: &dialogue}, {Saved: data}, {Saved: direct}}
+}
+
+// read returns what a file holds.
+func read(t *testing.T, f *state.File) (all []*dataplane.Saved) {
+	t.Helper()
+	err := f.Each(func(s *dataplane.Saved) {
+		s2 := *s
+		if s.Dialogue != nil {
+			d := *s.Dialogue
+			s2.Dialogue = &d
+		}
+		all = append(all, &s2)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// write writes the sample.
+func write(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "state")
+	n, err := state.Write(path, sample(), slices.Values(connections()))
+	if err != nil || n != len(connections()) {
+		t.Fatalf("%d connections written, %v", n, err)
+	}
+	return path
+}
+
+func TestWrite_CanBeReadAgain(t *testing.T) {
+	path := write(t)
+	f, err := state.Open(path, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sample()
+	want.Saved = f.Saved
+	if diff := cmp.Diff(want, f.Header); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(connections(), read(t, f)); diff != "" || f.Conns != len(connections()) {
+		t.Errorf("%d connections (-want +got):\n%s", f.Conns, diff)
+	}
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.Open(path, time.Now()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that was used: %v, want that there is none", err)
+	}
+}
+
+// A file that is there stays as it is until the new one is whole, and nothing
+// else is left in the directory.
+func TestWrite_ReplacesWholeFiles(t *testing.T) {
+	path := write(t)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := connections()
+	bad[0].Data = strings.Repeat("x", 1<<16)
+	if _, err := state.Write(path, sample(), slices.Values(bad)); err == nil {
+		t.Error("what fits no record was written")
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+		t.Errorf("the file changed: %v", err)
+	}
+	if _, err := state.Write(path, sample(), slices.Values(connections()[:1])); err != nil {
+		t.Fatal(err)
+	}
+	f, err := state.Open(path, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Conns != 1 {
+		t.Errorf("%d connections, want that of the second file", f.Conns)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the directory has %v, want one file: %v", entries, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestProbe_SaysWhatWriteWould(t *testing.T) {
+	dir := t.TempDir()
+	if err := state.Probe(filepath.Join(dir, "state")); err != nil {
+		t.Error(err)
+	}
+	missing := filepath.Join(dir, "missing", "state")
+	if err := state.Probe(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in a directory that is not there: %v", err)
+	}
+	if _, err := state.Write(missing, sample(), slices.Values(connections())); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in a directory that is not there: %v", err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// reseal puts the right checksum on a file.
+func reseal(b []byte) []byte {
+	body := b[:len(b)-sha256.Size]
+	sum := sha256.Sum256(body)
+	return append(slices.Clone(body), sum[:]...)
+}
+
+func TestOpen_RefusesAsAWhole(t *testing.T) {
+	good, err := os.ReadFile(write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	header := 16 + int(binary.LittleEndian.Uint32(good[12:]))
+	at := func(i int, v byte) []byte {
+		b := slices.Clone(good)
+		b[i] = v
+		return b
+	}
+	for name, c := range map[string]struct {
+		bytes []byte
+		now   time.Time
+		want  string
+	}{
+		"empty":                   {nil, now, "too short"},
+		"cut":                     {good[:len(good)-1], now, "checksum"},
+		"cut in the middle":       {good[:len(good)/2], now, "checksum"},
+		"longer":                  {append(slices.Clone(good), 0), now, "checksum"},
+		"another file":            {[]byte(strings.Repeat("something else ", 9)), now, "not a file of a director"},
+		"another version":         {reseal(at(8, 2)), now, "version 2"},
+		"a bit changed":           {at(header+9, good[header+9]^1), now, "checksum"},
+		"old":                     {good, now.Add(61 * time.Second), "more than 1m0s"},
+		"from the future":         {good, now.Add(-time.Minute), "in the future"},
+		"a header too long":       {reseal(at(15, 0xff)), now, "header of"},
+		"a header cut":            {reseal(at(13, good[13]+0x40)), now, "EOF"},
+		"no header":               {reseal(at(16, '[')), now, "header:"},
+		"an unknown kind":         {reseal(at(header+1, 0xff)), now, "unknown kind"},
+		"an unknown method":       {reseal(at(header+2, 9)), now, "method 9"},
+		"an unknown state":        {reseal(at(header+3, 200)), now, "state 200"},
+		"a state of templates":    {reseal(at(header+1, 0)), now, "is in state"},
+		"unknown parts":           {reseal(at(header+5, 0x80)), now, "unknown parts"},
+		"data without an engine":  {reseal(at(header+1, 0x80)), now, "engine"},
+		"a server of nobody":      {reseal(at(header+24, 1)), now, "server 1"},
+		"a time out of range":     {reseal(at(header+39, 0x7f)), now, "out of range"},
+		"a parent that comes not": {reseal(at(header+48, 78)), now, "before its parent"},
+		"no mark":                 {reseal(at(header, 'x')), now, "where a record should begin"},
+		"too few records":         {reseal(at(header, 'e')), now, "connections, the file says"},
+	} {
+		path := filepath.Join(t.TempDir(), "state")
+		if err := os.WriteFile(path, c.bytes, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := state.Open(path, c.now)
+		if err == nil {
+			f.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want the path and %q", name, err, c.want)
+		}
+	}
+}
+
+// The file of an earlier build of the same version can be read. If this fails,
+// the version has to change; then go test ./state -update.
+func TestFormat_StaysAsItIs(t *testing.T) {
+	const golden = "testdata/golden"
+	if *update {
+		if err := os.Rename(write(t), golden); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := state.Open(golden, goldenTime(t, golden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want := sample()
+	want.Saved = f.Saved
+	if diff := cmp.Diff(want, f.Header); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(connections(), read(t, f)); diff != "" {
+		t.Errorf("connections (-want +got):\n%s", diff)
+	}
+	// And what is written is the same but for the time and the checksum.
+	old, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := os.ReadFile(write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(timeless(t, old), timeless(t, fresh)); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+}
+
+// goldenTime is when the file was saved.
+func goldenTime(t *testing.T, path string) time.Time {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stamp, _ := strings.Cut(string(b), `"Saved":"`)
+	stamp, _, _ = strings.Cut(stamp, `"`)
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// timeless cuts out of a file what depends on when it was written.
+func timeless(t *testing.T, b []byte) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(string(b), `"Saved":"`)
+	if !ok {
+		t.Fatal("no time in the file")
+	}
+	_, after, _ := strings.Cut(rest, `"`)
+	return before[:12] + before[16:] + after[:len(after)-sha256.Size]
+}
+
+// FuzzOpen reads anything with the right magic, version and checksum. What is
+// accepted is written again, and comes out the same.
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	path := filepath.Join(dir, "state")
+	if _, err := state.Write(path, sample(), slices.Values(connections())); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	body := whole[12 : len(whole)-sha256.Size]
+	f.Add(body)
+	f.Add(body[:len(body)/2])
+	f.Add([]byte("\x02\x00\x00\x00{}e\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "state")
+		b := append(slices.Clone(whole[:12]), body...)
+		if err := os.WriteFile(path, reseal(append(b, make([]byte, sha256.Size)...)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// Its time is what it says, however wrong.
+		first, err := state.OpenAnyAge(path)
+		if err != nil {
+			return
+		}
+		defer first.Close()
+		conns := read(t, first)
+		again := filepath.Join(dir, "again")
+		if n, err := state.Write(again, first.Header, slices.Values(conns)); err != nil || n != first.Conns {
+			t.Fatalf("%d connections written of %d: %v", n, first.Conns, err)
+		}
+		second, err := state.OpenAnyAge(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		if diff := cmp.Diff(conns, read(t, second)); diff != "" {
+			t.Errorf("connections (-first +second):\n%s", diff)
+		}
+	})
+}

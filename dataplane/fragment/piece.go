@@ -1,0 +1,63 @@
+package fragment
+
+import "director/packet"
+
+// Offsets of fields that package packet has no accessor for or that are
+// written here, within an IPv4 header.
+const (
+	ipTOS         = 1
+	ipTotalLen    = 2
+	ipID          = 4
+	ipFlagsOffset = 6
+)
+
+const (
+	// maxLen is the longest IPv4 packet, header included (RFC 791 §3.1).
+	maxLen = 65535
+	// unit is what offsets of fragments count in, in bytes.
+	unit = 8
+)
+
+// piece is one fragment: what its header says and where its data lies.
+type piece struct {
+	offset int32  // of its data within the datagram's
+	length int32  // of its data
+	at     uint16 // of its data within the frame
+	ipLen  uint16
+	frame  uint16 // length of the frame
+	last   bool   // no fragment follows
+	df     bool
+	tos    uint8
+	iface  uint8 // by which it came in
+}
+
+// pieceOf reads the header of a fragment and reports whether it makes sense by
+// itself.
+func pieceOf(f *packet.Frame) (p piece, sound bool) {
+	ip := f.IP()
+	flags, headerLen := ip.FlagsOffset(), ip.HeaderLen()
+	p = piece{
+		offset: int32(flags&packet.IPv4OffsetMask) * unit,
+		length: int32(len(ip) - headerLen),
+		at:     f.L3 + uint16(headerLen),
+		ipLen:  f.IPLen,
+		frame:  uint16(f.Len),
+		last:   flags&packet.IPv4MF == 0,
+		df:     ip.DF(),
+		tos:    ip.TOS(),
+	}
+	sound = f.Len <= packet.MaxFrame && p.length > 0 &&
+		(p.last || p.length%unit == 0) &&
+		p.end()+packet.IPv4Len <= maxLen
+	return p, sound
+}
+
+func (p *piece) end() int32 { return p.offset + p.length }
+
+// overlaps reports whether p and q have a byte of the datagram in common.
+func (p *piece) overlaps(q *piece) bool { return p.offset < q.end() && q.offset < p.end() }
+
+// sameRange reports whether p and q are the same part of the datagram.
+func (p *piece) sameRange(q *piece) bool {
+	return p.offset == q.offset && p.length == q.length && p.last == q.last
+}

@@ -1,0 +1,147 @@
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+
+	"director/control/config"
+	"director/neigh"
+)
+
+// Facts is what is known of a host. Texts of errors are empty where there was
+// none.
+type Facts struct {
+	Config  *config.Config // Interfaces are those that were looked at
+	Unnamed bool           // no interface was named: those are candidates
+	VIPs    []netip.Prefix // the addresses of services, and the prefixes of marks that have one
+	Ladder  []Rung         // the ways of opening an interface that the flags allow, the best first
+	UMEM    uint64         // bytes that AF_XDP locks for each queue
+	MaxMTU  int            // the longest IP packet that the director carries
+
+	Host       Host
+	CPU        CPU
+	Interfaces []Interface
+	Sysctls    map[string]int // by name, such as ip_forward or conf/eth0/rp_filter, below net/ipv4
+	Firewall   Firewall
+	Network    Network
+	FlagErrors []string // about flags that name what the host has not
+}
+
+// Kind is a way of taking frames from an interface.
+type Kind uint8
+
+// The kinds of I/O.
+const (
+	NativeXDP Kind = iota
+	GenericXDP
+	Packet
+)
+
+// Rung is a step of the ladder.
+type Rung struct {
+	Name string
+	Kind Kind
+	Mode string // auto, zero-copy or copy; nothing with Packet
+}
+
+// Host is what holds for the machine and the process.
+type Host struct {
+	Release      string // of the kernel
+	KernelErr    string
+	PrivilegeErr string
+	IPCLock      bool   // CAP_IPC_LOCK: memory may be locked without limit
+	Memlock      uint64 // RLIMIT_MEMLOCK in bytes, all bits set for no limit
+	Probes       []Probe
+}
+
+// The names of probes.
+const (
+	ProbeBPF   = "bpf"
+	ProbeXDP   = "xdp"
+	ProbeAFXDP = "af_xdp"
+	ProbeTap   = "af_packet"
+	ProbeTun   = "tun"
+	ProbeTCX   = "tcx"
+)
+
+// Probe is something that was tried where it disturbs nobody.
+type Probe struct {
+	Name    string
+	Skipped string // why it could not be tried
+	Err     string
+}
+
+// failed reports whether a probe was made and failed.
+func (h *Host) failed(name string) bool {
+	return slices.ContainsFunc(h.Probes, func(p Probe) bool { return p.Name == name && p.Err != "" })
+}
+
+// CPU is what matters about processors, interrupts and memory.
+type CPU struct {
+	Online, Allowed []int
+	Isolated, NoHz  []int         // isolcpus= and nohz_full= of the kernel's command line
+	Siblings        map[int][]int // by CPU: those that share its core
+	Assigned        []int         // by worker
+	AssignErr       string
+	HugePages       string // the setting of transparent huge pages, as the kernel writes it
+	IRQBalance      bool   // it is running
+}
+
+// Interface is one interface of the host.
+type Interface struct {
+	Name      string
+	Missing   string // the error, if it is not there
+	Driver    string
+	Device    string // BUS/NAME, nothing for a virtual one
+	MTU       int
+	Up        bool
+	Carrier   bool
+	ServedBy  string // the process of another director
+	Queues    int
+	MaxQueues int    // 0: not known
+	Served    []int  // the queues that the flags name
+	QueueErr  string // why those do not do
+	OtherXDP  bool   // a program is attached
+	XDPErr    string // why the driver's abilities are not known
+	Native    bool   // the driver runs XDP programs and redirects to sockets
+	ZeroCopy  bool
+	Offloads  map[string]Offload // by the kernel's name; nil: not known
+	VLANs     []string           // interfaces on top of it
+	Peer      *Peer              // of a veth
+}
+
+// Offload is whether an offload is in force, and whether for good.
+type Offload struct{ On, Fixed bool }
+
+// Peer is the other end of a veth. Name is empty if it is in another namespace.
+type Peer struct {
+	Name       string
+	TxChecksum bool // it leaves checksums undone
+}
+
+// Firewall is what nftables has, as nft -j list ruleset prints it.
+type Firewall struct {
+	Ruleset []byte
+	Skipped string   // why it is not known
+	Legacy  []string // tables of the old iptables that are in use
+}
+
+// Network is what the kernel knows of links, routes and neighbours.
+type Network struct {
+	Snapshot   neigh.Snapshot
+	Err        string              // why it is not known
+	Unanswered map[netip.Addr]bool // neighbours that were asked and did not answer
+}
+
+// allows reports whether the flags allow a kind of I/O.
+func (f *Facts) allows(kinds ...Kind) bool {
+	return slices.ContainsFunc(f.Ladder, func(r Rung) bool { return slices.Contains(kinds, r.Kind) })
+}
+
+// sysctl is the value of a sysctl below net/ipv4, -1 if it is not known.
+func (f *Facts) sysctl(name string) int {
+	if v, ok := f.Sysctls[name]; ok {
+		return v
+	}
+	return -1
+}

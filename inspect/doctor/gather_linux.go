@@ -1,0 +1,235 @@
+package doctor
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/control/config"
+	"director/daemon"
+	"director/dataplane/afxdp"
+	"director/dataplane/steer"
+	"director/host"
+	"director/host/cpu"
+	"director/host/nic"
+	"director/neigh/rtnl"
+)
+
+// Gather asks the host, in the network namespace of the calling thread. Root is
+// where /proc and /sys are, "/" but in tests. An error means that nothing at all
+// can be said; what cannot be asked otherwise is said in the Facts.
+func Gather(c *config.Config, root string) (*Facts, error) {
+	links, err := netlink.LinkList()
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, err
+	}
+	ethtool, err := nic.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer ethtool.Close()
+	own := *c
+	f := &Facts{Config: &own, UMEM: afxdp.DefaultChunks * afxdp.ChunkSize, MaxMTU: daemon.MaxMTU}
+	if len(c.Interfaces) == 0 {
+		f.Unnamed = true
+		own.Interfaces = candidates(links)
+	}
+	for _, r := range daemon.Ladder(c) {
+		f.Ladder = append(f.Ladder, toRung(r))
+	}
+	vips, prefixes := daemon.Virtual(c.Services, c.Marks)
+	for _, v := range vips {
+		f.VIPs = append(f.VIPs, netip.PrefixFrom(v, v.BitLen()))
+	}
+	f.VIPs = append(f.VIPs, prefixes...)
+	if err := daemon.CheckInterfaces(c); err != nil {
+		f.FlagErrors = append(f.FlagErrors, err.Error())
+	}
+	workers := 0
+	for _, name := range own.Interfaces {
+		i := gatherInterface(f, ethtool, links, name)
+		workers = max(workers, len(i.Served))
+		f.Interfaces = append(f.Interfaces, i)
+	}
+	files := files{root}
+	f.Host = gatherHost()
+	f.CPU = files.cpus(workers, c.CPUs)
+	f.Sysctls = files.sysctls(own.Interfaces)
+	f.Firewall = Firewall{Legacy: strings.Fields(files.read("proc/net/ip_tables_names"))}
+	f.Firewall.Ruleset, f.Firewall.Skipped = listRuleset()
+	f.Network = gatherNetwork(f, ethtool)
+	return f, nil
+}
+
+// candidates are the NICs and the ends of veths.
+func candidates(links []netlink.Link) (names []string) {
+	for _, l := range links {
+		if a := l.Attrs(); l.Type() == "veth" || a.ParentDev != "" && a.EncapType == "ether" {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+func toRung(r daemon.Rung) Rung {
+	switch r.Hook {
+	case steer.NativeXDP:
+		return Rung{r.Name, NativeXDP, r.Mode.String()}
+	case steer.GenericXDP:
+		return Rung{r.Name, GenericXDP, r.Mode.String()}
+	}
+	return Rung{Name: r.Name, Kind: Packet}
+}
+
+func gatherHost() Host {
+	h := Host{Probes: probes(), KernelErr: text(host.Kernel()), PrivilegeErr: text(host.Privileges())}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		h.Release = unix.ByteSliceToString(u.Release[:])
+	}
+	h.IPCLock = capable(unix.CAP_IPC_LOCK)
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil {
+		h.Memlock = limit.Cur
+	}
+	return h
+}
+
+// capable reports whether the calling thread has a capability.
+func capable(bit uint) bool {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData // version 3 is 64 bits wide: two of them
+	return unix.Capget(&hdr, &data[0]) == nil && data[bit/32].Effective&(1<<(bit%32)) != 0
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// files reads /proc and /sys.
+type files struct{ root string }
+
+// read returns what is in a file, nothing if it cannot be read.
+func (f files) read(path string) string {
+	b, err := os.ReadFile(filepath.Join(f.root, path))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// list returns the numbers in a file of the form 0-3,5.
+func (f files) list(path string) []int {
+	s := f.read(path)
+	if s == "" || s == "(null)" { // nohz_full, if there is none
+		return nil
+	}
+	numbers, err := cpu.ParseList(s)
+	if err != nil {
+		return nil
+	}
+	return numbers
+}
+
+func (f files) cpus(workers int, wanted []int) CPU {
+	const dir = "sys/devices/system/cpu/"
+	c := CPU{
+		Online:    f.list(dir + "online"),
+		Isolated:  f.list(dir + "isolated"),
+		NoHz:      f.list(dir + "nohz_full"),
+		Siblings:  map[int][]int{},
+		HugePages: f.read("sys/kernel/mm/transparent_hugepage/enabled"),
+	}
+	for _, n := range c.Online {
+		c.Siblings[n] = f.list(dir + "cpu" + strconv.Itoa(n) + "/topology/thread_siblings_list")
+	}
+	var err error
+	if c.Allowed, err = cpu.Allowed(); err == nil {
+		c.Assigned, err = cpu.Assign(workers, wanted)
+	}
+	c.AssignErr = text(err)
+	processes, _ := filepath.Glob(filepath.Join(f.root, "proc/[0-9]*/comm"))
+	for _, p := range processes {
+		b, err := os.ReadFile(p)
+		c.IRQBalance = c.IRQBalance || err == nil && strings.TrimSpace(string(b)) == "irqbalance"
+	}
+	return c
+}
+
+// sysctls reads those that are judged; what cannot be read is left out.
+func (f files) sysctls(interfaces []string) map[string]int {
+	names := []string{"ip_forward"}
+	for _, i := range append([]string{"all"}, interfaces...) {
+		for _, name := range []string{"rp_filter", "forwarding", "send_redirects", "arp_ignore"} {
+			names = append(names, "conf/"+i+"/"+name)
+		}
+	}
+	values := map[string]int{}
+	for _, name := range names {
+		if v, err := strconv.Atoi(f.read("proc/sys/net/ipv4/" + name)); err == nil {
+			values[name] = v
+		}
+	}
+	return values
+}
+
+// listRuleset asks nft, where there is one.
+func listRuleset() (ruleset []byte, skipped string) {
+	nft, err := exec.LookPath("nft")
+	if err != nil {
+		return nil, "there is no nft to ask"
+	}
+	ruleset, err = exec.Command(nft, "-j", "list", "ruleset").Output()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && len(exit.Stderr) > 0:
+		why, _, _ := strings.Cut(string(exit.Stderr), "\n")
+		return nil, "nft -j list ruleset: " + why
+	case err != nil:
+		return nil, "nft -j list ruleset: " + err.Error()
+	}
+	return ruleset, ""
+}
+
+// gatherNetwork takes the snapshot of links, routes and neighbours that run
+// would begin with.
+func gatherNetwork(f *Facts, ethtool *nic.Control) (n Network) {
+	c := rtnl.Config{Queues: ethtool.Queues, Log: zerolog.Nop()}
+	for _, i := range f.Interfaces {
+		if i.Missing == "" {
+			c.Interfaces = append(c.Interfaces, i.Name)
+		}
+	}
+	if len(f.FlagErrors) == 0 {
+		for _, s := range f.Config.Neighbors {
+			c.Static = append(c.Static, rtnl.Static{IP: s.IP, MAC: s.MAC, Interface: s.Interface})
+		}
+	}
+	watch, err := rtnl.Open(c)
+	if err != nil {
+		return Network{Err: err.Error()}
+	}
+	n.Snapshot, n.Unanswered = watch.Snapshot(), map[netip.Addr]bool{}
+	n.Err = text(watch.Close())
+	neighbors, err := netlink.NeighList(0, netlink.FAMILY_V4)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		n.Err = err.Error()
+	}
+	for _, e := range neighbors {
+		if a, ok := netip.AddrFromSlice(e.IP); ok && e.State&(netlink.NUD_FAILED|netlink.NUD_INCOMPLETE) != 0 {
+			n.Unanswered[a.Unmap()] = true
+		}
+	}
+	return n
+}

@@ -1,0 +1,126 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"director/dataplane/afpacket"
+	"director/dataplane/afxdp"
+	"director/dataplane/reinject"
+	"director/dataplane/steer"
+	"director/host"
+)
+
+// probes tries what run needs on the loopback interface of a network namespace
+// that ends with the thread which made it: nothing of the host is touched.
+func probes() []Probe {
+	done := make(chan []Probe)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, so that the thread ends
+		done <- onOwnNetwork()
+	}()
+	return <-done
+}
+
+func onOwnNetwork() []Probe {
+	if host.Privileges() != nil {
+		return skip("it takes the privileges that are missing",
+			ProbeBPF, ProbeXDP, ProbeAFXDP, ProbeTap, ProbeTun, ProbeTCX)
+	}
+	steering, err := steer.Load()
+	list := []Probe{{Name: ProbeBPF, Err: text(err)}}
+	if err != nil {
+		return append(list, skip("the steering programs do not load", ProbeXDP, ProbeAFXDP, ProbeTap, ProbeTun, ProbeTCX)...)
+	}
+	defer steering.Close()
+	index, err := loopback()
+	if err != nil {
+		return append(list, probeSockets(fmt.Sprintf("no network namespace to try it in: %v", err))...)
+	}
+	xdp, socket := probeXDP(steering, index)
+	way, tcx := probeGiveback(steering, index)
+	return append(list,
+		Probe{Name: ProbeXDP, Err: text(xdp)},
+		Probe{Name: ProbeAFXDP, Err: text(socket)},
+		Probe{Name: ProbeTap, Err: text(probeTap(steering, index))},
+		Probe{Name: ProbeTun, Err: text(way)},
+		Probe{Name: ProbeTCX, Err: text(tcx)},
+	)
+}
+
+func skip(why string, names ...string) (list []Probe) {
+	for _, name := range names {
+		list = append(list, Probe{Name: name, Skipped: why})
+	}
+	return list
+}
+
+// loopback brings the thread into a network namespace of its own and returns the
+// index of the loopback interface there.
+func loopback() (int, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return 0, err // it takes CAP_SYS_ADMIN, which run does without
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return 0, err
+	}
+	return lo.Attrs().Index, netlink.LinkSetUp(lo)
+}
+
+// probeSockets tries what touches no interface. Why says why the rest cannot be.
+func probeSockets(why string) []Probe {
+	open := func(family int) string {
+		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			unix.Close(fd)
+		}
+		return text(err)
+	}
+	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err == nil {
+		tun.Close()
+	}
+	return append(skip(why, ProbeXDP, ProbeTCX),
+		Probe{Name: ProbeAFXDP, Err: open(unix.AF_XDP)},
+		Probe{Name: ProbeTap, Err: open(unix.AF_PACKET)},
+		Probe{Name: ProbeTun, Err: text(err)})
+}
+
+// probeXDP attaches the steering program and registers a socket with it.
+func probeXDP(s *steer.Steering, index int) (attach, socket error) {
+	x, err := s.AttachXDP(index, 1, true)
+	if err != nil {
+		return err, errors.New("no XDP program to steer to a socket")
+	}
+	defer x.Close()
+	const chunks = 256 // as few as do: the limit of locked memory is another check's business
+	p, err := afxdp.Open(afxdp.Config{Interface: "lo", Ifindex: index, Mode: afxdp.Copy, Chunks: chunks})
+	if err != nil {
+		return nil, err
+	}
+	return nil, errors.Join(x.Register(0, p.Fd()), p.Close())
+}
+
+func probeTap(s *steer.Steering, index int) error {
+	p, err := afpacket.Open(afpacket.Config{Ifindex: index, Interface: "lo", Filter: s.TapFilter()})
+	if err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+// probeGiveback makes the way back to the kernel.
+func probeGiveback(s *steer.Steering, index int) (device, tcx error) {
+	d, err := reinject.Open(index, 1)
+	if err != nil {
+		return err, s.AttachDrop(index)
+	}
+	defer d.Close()
+	return nil, s.AttachGiveback(d.Index(), index, steer.GenericXDP)
+}

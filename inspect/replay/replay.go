@@ -1,0 +1,375 @@
+// Package replay sends captured frames through the director's pipeline under a
+// virtual clock. There is no kernel: the host is described by flags. The same
+// capture and flags give the same frames, byte for byte, on any machine.
+//
+// The clock shows the time stamp of the frame or the line of the script in hand,
+// and starts with the first of them. At each instant the connections whose time
+// is up end first, exactly at their deadline; then comes the housekeeping, which
+// is due at multiples of its period from the start; then the lines of the script;
+// then the frames, in the order of the capture. Frames of one instant make a
+// batch as long as they follow one another on one interface and belong to one
+// worker.
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"director/conntrack"
+	"director/control"
+	"director/control/config"
+	"director/dataplane"
+	"director/dataplane/memport"
+	"director/inspect/pcap"
+	"director/neigh"
+	"director/packet"
+	"director/service"
+)
+
+// patience is longer than a worker keeps a frame whose next hop is not known, or
+// a fragment.
+const patience = 31 * time.Second
+
+// tableSeed is the secret of the connection table, which here is none. The hash
+// multiplies by it, so it must look random: the first digits of pi.
+var tableSeed = [3]uint64{0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0}
+
+// ErrInput is matched by errors of the capture: exit code 2. Other errors mean
+// that the outcome could not be written, or that this machine is too small.
+var ErrInput = errors.New("the capture cannot be replayed")
+
+type inputError struct{ error }
+
+func (e inputError) Is(target error) bool { return target == ErrInput }
+func (e inputError) Unwrap() error        { return e.error }
+
+// Files are where frames come from and go to, as pcapng, and where the script is
+// and its commands write to. HostOut, Script and ScriptOut may be nil.
+type Files struct {
+	In           io.Reader
+	Out, HostOut io.Writer
+	Script       io.Reader
+	ScriptName   string // for messages
+	ScriptOut    io.Writer
+}
+
+// player is a replay in progress.
+type player struct {
+	shared  *dataplane.Shared
+	control *control.Control
+	host    *described
+	clock   memport.Clock
+	ifaces  []*iface // by their number
+	workers []*dataplane.Worker
+
+	out, hostOut *pcap.Writer
+	script       []command // still to be run
+	scriptOut    io.Writer
+	start, now   int64 // the first instant and the one in hand, nanoseconds since 1970
+	started      bool
+	ticks        int64 // of housekeeping so far
+	summary      *Summary
+
+	// The batch in the making: frames of the instant for one worker, that
+	// arrived by one interface.
+	iface, worker, pushed int
+}
+
+// interface is one interface of the director, with a port for each worker.
+type iface struct {
+	name        string
+	mac         packet.MAC
+	ports, host []*memport.Port
+}
+
+// Run replays a capture through a director with the rules and flags of c, on
+// the host that r describes.
+func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
+	p, err := newPlayer(c, r)
+	if err != nil {
+		return nil, err
+	}
+	defer p.shared.Conns.Close()
+	if files.Script != nil {
+		if p.script, err = readScript(files.Script, files.ScriptName); err != nil {
+			return nil, err
+		}
+	}
+	if p.scriptOut = files.ScriptOut; p.scriptOut == nil {
+		p.scriptOut = io.Discard
+	}
+	if files.HostOut == nil {
+		files.HostOut = io.Discard
+	}
+	const application = "director replay"
+	p.out = pcap.NewWriter(files.Out, application, c.Interfaces...)
+	p.hostOut = pcap.NewWriter(files.HostOut, application, c.Interfaces...)
+	if err := p.play(files.In, c.Interfaces[0]); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(p.out.Flush(), p.hostOut.Flush()); err != nil {
+		return nil, fmt.Errorf("write frames: %w", err)
+	}
+	p.count()
+	return p.summary, nil
+}
+
+func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
+	p := &player{summary: newSummary(c.Interfaces), host: hostOf(c, r)}
+	conns, err := conntrack.NewSeeded(c.ConnTableSize, tableSeed)
+	if err != nil {
+		return nil, err
+	}
+	p.shared = dataplane.NewShared(dataplane.ShareOptions{
+		Conns: conns, Clock: p.clock.Now, Resolver: nobody{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
+		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
+	})
+	p.control = control.New(control.Options{
+		Shared:   p.shared,
+		Workers:  r.Workers,
+		Hops:     func(t *service.Table) *neigh.Table { return p.host.hops(t, control.Addresses(t)) },
+		Marks:    c.Marks,
+		Timeouts: c.Timeouts.Seconds(),
+		Sysctl:   c.Sysctl,
+		Seed:     uint64(r.Seed),
+	})
+	if err = p.control.Add(c.Services); err == nil {
+		err = p.makeWorkers(c, r)
+	}
+	if err != nil {
+		conns.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// makeWorkers gives each worker a port of its own on every interface.
+func (p *player) makeWorkers(c *config.Config, r *config.Replay) (err error) {
+	ifaces := make([]dataplane.Interface, len(c.Interfaces))
+	for i, link := range p.shared.View.Load().Hops.Interfaces() {
+		a := &iface{name: link.Name, mac: link.MAC}
+		for range r.Workers {
+			port, host := memport.New(), memport.New()
+			a.ports, a.host = append(a.ports, port), append(a.host, host)
+			ifaces[i].Queues, ifaces[i].Hosts = append(ifaces[i].Queues, port), append(ifaces[i].Hosts, host)
+		}
+		p.ifaces = append(p.ifaces, a)
+	}
+	waiters := make([]dataplane.Waiter, r.Workers)
+	for i := range waiters {
+		waiters[i] = memport.NewWaiter()
+	}
+	p.workers, err = dataplane.NewWorkers(p.shared, ifaces, waiters)
+	return err
+}
+
+// armed has the interface know its address after a change of the link.
+func (p *player) armed(l config.Link) {
+	if at := p.ifaceOf(l.Name); at >= 0 {
+		p.ifaces[at].mac = l.MAC
+	}
+}
+
+// nobody answers for no neighbour: those that exist are described.
+type nobody struct{}
+
+func (nobody) Want(packet.Addr, uint8) {}
+
+// play takes every frame of the capture through the pipeline. Frames whose
+// interface is not named are those of the interface first.
+func (p *player) play(in io.Reader, first string) error {
+	capture, err := pcap.NewReader(in)
+	if err != nil {
+		return inputError{err}
+	}
+	for number := 1; ; number++ {
+		f, err := capture.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if f.Interface == "" {
+			f.Interface = first
+		}
+		if err == nil {
+			err = p.check(&f, number == 1)
+		}
+		if err != nil {
+			return inputError{fmt.Errorf("frame %d: %w", number, err)}
+		}
+		if err := p.runUntil(f.Time); err != nil {
+			return err
+		}
+		if err := p.take(&f); err != nil {
+			return err
+		}
+	}
+	if err := p.runUntil(math.MaxInt64); err != nil {
+		return err
+	}
+	// What still waits for a neighbour or a fragment waits in vain.
+	p.advance(p.now + int64(patience))
+	p.collect()
+	return nil
+}
+
+// runUntil runs the lines of the script that come before the frames of an
+// instant.
+func (p *player) runUntil(until int64) error {
+	for len(p.script) > 0 && p.script[0].at <= until {
+		c := &p.script[0]
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.advance(c.at)
+		if err := p.run(c); err != nil {
+			return fmt.Errorf("write what the script says: %w", err)
+		}
+		p.script = p.script[1:]
+	}
+	return p.flushBefore(until)
+}
+
+// flushBefore takes the batch in hand through the pipeline if it is of an earlier
+// instant.
+func (p *player) flushBefore(instant int64) error {
+	if instant == p.now {
+		return nil
+	}
+	return p.flush()
+}
+
+// check refuses a frame that cannot be replayed.
+func (p *player) check(f *pcap.Frame, first bool) error {
+	switch {
+	case !first && f.Time < p.now:
+		return fmt.Errorf("it is older than the frame before it by %v: sort the capture with reordercap", time.Duration(p.now-f.Time))
+	case len(f.Data) < f.Length:
+		return fmt.Errorf("the capture holds %d of its %d bytes: capture whole frames (tcpdump -s 0)", len(f.Data), f.Length)
+	case len(f.Data) > packet.MaxFrame && p.ifaceOf(f.Interface) >= 0:
+		return fmt.Errorf("%d bytes are more than a frame has (%d): capture with GRO and LRO switched off", len(f.Data), packet.MaxFrame)
+	}
+	return nil
+}
+
+func (p *player) ifaceOf(name string) int {
+	return slices.IndexFunc(p.ifaces, func(a *iface) bool { return a.name == name })
+}
+
+// take adds a frame to the batch in hand, which ends where the frame does not
+// belong to it.
+func (p *player) take(f *pcap.Frame) error {
+	at := p.ifaceOf(f.Interface)
+	worker := workerOf(f.Data, len(p.workers))
+	if f.Time != p.now || at != p.iface || worker != p.worker || p.pushed == packet.BatchSize {
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	p.advance(f.Time)
+	switch {
+	case at < 0:
+		p.summary.receive(f.Interface)
+		p.leave(f)
+	case sentBy(f.Data) == p.ifaces[at].mac:
+		p.summary.Skipped++
+	default:
+		p.summary.receive(f.Interface)
+		p.ifaces[at].ports[worker].Push(f.Data)
+		p.iface, p.worker = at, worker
+		p.pushed++
+	}
+	return nil
+}
+
+// sentBy returns the source address of an Ethernet frame.
+func sentBy(frame []byte) (mac packet.MAC) {
+	if len(frame) >= packet.EthLen {
+		mac = packet.MAC(frame[6:12])
+	}
+	return mac
+}
+
+// advance moves the clock to an instant: what is due until then ends, and the
+// housekeeping is done, each at its time.
+func (p *player) advance(to int64) {
+	if !p.started {
+		p.started, p.start, p.now = true, to, to
+	}
+	for next := p.start + (p.ticks+1)*control.DefencePeriod; next <= to; next += control.DefencePeriod {
+		p.reach(next)
+		p.ticks++
+		p.keepHouse()
+	}
+	p.reach(to)
+}
+
+// reach sets the clock and ends what is due.
+func (p *player) reach(instant int64) {
+	if instant == p.now {
+		return
+	}
+	p.clock.Advance(time.Duration(instant - p.now))
+	p.now = instant
+	for _, w := range p.workers {
+		w.ExpireAll()
+	}
+}
+
+// keepHouse does what is due at the present tick.
+func (p *player) keepHouse() {
+	since := p.ticks * control.DefencePeriod
+	if since%control.EstimatePeriod == 0 {
+		p.control.Estimate()
+	}
+	p.control.Defend(p.clock.Now())
+	if since%control.CollectPeriod == 0 {
+		p.control.Collect(p.clock.Now())
+	}
+}
+
+// flush takes the batch in hand through the pipeline.
+func (p *player) flush() error {
+	if p.pushed == 0 {
+		return nil
+	}
+	p.pushed = 0
+	if _, err := p.workers[p.worker].Step(); err != nil {
+		return err
+	}
+	p.collect()
+	return nil
+}
+
+// collect takes the frames that the workers have sent.
+func (p *player) collect() {
+	for _, a := range p.ifaces {
+		for i := range p.workers {
+			for _, data := range a.ports[i].Take() {
+				p.summary.send(a.name)
+				p.out.Write(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
+			}
+			for _, data := range a.host[i].Take() {
+				p.leave(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
+			}
+		}
+	}
+}
+
+// leave hands a frame to the kernel.
+func (p *player) leave(f *pcap.Frame) {
+	p.summary.leave(f.Interface)
+	p.hostOut.Write(f)
+}
+
+// count adds what the workers dropped to the summary.
+func (p *player) count() {
+	for _, w := range p.workers {
+		for reason, n := range w.Counts().Drops {
+			p.summary.drop(packet.Reason(reason), n)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// Package why explains what a director does with a packet: which service it is for,
+// whether it belongs to a connection, what the scheduler went by, where it leaves.
+//
+// Nothing of that is worked out here a second time. A shadow of the director is
+// made (dataplane.Shared.Shadow): its services, schedulers with what they remember,
+// loads, next hops, and those of its connections that may have to do with the
+// packet. A worker of the shadow takes the packet through the stages of every
+// packet, in memory, and the explanation is read off what there was before, what
+// the scheduler was asked, and what came of it. The director itself learns nothing
+// of it: no place in a list moves, no connection begins, nobody is asked for an
+// Ethernet address.
+package why
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"director/control"
+	"director/dataplane"
+	"director/inspect/pcap"
+	"director/packet"
+)
+
+// Director is whom to ask: a running director, or one that is only described.
+type Director struct {
+	Control *control.Control
+	Shared  *dataplane.Shared
+}
+
+// Question is a packet to explain, or a capture of some.
+type Question struct {
+	Proto string `json:"proto,omitempty"` // tcp, udp or sctp
+	Src   string `json:"src,omitempty"`   // address:port
+	Dst   string `json:"dst,omitempty"`
+	// Flags are those of the TCP segment, letters of SAFRPU. Empty: a plain ACK
+	// where the flow has a connection, a SYN where it has none.
+	Flags string `json:"flags,omitempty"`
+	// Interface is the one that the packet arrives on. Empty: the one by which its
+	// source is reached, and for a capture the ones that it names.
+	Interface string `json:"interface,omitempty"`
+	// Capture is a pcapng or pcap file, whose frames arrive one after the other.
+	// It takes the place of the packet.
+	Capture []byte `json:"capture,omitempty"`
+}
+
+// ErrQuestion is matched by errors of the question: no packet is like that, or the
+// director has no such interface.
+var ErrQuestion = errors.New("the question makes no sense")
+
+type questionError struct{ error }
+
+func (questionError) Is(target error) bool { return target == ErrQuestion }
+
+func wrong(format string, args ...any) error { return questionError{fmt.Errorf(format, args...)} }
+
+// roomPerFrame is how many connections a packet may begin: its own, its template
+// and a data connection of FTP.
+const roomPerFrame = 3
+
+// Explain answers a question: with one explanation, or with one for each frame of
+// the capture, in its order, of which each meets what those before it have done.
+// Errors match ErrQuestion, or mean that the shadow found no memory.
+func (d *Director) Explain(q *Question) ([]Explanation, error) {
+	if q.Capture != nil {
+		return d.explainCapture(q)
+	}
+	flow, err := q.flow()
+	if err != nil {
+		return nil, err
+	}
+	w, err := d.shadow(roomPerFrame, flow.Src, flow.Dst)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	f, err := w.build(q, flow)
+	if err != nil {
+		return nil, err
+	}
+	e, err := w.explain(f.data, f.iface)
+	if err != nil {
+		return nil, err
+	}
+	e.Notes = append(f.notes, e.Notes...)
+	return []Explanation{*e}, nil
+}
+
+// captured is a frame of a capture.
+type captured struct {
+	pcap.Frame
+	iface int
+}
+
+func (d *Director) explainCapture(q *Question) ([]Explanation, error) {
+	frames, ends, err := d.read(q)
+	if err != nil {
+		return nil, err
+	}
+	w, err := d.shadow(roomPerFrame*len(frames), ends...)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	all := make([]Explanation, 0, len(frames))
+	for i := range frames {
+		f := &frames[i]
+		w.reach(f.Time - frames[0].Time)
+		e, err := w.explain(f.Data, f.iface)
+		if err != nil {
+			return nil, err
+		}
+		e.Frame, e.Time = i+1, f.Time
+		all = append(all, *e)
+	}
+	return all, nil
+}
+
+// read reads the capture of a question, and returns its frames and all addresses
+// that may be those of a client.
+func (d *Director) read(q *Question) (frames []captured, ends []packet.Addr, err error) {
+	capture, err := pcap.NewReader(bytes.NewReader(q.Capture))
+	if err != nil {
+		return nil, nil, wrong("the capture: %w", err)
+	}
+	known := map[packet.Addr]bool{}
+	for number := 1; ; number++ {
+		f, err := capture.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var iface int
+		if err == nil {
+			iface, err = d.arrival(q, &f)
+		}
+		if err != nil {
+			return nil, nil, wrong("frame %d: %w", number, err)
+		}
+		f.Data = bytes.Clone(f.Data)
+		frames = append(frames, captured{f, iface})
+		for _, a := range addresses(f.Data) {
+			if !known[a] {
+				known[a] = true
+				ends = append(ends, a)
+			}
+		}
+	}
+	return frames, ends, nil
+}
+
+// arrival returns the interface that a captured frame arrives on, or why it cannot.
+func (d *Director) arrival(q *Question, f *pcap.Frame) (int, error) {
+	switch {
+	case len(f.Data) < f.Length:
+		return 0, fmt.Errorf("the capture holds %d of its %d bytes: capture whole frames (tcpdump -s 0)", len(f.Data), f.Length)
+	case len(f.Data) > packet.MaxFrame:
+		return 0, fmt.Errorf("%d bytes are more than a frame has (%d): capture with GRO and LRO switched off", len(f.Data), packet.MaxFrame)
+	}
+	name := f.Interface
+	if q.Interface != "" {
+		name = q.Interface
+	}
+	if name == "" {
+		return 0, nil
+	}
+	return ifaceOf(d.Shared.View.Load(), name)
+}
+
+// armOf returns the interface of that name.
+func ifaceOf(v *dataplane.View, name string) (int, error) {
+	var names []string
+	for i, l := range v.Hops.Interfaces() {
+		if l.Name == name {
+			return i, nil
+		}
+		names = append(names, l.Name)
+	}
+	return 0, fmt.Errorf("no interface %s carries balanced traffic: it is one of %s", name, strings.Join(names, ", "))
+}
+
+// addresses returns the addresses of a frame and of the packet that it quotes.
+func addresses(data []byte) []packet.Addr {
+	f := parse(data)
+	if f.L3 == 0 {
+		return nil
+	}
+	all := []packet.Addr{f.Src, f.Dst}
+	var q packet.Quote
+	if packet.ParseQuote(&f, &q) {
+		all = append(all, q.Src, q.Dst)
+	}
+	if packet.ParseGUE(&f, &q) {
+		all = append(all, q.Src, q.Dst)
+	}
+	return all
+}
+
+// flow reads the packet that a question is about.
+func (q *Question) flow() (f packet.Flow, err error) {
+	protos := []string{"tcp", "udp", "sctp"}
+	at := slices.Index(protos, strings.ToLower(q.Proto))
+	if at < 0 {
+		return f, wrong("%q: the protocol is one of %s", q.Proto, strings.Join(protos, ", "))
+	}
+	f.Proto = [...]uint8{packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP}[at]
+	if f.Src, f.SrcPort, err = end(q.Src); err != nil {
+		return f, wrong("the source %w", err)
+	}
+	if f.Dst, f.DstPort, err = end(q.Dst); err != nil {
+		return f, wrong("the destination %w", err)
+	}
+	return f, nil
+}
+
+func end(s string) (a packet.Addr, port uint16, err error) {
+	ap, err := netip.ParseAddrPort(s)
+	switch {
+	case err != nil:
+		return a, 0, fmt.Errorf("%q: want ADDRESS:PORT, as in 198.51.100.7:40000", s)
+	case !ap.Addr().Is4():
+		return a, 0, fmt.Errorf("%q: IPv6 is not supported by this version", s)
+	}
+	return packet.AddrFrom(ap.Addr()), ap.Port(), nil
+}

@@ -1,0 +1,127 @@
+package metrics
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"director/packet"
+	"director/view/figures"
+)
+
+// native is the director's own metrics.
+var native set
+
+var (
+	buildInfo = native.gauge("director_build_info",
+		"What the binary was built from, as labels; always 1.", "version", "go_version")
+	startTime = native.gauge("director_start_time_seconds",
+		"When the director started, in seconds since the epoch.")
+	tableSize = native.gauge("director_connection_table_size",
+		"Most connections and persistence templates that the table holds.")
+	tableUsed = native.gauge("director_connection_table_used",
+		"Connections and persistence templates in the table.")
+	dropped = native.counter("director_dropped_frames_total",
+		"Frames dropped by the workers, by reason.", "reason")
+	left = native.counter("director_host_frames_total",
+		"Frames left to the kernel by the workers, by reason.", "reason")
+	unserved = native.counter("director_interface_unserved_frames_total",
+		"Frames of a service dropped because they arrived on a queue that no worker serves.", "interface")
+)
+
+var (
+	workerInfo = native.gauge("director_worker_info",
+		"The CPU of a worker, as a label; always 1.", "worker", "cpu")
+	workerCPU = native.counter("director_worker_cpu_seconds_total",
+		"CPU time that the worker's thread has used, in seconds.", "worker")
+	workerRx = native.counter("director_worker_received_frames_total",
+		"Frames that the worker has received on its queues.", "worker", "interface")
+	workerTx = native.counter("director_worker_transmitted_frames_total",
+		"Frames that the worker has given to its queues to send.", "worker", "interface")
+	workerHandoff = native.counter("director_worker_handoff_frames_total",
+		"Frames handed to another worker, which owns the queue that they leave by.", "worker")
+	workerConns = native.counter("director_worker_connections_total",
+		"Connections that the worker has entered into the table.", "worker")
+	workerExpired = native.counter("director_worker_expired_connections_total",
+		"Connections that the worker has ended because their time was up.", "worker")
+	workerUnnoted = native.counter("director_worker_unnoted_packets_total",
+		"Packets forwarded without a connection because the table was full.", "worker")
+	workerBatches = native.define("director_worker_batch_frames",
+		"Sizes of the batches that the worker has received, in frames; empty ones are not counted.", "worker")
+)
+
+func collectNative(s Source, out sink) {
+	f := s.Figures()
+	out.put(buildInfo, 1, f.Version, runtime.Version())
+	out.put(startTime, float64(f.Started.UnixMilli())/1e3)
+	out.put(tableSize, float64(f.Table.Size))
+	out.put(tableUsed, float64(f.Table.Used))
+	collectReasons(f.Workers, out)
+	for i := range f.Workers {
+		collectWorker(&f.Workers[i], out)
+	}
+	for i := range f.Queues {
+		collectQueue(&f.Queues[i], out)
+	}
+	collectUnserved(&f, out)
+	for _, s := range s.Services() {
+		collectService(&s, out)
+	}
+}
+
+// collectReasons shows every reason, those without a frame too: a rate needs to
+// know what was there before the first.
+func collectReasons(workers []figures.Worker, out sink) {
+	for r := packet.None + 1; r < packet.Reasons; r++ {
+		name := r.String()
+		var drops, host uint64
+		for i := range workers {
+			drops += workers[i].Drops[name]
+			host += workers[i].Host[name]
+		}
+		out.count(dropped, drops, name)
+		out.count(left, host, name)
+	}
+}
+
+func collectWorker(w *figures.Worker, out sink) {
+	name := strconv.Itoa(w.Index)
+	out.put(workerInfo, 1, name, strconv.Itoa(w.CPU))
+	out.put(workerCPU, w.CPUSeconds, name)
+	received := uint64(0)
+	for i, n := range w.Rx {
+		out.count(workerRx, n, name, label(i))
+		received += n
+	}
+	for i, n := range w.Tx {
+		out.count(workerTx, n, name, label(i))
+	}
+	out.count(workerHandoff, w.Handoff, name)
+	out.count(workerConns, w.Conns, name)
+	out.count(workerExpired, w.Expired, name)
+	out.count(workerUnnoted, w.Unnoted, name)
+
+	upTo, batches := make(map[float64]uint64, len(w.Batches)), uint64(0)
+	for i, n := range w.Batches {
+		batches += n
+		upTo[float64(uint64(1)<<i)] = batches
+	}
+	out <- prometheus.MustNewConstHistogram(workerBatches, batches, float64(received), upTo, name)
+}
+
+// collectUnserved shows the count of every interface on which it can grow: with
+// AF_PACKET every queue is served.
+func collectUnserved(f *figures.Figures, out sink) {
+	seen := map[string]bool{}
+	for i := range f.Queues {
+		if q := &f.Queues[i]; q.IO == xdp && !seen[q.Interface] {
+			seen[q.Interface] = true
+			out.count(unserved, f.Unserved[q.Interface], label(q.Interface))
+		}
+	}
+}
+
+// label makes a label of an interface's name, which is any bytes.
+func label(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }

@@ -1,0 +1,169 @@
+package page_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/control"
+	"director/view/page"
+)
+
+// sampled takes so many samples of a source whose first service has as many
+// connections per second as there were samples before.
+func sampled(t *testing.T, s *source, samples int) *page.Page {
+	p := newPage(t, s)
+	for i := range samples + 1 { // the first is what rates are taken against
+		s.change(func(s *source) { s.services[0].Rates.CPS = uint64(i) })
+		p.Sample()
+	}
+	return p
+}
+
+func upTo(last, n, step int) (values []float32) {
+	for i := range n {
+		values = append(values, float32(last-(n-1-i)*step))
+	}
+	return values
+}
+
+func TestHistory_KeepsTheLastTenMinutes(t *testing.T) {
+	for _, c := range []struct {
+		samples, size int
+		want          []float32
+	}{
+		{0, 1, nil},
+		{3, 1, []float32{1, 2, 3}},
+		{page.Points, 1, upTo(120, 120, 1)},
+		{page.Points + 7, 1, upTo(127, 120, 1)},
+		{5 * page.Points, 1, upTo(600, 120, 1)},
+		{3, 2, []float32{2, 3}}, // the greatest of two samples, and one that has no other yet
+		{4, 2, []float32{2, 4}},
+		{200, 2, upTo(200, 60, 2)},
+	} {
+		p := sampled(t, newSource(1, 1), c.samples)
+		if diff := cmp.Diff(c.want, p.Line(0, c.size)); diff != "" {
+			t.Errorf("%d samples by %d (-want +got):\n%s", c.samples, c.size, diff)
+		}
+	}
+}
+
+// A peak of a line that shows two samples as one does not change as it moves on.
+func TestHistory_GroupsTheSameSamples(t *testing.T) {
+	p := sampled(t, newSource(1, 1), 200)
+	before := p.Line(0, 2)
+	p.Sample()
+	p.Sample()
+	after := p.Line(0, 2)
+	if diff := cmp.Diff(before[1:], after[:len(after)-1]); diff != "" {
+		t.Errorf("two samples later the same points are others (-before +after):\n%s", diff)
+	}
+}
+
+func TestHistory_ForgetsWhatIsGone(t *testing.T) {
+	s := newSource(3, 4)
+	p := newPage(t, s)
+	expect := func(services, servers int) {
+		t.Helper()
+		p.Sample()
+		if a, b, _ := p.Followed(); a != services || b != servers {
+			t.Errorf("%d services and %d servers are followed, want %d and %d", a, b, services, servers)
+		}
+	}
+	expect(0, 0) // the first sample is no point
+	expect(3, 12)
+	s.change(func(s *source) { s.services[0].Servers = s.services[0].Servers[1:] })
+	expect(3, 11)
+	s.change(func(s *source) { s.services = s.services[:1] })
+	expect(1, 3)
+	for i := range 20 { // others each time: nothing piles up
+		s.change(func(s *source) { s.services = []control.Service{newService(100+i, 2)} })
+		expect(1, 2)
+	}
+	s.change(func(s *source) { s.figures.Workers = s.figures.Workers[:1] })
+	p.Sample()
+	if _, _, workers := p.Followed(); workers != 1 {
+		t.Errorf("%d workers are followed, want 1", workers)
+	}
+}
+
+// A server that was away begins a new line.
+func TestHistory_BeginsAnewForWhoComesBack(t *testing.T) {
+	s := newSource(2, 1)
+	p := newPage(t, s)
+	for range 5 {
+		p.Sample()
+	}
+	s.change(func(s *source) { s.services = s.services[:1] })
+	p.Sample()
+	s.change(func(s *source) { s.services = []control.Service{newService(1, 1), s.services[0]} })
+	p.Sample()
+	if got := p.Line(0, 1); len(got) != 1 {
+		t.Errorf("the line of a service that came back has %d points, want 1", len(got))
+	}
+}
+
+func TestRun_TakesASampleEachPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(1, 1)
+		p := newPage(t, s)
+		done := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			defer close(done)
+			p.Run(ctx)
+		}()
+		time.Sleep(10*page.Period + time.Second)
+		synctest.Wait()
+		if got := p.Line(0, 1); len(got) != 10 {
+			t.Errorf("%d points after ten periods", len(got))
+		}
+		cancel()
+		<-done
+	})
+}
+
+// Rates are what two samples differ by, and unknown before there are two.
+func TestRates_AreTakenFromTwoSamples(t *testing.T) {
+	s := newSource(1, 1)
+	row := func(p *page.Page) string {
+		t.Helper()
+		return regexp.MustCompile(`(?m)^0\|.*$`).FindString(words(get(t, p, "/")))
+	}
+	p := newPage(t, s)
+	if got, want := row(p), "0| 2|| –| –| –| –| –| –| –| –|"; got != want {
+		t.Errorf("without a sample: %q, want %q", got, want)
+	}
+	p.Sample()
+	s.change(func(s *source) {
+		w := &s.figures.Workers[0]
+		s.figures.At = s.figures.At.Add(4 * time.Second)
+		w.CPUSeconds += 1
+		w.Rx["eth0"] += 6000
+		w.Rx["eth1"] += 2000
+		w.Tx["eth1"] += 4000
+		w.Handoff += 40
+		w.Drops["ttl"] += 2
+		w.Conns, w.Expired = w.Conns+400, w.Expired+200
+		w.Batches[0] += 100
+		w.Batches[6] += 150
+	})
+	p.Sample()
+	if got, want := row(p), "0| 2|| 25| 2.00 k| 1.00 k| 10| 0.5| 100| 50| 32|"; got != want {
+		t.Errorf("4 seconds later: %q, want %q", got, want)
+	}
+	s.change(func(s *source) { // counts that begin anew
+		s.figures.At = s.figures.At.Add(4 * time.Second)
+		s.figures.Workers[0] = newSource(1, 1).figures.Workers[0]
+		s.figures.Workers[0].CPUSeconds = 0
+	})
+	p.Sample()
+	if got := row(p); !strings.HasPrefix(got, "0| 2|| 0| 0| 0| 0| 0|") {
+		t.Errorf("after a new beginning: %q", got)
+	}
+}

@@ -1,0 +1,173 @@
+// Package page is the status page: what a director does, for people. It is one
+// HTML page that the server renders whole and a small script keeps up to date, from
+// nothing but itself: no other host, no file, no build step. It shows, and changes
+// nothing.
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/control"
+	"director/view/figures"
+)
+
+// Source is the director that is shown. Its methods may be called by any
+// goroutine, one call at a time; what they return belongs to the page.
+type Source interface {
+	Figures() figures.Figures
+	Services() []control.Service
+}
+
+// freshness is for how long an answer serves all who ask: however many look at the
+// page, the source is asked twice a second at most.
+const freshness = 500 * time.Millisecond
+
+// Page is an http.Handler. Its methods may be called by any goroutine.
+type Page struct {
+	source Source
+	log    zerolog.Logger
+	host   string
+
+	mu      sync.Mutex
+	latest  snapshot
+	history history
+	// samples are the figures at the last two samples, the older first; nil where
+	// there was none. Rates are what has been added since.
+	samples [2]*figures.Figures
+}
+
+// snapshot is a source at a moment.
+type snapshot struct {
+	figures  figures.Figures
+	services []control.Service
+	taken    time.Time
+}
+
+// New returns a page that shows source. Run keeps its history.
+func New(source Source, log zerolog.Logger) *Page {
+	host, err := os.Hostname()
+	if err != nil {
+		log.Warn().Err(err).Msg("status page without the host's name")
+	}
+	return &Page{source: source, log: log, host: host, history: newHistory()}
+}
+
+// Run takes a sample every Period until ctx ends.
+func (p *Page) Run(ctx context.Context) {
+	ticker := time.NewTicker(Period)
+	defer ticker.Stop()
+	for {
+		p.sample()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// sample adds a point to each line. The first sample is only what rates are taken
+// against.
+func (p *Page) sample() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ask()
+	now := p.latest.figures // a copy: the latest is replaced, not changed
+	if then := p.samples[1]; then != nil {
+		p.history.add(&p.latest, span{&now, then})
+	}
+	p.samples[0], p.samples[1] = p.samples[1], &now
+}
+
+// ask brings the snapshot up to date. The caller holds the lock.
+func (p *Page) ask() {
+	p.latest = snapshot{p.source.Figures(), p.source.Services(), time.Now()}
+}
+
+// view returns what is to be shown to a reader who asked for it by choice.
+func (p *Page) view(choice choice) *view {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.latest.taken.IsZero() || time.Since(p.latest.taken) >= freshness {
+		p.ask()
+	}
+	s := span{now: &p.latest.figures, then: p.samples[1]}
+	if s.then != nil && s.now.At.Sub(s.then.At) < shortest && p.samples[0] != nil {
+		s.then = p.samples[0]
+	}
+	return newView(p.host, &p.latest, s, &p.history, choice)
+}
+
+// ServeHTTP answers "/" with the page, and with ?part=main with what changes of it.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path != "/":
+		http.NotFound(w, r)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the page is for reading", http.StatusMethodNotAllowed)
+		return
+	}
+	query := r.URL.Query()
+	part := "page"
+	if query.Get("part") == "main" {
+		part = "main"
+	}
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, part, p.view(readChoice(query))); err != nil {
+		p.log.Error().Err(err).Msg("status page")
+		http.Error(w, "the page cannot be shown: see the log", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Encoding")
+	p.send(w, r, &body)
+}
+
+// send writes the body, compressed for whoever takes that: a page of a thousand
+// servers shrinks to a tenth, which counts behind a slow line.
+func (p *Page) send(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) {
+	if takesGzip(r.Header.Get("Accept-Encoding")) {
+		var small bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&small, gzip.BestSpeed) // a level that there is
+		_, _ = body.WriteTo(z)                              // into memory
+		_ = z.Close()                                       // likewise
+		w.Header().Set("Content-Encoding", "gzip")
+		body = &small
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	if r.Method == http.MethodHead {
+		return
+	}
+	if _, err := body.WriteTo(w); err != nil {
+		p.log.Debug().Err(err).Msg("status page: the reader has left")
+	}
+}
+
+// takesGzip reads an Accept-Encoding (RFC 9110 §12.5.3).
+func takesGzip(accept string) bool {
+	for entry := range strings.SplitSeq(accept, ",") {
+		coding, parameters, _ := strings.Cut(entry, ";")
+		if strings.TrimSpace(coding) == "gzip" {
+			q, weighed := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q=")
+			return !weighed || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
+}

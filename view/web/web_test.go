@@ -1,0 +1,301 @@
+package web_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"director/view/web"
+)
+
+// site is a server under test.
+type site struct {
+	*web.Server
+	t    *testing.T
+	addr string
+	sick atomic.Pointer[error]
+}
+
+func says(text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+}
+
+func newSite(t *testing.T, page http.Handler) *site {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, l, page)
+}
+
+func serveOn(t *testing.T, l net.Listener, page http.Handler) *site {
+	t.Helper()
+	s := &site{t: t, addr: l.Addr().String()}
+	s.Server = web.New(web.Options{
+		Metrics: says("native"), IPVS: says("ipvs"), Page: page,
+		Healthy: func() error {
+			if err := s.sick.Load(); err != nil {
+				return *err
+			}
+			return nil
+		},
+		Log: zerolog.New(zerolog.NewTestWriter(t)),
+	})
+	s.Serve(l)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// ask sends a request and returns status and body.
+func (s *site) ask(method, path string) (*http.Response, string) {
+	s.t.Helper()
+	r, err := http.NewRequest(method, "http://"+s.addr+path, strings.NewReader(""))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// want asks for a path by GET.
+func (s *site) want(path string, status int, text string) {
+	s.t.Helper()
+	if answer, body := s.ask("GET", path); answer.StatusCode != status || strings.TrimSpace(body) != text {
+		s.t.Errorf("GET %s: %d %q, want %d %q", path, answer.StatusCode, body, status, text)
+	}
+}
+
+func TestServer_SaysHowFarTheDirectorIs(t *testing.T) {
+	s := newSite(t, says("page"))
+	starting := "the director is starting"
+	for _, path := range []string{"/metrics", "/metrics/ipvs", "/readyz", "/"} {
+		s.want(path, 503, starting)
+	}
+	s.want("/healthz", 200, "ok")
+
+	s.SetPhase(web.Working)
+	s.want("/metrics", 200, "native")
+	s.want("/metrics/ipvs", 200, "ipvs")
+	s.want("/", 200, "page")
+	s.want("/some/file", 200, "page")
+	s.want("/readyz", 503, "the next hops of real servers are not known yet")
+
+	s.SetPhase(web.Ready)
+	s.want("/readyz", 200, "ready")
+	s.want("/healthz", 200, "ok")
+	sick := errors.New("worker 1 has not made a step for 9 s")
+	s.sick.Store(&sick)
+	s.want("/healthz", 503, sick.Error())
+
+	s.SetPhase(web.Stopping) // workers end, so they are not asked
+	s.want("/healthz", 200, "ok")
+	s.want("/readyz", 503, "the director is stopping")
+	s.want("/metrics", 200, "native")
+}
+
+func TestServer_WithoutAPageHasNoOtherPaths(t *testing.T) {
+	s := newSite(t, nil)
+	s.SetPhase(web.Ready)
+	for _, path := range []string{"/", "/metrics/", "/metrics/other", "/debug/pprof/"} {
+		s.want(path, 404, "404 page not found")
+	}
+}
+
+func TestServer_CannotChangeAnything(t *testing.T) {
+	s := newSite(t, says("page"))
+	s.SetPhase(web.Ready)
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
+		for _, path := range []string{"/", "/metrics", "/healthz"} {
+			if answer, _ := s.ask(method, path); answer.StatusCode != 405 || answer.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, Allow %q", method, path, answer.Status, answer.Header.Get("Allow"))
+			}
+		}
+	}
+	if answer, body := s.ask("HEAD", "/metrics"); answer.StatusCode != 200 || body != "" {
+		t.Errorf("HEAD: %s, %q", answer.Status, body)
+	}
+}
+
+func TestServer_TellsBrowsersToBeCareful(t *testing.T) {
+	s := newSite(t, nil)
+	answer, _ := s.ask("GET", "/no/such/thing")
+	for name, want := range map[string]string{
+		"X-Content-Type-Options":  "nosniff",
+		"X-Frame-Options":         "DENY",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		"Referrer-Policy":         "no-referrer",
+		"Cache-Control":           "no-store",
+	} {
+		if got := answer.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// dial opens a connection and sends text.
+func (s *site) dial(text string) net.Conn {
+	s.t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	if _, err := io.WriteString(c, text); err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+func TestServer_RefusesEndlessHeaders(t *testing.T) {
+	s := newSite(t, nil)
+	c := s.dial("GET / HTTP/1.1\r\nHost: x\r\n")
+	go func() { // until the server has had enough
+		line := "X-More: " + strings.Repeat("x", 1000) + "\r\n"
+		for range 1 << 10 {
+			if _, err := io.WriteString(c, line); err != nil {
+				return
+			}
+		}
+	}()
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err == nil && answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("got %s, want 431", answer.Status)
+	}
+	if err != nil && errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v: want an answer, or a reset because the rest is not read", err)
+	}
+}
+
+// ledger is a listener that writes down what is accepted and closed.
+type ledger struct {
+	net.Listener
+	mu       sync.Mutex
+	open     int // connections now
+	mostOpen int
+}
+
+func (l *ledger) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open++
+	l.mostOpen = max(l.mostOpen, l.open)
+	return &entry{Conn: c, in: l}, nil
+}
+
+// entry is a connection in a ledger.
+type entry struct {
+	net.Conn
+	in   *ledger
+	once sync.Once
+}
+
+func (e *entry) Close() error {
+	e.once.Do(func() {
+		e.in.mu.Lock()
+		defer e.in.mu.Unlock()
+		e.in.open--
+	})
+	return e.Conn.Close()
+}
+
+// Of very many connections that say nothing only so many are served at a time; who
+// waits behind them is served when they go.
+func TestServer_BoundsConnections(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := &ledger{Listener: l}
+	s := serveOn(t, book, nil)
+	ask := func() net.Conn { return s.dial("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") }
+	served := func(c net.Conn) {
+		t.Helper()
+		if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 200 {
+			t.Fatalf("%v, %v", answer, err)
+		}
+	}
+	var silent, waiting []net.Conn
+	for range web.MaxConns {
+		c := ask()
+		served(c)
+		silent = append(silent, c) // and kept open
+	}
+	for range 10 {
+		waiting = append(waiting, ask())
+	}
+	for _, c := range silent {
+		c.Close()
+	}
+	for _, c := range waiting {
+		served(c)
+	}
+	book.mu.Lock()
+	defer book.mu.Unlock()
+	if book.mostOpen != web.MaxConns {
+		t.Errorf("%d connections at a time, want %d", book.mostOpen, web.MaxConns)
+	}
+}
+
+// Close lets a request in progress end, and does not wait for a client that reads
+// nothing.
+func TestClose_EndsWhatIsInProgress(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s := newSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/endless" {
+			for {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		}
+		close(entered)
+		<-leave
+		fmt.Fprint(w, "whole")
+	}))
+	s.SetPhase(web.Ready)
+	s.dial("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+	got := make(chan string)
+	go func() {
+		_, body := s.ask("GET", "/")
+		got <- body
+	}()
+	<-entered
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	close(leave)
+	if body := <-got; body != "whole" {
+		t.Errorf("got %q, want the whole answer", body)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", s.addr); err == nil {
+		t.Error("somebody listens still")
+	}
+}
