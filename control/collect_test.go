@@ -14,14 +14,14 @@ func TestCollect_ShowsTheWorkersWhatIsForgotten(t *testing.T) {
 	r.quietly(web...)
 	r.send(syn(1)) // 10.0.0.12, number 1
 	r.quietly("-d -t 192.0.2.10:80 -r 10.0.0.12:8080")
-	known := func() bool { return r.Shared.View.Load().Services.Server(1) != nil }
+	known := func() bool { return r.Shared.View().Services.Server(1) != nil }
 	collect := func(minutes int, want bool) {
 		t.Helper()
 		for range minutes {
 			r.seconds(int(control.CollectPeriod / 1e9))
-			before := r.Shared.View.Load()
+			before := r.Shared.View()
 			r.Collect(r.Clock.Now())
-			if was, is := before, r.Shared.View.Load(); (was != is) != (was.Services.Server(1) != nil && !known()) {
+			if was, is := before, r.Shared.View(); (was != is) != (was.Services.Server(1) != nil && !known()) {
 				t.Error("another view although nothing was forgotten, or none")
 			}
 		}
@@ -77,11 +77,11 @@ func TestAdd_IsWhole(t *testing.T) {
 	r.quietly(web...)
 	specs := r.Specs()
 	r.quietly("-C")
-	view := r.Shared.View.Load()
+	view := r.Shared.View()
 	if err := r.Add(append(specs, specs[0])); err == nil {
 		t.Error("a service was added twice")
 	}
-	if got := r.Specs(); len(got) != 0 || r.Shared.View.Load() != view {
+	if got := r.Specs(); len(got) != 0 || r.Shared.View() != view {
 		t.Errorf("%d services are left of what was refused, or the workers were shown them", len(got))
 	}
 	if err := r.Add(specs); err != nil || len(r.Specs()) != 1 {
@@ -91,13 +91,13 @@ func TestAdd_IsWhole(t *testing.T) {
 
 func TestControl_RefusesWhatIsWrong(t *testing.T) {
 	r := newRig(t, 4096)
-	view := r.Shared.View.Load()
+	view := r.Shared.View()
 	for name, value := range map[string]string{"drop_entry": "4", "conntrack": "1", "no_such": "1", "sloppy_tcp": "x"} {
 		if err := r.SetSysctl(name, value); err == nil {
 			t.Errorf("%s=%s is accepted", name, value)
 		}
 	}
-	if r.Shared.View.Load() != view {
+	if r.Shared.View() != view {
 		t.Error("the workers were shown a change that was refused")
 	}
 }

@@ -24,7 +24,7 @@ const (
 
 // Options of a Control.
 type Options struct {
-	Shared *dataplane.Shared
+	Shared *dataplane.Engine
 	// Workers is how many share it.
 	Workers int
 	// Hops makes the next hops of a table's clients and real servers, who are
@@ -47,7 +47,7 @@ type Options struct {
 // by any goroutine. Each change is made whole, and seen by the workers at
 // their next step, or refused whole.
 type Control struct {
-	shared   *dataplane.Shared
+	shared   *dataplane.Engine
 	hops     func(*service.Table) *neigh.Table
 	tunables *sched.Tunables
 	marks    []service.Mark
@@ -84,7 +84,7 @@ func New(o Options) *Control {
 func (c *Control) follow() {
 	c.registry.Commit(func(t *service.Table) {
 		s := time.Second
-		c.shared.View.Store(&dataplane.View{
+		c.shared.SetView(&dataplane.View{
 			Services: t,
 			Hops:     c.hops(t),
 			Timeouts: conntrack.NewTimeouts(
@@ -123,17 +123,17 @@ func (c *Control) change(do func(*service.Registry) error) error {
 // endStranded ends the connections of removed servers, if the operator wants
 // that (ip_vs_expire_nodest_conn_flush).
 func (c *Control) endStranded() {
-	view := c.shared.View.Load()
+	view := c.shared.View()
 	if !view.Sysctl.ExpireNodestConn {
 		return
 	}
 	var ended [2]conntrack.Conn
 	for _, templates := range [...]bool{false, true} { // after those that they control
-		for info := range c.shared.Conns.All() {
+		for info := range c.shared.Conns().All() {
 			if info.Is(conntrack.Template) != templates || view.Services.Member(info.Server()) {
 				continue
 			}
-			for i := range c.shared.Conns.End(info.Ref(), &ended) {
+			for i := range c.shared.Conns().End(info.Ref(), &ended) {
 				c.shared.Settle(&ended[i])
 			}
 		}

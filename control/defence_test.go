@@ -12,9 +12,9 @@ import (
 // the SYN.
 func (r *rig) fill(n int, flags ...string) {
 	r.t.Helper()
-	for r.Shared.Conns.Used() < n {
+	for r.Shared.Conns().Used() < n {
 		var frames []packettest.Frame
-		for range min(60, n-r.Shared.Conns.Used()) {
+		for range min(60, n-r.Shared.Conns().Used()) {
 			f := syn(1)
 			f.Src = fmt.Sprintf("198.51.%d.%d:40000", 100+r.clients/250, 1+r.clients%250)
 			r.clients++
@@ -35,11 +35,11 @@ func (r *rig) fill(n int, flags ...string) {
 // empty ends all connections but n.
 func (r *rig) empty(n int) {
 	var dead [2]conntrack.Conn
-	for info := range r.Shared.Conns.All() {
-		if r.Shared.Conns.Used() <= n {
+	for info := range r.Shared.Conns().All() {
+		if r.Shared.Conns().Used() <= n {
 			return
 		}
-		for i := range r.Shared.Conns.End(info.Ref(), &dead) {
+		for i := range r.Shared.Conns().End(info.Ref(), &dead) {
 			r.Shared.Settle(&dead[i])
 		}
 	}
@@ -56,11 +56,11 @@ func (r *rig) newClient() packettest.Frame {
 func (r *rig) secured() bool {
 	r.t.Helper()
 	r.send(r.newClient())
-	for info := range r.Shared.Conns.All() {
+	for info := range r.Shared.Conns().All() {
 		if info.Key().Client.String() == "203.0.113.9" {
 			state := info.State()
 			var dead [2]conntrack.Conn
-			for i := range r.Shared.Conns.End(info.Ref(), &dead) {
+			for i := range r.Shared.Conns().End(info.Ref(), &dead) {
 				r.Shared.Settle(&dead[i])
 			}
 			return state == conntrack.TCPSynAck
@@ -119,10 +119,10 @@ func (r *rig) dropped(n int) (pattern string) {
 			pattern += "."
 		}
 	}
-	for info := range r.Shared.Conns.All() {
+	for info := range r.Shared.Conns().All() {
 		if info.Key().Client.String() == "203.0.113.9" {
 			var dead [2]conntrack.Conn
-			for i := range r.Shared.Conns.End(info.Ref(), &dead) {
+			for i := range r.Shared.Conns().End(info.Ref(), &dead) {
 				r.Shared.Settle(&dead[i])
 			}
 		}
@@ -206,15 +206,15 @@ func TestDropEntry_FollowsTheFill(t *testing.T) {
 		r.sysctl("drop_entry", c.set)
 		ticks := func(when string, dropping bool) {
 			t.Helper()
-			before := r.Shared.Conns.Used()
+			before := r.Shared.Conns().Used()
 			for range 3 {
 				r.Defend(r.Clock.Now())
 			}
-			used := r.Shared.Conns.Used()
+			used := r.Shared.Conns().Used()
 			if got := used < before; got != dropping {
 				t.Errorf("drop_entry=%s, %s: from %d to %d connections, dropping should be %v", c.set, when, before, used, dropping)
 			}
-			if total := r.Shared.View.Load().Services.Server(0).Load.Total.Load(); int(total) != used {
+			if total := r.Shared.View().Services.Server(0).Load.Total.Load(); int(total) != used {
 				t.Errorf("drop_entry=%s, %s: the server counts %d connections, the table %d", c.set, when, total, used)
 			}
 		}
@@ -236,14 +236,14 @@ func TestDropEntry_SparesWhatIsInUse(t *testing.T) {
 	for range 200 {
 		r.Defend(r.Clock.Now())
 	}
-	if got := r.Shared.Conns.Used(); got != 500 {
+	if got := r.Shared.Conns().Used(); got != 500 {
 		t.Errorf("%d of 500 are left", got)
 	}
 	r.Clock.Advance(60 * second)
 	for range 200 {
 		r.Defend(r.Clock.Now())
 	}
-	if got := r.Shared.Conns.Used(); got > 100 {
+	if got := r.Shared.Conns().Used(); got > 100 {
 		t.Errorf("idle for a minute with two packets each, %d of 500 are left", got)
 	}
 }

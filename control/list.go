@@ -13,7 +13,7 @@ func (c *Control) Services() []Service {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []Service
-	hops := c.shared.View.Load().Hops
+	hops := c.shared.View().Hops
 	c.registry.Each(func(s *service.Service, m *service.Meter) {
 		listed := Service{
 			Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
@@ -56,12 +56,12 @@ func (c *Control) Specs() []service.Spec {
 }
 
 // Size returns the most connections that the table holds.
-func (c *Control) Size() int { return c.shared.Conns.Size() }
+func (c *Control) Size() int { return c.shared.Conns().Size() }
 
 // Connections lists connections and templates, the oldest first.
 func (c *Control) Connections() []Connection {
-	now := c.shared.Clock()
-	all := c.shared.Conns.List()
+	now := c.shared.Now()
+	all := c.shared.Conns().List()
 	list := make([]Connection, len(all))
 	for i := range all {
 		info := &all[i]

@@ -145,7 +145,7 @@ func TestMerge_GoesByAttribute(t *testing.T) {
 // everythingOf is all that a batch of changes may touch.
 func (r *rig) everythingOf() string {
 	return fmt.Sprintf("%+v\n%s%s%d servers, VIPs %v", r.Settings(), r.ipvsadm("-Ln --stats --exact"), r.ipvsadm("-Ln --exact"),
-		len(r.Shared.View.Load().Services.Servers()), r.Shared.View.Load().Services.VIPs())
+		len(r.Shared.View().Services.Servers()), r.Shared.View().Services.VIPs())
 }
 
 // TestApply_IsAllOrNothing refuses changes of which the last one is wrong, and wants

@@ -47,10 +47,10 @@ func TestDeleteServer_EndsItsConnectionsIfAsked(t *testing.T) {
 			left = 1
 		}
 		r.prints("-Lcn", want)
-		if got := r.Shared.Conns.Used(); got != left {
+		if got := r.Shared.Conns().Used(); got != left {
 			t.Errorf("%s: %d connections are left, want %d", remove, got, left)
 		}
-		for _, s := range r.Shared.View.Load().Services.Servers() {
+		for _, s := range r.Shared.View().Services.Servers() {
 			if n := s.Load.Total.Load(); n != 0 && s.Addr.String() != "10.0.0.11" {
 				t.Errorf("%s: %v has %d connections, want none", remove, s.Addr, n)
 			}
@@ -71,7 +71,7 @@ func TestDeleteServer_EndsTemplatesIfAsked(t *testing.T) {
 		}
 		r.quietly("-d -t 192.0.2.10:80 -r 10.0.0.12:8080")
 		r.prints("-Lcn", connHead)
-		server := r.Shared.View.Load().Services.Server(0)
+		server := r.Shared.View().Services.Server(0)
 		if n := server.Persistent.Load(); n != 0 {
 			t.Errorf("assured %v: %d templates are counted, want none", assured, n)
 		}
@@ -85,7 +85,7 @@ func TestExpireNodestConn_ConcernsRemovedServersOnly(t *testing.T) {
 	r.send(syn(1), syn(2))
 	r.quietly("-d -t 192.0.2.10:80 -r 10.0.0.12:8080")
 	r.sysctl("expire_nodest_conn", "1") // afterwards: a packet has to come
-	if got := r.Shared.Conns.Used(); got != 2 {
+	if got := r.Shared.Conns().Used(); got != 2 {
 		t.Fatalf("%d connections, want 2", got)
 	}
 	sent := r.send(ack(1))

@@ -59,7 +59,7 @@ type Daemon struct {
 	started time.Time
 	counted atomic.Int64 // when the estimator last ran, in ns since 1970; 0: never
 
-	shared   *dataplane.Shared
+	shared   *dataplane.Engine
 	control  *control.Control
 	nic      *nic.Control
 	watch    *rtnl.Watch
@@ -214,7 +214,7 @@ func (d *Daemon) build(workers int) error {
 		return err
 	}
 	d.defers("free the connection table", func() error { conns.Close(); return nil })
-	d.shared = dataplane.NewShared(dataplane.ShareOptions{
+	d.shared = dataplane.New(dataplane.Options{
 		Conns:    conns,
 		Clock:    d.clock(),
 		Resolver: d.watch,
@@ -291,9 +291,9 @@ func (d *Daemon) tellStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for last := -1; ; {
-		if used := d.shared.Conns.Used(); used != last {
+		if used := d.shared.Conns().Used(); used != last {
 			last = used
-			status := fmt.Sprintf("%d connections of %d", used, d.shared.Conns.Size())
+			status := fmt.Sprintf("%d connections of %d", used, d.shared.Conns().Size())
 			if err := d.manager.Status(status); err != nil {
 				d.log.Warn().Err(err).Msg("service manager not told")
 				return

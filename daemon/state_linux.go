@@ -81,7 +81,7 @@ func (d *Daemon) resume() error {
 		return nil
 	}
 	began := time.Now()
-	named := d.shared.View.Load().Services.Named()
+	named := d.shared.View().Services.Named()
 	servers := map[uint32]*service.Server{}
 	for _, s := range d.saved.Servers {
 		if now := named[s.Name]; now != nil {
@@ -139,8 +139,8 @@ func (d *Daemon) remember() error {
 	d.loading.Lock()
 	base := d.loaded.Services
 	d.loading.Unlock()
-	h := state.Header{Clock: d.shared.Clock(), Base: base, Running: d.control.Specs()}
-	for _, s := range d.shared.View.Load().Services.Servers() {
+	h := state.Header{Clock: d.shared.Now(), Base: base, Running: d.control.Specs()}
+	for _, s := range d.shared.View().Services.Servers() {
 		if s != nil {
 			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
 		}

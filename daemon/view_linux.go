@@ -51,7 +51,7 @@ func (d *Daemon) steeringSet(specs []service.Spec) steer.Set {
 	}
 	// What is left of a service that was removed is the director's as long as its
 	// servers may have connections: the host would reset them.
-	services := d.shared.View.Load().Services
+	services := d.shared.View().Services
 	for _, server := range services.Servers() {
 		if server != nil && server.Of.Proto != 0 && !services.Member(server.ID) {
 			set.Services = append(set.Services, steer.Endpoint{Addr: server.Of.Addr, Port: server.Of.Port, Proto: server.Of.Proto})
@@ -152,9 +152,9 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 				d.counted.Store(time.Now().UnixNano())
 			}
 		case <-defend.C:
-			d.control.Defend(d.shared.Clock())
+			d.control.Defend(d.shared.Now())
 		case <-collect.C:
-			d.control.Collect(d.shared.Clock())
+			d.control.Collect(d.shared.Now())
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (d *Daemon) showNumbers() {
 
 // healthy reports a worker that does not get on.
 func (d *Daemon) healthy() error {
-	now := d.shared.Clock()
+	now := d.shared.Now()
 	for i, w := range d.workers {
 		if age := time.Duration(now - w.Stepped()); age > stuckTime {
 			return fmt.Errorf("worker %d has not made a step for %d s", i, age/time.Second)

@@ -21,7 +21,7 @@ func TestHealthy_NamesAWorkerThatIsStuck(t *testing.T) {
 	}
 	defer conns.Close()
 	var clock memport.Clock
-	shared := dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: clock.Now})
+	shared := dataplane.New(dataplane.Options{Conns: conns, Clock: clock.Now})
 	control.New(control.Options{
 		Shared: shared, Workers: 2,
 		Hops: func(table *service.Table) *neigh.Table {

@@ -10,7 +10,7 @@ import (
 // complain answers a packet with an ICMP error from an address of ours, if it
 // may be answered now.
 func (w *Worker) complain(f *packet.Frame, from packet.Addr, typ, code uint8, mtu uint16) {
-	if !answer.Answerable(f) || !w.shared.Limiter.Allow(f.Src, typ, code, w.now) {
+	if !answer.Answerable(f) || !w.shared.limiter.Allow(f.Src, typ, code, w.now) {
 		return
 	}
 	w.ident++
@@ -75,7 +75,7 @@ func (w *Worker) refuse(f *packet.Frame) {
 // orphan decides on a packet to a service that has no connection and begins
 // none.
 func (w *Worker) orphan(f *packet.Frame, j *job, s *service.Service) {
-	if w.shared.Defence.crowded.Load() && f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST == 0 {
+	if w.shared.defence.crowded.Load() && f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST == 0 {
 		w.adopt(f, j, s)
 		return
 	}
@@ -106,7 +106,7 @@ func (w *Worker) unknown(f *packet.Frame, j *job) {
 	if w.initiate(f, j) {
 		return
 	}
-	if w.shared.Defence.crowded.Load() && w.answersUnnoted(f, j) {
+	if w.shared.defence.crowded.Load() && w.answersUnnoted(f, j) {
 		return
 	}
 	reset := f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||

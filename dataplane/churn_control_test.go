@@ -30,7 +30,7 @@ func (c *churn) change(r *rand.Rand) {
 
 // note remembers the servers that there are.
 func (c *churn) note() {
-	for _, s := range c.shared.View.Load().Services.Servers() {
+	for _, s := range c.shared.View().Services.Servers() {
 		if s != nil {
 			c.servers[s] = true
 		}

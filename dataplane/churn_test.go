@@ -273,8 +273,8 @@ func (c *churn) list(r *rand.Rand) {
 			}
 		}
 	case 2:
-		for info := range c.shared.Conns.All() {
-			if c.shared.View.Load().Services.Server(info.Server()) == nil && c.shared.Conns.Live(&info.Conn) {
+		for info := range c.shared.Conns().All() {
+			if c.shared.View().Services.Server(info.Server()) == nil && c.shared.Conns().Live(&info.Conn) {
 				c.t.Errorf("a connection to server %d, which nobody knows: %+v", info.Server(), info.Key())
 			}
 		}
@@ -292,9 +292,9 @@ func (c *churn) finish() {
 	}
 	settle()
 	const rounds = 20
-	for i := 0; c.shared.Conns.Used() > 0 || i < 2; i++ {
+	for i := 0; c.shared.Conns().Used() > 0 || i < 2; i++ {
 		if i == rounds {
-			c.t.Fatalf("%d connections do not end", c.shared.Conns.Used())
+			c.t.Fatalf("%d connections do not end", c.shared.Conns().Used())
 		}
 		c.clock.Advance(1000 * time.Second)
 		for _, w := range c.rig.workers {

@@ -11,7 +11,7 @@ import (
 // without us, unless it is for a virtual address and damaged. For the others
 // it computes the hash of the client's side.
 func (w *Worker) classify(a *iface, b *packet.Batch) {
-	mac, conns := w.view.Hops.Interfaces()[a.index].MAC.Key(), w.shared.Conns
+	mac, conns := w.view.Hops.Interfaces()[a.index].MAC.Key(), w.shared.conns
 	frames := b.Frames[:b.N]
 	var dst packet.Addr // of the last frame, and what follows from it
 	out := true
@@ -58,20 +58,13 @@ func (w *Worker) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
 func (w *Worker) key(f *packet.Frame, j *job) {
 	j.retire = false
 	if j.out {
-		j.hash = w.shared.Conns.HashOut(&f.Flow)
+		j.hash = w.shared.conns.HashOut(&f.Flow)
 	} else {
-		j.hash = w.shared.Conns.HashIn(&f.Flow)
+		j.hash = w.shared.conns.HashIn(&f.Flow)
 	}
 }
 
 func (w *Worker) fromServer(f *packet.Frame) bool { return w.view.FromServer(f.Dst) }
-
-// FromServer reports whether a packet to dst can only be an answer: that is neither
-// a virtual address nor in a firewall mark's prefix.
-func (v *View) FromServer(dst packet.Addr) bool {
-	s := v.Services
-	return !s.VIP(dst) && (!s.Marked(dst) || v.Hops.Local(dst))
-}
 
 // odd decides on a frame whose addresses are known and whose ports are not.
 func (w *Worker) odd(f *packet.Frame, j *job, reason packet.Reason) {

@@ -12,7 +12,7 @@ import (
 
 // crowded forwards the first packet of a connection for which there is no room.
 func (w *Worker) crowded(f *packet.Frame, j *job, s *service.Service) {
-	w.shared.Defence.crowd()
+	w.shared.defence.crowd()
 	if choice, ok := w.spare(f, s); ok {
 		w.pretend(f, j, choice)
 		return

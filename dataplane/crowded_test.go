@@ -15,12 +15,12 @@ import (
 // forget, from client ports 1000 on.
 func (r *rig) crowd() {
 	r.t.Helper()
-	for i := range r.shared.Conns.Size() {
+	for i := range r.shared.Conns().Size() {
 		r.ports[0][0].Push(fromClient(1000+i, packettest.Frame{Flags: "S"}), fromClient(1000+i, packettest.Frame{Flags: "A"}))
 	}
 	r.step()
 	r.ports[1][0].Take()
-	if got := r.shared.Conns.Used(); got != r.shared.Conns.Size() {
+	if got := r.shared.Conns().Used(); got != r.shared.Conns().Size() {
 		r.t.Fatalf("%d connections, want a full table", got)
 	}
 }
@@ -28,11 +28,11 @@ func (r *rig) crowd() {
 // leave ends connections until there are n.
 func (r *rig) leave(n int) {
 	var dead [2]conntrack.Conn
-	for info := range r.shared.Conns.All() {
-		if r.shared.Conns.Used() <= n {
+	for info := range r.shared.Conns().All() {
+		if r.shared.Conns().Used() <= n {
 			return
 		}
-		for i := range r.shared.Conns.End(info.Ref(), &dead) {
+		for i := range r.shared.Conns().End(info.Ref(), &dead) {
 			r.shared.Settle(&dead[i])
 		}
 	}
@@ -71,8 +71,8 @@ func TestCrowded_ReusesTheOldestHalfOpenFirst(t *testing.T) {
 	}
 	r.step()
 	c := r.counts()
-	if c.Tx[1] != 10 || c.Conns != 10 || c.Unnoted != 0 || r.shared.Conns.Used() != 8 {
-		t.Errorf("%d sent, %d made, %d without an entry, %d held; want 10, 10, 0, 8", c.Tx[1], c.Conns, c.Unnoted, r.shared.Conns.Used())
+	if c.Tx[1] != 10 || c.Conns != 10 || c.Unnoted != 0 || r.shared.Conns().Used() != 8 {
+		t.Errorf("%d sent, %d made, %d without an entry, %d held; want 10, 10, 0, 8", c.Tx[1], c.Conns, c.Unnoted, r.shared.Conns().Used())
 	}
 	for s := 1; s <= 4; s++ {
 		if active, total := r.load(s); active != 2 || total != 2 {
@@ -127,8 +127,8 @@ func TestCrowded_ForwardsWithoutAnEntry(t *testing.T) {
 				t.Errorf("all clients go to %v", seen)
 			}
 			c := r.counts()
-			if c.Unnoted != packets || c.Conns != 20 || r.shared.Conns.Used() != 20 {
-				t.Errorf("%d without an entry, %d made, %d held, want %d, 20, 20", c.Unnoted, c.Conns, r.shared.Conns.Used(), packets)
+			if c.Unnoted != packets || c.Conns != 20 || r.shared.Conns().Used() != 20 {
+				t.Errorf("%d without an entry, %d made, %d held, want %d, 20, 20", c.Unnoted, c.Conns, r.shared.Conns().Used(), packets)
 			}
 			if after, _ := r.load(1); after != before {
 				t.Errorf("server 1 has %d active connections, had %d", after, before)
@@ -236,7 +236,7 @@ func TestCrowded_ForgetsPersistenceAndThresholds(t *testing.T) {
 		t.Errorf("servers %v, want those above their thresholds too", seen)
 	}
 	for s := 1; s <= 4; s++ {
-		if n := r.shared.View.Load().Services.Server(uint32(s - 1)).Persistent.Load(); n != 0 {
+		if n := r.shared.View().Services.Server(uint32(s - 1)).Persistent.Load(); n != 0 {
 			t.Errorf("server %d counts %d templates, want none", s, n)
 		}
 	}
@@ -263,10 +263,10 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			if to := r.to(); to != server {
 				t.Errorf("adopted by %s, was with %s", to, server)
 			}
-			if used, c := r.shared.Conns.Used(), r.counts(); used != 11 || c.Conns != 21 || c.Unnoted != 1 {
+			if used, c := r.shared.Conns().Used(), r.counts(); used != 11 || c.Conns != 21 || c.Unnoted != 1 {
 				t.Errorf("%d held, %d made, %d without an entry, want 11, 21, 1", used, c.Conns, c.Unnoted)
 			}
-			list := r.shared.Conns.List()
+			list := r.shared.Conns().List()
 			last := list[len(list)-1]
 			if a, _ := last.Target(); last.State() != conntrack.TCPEstablished || a.String() != server {
 				t.Errorf("it is %v with %v, want ESTABLISHED with %s", last.State(), a, server)
@@ -282,7 +282,7 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			// A SYN begins an ordinary one, by the service's scheduler.
 			r.ports[0][0].Push(from(2, 5000, packettest.Frame{Flags: "S"}))
 			r.step()
-			if used := r.shared.Conns.Used(); used != 12 {
+			if used := r.shared.Conns().Used(); used != 12 {
 				t.Errorf("%d held, want 12", used)
 			}
 		})
@@ -296,7 +296,7 @@ func TestCrowded_EndsTwoMinutesAfterThereIsRoom(t *testing.T) {
 	adopts := func() bool {
 		t.Helper()
 		port++
-		used := r.shared.Conns.Used()
+		used := r.shared.Conns().Used()
 		r.ports[0][0].Push(from(1, port, packettest.Frame{Flags: "A"}))
 		r.step()
 		forwarded, resets := len(r.ports[1][0].Take()), len(r.ports[0][0].Take())

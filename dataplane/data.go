@@ -41,9 +41,9 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 	}
 	server := w.server(c)
 	server.Join(false)
-	hash := w.shared.Conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
+	hash := w.shared.conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
 	var conn conntrack.Conn
-	switch w.shared.Conns.Insert(hash, &w.record, &conn, &w.victim) {
+	switch w.shared.conns.Insert(hash, &w.record, &conn, &w.victim) {
 	case conntrack.Reclaimed:
 		w.shared.Settle(&w.victim)
 		w.add(connCount, 1)
@@ -51,8 +51,8 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 		w.add(connCount, 1)
 	case conntrack.Existed:
 		server.Release(false)
-		moved := w.shared.Conns.Listen(&conn, w.record.Deadline)
-		w.shared.View.Load().Services.Server(conn.Server()).Load.Active.Add(int64(moved))
+		moved := w.shared.conns.Listen(&conn, w.record.Deadline)
+		w.shared.view.Load().Services.Server(conn.Server()).Load.Active.Add(int64(moved))
 	case conntrack.Full:
 		server.Release(false)
 		w.drop(f, packet.TableFull)
@@ -63,7 +63,7 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 
 // awaited looks for a data connection that waits for the client of f.
 func (w *Worker) awaited(f *packet.Frame, c *conntrack.Conn) bool {
-	conns := w.shared.Conns
+	conns := w.shared.conns
 	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, c)
 }
 
@@ -71,7 +71,7 @@ func (w *Worker) awaited(f *packet.Frame, c *conntrack.Conn) bool {
 // port, unless another worker has just done so. It reports false, with f dropped,
 // where that cannot be.
 func (w *Worker) fill(f *packet.Frame, j *job) bool {
-	conns := w.shared.Conns
+	conns := w.shared.conns
 	if !j.conn.Is(conntrack.AnyPort) || conns.FillPort(&j.conn, j.hash, f.SrcPort) ||
 		conns.FindIn(j.hash, &f.Flow, &j.conn) {
 		return true

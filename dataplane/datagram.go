@@ -15,7 +15,7 @@ func (w *Worker) assemble(a *iface, b *packet.Batch) {
 		if f.Verdict != packet.Moved || f.Reason != packet.Fragment {
 			continue
 		}
-		o := w.shared.Fragments.Add(f, a.index, w.now, w.whole)
+		o := w.shared.fragments.Add(f, a.index, w.now, w.whole)
 		w.add(dropCount+int(packet.Fragment), uint64(o.Dropped+o.Evicted+o.Expired))
 		if o.Result == fragment.Complete {
 			w.datagram(f.Tapped)

@@ -17,8 +17,8 @@ const (
 	roomyTime = 120 * second
 )
 
-// Defence is what the workers know of the measures against a full table.
-type Defence struct {
+// defence is what the workers know of the measures against a full table.
+type defence struct {
 	secure  atomic.Bool  // secure_tcp's state machine is in force
 	rate    atomic.Int64 // of new connections one in so many is dropped; 0: none
 	counter atomic.Int64
@@ -28,7 +28,7 @@ type Defence struct {
 
 // drops reports whether the packet of a new connection is to be dropped
 // (ip_vs_todrop).
-func (d *Defence) drops() bool {
+func (d *defence) drops() bool {
 	rate := d.rate.Load()
 	if rate == 0 || d.counter.Add(-1) > 0 {
 		return false
@@ -37,15 +37,24 @@ func (d *Defence) drops() bool {
 	return true
 }
 
-func (d *Defence) crowd() {
+func (d *defence) crowd() {
 	d.isFull.Store(true)
 	d.crowded.Store(true)
+}
+
+// copyFrom makes d a copy of other, for a shadow.
+func (d *defence) copyFrom(other *defence) {
+	d.secure.Store(other.secure.Load())
+	d.rate.Store(other.rate.Load())
+	d.counter.Store(other.counter.Load())
+	d.isFull.Store(other.isFull.Load())
+	d.crowded.Store(other.crowded.Load())
 }
 
 // Guard decides on the measures against a full table, once a second
 // (update_defense_level in ip_vs_ctl.c). One goroutine uses it.
 type Guard struct {
-	shared  *Shared
+	shared  *Engine
 	thinner *conntrack.Thinner
 	roomy   int64 // since when the table has had room, -1: it has not
 
@@ -60,23 +69,23 @@ func modesOf(v *sysctl.Values) modes { return modes{v.DropEntry, v.DropPacket, v
 
 // NewGuard returns the guard of what the workers share. What it drops at random
 // follows from seed.
-func NewGuard(s *Shared, seed uint64) *Guard {
-	return &Guard{shared: s, thinner: s.Conns.Thinner(seed), roomy: -1}
+func NewGuard(s *Engine, seed uint64) *Guard {
+	return &Guard{shared: s, thinner: s.conns.Thinner(seed), roomy: -1}
 }
 
 // Update follows a change of the sysctls, at once.
 func (g *Guard) Update() {
-	v := &g.shared.View.Load().Sysctl
+	v := &g.shared.view.Load().Sysctl
 	if set := modesOf(v); set != g.set {
 		g.set, g.mode = set, set
 	}
-	free := g.shared.Conns.Size() - g.shared.Conns.Used()
+	free := g.shared.conns.Size() - g.shared.conns.Used()
 	short := free < v.AMemThresh
 	shift(&g.mode.dropEntry, short)
 	shift(&g.mode.dropPacket, short)
 	shift(&g.mode.secureTCP, short)
 
-	d := &g.shared.Defence
+	d := &g.shared.defence
 	d.secure.Store(g.mode.secureTCP > 1)
 	switch rate := int64(v.AMDropRate); {
 	case g.mode.dropPacket == 3:
@@ -104,12 +113,12 @@ func shift(mode *int, short bool) {
 func (g *Guard) Tick(now int64) {
 	g.Update()
 	if g.mode.dropEntry > 1 {
-		timeouts := &g.shared.View.Load().Timeouts
+		timeouts := &g.shared.view.Load().Timeouts
 		for range g.thinner.Share() {
 			g.thinner.Thin(now, timeouts, g.shared.Settle)
 		}
 	}
-	d, conns := &g.shared.Defence, g.shared.Conns
+	d, conns := &g.shared.defence, g.shared.conns
 	switch {
 	case d.isFull.Swap(false):
 		g.roomy = -1

@@ -53,7 +53,7 @@ func (w *Worker) expire() {
 // this before the step. Run does not, it takes its share by and by.
 func (w *Worker) ExpireAll() {
 	w.refresh()
-	w.now = w.shared.Clock()
+	w.now = w.shared.clock()
 	for n := maxExpiries; n == maxExpiries; {
 		n = w.sweep.sweeper.Due(w.now, soonest, w.sweep.dead[:])
 		w.bury(n)
@@ -73,5 +73,5 @@ func (w *Worker) bury(n int) {
 
 // expireFragments drops the parts of datagrams whose others did not come.
 func (w *Worker) expireFragments() {
-	w.add(dropCount+int(packet.Fragment), uint64(w.shared.Fragments.Expire(w.now)))
+	w.add(dropCount+int(packet.Fragment), uint64(w.shared.fragments.Expire(w.now)))
 }

@@ -104,7 +104,7 @@ func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
 		r.step()
 		now := r.clock.Now()
 		still := map[conntrack.Ref]int64{}
-		for info := range r.shared.Conns.All() {
+		for info := range r.shared.Conns().All() {
 			still[info.Ref()] = info.Deadline
 			if late := now - info.Deadline; late >= int64(time.Second) {
 				t.Fatalf("a connection is there %v after its deadline", time.Duration(late))

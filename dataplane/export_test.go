@@ -1,7 +1,7 @@
 package dataplane
 
 // Remembered returns of how many connections a helper remembers something.
-func Remembered(s *Shared) int {
+func Remembered(s *Engine) int {
 	s.helpers.mu.RLock()
 	defer s.helpers.mu.RUnlock()
 	return len(s.helpers.controls)

@@ -80,7 +80,7 @@ func newFlood(t *testing.T, method service.Method, established int) *flood {
 			f.answers = append(f.answers, fromServer(int(f.server[n])-10, firstPort+n, packettest.Frame{Flags: "A"}))
 		}
 	}
-	for f.shared.Conns.Used() < floodSize {
+	for f.shared.Conns().Used() < floodSize {
 		f.ports[0][0].Push(f.syn())
 		f.step()
 	}
@@ -173,12 +173,12 @@ func (f *flood) check(before dataplane.Counts, syns int) {
 		f.t.Errorf("%d SYNs made a connection and %d went without, of %d", made, unnoted, syns)
 	}
 	held := 0
-	for info := range f.shared.Conns.All() {
+	for info := range f.shared.Conns().All() {
 		if info.State() == conntrack.TCPEstablished {
 			held++
 		}
 	}
-	if held != len(f.seen) || f.shared.Conns.Used() != floodSize {
-		f.t.Errorf("%d established connections of %d are left, %d in all", held, len(f.seen), f.shared.Conns.Used())
+	if held != len(f.seen) || f.shared.Conns().Used() != floodSize {
+		f.t.Errorf("%d established connections of %d are left, %d in all", held, len(f.seen), f.shared.Conns().Used())
 	}
 }

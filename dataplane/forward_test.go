@@ -139,7 +139,7 @@ func TestUDP_IsForwardedAndNeverActive(t *testing.T) {
 	if got := r.one(r.ports[0][0]); got.Flow() != "192.0.2.10:80 > 198.51.100.7:5353" || string(got.Payload) != "!" {
 		t.Errorf("to the client: %s %q", got.Flow(), got.Payload)
 	}
-	s := r.shared.View.Load().Services.Server(7) // server 4 of the UDP service
+	s := r.shared.View().Services.Server(7) // server 4 of the UDP service
 	if s.Load.Active.Load() != 0 || s.Load.Total.Load() != 1 {
 		t.Errorf("%d active of %d, want 0 of 1", s.Load.Active.Load(), s.Load.Total.Load())
 	}
@@ -169,12 +169,12 @@ func TestConnections_ComeAndGo(t *testing.T) {
 		}
 		r.clock.Advance(119 * time.Second)
 		r.step()
-		if got := r.shared.Conns.Used(); got != n {
+		if got := r.shared.Conns().Used(); got != n {
 			t.Errorf("%v: after 119 s %d connections, want %d", method, got, n)
 		}
 		r.clock.Advance(time.Second)
 		r.step()
-		if got := r.shared.Conns.Used(); got != 0 {
+		if got := r.shared.Conns().Used(); got != 0 {
 			t.Errorf("%v: after 120 s %d connections, want none", method, got)
 		}
 		for s := 1; s <= 4; s++ {

@@ -42,7 +42,7 @@ func serverIP(n int) string { return packet.AddrFrom4(0x0a00000a + uint32(n)).St
 // rig is a director in memory.
 type rig struct {
 	t       testing.TB
-	shared  *dataplane.Shared
+	shared  *dataplane.Engine
 	workers []*dataplane.Worker
 	ports   [2][]*memport.Port // by interface and queue
 	hosts   [2][]*memport.Port
@@ -64,7 +64,8 @@ type options struct {
 	size      int // of the connection table
 	noClient  bool
 	marks     []service.Mark
-	giant     bool // the workers take turns
+	giant     bool               // the workers take turns
+	clock     func(r *rig) int64 // of the workers; nil: the rig's
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -82,13 +83,17 @@ func newRig(t testing.TB, o options) *rig {
 		o.size = 20_000
 	}
 	r := &rig{t: t}
+	clock := r.clock.Now
+	if o.clock != nil {
+		clock = func() int64 { return o.clock(r) }
+	}
 	conns, err := conntrack.New(o.size)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conns.Close)
-	r.shared = dataplane.NewShared(dataplane.ShareOptions{
-		Conns: conns, Clock: r.clock.Now, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
+	r.shared = dataplane.New(dataplane.Options{
+		Conns: conns, Clock: clock, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
 		GiantLock: o.giant,
 	})
 	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
@@ -253,7 +258,7 @@ func (r *rig) one(p *memport.Port) *packettest.Decoded {
 
 // load returns active and all connections of the TCP service's server n.
 func (r *rig) load(n int) (active, total int64) {
-	s := r.shared.View.Load().Services.Server(uint32(n - 1))
+	s := r.shared.View().Services.Server(uint32(n - 1))
 	return s.Load.Active.Load(), s.Load.Total.Load()
 }
 

@@ -127,7 +127,7 @@ func (w *Worker) helpClient(f *packet.Frame, j *job, mtu uint16) bool {
 // memory returns what is remembered of j's connection. A packet of one that has
 // ended meanwhile is dropped: its numbers cannot be mended any more.
 func (w *Worker) memory(f *packet.Frame, j *job) *control {
-	m := w.shared.helpers.of(&j.conn, w.shared.Conns)
+	m := w.shared.helpers.of(&j.conn, w.shared.conns)
 	if m == nil {
 		w.drop(f, packet.NoConnection)
 	}

@@ -33,7 +33,7 @@ func ftpRig(t *testing.T, o options) *rig {
 
 // ftpLoad returns active and all connections of the FTP server.
 func (r *rig) ftpLoad() (active, total int64) {
-	for _, s := range r.shared.View.Load().Services.Servers() {
+	for _, s := range r.shared.View().Services.Servers() {
 		if s != nil && s.Of.Port == 21 {
 			return s.Load.Active.Load(), s.Load.Total.Load()
 		}
@@ -167,8 +167,8 @@ func TestFTP_TwoWorkersSeeOneDialogue(t *testing.T) {
 			}
 		}
 	}
-	if active, total := r.ftpLoad(); active != rounds+1 || total != rounds+1 || r.shared.Conns.Used() != rounds+1 {
-		t.Errorf("%d active of %d, %d in the table, want %d", active, total, r.shared.Conns.Used(), rounds+1)
+	if active, total := r.ftpLoad(); active != rounds+1 || total != rounds+1 || r.shared.Conns().Used() != rounds+1 {
+		t.Errorf("%d active of %d, %d in the table, want %d", active, total, r.shared.Conns().Used(), rounds+1)
 	}
 	r.endAll()
 }
@@ -183,7 +183,7 @@ func (r *rig) endAll() {
 		}
 	}
 	active, total := r.ftpLoad()
-	if used, kept := r.shared.Conns.Used(), dataplane.Remembered(r.shared); used+kept != 0 || active != 0 || total != 0 {
+	if used, kept := r.shared.Conns().Used(), dataplane.Remembered(r.shared); used+kept != 0 || active != 0 || total != 0 {
 		r.t.Errorf("left: %d connections, %d memories, load %d of %d", used, kept, active, total)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // think over: nearly every packet is such a one. For any other it reports false,
 // with nothing changed, and the stages look at it one after the other.
 func (w *Worker) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
-	c, v, p := w.shared.Conns.HitIn(hint, &f.Flow), w.view, f.Front()
+	c, v, p := w.shared.conns.HitIn(hint, &f.Flow), w.view, f.Front()
 	id := c.Server()
 	if !c.Found() || f.TCPFlags&packet.SYN != 0 || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 {
 		return false
@@ -61,7 +61,7 @@ func (w *Worker) wraps(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
 
 // hitOut is hitIn for a real server's answer.
 func (w *Worker) hitOut(f *packet.Frame, hint conntrack.Hint) bool {
-	c, v, p := w.shared.Conns.HitOut(hint, &f.Flow), w.view, f.Front()
+	c, v, p := w.shared.conns.HitOut(hint, &f.Flow), w.view, f.Front()
 	id := c.Server()
 	if !c.Found() || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 || !nat.Summed(p, f.Proto) {
 		return false

@@ -52,7 +52,7 @@ func (w *Worker) hold(data []byte, iface uint8, via packet.Addr, cause *packet.F
 	if cause != nil {
 		h.tap = w.tap
 	}
-	w.shared.Resolver.Want(via, iface)
+	w.shared.resolver.Want(via, iface)
 	return true
 }
 

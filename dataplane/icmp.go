@@ -53,8 +53,8 @@ func (w *Worker) sound(f *packet.Frame) bool {
 func (w *Worker) clientError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	flow := &w.flow
 	*flow = q.Reverse()
-	hash := w.shared.Conns.HashIn(flow)
-	if !w.shared.Conns.FindIn(hash, flow, &j.conn) {
+	hash := w.shared.conns.HashIn(flow)
+	if !w.shared.conns.FindIn(hash, flow, &j.conn) {
 		if !w.view.Sysctl.ScheduleICMP || !w.scheduleError(f, j, flow, hash) {
 			return false
 		}
@@ -100,7 +100,7 @@ func (w *Worker) forwardError(f *packet.Frame, j *job, q *packet.Quote) {
 // server or the way to it, to the client.
 func (w *Worker) serverError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	flow := q.Reverse()
-	if !w.shared.Conns.FindOut(w.shared.Conns.HashOut(&flow), &flow, &j.conn) {
+	if !w.shared.conns.FindOut(w.shared.conns.HashOut(&flow), &flow, &j.conn) {
 		return false
 	}
 	j.out = true
@@ -126,7 +126,7 @@ func (w *Worker) gueError(f *packet.Frame, j *job, q *packet.Quote) bool {
 // tunnelError relays an error about one of our own tunnel packets to the client
 // whose packet was inside, and learns how wide the tunnel's path is.
 func (w *Worker) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool {
-	if !w.view.Hops.Local(f.Dst) || !w.shared.Conns.FindIn(w.shared.Conns.HashIn(&q.Flow), &q.Flow, &j.conn) {
+	if !w.view.Hops.Local(f.Dst) || !w.shared.conns.FindIn(w.shared.conns.HashIn(&q.Flow), &q.Flow, &j.conn) {
 		return false
 	}
 	server := w.server(&j.conn)
@@ -178,7 +178,7 @@ func (w *Worker) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash 
 		State:  state, Now: w.now, Deadline: w.now + scheduledByError,
 	}
 	w.record.Kind = helped(choice.Method, &w.record.Key)
-	switch w.shared.Conns.Insert(hash, &w.record, &j.conn, &w.victim) {
+	switch w.shared.conns.Insert(hash, &w.record, &j.conn, &w.victim) {
 	case conntrack.Existed:
 		choice.Release(false)
 	case conntrack.Full:

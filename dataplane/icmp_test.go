@@ -204,7 +204,7 @@ func TestICMP_SchedulesIfItMay(t *testing.T) {
 		}
 		r.ports[0][0].Push(fromClientSide(false))
 		r.step()
-		used := r.shared.Conns.Used()
+		used := r.shared.Conns().Used()
 		if (used == 1) != c.scheduled || (len(r.ports[1][0].Take()) == 1) != c.scheduled || (len(r.hosts[0][0].Take()) == 0) != c.scheduled {
 			t.Errorf("%s: %d connections, %+v", name, used, r.counts())
 		}

@@ -64,19 +64,19 @@ func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to serv
 		conntrack.Imagine(&w.record, &j.conn)
 		to.Release(false)
 		if parent != nil {
-			w.shared.Conns.Renew(parent, w.now)
-			w.shared.Conns.Assure(parent)
+			w.shared.conns.Renew(parent, w.now)
+			w.shared.conns.Assure(parent)
 		}
 		w.began(f, j)
 		return true
 	}
-	outcome := w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+	outcome := w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
 	if outcome == conntrack.Existed && j.conn.Server() != to.ID {
 		// The client's connection is with another server. What it sends next is
 		// an answer to this one.
 		j.old, j.retire = j.conn.Ref(), true
 		w.retire(j)
-		outcome = w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+		outcome = w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
 	}
 	switch outcome {
 	case conntrack.Reclaimed:

@@ -30,7 +30,7 @@ func (w *Worker) ride(f *packet.Frame, j *job) {
 	}
 	// It renews the connection's time and moves nothing else.
 	w.count(f, j)
-	w.shared.Conns.Observe(&j.conn, direction(j), conntrack.Other, w.now, w.machine, &w.view.Timeouts)
+	w.shared.conns.Observe(&j.conn, direction(j), conntrack.Other, w.now, w.machine, &w.view.Timeouts)
 	switch {
 	case j.out:
 		w.rideOut(f, j)
@@ -47,9 +47,9 @@ func (w *Worker) findKeys(f *packet.Frame, j *job) bool {
 	f.Proto, f.SrcPort, f.DstPort = packet.ProtoUDP, keyPort, keyPort
 	w.key(f, j)
 	if j.out {
-		j.found = w.shared.Conns.FindOut(j.hash, &f.Flow, &j.conn)
+		j.found = w.shared.conns.FindOut(j.hash, &f.Flow, &j.conn)
 	} else {
-		j.found = w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn) || w.answers(f, j)
+		j.found = w.shared.conns.FindIn(j.hash, &f.Flow, &j.conn) || w.answers(f, j)
 	}
 	f.Flow = was
 	return j.found

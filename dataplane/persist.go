@@ -82,7 +82,7 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 // it is Full. only is the server that it must be, which began the connection
 // itself, or nil.
 func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
-	conns, template := w.shared.Conns, &w.template
+	conns, template := w.shared.conns, &w.template
 	hash := conns.HashTemplate(k, data)
 	s.Lock()
 	defer s.Unlock()

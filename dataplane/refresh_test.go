@@ -122,7 +122,7 @@ func (r *rig) free(k service.Key) {
 	for minute := range int64(5) {
 		r.control.Collect(minute * 60e9)
 	}
-	if r.shared.View.Load().Services.Server(id) != nil {
+	if r.shared.View().Services.Server(id) != nil {
 		r.t.Fatal("the server is not forgotten")
 	}
 }
@@ -130,7 +130,7 @@ func (r *rig) free(k service.Key) {
 // newest returns the real server of the newcomer's address.
 func (r *rig) newest() *service.Server {
 	r.t.Helper()
-	for _, s := range r.shared.View.Load().Services.Servers() {
+	for _, s := range r.shared.View().Services.Servers() {
 		if s != nil && s.Addr == newcomer.Addr {
 			return s
 		}
@@ -171,7 +171,7 @@ func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
 			t.Errorf("round %d: %d frames sent, want %d; counts %+v", round, sent, packet.BatchSize, w.Counts())
 		}
 	}
-	for _, s := range r.shared.View.Load().Services.Servers() {
+	for _, s := range r.shared.View().Services.Servers() {
 		s.Load.Total.Add(-int64(r.held(s.ID)))
 		if n := s.Load.Total.Load(); n != 0 {
 			t.Errorf("server %d counts %d connections too many", s.ID, n)
@@ -181,7 +181,7 @@ func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
 
 // held returns how many connections to a server the table holds.
 func (r *rig) held(server uint32) (n int) {
-	for info := range r.shared.Conns.All() {
+	for info := range r.shared.Conns().All() {
 		if info.Server() == server {
 			n++
 		}

@@ -23,11 +23,11 @@ type Dialogue struct {
 
 // Dump yields the connections and templates, parents before their children. The
 // workers have stopped. The caller must not keep what it is lent.
-func (s *Shared) Dump() iter.Seq[*Saved] {
+func (s *Engine) Dump() iter.Seq[*Saved] {
 	return func(yield func(*Saved) bool) {
 		var saved Saved
 		var d Dialogue
-		for conn, c := range s.Conns.Dump(s.Clock()) {
+		for conn, c := range s.conns.Dump(s.clock()) {
 			saved.Saved, saved.Dialogue = *conn, nil
 			if m := s.helpers.controls[c.Ref()]; m != nil {
 				d = Dialogue{m.Control, m.first}
@@ -47,14 +47,14 @@ type Resumption struct {
 	Stranded int // whose server is not there any more
 	Refused  int // for which there was no room
 
-	shared  *Shared
+	shared  *Engine
 	servers map[uint32]*service.Server
 	parents map[uint32]conntrack.Ref
 }
 
 // Resume returns a resumption. servers are what has become of the earlier
 // director's real servers, by the numbers that they had there.
-func (s *Shared) Resume(servers map[uint32]*service.Server) *Resumption {
+func (s *Engine) Resume(servers map[uint32]*service.Server) *Resumption {
 	return &Resumption{shared: s, servers: servers, parents: map[uint32]conntrack.Ref{}}
 }
 
@@ -71,7 +71,7 @@ func (r *Resumption) Add(saved *Saved) {
 	parent, ok := r.parents[conn.Parent]
 	conn.HasParent = conn.HasParent && ok
 	var c conntrack.Conn
-	if r.shared.Conns.Restore(&conn, parent, r.shared.Clock(), &c) != conntrack.Inserted {
+	if r.shared.conns.Restore(&conn, parent, r.shared.clock(), &c) != conntrack.Inserted {
 		r.Refused++
 		return
 	}
@@ -85,7 +85,7 @@ func (r *Resumption) Add(saved *Saved) {
 		server.Resume(c.State().Active(), service.Method(c.Method()))
 	}
 	if d := saved.Dialogue; d != nil && c.Is(conntrack.Helper) {
-		m := r.shared.helpers.of(&c, r.shared.Conns)
+		m := r.shared.helpers.of(&c, r.shared.conns)
 		m.Control, m.first = d.Control, d.First
 	}
 }

@@ -13,8 +13,8 @@ import (
 // succeed has one director take up the connections of another.
 func succeed(from, to *rig) *dataplane.Resumption {
 	to.t.Helper()
-	named, servers := to.shared.View.Load().Services.Named(), map[uint32]*service.Server{}
-	for _, s := range from.shared.View.Load().Services.Servers() {
+	named, servers := to.shared.View().Services.Named(), map[uint32]*service.Server{}
+	for _, s := range from.shared.View().Services.Servers() {
 		if s != nil && named[s.Name()] != nil {
 			servers[s.ID] = named[s.Name()]
 		}
@@ -124,7 +124,7 @@ func TestResume_KeepsThresholds(t *testing.T) {
 			t.Errorf("the client's port %d goes to %s, which is full", port, server)
 		}
 	}
-	first := to.shared.View.Load().Services.Server(0)
+	first := to.shared.View().Services.Server(0)
 	first.Release(false) // one fewer than the upper, not fewer than the lower
 	if !first.Load.Overloaded.Load() {
 		t.Fatal("the server opened too early")
@@ -159,7 +159,7 @@ func TestResume_KeepsPersistentClientsWhereTheyWere(t *testing.T) {
 		t.Errorf("a new connection of the client goes to %s, want %s", got, server)
 	}
 	id := int(packet.MustAddr(server).V4()&0xff) - 11
-	if got := to.shared.View.Load().Services.Server(uint32(id)).Persistent.Load(); got != 1 {
+	if got := to.shared.View().Services.Server(uint32(id)).Persistent.Load(); got != 1 {
 		t.Errorf("%d templates point to the server, want 1", got)
 	}
 }

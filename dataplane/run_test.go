@@ -18,16 +18,15 @@ import (
 // TestStep_GiantLockLetsOneWorkerWork has each reading of the clock, which is
 // inside a step, give way to the other worker.
 func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
-	r := newRig(t, options{queues: [2]int{2, 2}, giant: true})
 	var working, together atomic.Int32
-	r.shared.Clock = func() int64 {
+	r := newRig(t, options{queues: [2]int{2, 2}, giant: true, clock: func(r *rig) int64 {
 		if working.Add(1) > 1 {
 			together.Add(1)
 		}
 		runtime.Gosched()
 		working.Add(-1)
 		return r.clock.Now()
-	}
+	}})
 	var wg sync.WaitGroup
 	for _, w := range r.workers {
 		wg.Go(func() {
@@ -145,7 +144,7 @@ func TestRun_EndsWhatIsDueBeforeItSleeps(t *testing.T) {
 	}
 	var held []int
 	w := r.alone(func(w *dataplane.Worker, _ int64) {
-		held = append(held, r.shared.Conns.Used())
+		held = append(held, r.shared.Conns().Used())
 		r.clock.Advance(time.Minute)
 		if len(held) == 2 {
 			w.Stop()

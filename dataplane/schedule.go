@@ -39,7 +39,7 @@ func (w *Worker) expect(b *packet.Batch) {
 			n++
 		}
 	}
-	w.shared.Conns.Expect(w.hashes[:n])
+	w.shared.conns.Expect(w.hashes[:n])
 }
 
 // mayAnswer reports whether a packet to an address of a firewall mark's prefix may
@@ -53,8 +53,8 @@ func (w *Worker) answers(f *packet.Frame, j *job) bool {
 	if !w.mayAnswer(f) || !w.view.Services.Masquerades(f.Src) {
 		return false
 	}
-	hash := w.shared.Conns.HashOut(&f.Flow)
-	if !w.shared.Conns.FindOut(hash, &f.Flow, &j.conn) {
+	hash := w.shared.conns.HashOut(&f.Flow)
+	if !w.shared.conns.FindOut(hash, &f.Flow, &j.conn) {
 		return false
 	}
 	j.out, j.hash, j.found = true, hash, true
@@ -75,7 +75,7 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 		w.orphan(f, j, s)
 	case w.badSource(f.Src):
 		w.drop(f, packet.BadSource)
-	case w.shared.Defence.drops():
+	case w.shared.defence.drops():
 		w.drop(f, packet.DropPacket)
 	case f.SrcPort == ftpData:
 		w.refuse(f)
@@ -94,7 +94,7 @@ func (w *Worker) begin(f *packet.Frame, j *job) {
 func (w *Worker) foundLate(f *packet.Frame, j *job) bool {
 	var waiting conntrack.Conn
 	waits := !j.retire && w.awaited(f, &waiting)
-	switch found := w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn); {
+	switch found := w.shared.conns.FindIn(j.hash, &f.Flow, &j.conn); {
 	case found && j.retire && j.conn.Ref() == j.old, !found && !waits:
 		return false
 	case !found:
@@ -150,7 +150,7 @@ func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service
 		conntrack.Imagine(r, &j.conn)
 		to.Release(r.State.Active())
 		if parent != nil {
-			w.shared.Conns.Renew(parent, w.now)
+			w.shared.conns.Renew(parent, w.now)
 		}
 		w.began(f, j)
 		return
@@ -165,7 +165,7 @@ func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service
 // no longer counted to the server.
 func (w *Worker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 	active := w.record.State.Active()
-	switch w.shared.Conns.Insert(j.hash, &w.record, &j.conn, &w.victim) {
+	switch w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim) {
 	case conntrack.Reclaimed:
 		w.shared.Settle(&w.victim)
 		w.began(f, j)
@@ -215,12 +215,12 @@ func (w *Worker) retire(j *job) {
 		return
 	}
 	j.retire = false
-	n := w.shared.Conns.End(j.old, &w.ended)
+	n := w.shared.conns.End(j.old, &w.ended)
 	for i := range n {
 		w.shared.Settle(&w.ended[i])
 	}
 	if n == 0 { // it controls others
-		w.shared.Conns.Hide(j.old)
+		w.shared.conns.Hide(j.old)
 	}
 }
 

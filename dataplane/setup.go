@@ -19,7 +19,7 @@ type Interface struct {
 // fewer queues it sends by way of worker i modulo their number. waiters holds
 // what each worker sleeps on. The workers share s, whose View must be set
 // before the first step; none runs yet.
-func NewWorkers(s *Shared, ifaces []Interface, waiters []Waiter) ([]*Worker, error) {
+func NewWorkers(s *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, error) {
 	n := 0
 	for i := range ifaces {
 		n = max(n, len(ifaces[i].Queues))
@@ -37,10 +37,10 @@ func NewWorkers(s *Shared, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 			shared:   s,
 			index:    id,
 			ifaces:   make([]iface, len(ifaces)),
-			ident:    s.Ident + uint16(id*(1<<16)/n),
+			ident:    s.ident + uint16(id*(1<<16)/n),
 			waiter:   waiters[id],
 			slowPath: slowPath{whole: fragment.NewDatagram()},
-			sweep:    sweep{sweeper: s.Conns.Sweeper(id, n), began: s.Clock()},
+			sweep:    sweep{sweeper: s.conns.Sweeper(id, n), began: s.clock()},
 		}
 	}
 	for i := range ifaces {

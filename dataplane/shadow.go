@@ -25,29 +25,24 @@ type ShadowOptions struct {
 // caller closes the shadow's connection table.
 //
 // Nothing may change the rules meanwhile.
-func (s *Shared) Shadow(o ShadowOptions) (*Shared, error) {
-	conns, copies, err := s.Conns.Shadow(o.Keep, o.Room)
+func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
+	conns, copies, err := s.conns.Shadow(o.Keep, o.Room)
 	if err != nil {
 		return nil, err
 	}
-	c := &Shared{
-		Conns:     conns,
-		Fragments: fragment.New(0, [2]uint64{}), // as small as it can be
-		Limiter:   s.Limiter.Copy(),
-		Clock:     o.Clock,
-		Ident:     s.Ident,
-		Resolver:  o.Resolver,
+	c := &Engine{
+		conns:     conns,
+		fragments: fragment.New(0, [2]uint64{}), // as small as it can be
+		limiter:   s.limiter.Copy(),
+		clock:     o.Clock,
+		ident:     s.ident,
+		resolver:  o.Resolver,
 	}
-	v := s.View.Load()
-	c.View.Store(&View{
+	v := s.view.Load()
+	c.view.Store(&View{
 		Services: v.Services.Shadow(o.Picked), Hops: v.Hops.Unmarked(), Timeouts: v.Timeouts, Sysctl: v.Sysctl,
 	})
-	d := &c.Defence
-	d.secure.Store(s.Defence.secure.Load())
-	d.rate.Store(s.Defence.rate.Load())
-	d.counter.Store(s.Defence.counter.Load())
-	d.isFull.Store(s.Defence.isFull.Load())
-	d.crowded.Store(s.Defence.crowded.Load())
+	c.defence.copyFrom(&s.defence)
 	s.helpers.copyTo(&c.helpers, copies)
 	return c, nil
 }

@@ -43,7 +43,7 @@ func (r *rig) tap(change func(o *dataplane.TapOptions)) *dataplane.Tap {
 		change(&o)
 	}
 	t := dataplane.NewTap(o)
-	r.shared.Tap.Store(t)
+	r.shared.StartTap(t)
 	return t
 }
 

@@ -77,7 +77,7 @@ func (t *tapper) init(tap *Tap) {
 
 // tapper returns the worker's side of the tap that is in force, or nil.
 func (w *Worker) tapper() *tapper {
-	tap := w.shared.Tap.Load()
+	tap := w.shared.tap.Load()
 	if tap == nil || w.index >= len(tap.workers) {
 		return nil
 	}
@@ -244,9 +244,9 @@ func (w *Worker) tapConn(r *TapRecord, f *packet.Frame, j *job) {
 	default:
 		c = &t.conn
 		if j.out {
-			r.Known = w.shared.Conns.FindOut(j.hash, &f.Flow, c)
+			r.Known = w.shared.conns.FindOut(j.hash, &f.Flow, c)
 		} else {
-			r.Known = w.shared.Conns.FindIn(j.hash, &f.Flow, c)
+			r.Known = w.shared.conns.FindIn(j.hash, &f.Flow, c)
 		}
 		if !r.Known {
 			return

@@ -35,9 +35,9 @@ func (w *Worker) track(b *packet.Batch, in uint8) {
 // find finds the connection of a frame and runs its state machine.
 func (w *Worker) find(f *packet.Frame, j *job) {
 	if j.out {
-		j.found = w.shared.Conns.FindOut(j.hash, &f.Flow, &j.conn)
+		j.found = w.shared.conns.FindOut(j.hash, &f.Flow, &j.conn)
 	} else {
-		j.found = w.shared.Conns.FindIn(j.hash, &f.Flow, &j.conn)
+		j.found = w.shared.conns.FindIn(j.hash, &f.Flow, &j.conn)
 	}
 	if j.found && w.keeps(f, j) {
 		w.use(f, j)
@@ -87,7 +87,7 @@ func (w *Worker) keepsStill(f *packet.Frame, j *job) bool {
 // another one than c, which is over (is_new_conn_expected in ip_vs_core.c).
 func (w *Worker) reusable(c *conntrack.Conn) bool {
 	mode := w.view.Sysctl.ConnReuseMode
-	if mode == 0 || w.shared.Conns.Controlled(c) {
+	if mode == 0 || w.shared.conns.Controlled(c) {
 		return false
 	}
 	switch c.State() {
@@ -120,7 +120,7 @@ func (w *Worker) count(f *packet.Frame, j *job) {
 // observe runs the state machine of j's connection for f and moves the
 // server's active connections by the outcome.
 func (w *Worker) observe(f *packet.Frame, j *job) {
-	moved := w.shared.Conns.Observe(&j.conn, direction(j), event(f), w.now, w.machine, &w.view.Timeouts)
+	moved := w.shared.conns.Observe(&j.conn, direction(j), event(f), w.now, w.machine, &w.view.Timeouts)
 	if moved != 0 {
 		w.server(&j.conn).Load.Active.Add(int64(moved))
 	}

@@ -1,21 +1,15 @@
 package dataplane
 
 import (
-	"sync"
-	"sync/atomic"
-	"time"
-
 	"director/conntrack"
-	"director/dataplane/answer"
-	"director/dataplane/fragment"
 	"director/dataplane/sysctl"
 	"director/neigh"
 	"director/packet"
 	"director/service"
 )
 
-// View is everything that the control plane tells the workers. It is
-// immutable; a change is a new one.
+// View is everything that the control plane tells the workers. It is immutable: a
+// change is a new view.
 type View struct {
 	Services *service.Table
 	Hops     *neigh.Table
@@ -23,77 +17,11 @@ type View struct {
 	Sysctl   sysctl.Values
 }
 
-// Shared is what all workers of a director have in common.
-type Shared struct {
-	View  atomic.Pointer[View]
-	Conns *conntrack.Table
-	// Fragments is where parts of datagrams wait for the others.
-	Fragments *fragment.Table
-	// Limiter bounds the ICMP errors that the workers send.
-	Limiter *answer.Limiter
-	// Defence is what the table's filling up has led to.
-	Defence Defence
-	// Clock returns nanoseconds since some fixed moment; it is read once per
-	// step and never goes back. One that stands still for some milliseconds
-	// spares writing deadlines.
-	Clock func() int64
-	// Ident is where the workers' identifications of outer headers begin, each
-	// worker's in another part of their range.
-	Ident uint16
-	// Resolver is asked for the MAC addresses that frames wait for.
-	Resolver Resolver
-	// Tap is the capture in progress, or nil.
-	Tap atomic.Pointer[Tap]
-
-	giant   *sync.Mutex // held for every step; nil: no such lock
-	helpers helpers
-}
-
-// ShareOptions are what NewShared makes what the workers share of.
-type ShareOptions struct {
-	Conns    *conntrack.Table
-	Clock    func() int64
-	Resolver Resolver
-	Ident    uint16
-	// Seed hides which fragments meet; it should be random.
-	Seed [2]uint64
-	// ICMPRate and ICMPMask are those of answer.Limiter.
-	ICMPRate time.Duration
-	ICMPMask uint32
-	// GiantLock has one worker at a time make a step, as Linux 2.2 let one CPU at
-	// a time into its network stack: for measuring what that costs.
-	GiantLock bool
-}
-
-// NewShared makes what the workers share. The View is still to be set.
-func NewShared(o ShareOptions) *Shared {
-	s := &Shared{
-		Conns:     o.Conns,
-		Fragments: fragment.New(fragment.Memory, o.Seed),
-		Limiter:   new(answer.Limiter),
-		Clock:     o.Clock,
-		Ident:     o.Ident,
-		Resolver:  o.Resolver,
-	}
-	s.Limiter.Set(o.ICMPRate, o.ICMPMask)
-	if o.GiantLock {
-		s.giant = new(sync.Mutex)
-	}
-	return s
-}
-
-// Settle takes a connection or template that ended off the counts of its server,
-// and forgets what a helper remembered of it.
-func (s *Shared) Settle(c *conntrack.Conn) {
-	if c.Is(conntrack.Helper) {
-		s.helpers.forget(c)
-	}
-	server := s.View.Load().Services.Server(c.Server())
-	if c.Is(conntrack.Template) {
-		server.Unref()
-		return
-	}
-	server.Release(c.State().Active())
+// FromServer reports whether a packet to dst can only be a real server's answer:
+// dst is neither a virtual address nor in the prefix of a firewall mark.
+func (v *View) FromServer(dst packet.Addr) bool {
+	s := v.Services
+	return !s.VIP(dst) && (!s.Marked(dst) || v.Hops.Local(dst))
 }
 
 // Resolver finds out Ethernet addresses.

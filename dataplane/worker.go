@@ -61,7 +61,7 @@ type job struct {
 // Worker takes frames from its queues through the stages. It belongs to one
 // goroutine; Counts and Stop may be called from any.
 type Worker struct {
-	shared  *Shared
+	shared  *Engine
 	index   int                // among the workers
 	view    *View              // of this step
 	machine *conntrack.Machine // of this step
@@ -153,8 +153,8 @@ type slowPath struct {
 
 // refresh takes up the newest view.
 func (w *Worker) refresh() {
-	w.view = w.shared.View.Load()
-	w.machine = conntrack.MachineFor(w.shared.Defence.secure.Load())
+	w.view = w.shared.view.Load()
+	w.machine = conntrack.MachineFor(w.shared.defence.secure.Load())
 	w.grow(len(w.view.Services.Servers()))
 }
 
@@ -173,7 +173,7 @@ func (w *Worker) Step() (int, error) {
 
 func (w *Worker) step() (int, error) {
 	w.refresh()
-	w.now = w.shared.Clock()
+	w.now = w.shared.clock()
 	w.stepped.Store(w.now)
 	w.tap = w.tapper()
 	n := 0

@@ -32,7 +32,7 @@ func (b *bench) floods() (*flood, error) {
 	if err != nil {
 		return nil, err
 	}
-	conns := r.shared.Conns
+	conns := r.shared.Conns()
 	for conns.Used() < conns.Size() {
 		if _, err := r.insert(r.newFlows(1), conntrack.TCPSynRecv, 1); err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ func (s *flood) rush(d time.Duration) error {
 // SYN made a connection in place of another, and the established connections are
 // all there, with the servers that they had.
 func (s *flood) kept(before, after *dataplane.Counts) error {
-	conns, batches := s.rig.shared.Conns, uint64(len(s.times))
+	conns, batches := s.rig.shared.Conns(), uint64(len(s.times))
 	if sent := after.Tx[0] - before.Tx[0]; sent != batches*packet.BatchSize {
 		return fmt.Errorf("%d frames of %d were sent: %s", sent, batches*packet.BatchSize, lost(before, after))
 	}

@@ -31,7 +31,7 @@ const (
 // rig is a director in memory with one service, by one method.
 type rig struct {
 	path    path // any path of the method
-	shared  *dataplane.Shared
+	shared  *dataplane.Engine
 	control *control.Control
 	ports   []*port
 	flows   uint32          // established connections: numbers 0..flows-1
@@ -57,7 +57,7 @@ func newRig(p path, size int, ports []*port) (*rig, error) {
 		return nil, err
 	}
 	r := &rig{path: p, ports: ports, crews: map[int][]*dataplane.Worker{}, fresh: firstFresh}
-	r.shared = dataplane.NewShared(dataplane.ShareOptions{Conns: conns, Clock: r.clock, Resolver: nobody{}})
+	r.shared = dataplane.New(dataplane.Options{Conns: conns, Clock: r.clock, Resolver: nobody{}})
 	r.control = control.New(control.Options{
 		Shared:   r.shared,
 		Workers:  len(ports),
@@ -81,7 +81,7 @@ func newRig(p path, size int, ports []*port) (*rig, error) {
 	return r, nil
 }
 
-func (r *rig) close() { r.shared.Conns.Close() }
+func (r *rig) close() { r.shared.Conns().Close() }
 
 // clock is the workers'.
 func (r *rig) clock() int64 {
@@ -165,7 +165,7 @@ func (r *rig) establish(n uint32) error {
 // insert makes the connection of a flow as a worker does, in a given state and
 // after a number of packets, and returns the address of its server.
 func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (server uint32, err error) {
-	f, now, view := flow(number), r.clock(), r.shared.View.Load()
+	f, now, view := flow(number), r.clock(), r.shared.View()
 	s := view.Services.Lookup(&f)
 	if s == nil {
 		return 0, errors.New("the service is not there")
@@ -180,9 +180,9 @@ func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (serv
 		State:  state, Number: packets, Now: now, Deadline: now + view.Timeouts[state],
 	}
 	var c, victim conntrack.Conn
-	if o := r.shared.Conns.Insert(r.shared.Conns.HashIn(&f), &record, &c, &victim); o != conntrack.Inserted {
+	if o := r.shared.Conns().Insert(r.shared.Conns().HashIn(&f), &record, &c, &victim); o != conntrack.Inserted {
 		return 0, fmt.Errorf("%w: connection %d does not fit into one of %d",
-			errRoom, r.shared.Conns.Used()+1, r.shared.Conns.Size())
+			errRoom, r.shared.Conns().Used()+1, r.shared.Conns().Size())
 	}
 	return to.Addr.V4(), nil
 }
@@ -198,7 +198,7 @@ func (r *rig) newFlows(n uint32) (first uint32) {
 
 // end ends the connections of n flows from first on.
 func (r *rig) end(first, n uint32) error {
-	conns := r.shared.Conns
+	conns := r.shared.Conns()
 	var c conntrack.Conn
 	var dead [2]conntrack.Conn
 	for i := range n {
@@ -218,6 +218,6 @@ func (r *rig) end(first, n uint32) error {
 // can be measured, whole batches.
 func (r *rig) room() uint32 {
 	const most = 16384
-	free := r.shared.Conns.Size() - r.shared.Conns.Used()
+	free := r.shared.Conns().Size() - r.shared.Conns().Used()
 	return uint32(min(most, free/4)) &^ (packet.BatchSize - 1)
 }

@@ -51,7 +51,7 @@ func (b *bench) stagesOf(p path, flows uint32, fresh bool) (*stageRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.walk = &walk{rig: r, path: p, port: r.ports[0], table: r.shared.Conns, area: b.area}
+	s.walk = &walk{rig: r, path: p, port: r.ports[0], table: r.shared.Conns(), area: b.area}
 	if s.traffic = newTraffic(p, r.order, flows, 1); fresh {
 		s.traffic = newSYNs(p)
 	}
@@ -62,7 +62,7 @@ func (b *bench) stagesOf(p path, flows uint32, fresh bool) (*stageRow, error) {
 func (s *stageRow) take(d time.Duration) error {
 	w := s.walk
 	w.times, w.packets = [stages]time.Duration{}, 0
-	w.port.traffic, w.view = s.traffic, w.rig.shared.View.Load()
+	w.port.traffic, w.view = s.traffic, w.rig.shared.View()
 	clock := readings()
 	n := 0
 	err := w.rig.running(func() (err error) {

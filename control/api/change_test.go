@@ -40,10 +40,10 @@ func TestPutServices_IsOneView(t *testing.T) {
 	r := newRig(t)
 	r.does("PUT", "/v1/services", `{"services":[`+web+`,`+dns+`]}`)
 	r.syn("198.51.100.1:40000")
-	before := r.Shared.View.Load()
+	before := r.Shared.View()
 	next := strings.Replace(web, `"weight":3`, `"weight":0`, 1)
 	r.refused("PUT", "/v1/services", `{"services":[`+next+`,{"service":"udp:192.0.2.11:53","servers":[{"server":"10.0.0.11","weight":-1}]}]}`, 422, "out-of-range")
-	if r.Shared.View.Load() != before {
+	if r.Shared.View() != before {
 		t.Error("the workers were shown something of a change that was refused")
 	}
 	r.does("PUT", "/v1/services", `{"services":[`+next+`]}`)
@@ -56,7 +56,7 @@ func TestPutServices_IsOneView(t *testing.T) {
 func TestChanges_AreAllOrNothing(t *testing.T) {
 	r := newRig(t)
 	r.does("POST", "/v1/services", web)
-	before := r.Shared.View.Load()
+	before := r.Shared.View()
 	const good = `{"op":"edit-server","service":{"service":"tcp:192.0.2.10:80"},"server":{"server":"10.0.0.11:8080","method":"nat","weight":0}}`
 	for _, c := range []struct {
 		bad, code string
@@ -76,7 +76,7 @@ func TestChanges_AreAllOrNothing(t *testing.T) {
 		if e.Change == nil || *e.Change != 2 || !strings.HasPrefix(e.Message, "changes[2]: ") {
 			t.Errorf("%s: %+v, want change 2", c.bad, e)
 		}
-		if r.Shared.View.Load() != before {
+		if r.Shared.View() != before {
 			t.Fatalf("%s: the workers were shown something", c.bad)
 		}
 	}
@@ -126,7 +126,7 @@ func TestServer_SaysWhichMethodsAPathTakes(t *testing.T) {
 func TestServer_RefusesWhatItCannotRead(t *testing.T) {
 	r := newRig(t)
 	r.does("POST", "/v1/services", web)
-	before := r.Shared.View.Load()
+	before := r.Shared.View()
 	for _, c := range []struct{ method, path, body, says string }{
 		{"PUT", "/v1/services", `null`, "services is missing"},
 		{"PUT", "/v1/services", `{}`, "services is missing"},
@@ -151,7 +151,7 @@ func TestServer_RefusesWhatItCannotRead(t *testing.T) {
 		}
 	}
 	r.refused("PUT", "/v1/services", `{"services":[`+strings.Repeat(" ", 16<<20)+`]}`, http.StatusRequestEntityTooLarge, "too-large")
-	if r.Shared.View.Load() != before {
+	if r.Shared.View() != before {
 		t.Error("the workers were shown something of what was refused")
 	}
 	r.refused("PUT", "/v1/services/fwmark:9", `{"servers":[]}`, http.StatusNotFound, "no-service")

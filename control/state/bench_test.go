@@ -12,7 +12,7 @@ import (
 )
 
 // fill returns what workers share, with n connections in a table.
-func fill(b *testing.B, n int) *dataplane.Shared {
+func fill(b *testing.B, n int) *dataplane.Engine {
 	table, err := conntrack.New(n)
 	if err != nil {
 		b.Fatal(err)
@@ -32,7 +32,7 @@ func fill(b *testing.B, n int) *dataplane.Shared {
 			b.Fatal("no room")
 		}
 	}
-	return dataplane.NewShared(dataplane.ShareOptions{Conns: table, Clock: func() int64 { return 0 }})
+	return dataplane.New(dataplane.Options{Conns: table, Clock: func() int64 { return 0 }})
 }
 
 // BenchmarkWrite saves b.N connections: -benchtime 1000000x is a full table.

@@ -79,15 +79,15 @@ func BenchmarkCapture(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			r, step := newMill(b)
 			s := r.start(c.options)
-			tap := r.Shared.Tap.Load()
+			tap := r.Shared.Tap()
 			done := make(chan error, 1)
 			go func() { done <- s.Run(b.Context(), io.Discard) }()
 			var ratios []float64
 			for range b.N {
 				with := rate(b, step)
-				r.Shared.Tap.Store(nil)
+				r.Shared.StopTap(tap)
 				without := rate(b, step)
-				r.Shared.Tap.Store(tap)
+				r.Shared.StartTap(tap)
 				ratios = append(ratios, with/without)
 			}
 			s.Stop()
@@ -120,9 +120,8 @@ func rate(b *testing.B, step func()) float64 {
 // newMill is a rig whose worker forwards a batch of a connection's segments with
 // each step.
 func newMill(b *testing.B) (*rig, func()) {
-	r := newRig(b)
 	start := time.Now()
-	r.Shared.Clock = func() int64 { return int64(time.Since(start)) &^ (1<<25 - 1) }
+	r := newRigWithClock(b, func() int64 { return int64(time.Since(start)) &^ (1<<25 - 1) })
 	in, out := &mill{}, &mill{}
 	workers, err := dataplane.NewWorkers(r.Shared, []dataplane.Interface{
 		{Queues: []dataplane.Port{in}, Hosts: []dataplane.Port{memport.New()}},

@@ -28,6 +28,12 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
+	return newRigWithClock(t, nil)
+}
+
+// newRigWithClock is newRig with a clock of the caller's.
+func newRigWithClock(t testing.TB, clock func() int64) *rig {
+	t.Helper()
 	prefix, ip := netip.MustParsePrefix, netip.MustParseAddr
 	network := neigh.Snapshot{
 		Links: []neigh.Link{
@@ -39,7 +45,7 @@ func newRig(t testing.TB) *rig {
 			{IP: ip("198.51.100.7"), Link: 2, MAC: clientMAC}, {IP: ip("10.0.0.11"), Link: 3, MAC: serverMAC},
 		},
 	}
-	return &rig{t: t, Director: memlab.New(t, memlab.Options{Size: 20_000, Network: network}, service.Spec{
+	return &rig{t: t, Director: memlab.New(t, memlab.Options{Size: 20_000, Network: network, Clock: clock}, service.Spec{
 		Key:       service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP},
 		Scheduler: "rr",
 		Servers:   []service.ServerSpec{{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Method: service.NAT, Weight: 1}},

@@ -30,7 +30,7 @@ var ErrBusy = errors.New("another capture is in progress, and there is one at a 
 // Session is one capture of a running director.
 type Session struct {
 	options Options
-	shared  *dataplane.Shared
+	shared  *dataplane.Engine
 	tap     *dataplane.Tap
 	ifaces  []string
 	began   int64 // nanoseconds since 1970
@@ -53,12 +53,12 @@ type Counts struct {
 
 // Start begins to capture what the workers of a director do, whose interfaces have the
 // given names. Run must follow. The error matches ErrUsage or is ErrBusy.
-func Start(shared *dataplane.Shared, workers int, ifaces []string, o Options) (*Session, error) {
+func Start(shared *dataplane.Engine, workers int, ifaces []string, o Options) (*Session, error) {
 	t, err := o.tap()
 	if err != nil {
 		return nil, err
 	}
-	if shared.Tap.Load() != nil { // before memory is taken
+	if shared.Tap() != nil { // before memory is taken
 		return nil, ErrBusy
 	}
 	now := time.Now()
@@ -69,7 +69,7 @@ func Start(shared *dataplane.Shared, workers int, ifaces []string, o Options) (*
 	s.clock = func() int64 { return s.began + int64(time.Since(now)) }
 	t.Workers, t.Clock = workers, s.clock
 	s.tap = dataplane.NewTap(t)
-	if !shared.Tap.CompareAndSwap(nil, s.tap) {
+	if !shared.StartTap(s.tap) {
 		return nil, ErrBusy
 	}
 	return s, nil
@@ -85,7 +85,7 @@ func (s *Session) Stop() {
 }
 
 // leave lets the workers forget the session.
-func (s *Session) leave() { s.shared.Tap.CompareAndSwap(s.tap, nil) }
+func (s *Session) leave() { s.shared.StopTap(s.tap) }
 
 // Counts returns what the session has done so far.
 func (s *Session) Counts() Counts {

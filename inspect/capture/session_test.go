@@ -29,7 +29,7 @@ func (r *rig) written(o capture.Options, happen func()) ([]byte, capture.Counts)
 	if err := s.Run(r.t.Context(), &out); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.Shared.Tap.Load() != nil {
+	if r.Shared.Tap() != nil {
 		r.t.Error("the workers still capture")
 	}
 	return out.Bytes(), s.Counts()
@@ -130,7 +130,7 @@ func TestSession_EndsAtItsBounds(t *testing.T) {
 	if err := r.start(o).Run(t.Context(), io.Discard); err != nil {
 		t.Error(err)
 	}
-	if r.Shared.Tap.Load() != nil {
+	if r.Shared.Tap() != nil {
 		t.Error("the workers still capture")
 	}
 }
@@ -167,7 +167,7 @@ func TestSession_EndsWithItsWriter(t *testing.T) {
 		if err := s.Run(t.Context(), &room); !errors.Is(err, errFull) {
 			t.Errorf("error %v, want the writer's", err)
 		}
-		if r.Shared.Tap.Load() != nil {
+		if r.Shared.Tap() != nil {
 			t.Error("the workers still capture")
 		}
 	}
@@ -202,7 +202,7 @@ func TestSession_SlowReaderSlowsNobody(t *testing.T) {
 		t.Errorf("counts %+v, want some lost of %d", c, 10*rounds)
 	}
 	cancel()
-	for r.Shared.Tap.Load() != nil {
+	for r.Shared.Tap() != nil {
 		time.Sleep(time.Microsecond)
 	}
 	in.Close()

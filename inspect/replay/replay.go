@@ -59,7 +59,7 @@ type Files struct {
 
 // player is a replay in progress.
 type player struct {
-	shared  *dataplane.Shared
+	shared  *dataplane.Engine
 	control *control.Control
 	host    *described
 	clock   memport.Clock
@@ -93,7 +93,7 @@ func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer p.shared.Conns.Close()
+	defer p.shared.Conns().Close()
 	if files.Script != nil {
 		if p.script, err = readScript(files.Script, files.ScriptName); err != nil {
 			return nil, err
@@ -124,7 +124,7 @@ func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.shared = dataplane.NewShared(dataplane.ShareOptions{
+	p.shared = dataplane.New(dataplane.Options{
 		Conns: conns, Clock: p.clock.Now, Resolver: nobody{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
 		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
 	})
@@ -150,7 +150,7 @@ func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
 // makeWorkers gives each worker a port of its own on every interface.
 func (p *player) makeWorkers(c *config.Config, r *config.Replay) (err error) {
 	ifaces := make([]dataplane.Interface, len(c.Interfaces))
-	for i, link := range p.shared.View.Load().Hops.Interfaces() {
+	for i, link := range p.shared.View().Hops.Interfaces() {
 		a := &iface{name: link.Name, mac: link.MAC}
 		for range r.Workers {
 			port, host := memport.New(), memport.New()

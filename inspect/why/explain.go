@@ -178,14 +178,14 @@ func (o *outcome) connected(s *Service) *Connection {
 	}
 	if after != nil {
 		d.After = after.conn.State().String()
-		d.Expires = o.seconds(o.shared.Conns.Deadline(&after.conn))
+		d.Expires = o.seconds(o.shared.Conns().Deadline(&after.conn))
 	}
 	return d
 }
 
 // seconds returns how long it is until that time.
 func (o *outcome) seconds(deadline int64) float64 {
-	return max(0, float64(deadline-o.shared.Clock())/second)
+	return max(0, float64(deadline-o.shared.Now())/second)
 }
 
 // template describes the template of the packet's connection, or the one that was
@@ -203,7 +203,7 @@ func (o *outcome) template(server *service.Server) *Template {
 		}
 	}
 	if c := o.connection(); c != nil {
-		if info, ok := o.shared.Conns.Parent(&c.conn); ok && info.Is(conntrack.Template) {
+		if info, ok := o.shared.Conns().Parent(&c.conn); ok && info.Is(conntrack.Template) {
 			used = &info
 		}
 	}

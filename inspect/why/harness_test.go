@@ -129,10 +129,10 @@ type state struct {
 
 func (r *rig) state() state {
 	s := state{
-		Connections: r.Control.Connections(), Services: r.Control.Services(), Used: r.Shared.Conns.Used(),
+		Connections: r.Control.Connections(), Services: r.Control.Services(), Used: r.Shared.Conns().Used(),
 		Wanted: len(r.Wanted), Counts: r.Worker.Counts(), Marked: used.Take(),
 	}
-	for _, server := range r.Shared.View.Load().Services.Servers() {
+	for _, server := range r.Shared.View().Services.Servers() {
 		s.Overloaded = append(s.Overloaded, server != nil && server.Load.Overloaded.Load())
 	}
 	return s

@@ -42,7 +42,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 	// A moment far enough from the beginning that nothing was of late.
 	var clock memport.Clock
 	clock.Advance(24 * time.Hour)
-	d := &Director{Shared: dataplane.NewShared(dataplane.ShareOptions{
+	d := &Director{Shared: dataplane.New(dataplane.Options{
 		Conns: conns, Clock: clock.Now, Resolver: nobody{}, ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
 	})}
 	d.Control = control.New(control.Options{

@@ -2,7 +2,7 @@
 // whether it belongs to a connection, what the scheduler went by, where it leaves.
 //
 // Nothing of that is worked out here a second time. A shadow of the director is
-// made (dataplane.Shared.Shadow): its services, schedulers with what they remember,
+// made (dataplane.Engine.Shadow): its services, schedulers with what they remember,
 // loads, next hops, and those of its connections that may have to do with the
 // packet. A worker of the shadow takes the packet through the stages of every
 // packet, in memory, and the explanation is read off what there was before, what
@@ -29,7 +29,7 @@ import (
 // Director is whom to ask: a running director, or one that is only described.
 type Director struct {
 	Control *control.Control
-	Shared  *dataplane.Shared
+	Shared  *dataplane.Engine
 }
 
 // Question is a packet to explain, or a capture of some.
@@ -167,7 +167,7 @@ func (d *Director) arrival(q *Question, f *pcap.Frame) (int, error) {
 	if name == "" {
 		return 0, nil
 	}
-	return ifaceOf(d.Shared.View.Load(), name)
+	return ifaceOf(d.Shared.View(), name)
 }
 
 // armOf returns the interface of that name.

@@ -17,7 +17,7 @@ const second = 1_000_000_000
 // world is a shadow of a director with a worker of its own and interfaces made of
 // memory. One goroutine uses it.
 type world struct {
-	shared       *dataplane.Shared
+	shared       *dataplane.Engine
 	worker       *dataplane.Worker
 	ports, hosts []*memport.Port // by interface
 	clock        memport.Clock   // how long after start it is
@@ -31,8 +31,8 @@ type world struct {
 // shadow makes a world with room for that many more connections, that knows the
 // connections of these clients.
 func (d *Director) shadow(room int, clients ...packet.Addr) (*world, error) {
-	w := &world{start: d.Shared.Clock()}
-	view := d.Shared.View.Load()
+	w := &world{start: d.Shared.Now()}
+	view := d.Shared.View()
 	known := map[packet.Addr]bool{}
 	for _, a := range clients {
 		known[a] = true
@@ -70,9 +70,9 @@ func (d *Director) shadow(room int, clients ...packet.Addr) (*world, error) {
 	return w, nil
 }
 
-func (w *world) close() { w.shared.Conns.Close() }
+func (w *world) close() { w.shared.Conns().Close() }
 
-func (w *world) view() *dataplane.View { return w.shared.View.Load() }
+func (w *world) view() *dataplane.View { return w.shared.View() }
 
 // name returns the name of an interface.
 func (w *world) name(iface int) string { return w.view().Hops.Interfaces()[iface].Name }
@@ -98,7 +98,7 @@ type found struct {
 
 // connection looks a packet's connection up, or returns nil.
 func (w *world) connection(f packet.Flow) *found {
-	conns, v := w.shared.Conns, w.view()
+	conns, v := w.shared.Conns(), w.view()
 	c := &found{out: v.FromServer(f.Dst)}
 	switch {
 	case c.out && conns.FindOut(conns.HashOut(&f), &f, &c.conn):
@@ -120,7 +120,7 @@ func (w *world) templates() map[conntrack.Ref]conntrack.Info {
 		return nil
 	}
 	all := map[conntrack.Ref]conntrack.Info{}
-	for info := range w.shared.Conns.All() {
+	for info := range w.shared.Conns().All() {
 		if info.Is(conntrack.Template) {
 			all[info.Ref()] = *info
 		}

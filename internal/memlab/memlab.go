@@ -22,13 +22,14 @@ type Options struct {
 	Size    int // of the connection table; 0: 4096
 	Marks   []service.Mark
 	Network neigh.Snapshot // with an interface for each link that has one; no links: OneLink
+	Clock   func() int64   // of the workers; nil: Director.Clock
 }
 
 // Director is a director of one worker, with a queue on each interface. One goroutine
 // pushes frames and has the worker make steps; Control may be used by any.
 type Director struct {
 	*control.Control
-	Shared *dataplane.Shared
+	Shared *dataplane.Engine
 	Clock  memport.Clock
 	Ports  []*memport.Port // by interface: what comes and goes
 	Hosts  []*memport.Port // by interface: what the kernel gets
@@ -52,11 +53,14 @@ func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 		o.Network = OneLink("10.0.0.11", "10.0.0.12", "10.0.0.13")
 	}
 	d := &Director{t: t}
+	if o.Clock == nil {
+		o.Clock = d.Clock.Now
+	}
 	conns, err := conntrack.NewSeeded(o.Size, [3]uint64{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb})
 	d.must(err)
 	t.Cleanup(conns.Close)
-	d.Shared = dataplane.NewShared(dataplane.ShareOptions{
-		Conns: conns, Clock: d.Clock.Now, Resolver: d, ICMPRate: time.Second, ICMPMask: 6168,
+	d.Shared = dataplane.New(dataplane.Options{
+		Conns: conns, Clock: o.Clock, Resolver: d, ICMPRate: time.Second, ICMPMask: 6168,
 	})
 	d.Control = control.New(control.Options{
 		Shared: d.Shared, Workers: 1, Marks: o.Marks, Seed: 1,

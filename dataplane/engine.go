@@ -1,0 +1,105 @@
+package dataplane
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"director/conntrack"
+	"director/dataplane/answer"
+	"director/dataplane/fragment"
+)
+
+// Engine is what all workers of a director share. Its methods may be called from
+// any goroutine, except where one says otherwise.
+type Engine struct {
+	view atomic.Pointer[View]
+	tap  atomic.Pointer[Tap] // the capture in progress, or nil
+
+	conns     *conntrack.Table
+	fragments *fragment.Table // fragments that wait for the rest of their datagram
+	limiter   *answer.Limiter // of the ICMP errors that the workers send
+	defence   defence
+	helpers   helpers
+	clock     func() int64
+	ident     uint16
+	resolver  Resolver
+	giant     *sync.Mutex // held for every step; nil: there is no such lock
+}
+
+// Options configure an Engine.
+type Options struct {
+	// Conns is the connection table. The caller closes it.
+	Conns *conntrack.Table
+	// Clock returns nanoseconds since some fixed moment and never goes back. It is
+	// read once a step. A clock that changes only every few milliseconds saves
+	// writing deadlines.
+	Clock    func() int64
+	Resolver Resolver
+	// Ident is the first identification of outer IPv4 headers. Each worker begins
+	// in another part of the range.
+	Ident uint16
+	// Seed is the secret of the hash by which fragments find each other. It should
+	// be random.
+	Seed [2]uint64
+	// ICMPRate and ICMPMask configure the rate limit of our own ICMP errors: see
+	// answer.Limiter.
+	ICMPRate time.Duration
+	ICMPMask uint32
+	// GiantLock lets only one worker at a time make a step, as Linux 2.2 let only one
+	// CPU into its network stack. It serves to measure what that costs.
+	GiantLock bool
+}
+
+// New makes an engine. SetView must be called before a worker's first step.
+func New(o Options) *Engine {
+	e := &Engine{
+		conns:     o.Conns,
+		fragments: fragment.New(fragment.Memory, o.Seed),
+		limiter:   new(answer.Limiter),
+		clock:     o.Clock,
+		ident:     o.Ident,
+		resolver:  o.Resolver,
+	}
+	e.limiter.Set(o.ICMPRate, o.ICMPMask)
+	if o.GiantLock {
+		e.giant = new(sync.Mutex)
+	}
+	return e
+}
+
+// View returns the newest view, or nil before the first SetView.
+func (e *Engine) View() *View { return e.view.Load() }
+
+// SetView publishes a view. Each worker takes it up with its next step.
+func (e *Engine) SetView(v *View) { e.view.Store(v) }
+
+// Conns returns the connection table.
+func (e *Engine) Conns() *conntrack.Table { return e.conns }
+
+// Now returns the time on the workers' clock, in nanoseconds.
+func (e *Engine) Now() int64 { return e.clock() }
+
+// Tap returns the capture in progress, or nil.
+func (e *Engine) Tap() *Tap { return e.tap.Load() }
+
+// StartTap makes t the capture in progress. It reports false, and does nothing, if
+// there is one already. Each worker takes it up with its next step.
+func (e *Engine) StartTap(t *Tap) bool { return e.tap.CompareAndSwap(nil, t) }
+
+// StopTap ends the capture t, if it is the one in progress.
+func (e *Engine) StopTap(t *Tap) { e.tap.CompareAndSwap(t, nil) }
+
+// Settle takes a connection or template that has ended off the counts of its
+// server, and removes what a helper remembered of it.
+func (e *Engine) Settle(c *conntrack.Conn) {
+	if c.Is(conntrack.Helper) {
+		e.helpers.forget(c)
+	}
+	server := e.view.Load().Services.Server(c.Server())
+	if c.Is(conntrack.Template) {
+		server.Unref()
+		return
+	}
+	server.Release(c.State().Active())
+}
