@@ -89,14 +89,14 @@ func (d *Daemon) queueFigures(a *interfaceIO, i int) figures.Queue {
 		if err != nil {
 			d.log.Warn().Err(err).Str("interface", a.name).Msg("port counters")
 		}
-		f.IO, f.Attach, f.Mode = "AF_XDP", attachNames[a.hook], p.Terms().Mode.String()
+		f.IO, f.Attach, f.Mode = figures.XDP, attachNames[a.hook], p.Terms().Mode.String()
 		f.Rx, f.Tx = c.Received, c.Transmitted
 		f.RxRingFull, f.RxFillEmpty, f.RxInvalid = c.Kernel.Rx_ring_full, c.Kernel.Rx_fill_ring_empty_descs, c.Kernel.Rx_invalid_descs
 		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxInvalid+c.TxRefused+c.Kernel.Tx_invalid_descs
 		f.KernelDrops, f.Syscalls = c.Kernel.Rx_dropped, c.Kicks+c.Wakes
 	case *afpacket.Port:
 		c := p.Counters()
-		f.IO = "AF_PACKET"
+		f.IO = figures.Packet
 		f.Rx, f.Tx = c.Rx, c.Tx
 		f.RxRingFull, f.RxInvalid = c.KernelFreezes, c.RxTruncated+c.RxOversize+c.RxUnsupported
 		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxOversize+c.TxErrors

@@ -1,73 +1,132 @@
-// Package figures is what a director is at a moment, in numbers: its workers, its
-// queues and its connection table. Counts only grow while a director runs; whoever
-// wants rates takes two. The names of the JSON fields are part of the control API.
+// Package figures describes a running director in numbers: its workers, its queues
+// and its connection table at one moment. Compare derives rates from two such
+// moments, so that all views show the same ones. The names of the JSON fields are
+// part of the control API.
 package figures
 
 import "time"
 
-// Figures is a director at a moment.
+// Figures is a director at one moment. Its counters only grow while a director runs.
 type Figures struct {
 	At      time.Time `json:"at"`
 	Started time.Time `json:"started"`
-	// Counted is when the shown counts of services and servers were last brought up
-	// to date; the zero time if they never were.
+	// Counted is when the displayed counters of services and servers were last
+	// updated; zero if they never were.
 	Counted time.Time `json:"counted"`
 	Version string    `json:"version"` // of the binary
 	PID     int       `json:"pid"`
 	Table   Table     `json:"table"`
 	Workers []Worker  `json:"workers"`
 	Queues  []Queue   `json:"queues"`
-	// Unserved counts, by interface, frames of a service that arrived on a queue
-	// that no worker serves, and were dropped there.
+	// Unserved counts, by interface, the frames of a service that arrived on a queue
+	// without a worker. They were dropped there.
 	Unserved map[string]uint64 `json:"unserved,omitempty"`
+}
+
+// SameRun reports whether both figures come from one run of one director. Counters
+// of different runs have nothing to do with each other.
+func (f *Figures) SameRun(o *Figures) bool { return f.PID == o.PID && f.Started.Equal(o.Started) }
+
+// Dropped returns how many frames the workers have dropped, by reason.
+func (f *Figures) Dropped() map[string]uint64 {
+	return f.byReason(func(w *Worker) map[string]uint64 { return w.Drops })
+}
+
+// Left returns how many frames the workers have left to the kernel, by reason.
+func (f *Figures) Left() map[string]uint64 {
+	return f.byReason(func(w *Worker) map[string]uint64 { return w.Host })
+}
+
+func (f *Figures) byReason(of func(*Worker) map[string]uint64) map[string]uint64 {
+	total := map[string]uint64{}
+	for i := range f.Workers {
+		for reason, n := range of(&f.Workers[i]) {
+			total[reason] += n
+		}
+	}
+	return total
 }
 
 // Table is the connection table.
 type Table struct {
-	Size int `json:"size"` // most connections
+	Size int `json:"size"` // the most connections that fit
 	Used int `json:"used"` // connections and templates now
 }
 
-// Worker is what one worker has done: see dataplane.Counts, whose words these are.
+// Worker is what one worker has done. The names are those of dataplane.Counts.
 type Worker struct {
 	Index      int               `json:"worker"`
 	CPU        int               `json:"cpu"`
-	CPUSeconds float64           `json:"cpu_seconds"` // that its thread has used
+	CPUSeconds float64           `json:"cpu_seconds"` // used by its thread
 	Rx         map[string]uint64 `json:"rx"`          // frames, by interface
-	Tx         map[string]uint64 `json:"tx"`          // likewise
-	Host       map[string]uint64 `json:"host"`        // frames given back to the kernel, by reason
-	Drops      map[string]uint64 `json:"drops"`       // by reason
+	Tx         map[string]uint64 `json:"tx"`          // frames, by interface
+	Host       map[string]uint64 `json:"host"`        // frames left to the kernel, by reason
+	Drops      map[string]uint64 `json:"drops"`       // frames, by reason
 	Handoff    uint64            `json:"handoff"`
-	Conns      uint64            `json:"connections"` // made
+	Conns      uint64            `json:"connections"` // created
 	Unnoted    uint64            `json:"unnoted"`
 	Expired    uint64            `json:"expired"`
 	// Batches counts batches by size: those of 1 frame, of 2, of 3 or 4, of 5 to 8,
-	// and so on to 64.
+	// and so on up to 64.
 	Batches []uint64 `json:"batches"`
 }
 
-// Queue is one NIC queue and how it is served. Of the counts those are there that
-// its kind of I/O has.
+// Queue is one NIC queue and how it is served. Counters that its kind of I/O does
+// not have stay zero. See Losses for those that count lost frames.
 type Queue struct {
 	Interface string `json:"interface"`
 	Queue     int    `json:"queue"`
 	Worker    int    `json:"worker"`
-	IO        string `json:"io"`               // "AF_XDP" or "AF_PACKET"
+	IO        string `json:"io"`               // XDP or Packet
 	Attach    string `json:"attach,omitempty"` // of AF_XDP: "native" or "generic"
 	Mode      string `json:"mode,omitempty"`   // of AF_XDP: "zero-copy" or "copy"
 
 	Rx uint64 `json:"rx"` // frames taken from the queue
-	Tx uint64 `json:"tx"` // frames given to the kernel
+	Tx uint64 `json:"tx"` // frames given to the kernel to send
 
-	RxRingFull   uint64 `json:"rx_ring_full"`            // lost: the worker was too slow
+	// RxRingFull counts, with AF_XDP, frames lost because the worker was too slow.
+	// With AF_PACKET it counts how often the ring was full; the frames lost then are
+	// in KernelDrops.
+	RxRingFull   uint64 `json:"rx_ring_full"`
 	RxFillEmpty  uint64 `json:"rx_fill_empty"`           // times that the kernel found no frame to fill
 	RxInvalid    uint64 `json:"rx_invalid"`              // lost: not what a port can carry
 	TxFull       uint64 `json:"tx_full"`                 // lost: the queue stayed full
 	TxDown       uint64 `json:"tx_down"`                 // lost: the link was down
 	TxInvalid    uint64 `json:"tx_invalid"`              // lost: refused
 	KernelDrops  uint64 `json:"kernel_drops"`            // lost in the kernel before the ring
-	HostReturned uint64 `json:"host_returned"`           // given back to the kernel
-	HostFailed   uint64 `json:"host_failed"`             // lost on the way back
+	HostReturned uint64 `json:"host_returned"`           // reinjected into the kernel
+	HostFailed   uint64 `json:"host_failed"`             // lost while being reinjected
 	Syscalls     uint64 `json:"syscalls,omitempty"`      // of AF_XDP: kicks and wakes
-	SuperPackets uint64 `json:"super_packets,omitempty"` // of AF_PACKET: taken apart
+	SuperPackets uint64 `json:"super_packets,omitempty"` // of AF_PACKET: split into frames
+}
+
+// The kinds of I/O in Queue.IO.
+const (
+	XDP    = "AF_XDP"
+	Packet = "AF_PACKET"
+)
+
+// Loss is a number of frames lost at a queue, and how.
+type Loss struct {
+	Name   string // short: "rx-ring-full"
+	Text   string // the same for a reader: "receive ring full: the worker was too slow"
+	Frames uint64
+}
+
+// Losses returns every way in which frames can be lost at the queue, with those that
+// were, in the order of a frame's way through the director.
+func (q *Queue) Losses() []Loss {
+	ringFull := q.RxRingFull
+	if q.IO == Packet {
+		ringFull = 0 // a number of times, not of frames
+	}
+	return []Loss{
+		{"rx-ring-full", "receive ring full: the worker was too slow", ringFull},
+		{"kernel", "lost in the kernel before the ring", q.KernelDrops},
+		{"rx-invalid", "received, but not what a queue can carry", q.RxInvalid},
+		{"tx-full", "transmit ring full", q.TxFull},
+		{"tx-down", "link down", q.TxDown},
+		{"tx-invalid", "refused by the interface", q.TxInvalid},
+		{"host-failed", "lost on the way back to the kernel", q.HostFailed},
+	}
 }

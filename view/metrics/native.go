@@ -58,7 +58,7 @@ func collectNative(s Source, out sink) {
 	out.put(startTime, float64(f.Started.UnixMilli())/1e3)
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
-	collectReasons(f.Workers, out)
+	collectReasons(&f, out)
 	for i := range f.Workers {
 		collectWorker(&f.Workers[i], out)
 	}
@@ -73,16 +73,12 @@ func collectNative(s Source, out sink) {
 
 // collectReasons shows every reason, those without a frame too: a rate needs to
 // know what was there before the first.
-func collectReasons(workers []figures.Worker, out sink) {
+func collectReasons(f *figures.Figures, out sink) {
+	drops, host := f.Dropped(), f.Left()
 	for r := packet.None + 1; r < packet.Reasons; r++ {
 		name := r.String()
-		var drops, host uint64
-		for i := range workers {
-			drops += workers[i].Drops[name]
-			host += workers[i].Host[name]
-		}
-		out.count(dropped, drops, name)
-		out.count(left, host, name)
+		out.count(dropped, drops[name], name)
+		out.count(left, host[name], name)
 	}
 }
 
@@ -116,7 +112,7 @@ func collectWorker(w *figures.Worker, out sink) {
 func collectUnserved(f *figures.Figures, out sink) {
 	seen := map[string]bool{}
 	for i := range f.Queues {
-		if q := &f.Queues[i]; q.IO == xdp && !seen[q.Interface] {
+		if q := &f.Queues[i]; q.IO == figures.XDP && !seen[q.Interface] {
 			seen[q.Interface] = true
 			out.count(unserved, f.Unserved[q.Interface], label(q.Interface))
 		}

@@ -6,12 +6,6 @@ import (
 	"director/view/figures"
 )
 
-// xdp and tap are the kinds of I/O as figures.Queue names them.
-const (
-	xdp = "AF_XDP"
-	tap = "AF_PACKET"
-)
-
 var (
 	queueInfo = native.gauge("director_queue_info",
 		"How a queue is served: by which worker and I/O, how AF_XDP is attached, and whether it copies; always 1.",
@@ -57,7 +51,7 @@ func collectQueue(q *figures.Queue, out sink) {
 		{queueRx, q.Rx, ""},
 		{queueTx, q.Tx, ""},
 		{queueRingFull, q.RxRingFull, ""},
-		{queueFillEmpty, q.RxFillEmpty, xdp},
+		{queueFillEmpty, q.RxFillEmpty, figures.XDP},
 		{queueKernelDrops, q.KernelDrops, ""},
 		{queueRxInvalid, q.RxInvalid, ""},
 		{queueTxFull, q.TxFull, ""},
@@ -65,8 +59,8 @@ func collectQueue(q *figures.Queue, out sink) {
 		{queueTxInvalid, q.TxInvalid, ""},
 		{queueReturned, q.HostReturned, ""},
 		{queueFailed, q.HostFailed, ""},
-		{queueSyscalls, q.Syscalls, xdp},
-		{queueSuper, q.SuperPackets, tap},
+		{queueSyscalls, q.Syscalls, figures.XDP},
+		{queueSuper, q.SuperPackets, figures.Packet},
 	} {
 		if c.io == "" || c.io == q.IO {
 			out.count(c.metric, c.n, on, name)

@@ -31,7 +31,7 @@ var ours = map[string]bool{
 }
 
 // alerts are what somebody should look at, the worst first.
-func alerts(s *snapshot, over span, v *view, c choice) (all []alert) {
+func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	var down, busy, idle []string
 	for i := range s.services {
 		each := &s.services[i]

@@ -6,6 +6,7 @@ import (
 	"director/control"
 	"director/packet"
 	"director/service"
+	"director/view/figures"
 )
 
 // A line shows Points points, one each Period: ten minutes.
@@ -75,13 +76,13 @@ func newTrack(first, lines int) *track {
 }
 
 // add takes a sample.
-func (h *history) add(s *snapshot, over span) {
+func (h *history) add(s *snapshot, rates *figures.Rates) {
 	at := h.count
 	h.count++
 	sum := total(s.services)
 	h.total.set(at, float32(sum.rates.CPS), float32(sum.active),
 		float32(sum.rates.InPPS), float32(sum.rates.OutPPS), float32(sum.rates.InBPS), float32(sum.rates.OutBPS),
-		float32(s.figures.Table.Used), float32(over.cpu()), float32(over.drops()))
+		float32(s.figures.Table.Used), float32(100*rates.Total.CPU), float32(rates.Total.Drops))
 	for i := range s.services {
 		each := &s.services[i]
 		var active uint32
@@ -94,8 +95,7 @@ func (h *history) add(s *snapshot, over span) {
 		follow(h.services, each.Key, at, lines).set(at, points(each.Rates, active)...)
 	}
 	for i := range s.figures.Workers {
-		w := &s.figures.Workers[i]
-		follow(h.workers, w.Index, at, 1).set(at, float32(over.worker(w).cpu))
+		follow(h.workers, s.figures.Workers[i].Index, at, 1).set(at, float32(100*rates.Workers[i].CPU))
 	}
 	forget(h.services, at)
 	forget(h.servers, at)

@@ -3,7 +3,6 @@ package page_test
 import (
 	"context"
 	"regexp"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"director/control"
+	"director/view/figures"
 	"director/view/page"
 )
 
@@ -157,13 +157,12 @@ func TestRates_AreTakenFromTwoSamples(t *testing.T) {
 	if got, want := row(p), "0| 2|| 25| 2.00 k| 1.00 k| 10| 0.5| 100| 50| 32|"; got != want {
 		t.Errorf("4 seconds later: %q, want %q", got, want)
 	}
-	s.change(func(s *source) { // counts that begin anew
+	s.change(func(s *source) { // counters that started again at 0
 		s.figures.At = s.figures.At.Add(4 * time.Second)
-		s.figures.Workers[0] = newSource(1, 1).figures.Workers[0]
-		s.figures.Workers[0].CPUSeconds = 0
+		s.figures.Workers[0] = figures.Worker{CPU: 2, CPUSeconds: 0.4, Rx: map[string]uint64{"eth0": 800}, Conns: 20}
 	})
 	p.Sample()
-	if got := row(p); !strings.HasPrefix(got, "0| 2|| 0| 0| 0| 0| 0|") {
-		t.Errorf("after a new beginning: %q", got)
+	if got, want := row(p), "0| 2|| 10| 200| 0| 0| 0| 5| 0| –|"; got != want {
+		t.Errorf("after a restart of the counters: %q, want %q", got, want)
 	}
 }

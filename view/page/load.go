@@ -23,26 +23,23 @@ type reasonRow struct {
 
 var reasonTexts = docs.Reasons()
 
-// dropped and left are the rows of reasons that there were, in the order in which a
+// dropped and left are the rows of the reasons that occurred, in the order in which a
 // packet can meet them.
-func dropped(s span) []reasonRow {
-	of := func(w *figures.Worker) map[string]uint64 { return w.Drops }
-	return reasons(s, of, func(r docs.Reason) string { return r.Dropped })
+func dropped(rates *figures.Rates) []reasonRow {
+	return reasons(rates.Drops, func(r docs.Reason) string { return r.Dropped })
 }
 
-func left(s span) []reasonRow {
-	of := func(w *figures.Worker) map[string]uint64 { return w.Host }
-	return reasons(s, of, func(r docs.Reason) string { return r.Left })
+func left(rates *figures.Rates) []reasonRow {
+	return reasons(rates.Left, func(r docs.Reason) string { return r.Left })
 }
 
-func reasons(s span, of func(*figures.Worker) map[string]uint64, text func(docs.Reason) string) (rows []reasonRow) {
-	now, then := byReason(s.now, of), byReason(s.then, of)
+func reasons(all []figures.Tally, text func(docs.Reason) string) (rows []reasonRow) {
 	for r := range packet.Reasons {
 		name := r.String()
-		if n := now[name]; n > 0 {
-			rate := s.per(n, then[name])
+		if at := slices.IndexFunc(all, func(t figures.Tally) bool { return t.Name == name }); at >= 0 {
+			t := &all[at]
 			rows = append(rows, reasonRow{
-				Name: name, Text: text(reasonTexts[name]), Total: count(n), Rate: number(rate), rate: rate,
+				Name: name, Text: text(reasonTexts[name]), Total: count(t.Total), Rate: number(t.Rate), rate: t.Rate,
 			})
 		}
 	}
@@ -63,15 +60,15 @@ type workerRow struct {
 // bursts are lost.
 const hot = 90
 
-func workers(s span, h *history) []workerRow {
-	rows := make([]workerRow, len(s.now.Workers))
+func workers(f *figures.Figures, rates *figures.Rates, h *history) []workerRow {
+	rows := make([]workerRow, len(f.Workers))
 	for i := range rows {
-		w := &s.now.Workers[i]
-		did := s.worker(w)
+		w, did := &f.Workers[i], &rates.Workers[i]
+		cpu := 100 * did.CPU
 		rows[i] = workerRow{
-			Index: w.Index, CPU: w.CPU, Busy: wholePercent(did.cpu), Bar: barOf(did.cpu), Hot: did.cpu >= hot,
-			Rx: number(did.rx), Tx: number(did.tx), Handoff: number(did.handoff), Drops: number(did.drops),
-			Conns: number(did.conns), Expired: number(did.expired), In: number(did.batch),
+			Index: w.Index, CPU: w.CPU, Busy: wholePercent(cpu), Bar: barOf(cpu), Hot: cpu >= hot,
+			Rx: number(did.Rx), Tx: number(did.Tx), Handoff: number(did.Handoff), Drops: number(did.Drops),
+			Conns: number(did.Conns), Expired: number(did.Expired), In: number(did.Batch),
 			Line: spark(h.workers[w.Index].line(0, h.count, rowGroup), 100, rowGroup),
 		}
 	}
@@ -106,41 +103,20 @@ type queueRow struct {
 // loss is one way in which frames are lost at a queue.
 type loss struct{ Name, Total string }
 
-// losses are the ways, as an operator would say them.
-var losses = []struct {
-	name string
-	of   func(*figures.Queue) uint64
-}{
-	{"receive ring full: the worker was too slow", func(q *figures.Queue) uint64 { return q.RxRingFull }},
-	{"lost in the kernel before the ring", func(q *figures.Queue) uint64 { return q.KernelDrops }},
-	{"received, but not what a queue can carry", func(q *figures.Queue) uint64 { return q.RxInvalid }},
-	{"transmit ring full", func(q *figures.Queue) uint64 { return q.TxFull }},
-	{"link down", func(q *figures.Queue) uint64 { return q.TxDown }},
-	{"refused by the interface", func(q *figures.Queue) uint64 { return q.TxInvalid }},
-	{"lost on the way back to the kernel", func(q *figures.Queue) uint64 { return q.HostFailed }},
-}
-
-func queues(s span) []queueRow {
-	rows := make([]queueRow, len(s.now.Queues))
+func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
+	rows := make([]queueRow, len(f.Queues))
 	for i := range rows {
-		now := &s.now.Queues[i]
-		then := s.queueBefore(now)
+		q, flow := &f.Queues[i], &rates.Queues[i]
 		row := queueRow{
-			Interface: now.Interface, Queue: now.Queue, Worker: now.Worker,
-			IO: strings.Join(strings.Fields(now.IO+" "+now.Attach+" "+now.Mode), " "),
-			Rx: number(s.per(now.Rx, then.Rx)), Tx: number(s.per(now.Tx, then.Tx)),
+			Interface: q.Interface, Queue: q.Queue, Worker: q.Worker,
+			IO: strings.Join(strings.Fields(q.IO+" "+q.Attach+" "+q.Mode), " "),
+			Rx: number(flow.Rx), Tx: number(flow.Tx), Lost: number(flow.Lost), lost: flow.Lost,
 		}
-		var lost, before uint64
-		for _, l := range losses {
-			n := l.of(now)
-			lost += n
-			before += l.of(&then)
-			if n > 0 {
-				row.Losses = append(row.Losses, loss{l.name, count(n)})
+		for _, l := range q.Losses() {
+			if l.Frames > 0 {
+				row.Losses = append(row.Losses, loss{l.Text, count(l.Frames)})
 			}
 		}
-		row.lost = s.per(lost, before)
-		row.Lost = number(row.lost)
 		rows[i] = row
 	}
 	return rows

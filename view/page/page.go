@@ -32,6 +32,10 @@ type Source interface {
 // page, the source is asked twice a second at most.
 const freshness = 500 * time.Millisecond
 
+// shortest is the shortest span that rates are taken over: what came in a few
+// milliseconds says little.
+const shortest = 2 * time.Second
+
 // Page is an http.Handler. Its methods may be called by any goroutine.
 type Page struct {
 	source Source
@@ -84,7 +88,7 @@ func (p *Page) sample() {
 	p.ask()
 	now := p.latest.figures // a copy: the latest is replaced, not changed
 	if then := p.samples[1]; then != nil {
-		p.history.add(&p.latest, span{&now, then})
+		p.history.add(&p.latest, figures.Compare(then, &now))
 	}
 	p.samples[0], p.samples[1] = p.samples[1], &now
 }
@@ -101,11 +105,11 @@ func (p *Page) view(choice choice) *view {
 	if p.latest.taken.IsZero() || time.Since(p.latest.taken) >= freshness {
 		p.ask()
 	}
-	s := span{now: &p.latest.figures, then: p.samples[1]}
-	if s.then != nil && s.now.At.Sub(s.then.At) < shortest && p.samples[0] != nil {
-		s.then = p.samples[0]
+	now, then := &p.latest.figures, p.samples[1]
+	if then != nil && now.At.Sub(then.At) < shortest && p.samples[0] != nil {
+		then = p.samples[0]
 	}
-	return newView(p.host, &p.latest, s, &p.history, choice)
+	return newView(p.host, &p.latest, figures.Compare(then, now), &p.history, choice)
 }
 
 // ServeHTTP answers "/" with the page, and with ?part=main with what changes of it.

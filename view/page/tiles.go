@@ -3,6 +3,8 @@ package page
 import (
 	"fmt"
 	"math"
+
+	"director/view/figures"
 )
 
 // tile is one number of the whole director, and its last ten minutes.
@@ -15,9 +17,9 @@ type tile struct {
 }
 
 // tiles are the numbers to begin with.
-func tiles(t sums, over span, h *history) []tile {
-	table := over.now.Table
-	fill, cpu := percent(float64(table.Used), float64(table.Size)), over.cpu()
+func tiles(t sums, f *figures.Figures, rates *figures.Rates, h *history) []tile {
+	table := f.Table
+	fill, cpu := percent(float64(table.Used), float64(table.Size)), 100*rates.Total.CPU
 	all := []tile{
 		rated("Connections", "/s", float64(t.rates.CPS)),
 		{Name: "Active", Value: count(t.active), More: count(t.inactive) + " inactive"},
@@ -25,21 +27,21 @@ func tiles(t sums, over span, h *history) []tile {
 		rated("Bytes in", "B/s", float64(t.rates.InBPS)),
 		rated("Table", "%", fill),
 		rated("CPU", "%", cpu),
-		rated("Dropped", "/s", over.drops()),
+		rated("Dropped", "/s", rates.Total.Drops),
 	}
 	all[0].More = "new"
 	all[2].More = amount(float64(t.rates.OutPPS)) + "/s out"
 	all[3].More = amount(float64(t.rates.OutBPS)) + "B/s out"
 	all[4].More = count(uint64(table.Used)) + " of " + count(uint64(table.Size))
 	all[4].Class = hotter(fill)
-	all[5].More = "of " + plural(len(over.now.Workers), "worker", "workers")
+	all[5].More = "of " + plural(len(f.Workers), "worker", "workers")
 	all[6].More = "frames"
 	for i, of := range [...]struct {
 		rings []int
 		scale float32 // of what there is all of, 0 for what has no bound
 	}{
 		{[]int{totalConns}, 0}, {[]int{totalActive}, 0}, {[]int{totalInPkts, totalOutPkts}, 0}, {[]int{totalInBytes, totalOutBytes}, 0},
-		{[]int{totalUsed}, float32(table.Size)}, {[]int{totalCPU}, float32(100 * len(over.now.Workers))}, {[]int{totalDrops}, 0},
+		{[]int{totalUsed}, float32(table.Size)}, {[]int{totalCPU}, float32(100 * len(f.Workers))}, {[]int{totalDrops}, 0},
 	} {
 		all[i].draw(h, of.rings, of.scale)
 	}

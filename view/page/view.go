@@ -7,6 +7,7 @@ import (
 
 	"director/control"
 	"director/service"
+	"director/view/figures"
 )
 
 // few is up to how many servers the table shows by itself; of more, a reader opens
@@ -65,22 +66,22 @@ var columnTexts = [columnCount]struct{ text, full string }{
 	byIBPS: {"in", "bytes per second in"}, byOBPS: {"out", "bytes per second out"},
 }
 
-func newView(host string, s *snapshot, over span, h *history, c choice) *view {
+func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choice) *view {
 	f := &s.figures
 	v := &view{
 		Host: host, Version: f.Version, PID: f.PID, Build: build,
 		Uptime: lasting(f.At.Sub(f.Started)),
 		Since:  f.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
 		At:     f.At.UTC().Format(time.RFC3339), Clock: f.At.UTC().Format("15:04:05 UTC"),
-		Dropped: dropped(over), Left: left(over),
-		Workers: workers(over, h), Queues: queues(over), Unserved: unserved(f),
+		Dropped: dropped(rates), Left: left(rates),
+		Workers: workers(f, rates, h), Queues: queues(f, rates), Unserved: unserved(f),
 	}
 	sum := total(s.services)
 	v.Total = plural(len(s.services), "service", "services") + ", " + plural(sum.servers, "server", "servers")
-	v.Tiles = tiles(sum, over, h)
+	v.Tiles = tiles(sum, f, rates, h)
 	v.choose(c)
 	v.serve(s.services, h, c)
-	v.Alerts = alerts(s, over, v, c)
+	v.Alerts = alerts(s, v, c)
 	return v
 }
 

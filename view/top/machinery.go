@@ -1,6 +1,10 @@
 package top
 
-import "fmt"
+import (
+	"fmt"
+
+	"director/view/figures"
+)
 
 // sizes are the headings of figures.Worker.Batches: the largest of each class.
 var sizes = [...]string{"1", "2", "4", "8", "16", "32", "64"}
@@ -13,18 +17,15 @@ func (m *model) workersTable() (head, body []line) {
 		title += fmt.Sprintf("%4s", s)
 	}
 	head = []line{text(header, "%s  %%", title)}
-	for _, w := range m.now.workers {
-		row := fmt.Sprintf("%-6d%4d%7s%6s%6s%6s%6s", w.Index, w.CPU, percent(w.load), w.rx, w.tx, w.host, w.drop)
-		if w.batch < 0 {
-			row += fmt.Sprintf("%7s", "-")
-		} else {
-			row += fmt.Sprintf("%7.1f", w.batch)
-		}
-		for _, part := range w.share {
+	for i, w := range m.now.Rates.Workers {
+		worker := &m.now.Figures.Workers[i]
+		row := fmt.Sprintf("%-6d%4d%7s%6s%6s%6s%6s%7s", worker.Index, worker.CPU, percent(w.CPU),
+			rate(w.Rx), rate(w.Tx), rate(w.Host), rate(w.Drops), mean(w.Batch))
+		for _, part := range w.Share {
 			row += fmt.Sprintf("%4.0f", 100*part)
 		}
 		st := normal
-		if w.load >= 0.9 {
+		if w.CPU >= 0.9 {
 			st = warning
 		}
 		body = append(body, text(st, "%s", row))
@@ -37,26 +38,28 @@ func (m *model) workersTable() (head, body []line) {
 func (m *model) queuesTable() (head, body []line) {
 	const format = "%-15s%6s%7s %-26s%6s%6s%7s"
 	head = []line{text(header, format, "INTERFACE", "QUEUE", "WORKER", "I/O", "RX/S", "TX/S", "LOST/S")}
-	for _, q := range m.now.queues {
+	for i, flow := range m.now.Rates.Queues {
+		q := &m.now.Figures.Queues[i]
 		io := q.IO
 		for _, more := range []string{q.Attach, q.Mode} {
 			if more != "" {
 				io += " " + more
 			}
 		}
-		body = append(body, text(losing(q.lost), format, clean(q.Interface), fmt.Sprint(q.Queue.Queue), fmt.Sprint(q.Worker),
-			clean(io), q.rx, q.tx, q.lost))
-		if len(q.losses) > 0 {
-			body = append(body, append(text(losing(q.lost), "  lost"), list(q.losses)...))
+		style := losing(flow.Lost)
+		body = append(body, text(style, format, clean(q.Interface), fmt.Sprint(q.Queue), fmt.Sprint(q.Worker),
+			clean(io), rate(flow.Rx), rate(flow.Tx), rate(flow.Lost)))
+		if len(flow.Losses) > 0 {
+			body = append(body, append(text(style, "  lost"), list(flow.Losses)...))
 		}
 	}
-	for _, u := range m.now.unserved {
-		body = append(body, text(losing(u.rate), format, clean(u.name), "-", "-", "no worker: dropped "+count(u.total), u.rate, "", u.rate))
+	for _, u := range m.now.Unserved {
+		body = append(body, text(losing(u.Rate), format, clean(u.Name), "-", "-", "no worker: dropped "+count(u.Total), rate(u.Rate), "", rate(u.Rate)))
 	}
 	return head, body
 }
 
-func losing(r rate) style {
+func losing(r float64) style {
 	if r > 0 {
 		return alarm
 	}
@@ -64,26 +67,26 @@ func losing(r rate) style {
 }
 
 // list writes counts in one line: name, rate, total.
-func list(all []tally) (l line) {
+func list(all []figures.Tally) (l line) {
 	for _, t := range all {
 		st := normal
-		if t.rate > 0 {
+		if t.Rate > 0 {
 			st = warning
 		}
-		l = append(l, span{fmt.Sprintf("  %s %s/s (%s)", clean(t.name), t.rate, count(t.total)), st})
+		l = append(l, span{fmt.Sprintf("  %s %s/s (%s)", clean(t.Name), rate(t.Rate), count(t.Total)), st})
 	}
 	return l
 }
 
 // reasonsTable returns the lines of what was dropped, or left to the kernel.
-func reasonsTable(title string, all []tally) (head, body []line) {
+func reasonsTable(title string, all []figures.Tally) (head, body []line) {
 	head = []line{text(header, "%-32s%8s%8s", title, "/S", "TOTAL")}
 	for _, t := range all {
 		st := normal
-		if t.rate > 0 {
+		if t.Rate > 0 {
 			st = strong
 		}
-		body = append(body, text(st, "%-32s%8s%8s", clean(t.name), t.rate, count(t.total)))
+		body = append(body, text(st, "%-32s%8s%8s", clean(t.Name), rate(t.Rate), count(t.Total)))
 	}
 	if len(all) == 0 {
 		body = append(body, text(faint, "none"))

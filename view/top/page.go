@@ -81,29 +81,23 @@ func (m *model) summary() []line {
 	if n == nil {
 		return []line{text(strong, "director"), m.status()}
 	}
-	load, batches, frames := "", 0.0, 0.0
-	for _, w := range n.workers {
-		load += " " + percent(w.load)
-		if w.batch > 0 {
-			frames += float64(w.rx)
-			batches += float64(w.rx) / w.batch
-		}
+	load := ""
+	for _, w := range n.Rates.Workers {
+		load += " " + percent(w.CPU)
 	}
-	batch := "-"
-	if batches > 0 {
-		batch = fmt.Sprintf("%.1f", frames/batches)
-	}
+	all := &n.Total
 	lines := []line{
 		{{"director", strong}, {fmt.Sprintf("  %s  pid %d  up %s  every %s  %s",
 			n.At.Local().Format(time.DateTime), n.PID, elapsed(n.uptime()), m.interval, clean(n.Version)), normal}},
 		{{"table    ", normal}, {fmt.Sprintf("%d of %d (%s)", n.Table.Used, n.Table.Size, percent(n.fill())), filling(n.fill())},
-			{fmt.Sprintf("  connections begun %s/s, ended %s/s", n.conns, n.expired), normal}},
-		{{fmt.Sprintf("frames/s in %s  out %s  to the kernel %s  dropped %s", n.rx, n.tx, n.host, n.drop), normal},
-			{fmt.Sprintf("  lost in queues %s", n.lost), losing(n.lost)}},
-		text(normal, "workers  %d  frames to a batch %s  load%s", len(n.workers), batch, load),
-		append(text(normal, "drops  "), list(n.drops)...),
+			{fmt.Sprintf("  connections begun %s/s, ended %s/s", rate(all.Conns), rate(all.Expired)), normal}},
+		{{fmt.Sprintf("frames/s in %s  out %s  to the kernel %s  dropped %s",
+			rate(all.Rx), rate(all.Tx), rate(all.Host), rate(all.Drops)), normal},
+			{fmt.Sprintf("  lost in queues %s", rate(n.Lost)), losing(n.Lost)}},
+		text(normal, "workers  %d  frames to a batch %s  load%s", len(n.Rates.Workers), mean(all.Batch), load),
+		append(text(normal, "drops  "), list(n.Drops)...),
 	}
-	if len(n.drops) == 0 {
+	if len(n.Drops) == 0 {
 		lines[len(lines)-1] = text(normal, "drops    none")
 	}
 	return append(lines, m.status())
@@ -127,8 +121,8 @@ func (m *model) table(v view, width int) (head, body []line) {
 		body = append(body, nil)
 		return head, append(append(body, more...), queues...)
 	default:
-		head, body = reasonsTable("DROPPED, BY REASON", m.now.drops)
-		more, left := reasonsTable("LEFT TO THE KERNEL, BY REASON", m.now.left)
+		head, body = reasonsTable("DROPPED, BY REASON", m.now.Drops)
+		more, left := reasonsTable("LEFT TO THE KERNEL, BY REASON", m.now.Left)
 		body = append(body, nil)
 		return head, append(append(body, more...), left...)
 	}

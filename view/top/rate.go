@@ -1,9 +1,7 @@
 package top
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"time"
 
 	"director/control"
@@ -18,61 +16,19 @@ type sample struct {
 	services []control.Service
 }
 
-// rate is an amount per second. It is negative where it is not known: of one
-// sample alone there is none.
+// rate is an amount per second, NaN if it is not known.
 type rate float64
 
-const unknown rate = -1
+var unknown = rate(math.NaN())
 
-// per returns how fast a count grew in so many seconds. A count that fell was
-// begun anew in between, at 0.
-func per(before, now uint64, seconds float64) rate {
-	if !(seconds > 0) {
-		return unknown
-	}
-	if now < before {
-		before = 0
-	}
-	return rate(float64(now-before) / seconds)
-}
-
-// plus adds what is known.
-func (r rate) plus(o rate) rate { return max(r, 0) + max(o, 0) }
+// per returns how fast a counter grew in so many seconds: see figures.Per.
+func per(before, now uint64, seconds float64) rate { return rate(figures.Per(before, now, seconds)) }
 
 // snapshot is a sample with its rates.
 type snapshot struct {
 	sample
-	conns, expired, rx, tx, host, drop rate
-	lost                               rate // by queues
-	workers                            []worker
-	queues                             []queue
-	unserved                           []tally // by interface
-	drops, left                        []tally // by reason; left to the kernel
-	rates                              map[target]traffic
-}
-
-// worker is one with its rates. load is its CPU's, 1 for all of it; batch the mean
-// number of frames; share by size of batch adds up to 1. They are negative, or nil,
-// where nothing was done.
-type worker struct {
-	figures.Worker
-	load, batch                     float64
-	share                           []float64
-	rx, tx, host, drop, hand, conns rate
-}
-
-// queue is one with its rates. losses are by kind, those that are not 0.
-type queue struct {
-	figures.Queue
-	rx, tx, lost rate
-	losses       []tally
-}
-
-// tally is a named count.
-type tally struct {
-	name  string
-	total uint64
-	rate  rate
+	*figures.Rates
+	traffic map[target]traffic // of services and servers
 }
 
 // target is a service, or a server of one.
@@ -97,17 +53,15 @@ type history struct {
 // take makes a snapshot of a sample. restarted says that it is another director's
 // than the last, with which it then shares nothing.
 func (h *history) take(s sample) (now snapshot, restarted bool) {
-	if h.last != nil && (h.last.PID != s.PID || !h.last.Started.Equal(s.Started)) {
-		*h, restarted = history{}, true
-	}
-	before := cmp.Or(h.last, &sample{})
-	seconds := 0.0
+	var then *figures.Figures
 	if h.last != nil {
-		seconds = s.At.Sub(before.At).Seconds()
+		if h.last.SameRun(&s.Figures) {
+			then = &h.last.Figures
+		} else {
+			*h, restarted = history{}, true
+		}
 	}
-	now = snapshot{sample: s}
-	now.compareWorkers(before, seconds)
-	now.compareQueues(before, seconds)
+	now = snapshot{sample: s, Rates: figures.Compare(then, &s.Figures)}
 	switch {
 	case h.counted == nil:
 		h.counted, h.rates = &s, estimated(s.services)
@@ -116,7 +70,7 @@ func (h *history) take(s sample) (now snapshot, restarted bool) {
 		h.counted = &s
 	}
 	if s.At.Sub(s.Counted) <= standstill {
-		now.rates = h.rates
+		now.traffic = h.rates
 	}
 	h.last = &s
 	return now, restarted
@@ -125,104 +79,6 @@ func (h *history) take(s sample) (now snapshot, restarted bool) {
 // standstill is after what time without a new count (it should be two seconds) the
 // counts of services stand still, for want of run_estimation, and say nothing of now.
 const standstill = 10 * time.Second
-
-func (n *snapshot) compareWorkers(before *sample, seconds float64) {
-	was := map[int]figures.Worker{}
-	for _, w := range before.Workers {
-		was[w.Index] = w
-	}
-	drops, dropped, left, leftBefore := map[string]uint64{}, map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
-	for _, w := range n.Workers {
-		b := was[w.Index]
-		of := func(count func(figures.Worker) uint64) rate { return per(count(b), count(w), seconds) }
-		one := worker{
-			Worker: w, load: float64(unknown), batch: float64(unknown),
-			rx:    of(func(w figures.Worker) uint64 { return sum(w.Rx) }),
-			tx:    of(func(w figures.Worker) uint64 { return sum(w.Tx) }),
-			host:  of(func(w figures.Worker) uint64 { return sum(w.Host) }),
-			drop:  of(func(w figures.Worker) uint64 { return sum(w.Drops) }),
-			hand:  of(func(w figures.Worker) uint64 { return w.Handoff }),
-			conns: of(func(w figures.Worker) uint64 { return w.Conns }),
-		}
-		if seconds > 0 {
-			one.load = max(0, w.CPUSeconds-b.CPUSeconds) / seconds
-			one.batches(b.Batches, sum(b.Rx))
-		}
-		n.workers = append(n.workers, one)
-		n.rx, n.tx, n.host, n.drop = n.rx.plus(one.rx), n.tx.plus(one.tx), n.host.plus(one.host), n.drop.plus(one.drop)
-		n.conns = n.conns.plus(one.conns)
-		n.expired = n.expired.plus(of(func(w figures.Worker) uint64 { return w.Expired }))
-		add(drops, w.Drops)
-		add(dropped, b.Drops)
-		add(left, w.Host)
-		add(leftBefore, b.Host)
-	}
-	if !(seconds > 0) {
-		n.rx, n.tx, n.host, n.drop, n.conns, n.expired = unknown, unknown, unknown, unknown, unknown, unknown
-	}
-	n.drops, n.left = tallies(dropped, drops, seconds), tallies(leftBefore, left, seconds)
-}
-
-// batches says what batches the worker had since before.
-func (w *worker) batches(before []uint64, framesBefore uint64) {
-	var total uint64
-	share := make([]float64, len(w.Batches))
-	for i, n := range w.Batches {
-		if i < len(before) && before[i] <= n {
-			n -= before[i]
-		}
-		share[i] = float64(n)
-		total += n
-	}
-	if frames := sum(w.Rx); total > 0 && frames >= framesBefore {
-		w.batch = float64(frames-framesBefore) / float64(total)
-		for i := range share {
-			share[i] /= float64(total)
-		}
-		w.share = share
-	}
-}
-
-func (n *snapshot) compareQueues(before *sample, seconds float64) {
-	type place struct {
-		name  string
-		queue int
-	}
-	was := map[place]figures.Queue{}
-	for _, q := range before.Queues {
-		was[place{q.Interface, q.Queue}] = q
-	}
-	n.lost = unknown
-	for _, q := range n.Queues {
-		b := was[place{q.Interface, q.Queue}]
-		one := queue{
-			Queue: q, rx: per(b.Rx, q.Rx, seconds), tx: per(b.Tx, q.Tx, seconds),
-			losses: tallies(losses(b), losses(q), seconds), lost: per(0, 0, seconds),
-		}
-		for _, l := range one.losses {
-			one.lost = one.lost.plus(l.rate)
-		}
-		n.queues = append(n.queues, one)
-	}
-	n.unserved = tallies(before.Unserved, n.Unserved, seconds)
-	if seconds > 0 {
-		for _, q := range n.queues {
-			n.lost = n.lost.plus(q.lost)
-		}
-		for _, u := range n.unserved {
-			n.lost = n.lost.plus(u.rate)
-		}
-	}
-}
-
-// losses is what a queue lost, by kind.
-func losses(q figures.Queue) map[string]uint64 {
-	return map[string]uint64{
-		"rx-ring-full": q.RxRingFull, "rx-invalid": q.RxInvalid,
-		"tx-full": q.TxFull, "tx-down": q.TxDown, "tx-invalid": q.TxInvalid,
-		"kernel": q.KernelDrops, "host-failed": q.HostFailed,
-	}
-}
 
 // compareServices returns the rates of everything in now. The two must differ in
 // the time of counting.
@@ -265,33 +121,6 @@ func each(services []control.Service, visit func(target, control.Stats, control.
 			r := &s.Servers[j]
 			visit(target{s.Key, r.Addr, r.Port}, r.Stats, r.Rates)
 		}
-	}
-}
-
-// tallies compares counts by name, leaves out those that are 0, and puts the
-// fastest first, then the largest.
-func tallies(before, now map[string]uint64, seconds float64) (all []tally) {
-	for name, n := range now {
-		if n > 0 {
-			all = append(all, tally{name, n, per(before[name], n, seconds)})
-		}
-	}
-	slices.SortFunc(all, func(a, b tally) int {
-		return cmp.Or(cmp.Compare(b.rate, a.rate), cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name))
-	})
-	return all
-}
-
-func sum(counts map[string]uint64) (n uint64) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
-
-func add(to, counts map[string]uint64) {
-	for name, n := range counts {
-		to[name] += n
 	}
 }
 

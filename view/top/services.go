@@ -44,7 +44,7 @@ type entry struct {
 	name, about  string
 	state, brief string // what is wrong with it, and the same in five letters
 	style        style
-	numbers      [columns]float64 // negative: not known
+	numbers      [columns]float64 // NaN: not known
 	servers      []entry
 }
 
@@ -140,7 +140,7 @@ func (n *snapshot) serverEntry(k service.Key, s *control.Server) entry {
 
 // traffic fills in the rates. What was added since they were taken has none yet.
 func (e *entry) traffic(n *snapshot) {
-	t, known := n.rates[e.target]
+	t, known := n.traffic[e.target]
 	if !known {
 		t = traffic{unknown, unknown, unknown, unknown, unknown}
 	}

@@ -100,10 +100,18 @@ func short(v float64) string {
 }
 
 func (r rate) String() string {
-	if r < 0 {
+	if math.IsNaN(float64(r)) {
 		return "-"
 	}
 	return short(float64(r))
+}
+
+// mean writes the mean number of frames in a batch, NaN if there was none.
+func mean(frames float64) string {
+	if math.IsNaN(frames) {
+		return "-"
+	}
+	return strconv.FormatFloat(frames, 'f', 1, 64)
 }
 
 // count writes a number exactly while it has at most five digits.
@@ -114,9 +122,9 @@ func count(n uint64) string {
 	return short(float64(n))
 }
 
-// percent writes a part of 1; what is negative is not known.
+// percent writes a part of 1, NaN if it is not known.
 func percent(part float64) string {
-	if part < 0 {
+	if math.IsNaN(part) {
 		return "-"
 	}
 	return strconv.FormatFloat(100*part, 'f', 1, 64) + "%"
