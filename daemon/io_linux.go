@@ -183,7 +183,7 @@ func (d *Daemon) giveBack(a *interfaceIO) error {
 	for i := range a.queues {
 		a.hosts = append(a.hosts, device.Port(i))
 	}
-	return d.steering.AttachGiveback(device.Index(), a.index, a.hook)
+	return d.steering.AttachReinject(device.Index(), a.index, a.hook)
 }
 
 func (a *interfaceIO) add(p dataplane.Port) {

@@ -17,7 +17,7 @@ import (
 //
 //	leaves the VIPs             letGo
 //	stops its workers
-//	saves, and leaves a veil    remember; its hooks still keep the frames
+//	saves, leaves a blackout    remember; its hooks still take the frames
 //	takes its hooks away
 //
 // The one that starts:
@@ -26,7 +26,7 @@ import (
 //	opens its queues, which get no frames yet
 //	takes the connections up    resume
 //	steers                      from here on the queues get the frames
-//	lifts the veil              succeed
+//	lifts the blackout          succeed
 //	starts its workers
 //
 // At no moment between the two does the host see a balanced frame, which it
@@ -107,14 +107,14 @@ func (d *Daemon) resume() error {
 	return nil
 }
 
-// succeed is called once the frames come to this director: the veil of the one
-// before is lifted, whether or not this one leaves any, and its file has been
-// used. What the workers do from now on is to be saved.
+// succeed is called as soon as this director receives the frames. It lifts the
+// blackout filter of the director before, even if this one will not leave any. The
+// file of the director before has been used. What the workers do from now on is to be saved.
 func (d *Daemon) succeed() error {
 	for _, a := range d.ifaces {
-		switch lifted, err := steer.LiftVeil(a.index); {
+		switch lifted, err := steer.LiftBlackout(a.index); {
 		case err != nil:
-			d.log.Warn().Err(err).Msg("if an earlier director left a veil, what is given back to the host is lost until its time is up")
+			d.log.Warn().Err(err).Msg("if an earlier director left a blackout filter, frames that are reinjected are lost until it expires")
 		case lifted:
 			d.log.Info().Str("interface", a.name).Msg("taken over from the director before")
 		}
@@ -122,7 +122,7 @@ func (d *Daemon) succeed() error {
 	if d.config.State == "" {
 		return nil
 	}
-	if err := d.steering.PrepareVeil(); err != nil {
+	if err := d.steering.PrepareBlackout(); err != nil {
 		return err
 	}
 	d.defers("save the state", d.remember)
@@ -132,8 +132,9 @@ func (d *Daemon) succeed() error {
 	return d.forget(d.saved.Discard)()
 }
 
-// remember saves the connections of the workers, which have stopped, and leaves a
-// veil, with which the next director finds them as they were.
+// remember saves the connections of the workers, which have stopped. It leaves a
+// blackout filter, so that nobody resets the connections until the next director
+// starts.
 func (d *Daemon) remember() error {
 	began := time.Now()
 	d.loading.Lock()
@@ -153,7 +154,7 @@ func (d *Daemon) remember() error {
 	for _, a := range d.ifaces {
 		indexes = append(indexes, a.index)
 	}
-	if err := d.steering.LeaveVeil(indexes, state.MaxAge); err != nil {
+	if err := d.steering.LeaveBlackout(indexes, state.MaxAge); err != nil {
 		d.log.Warn().Err(err).Msg("the host sees balanced frames until the next director starts, and may reset connections")
 	}
 	d.log.Info().Str("state", d.config.State).Int("connections", n).Dur("took", time.Since(began)).Msg("state saved")

@@ -276,15 +276,15 @@ func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
 	startWeb(t, l)
 	file := filepath.Join(t.TempDir(), "state")
 	kept := append(httpRules(l), "--state="+file)
-	wantVeils := func(when string, want int) {
+	wantBlackouts := func(when string, want int) {
 		t.Helper()
-		if got := veils(t, l); got != want {
-			t.Errorf("%s: %d veils, want %d", when, got, want)
+		if got := blackouts(t, l); got != want {
+			t.Errorf("%s: %d blackouts, want %d", when, got, want)
 		}
 	}
 
 	must(t, launchWith(t, l, nativeXDP, kept).Stop())
-	wantVeils("after the first director", 2)
+	wantBlackouts("after the first director", 2)
 	if r := hostRemains(t, l); len(r.vips) == 0 || len(r.programs)+len(r.devices) != 0 {
 		t.Errorf("the first director left %+v, want nothing but the VIP", r)
 	}
@@ -294,24 +294,24 @@ func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
 	if !strings.Contains(second.Log(), "saved state refused: starting without connections") {
 		t.Errorf("the log does not say that the file is damaged:\n%s", second.Log())
 	}
-	wantVeils("while the second director runs", 0)
+	wantBlackouts("while the second director runs", 0)
 	browse(t, l, l.Clients[0].Addr, 10)
 	must(t, second.Stop())
-	wantVeils("after the second director", 2)
+	wantBlackouts("after the second director", 2)
 
 	third := launch(t, l, nativeXDP)
-	wantVeils("while a director without --state runs", 0)
+	wantBlackouts("while a director without --state runs", 0)
 	browse(t, l, l.Clients[0].Addr, 10)
 	must(t, third.Stop())
-	wantVeils("after a director without --state", 0)
+	wantBlackouts("after a director without --state", 0)
 	wantNoRemains(t, l)
 
 	must(t, launchWith(t, l, nativeXDP, kept).Kill())
-	wantVeils("after a director that was killed", 0)
+	wantBlackouts("after a director that was killed", 0)
 }
 
-// veils counts the ingress filters on the director's host.
-func veils(t *testing.T, l *lab.Lab) (n int) {
+// blackouts counts the ingress filters on the director's host.
+func blackouts(t *testing.T, l *lab.Lab) (n int) {
 	t.Helper()
 	for _, name := range l.Interfaces() {
 		dev, err := l.Director.Link.LinkByName(name)

@@ -17,7 +17,7 @@ func (r *rig) giveBack(hook steer.Hook) *reinject.Port {
 		if d, err = reinject.Open(r.near.Index, 1); err != nil {
 			return err
 		}
-		return r.steering.AttachGiveback(d.Index(), r.near.Index, hook)
+		return r.steering.AttachReinject(d.Index(), r.near.Index, hook)
 	})
 	r.t.Cleanup(func() { d.Close() })
 	return d.Port(0)

@@ -1,7 +1,7 @@
 // Package reinject returns frames to the kernel: those that the steering
 // programs claimed and that are not the director's after all. What is written
 // to its device is put on the ingress of the interface it came from, by the
-// program that steer.AttachGiveback attaches.
+// program that steer.AttachReinject attaches.
 //
 // The device is a TAP that lives as long as its descriptors, so that nothing is
 // left of it when the process is killed. It has one queue per worker: workers

@@ -106,7 +106,7 @@ func TestGiveback_PassesTheTapAndTheDrop(t *testing.T) {
 		if s, err = steer.Load(); err != nil {
 			return err
 		}
-		return errors.Join(s.AttachDrop(near.Index), s.AttachGiveback(d.Index(), near.Index, steer.PacketTap))
+		return errors.Join(s.AttachDrop(near.Index), s.AttachReinject(d.Index(), near.Index, steer.PacketTap))
 	})
 	defer s.Close()
 	err := s.Update(steer.Set{

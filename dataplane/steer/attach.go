@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hook is where the director's frames are taken from an interface.
+// Hook is the place where the director's frames are taken from an interface.
 type Hook uint8
 
 const (
 	NativeXDP  Hook = iota // AF_XDP, in the driver
-	GenericXDP             // AF_XDP, after the kernel made a socket buffer
+	GenericXDP             // AF_XDP, after the kernel has built a socket buffer
 	PacketTap              // AF_PACKET, with AttachDrop
 )
 
@@ -28,10 +28,10 @@ type XDP struct {
 	unserved *ebpf.Map
 }
 
-// AttachXDP puts the steering program on an interface that has the given
-// number of receive queues. Until a queue has a socket, the director's frames
-// that arrive on it are dropped and counted. Generic asks for generic mode
-// instead of the driver's.
+// AttachXDP attaches the steering program to an interface that has the given
+// number of receive queues. As long as a queue has no socket, the director's
+// frames that arrive on it are dropped and counted. Generic selects generic mode
+// instead of the driver's native mode.
 func (s *Steering) AttachXDP(ifindex, queues int, generic bool) (*XDP, error) {
 	spec, err := loadXdp()
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Steering) AttachXDP(ifindex, queues int, generic bool) (*XDP, error) {
 	if err != nil {
 		return nil, explain("load the XDP program", err)
 	}
-	clones := &objs.xdpMaps // the program holds its own references
+	clones := &objs.xdpMaps // the program has its own references
 	for _, m := range []*ebpf.Map{
 		clones.Services, clones.Prefixes, clones.Reals, clones.Tunnels, clones.Locals, clones.Macs,
 	} {
@@ -71,9 +71,9 @@ func (s *Steering) AttachXDP(ifindex, queues int, generic bool) (*XDP, error) {
 	return x, nil
 }
 
-// Register gives the director's frames that arrive on queue to the AF_XDP
-// socket fd, which must be bound to that queue. The kernel forgets it when the
-// socket is closed.
+// Register directs the director's frames that arrive on queue to the AF_XDP
+// socket fd, which must be bound to that queue. The kernel removes the entry when
+// the socket is closed.
 func (x *XDP) Register(queue, fd int) error {
 	if err := x.sockets.Put(uint32(queue), uint32(fd)); err != nil {
 		return fmt.Errorf("register AF_XDP socket of queue %d: %w", queue, err)
@@ -81,8 +81,8 @@ func (x *XDP) Register(queue, fd int) error {
 	return nil
 }
 
-// Unserved is how many of the director's frames were dropped because they
-// arrived on a queue without a socket. Any goroutine may ask.
+// Unserved returns how many of the director's frames were dropped because they
+// arrived on a queue without a socket. Any goroutine may call it.
 func (x *XDP) Unserved() (uint64, error) {
 	var perCPU []uint64
 	if err := x.unserved.Lookup(uint32(0), &perCPU); err != nil {
@@ -106,15 +106,16 @@ func (x *XDP) Close() error {
 }
 
 // AttachDrop hides the director's frames that arrive on an interface from the
-// host. It stands in front of other tc programs, which see all other frames.
+// host. The program runs before other tc programs, which see all other frames.
 func (s *Steering) AttachDrop(ifindex int) error {
 	return s.attach(ifindex, s.programs.Drop, ebpf.AttachTCXIngress)
 }
 
-// AttachGiveback sends every frame that is written to the device of ours with
-// index device to the ingress of the interface with index target, past the
-// hook that takes the director's frames there.
-func (s *Steering) AttachGiveback(device, target int, hook Hook) error {
+// AttachReinject returns frames to the kernel. Every frame that is written to the
+// director's own device, which has index device, appears on the ingress of the
+// interface with index target, behind the hook that takes the director's frames
+// there.
+func (s *Steering) AttachReinject(device, target int, hook Hook) error {
 	spec, err := loadSkb()
 	if err != nil {
 		return err
@@ -123,16 +124,16 @@ func (s *Steering) AttachGiveback(device, target int, hook Hook) error {
 		spec.Variables[skbVarTarget].Set(uint32(target)),
 		spec.Variables[skbVarHook].Set(uint32(hook)),
 	); err != nil {
-		return fmt.Errorf("load the give-back program: %w", err)
+		return fmt.Errorf("load the reinject program: %w", err)
 	}
 	var loaded struct {
-		Giveback *ebpf.Program `ebpf:"giveback"`
+		Reinject *ebpf.Program `ebpf:"reinject"`
 	}
 	if err := spec.LoadAndAssign(&loaded, nil); err != nil {
-		return explain("load the give-back program", err)
+		return explain("load the reinject program", err)
 	}
-	defer loaded.Giveback.Close() // the link holds its own reference
-	if err := s.attach(device, loaded.Giveback, ebpf.AttachTCXIngress); err != nil {
+	defer loaded.Reinject.Close() // the link has its own reference
+	if err := s.attach(device, loaded.Reinject, ebpf.AttachTCXIngress); err != nil {
 		return err
 	}
 	if hook != GenericXDP {
@@ -141,7 +142,8 @@ func (s *Steering) AttachGiveback(device, target int, hook Hook) error {
 	return s.attach(target, s.programs.Turn, ebpf.AttachTCXEgress)
 }
 
-// attach puts a tc program in front of the others on an interface until Close.
+// attach attaches a tc program to an interface, in front of all others, until
+// Close.
 func (s *Steering) attach(ifindex int, program *ebpf.Program, where ebpf.AttachType) error {
 	l, err := link.AttachTCX(link.TCXOptions{
 		Interface: ifindex,
@@ -156,8 +158,8 @@ func (s *Steering) attach(ifindex int, program *ebpf.Program, where ebpf.AttachT
 	return nil
 }
 
-// xdpError says what stands in the way. EBUSY: a program is attached in this
-// mode already; EEXIST: one is in the other mode (net/core/dev.c,
+// xdpError explains why XDP could not be attached. EBUSY: there is a program in the
+// same mode. EEXIST: there is one in the other mode (net/core/dev.c,
 // dev_xdp_attach).
 func xdpError(ifindex int, generic bool, err error) error {
 	dev := name(ifindex)
@@ -172,7 +174,7 @@ func xdpError(ifindex int, generic bool, err error) error {
 	return explain(fmt.Sprintf("attach XDP to %s in %s mode", dev, mode), err)
 }
 
-// name is the interface's name, or its index if it has gone.
+// name returns the name of an interface, or its index if it no longer exists.
 func name(ifindex int) string {
 	if i, err := net.InterfaceByIndex(ifindex); err == nil {
 		return i.Name

@@ -2,8 +2,8 @@ package steer_test
 
 import "testing"
 
-// BenchmarkXDP is the decision alone: the kernel runs the program b.N times
-// over one frame. What is taken finds no socket and is counted as well.
+// BenchmarkXDP measures the decision alone: the kernel runs the program b.N times
+// on one frame. A frame that is taken finds no socket, so it is counted, too.
 func BenchmarkXDP(b *testing.B) {
 	s := load(b)
 	xdp := attachXDP(b, s)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	loopback = 1 // the index of lo, which the test frames claim to arrive on
+	loopback = 1 // the index of lo, on which the test frames seem to arrive
 
 	passXDP, dropXDP = 2, 1  // linux/bpf.h: without a socket, a taken frame is dropped
 	nextTC, shotTC   = -1, 2 // linux/pkt_cls.h
@@ -29,10 +29,10 @@ var (
 	router = packet.MAC{2, 0, 0, 0, 0, 254}
 )
 
-// the set of the tests: services of one port for each protocol and one of all
-// ports, firewall marks of a prefix and of an address, NAT real servers to go
-// with them, and a host with addresses besides its VIPs, one of which lies in
-// the prefix. 203.0.113.66 lies there too and is a VIP.
+// testSet returns the set of the tests: services with one port for each protocol
+// and one with all ports, firewall marks with a prefix and with an address, their
+// NAT real servers, and a host that has addresses besides its VIPs. One of these
+// addresses is inside the prefix. 203.0.113.66 is inside it, too, and is a VIP.
 func testSet() steer.Set {
 	return steer.Set{
 		Services: []steer.Endpoint{

@@ -1,23 +1,24 @@
-// Package steer decides in the kernel which frames are the director's: it holds
-// the BPF programs, loads and attaches them and keeps their maps in step with
-// the configuration. Everything it does not claim stays with the host.
+// Package steer decides in the kernel which frames belong to the director. It
+// contains the BPF programs, loads and attaches them, and updates their maps when
+// the configuration changes. All other frames stay with the host.
 //
-// What it claims is a little more than is balanced: of a firewall mark it knows
-// the prefixes and not the ports, of a fragment the address only, and of a
-// packet quoted in an ICMP error no more than its ends. Userspace knows the
-// connections and gives back the rest.
+// The programs claim a few more frames than the director balances: for a firewall
+// mark they compare the prefixes but not the ports, for a fragment only the
+// address, and for a packet quoted in an ICMP error only its two ends. Userspace
+// knows the connections and reinjects the other frames.
 //
-// With AF_XDP one program per interface hands the frames to the sockets. With
-// AF_PACKET, where the host sees a copy of everything, a socket filter lets
-// only the director's frames up and a tc program drops the same ones for the
-// host. All of them include bpf/steer.h, so they cannot disagree.
+// With AF_XDP one program per interface passes the frames to the sockets. With
+// AF_PACKET the host gets a copy of every frame. There a socket filter passes only
+// the director's frames to userspace, and a tc program drops the same frames for
+// the host. All programs include bpf/steer.h, so they always decide alike.
 //
-// A frame that turns out not to be the director's goes back: package reinject
-// writes it to a device of our own, from where a program attached with
-// AttachGiveback puts it on the ingress of the interface it came from. The
-// host then sees it as if it had never left, strict reverse path filter
-// included.
+// A frame that does not belong to the director after all is reinjected: package
+// reinject writes it to a device of the director's own, and the program that
+// AttachReinject attaches there redirects it to the ingress of the interface on
+// which it arrived. The host then handles it like any other frame of that
+// interface, even with a strict reverse path filter.
 //
-// Every attachment is a bpf_link. When the process dies, however it dies, the
-// kernel detaches the programs and has its interface back.
+// Every attachment is a bpf_link, except for the blackout filter. When the process
+// ends, for whatever reason, the kernel detaches the programs and the host receives
+// all frames again.
 package steer

@@ -10,16 +10,16 @@ import (
 	"director/internal/packettest"
 )
 
-// quote is an ICMP error that the tests put together.
+// quote is an ICMP error that the tests build.
 type quote struct {
 	name    string
 	icmp    uint8            // its type; 0: destination unreachable
-	to      string           // whom it is for; "": the source of the packet it quotes
+	to      string           // its destination; "": the source of the packet that it quotes
 	options int              // bytes of IPv4 options of the error itself
-	packet  packettest.Frame // what it quotes, of UDP unless it says otherwise
-	kept    int              // how many bytes of that; 0: the header and 8 more (RFC 792)
-	patch   map[int]byte     // of the frame
-	patchIP map[int]byte     // of the quoted packet
+	packet  packettest.Frame // the packet that it quotes: UDP unless it has TCP flags
+	kept    int              // how many bytes of the packet it quotes; 0: the header and 8 more (RFC 792)
+	patch   map[int]byte     // bytes to change in the frame
+	patchIP map[int]byte     // bytes to change in the quoted packet
 	taken   bool
 }
 
@@ -64,7 +64,7 @@ func (q quote) frame() []byte {
 	return frame
 }
 
-// Who sent the packet that an error is about, and to whom.
+// sent and sentTCP return the packet that an error is about.
 func sent(src, dst string) packettest.Frame { return packettest.Frame{Src: src, Dst: dst} }
 func sentTCP(src, dst string) packettest.Frame {
 	return packettest.Frame{Src: src, Dst: dst, Flags: "A"}
@@ -72,7 +72,8 @@ func sentTCP(src, dst string) packettest.Frame {
 
 const client = "198.51.100.1:999"
 
-// aboutReplies come from the network or a client, about what a service sent.
+// aboutReplies returns errors from the network or a client about packets that a
+// service sent.
 func aboutReplies() []quote {
 	reply := sent("192.0.2.11:53", client)
 	withOptions := packettest.Frame{Options: 40, Src: reply.Src, Dst: reply.Dst}
@@ -127,7 +128,8 @@ func aboutReplies() []quote {
 	}
 }
 
-// aboutRequests come from behind a NAT real server, about what a client sent.
+// aboutRequests returns errors from the network behind the director about packets
+// that a client sent to a NAT real server.
 func aboutRequests() []quote {
 	request := sentTCP(client, "10.0.0.11:8080")
 	return []quote{
@@ -149,7 +151,7 @@ func aboutRequests() []quote {
 	}
 }
 
-// aboutTunnels are about packets that the director wrapped.
+// aboutTunnels returns errors about packets that the director encapsulated.
 func aboutTunnels() []quote {
 	const ipip, gre, esp = 4, 47, 50
 	wrapped := sent("10.0.0.1:0", "10.0.0.21:0")

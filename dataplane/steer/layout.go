@@ -6,8 +6,8 @@ import (
 	"director/packet"
 )
 
-// The keys and values of the maps, laid out as in bpf/maps.h: addresses and
-// ports in network order.
+// The keys and values of the maps, with the layout of bpf/maps.h. Addresses and
+// ports are in network order.
 type (
 	address  [16]byte
 	endpoint struct {
@@ -27,9 +27,9 @@ type (
 	standing uint8
 )
 
-// What a local address is.
+// The kinds of a local address.
 const (
-	host standing = 1 // the host's own, and nothing else
+	host standing = 1 // the host's own, and not a VIP
 	vip  standing = 2
 )
 
@@ -39,8 +39,8 @@ func addressOf(a packet.Addr) (k address) {
 	return k
 }
 
-// prefixOf masks the address, for the kernel takes 10.0.0.1/8 and 10.0.0.0/8
-// for the same entry. The bits in front of an IPv4 address are those of the
+// prefixOf masks the address, because the kernel treats 10.0.0.1/8 and 10.0.0.0/8
+// as the same entry. The bits in front of an IPv4 address are those of the
 // protocol's word and of the mapped form.
 func prefixOf(p Prefix) prefix {
 	masked := p.Prefix.Masked()

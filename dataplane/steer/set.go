@@ -6,43 +6,43 @@ import (
 	"director/packet"
 )
 
-// Endpoint is one end of balanced traffic. Port is in host order; 0 stands for
-// every port. Proto is the number of TCP, UDP or SCTP.
+// Endpoint is one end of balanced traffic. Port is in host order; 0 means every
+// port. Proto is the protocol number of TCP, UDP or SCTP.
 type Endpoint struct {
 	Addr  packet.Addr
 	Port  uint16
 	Proto uint8
 }
 
-// Prefix is what a firewall mark consists of, its ports left out: userspace
-// tells them apart and gives back the rest. Prefix must be valid.
+// Prefix is a part of a firewall mark, without its ports: userspace compares the
+// ports and reinjects the frames that do not match. Prefix must be valid.
 type Prefix struct {
 	Prefix netip.Prefix
 	Proto  uint8
 }
 
-// Set says which frames are the director's: those whose Ethernet destination
-// is the address of the interface they arrived on, and that
+// Set describes the director's frames. These are frames whose Ethernet destination
+// is the address of the interface on which they arrived, and that
 //
 //   - go to a service, or
 //   - come from a real server that answers through the director, to anywhere
 //     but the host, or
-//   - are ICMP errors that answer to either, or to one of our tunnels.
+//   - are ICMP errors about such a packet or about one of the director's tunnels.
 //
-// A VIP is the address of an endpoint in Services or a prefix of one address:
-// what is named by itself is the director's, whoever else holds it. Another
-// address of the host that lies in a wider prefix stays the host's, so that a
-// prefix does not cut off the way to the host itself.
+// A VIP is the address of an endpoint in Services, or a prefix of one address. It
+// belongs to the director even if the host has the same address. Any other address
+// of the host that is inside a wider prefix still belongs to the host. So a prefix
+// does not make the host unreachable.
 type Set struct {
 	Services []Endpoint
 	Prefixes []Prefix
-	Reals    []Endpoint         // real servers that answer through the director (NAT)
-	Tunnels  []packet.Addr      // real servers that are sent tunnels' packets: IPIP, GUE or GRE
-	Locals   []packet.Addr      // every address of the host; VIPs may be missing
+	Reals    []Endpoint         // real servers whose answers pass through the director (NAT)
+	Tunnels  []packet.Addr      // real servers that receive packets of tunnels: IPIP, GUE or GRE
+	Locals   []packet.Addr      // all addresses of the host; VIPs may be missing
 	MACs     map[int]packet.MAC // by interface index
 }
 
-// contents is a Set as the maps hold it.
+// contents is a Set in the form of the maps.
 type contents struct {
 	services map[endpoint]present
 	prefixes map[prefix]present
@@ -86,13 +86,13 @@ func (set *Set) contents() contents {
 	return c
 }
 
-// serve adds an endpoint of a service, whose address is a VIP thereby.
+// serve adds an endpoint of a service. Its address becomes a VIP.
 func (c *contents) serve(e Endpoint) {
 	insert(c.services, e)
 	c.locals[addressOf(e.Addr)] = vip
 }
 
-// insert adds e, and (address, protocol) once more for its fragments.
+// insert adds e, and an entry of its (address, protocol) for fragments.
 func insert(to map[endpoint]present, e Endpoint) {
 	k := endpoint{Addr: addressOf(e.Addr), Proto: e.Proto, Fragment: 1}
 	to[k] = 1

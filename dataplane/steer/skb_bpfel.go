@@ -22,11 +22,11 @@ const (
 	skbMapReals     = "reals"
 	skbMapServices  = "services"
 	skbMapTunnels   = "tunnels"
+	skbProgBlackout = "blackout"
 	skbProgDrop     = "drop"
-	skbProgGiveback = "giveback"
+	skbProgReinject = "reinject"
 	skbProgTap      = "tap"
 	skbProgTurn     = "turn"
-	skbProgVeil     = "veil"
 	skbVarHook      = "hook"
 	skbVarTarget    = "target"
 	skbVarUntil     = "until"
@@ -74,11 +74,11 @@ type skbSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type skbProgramSpecs struct {
+	Blackout *ebpf.ProgramSpec `ebpf:"blackout"`
 	Drop     *ebpf.ProgramSpec `ebpf:"drop"`
-	Giveback *ebpf.ProgramSpec `ebpf:"giveback"`
+	Reinject *ebpf.ProgramSpec `ebpf:"reinject"`
 	Tap      *ebpf.ProgramSpec `ebpf:"tap"`
 	Turn     *ebpf.ProgramSpec `ebpf:"turn"`
-	Veil     *ebpf.ProgramSpec `ebpf:"veil"`
 }
 
 // skbMapSpecs contains maps before they are loaded into the kernel.
@@ -154,20 +154,20 @@ type skbVariables struct {
 //
 // It can be passed to loadSkbObjects or ebpf.CollectionSpec.LoadAndAssign.
 type skbPrograms struct {
+	Blackout *ebpf.Program `ebpf:"blackout"`
 	Drop     *ebpf.Program `ebpf:"drop"`
-	Giveback *ebpf.Program `ebpf:"giveback"`
+	Reinject *ebpf.Program `ebpf:"reinject"`
 	Tap      *ebpf.Program `ebpf:"tap"`
 	Turn     *ebpf.Program `ebpf:"turn"`
-	Veil     *ebpf.Program `ebpf:"veil"`
 }
 
 func (p *skbPrograms) Close() error {
 	return _SkbClose(
+		p.Blackout,
 		p.Drop,
-		p.Giveback,
+		p.Reinject,
 		p.Tap,
 		p.Turn,
-		p.Veil,
 	)
 }
 

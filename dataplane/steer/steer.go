@@ -21,11 +21,11 @@ type Steering struct {
 	locals   table[address, standing]
 	macs     table[uint32, mac]
 	attached []io.Closer
-	veil     veil // nil without PrepareVeil
+	blackout blackout // empty until PrepareBlackout
 }
 
-// programs is what all interfaces share; the XDP and give-back programs are
-// loaded once for each.
+// programs holds the programs and maps that all interfaces share. The XDP and
+// reinject programs are loaded once for each interface.
 type programs struct {
 	skbMaps
 	Drop *ebpf.Program `ebpf:"drop"`
@@ -33,7 +33,7 @@ type programs struct {
 	Turn *ebpf.Program `ebpf:"turn"`
 }
 
-// Load loads the programs with empty maps: nothing is the director's yet.
+// Load loads the programs with empty maps, so no frame belongs to the director yet.
 func Load() (*Steering, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, explain("raise the limit of locked memory", err)
@@ -52,11 +52,12 @@ func Load() (*Steering, error) {
 	return s, nil
 }
 
-// Update makes set what is the director's. What is new is added before what is
-// gone is removed, and no program sees the one without the other, so a changing
-// set never has a gap; and the host's own addresses come first and go last, lest
-// the host miss a frame. After an error some of the changes are made; calling
-// Update again makes the rest. Removing may take some 10 milliseconds.
+// Update makes set the description of the director's frames. It adds new entries
+// first. Then it waits for the program runs that started before, and removes the old
+// entries. So a frame that both the old and the new set claim is always claimed. The host's own addresses are added first and removed last, so that the
+// host misses no frame. After an error some of the changes are made; calling Update
+// again makes the others. If entries are removed, Update may take about 10
+// milliseconds.
 func (s *Steering) Update(set Set) error {
 	c := set.contents()
 	if err := inOrder(
@@ -82,11 +83,11 @@ func (s *Steering) Update(set Set) error {
 	)
 }
 
-// TapFilter is the descriptor of the program for SO_ATTACH_BPF that lets a
-// packet socket see only the director's frames. It stays Steering's.
+// TapFilter returns the descriptor of the program for SO_ATTACH_BPF by which a
+// packet socket sees only the director's frames. Steering still owns it.
 func (s *Steering) TapFilter() int { return s.programs.Tap.FD() }
 
-// Close detaches everything that is still attached and unloads the programs.
+// Close detaches all programs that are still attached and unloads them.
 func (s *Steering) Close() error {
 	var errs []error
 	for _, a := range s.attached {
@@ -94,11 +95,11 @@ func (s *Steering) Close() error {
 	}
 	s.attached = nil
 	p := &s.programs
-	errs = append(errs, p.Drop.Close(), p.Tap.Close(), p.Turn.Close(), s.veil.Program.Close(), p.skbMaps.Close())
+	errs = append(errs, p.Drop.Close(), p.Tap.Close(), p.Turn.Close(), s.blackout.Program.Close(), p.skbMaps.Close())
 	return errors.Join(errs...)
 }
 
-// inOrder takes steps until one fails, and returns its error.
+// inOrder runs the steps until one fails, and returns its error.
 func inOrder(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -108,17 +109,17 @@ func inOrder(steps ...func() error) error {
 	return nil
 }
 
-// settle waits until every run of a program that began before has ended: one
-// that looked for an endpoint in one map before it was added there must not
-// look for it in another after it was removed there. The kernel answers after an
-// RCU grace period (kernel/sched/membarrier.c). With nohz_full it refuses; then
-// there is a gap for a run that is interrupted between the two, and no other.
+// settle waits until every program run that started earlier has ended. Otherwise
+// a run could look for an endpoint in one map before it was added there, and in
+// another map after it was removed there. The kernel returns after an RCU grace
+// period (kernel/sched/membarrier.c). With nohz_full it refuses. Then only a run
+// that is interrupted between these two lookups can miss the endpoint.
 func settle() {
 	const global = 1 // linux/membarrier.h, MEMBARRIER_CMD_GLOBAL
 	_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0)
 }
 
-// explain adds the remedy to an error whose cause is a missing privilege.
+// explain adds a remedy to an error that is caused by a missing privilege.
 func explain(what string, err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("%s: run as root or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: %w", what, err)

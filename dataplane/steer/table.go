@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// table is a map in the kernel and what we put into it.
+// table is a map in the kernel, with a copy of the entries that were put into it.
 type table[K, V comparable] struct {
 	name   string
 	kernel *ebpf.Map
@@ -19,8 +19,8 @@ func newTable[K, V comparable](name string, m *ebpf.Map) table[K, V] {
 	return table[K, V]{name, m, make(map[K]V)}
 }
 
-// add brings in what want has and the table has not. A full hash says E2BIG, a
-// full trie ENOSPC (kernel/bpf/hashtab.c, lpm_trie.c).
+// add adds the entries of want that the table does not have. A full hash returns
+// E2BIG, a full trie ENOSPC (kernel/bpf/hashtab.c, lpm_trie.c).
 func (t *table[K, V]) add(want map[K]V) error {
 	for k, v := range want {
 		if old, ok := t.have[k]; ok && old == v {
@@ -38,10 +38,11 @@ func (t *table[K, V]) add(want map[K]V) error {
 	return nil
 }
 
-// exceeds reports whether the table, which has all of want, has more.
+// exceeds reports whether the table has entries that want does not have. The table
+// must have all entries of want.
 func (t *table[K, V]) exceeds(want map[K]V) bool { return len(t.have) > len(want) }
 
-// prune removes what the table has and want has not.
+// prune removes the entries that want does not have.
 func (t *table[K, V]) prune(want map[K]V) error {
 	for k := range t.have {
 		if _, ok := want[k]; ok {

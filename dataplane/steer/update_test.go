@@ -65,7 +65,7 @@ func TestUpdate_MasksPrefixes(t *testing.T) {
 	}
 }
 
-// A service that both sets hold, one way or another, has no gap between them.
+// A service that both sets contain, in whatever form, is claimed all the time.
 func TestUpdate_LeavesNoGap(t *testing.T) {
 	s := load(t)
 	xdp := attachXDP(t, s)

@@ -122,5 +122,5 @@ func probeGiveback(s *steer.Steering, index int) (device, tcx error) {
 		return err, s.AttachDrop(index)
 	}
 	defer d.Close()
-	return nil, s.AttachGiveback(d.Index(), index, steer.GenericXDP)
+	return nil, s.AttachReinject(d.Index(), index, steer.GenericXDP)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the steering programs know, written by userspace. Addresses and ports
-// are in network order; IPv4 addresses are held in their mapped form (RFC 4291
-// section 2.5.5.2).
+// The maps of the steering programs. Userspace writes them. Addresses and ports
+// are in network order. An IPv4 address has its mapped form (RFC 4291 section
+// 2.5.5.2).
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -16,10 +16,10 @@ struct address {
 	__be32 word[4];
 };
 
-// An endpoint is (address, protocol, port). Port 0 stands for every port. With
-// fragment 1 and port 0 it says that some port of (address, protocol) is in the
-// map: of a later fragment no port is known, and a first fragment must go where
-// the later ones go.
+// An endpoint is (address, protocol, port). Port 0 means every port. An entry
+// with fragment 1 and port 0 means that at least one port of (address, protocol)
+// is in the map. Fragments are looked up by it: a later fragment carries no
+// ports, and the first fragment must go the same way as the later ones.
 struct endpoint {
 	struct address addr;
 	__be16 port;
@@ -27,8 +27,9 @@ struct endpoint {
 	__u8 fragment;
 };
 
-// A prefix is every port of a protocol at many addresses. Bits counts from
-// proto on, as the kernel's trie compares.
+// A prefix is every port of one protocol at a range of addresses. The bits are
+// counted from proto on, because that is where the kernel's trie starts to
+// compare.
 struct prefix {
 	__u32 bits;
 	__u8 proto;
@@ -38,11 +39,12 @@ struct prefix {
 
 #define PREFIX_BITS (8 * (sizeof(struct prefix) - sizeof(__u32)))
 
-// What an address is to the host. The values are Go's standing.
+// The kinds of an address, as seen by the host. The values are those of the Go
+// type standing.
 enum { FOREIGN, HOST, VIP };
 
 struct mac {
-	__u8 byte[8]; // the first six count
+	__u8 byte[8]; // the first six are used
 };
 
 struct {
@@ -61,7 +63,7 @@ struct {
 	__type(value, __u8);
 } prefixes SEC(".maps");
 
-// Real servers that answer through the director.
+// Real servers whose answers pass through the director.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -70,7 +72,7 @@ struct {
 	__type(value, __u8);
 } reals SEC(".maps");
 
-// Real servers at the far end of a tunnel of ours.
+// Real servers that receive packets of the director's tunnels.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -79,8 +81,8 @@ struct {
 	__type(value, __u8);
 } tunnels SEC(".maps");
 
-// The host's own addresses and all VIPs: the address of every endpoint in
-// services is here.
+// The host's own addresses and all VIPs. The address of every endpoint in
+// services is in this map.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one decision of the steering programs: is this frame the director's
-// business, or the kernel's? Every program of the package includes this file,
-// so that what one hands to userspace is exactly what another hides from the
-// kernel. The includer defines CTX, its context type, and
+// The decision of the steering programs: does a frame belong to the director or
+// to the kernel? Every program of the package includes this file. So the frames
+// that one program passes to userspace are exactly those that another program
+// hides from the kernel. The including file defines CTX, its context type, and
 //
 //	static long load(CTX *ctx, __u32 off, void *to, __u32 len)
 //
-// which copies len bytes of the frame from off (0 is the first byte of the
-// Ethernet header), or returns a negative value if the frame is shorter.
+// This function copies len bytes of the frame, starting at off, where 0 is the
+// first byte of the Ethernet header. It returns a negative value if the frame is
+// too short.
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -20,17 +21,17 @@
 #include "maps.h"
 
 #ifndef CTX
-#error "steer.h: the includer defines CTX and load()"
+#error "steer.h: the including file must define CTX and load()"
 #endif
 
-#define KEY_PORT 500     // RFC 7296 section 2: IPsec's keys, over UDP
+#define KEY_PORT 500     // RFC 7296 section 2: IKE, IPsec's key exchange over UDP
 #define IP_MF 0x2000     // RFC 791 section 3.1: more fragments
 #define IP_OFFSET 0x1fff // fragment offset, in units of 8 bytes
 
-// RFC 792: the errors that a connection hears of.
+// RFC 792: the errors that concern a connection.
 enum { ICMP_UNREACHABLE = 3, ICMP_QUENCH = 4, ICMP_EXCEEDED = 11 };
 
-// What an ICMP error carries, up to the options of the packet it quotes.
+// An ICMP error, up to the options of the packet that it quotes.
 struct error {
 	__u8 type;
 	__u8 code;
@@ -53,7 +54,7 @@ static __always_inline int wide(void *map, struct endpoint *e)
 	return listed(map, &every);
 }
 
-// marked reports whether e lies in a prefix.
+// marked reports whether e is in one of the prefixes.
 static __always_inline int marked(struct endpoint *e)
 {
 	struct prefix key = {.bits = PREFIX_BITS, .proto = e->proto, .addr = e->addr};
@@ -68,11 +69,12 @@ static __always_inline int standing(struct address *a)
 	return s ? *s : FOREIGN;
 }
 
-// claimed decides by the endpoints at both ends of a packet. To a service: ours.
-// From a real server: ours too, unless the host itself is the other end, as it
-// is when it checks its servers' health. Between them stands what an address is
-// to the host, so that the frames of connections cost no more lookups than they
-// must, and the host's own next to none.
+// claimed decides by the source and the destination of a packet. A packet to a
+// service belongs to the director. So does a packet from a real server, unless
+// its destination is the host itself, for example because the host checks the
+// server's health. The kind of the destination address is looked up before the
+// real servers: so the frames of connections need few lookups, and the host's own
+// frames need only two of them.
 static __always_inline int claimed(struct endpoint *src, struct endpoint *dst)
 {
 	if (listed(&services, dst))
@@ -86,7 +88,7 @@ static __always_inline int claimed(struct endpoint *src, struct endpoint *dst)
 	return 0;
 }
 
-// ends fills in all of the two endpoints but the ports.
+// ends fills in both endpoints except for the ports.
 static __always_inline void ends(struct iphdr *ip, struct endpoint *src, struct endpoint *dst)
 {
 	src->addr.word[2] = dst->addr.word[2] = bpf_htonl(0xffff);
@@ -95,30 +97,33 @@ static __always_inline void ends(struct iphdr *ip, struct endpoint *src, struct 
 	src->proto = dst->proto = ip->protocol;
 }
 
-// balanced reports whether a protocol can be a service's. The ports of all
-// that can are its first four bytes.
+// balanced reports whether a service can have this protocol. The headers of these
+// protocols all start with the two ports.
 static __always_inline int balanced(__u8 proto)
 {
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
-// wrapped reports whether a quoted packet of src to dst may be a tunnel's of ours.
+// wrapped reports whether a quoted packet from src to dst may come from one of the
+// director's tunnels.
 static __always_inline int wrapped(struct endpoint *src, struct endpoint *dst)
 {
 	return bpf_map_lookup_elem(&tunnels, &dst->addr) && standing(&src->addr) != FOREIGN;
 }
 
-// taken_error decides about an ICMP message at off. It is the director's if an
-// answer to the packet it quotes would be: one to a service that an answer of
-// a service provoked, one to a client that the client's packet provoked behind
-// the director. So is one about a tunnel of ours; of GUE userspace tells the ports
-// apart, and gives back what the host itself sent there by UDP. An error goes to
-// whoever sent the packet it quotes (RFC 792), so the host's own are the host's
-// here too. It is out of line because it would take registers from the frames of
-// connections.
+// taken_error decides about an ICMP message at off. An ICMP error belongs to the
+// director if an answer to the packet that it quotes would belong to it. There
+// are two such cases: a service's answer caused the error, which then goes to the
+// service; or a client's packet caused it behind the director, and it goes to the
+// client. An error about one of the director's tunnels belongs to it, too. For GUE
+// userspace compares the port and reinjects errors about UDP packets that the
+// host itself sent. An error goes to the sender of the packet that it quotes
+// (RFC 792), so errors about the host's own packets stay with the host. The
+// function is not inlined, because it would take registers from the path of
+// connections' frames.
 static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 {
-	struct endpoint src = {}, dst = {}; // of an answer
+	struct endpoint src = {}, dst = {}; // of an answer to the quoted packet
 	struct error e;
 	__be16 port[2];
 
@@ -128,7 +133,7 @@ static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 		return 0;
 	if (e.ip.version != 4 || e.ip.ihl < 5 || e.ip.saddr != to)
 		return 0;
-	if (e.ip.frag_off & bpf_htons(IP_OFFSET)) // quotes no ports
+	if (e.ip.frag_off & bpf_htons(IP_OFFSET)) // a later fragment: no ports
 		return 0;
 	ends(&e.ip, &dst, &src);
 	if (e.ip.protocol == IPPROTO_IPIP || e.ip.protocol == IPPROTO_GRE)
@@ -141,8 +146,8 @@ static __noinline int taken_error(CTX *ctx, __u32 off, __be32 to)
 	return claimed(&src, &dst) || (e.ip.protocol == IPPROTO_UDP && wrapped(&dst, &src));
 }
 
-// taken_ipv4 decides on an IPv4 packet. One of IPsec goes where those go that
-// agree on its keys.
+// taken_ipv4 decides about an IPv4 packet. A packet of IPsec goes the same way as
+// the packets of its key exchange.
 static __always_inline int taken_ipv4(CTX *ctx)
 {
 	struct endpoint src = {}, dst = {};
@@ -176,8 +181,8 @@ static __always_inline int taken_ipv4(CTX *ctx)
 	return claimed(&src, &dst);
 }
 
-// taken reports whether a frame that arrived on ifindex is the director's. A
-// tagged frame is not: its ethertype says so.
+// taken reports whether a frame that arrived on ifindex belongs to the director. A
+// frame with a VLAN tag does not: it has another ethertype.
 static __always_inline int taken(CTX *ctx, __u32 ifindex)
 {
 	struct mac *own = bpf_map_lookup_elem(&macs, &ifindex);
@@ -195,5 +200,5 @@ static __always_inline int taken(CTX *ctx, __u32 ifindex)
 	return 0;
 }
 
-// The licence of the project. No helper used here asks for the GPL.
+// The licence of the project. None of the helpers used here requires the GPL.
 char _license[] SEC("license") = "Apache-2.0";

@@ -2,8 +2,8 @@
 
 // SPDX-License-Identifier: Apache-2.0
 //
-// The XDP program: the director's frames go up through AF_XDP, all others go
-// on into the kernel.
+// The XDP program: it passes the director's frames to userspace through AF_XDP,
+// and all others to the kernel.
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -22,7 +22,7 @@ static __always_inline long load(CTX *ctx, __u32 off, void *to, __u32 len)
 
 #include "steer.h"
 
-// The sockets of one interface by queue; its size is set when it is loaded.
+// The sockets of one interface by queue. The size is set when the map is loaded.
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, 1);
@@ -30,8 +30,8 @@ struct {
 	__type(value, __u32);
 } sockets SEC(".maps");
 
-// How many of the director's frames came in on a queue that no worker serves.
-// They are dropped: the kernel may hold the VIP and would answer for it.
+// The number of the director's frames that arrived on a queue without a worker.
+// They are dropped: the kernel may have the VIP and would answer for it.
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

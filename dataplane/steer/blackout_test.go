@@ -12,15 +12,15 @@ import (
 	"director/packet"
 )
 
-// veiled is a host whose address 10.77.0.1 has a service of port 7, and a client
-// who sends datagrams there and to the host's own port 8.
-type veiled struct {
+// blackedOut is a host with a service on port 7 of 10.77.0.1, and a client that
+// sends datagrams to the service and to the host's own port 8.
+type blackedOut struct {
 	near, far *nettest.End
-	heard     map[int]net.PacketConn // of the host, by port
+	heard     map[int]net.PacketConn // the host's sockets, by port
 	speaks    net.PacketConn
 }
 
-func newVeiled(t *testing.T) (v veiled, s *steer.Steering) {
+func newBlackedOut(t *testing.T) (v blackedOut, s *steer.Steering) {
 	s = load(t)
 	v.near, v.far = nettest.Pair(t, 1)
 	set := testSet()
@@ -39,8 +39,8 @@ func newVeiled(t *testing.T) (v veiled, s *steer.Steering) {
 	return v, s
 }
 
-// say sends text to the service, and the same to the host's own port.
-func (v *veiled) say(t *testing.T, text string) {
+// say sends text to the service, and then to the host's own port.
+func (v *blackedOut) say(t *testing.T, text string) {
 	t.Helper()
 	for port := range 2 {
 		if _, err := v.speaks.WriteTo([]byte(text), &net.UDPAddr{IP: net.IPv4(10, 77, 0, 1), Port: 7 + port}); err != nil {
@@ -50,8 +50,9 @@ func (v *veiled) say(t *testing.T, text string) {
 }
 
 // hears waits for the next datagram to a port of the host. The wire keeps the
-// order, so what the service should have heard before is lost by then.
-func (v *veiled) hears(t *testing.T, port int) string {
+// order. So when a datagram arrives on one port, any earlier one to the other port
+// has arrived or is lost.
+func (v *blackedOut) hears(t *testing.T, port int) string {
 	t.Helper()
 	b := make([]byte, 100)
 	if err := v.heard[port].SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
@@ -64,25 +65,25 @@ func (v *veiled) hears(t *testing.T, port int) string {
 	return string(b[:n])
 }
 
-// leave puts up a veil, as a director that ends does, whose programs then go.
-func (v *veiled) leave(t *testing.T, s *steer.Steering, life time.Duration) {
+// leave leaves a blackout filter and then unloads the programs, as a director does
+// when it ends.
+func (v *blackedOut) leave(t *testing.T, s *steer.Steering, life time.Duration) {
 	t.Helper()
-	v.near.Do(t, func() error { return leaveVeil(s, []int{v.near.Index}, life) })
+	v.near.Do(t, func() error { return leaveBlackout(s, []int{v.near.Index}, life) })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// lift takes it down.
-func (v *veiled) lift(t *testing.T) (lifted bool) {
+// lift removes the blackout filter.
+func (v *blackedOut) lift(t *testing.T) (lifted bool) {
 	t.Helper()
-	v.near.Do(t, func() (err error) { lifted, err = steer.LiftVeil(v.near.Index); return err })
+	v.near.Do(t, func() (err error) { lifted, err = steer.LiftBlackout(v.near.Index); return err })
 	return lifted
 }
 
-// remains counts the queueing disciplines that ingress filters hang on, and
-// those filters.
-func (v *veiled) remains(t *testing.T) (qdiscs, filters int) {
+// remains counts the queueing disciplines for ingress filters, and those filters.
+func (v *blackedOut) remains(t *testing.T) (qdiscs, filters int) {
 	t.Helper()
 	link := v.near.Link(t, v.near.Name)
 	list, err := v.near.QdiscList(link)
@@ -101,31 +102,31 @@ func (v *veiled) remains(t *testing.T) (qdiscs, filters int) {
 	return qdiscs, len(ingress)
 }
 
-func TestVeil_HidesWhatIsTheDirectorsUntilItIsLifted(t *testing.T) {
-	v, s := newVeiled(t)
+func TestBlackout_HidesTheDirectorsFramesUntilItIsLifted(t *testing.T) {
+	v, s := newBlackedOut(t)
 	v.leave(t, s, time.Hour)
 	v.say(t, "hidden")
 	if got := v.hears(t, 8); got != "hidden" {
 		t.Errorf("the host's own port hears %q", got)
 	}
 	if !v.lift(t) {
-		t.Error("no veil was found")
+		t.Error("no blackout filter was found")
 	}
 	v.say(t, "seen")
 	if got := v.hears(t, 7); got != "seen" {
-		t.Errorf("the service's port hears %q, want what was said after the veil was lifted", got)
+		t.Errorf("the service's port hears %q, want the text sent after the blackout filter was lifted", got)
 	}
 	if qdiscs, filters := v.remains(t); qdiscs+filters != 0 {
 		t.Errorf("%d queueing disciplines and %d filters are left", qdiscs, filters)
 	}
 	if v.lift(t) {
-		t.Error("a veil was found where there is none")
+		t.Error("a blackout filter was found where there is none")
 	}
 }
 
-// A director that does not come back gets its host no more than that time.
-func TestVeil_EndsByItself(t *testing.T) {
-	v, s := newVeiled(t)
+// If no director starts again, the host gets its frames after that time.
+func TestBlackout_EndsByItself(t *testing.T) {
+	v, s := newBlackedOut(t)
 	v.leave(t, s, 300*time.Millisecond)
 	v.say(t, "first")
 	v.hears(t, 8)
@@ -144,18 +145,17 @@ func TestVeil_EndsByItself(t *testing.T) {
 		}
 	}()
 	if got := v.hears(t, 7); got != "later" {
-		t.Errorf("the service's port hears %q, which came when the veil was there", got)
+		t.Errorf("the service's port hears %q, which was sent while the blackout filter was active", got)
 	}
 	if !v.lift(t) {
-		t.Error("no veil was found")
+		t.Error("no blackout was found")
 	}
 }
 
-// A second veil takes the place of the first, and what others hung on the
-// interface stays.
-func TestVeil_LeavesOthersFiltersAlone(t *testing.T) {
+// A second blackout filter replaces the first one. Filters of others stay.
+func TestBlackout_LeavesOthersFiltersAlone(t *testing.T) {
 	for _, before := range []bool{true, false} {
-		v, s := newVeiled(t)
+		v, s := newBlackedOut(t)
 		others := func() {
 			link := v.near.Link(t, v.near.Name)
 			qdisc := &netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
@@ -176,41 +176,41 @@ func TestVeil_LeavesOthersFiltersAlone(t *testing.T) {
 		if before {
 			others()
 		}
-		v.near.Do(t, func() error { return leaveVeil(s, []int{v.near.Index}, time.Hour) })
+		v.near.Do(t, func() error { return leaveBlackout(s, []int{v.near.Index}, time.Hour) })
 		if !before {
 			others()
 		}
 		v.leave(t, s, time.Hour)
 		if _, filters := v.remains(t); filters != 2 {
-			t.Errorf("%d filters, want the other one and one veil", filters)
+			t.Errorf("%d filters, want the other one and one blackout filter", filters)
 		}
 		v.lift(t)
 		if qdiscs, filters := v.remains(t); qdiscs != 1 || filters != 1 {
-			t.Errorf("%d queueing disciplines and %d filters are left, want what is not the director's", qdiscs, filters)
+			t.Errorf("%d queueing disciplines and %d filters are left, want only those that are not the director's", qdiscs, filters)
 		}
 	}
 }
 
-func TestVeil_NamesTheInterfaceThatIsGone(t *testing.T) {
+func TestBlackout_NamesTheInterfaceThatIsGone(t *testing.T) {
 	s := load(t)
 	near, _ := nettest.Pair(t, 1)
-	err := near.Try(func() error { return leaveVeil(s, []int{9999, near.Index}, time.Hour) })
+	err := near.Try(func() error { return leaveBlackout(s, []int{9999, near.Index}, time.Hour) })
 	if err == nil {
-		t.Error("a veil on an interface that is not there")
+		t.Error("no error for an interface that does not exist")
 	}
 	near.Do(t, func() error {
-		lifted, err := steer.LiftVeil(near.Index)
+		lifted, err := steer.LiftBlackout(near.Index)
 		if err == nil && !lifted {
-			t.Error("the other interface got no veil")
+			t.Error("the other interface has no blackout filter")
 		}
 		return err
 	})
 }
 
-// leaveVeil prepares a veil and leaves it.
-func leaveVeil(s *steer.Steering, ifindexes []int, life time.Duration) error {
-	if err := s.PrepareVeil(); err != nil {
+// leaveBlackout prepares a blackout filter and leaves it.
+func leaveBlackout(s *steer.Steering, ifindexes []int, life time.Duration) error {
+	if err := s.PrepareBlackout(); err != nil {
 		return err
 	}
-	return s.LeaveVeil(ifindexes, life)
+	return s.LeaveBlackout(ifindexes, life)
 }
