@@ -14,12 +14,12 @@
 # make bench-once   every Go benchmark once, to see that it works
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
 # make install, make deb   see packaging/install.mk
-# make generate compile the BPF programs again (needs clang and libbpf-dev)
+# make generate compile the BPF programs again (needs clang, llvm and libbpf-dev)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate
+.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate generated
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -57,9 +57,10 @@ test: unit lint
 # compiler that the race detector needs; nothing else here does. With them come
 # services that Debian would start, now and at each boot, unless it is told not to.
 TESTDEPS = gcc:gcc curl:curl vsftpd:vsftpd nginx:nginx-light ldirectord:ldirectord ipvsadm:ipvsadm \
-	nft:nftables httperf:httperf wrk:wrk haproxy:haproxy apache2:apache2 tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
-# The stream module has no command.
+	clang:clang llvm-strip:llvm nft:nftables httperf:httperf wrk:wrk haproxy:haproxy apache2:apache2 tshark:tshark promtool:prometheus chromium:chromium man:man-db systemd-analyze:systemd
+# The stream module and the headers for BPF programs have no command.
 NGINXSTREAM = /usr/lib/nginx/modules/ngx_stream_module.so
+LIBBPF = /usr/include/bpf/bpf_helpers.h
 TESTDAEMONS = vsftpd nginx haproxy apache2 ldirectord ipvsadm prometheus
 
 # The evaluation compares with nothing that the tests do not drive as well.
@@ -70,6 +71,7 @@ test-deps:
 	for d in $(TESTDEPS); do command -v $${d%:*} >/dev/null || packages="$$packages $${d#*:}"; done; \
 	packages=$${packages/ gcc/ gcc libc6-dev}; \
 	[ -e $(NGINXSTREAM) ] || packages="$$packages libnginx-mod-stream"; \
+	[ -e $(LIBBPF) ] || packages="$$packages libbpf-dev"; \
 	if [ -z "$$packages" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "not installed:$$packages: without gcc the tests run without the race detector, others are skipped"; exit 0; \
@@ -109,7 +111,7 @@ unit: test-deps
 	  test -p=1 -bench=. -benchtime=1x -run='^$$' $$bench; \
 	} | go run ./internal/house/summary $$strict
 
-lint: vuln
+lint: vuln generated
 	go vet ./...
 	CGO_ENABLED=0 GOARCH=arm64 go vet ./...
 	CGO_ENABLED=0 GOOS=darwin go build -o /dev/null ./cmd/director
@@ -167,7 +169,20 @@ fuzz:
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
 	done
 
+# The version of clang that compiled the objects in the repository: other versions
+# may compile the same sources to other code. Change it together with the objects.
+CLANG = clang version 14.0.6
 generate:
 	go generate ./...
+
+# The objects in the repository must be those of the sources beside them.
+generated:
+	@found="$$(clang --version 2>/dev/null | grep -o 'clang version [0-9.]*' || true)"; \
+	if [ "$$found" != "$(CLANG)" ] || [ ! -e $(LIBBPF) ]; then \
+		echo "NOT CHECKED whether the BPF objects are up to date: that needs $(CLANG), llvm and libbpf-dev, found: $${found:-no clang}"; exit 0; \
+	fi; \
+	sums() { find . -name '*_bpfel.*' -exec sha256sum {} + | sort -k2; }; \
+	before=$$(sums); go generate ./...; after=$$(sums); \
+	diff <(echo "$$before") <(echo "$$after") || { echo "these BPF objects were not up to date: commit what was generated now"; exit 1; }
 
 include packaging/install.mk
