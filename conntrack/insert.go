@@ -97,9 +97,13 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	if n.Kind&Engine != 0 {
 		t.data.set(index, n.Data)
 	}
+	number := n.Number
+	if n.Kind&Template == 0 {
+		number = max(number, t.countFrom)
+	}
 	// Exchanged, because a store might become visible after dueBy has looked at
 	// the chunk's time: a sweeper would then find neither the one nor the other.
-	e.state.Swap(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(n.Number)<<numberShift | uint64(n.State))
+	e.state.Swap(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(number)<<numberShift | uint64(n.State))
 	t.dueBy(index, e.deadline.Load())
 	b.put(at, tagOf(hash), index)
 	t.arrived(sh, index, int(t.used.Add(1)))

@@ -13,6 +13,12 @@ import (
 func (w *Worker) classify(a *iface, b *packet.Batch) {
 	mac, conns := w.view.Hops.Interfaces()[a.index].MAC.Key(), w.shared.conns
 	frames := b.Frames[:b.N]
+	if w.shared.longWay {
+		for i := range frames {
+			w.classifyRest(&frames[i], &w.jobs[i], mac)
+		}
+		return // no frame is plain, so none asks for a hint
+	}
 	var dst packet.Addr // of the last frame, and what follows from it
 	out := true
 	for i := range frames {
@@ -38,7 +44,7 @@ func (w *Worker) classify(a *iface, b *packet.Batch) {
 
 // classifyRest is classify for a frame that is not plain or not for us.
 func (w *Worker) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
-	reason := packet.Parse(f)
+	reason := packet.ParseHeaders(f)
 	switch {
 	case f.L3 == 0:
 		w.leave(f, reason)

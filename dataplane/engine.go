@@ -25,6 +25,7 @@ type Engine struct {
 	ident     uint16
 	resolver  Resolver
 	giant     *sync.Mutex // held for every step; nil: there is no such lock
+	longWay   bool        // every packet goes through the stages
 }
 
 // Options configure an Engine.
@@ -49,6 +50,9 @@ type Options struct {
 	// GiantLock lets only one worker at a time make a step, as Linux 2.2 let only one
 	// CPU into its network stack. It serves to measure what that costs.
 	GiantLock bool
+	// LongWay sends every packet through the stages, also the packets that hit.go
+	// handles at once. The outcome is the same: tests compare both ways.
+	LongWay bool
 }
 
 // New makes an engine. SetView must be called before a worker's first step.
@@ -60,6 +64,7 @@ func New(o Options) *Engine {
 		clock:     o.Clock,
 		ident:     o.Ident,
 		resolver:  o.Resolver,
+		longWay:   o.LongWay,
 	}
 	e.limiter.Set(o.ICMPRate, o.ICMPMask)
 	if o.GiantLock {

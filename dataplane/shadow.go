@@ -37,6 +37,7 @@ func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
 		clock:     o.Clock,
 		ident:     s.ident,
 		resolver:  o.Resolver,
+		longWay:   s.longWay,
 	}
 	v := s.view.Load()
 	c.view.Store(&View{

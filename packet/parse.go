@@ -16,6 +16,12 @@ func Parse(f *Frame) Reason {
 	if ParsePlain(f) {
 		return None
 	}
+	return ParseHeaders(f)
+}
+
+// ParseHeaders is Parse without ParsePlain: it reads any frame header by header and
+// sets f.Plain for none.
+func ParseHeaders(f *Frame) Reason {
 	b := f.Bytes()
 	f.Header = Header{}
 	if len(b) < EthLen {
