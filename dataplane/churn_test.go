@@ -67,7 +67,7 @@ func TestWorkers_KeepCountWhileEverythingChanges(t *testing.T) {
 func newChurn(t *testing.T, seed uint64, size int) *churn {
 	t.Helper()
 	c := &churn{
-		rig:  newRig(t, options{queues: [2]int{churnWorkers, churnWorkers - 1}, size: size}),
+		rig:  newRig(t, options{queues: [2]int{churnWorkers, churnWorkers - 1}, size: size, unordered: true}),
 		seed: seed, servers: map[*service.Server]bool{},
 	}
 	c.specs = append(c.rig.specs,

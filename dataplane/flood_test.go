@@ -53,7 +53,7 @@ func TestFlood_CostsNoEstablishedConnection(t *testing.T) {
 func newFlood(t *testing.T, method service.Method, established int) *flood {
 	t.Helper()
 	f := &flood{
-		rig:    newRig(t, options{queues: [2]int{floodWorkers, floodWorkers}, size: floodSize, method: method}),
+		rig:    newRig(t, options{queues: [2]int{floodWorkers, floodWorkers}, size: floodSize, method: method, unordered: true}),
 		method: method, server: make([]byte, established), seen: make([]int, established),
 	}
 	syns := [][]byte{}

@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"fmt"
 	"net/netip"
 	"sync"
 	"testing"
@@ -50,6 +51,8 @@ type rig struct {
 	control *control.Control
 	net     neigh.Snapshot
 	specs   []service.Spec
+	traced  bool // what the workers do is in trace
+	trace   trace
 	mu      sync.Mutex
 	wanted  []packet.Addr
 }
@@ -66,6 +69,7 @@ type options struct {
 	marks     []service.Mark
 	giant     bool               // the workers take turns
 	clock     func(r *rig) int64 // of the workers; nil: the rig's
+	unordered bool               // workers run at the same time: what they do has no order
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -82,19 +86,24 @@ func newRig(t testing.TB, o options) *rig {
 	if o.size == 0 {
 		o.size = 20_000
 	}
-	r := &rig{t: t}
+	r := &rig{t: t, traced: !o.unordered}
 	clock := r.clock.Now
 	if o.clock != nil {
 		clock = func() int64 { return o.clock(r) }
 	}
-	conns, err := conntrack.New(o.size)
+	// Where workers take turns, the order of everything is the same every time.
+	conns, err := conntrack.NewSeeded(o.size, [3]uint64{0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0})
+	if o.unordered {
+		conns, err = conntrack.New(o.size)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	conns.CountFrom(current.countFrom)
 	t.Cleanup(conns.Close)
 	r.shared = dataplane.New(dataplane.Options{
 		Conns: conns, Clock: clock, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
-		GiantLock: o.giant,
+		GiantLock: o.giant, LongWay: current.long,
 	})
 	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
 		s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: 80, Proto: proto}, Scheduler: o.scheduler}
@@ -122,10 +131,15 @@ func newRig(t testing.TB, o options) *rig {
 
 	ifaces := make([]dataplane.Interface, 2)
 	for a := range ifaces {
-		for range o.queues[a] {
+		for q := range o.queues[a] {
 			p, h := memport.New(), memport.New()
 			r.ports[a], r.hosts[a] = append(r.ports[a], p), append(r.hosts[a], h)
-			ifaces[a].Queues, ifaces[a].Hosts = append(ifaces[a].Queues, p), append(ifaces[a].Hosts, h)
+			if !r.traced {
+				ifaces[a].Queues, ifaces[a].Hosts = append(ifaces[a].Queues, p), append(ifaces[a].Hosts, h)
+				continue
+			}
+			ifaces[a].Queues = append(ifaces[a].Queues, &tracedPort{p, &r.trace, fmt.Sprintf("interface %d queue %d", a, q)})
+			ifaces[a].Hosts = append(ifaces[a].Hosts, &tracedPort{h, &r.trace, fmt.Sprintf("host of interface %d queue %d", a, q)})
 		}
 	}
 	var waiters []dataplane.Waiter
@@ -134,6 +148,9 @@ func newRig(t testing.TB, o options) *rig {
 	}
 	if r.workers, err = dataplane.NewWorkers(r.shared, ifaces, waiters); err != nil {
 		t.Fatal(err)
+	}
+	if r.traced {
+		t.Cleanup(r.keepTrace)
 	}
 	return r
 }
@@ -148,13 +165,13 @@ func network(client bool) neigh.Snapshot {
 		Routes: []neigh.Route{{Dst: prefix("198.51.100.0/24"), Link: 2}, {Dst: prefix("10.0.0.0/24"), Link: 3}},
 	}
 	if client {
-		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(clientIP), MAC: clientMAC, Link: 2})
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(clientIP), MAC: clientMAC, Link: 2, Used: new(neigh.Mark)})
 	}
 	for n := range byte(50) {
-		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.AddrFrom4([4]byte{198, 51, 100, 100 + n}), MAC: clientMAC, Link: 2})
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.AddrFrom4([4]byte{198, 51, 100, 100 + n}), MAC: clientMAC, Link: 2, Used: new(neigh.Mark)})
 	}
 	for n := 1; n <= 4; n++ {
-		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(serverIP(n)), MAC: serverMAC(n), Link: 3})
+		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.MustParseAddr(serverIP(n)), MAC: serverMAC(n), Link: 3, Used: new(neigh.Mark)})
 	}
 	return s
 }
@@ -179,6 +196,9 @@ func (r *rig) step() {
 			}
 			busy = busy || n > 0 || w.Sweeping()
 		}
+	}
+	if r.traced && r.shared.Conns().Used() <= fewConns {
+		r.settled()
 	}
 }
 

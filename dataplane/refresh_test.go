@@ -143,7 +143,7 @@ func (r *rig) newest() *service.Server {
 // comes too late finds a connection to a server that was added since its step
 // began.
 func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
-	r := newRig(t, options{queues: [2]int{1, 1}, scheduler: "rr", weights: []int32{1}})
+	r := newRig(t, options{queues: [2]int{1, 1}, scheduler: "rr", weights: []int32{1}, unordered: true})
 	k, server := r.specs[0].Key, newcomer
 	for round := range 30 {
 		var both sync.WaitGroup

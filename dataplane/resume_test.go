@@ -1,6 +1,8 @@
 package dataplane_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,7 +61,8 @@ func TestResume_GoesOnWithTheSameServers(t *testing.T) {
 			t.Errorf("server %d has %d active connections of %d, want %d of %d as before", n, active, total, a, all)
 		}
 	}
-	for port, server := range servers {
+	for _, port := range slices.Sorted(maps.Keys(servers)) {
+		server := servers[port]
 		to.ports[0][0].Push(fromClient(port, packettest.Frame{Flags: "A"}))
 		to.step()
 		if got := to.one(to.ports[1][0]).IP.DstIP.String(); got != server {

@@ -19,7 +19,7 @@ import (
 // inside a step, give way to the other worker.
 func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
 	var working, together atomic.Int32
-	r := newRig(t, options{queues: [2]int{2, 2}, giant: true, clock: func(r *rig) int64 {
+	r := newRig(t, options{queues: [2]int{2, 2}, giant: true, unordered: true, clock: func(r *rig) int64 {
 		if working.Add(1) > 1 {
 			together.Add(1)
 		}
@@ -48,7 +48,7 @@ func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
 // coming in on both, answers on the other worker's queue, views changing
 // underneath and one of them sending by way of the other.
 func TestRun_WorkersShareOneDirector(t *testing.T) {
-	r := newRig(t, options{queues: [2]int{2, 1}})
+	r := newRig(t, options{queues: [2]int{2, 1}, unordered: true})
 	var wg sync.WaitGroup
 	for _, w := range r.workers {
 		wg.Go(func() {

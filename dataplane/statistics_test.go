@@ -73,7 +73,7 @@ func TestStatistics_CountWhatCameForAConnection(t *testing.T) {
 // Counts of workers that run are read at any moment and never fall.
 func TestStatistics_WhileWorkersRun(t *testing.T) {
 	const queues, n = 2, 400
-	r := newRig(t, options{queues: [2]int{queues, queues}})
+	r := newRig(t, options{queues: [2]int{queues, queues}, unordered: true})
 	var wg sync.WaitGroup
 	for _, w := range r.workers {
 		wg.Go(func() {
