@@ -29,6 +29,7 @@ type scenario struct {
 	in, out, host []*frame
 	script        []command
 	summary       replay.Summary
+	way           replay.Way
 }
 
 // command is a line of the script, at an instant, and what it is to print.

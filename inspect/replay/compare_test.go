@@ -15,8 +15,8 @@ import (
 // whole makes a difference show the whole lines that differ.
 var whole = cmp.Comparer(func(a, b string) bool { return a == b })
 
-// compare runs the case, flags before its own.
-func (s *scenario) compare(t *testing.T, flags string) {
+// compare runs the case, flags before its own, and returns what it wrote.
+func (s *scenario) compare(t *testing.T, flags string) outcome {
 	t.Helper()
 	in := capture(t, s.in)
 	got, err := s.run(t, flags, in)
@@ -50,6 +50,7 @@ func (s *scenario) compare(t *testing.T, flags string) {
 	if diff := cmp.Diff(lines(s.expected()), lines(got.script), whole); diff != "" {
 		t.Errorf("%soutput of the script (-want +got):\n%s", flags, diff)
 	}
+	return got
 }
 
 // print prints the frames that are wanted and those of a capture, a line each,

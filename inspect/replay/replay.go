@@ -89,11 +89,16 @@ type iface struct {
 // Run replays a capture through a director with the rules and flags of c, on
 // the host that r describes.
 func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
-	p, err := newPlayer(c, r)
+	p, err := newPlayer(c, r, false)
 	if err != nil {
 		return nil, err
 	}
 	defer p.shared.Conns().Close()
+	return p.replay(c, files)
+}
+
+// replay takes the frames of files.In through the director.
+func (p *player) replay(c *config.Config, files Files) (summary *Summary, err error) {
 	if files.Script != nil {
 		if p.script, err = readScript(files.Script, files.ScriptName); err != nil {
 			return nil, err
@@ -118,7 +123,9 @@ func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
 	return p.summary, nil
 }
 
-func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
+// newPlayer makes a director with the rules and flags of c on the host that r
+// describes. longWay is dataplane.ShareOptions.LongWay.
+func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error) {
 	p := &player{summary: newSummary(c.Interfaces), host: hostOf(c, r)}
 	conns, err := conntrack.NewSeeded(c.ConnTableSize, tableSeed)
 	if err != nil {
@@ -127,6 +134,7 @@ func newPlayer(c *config.Config, r *config.Replay) (*player, error) {
 	p.shared = dataplane.New(dataplane.Options{
 		Conns: conns, Clock: p.clock.Now, Resolver: nobody{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
 		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
+		LongWay: longWay,
 	})
 	p.control = control.New(control.Options{
 		Shared:   p.shared,

@@ -25,6 +25,7 @@ type outcome struct {
 	out, host []byte
 	script    string
 	summary   *replay.Summary
+	state     string // see replay.RunWay
 }
 
 // run replays a capture with the case's flags and script, flags before its own.
@@ -39,15 +40,8 @@ func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 		In: bytes.NewReader(in), Out: &out, HostOut: &host,
 		Script: strings.NewReader(s.commands()), ScriptName: "script", ScriptOut: &script,
 	}
-	summary, err := replay.Run(c, r, files)
-	return outcome{out.Bytes(), host.Bytes(), script.String(), summary}, err
-}
-
-// play runs a case with one worker and with several, who must agree.
-func (s *scenario) play(t *testing.T) {
-	for _, workers := range []string{"--workers=1\n", "--workers=3\n"} {
-		s.compare(t, workers)
-	}
+	summary, state, err := replay.RunWay(c, r, files, s.way)
+	return outcome{out.Bytes(), host.Bytes(), script.String(), summary, state}, err
 }
 
 // isCheck finds the numbers of the checks that a case says it is.
