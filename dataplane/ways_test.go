@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"director/dataplane/memport"
+	"director/internal/packettest"
 	"director/packet"
 )
 
@@ -68,8 +69,10 @@ var traces map[string][]*trace
 
 // trace is what the workers of a rig did, in text.
 type trace struct {
-	text strings.Builder // the beginning of it
-	all  hash.Hash
+	text   strings.Builder // the beginning of it
+	room   int             // how long text becomes, 0: maxTrace
+	all    hash.Hash
+	idents []uint16 // of tunnels: see packettest.WithoutIdent
 }
 
 // fewConns is how many connections a trace shows after each step, not only after
@@ -82,7 +85,7 @@ const maxTrace = 64 << 10
 func (t *trace) line(format string, args ...any) {
 	line := fmt.Sprintf(format+"\n", args...)
 	t.sum([]byte(line))
-	if t.text.Len() < maxTrace {
+	if t.text.Len() < max(t.room, maxTrace) {
 		t.text.WriteString(line)
 	}
 }
@@ -91,11 +94,14 @@ func (t *trace) line(format string, args ...any) {
 func (t *trace) frame(port string, f *packet.Frame) {
 	var sent []byte
 	if f.Verdict == packet.Tx {
-		sent = f.Bytes()
+		var ident uint16
+		if sent, ident = packettest.WithoutIdent(f.Bytes()); ident != 0 {
+			t.idents = append(t.idents, ident)
+		}
 	}
 	t.sum([]byte{port[len(port)-1], byte(f.Verdict), byte(f.Reason), byte(len(sent))})
 	t.sum(sent)
-	if t.text.Len() < maxTrace {
+	if t.text.Len() < max(t.room, maxTrace) {
 		fmt.Fprintf(&t.text, "%s: verdict %v, reason %v, sent %x\n", port, f.Verdict, f.Reason, sent)
 	}
 }
@@ -162,6 +168,9 @@ func (r *rig) keepTrace() {
 // statistics, loads, connections and used neighbours.
 func (r *rig) settled() {
 	r.trace.line("at %d: %+v", r.clock.Now(), r.counts())
+	slices.Sort(r.trace.idents)
+	r.trace.line("tunnels: %d packets have %d identifications", len(r.trace.idents), len(slices.Compact(r.trace.idents)))
+	r.trace.idents = r.trace.idents[:0]
 	for _, s := range r.shared.View().Services.Servers() {
 		if s == nil {
 			continue // it was removed and forgotten

@@ -3,7 +3,6 @@ package replay_test
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,20 +83,19 @@ func alike(t *testing.T, flags string, short, long outcome) {
 	}
 }
 
-// dumped returns the frames of a capture, a line each, and behind them the
-// identifications of outer headers, in no order.
+// dumped returns the frames of a capture, a line each, and behind them how many
+// different identifications the packets in tunnels have.
 func dumped(t *testing.T, capture []byte) (frames []string) {
 	t.Helper()
 	r, err := pcap.NewReader(bytes.NewReader(capture))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var idents []string
+	idents := map[uint16]bool{}
 	for f, err := r.Next(); err == nil; f, err = r.Next() {
 		data, ident := packettest.WithoutIdent(f.Data)
 		frames = append(frames, fmt.Sprintf("%d %s %x", f.Time, f.Interface, data))
-		idents = append(idents, fmt.Sprintf("identification %d", ident))
+		idents[ident] = true
 	}
-	slices.Sort(idents)
-	return append(frames, idents...)
+	return append(frames, fmt.Sprintf("%d identifications", len(idents)))
 }
