@@ -26,6 +26,7 @@ import (
 	"director/host"
 	"director/host/nic"
 	"director/host/notify"
+	"director/host/plan"
 	"director/host/privilege"
 	"director/host/vip"
 	"director/neigh/rtnl"
@@ -145,7 +146,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := host.Kernel(); err != nil {
 		return err
 	}
-	if err := CheckInterfaces(d.config); err != nil {
+	if err := plan.CheckInterfaces(d.config, host.Exists); err != nil {
 		return err
 	}
 	claim, err := host.ClaimInterfaces(d.config.Interfaces)
@@ -249,22 +250,6 @@ func (d *Daemon) build(workers int) error {
 		d.log.Warn().Err(err).Msg("what was changed while the director before ran is not kept")
 	}
 	return d.control.Add(d.config.Services)
-}
-
-// CheckInterfaces refuses flags that name an interface which is not there,
-// before anything is touched. Those of --interface are looked for by their claim.
-func CheckInterfaces(c *config.Config) error {
-	for _, n := range c.Neighbors {
-		if _, err := host.Interface(n.Interface); err != nil {
-			return fmt.Errorf("--neighbor %s: %w", n.IP, err)
-		}
-	}
-	for _, v := range c.VIPInterfaces {
-		if _, err := host.Interface(v.Interface); err != nil {
-			return fmt.Errorf("--vip-interface %s: %w", v.VIP, err)
-		}
-	}
-	return nil
 }
 
 // announce tells the service manager that the director forwards, once the real

@@ -12,6 +12,7 @@ import (
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/cpu"
+	"director/host/plan"
 )
 
 // interfaceIO is how frames of one interface are received, sent, and given
@@ -28,28 +29,20 @@ type interfaceIO struct {
 	close  []func() error
 }
 
-// openArms opens every queue of every interface by the best I/O that works.
+// openInterfaces opens every queue of every interface by the best I/O that works.
 func (d *Daemon) openInterfaces() error {
-	workers := 0
-	for _, name := range d.config.Interfaces {
-		a, err := d.plan(name)
-		if err != nil {
-			return err
-		}
-		d.ifaces = append(d.ifaces, a)
-		workers = max(workers, len(a.queues))
-	}
-	var err error
-	if d.cpus, err = cpu.Assign(workers, d.config.CPUs); err != nil {
+	p, err := d.plan()
+	if err != nil {
 		return err
 	}
+	d.cpus = p.CPUs
 	if d.steering, err = steer.Load(); err != nil {
 		return err
 	}
 	d.defers("detach the steering programs", d.steering.Close)
 	for _, a := range d.ifaces {
 		d.defers("close "+a.name, a.shut)
-		if err := d.open(a); err != nil {
+		if err := d.open(a, p.Ladder); err != nil {
 			return err
 		}
 		if err := d.giveBack(a); err != nil {
@@ -57,42 +50,55 @@ func (d *Daemon) openInterfaces() error {
 		}
 		d.logInterface(a)
 	}
-	return d.pinInterrupts()
+	return d.pinInterrupts(p.Interrupts())
 }
 
-// plan finds out which queues of an interface are to be served.
-func (d *Daemon) plan(name string) (*interfaceIO, error) {
-	ifi, err := host.Interface(name)
-	if err != nil {
-		return nil, err
-	}
-	if ifi.MTU > MaxMTU {
-		return nil, host.Usagef("%s has an MTU of %d, the director carries packets up to %d: ip link set dev %s mtu 1500",
-			name, ifi.MTU, MaxMTU, name)
-	}
-	a := &interfaceIO{name: name, index: ifi.Index, queues: d.config.Queues}
-	if a.queues == nil {
-		n, err := d.nic.Queues(name)
+// plan asks the host what has to be known beforehand, and decides which queues are
+// served, and by whom.
+func (d *Daemon) plan() (*plan.Plan, error) {
+	var f plan.Facts
+	for _, name := range d.config.Interfaces {
+		ifi, err := host.Interface(name)
 		if err != nil {
 			return nil, err
 		}
-		for q := range n {
-			a.queues = append(a.queues, q)
-		}
+		d.ifaces = append(d.ifaces, &interfaceIO{name: name, index: ifi.Index})
+		i := plan.Interface{Name: name, MTU: ifi.MTU}
+		i.Queues, i.QueuesErr = d.nic.Queues(name)
+		i.Spread, i.SpreadErr = d.nic.Spread(name)
+		f.Interfaces = append(f.Interfaces, i)
 	}
-	return a, nil
+	var err error
+	if f.Online, err = cpu.Online(); err != nil {
+		return nil, err
+	}
+	if f.Allowed, err = cpu.Allowed(); err != nil {
+		return nil, err
+	}
+	p := plan.Make(d.config, &f)
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	for i, a := range d.ifaces {
+		a.queues = p.Interfaces[i].Queues
+	}
+	return p, nil
 }
 
-// open goes down the ladder until every queue of the interface is open.
-func (d *Daemon) open(a *interfaceIO) error {
-	rungs := Ladder(d.config)
-	if rungs[0].Hook != steer.PacketTap {
-		if err := d.nic.CheckServed(a.name, a.queues); err != nil {
-			return err
-		}
+// hooks and modes are the plan's words in those of the packages that open queues.
+var (
+	hooks = map[plan.Kind]steer.Hook{
+		plan.NativeXDP: steer.NativeXDP, plan.GenericXDP: steer.GenericXDP, plan.Packet: steer.PacketTap,
 	}
+	modes = map[plan.Mode]afxdp.Mode{
+		plan.Auto: afxdp.Auto, plan.ZeroCopy: afxdp.ZeroCopy, plan.Copy: afxdp.Copy,
+	}
+)
+
+// open goes down the ladder until every queue of the interface is open.
+func (d *Daemon) open(a *interfaceIO, ladder []plan.Rung) error {
 	var errs []error
-	for _, r := range rungs {
+	for _, r := range ladder {
 		err := d.climb(a, r)
 		if err == nil {
 			return nil
@@ -108,13 +114,13 @@ func (d *Daemon) open(a *interfaceIO) error {
 }
 
 // climb opens the interface in one way, or leaves it as it was.
-func (d *Daemon) climb(a *interfaceIO, r Rung) error {
-	a.hook = r.Hook
+func (d *Daemon) climb(a *interfaceIO, r plan.Rung) error {
+	a.hook = hooks[r.Kind]
 	var err error
-	if r.Hook == steer.PacketTap {
+	if r.Kind == plan.Packet {
 		err = d.openTap(a)
 	} else {
-		err = d.openXDP(a, r)
+		err = d.openXDP(a, modes[r.Mode])
 	}
 	if err != nil {
 		return errors.Join(err, a.shut())
@@ -123,19 +129,19 @@ func (d *Daemon) climb(a *interfaceIO, r Rung) error {
 }
 
 // openXDP attaches the steering program and opens an AF_XDP socket a queue.
-func (d *Daemon) openXDP(a *interfaceIO, r Rung) error {
+func (d *Daemon) openXDP(a *interfaceIO, mode afxdp.Mode) error {
 	count, err := d.nic.Queues(a.name)
 	if err != nil {
 		return err
 	}
-	x, err := d.steering.AttachXDP(a.index, count, r.Hook == steer.GenericXDP)
+	x, err := d.steering.AttachXDP(a.index, count, a.hook == steer.GenericXDP)
 	if err != nil {
 		return err
 	}
 	a.xdp = x
 	a.close = append(a.close, x.Close)
 	for _, q := range a.queues {
-		p, err := afxdp.Open(afxdp.Config{Interface: a.name, Ifindex: a.index, Queue: q, Mode: r.Mode})
+		p, err := afxdp.Open(afxdp.Config{Interface: a.name, Ifindex: a.index, Queue: q, Mode: mode})
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 	"director/control"
 	"director/control/api"
 	"director/control/config"
+	"director/host"
+	"director/host/plan"
 	"director/neigh/rtnl"
 )
 
@@ -57,7 +59,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if names := d.loaded.Unchangeable(next); names != nil {
 		return fmt.Errorf("%s: takes a restart to change", strings.Join(names, ", "))
 	}
-	if err := CheckInterfaces(next); err != nil {
+	if err := plan.CheckInterfaces(next, host.Exists); err != nil {
 		return err
 	}
 	if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {

@@ -7,6 +7,7 @@ import (
 
 	"director/control"
 	"director/dataplane/steer"
+	"director/host/plan"
 	"director/neigh"
 	"director/packet"
 	"director/service"
@@ -113,7 +114,7 @@ func (d *Daemon) catchUp() {
 	if d.vips == nil {
 		return
 	}
-	if err := d.vips.Set(Virtual(specs, d.config.Marks)); err != nil {
+	if err := d.vips.Set(plan.VIPs(specs, d.config.Marks)); err != nil {
 		d.log.Error().Err(err).Msg("VIPs not as they should be")
 	}
 }

@@ -10,11 +10,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"director/control/config"
 	"director/dataplane"
 	"director/dataplane/poller"
 	"director/host/cpu"
 	"director/host/irq"
+	"director/host/plan"
 )
 
 // employ makes the workers, one for each queue of the interface with the most.
@@ -90,29 +90,28 @@ func (d *Daemon) work() {
 	})
 }
 
-// pinInterrupts brings the interrupt of each served queue beside its worker.
-func (d *Daemon) pinInterrupts() error {
-	if d.config.IRQ != config.IRQPin {
+// pinInterrupts moves the interrupt of each served queue beside its worker, if the
+// flags ask for it.
+func (d *Daemon) pinInterrupts(wanted []plan.Interrupt) error {
+	if wanted == nil {
 		return nil
 	}
 	pins := irq.New("/")
 	d.defers("give the interrupts back", pins.Restore)
-	for _, a := range d.ifaces {
-		device, err := d.nic.Device(a.name)
+	for _, w := range wanted {
+		device, err := d.nic.Device(w.Interface)
 		if err != nil {
 			return err
 		}
-		for i, q := range a.queues {
-			irqs, err := pins.Pin(a.name, device, q, d.cpus[i])
-			log := d.log.Info().Str("interface", a.name).Int("queue", q)
-			switch {
-			case errors.Is(err, irq.ErrNone):
-				log.Msg("no interrupt to pin: the interface has none of its own")
-			case err != nil:
-				return err
-			default:
-				log.Ints("irqs", irqs).Int("cpu", d.cpus[i]).Msg("interrupt pinned")
-			}
+		irqs, err := pins.Pin(w.Interface, device, w.Queue, w.CPU)
+		log := d.log.Info().Str("interface", w.Interface).Int("queue", w.Queue)
+		switch {
+		case errors.Is(err, irq.ErrNone):
+			log.Msg("no interrupt to pin: the interface has none of its own")
+		case err != nil:
+			return err
+		default:
+			log.Ints("irqs", irqs).Int("cpu", w.CPU).Msg("interrupt pinned")
 		}
 	}
 	return nil

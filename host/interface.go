@@ -23,3 +23,9 @@ func Interface(name string) (*net.Interface, error) {
 	}
 	return nil, Usagef("no such interface %q in this network namespace: it has %s", name, strings.Join(names, ", "))
 }
+
+// Exists returns the error of Interface, nil if there is one with that name.
+func Exists(name string) error {
+	_, err := Interface(name)
+	return err
+}

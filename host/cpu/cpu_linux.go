@@ -98,10 +98,7 @@ func Confine(cpus []int) error {
 	return nil
 }
 
-// Assign returns the CPU of each of n workers. Without a list (--cpus=auto)
-// they take the allowed CPUs in turn, wrapping around. A list is followed to
-// the letter; one that is too short, or names a CPU that is offline or not
-// allowed, matches host.ErrUsage.
+// Assign is AssignOn for this machine and the calling thread.
 func Assign(n int, list []int) ([]int, error) {
 	online, err := Online()
 	if err != nil {
@@ -111,10 +108,14 @@ func Assign(n int, list []int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	return assign(n, list, online, allowed)
+	return AssignOn(n, list, online, allowed)
 }
 
-func assign(n int, list, online, allowed []int) ([]int, error) {
+// AssignOn returns the CPU of each of n workers, given the CPUs that run and those that
+// may be used. Without a list (--cpus=auto) workers take the allowed CPUs in turn,
+// wrapping around. A list is followed to the letter. The error about one that is too
+// short, or names a CPU that is offline or not allowed, matches host.ErrUsage.
+func AssignOn(n int, list, online, allowed []int) ([]int, error) {
 	for _, c := range list {
 		if !slices.Contains(online, c) {
 			return nil, host.Usagef("--cpus: CPU %d is not online, only %s", c, ranges.Format(online))

@@ -1,17 +1,13 @@
-// Package nic asks a network interface about its receive queues: how many it
-// has, and which of them its flow hash (RSS) can choose.
+// Package nic asks a network interface about its receive queues, its offloads and its
+// driver's abilities.
 package nic
 
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"director/host"
 )
 
 // Control asks about the interfaces of the network namespace it was opened in,
@@ -73,68 +69,12 @@ func (c *Control) Device(name string) (string, error) {
 	return "", nil
 }
 
-// CheckServed returns an error, which matches host.ErrUsage, unless serving
-// just these queues of the interface catches every frame: each queue exists,
-// and if some are left out then the indirection table avoids those. A device
-// without such a table (veth, many virtual ones) may use any queue. Flow
-// steering rules (ethtool -N) are the operator's own and not looked at.
-func (c *Control) CheckServed(name string, served []int) error {
-	count, err := c.Queues(name)
-	if err != nil {
-		return err
-	}
-	for _, q := range served {
-		if q < 0 || q >= count {
-			return host.Usagef("--queues: %s has no queue %d, only 0 to %d", name, q, count-1)
-		}
-	}
+// Spread returns the RSS indirection table of the interface: the queue that each of
+// its slots sends frames to. It is empty for a device without one.
+func (c *Control) Spread(name string) ([]uint32, error) {
 	table, err := indirection(c.fd, name)
 	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
-		return fmt.Errorf("read the indirection table of %s: %w", name, err)
+		return nil, fmt.Errorf("read the indirection table of %s: %w", name, err)
 	}
-	return checkSpread(name, count, table, served)
-}
-
-// checkSpread is CheckServed once the device has answered; an empty table
-// means that it has none.
-func checkSpread(name string, count int, table []uint32, served []int) error {
-	missed := func(q int) bool { return !slices.Contains(served, q) }
-	for q := range count {
-		if !missed(q) {
-			continue
-		}
-		if len(table) == 0 {
-			return host.Usagef("--queues: %s may receive on queue %d, which is left out, and has no indirection "+
-				"table to prevent it: serve all %d queues, or fewer after: ethtool -L %s rx N (or combined N)",
-				name, q, count, name)
-		}
-		if slices.Contains(table, uint32(q)) {
-			return host.Usagef("--queues: RSS of %s spreads frames to queue %d, which is left out: ethtool -X %s %s",
-				name, q, name, spread(count, missed))
-		}
-	}
-	return nil
-}
-
-// spread returns the arguments of ethtool -X that confine RSS to what is not
-// missed.
-func spread(count int, missed func(int) bool) string {
-	weights := make([]string, count)
-	start, equal, gaps := -1, 0, 0
-	for q := range count {
-		weights[q] = "0"
-		if missed(q) {
-			continue
-		}
-		weights[q] = "1"
-		if start < 0 {
-			start = q
-		}
-		equal++
-		gaps = q + 1 - start - equal
-	}
-	if gaps > 0 {
-		return "weight " + strings.Join(weights, " ")
-	}
-	return fmt.Sprintf("start %d equal %d", start, equal)
+	return table, nil
 }

@@ -1,11 +1,8 @@
 package nic_test
 
 import (
-	"errors"
-	"strings"
 	"testing"
 
-	"director/host"
 	"director/host/nic"
 	"director/internal/nettest"
 )
@@ -44,18 +41,15 @@ func TestControl_CountsQueues(t *testing.T) {
 	})
 }
 
-func TestControl_RefusesASubsetOfVeth(t *testing.T) {
+func TestSpread_IsEmptyWithoutRSS(t *testing.T) {
 	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 2)
 	c := open(t)
-	if err := c.CheckServed("eth0", []int{1, 0}); err != nil {
-		t.Errorf("all queues: %v", err)
+	if table, err := c.Spread("eth0"); err != nil || len(table) != 0 {
+		t.Errorf("of a veth: %v, %v; want neither a table nor an error", table, err)
 	}
-	for want, served := range map[string][]int{"may receive on queue 1": {0}, "has no queue 2": {0, 1, 2}} {
-		err := c.CheckServed("eth0", served)
-		if !errors.Is(err, host.ErrUsage) || !strings.Contains(err.Error(), want) {
-			t.Errorf("CheckServed(%v) = %v, want a usage error with %q", served, err, want)
-		}
+	if _, err := c.Spread("none"); err == nil {
+		t.Error("an interface that is not there has an indirection table")
 	}
 }
 
@@ -94,33 +88,5 @@ func TestXDPFeatures_TellsNativeFromGeneric(t *testing.T) {
 	}
 	if _, err := nic.XDPFeatures(1 << 20); err == nil {
 		t.Error("an interface that is not there has XDP features")
-	}
-}
-
-func TestCheckServed_GivesTheCommandThatConfinesRSS(t *testing.T) {
-	all := []uint32{0, 1, 2, 3, 0, 1, 2, 3}
-	for _, c := range []struct {
-		name   string
-		table  []uint32
-		served []int
-		want   string // "": safe
-	}{
-		{"all served", all, []int{0, 1, 2, 3}, ""},
-		{"all served, no table", nil, []int{0, 1, 2, 3}, ""},
-		{"first half", all, []int{0, 1}, "ethtool -X eth0 start 0 equal 2"},
-		{"last half", all, []int{2, 3}, "ethtool -X eth0 start 2 equal 2"},
-		{"gaps", all, []int{0, 2}, "ethtool -X eth0 weight 1 0 1 0"},
-		{"gap wider than what is served", all, []int{3, 0}, "ethtool -X eth0 weight 1 0 0 1"},
-		{"confined already", []uint32{2, 3, 2, 3}, []int{2, 3}, ""},
-		{"confined elsewhere", []uint32{2, 3, 2, 3}, []int{0, 1}, "to queue 2"},
-		{"no table", nil, []int{0, 1}, "ethtool -L eth0"},
-	} {
-		err := nic.CheckSpread("eth0", 4, c.table, c.served)
-		if c.want == "" && err != nil {
-			t.Errorf("%s: %v, want no error", c.name, err)
-		}
-		if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
-		}
 	}
 }

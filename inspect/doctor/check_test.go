@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"director/control/config"
+	"director/host/plan"
 	"director/inspect/doctor"
 	"director/neigh"
 	"director/packet"
@@ -36,12 +37,12 @@ func fit() *doctor.Facts {
 				Servers: []service.ServerSpec{{Addr: server, Port: 80, Method: service.NAT}}}},
 		},
 		VIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.10/32")},
-		Ladder: []doctor.Rung{
-			{Name: "AF_XDP native", Kind: doctor.NativeXDP, Mode: "auto"},
-			{Name: "AF_XDP generic", Kind: doctor.GenericXDP, Mode: "copy"},
-			{Name: "AF_PACKET", Kind: doctor.Packet},
+		Ladder: []plan.Rung{
+			{Name: "AF_XDP native", Kind: plan.NativeXDP, Mode: "auto"},
+			{Name: "AF_XDP generic", Kind: plan.GenericXDP, Mode: "copy"},
+			{Name: "AF_PACKET", Kind: plan.Packet},
 		},
-		UMEM: 8 << 20, MaxMTU: 1758,
+		UMEM: 8 << 20,
 		Host: doctor.Host{Release: "6.12.1", IPCLock: true, Memlock: 8 << 20},
 		CPU: doctor.CPU{
 			Online: []int{0, 1, 2, 3}, Allowed: []int{0, 1, 2, 3}, Isolated: []int{2, 3}, Assigned: []int{2, 3},
@@ -128,9 +129,9 @@ func probe(name string) func(*doctor.Facts) {
 }
 
 // only leaves the ways of a kind in the ladder.
-func only(kinds ...doctor.Kind) func(*doctor.Facts) {
+func only(kinds ...plan.Kind) func(*doctor.Facts) {
 	return func(f *doctor.Facts) {
-		var rungs []doctor.Rung
+		var rungs []plan.Rung
 		for _, r := range f.Ladder {
 			for _, k := range kinds {
 				if r.Kind == k {
@@ -165,15 +166,15 @@ func TestHost_Complaints(t *testing.T) {
 		{"no privilege", func(f *doctor.Facts) { f.Host.PrivilegeErr = "no privilege: CAP_BPF missing: run as root" },
 			doctor.Fail, "privileges", "no privilege: CAP_BPF missing", "run as root"},
 		{"memory", limited, doctor.Warn, "memlock", "8 MiB, AF_XDP needs 32 MiB: some interface will get AF_PACKET", memlock},
-		{"memory, AF_XDP only", all(limited, only(doctor.NativeXDP)), doctor.Fail, "memlock", "needs 32 MiB", memlock},
+		{"memory, AF_XDP only", all(limited, only(plan.NativeXDP)), doctor.Fail, "memlock", "needs 32 MiB", memlock},
 		{"memory without limit", all(limited, unlimited), doctor.OK, "memlock", "not limited", ""},
-		{"memory of AF_PACKET", all(limited, only(doctor.Packet)), doctor.OK, "memlock", "locks no memory", ""},
+		{"memory of AF_PACKET", all(limited, only(plan.Packet)), doctor.OK, "memlock", "locks no memory", ""},
 		{"bpf", probe(doctor.ProbeBPF), doctor.Fail, "bpf", "it broke",
 			"a kernel with CONFIG_BPF_SYSCALL=y, and a unit without SystemCallFilter= against bpf"},
 		{"af_xdp", probe(doctor.ProbeAFXDP), doctor.Warn, "af_xdp", "it broke", xdpOnly},
-		{"af_xdp, nothing else", all(probe(doctor.ProbeAFXDP), only(doctor.NativeXDP)), doctor.Fail, "af_xdp", "it broke", xdpOnly},
+		{"af_xdp, nothing else", all(probe(doctor.ProbeAFXDP), only(plan.NativeXDP)), doctor.Fail, "af_xdp", "it broke", xdpOnly},
 		{"af_packet", probe(doctor.ProbeTap), doctor.Warn, "af_packet", "it broke", "modprobe af_packet; AF_PACKET in RestrictAddressFamilies="},
-		{"af_packet, nothing else", all(probe(doctor.ProbeTap), only(doctor.Packet)), doctor.Fail, "eth0 io",
+		{"af_packet, nothing else", all(probe(doctor.ProbeTap), only(plan.Packet)), doctor.Fail, "eth0 io",
 			"no way of opening it works: AF_PACKET: packet sockets do not work here", "--io=auto"},
 		{"tun", probe(doctor.ProbeTun), doctor.Fail, "tun", "it broke", "modprobe tun; chmod 0666 /dev/net/tun; DeviceAllow=/dev/net/tun rw in the unit file"},
 		{"tcx", probe(doctor.ProbeTCX), doctor.Fail, "tcx", "it broke", "a kernel with CONFIG_NET_XGRESS=y (Linux 6.6)"},

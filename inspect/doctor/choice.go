@@ -2,83 +2,50 @@ package doctor
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
+	"director/host/plan"
 	"director/internal/ranges"
 )
 
-// choice is what run would make of an interface.
-type choice struct {
-	rung    *Rung // nil if nothing works
-	kind    Kind  // of the rung; that of the ladder's end if there is none
-	mode    string
-	refused []string // the better ones, and why
-}
-
-// choose goes down the ladder as run does, by what is known beforehand.
-func choose(f *Facts, i *Interface) choice {
-	c := choice{kind: Packet}
-	for n := range f.Ladder {
-		r := &f.Ladder[n]
-		why := refusal(f, i, r)
-		if why == "" {
-			c.rung, c.kind = r, r.Kind
-			switch {
-			case r.Kind == Packet:
-			case r.Kind == NativeXDP && i.ZeroCopy && r.Mode != "copy":
-				c.mode = "zero-copy"
-			default:
-				c.mode = "copy"
-			}
-			return c
-		}
-		c.kind = r.Kind
-		c.refused = append(c.refused, r.Name+": "+why)
+// choose predicts how run would open each interface.
+func (f *Facts) choose() []plan.Choice {
+	facts := plan.Facts{
+		NoXDP:    f.Host.failed(ProbeXDP) || f.Host.failed(ProbeAFXDP),
+		NoPacket: f.Host.failed(ProbeTap),
+		Memlock:  f.Host.Memlock, UMEM: f.UMEM,
 	}
-	return c
-}
-
-// refusal says why a way of opening an interface would not work, nothing if it
-// should.
-func refusal(f *Facts, i *Interface, r *Rung) string {
-	known := i.XDPErr == ""
-	switch {
-	case r.Kind == Packet && f.Host.failed(ProbeTap):
-		return "packet sockets do not work here"
-	case r.Kind == Packet:
-		return ""
-	case f.Host.failed(ProbeXDP) || f.Host.failed(ProbeAFXDP):
-		return "AF_XDP does not work here"
-	case f.memlockRefuses(i.Name):
-		return "too little locked memory"
-	case i.OtherXDP && i.ServedBy == "":
-		return "another XDP program is attached"
-	case r.Kind == NativeXDP && known && !i.Native:
-		return "the driver has no native XDP"
-	case r.Kind == NativeXDP && known && r.Mode == "zero-copy" && !i.ZeroCopy:
-		return "the driver has no zero-copy"
-	case r.Kind == NativeXDP && i.Offloads["rx-gro-hw"] == Offload{On: true, Fixed: true}:
-		return "the driver cannot switch rx-gro-hw off" // virtnet_xdp_set in drivers/net/virtio_net.c
+	if f.Host.IPCLock {
+		facts.Memlock = math.MaxUint64
 	}
-	return ""
+	for n := range f.Interfaces {
+		i := &f.Interfaces[n]
+		facts.Interfaces = append(facts.Interfaces, plan.Interface{
+			Name: i.Name, Served: i.Served,
+			Asked: i.XDPErr == "", Native: i.Native, ZeroCopy: i.ZeroCopy,
+			OtherXDP: i.OtherXDP && i.ServedBy == "",
+			FixedGRO: i.Offloads["rx-gro-hw"] == Offload{On: true, Fixed: true},
+		})
+	}
+	return plan.Choose(f.Ladder, &facts)
 }
 
-// plan is what run would do with the interfaces that are there.
-func plan(f *Facts) Plan {
+// outcome is what run would do with the interfaces that are there.
+func outcome(f *Facts) Plan {
 	p := Plan{Workers: len(f.CPU.Assigned), CPUs: f.CPU.Assigned, Interfaces: []InterfacePlan{}}
 	if p.CPUs == nil {
 		p.CPUs = []int{}
 	}
+	choices := f.choose()
 	for n := range f.Interfaces {
-		i := &f.Interfaces[n]
+		i, c := &f.Interfaces[n], &choices[n]
 		if i.Missing != "" {
 			continue
 		}
-		c := choose(f, i)
-		ip := InterfacePlan{Name: i.Name, Mode: c.mode, Queues: i.Served, refused: c.refused,
-			unsure: i.XDPErr != "" && c.mode != ""}
-		if c.rung != nil {
-			ip.IO = c.rung.Name
+		ip := InterfacePlan{Name: i.Name, Mode: string(c.Mode), Queues: i.Served, refused: c.Refused, unsure: c.Unsure}
+		if c.Rung != nil {
+			ip.IO = c.Rung.Name
 		}
 		p.Interfaces = append(p.Interfaces, ip)
 	}
@@ -90,7 +57,7 @@ func checkRun(f *Facts, r *recorder) {
 	for _, text := range f.FlagErrors {
 		r.add(Fail, "flags", "ip link show", "%s", text)
 	}
-	for _, p := range plan(f).Interfaces {
+	for _, p := range outcome(f).Interfaces {
 		r.iface = p.Name
 		what := fmt.Sprintf("queues %s by %s", ranges.Format(p.Queues), p.IO)
 		if p.Mode != "" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"director/control/config"
+	"director/host/plan"
 	"director/neigh"
 )
 
@@ -14,9 +15,8 @@ type Facts struct {
 	Config  *config.Config // Interfaces are those that were looked at
 	Unnamed bool           // no interface was named: those are candidates
 	VIPs    []netip.Prefix // the addresses of services, and the prefixes of marks that have one
-	Ladder  []Rung         // the ways of opening an interface that the flags allow, the best first
+	Ladder  []plan.Rung    // the ways of opening an interface that the flags allow, the best first
 	UMEM    uint64         // bytes that AF_XDP locks for each queue
-	MaxMTU  int            // the longest IP packet that the director carries
 
 	Host       Host
 	CPU        CPU
@@ -25,23 +25,6 @@ type Facts struct {
 	Firewall   Firewall
 	Network    Network
 	FlagErrors []string // about flags that name what the host has not
-}
-
-// Kind is a way of taking frames from an interface.
-type Kind uint8
-
-// The kinds of I/O.
-const (
-	NativeXDP Kind = iota
-	GenericXDP
-	Packet
-)
-
-// Rung is a step of the ladder.
-type Rung struct {
-	Name string
-	Kind Kind
-	Mode string // auto, zero-copy or copy; nothing with Packet
 }
 
 // Host is what holds for the machine and the process.
@@ -134,8 +117,8 @@ type Network struct {
 }
 
 // allows reports whether the flags allow a kind of I/O.
-func (f *Facts) allows(kinds ...Kind) bool {
-	return slices.ContainsFunc(f.Ladder, func(r Rung) bool { return slices.Contains(kinds, r.Kind) })
+func (f *Facts) allows(kinds ...plan.Kind) bool {
+	return slices.ContainsFunc(f.Ladder, func(r plan.Rung) bool { return slices.Contains(kinds, r.Kind) })
 }
 
 // sysctl is the value of a sysctl below net/ipv4, -1 if it is not known.

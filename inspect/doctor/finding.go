@@ -88,7 +88,7 @@ var areas = []struct {
 
 // Examine judges the facts.
 func Examine(f *Facts) *Report {
-	report := &Report{Run: plan(f)}
+	report := &Report{Run: outcome(f)}
 	for _, a := range areas {
 		r := &recorder{group: a.group}
 		a.check(f, r)

@@ -9,7 +9,7 @@ import (
 )
 
 // gatherInterface asks about one interface.
-func gatherInterface(f *Facts, ethtool *nic.Control, links []netlink.Link, name string) Interface {
+func gatherInterface(ethtool *nic.Control, links []netlink.Link, name string) Interface {
 	i := Interface{Name: name}
 	if _, err := host.Interface(name); err != nil {
 		i.Missing = err.Error()
@@ -27,7 +27,6 @@ func gatherInterface(f *Facts, ethtool *nic.Control, links []netlink.Link, name 
 	i.Device, _ = ethtool.Device(name)
 	i.MaxQueues, _ = ethtool.MaxQueues(name)
 	i.Offloads = offloadsOf(ethtool, name)
-	i.queues(f, ethtool)
 	return i
 }
 
@@ -67,18 +66,4 @@ func offloadsOf(ethtool *nic.Control, name string) map[string]Offload {
 		list[name] = Offload{f.On, f.Fixed}
 	}
 	return list
-}
-
-// queues finds out which queues are to be served and whether that will do.
-func (i *Interface) queues(f *Facts, ethtool *nic.Control) {
-	n, err := ethtool.Queues(i.Name)
-	i.Queues, i.Served, i.QueueErr = n, f.Config.Queues, text(err)
-	if i.Served == nil {
-		for q := range n {
-			i.Served = append(i.Served, q)
-		}
-	}
-	if err == nil && f.Ladder[0].Kind != Packet {
-		i.QueueErr = text(ethtool.CheckServed(i.Name, i.Served))
-	}
 }

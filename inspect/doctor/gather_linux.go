@@ -14,12 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/control/config"
-	"director/daemon"
 	"director/dataplane/afxdp"
-	"director/dataplane/steer"
 	"director/host"
 	"director/host/cpu"
 	"director/host/nic"
+	"director/host/plan"
 	"director/neigh/rtnl"
 )
 
@@ -37,31 +36,26 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 	}
 	defer ethtool.Close()
 	own := *c
-	f := &Facts{Config: &own, UMEM: afxdp.DefaultChunks * afxdp.ChunkSize, MaxMTU: daemon.MaxMTU}
+	f := &Facts{Config: &own, UMEM: afxdp.DefaultChunks * afxdp.ChunkSize}
 	if len(c.Interfaces) == 0 {
 		f.Unnamed = true
 		own.Interfaces = candidates(links)
 	}
-	for _, r := range daemon.Ladder(c) {
-		f.Ladder = append(f.Ladder, toRung(r))
-	}
-	vips, prefixes := daemon.Virtual(c.Services, c.Marks)
+	vips, prefixes := plan.VIPs(c.Services, c.Marks)
 	for _, v := range vips {
 		f.VIPs = append(f.VIPs, netip.PrefixFrom(v, v.BitLen()))
 	}
 	f.VIPs = append(f.VIPs, prefixes...)
-	if err := daemon.CheckInterfaces(c); err != nil {
+	if err := plan.CheckInterfaces(c, host.Exists); err != nil {
 		f.FlagErrors = append(f.FlagErrors, err.Error())
 	}
-	workers := 0
 	for _, name := range own.Interfaces {
-		i := gatherInterface(f, ethtool, links, name)
-		workers = max(workers, len(i.Served))
-		f.Interfaces = append(f.Interfaces, i)
+		f.Interfaces = append(f.Interfaces, gatherInterface(ethtool, links, name))
 	}
 	files := files{root}
 	f.Host = gatherHost()
-	f.CPU = files.cpus(workers, c.CPUs)
+	f.CPU = files.cpus()
+	f.decide(ethtool)
 	f.Sysctls = files.sysctls(own.Interfaces)
 	f.Firewall = Firewall{Legacy: strings.Fields(files.read("proc/net/ip_tables_names"))}
 	f.Firewall.Ruleset, f.Firewall.Skipped = listRuleset()
@@ -79,14 +73,36 @@ func candidates(links []netlink.Link) (names []string) {
 	return names
 }
 
-func toRung(r daemon.Rung) Rung {
-	switch r.Hook {
-	case steer.NativeXDP:
-		return Rung{r.Name, NativeXDP, r.Mode.String()}
-	case steer.GenericXDP:
-		return Rung{r.Name, GenericXDP, r.Mode.String()}
+// decide makes the plan of run for what is there, as far as it is known.
+func (f *Facts) decide(ethtool *nic.Control) {
+	var facts plan.Facts
+	var there []*Interface
+	for n := range f.Interfaces {
+		i := &f.Interfaces[n]
+		if i.Missing != "" {
+			continue
+		}
+		there = append(there, i)
+		p := plan.Interface{Name: i.Name, MTU: i.MTU}
+		p.Queues, p.QueuesErr = ethtool.Queues(i.Name)
+		p.Spread, p.SpreadErr = ethtool.Spread(i.Name)
+		i.Queues = p.Queues
+		facts.Interfaces = append(facts.Interfaces, p)
 	}
-	return Rung{Name: r.Name, Kind: Packet}
+	var unknown error
+	facts.Online, unknown = cpu.Online()
+	if unknown == nil {
+		facts.Allowed, unknown = cpu.Allowed()
+	}
+	p := plan.Make(f.Config, &facts)
+	f.Ladder = p.Ladder
+	for n, i := range there {
+		i.Served, i.QueueErr = p.Interfaces[n].Queues, text(p.Interfaces[n].QueueErr)
+	}
+	f.CPU.Allowed, f.CPU.Assigned, f.CPU.AssignErr = facts.Allowed, p.CPUs, text(p.CPUErr)
+	if unknown != nil {
+		f.CPU.Assigned, f.CPU.AssignErr = nil, unknown.Error()
+	}
 }
 
 func gatherHost() Host {
@@ -142,7 +158,7 @@ func (f files) list(path string) []int {
 	return numbers
 }
 
-func (f files) cpus(workers int, wanted []int) CPU {
+func (f files) cpus() CPU {
 	const dir = "sys/devices/system/cpu/"
 	c := CPU{
 		Online:    f.list(dir + "online"),
@@ -154,11 +170,6 @@ func (f files) cpus(workers int, wanted []int) CPU {
 	for _, n := range c.Online {
 		c.Siblings[n] = f.list(dir + "cpu" + strconv.Itoa(n) + "/topology/thread_siblings_list")
 	}
-	var err error
-	if c.Allowed, err = cpu.Allowed(); err == nil {
-		c.Assigned, err = cpu.Assign(workers, wanted)
-	}
-	c.AssignErr = text(err)
 	processes, _ := filepath.Glob(filepath.Join(f.root, "proc/[0-9]*/comm"))
 	for _, p := range processes {
 		b, err := os.ReadFile(p)

@@ -1,6 +1,10 @@
 package doctor
 
-import "math"
+import (
+	"math"
+
+	"director/host/plan"
+)
 
 // checkHost is for the kernel, privileges, and what programs and sockets need.
 func checkHost(f *Facts, r *recorder) {
@@ -34,31 +38,16 @@ func (f *Facts) lockedBytes() uint64 {
 // memlockShort reports whether the kernel would refuse some of that memory.
 func (f *Facts) memlockShort() bool { return !f.Host.IPCLock && f.Host.Memlock < f.lockedBytes() }
 
-// memlockRefuses reports whether that happens to an interface, as they are opened
-// one after the other and one that is refused gives its memory back.
-func (f *Facts) memlockRefuses(name string) bool {
-	left := f.Host.Memlock
-	for _, i := range f.Interfaces {
-		need := uint64(len(i.Served)) * f.UMEM
-		if need <= left {
-			left -= need
-		} else if i.Name == name {
-			return !f.Host.IPCLock
-		}
-	}
-	return false
-}
-
 const mib = 1 << 20
 
 func checkMemlock(f *Facts, r *recorder) {
 	const remedy = "LimitMEMLOCK=infinity in the unit file, or: prlimit --pid $$ --memlock=unlimited"
 	switch {
-	case !f.allows(NativeXDP, GenericXDP):
+	case !f.allows(plan.NativeXDP, plan.GenericXDP):
 		r.ok("memlock", "AF_PACKET locks no memory")
 	case f.Host.IPCLock:
 		r.ok("memlock", "not limited, by CAP_IPC_LOCK")
-	case f.memlockShort() && f.allows(Packet):
+	case f.memlockShort() && f.allows(plan.Packet):
 		r.add(Warn, "memlock", remedy, "limited to %d MiB, AF_XDP needs %d MiB: some interface will get AF_PACKET",
 			f.Host.Memlock/mib, f.lockedBytes()/mib)
 	case f.memlockShort():
@@ -101,9 +90,9 @@ func checkProbe(f *Facts, r *recorder, p Probe) {
 		level := Fail
 		switch p.Name {
 		case ProbeXDP, ProbeAFXDP:
-			level = spare(f, Packet)
+			level = spare(f, plan.Packet)
 		case ProbeTap:
-			level = spare(f, NativeXDP, GenericXDP)
+			level = spare(f, plan.NativeXDP, plan.GenericXDP)
 		}
 		r.add(level, p.Name, probeRemedies[p.Name], "%s", p.Err)
 	}
@@ -111,7 +100,7 @@ func checkProbe(f *Facts, r *recorder, p Probe) {
 
 // spare is how bad it is that a kind of I/O does not work when the kinds given
 // can take its place.
-func spare(f *Facts, kinds ...Kind) Level {
+func spare(f *Facts, kinds ...plan.Kind) Level {
 	if f.allows(kinds...) {
 		return Warn
 	}

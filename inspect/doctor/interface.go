@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"director/host/plan"
 	"director/internal/ranges"
 )
 
@@ -16,6 +17,7 @@ func checkInterfaces(f *Facts, r *recorder) {
 		r.add(Note, "interfaces", "--interface="+strings.Join(f.Config.Interfaces, ","),
 			"none is named, which run insists on: looking at every NIC and veth")
 	}
+	choices := f.choose()
 	for n := range f.Interfaces {
 		i := &f.Interfaces[n]
 		r.iface = i.Name
@@ -26,7 +28,7 @@ func checkInterfaces(f *Facts, r *recorder) {
 		checkLink(f, i, r)
 		checkXDP(f, i, r)
 		checkQueues(f, i, r)
-		checkOffloads(f, i, r)
+		checkOffloads(i, choices[n].Kind, r)
 	}
 	r.iface = ""
 }
@@ -44,8 +46,8 @@ func checkLink(f *Facts, i *Interface, r *recorder) {
 	default:
 		r.ok("link", "%s: up", kind)
 	}
-	if i.MTU > f.MaxMTU {
-		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, the director carries packets up to %d", i.MTU, f.MaxMTU)
+	if i.MTU > plan.MaxMTU {
+		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, the director carries packets up to %d", i.MTU, plan.MaxMTU)
 	} else {
 		r.ok("mtu", "%d", i.MTU)
 	}
@@ -62,8 +64,8 @@ func checkXDP(f *Facts, i *Interface, r *recorder) {
 	if i.OtherXDP {
 		remedy := fmt.Sprintf("stop its owner (bpftool net show dev %s), or: ip link set dev %s xdp off", i.Name, i.Name)
 		level := Note
-		if f.allows(NativeXDP, GenericXDP) {
-			level = spare(f, Packet)
+		if f.allows(plan.NativeXDP, plan.GenericXDP) {
+			level = spare(f, plan.Packet)
 		}
 		r.add(level, "xdp", remedy, "another XDP program is attached: no AF_XDP beside it")
 		return

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"director/host/plan"
 	"director/inspect/doctor"
 	"director/packet"
 	"director/service"
@@ -39,8 +40,8 @@ func TestInterface_Complaints(t *testing.T) {
 		{"served", eth0(func(i *doctor.Interface) { i.ServedBy, i.OtherXDP = "process 7 (director)", true }),
 			doctor.Fail, "eth0 owner", "already served by process 7 (director)", "systemctl stop director, or stop that process"},
 		{"another program", other, doctor.Warn, "eth0 xdp", "another XDP program is attached", stop},
-		{"another program, AF_XDP only", all(other, only(doctor.NativeXDP, doctor.GenericXDP)), doctor.Fail, "eth0 xdp", "another", stop},
-		{"another program, AF_PACKET", all(other, only(doctor.Packet)), doctor.Note, "eth0 xdp", "another", stop},
+		{"another program, AF_XDP only", all(other, only(plan.NativeXDP, plan.GenericXDP)), doctor.Fail, "eth0 xdp", "another", stop},
+		{"another program, AF_PACKET", all(other, only(plan.Packet)), doctor.Note, "eth0 xdp", "another", stop},
 		{"not known", eth0(func(i *doctor.Interface) { i.XDPErr = "no family netdev" }), doctor.Note, "eth0 xdp", "not checked: no family netdev", ""},
 		{"no native XDP", generic, doctor.Note, "eth0 xdp", "generic only: the driver ice has no native XDP", ""},
 		{"veth with fewer queues", all(generic, veth(doctor.Peer{Name: "p"})), doctor.Note, "eth0 xdp", "generic only",
@@ -53,7 +54,7 @@ func TestInterface_Complaints(t *testing.T) {
 		{"some served", eth0(func(i *doctor.Interface) { i.Served = []int{1} }), doctor.OK, "eth0 queues", "1 of 2 served; RSS avoids", ""},
 		{"gro", on("rx-gro", false), doctor.Note, "eth0 gro", "on: no harm in native mode", "ethtool -K eth0 gro off"},
 		{"gro, generic", all(generic, on("rx-gro", false)), doctor.Warn, "eth0 gro", "does not fit", "ethtool -K eth0 gro off"},
-		{"gro, AF_PACKET", all(only(doctor.Packet), on("rx-gro", false)), doctor.OK, "eth0 offloads", "AF_PACKET bears them", ""},
+		{"gro, AF_PACKET", all(only(plan.Packet), on("rx-gro", false)), doctor.OK, "eth0 offloads", "AF_PACKET bears them", ""},
 		{"lro", on("rx-lro", false), doctor.Warn, "eth0 lro", "the NIC joins packets", "ethtool -K eth0 lro off"},
 		{"rx-gro-hw for good", on("rx-gro-hw", true), doctor.Warn, "eth0 rx-gro-hw", "the NIC joins packets",
 			"--io=packet (the driver does not switch it off)"},
@@ -70,7 +71,7 @@ func TestInterface_Complaints(t *testing.T) {
 func TestChoice_Complaints(t *testing.T) {
 	generic := eth0(func(i *doctor.Interface) { i.Native, i.ZeroCopy = false, false })
 	zeroCopy := func(f *doctor.Facts) {
-		f.Ladder = []doctor.Rung{{Name: "AF_XDP native", Kind: doctor.NativeXDP, Mode: "zero-copy"}}
+		f.Ladder = []plan.Rung{{Name: "AF_XDP native", Kind: plan.NativeXDP, Mode: "zero-copy"}}
 	}
 	examine(t, []complaint{
 		{"generic", generic, doctor.Note, "eth0 io", "by AF_XDP generic, copy (not AF_XDP native: the driver has no native XDP)", ""},

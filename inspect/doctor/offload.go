@@ -1,6 +1,10 @@
 package doctor
 
-import "strings"
+import (
+	"strings"
+
+	"director/host/plan"
+)
 
 // offloads are what changes frames before an XDP program sees them, by the
 // kernel's name and ethtool's.
@@ -14,9 +18,8 @@ var offloads = []struct {
 	{"rx-gro-hw", "rx-gro-hw", "the NIC joins packets, which AF_XDP cannot carry", false},
 }
 
-func checkOffloads(f *Facts, i *Interface, r *recorder) {
-	chosen := choose(f, i).kind
-	if chosen == Packet {
+func checkOffloads(i *Interface, chosen plan.Kind, r *recorder) {
+	if chosen == plan.Packet {
 		r.ok("offloads", "AF_PACKET bears them")
 		return
 	}
@@ -33,7 +36,7 @@ func checkOffloads(f *Facts, i *Interface, r *recorder) {
 		switch {
 		case !state.On:
 			r.ok(o.ethtool, "off")
-		case o.generic && chosen == NativeXDP:
+		case o.generic && chosen == plan.NativeXDP:
 			r.add(Note, o.ethtool, remedy, "on: no harm in native mode, but should generic mode be needed, %s", o.harm)
 		default:
 			r.add(Warn, o.ethtool, remedy, "on: %s", o.harm)
