@@ -36,7 +36,7 @@ func contenders() []contender {
 		{name: "forward+rps", arrives: unchanged, rps: true, start: startForward},
 		{name: "nft", arrives: translated, echoes: true, start: startNFT, lacks: lacksNFT},
 		{name: "nft+rps", arrives: translated, rps: true, start: startNFT, lacks: lacksNFT},
-		{name: "xsk", arrives: unchanged, start: startXSK},
+		{name: "xsk", arrives: unchanged, start: startXSK, lacks: lacksXSK},
 	}
 	for _, io := range []string{"xdp", "packet"} {
 		for _, m := range methods {

@@ -20,8 +20,9 @@
 //
 //	forward         the director's kernel routes the virtual address to the sink
 //	nft             and rewrites the destination first, nftables and conntrack
-//	xsk             a loop over our own AF_XDP ports that exchanges the Ethernet
-//	                addresses: what this I/O can do
+//	xsk             a loop over AF_XDP sockets that exchanges the Ethernet
+//	                addresses, by github.com/asavie/xdp instead of the director's
+//	                own ports: what this I/O can do
 //	director-M-IO   "director run", four real servers, round robin, by method M
 //
 // # Who works where

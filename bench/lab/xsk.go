@@ -6,25 +6,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/asavie/xdp"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
-	"director/dataplane"
-	"director/dataplane/afxdp"
 	"director/dataplane/poller"
 	"director/packet"
 )
 
-// xskWait is how long a forwarder sleeps at most, in nanoseconds, before it looks
-// whether it is to stop.
-const xskWait = 20_000_000
+const (
+	// xskWait is how long a forwarder sleeps at most, in nanoseconds, before it
+	// looks whether it is to stop.
+	xskWait = 20_000_000
+	// xskRing is the number of entries of each ring, as in the director's ports.
+	xskRing = 2048
+	// xskKicks is how many more system calls than one a batch may take. Kernels
+	// without XDP_MAX_TX_SKB_BUDGET move 32 frames in each.
+	xskKicks = 3
+)
 
-// xsk is forwarders on the ports that the director has, with nothing between
-// receiving and sending but the copy that a second interface costs.
+// xsk is a set of forwarders, one for each queue. A forwarder does nothing
+// between receiving and sending but the copy that a second interface costs. Its
+// sockets are opened and driven by github.com/asavie/xdp, in the way of that
+// package's examples: the loop shares no code with the director's ports.
+//
+// The package demands an order of calls. It takes a frame for free as soon as it
+// was received, so Fill comes after the frame has been copied. Its slices are
+// valid until the next call.
+//
+// A closed socket leaves its rings mapped, so its queue stays busy until the
+// process ends. Every contender has interfaces of its own.
 type xsk struct {
 	objects    redirectObjects
 	link       link.Link
@@ -35,12 +51,19 @@ type xsk struct {
 
 // forwarder serves a queue.
 type forwarder struct {
-	in, out dataplane.Port
+	in, out *xdp.Socket
 	waiter  *poller.Poller
 	headers [12]byte // the Ethernet addresses that frames leave with
-	rx, tx  packet.Batch
 	tid     int
 	err     error // how it ended
+}
+
+// lacksXSK says why the bare loop cannot take part.
+func lacksXSK() string {
+	if runtime.GOARCH != "amd64" {
+		return "github.com/asavie/xdp has no memory barriers in its rings: only amd64 orders its loads and stores"
+	}
+	return ""
 }
 
 func startXSK(_ context.Context, _ *bench, n *network, p placement) (*running, error) {
@@ -90,34 +113,53 @@ func (x *xsk) open(n *network) error {
 		copy(f.headers[:], n.end["sink0"].mac)
 		copy(f.headers[6:], n.end["out0"].mac)
 		x.forwarders = append(x.forwarders, f)
-		in, err := afxdp.Open(afxdp.Config{Interface: "in0", Ifindex: n.end["in0"].index, Queue: q, Mode: afxdp.Copy})
-		if err != nil {
+		if f.in, err = newSocket(n.end["in0"].index, q); err != nil {
+			return fmt.Errorf("in0 queue %d: %w", q, err)
+		}
+		if f.out, err = newSocket(n.end["out0"].index, q); err != nil {
+			return fmt.Errorf("out0 queue %d: %w", q, err)
+		}
+		if f.waiter, err = poller.New(f.in.FD()); err != nil {
 			return err
 		}
-		f.in = in
-		out, err := afxdp.Open(afxdp.Config{Interface: "out0", Ifindex: n.end["out0"].index, Queue: q, Mode: afxdp.Copy})
-		if err != nil {
-			return err
-		}
-		f.out = out
-		if f.waiter, err = poller.New(in.Fd(), out.Fd()); err != nil {
-			return err
-		}
-		if err := x.objects.Sockets.Put(uint32(q), uint32(in.Fd())); err != nil {
+		if err := x.objects.Sockets.Put(uint32(q), uint32(f.in.FD())); err != nil {
 			return fmt.Errorf("register the socket of queue %d: %w", q, err)
 		}
 	}
 	return nil
 }
 
-// run forwards until it is told to stop.
-func (f *forwarder) run(stopping *atomic.Bool) error {
-	for !stopping.Load() {
-		n, err := f.step()
-		if err != nil {
-			return err
+// newSocket opens a socket in copy mode: veth has no other.
+func newSocket(ifindex, queue int) (*xdp.Socket, error) {
+	xdp.DefaultSocketFlags = unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP
+	s, err := xdp.NewSocket(ifindex, queue, &xdp.SocketOptions{
+		NumFrames: 2 * xskRing, FrameSize: 2048,
+		FillRingNumDescs: xskRing, CompletionRingNumDescs: xskRing,
+		RxRingNumDescs: xskRing, TxRingNumDescs: xskRing,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Lets one Transmit move a whole batch. Older kernels refuse it: step repeats
+	// the call.
+	_ = unix.SetsockoptInt(s.FD(), unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, 256)
+	return s, nil
+}
+
+// run forwards until it is told to stop. Transmit panics when the link goes down.
+func (f *forwarder) run(stopping *atomic.Bool) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			panic(p)
+		default:
+			err = fmt.Errorf("transmit: %v", p)
 		}
-		if n > 0 {
+	}()
+	f.fill()
+	for !stopping.Load() {
+		if f.step() > 0 {
 			continue
 		}
 		if err := f.waiter.Wait(xskWait); err != nil {
@@ -127,26 +169,32 @@ func (f *forwarder) run(stopping *atomic.Bool) error {
 	return nil
 }
 
-// step forwards a batch. What finds no room is lost.
-func (f *forwarder) step() (int, error) {
-	if err := f.in.Recv(&f.rx); err != nil {
-		return 0, err
-	}
-	n := f.rx.N
-	for i := range n {
-		if !f.out.Alloc(&f.tx) {
-			break
+// step forwards a batch and returns its length. What finds no room is lost.
+func (f *forwarder) step() int {
+	f.out.Complete(f.out.NumCompleted())
+	received := f.in.Receive(packet.BatchSize)
+	if len(received) > 0 {
+		sent := f.out.GetDescs(len(received))
+		for i := range sent {
+			data := f.out.GetFrame(sent[i])
+			sent[i].Len = uint32(copy(data, f.in.GetFrame(received[i])))
+			copy(data, f.headers[:])
 		}
-		t := &f.tx.Frames[f.tx.N-1]
-		data := t.Buf[t.Off:]
-		t.Len = int32(copy(data, f.rx.Frames[i].Bytes()))
-		copy(data, f.headers[:])
-		t.Verdict = packet.Tx
+		f.out.Transmit(sent)
 	}
-	if err := f.in.Flush(&f.rx); err != nil {
-		return n, err
+	for i := 0; i < xskKicks && f.out.NumFreeTxSlots() < xskRing; i++ {
+		f.out.Transmit(nil)
 	}
-	return n, f.out.Flush(&f.tx)
+	f.fill()
+	return len(received)
+}
+
+// fill gives the kernel frames to receive into, when half of the fill ring is
+// free: to find free frames the package looks at all.
+func (f *forwarder) fill() {
+	if n := f.in.NumFreeFillSlots(); n >= xskRing/2 {
+		f.in.Fill(f.in.GetDescs(n))
+	}
 }
 
 func (x *xsk) used() (sum time.Duration, err error) {
