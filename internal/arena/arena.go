@@ -1,10 +1,11 @@
-// Package arena gives tables their memory: zeroed, pointer-free, outside the
-// Go heap, so that the collector neither scans nor moves a gigabyte of
-// connections, and on transparent huge pages, so that a random look-up misses
-// the TLB less often. Untouched pages cost nothing.
+// Package arena allocates the large memory of the process: tables (Make) and
+// the UMEM of AF_XDP sockets (Map). The memory is zeroed and lies outside the
+// Go heap, so the collector neither scans nor moves a gigabyte of connections.
+// It lies on transparent huge pages, so a random look-up misses the TLB less
+// often. Untouched pages cost nothing.
 //
-// Under the race detector the memory comes from the Go heap instead, because
-// the detector does not see any other.
+// Under the race detector Make takes its memory from the Go heap instead,
+// because the detector does not see any other.
 package arena
 
 import "fmt"
@@ -20,11 +21,11 @@ func Make[T any](n int) ([]T, error) {
 	return s, nil
 }
 
-// HugePages says whether the memory of later calls of Make is to lie on huge
-// pages, or on none even where the kernel gives them to everybody; without a
-// call it is to. It is there for a benchmark that compares both, and not for
-// use while others make tables. The error is that this memory cannot be
-// advised of: it is the Go heap's.
+// HugePages chooses the pages of memory that is allocated later. True asks for
+// huge pages, which is the default. False declines them even where the kernel
+// gives huge pages to every process. A benchmark uses it to compare both. Do
+// not call it while another goroutine allocates. The error says that tables lie
+// on the Go heap, where nothing can be declined.
 func HugePages(on bool) error { return hugePages(on) }
 
 // Free gives back what Make returned. Nothing may refer to it any more.
