@@ -59,10 +59,10 @@ func (p *Port) Counters() (Counters, error) {
 		KickErrors:  c.kickErrors.Load(),
 		Wakes:       c.wakes.Load(),
 	}
-	stats, err := p.xsk.Stats()
+	kernel, err := getsockopt[unix.XDPStatistics](p.fd, unix.XDP_STATISTICS)
 	if err != nil {
 		return out, fmt.Errorf("statistics of the AF_XDP socket: %w", err)
 	}
-	out.Kernel = stats.KernelStats
+	out.Kernel = kernel
 	return out, nil
 }

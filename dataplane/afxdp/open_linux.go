@@ -3,10 +3,10 @@ package afxdp
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"director/packet"
 
-	"github.com/asavie/xdp"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +28,19 @@ const (
 	_ = uint(headroom - packet.Headroom)
 	_ = uint(ChunkSize - headroom - packet.MaxFrame)
 )
+
+// Mode is how frames travel between the NIC and the UMEM.
+type Mode uint8
+
+const (
+	Auto     Mode = iota // zero-copy if the driver can, else copy
+	ZeroCopy             // the NIC reads and writes the UMEM itself
+	Copy                 // the kernel copies
+)
+
+var modeNames = [...]string{Auto: "auto", ZeroCopy: "zero-copy", Copy: "copy"}
+
+func (m Mode) String() string { return modeNames[m] }
 
 // Config says which queue to open and how.
 type Config struct {
@@ -54,20 +67,20 @@ func Open(c Config) (*Port, error) {
 		return nil, fmt.Errorf("open AF_XDP socket on %s queue %d: %d chunks: want a power of two from %d",
 			c.Interface, c.Queue, c.Chunks, 2*packet.BatchSize)
 	}
-	xsk, terms, err := negotiate(c)
+	s, terms, err := negotiate(c)
 	if err != nil {
 		return nil, err
 	}
 	p := &Port{
-		xsk:   xsk,
-		fd:    xsk.FD(),
+		sock:  s,
+		fd:    s.fd,
 		terms: terms,
-		umem:  xsk.GetFrame(xdp.Desc{Len: uint32(c.Chunks * ChunkSize)}),
+		umem:  s.umem,
 		free:  make([]uint64, 0, c.Chunks),
-	}
-	if err := p.mapRings(c.Chunks / 2); err != nil {
-		p.Close()
-		return nil, fmt.Errorf("open AF_XDP socket on %s queue %d: %w", c.Interface, c.Queue, err)
+		fill:  newProducer(s.fill),
+		done:  newConsumer(s.done),
+		rx:    newConsumer(s.rx),
+		tx:    newProducer(s.tx),
 	}
 	for i := c.Chunks - 1; i >= 0; i-- {
 		p.free = append(p.free, uint64(i)*ChunkSize)
@@ -76,54 +89,45 @@ func Open(c Config) (*Port, error) {
 	return p, nil
 }
 
-// negotiate opens the socket by the best mode allowed.
-func negotiate(c Config) (*xdp.Socket, Terms, error) {
+// negotiate opens the socket in the best mode that Config allows.
+func negotiate(c Config) (*socket, Terms, error) {
 	mode := c.Mode
 	var refused error
 	if mode == Auto {
-		xsk, err := open(c, ZeroCopy)
+		s, err := openWhenFree(c, ZeroCopy)
 		if err == nil || errors.Is(err, unix.EBUSY) {
-			return xsk, Terms{Mode: ZeroCopy}, err
+			return s, Terms{Mode: ZeroCopy}, err
 		}
 		mode, refused = Copy, err
 	}
-	xsk, err := open(c, mode)
+	s, err := openWhenFree(c, mode)
 	if err == nil && mode == Copy {
-		// Lets one system call move more than the 32 frames it moves by
-		// default. Kernels that do not know it move 32; kick copes.
-		_ = unix.SetsockoptInt(xsk.FD(), unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, min(256, c.Chunks/2))
+		// Lets one system call move more than the 32 frames that it moves by
+		// default. Older kernels do not know the option and move 32: kick
+		// repeats the call.
+		_ = unix.SetsockoptInt(s.fd, unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, min(256, c.Chunks/2))
 	}
-	return xsk, Terms{Mode: mode, Refused: refused}, err
+	return s, Terms{Mode: mode, Refused: refused}, err
 }
 
-// mapRings maps the four rings, of n entries each, a second time.
-func (p *Port) mapRings(n int) error {
-	off, err := mmapOffsets(p.fd)
-	if err != nil {
-		return err
+// The kernel releases the queue of a closed socket, or of a killed process,
+// some time later from a work queue. So a busy queue is tried again.
+const (
+	busyTries = 10
+	busyPause = 50 * time.Millisecond
+)
+
+// openWhenFree opens the socket, and waits for a busy queue.
+func openWhenFree(c Config, mode Mode) (s *socket, err error) {
+	for try := 1; ; try++ {
+		s, err = openSocket(c, mode)
+		if !errors.Is(err, unix.EBUSY) || try == busyTries {
+			return s, err
+		}
+		time.Sleep(busyPause)
 	}
-	fill, m0, err0 := mapRing[uint64](p.fd, unix.XDP_UMEM_PGOFF_FILL_RING, off.Fr, n)
-	done, m1, err1 := mapRing[uint64](p.fd, unix.XDP_UMEM_PGOFF_COMPLETION_RING, off.Cr, n)
-	rx, m2, err2 := mapRing[unix.XDPDesc](p.fd, unix.XDP_PGOFF_RX_RING, off.Rx, n)
-	tx, m3, err3 := mapRing[unix.XDPDesc](p.fd, unix.XDP_PGOFF_TX_RING, off.Tx, n)
-	p.mappings = [4][]byte{m0, m1, m2, m3}
-	if err := errors.Join(err0, err1, err2, err3); err != nil {
-		return err
-	}
-	p.fill, p.done = newProducer(fill), newConsumer(done)
-	p.rx, p.tx = newConsumer(rx), newProducer(tx)
-	return nil
 }
 
 // Close closes the socket, unmaps everything and frees the queue. The kernel
 // does the last of it a moment later; Open waits for that.
-func (p *Port) Close() error {
-	var errs []error
-	for _, m := range p.mappings {
-		if m != nil {
-			errs = append(errs, unix.Munmap(m))
-		}
-	}
-	p.mappings = [4][]byte{}
-	return errors.Join(append(errs, release(p.xsk))...)
-}
+func (p *Port) Close() error { return p.sock.close() }

@@ -3,7 +3,6 @@ package afxdp
 import (
 	"director/packet"
 
-	"github.com/asavie/xdp"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,10 +20,9 @@ type Port struct {
 	down  bool // the last kick found the link down
 	stuck bool // the last kick left frames in the transmit ring
 
-	terms    Terms
-	count    counters
-	xsk      *xdp.Socket
-	mappings [4][]byte
+	terms Terms
+	count counters
+	sock  *socket
 }
 
 // Recv lends the frames that have arrived. Token is the address of the chunk.

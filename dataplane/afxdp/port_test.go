@@ -212,17 +212,3 @@ func TestPort_DoesNotAllocate(t *testing.T) {
 		t.Errorf("allocations per batch: got %v, want 0", got)
 	}
 }
-
-func TestRingMappings_FindsOnlyAFXDP(t *testing.T) {
-	const maps = `7f00-7f10 rw-s 00000000 00:08 11  socket:[11]
-7f10-7f20 rw-s 80000000 00:08 11  socket:[11]
-7f20-7f30 rw-s 100000000 00:08 11  socket:[11]
-7f30-7f40 rw-s 00000000 00:08 22  socket:[22]
-7f40-7f50 rw-p 00000000 00:00 0
-7f50-7f60 r-xp 100000000 08:01 33  /usr/bin/something
-`
-	got := ringMappings(maps)
-	if len(got) != 1 || len(got["socket:[11]"]) != 3 || got["socket:[11]"][2] != (extent{0x7f20, 0x7f30}) {
-		t.Errorf("got %v, want the three mappings of socket 11", got)
-	}
-}

@@ -2,99 +2,128 @@ package afxdp
 
 import (
 	"errors"
-	"fmt"
-	"strings"
-	"sync"
-	"time"
 
-	"github.com/asavie/xdp"
+	"director/internal/arena"
+
 	"golang.org/x/sys/unix"
 )
 
-// Mode is how frames travel between the NIC and the UMEM.
-type Mode uint8
+// socket is an AF_XDP socket with its UMEM and its four rings.
+type socket struct {
+	fd         int
+	umem       []byte
+	fill, done shared[uint64] // done is the completion ring
+	rx, tx     shared[unix.XDPDesc]
 
+	offsets  unix.XDPMmapOffsets
+	mappings [][]byte // of the rings
+}
+
+// step is one part of opening a socket.
+type step struct {
+	name string // its verb and object, to be followed by the queue's name
+	do   func() error
+}
+
+// openSocket opens a socket in the mode ZeroCopy or Copy. If it fails, nothing
+// is left open, mapped or bound.
+func openSocket(c Config, mode Mode) (*socket, error) {
+	s := &socket{fd: -1}
+	if err := s.run(s.steps(c, mode), c, mode); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// run takes the steps in order, and undoes them all if one fails.
+func (s *socket) run(steps []step, c Config, mode Mode) error {
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			return errors.Join(stepError(step.name, c, mode, err), s.close())
+		}
+	}
+	return nil
+}
+
+// Steps whose errors have remedies.
 const (
-	Auto     Mode = iota // zero-copy if the driver can, else copy
-	ZeroCopy             // the NIC reads and writes the UMEM itself
-	Copy                 // the kernel copies
+	stepOpen     = "open AF_XDP socket for"
+	stepRegister = "register UMEM of"
+	stepBind     = "bind AF_XDP socket to"
 )
 
-var modeNames = [...]string{Auto: "auto", ZeroCopy: "zero-copy", Copy: "copy"}
+// steps lists what the kernel is asked for, in the order that it demands
+// (Documentation/networking/af_xdp.rst): UMEM, ring sizes, bind. The rings are
+// mapped before bind because a bound socket receives at once.
+func (s *socket) steps(c Config, mode Mode) []step {
+	entries := c.Chunks / 2
+	size := func(option int) func() error {
+		return func() error { return unix.SetsockoptInt(s.fd, unix.SOL_XDP, option, entries) }
+	}
+	return []step{
+		{stepOpen, func() (err error) {
+			s.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+			return err
+		}},
+		{"allocate UMEM of", func() (err error) {
+			s.umem, err = arena.Map(c.Chunks * ChunkSize)
+			return err
+		}},
+		{stepRegister, func() error { return registerUMEM(s.fd, s.umem) }},
+		{"size the fill ring of", size(unix.XDP_UMEM_FILL_RING)},
+		{"size the completion ring of", size(unix.XDP_UMEM_COMPLETION_RING)},
+		{"size the receive ring of", size(unix.XDP_RX_RING)},
+		{"size the transmit ring of", size(unix.XDP_TX_RING)},
+		{"read the ring offsets of", func() (err error) {
+			s.offsets, err = getsockopt[unix.XDPMmapOffsets](s.fd, unix.XDP_MMAP_OFFSETS)
+			return err
+		}},
+		{"map the fill ring of", func() error {
+			return mapRing(s, &s.fill, unix.XDP_UMEM_PGOFF_FILL_RING, s.offsets.Fr, entries)
+		}},
+		{"map the completion ring of", func() error {
+			return mapRing(s, &s.done, unix.XDP_UMEM_PGOFF_COMPLETION_RING, s.offsets.Cr, entries)
+		}},
+		{"map the receive ring of", func() error {
+			return mapRing(s, &s.rx, unix.XDP_PGOFF_RX_RING, s.offsets.Rx, entries)
+		}},
+		{"map the transmit ring of", func() error {
+			return mapRing(s, &s.tx, unix.XDP_PGOFF_TX_RING, s.offsets.Tx, entries)
+		}},
+		{stepBind, func() error { return unix.Bind(s.fd, address(c, mode)) }},
+	}
+}
 
-func (m Mode) String() string { return modeNames[m] }
-
-// The kernel releases the queue of a closed socket, or of a killed process,
-// some time later from a work queue. So a busy queue is tried again.
-const (
-	busyTries = 10
-	busyPause = 50 * time.Millisecond
-)
-
-// opening guards asavie/xdp's bind flags, which are a package variable, and the
-// search for the mappings it leaves behind.
-var opening sync.Mutex
-
-// open opens a socket in the given mode, ZeroCopy or Copy.
-func open(c Config, mode Mode) (*xdp.Socket, error) {
-	opening.Lock()
-	defer opening.Unlock()
-	xdp.DefaultSocketFlags = unix.XDP_USE_NEED_WAKEUP | unix.XDP_COPY
+// address says which queue to bind to, and how. Every other way of binding is a
+// flag here: a UMEM shared with another socket (XDP_SHARED_UMEM, and that
+// socket's descriptor), or frames of several chunks (XDP_USE_SG).
+func address(c Config, mode Mode) *unix.SockaddrXDP {
+	a := &unix.SockaddrXDP{
+		Flags:   unix.XDP_USE_NEED_WAKEUP | unix.XDP_COPY,
+		Ifindex: uint32(c.Ifindex),
+		QueueID: uint32(c.Queue),
+	}
 	if mode == ZeroCopy {
-		xdp.DefaultSocketFlags = unix.XDP_USE_NEED_WAKEUP | unix.XDP_ZEROCOPY
+		a.Flags = unix.XDP_USE_NEED_WAKEUP | unix.XDP_ZEROCOPY
 	}
-	options := &xdp.SocketOptions{
-		NumFrames: c.Chunks, FrameSize: ChunkSize,
-		FillRingNumDescs: c.Chunks / 2, CompletionRingNumDescs: c.Chunks / 2,
-		RxRingNumDescs: c.Chunks / 2, TxRingNumDescs: c.Chunks / 2,
-	}
-	for try := 1; ; try++ {
-		xsk, err := xdp.NewSocket(c.Ifindex, c.Queue, options)
-		if err == nil {
-			return xsk, nil
-		}
-		if err := unmapOrphans(); err != nil {
-			return nil, err
-		}
-		err = explain(c, mode, err)
-		if !errors.Is(err, unix.EBUSY) || try == busyTries {
-			return nil, err
-		}
-		time.Sleep(busyPause)
-	}
+	return a
 }
 
-// release closes the socket and frees its queue.
-func release(xsk *xdp.Socket) error {
-	opening.Lock()
-	defer opening.Unlock()
-	return errors.Join(xsk.Close(), unmapOrphans())
-}
-
-// remedies says what to do about the errors that have an answer.
-var remedies = map[unix.Errno]string{
-	unix.EBUSY:   "another AF_XDP socket holds the queue: stop its owner",
-	unix.ENOBUFS: "too little locked memory: LimitMEMLOCK=infinity or CAP_IPC_LOCK",
-	unix.EPERM:   "run as root or with CAP_NET_RAW",
-	unix.EINVAL:  "no such queue, or the driver refuses the mode",
-}
-
-// explain makes an error of ours of one of asavie/xdp's, which hold the errno
-// only as text.
-func explain(c Config, mode Mode, err error) error {
-	where := fmt.Sprintf("open AF_XDP socket on %s queue %d, %v", c.Interface, c.Queue, mode)
-	step, text, _ := strings.Cut(err.Error(), ": ")
-	for no := unix.Errno(1); no < maxErrno; no++ {
-		if text != no.Error() {
-			continue
-		}
-		if remedy := remedies[no]; remedy != "" {
-			return fmt.Errorf("%s: %s: %w (%s)", where, step, no, remedy)
-		}
-		return fmt.Errorf("%s: %s: %w", where, step, no)
+// close undoes what was done so far. The rings go first: a mapping keeps its
+// socket alive, and the queue would stay busy.
+func (s *socket) close() error {
+	var errs []error
+	for _, m := range s.mappings {
+		errs = append(errs, unix.Munmap(m))
 	}
-	return fmt.Errorf("%s: %w", where, err)
+	s.mappings = nil
+	if s.fd >= 0 {
+		errs = append(errs, unix.Close(s.fd))
+		s.fd = -1
+	}
+	if s.umem != nil {
+		errs = append(errs, arena.Unmap(s.umem))
+		s.umem = nil
+	}
+	return errors.Join(errs...)
 }
-
-// maxErrno is past the last error number, asm-generic/errno.h.
-const maxErrno = 134

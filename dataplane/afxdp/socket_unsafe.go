@@ -3,37 +3,53 @@
 package afxdp
 
 import (
-	"fmt"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// mmapOffsets asks where in each mapped ring its parts lie.
-func mmapOffsets(fd int) (unix.XDPMmapOffsets, error) {
-	var off unix.XDPMmapOffsets
-	size := uint32(unsafe.Sizeof(off))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_XDP, unix.XDP_MMAP_OFFSETS,
-		uintptr(unsafe.Pointer(&off)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno != 0 {
-		return off, os.NewSyscallError("getsockopt XDP_MMAP_OFFSETS", errno)
+// registerUMEM makes memory the UMEM of the socket. The kernel pins it, and
+// keeps its address until the socket is gone.
+func registerUMEM(fd int, memory []byte) error {
+	region := unix.XDPUmemReg{
+		Addr: uint64(uintptr(unsafe.Pointer(&memory[0]))),
+		Len:  uint64(len(memory)),
+		Size: ChunkSize,
 	}
-	return off, nil
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_XDP, unix.XDP_UMEM_REG,
+		uintptr(unsafe.Pointer(&region)), unsafe.Sizeof(region), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
-// mapRing maps a ring of n entries that the socket already has.
-func mapRing[T any](fd int, page int64, off unix.XDPRingOffset, n int) (shared[T], []byte, error) {
+// getsockopt reads an option of AF_XDP whose value is a T.
+func getsockopt[T any](fd, option int) (value T, err error) {
+	size := uint32(unsafe.Sizeof(value))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_XDP, uintptr(option),
+		uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return value, errno
+	}
+	return value, nil
+}
+
+// mapRing maps a ring of n entries, which the kernel shows at offset page of
+// the socket, and has the socket remember the mapping.
+func mapRing[T any](s *socket, ring *shared[T], page int64, off unix.XDPRingOffset, n int) error {
 	var entry T
 	length := int(off.Desc) + n*int(unsafe.Sizeof(entry))
-	mem, err := unix.Mmap(fd, page, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	mem, err := unix.Mmap(s.fd, page, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
-		return shared[T]{}, nil, fmt.Errorf("map ring %#x: %w", page, err)
+		return err
 	}
-	return shared[T]{
+	s.mappings = append(s.mappings, mem)
+	*ring = shared[T]{
 		head:    (*uint32)(unsafe.Pointer(&mem[off.Producer])),
 		tail:    (*uint32)(unsafe.Pointer(&mem[off.Consumer])),
 		flags:   (*uint32)(unsafe.Pointer(&mem[off.Flags])),
 		entries: unsafe.Slice((*T)(unsafe.Pointer(&mem[off.Desc])), n),
-	}, mem, nil
+	}
+	return nil
 }
