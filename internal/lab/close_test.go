@@ -123,7 +123,7 @@ func TestSweep_RemovesTheLabsOfKilledProcesses(t *testing.T) {
 
 func TestLab_IsRemovedByASignal(t *testing.T) {
 	labtest.RequireRoot(t)
-	signal.Ignore(syscall.SIGHUP) // as under nohup: the labs' processes must get it all the same
+	signal.Ignore(syscall.SIGHUP) // as under nohup: the labs' processes must not ignore it
 	defer signal.Reset(syscall.SIGHUP)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, name := startLab(t)
@@ -137,13 +137,14 @@ func TestLab_IsRemovedByASignal(t *testing.T) {
 	}
 }
 
-// startLab starts a process that builds a lab, and returns the lab's name. A signal
-// that we ignore is ignored in children, too; one that we catch is not.
+// startLab starts a process that builds a lab, and returns the lab's name. The
+// process would inherit a signal that is ignored here, but not one that is caught
+// here. So the signals of the tests are caught while it starts.
 func startLab(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	cmd, stdout := helper(t, "lab")
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT)
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	err := cmd.Start()
 	signal.Stop(caught)
 	if err != nil {
@@ -157,9 +158,13 @@ func startLab(t *testing.T) (*exec.Cmd, string) {
 	return cmd, name
 }
 
-// kill sends a signal and checks that the process dies of it.
+// kill sends a signal and checks that the process ends by it. A process that
+// ignores the signal is an error, because waiting for its end would take forever.
 func kill(t *testing.T, cmd *exec.Cmd, sig syscall.Signal) {
 	t.Helper()
+	if ignores(t, cmd.Process.Pid, sig) {
+		t.Fatalf("the process of the lab ignores %v, which it has inherited: it cannot be tested with that", sig)
+	}
 	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
@@ -167,4 +172,20 @@ func kill(t *testing.T, cmd *exec.Cmd, sig syscall.Signal) {
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != sig {
 		t.Errorf("process ended with %v, want %v", err, sig)
 	}
+}
+
+// ignores reports whether a process ignores a signal (proc_pid_status(5), SigIgn).
+func ignores(t *testing.T, pid int, sig syscall.Signal) bool {
+	t.Helper()
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, mask, _ := strings.Cut(string(status), "\nSigIgn:\t")
+	mask, _, _ = strings.Cut(mask, "\n")
+	bits, err := strconv.ParseUint(mask, 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bits>>(sig-1)&1 != 0
 }
