@@ -41,7 +41,7 @@ func (h *Host) Cable(dev string, peer *Host, peerDev string, queues int) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.NumTxQueues, attrs.NumRxQueues = dev, queues, queues
 	veth := netlink.NewVeth(attrs)
-	veth.PeerName, veth.PeerNamespace = peerDev, netlink.NsFd(peer.fd)
+	veth.PeerName, veth.PeerNamespace = peerDev, netlink.NsFd(peer.ns)
 	veth.PeerNumTxQueues, veth.PeerNumRxQueues = uint32(queues), uint32(queues)
 	if err := h.Link.LinkAdd(veth); err != nil {
 		return fmt.Errorf("cable from %s %s to %s %s: %w", h.Name, dev, peer.Name, peerDev, err)

@@ -3,14 +3,18 @@
 package lab
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"github.com/vishvananda/netns"
 )
 
-// named holds the names that this process has given to namespaces. They are
-// what outlives a process, so a signal that would end it removes them first.
+// named holds the names that this process has given to namespaces. Names stay when a
+// process ends, so a signal that would end it removes them first.
 var named registry
 
 // registry is safe for concurrent use.
@@ -20,16 +24,18 @@ type registry struct {
 	signals chan os.Signal // nil while there is no name to guard
 }
 
-// add names the namespace behind the file source, and starts to watch for
-// signals with the first name.
-func (r *registry) add(name, source string) error {
+// add makes a namespace with a name and moves the calling thread into it. With the
+// first name it starts to watch for signals.
+func (r *registry) add(name string) (netns.NsHandle, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := removeName(name); err != nil { // of a dead process with our id
-		return err
+	if err := removeName(name); err != nil { // of a dead process with the same id
+		return netns.None(), err
 	}
-	if err := bindName(name, source); err != nil {
-		return err
+	ns, err := netns.NewNamed(name)
+	if err != nil {
+		err = fmt.Errorf("make network namespace %s (needs CAP_SYS_ADMIN): %w", name, err)
+		return netns.None(), errors.Join(err, removeName(name))
 	}
 	if r.names == nil {
 		r.names = make(map[string]struct{})
@@ -40,10 +46,10 @@ func (r *registry) add(name, source string) error {
 		signal.Notify(r.signals, terminating()...)
 		go r.watch(r.signals)
 	}
-	return nil
+	return ns, nil
 }
 
-// remove takes a name away, and stops to watch with the last one.
+// remove removes a name. With the last name it stops to watch for signals.
 func (r *registry) remove(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,9 +63,9 @@ func (r *registry) remove(name string) error {
 	return removeName(name)
 }
 
-// watch waits for one signal, removes every name and sends the signal again,
-// now that nothing of ours stands between it and its effect: it ends the
-// process, or reaches whoever else asked for it a second time.
+// watch waits for one signal, removes all names and sends the signal again. The
+// signal is not caught here any more: so it ends the process, or it reaches others
+// who catch it, a second time.
 func (r *registry) watch(signals chan os.Signal) {
 	sig, ok := <-signals
 	if !ok {
@@ -67,7 +73,7 @@ func (r *registry) watch(signals chan os.Signal) {
 	}
 	r.mu.Lock()
 	for name := range r.names {
-		_ = removeName(name) // nobody is left to tell; the next Sweep tries again
+		_ = removeName(name) // there is no caller to report to; the next Sweep tries again
 	}
 	clear(r.names)
 	if r.signals == signals {
@@ -83,7 +89,7 @@ func (r *registry) unwatch() {
 	r.signals = nil
 }
 
-// terminating lists the signals that end a process from outside, without those
+// terminating lists the signals that end a process from outside, except for those
 // that it was started to ignore (nohup, background jobs of a shell).
 func terminating() []os.Signal {
 	var sigs []os.Signal

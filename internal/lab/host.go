@@ -12,7 +12,10 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"director/internal/namespace"
 )
 
 // ErrClosed is what a Host's methods return after its lab was closed.
@@ -29,7 +32,7 @@ type Host struct {
 	// Link sees and changes the host's links, addresses, routes and neighbours.
 	Link *netlink.Handle
 
-	fd   int // the namespace
+	ns   netns.NsHandle
 	jobs chan job
 	open context.Context // done when the lab closes
 
@@ -47,11 +50,11 @@ type job struct {
 // newHost makes a namespace with nothing but an idle loopback in it.
 func newHost(lab, name string) (*Host, error) {
 	h := &Host{Name: name, Namespace: lab + "-" + name, jobs: make(chan job)}
-	fd, err := newNamespace(h.Namespace)
+	ns, err := newNamespace(h.Namespace)
 	if err != nil {
 		return nil, errors.Join(err, named.remove(h.Namespace))
 	}
-	h.fd = fd
+	h.ns = ns
 	h.open, h.end = context.WithCancel(context.Background())
 	err = h.Do(func() error {
 		h.Link, err = netlink.NewHandle(unix.NETLINK_ROUTE)
@@ -98,7 +101,7 @@ func (h *Host) start(j job) error {
 		return ErrClosed
 	}
 	h.threads.Add(1)
-	spawn(func() { h.serve(j) })
+	namespace.Go(func() { h.serve(j) })
 	return nil
 }
 
@@ -107,7 +110,7 @@ func (h *Host) start(j job) error {
 // at one time.
 func (h *Host) serve(j job) {
 	defer h.threads.Done()
-	if err := unix.Setns(h.fd, unix.CLONE_NEWNET); err != nil {
+	if err := netns.Set(h.ns); err != nil {
 		j.done <- fmt.Errorf("enter %s: %w", h.Namespace, err)
 		return
 	}
@@ -131,5 +134,5 @@ func (h *Host) shut() error {
 	if h.Link != nil {
 		h.Link.Close()
 	}
-	return errors.Join(unix.Close(h.fd), named.remove(h.Namespace))
+	return errors.Join(h.ns.Close(), named.remove(h.Namespace))
 }

@@ -7,20 +7,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"director/internal/namespace"
 )
 
-// netnsDir is where iproute2 looks for named network namespaces.
+// netnsDir is where iproute2 and netns keep named network namespaces.
 const netnsDir = "/run/netns"
 
 const namePrefix = "dirlab-"
 
-// Sweep removes the namespace names that labs of dead processes left behind.
-// New calls it.
+// Sweep removes the names of namespaces that labs of dead processes have left. New
+// calls it.
 func Sweep() error {
 	entries, err := os.ReadDir(netnsDir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,7 +40,7 @@ func Sweep() error {
 	return errors.Join(errs...)
 }
 
-// ownerOf takes the process id out of a namespace's name.
+// ownerOf returns the process id that is part of a namespace's name.
 func ownerOf(name string) (pid int, ok bool) {
 	rest, ok := strings.CutPrefix(name, namePrefix)
 	if !ok {
@@ -54,48 +56,18 @@ func ownerOf(name string) (pid int, ok bool) {
 
 func alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
-// newNamespace makes a network namespace, names it and returns a descriptor of
-// it.
-func newNamespace(name string) (fd int, err error) {
-	done := make(chan struct{})
-	spawn(func() {
-		defer close(done)
-		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			err = fmt.Errorf("make network namespace %s (needs CAP_SYS_ADMIN): %w", name, err)
-			return
-		}
-		const own = "/proc/thread-self/ns/net"
-		if err = named.add(name, own); err != nil {
-			return
-		}
-		if fd, err = unix.Open(own, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			err = fmt.Errorf("open network namespace %s: %w", name, err)
-		}
+// newNamespace makes a network namespace with a name.
+func newNamespace(name string) (ns netns.NsHandle, err error) {
+	err = namespace.Do(func() (err error) {
+		ns, err = named.add(name)
+		return err
 	})
-	<-done
-	return fd, err
+	return ns, err
 }
 
-// bindName gives the namespace behind the file source a name in netnsDir.
-func bindName(name, source string) error {
-	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
-		return fmt.Errorf("name network namespace: %w", err)
-	}
-	path := filepath.Join(netnsDir, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)
-	if err != nil {
-		return fmt.Errorf("name network namespace: %w", err)
-	}
-	f.Close()
-	if err := unix.Mount(source, path, "", unix.MS_BIND, ""); err != nil {
-		os.Remove(path)
-		return fmt.Errorf("mount network namespace on %s: %w", path, err)
-	}
-	return nil
-}
-
-// removeName undoes bindName. A file that was not mounted yet is removed all
-// the same, and one that is gone is no error.
+// removeName removes the name of a namespace. It is like netns.DeleteNamed, but it
+// also removes a file on which no namespace is mounted, and a name that does not
+// exist is not an error.
 func removeName(name string) error {
 	path := filepath.Join(netnsDir, name)
 	err := unix.Unmount(path, unix.MNT_DETACH)
@@ -106,26 +78,4 @@ func removeName(name string) error {
 		return fmt.Errorf("remove namespace name: %w", err)
 	}
 	return nil
-}
-
-// spawn runs f on an operating-system thread of its own, which is thrown away
-// when f returns: a thread that has been in another namespace must not serve
-// other goroutines. f never runs on the process's main thread, for that one
-// cannot be thrown away, and its namespace is the one that /proc/PID shows.
-func spawn(f func()) {
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if unix.Gettid() != os.Getpid() {
-			f()
-			return
-		}
-		// While this goroutine holds the main thread the next one cannot get it.
-		begun := make(chan struct{})
-		spawn(func() {
-			close(begun)
-			f()
-		})
-		<-begun
-		runtime.UnlockOSThread()
-	}()
 }

@@ -117,7 +117,7 @@ func (l *Lab) plugIn(g leg) error {
 	attrs.NumTxQueues, attrs.NumRxQueues = g.queues, g.queues
 	port := netlink.NewVeth(attrs)
 	port.PeerName = g.dev
-	port.PeerNamespace = netlink.NsFd(g.host.fd)
+	port.PeerNamespace = netlink.NsFd(g.host.ns)
 	port.PeerNumTxQueues, port.PeerNumRxQueues = uint32(g.queues), uint32(g.queues)
 	if err := l.Switch.Link.LinkAdd(port); err != nil {
 		return err

@@ -1,7 +1,7 @@
-// Package nettest gives tests a network: namespaces of their own, wires between
-// them, and packet sockets to put frames on a wire and take them off. The
-// namespaces have no names, so nothing is left behind however a test ends, not
-// even when its process is killed. It is imported by tests only.
+// Package nettest provides networks for tests: namespaces, veth pairs between them,
+// and packet sockets that send and receive frames. The namespaces have no names, so
+// the kernel removes them however a test ends, even if its process is killed. Only
+// tests import this package.
 package nettest
 
 import (
@@ -13,10 +13,12 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"director/internal/namespace"
 )
 
-// patience is how long a test waits for what must happen. It is generous: it is
-// there to end a test that has failed.
+// patience is how long a test waits for a condition. It is long, because its only
+// purpose is to end a test that has failed.
 const patience = 20 * time.Second
 
 // Namespace is a network namespace whose lo is up, and a netlink handle into it.
@@ -34,8 +36,8 @@ func Root(t testing.TB) {
 	}
 }
 
-// Enter moves the goroutine of t into a fresh namespace for good: its thread
-// ends with the test.
+// Enter moves the goroutine of t into a new namespace. The goroutine stays there
+// until its thread ends with the test.
 func Enter(t testing.TB) *Namespace {
 	t.Helper()
 	Root(t)
@@ -44,12 +46,12 @@ func Enter(t testing.TB) *Namespace {
 	return n.ready(t, err)
 }
 
-// New makes a namespace that nobody is in.
+// New makes a namespace. No thread is inside it.
 func New(t testing.TB) *Namespace {
 	t.Helper()
 	Root(t)
 	var n *Namespace
-	err := onThread(func() (err error) {
+	err := namespace.Do(func() (err error) {
 		n, err = unshare()
 		return err
 	})
@@ -57,7 +59,7 @@ func New(t testing.TB) *Namespace {
 }
 
 // Do runs f on a thread inside n, waits for it and fails the test on its error.
-// Sockets and attachments that f makes stay in n.
+// Sockets and attachments that f makes belong to n.
 func (n *Namespace) Do(t testing.TB, f func() error) {
 	t.Helper()
 	if err := n.Try(f); err != nil {
@@ -67,12 +69,7 @@ func (n *Namespace) Do(t testing.TB, f func() error) {
 
 // Try runs f on a thread inside n and returns its error.
 func (n *Namespace) Try(f func() error) error {
-	return onThread(func() error {
-		if err := netns.Set(n.ns); err != nil {
-			return err
-		}
-		return f()
-	})
+	return namespace.In(n.ns, f)
 }
 
 // Eventually waits until cond holds.
@@ -99,7 +96,7 @@ func (n *Namespace) ready(t testing.TB, err error) *Namespace {
 	return n
 }
 
-// unshare moves the calling thread into a fresh namespace.
+// unshare moves the calling thread into a new namespace.
 func unshare() (*Namespace, error) {
 	ns, err := netns.New()
 	if err != nil {
@@ -111,15 +108,4 @@ func unshare() (*Namespace, error) {
 		return nil, err
 	}
 	return &Namespace{h, ns}, nil
-}
-
-// onThread runs f on a thread that ends with it, so that whatever f did to the
-// thread is gone.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		done <- f()
-	}()
-	return <-done
 }
