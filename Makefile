@@ -12,6 +12,8 @@
 # make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
 # make bench-once   every Go benchmark once, to see that it works
+# make mutate   plant faults in the short way of a packet, one at a time: the tests must find
+#               each (an hour): make mutate ONLY='^tunnel'
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
 # make install, make deb   see packaging/install.mk
 # make generate compile the BPF programs again (needs clang, llvm and libbpf-dev)
@@ -19,7 +21,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once fuzz generate generated
+.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once mutate fuzz generate generated
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -161,6 +163,9 @@ pgo: build
 bench-once:
 	go test -run '^$$' -bench . -benchtime 1x -p=1 -timeout=10m \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+mutate:
+	go run ./internal/house/mutate -only='$(value ONLY)'
 
 fuzz:
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | \

@@ -45,8 +45,11 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.bench").Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
 		*only = "short"
 	}
-	code := 0
+	code, hasty := 0, flag.Lookup("test.failfast").Value.String() == "true"
 	for i, w := range ways {
+		if hasty && code != 0 {
+			break
+		}
 		if *only != "" && w.name != *only || *only == "" && raceEnabled && w.long {
 			continue
 		}
