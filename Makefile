@@ -1,5 +1,5 @@
-# make          build the static binary; GOAMD64=v3 for that level and above, PGO=off without
-#               the profile, BINARY=director.a under another name
+# make          build the static binaries director and director-bench; GOAMD64=v3 for that level
+#               and above, PGO=off without the profile, BINARY=director.a for another name
 # make demo     build the lab in network namespaces and show every way of forwarding (root)
 # make test     all tests, then the linters; as root the namespace tests too
 # make lint     vet, staticcheck, golangci-lint, govulncheck
@@ -21,11 +21,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once mutate fuzz generate generated
+.PHONY: build build-director build-bench demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once mutate fuzz generate generated
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
 BINARY ?= director
+BENCH = $(dir $(BINARY))director-bench
 PGO ?= auto
 A ?= ./director.a
 B ?= ./director.b
@@ -46,11 +47,17 @@ ifdef GOAMD64
 export GOAMD64
 endif
 
+build: build-director build-bench
+
 # -pgo=auto takes cmd/director/default.pgo if it is there.
-build:
+build-director:
 	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) -o $(BINARY) ./cmd/director
 
-demo: build
+# "director bench" finds it in the directory of director.
+build-bench:
+	CGO_ENABLED=0 go build -trimpath -pgo=off -o $(BENCH) ./cmd/director-bench
+
+demo: build-director
 	./$(BINARY) demo
 
 test: unit lint
@@ -129,14 +136,14 @@ vuln:
 
 # The go command stamps no commit in a linked work tree, or where GOFLAGS forbids
 # it; what was built just now is known nevertheless.
-bench: build
+bench: build-director
 	./$(BINARY) bench record --out=bench/results \
 		--commit="$$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)" $(BENCHFLAGS)
 
-bench-micro: build
+bench-micro: build-director
 	./$(BINARY) bench micro $(BENCHFLAGS)
 
-bench-lab: build
+bench-lab: build-director
 	./$(BINARY) bench lab $(BENCHFLAGS)
 
 # The values go to the shell as they are: make would take a $$ in them for a variable.
@@ -154,7 +161,7 @@ report: build
 # What the workers do in rows of all kinds, few flows and many; the rest of the
 # benchmark is cut off, and so are the labels.
 PGOROWS = ^(nat-in|nat-reply|dr|tun)/(hit|new)/(1k|1M)$$
-pgo: build
+pgo: build-director
 	./$(BINARY) bench micro --only='$(PGOROWS)' --cpuprofile=director.pprof $(BENCHFLAGS)
 	go tool pprof -proto -focus='dataplane\.\(\*Worker\)\.Step$$' -ignore='micro\.\(\*port\)' -taghide=. -output=cmd/director/default.pgo $(BINARY) director.pprof
 	rm director.pprof

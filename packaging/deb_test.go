@@ -13,18 +13,18 @@ import (
 
 // These tests look into what "make deb" has built; "make package-test" runs them.
 
-// deb is the package.
-func deb(t *testing.T) string {
+// deb returns the path of the package director or director-bench.
+func deb(t *testing.T, name string) string {
 	t.Helper()
-	names := glob(t, "../build/director_*.deb")
+	names := glob(t, "../build/"+name+"_*.deb")
 	if len(names) != 1 {
 		t.Fatalf("packages in build/: %v, want one: make deb", names)
 	}
-	name, err := filepath.Abs(names[0])
+	path, err := filepath.Abs(names[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return name
+	return path
 }
 
 func output(t *testing.T, name string, args ...string) string {
@@ -37,7 +37,7 @@ func output(t *testing.T, name string, args ...string) string {
 }
 
 func TestDeb_StandsInForIpvsadm(t *testing.T) {
-	info := output(t, "dpkg-deb", "-I", deb(t))
+	info := output(t, "dpkg-deb", "-I", deb(t, "director"))
 	for _, want := range []string{
 		`Package: director`, `Architecture: \S+`, `Version: \d\S+`, `Section: net`,
 		`Provides: ipvsadm \(= 1:1\.31\)`, `Conflicts: ipvsadm`, `Replaces: ipvsadm`, `Depends: systemd \|.*`,
@@ -46,14 +46,29 @@ func TestDeb_StandsInForIpvsadm(t *testing.T) {
 			t.Errorf("got\n%s\nwant a line %s", info, want)
 		}
 	}
-	if got, want := output(t, "dpkg-deb", "--info", deb(t), "conffiles"), "/etc/director/director.flags\n"; got != want {
+	if got, want := output(t, "dpkg-deb", "--info", deb(t, "director"), "conffiles"), "/etc/director/director.flags\n"; got != want {
 		t.Errorf("conffiles: got %q, want %q", got, want)
+	}
+}
+
+// TestDebBench_HoldsItsProgram, which the other package does not have, and needs it in
+// the same version.
+func TestDebBench_HoldsItsProgram(t *testing.T) {
+	if list := output(t, "dpkg-deb", "-c", deb(t, "director-bench")); !strings.Contains(list, " ./usr/sbin/director-bench\n") {
+		t.Errorf("got\n%s\nwant /usr/sbin/director-bench", list)
+	}
+	if list := output(t, "dpkg-deb", "-c", deb(t, "director")); strings.Contains(list, "sbin/director-bench") {
+		t.Errorf("the package director has director-bench, too:\n%s", list)
+	}
+	info := output(t, "dpkg-deb", "-I", deb(t, "director-bench"))
+	if !regexp.MustCompile(`(?m)^ Depends: director \(= \d\S+\)$`).MatchString(info) {
+		t.Errorf("got\n%s\nwant it to depend on director in its version", info)
 	}
 }
 
 // TestDeb_HoldsEverything: the files, their modes and owners, and where links lead.
 func TestDeb_HoldsEverything(t *testing.T) {
-	list := output(t, "dpkg-deb", "-c", deb(t))
+	list := output(t, "dpkg-deb", "-c", deb(t, "director"))
 	for _, want := range []string{
 		`-rwxr-xr-x root/root .* \./usr/sbin/director`,
 		`l\S+ root/root .* \./usr/sbin/ipvsadm -> director`,
@@ -103,7 +118,7 @@ func TestDeb_Runs(t *testing.T) {
 		output(t, "dpkg", append([]string{"--root=" + root, "--force-script-chrootless", "--force-depends",
 			"--force-confold", "--log=/dev/null"}, args...)...)
 	}
-	dpkg("-i", deb(t))
+	dpkg("-i", deb(t, "director"), deb(t, "director-bench"))
 	if users := read(t, filepath.Join(root, "etc/passwd")); !strings.Contains(users, "director:x:") {
 		t.Errorf("the package has not made its user: %s", users)
 	}
@@ -111,14 +126,21 @@ func TestDeb_Runs(t *testing.T) {
 	if out := output(t, director, "version"); !strings.Contains(out, "director/cmd/director") {
 		t.Errorf("director version: %s", out)
 	}
+	if out := output(t, director, "bench", "load", "--help"); !strings.Contains(out, "--target") {
+		t.Errorf("director bench load --help: %s", out)
+	}
 	if to, err := os.Readlink(filepath.Join(root, "usr/sbin/ipvsadm")); err != nil || to != "director" {
 		t.Errorf("ipvsadm leads to %q, %v", to, err)
 	}
 	flags := filepath.Join(root, "etc/director/director.flags")
 	write(t, flags, "--interface=eth0\n", 0o644)
-	dpkg("-i", deb(t))
+	dpkg("-i", deb(t, "director"))
 	if got := output(t, director, "check", "--flagfile="+flags); !strings.Contains(got, "--interface=eth0\n") {
 		t.Errorf("the flags file after an upgrade means\n%s\nwant the operator's", got)
+	}
+	dpkg("--purge", "director-bench")
+	if out, err := exec.Command(director, "bench", "load", "--help").CombinedOutput(); err == nil || !strings.Contains(string(out), "install the package director-bench") {
+		t.Errorf("director bench load --help without director-bench: %v: %s", err, out)
 	}
 	dpkg("--purge", "director")
 	for _, name := range []string{director, flags, filepath.Join(root, "usr/lib/systemd/system/director.service")} {

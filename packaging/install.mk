@@ -1,11 +1,12 @@
 # Installing, and packages; the Makefile includes it.
 #
 # make install    below $(DESTDIR)$(PREFIX), and a flags file in $(DESTDIR)/etc unless there is one
-# make uninstall  takes back what install put there, but the flags file
-# make deb        a Debian package in build/: DEB_VERSION, DEB_MAINTAINER, GOARCH=arm64
-# make package-test  builds the package, looks into it, and installs it below a directory (root)
+# make uninstall  removes what install put there, except for the flags file
+# make deb        the Debian packages director and director-bench in build/: DEB_VERSION,
+#                 DEB_MAINTAINER, GOARCH=arm64
+# make package-test  builds the packages, looks into them, and installs them below a directory (root)
 
-.PHONY: build/manual install uninstall deb stage package-test
+.PHONY: build/manual install install-director install-bench uninstall deb stage package-test
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -26,11 +27,17 @@ DEB_ARCH = $(or $(GOARCH),$(shell go env GOARCH))
 SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null)
 
 # What this machine's director says about itself, whatever is installed.
-build/manual: build
+build/manual: build-director
 	rm -rf $@
 	./$(BINARY) manual $@ 2>/dev/null || GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./cmd/director manual $@
 
-install: build/manual
+install: install-director install-bench
+
+install-bench: build-bench
+	install -d $(SBIN)
+	install -m 755 $(BENCH) $(SBIN)/director-bench
+
+install-director: build/manual
 	install -d $(SBIN) $(UNITS) $(SYSUSERS) $(MAN) $(DOC)/examples $(BASH) $(ZSH) $(FISH)
 	install -m 755 $(BINARY) $(SBIN)/director
 	ln -sf director $(SBIN)/ipvsadm
@@ -53,7 +60,7 @@ install: build/manual
 		install -m 644 packaging/director.flags $(DESTDIR)/etc/director/director.flags; fi
 
 uninstall:
-	rm -f $(SBIN)/director $(SBIN)/ipvsadm $(SBIN)/ipvsadm-save $(SBIN)/ipvsadm-restore
+	rm -f $(SBIN)/director $(SBIN)/director-bench $(SBIN)/ipvsadm $(SBIN)/ipvsadm-save $(SBIN)/ipvsadm-restore
 	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
 	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz $(MAN)/ipvsadm.8.gz $(MAN)/ipvsadm-*.8.gz
 	rm -f $(BASH)/director $(ZSH)/_director $(FISH)/director.fish
@@ -61,16 +68,18 @@ uninstall:
 
 stage: export GOOS = linux
 stage:
-	rm -rf build/root
-	$(MAKE) install DESTDIR=build/root PREFIX=/usr BINARY=build/director
+	rm -rf build/root build/root-bench
+	$(MAKE) install-director DESTDIR=build/root PREFIX=/usr BINARY=build/director
+	$(MAKE) install-bench DESTDIR=build/root-bench PREFIX=/usr BINARY=build/director
 
 deb: export DEB_VERSION := $(DEB_VERSION)
 deb: export DEB_MAINTAINER := $(DEB_MAINTAINER)
 deb: export DEB_ARCH := $(DEB_ARCH)
 deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
 deb: stage
-	rm -f build/director_*_$(DEB_ARCH).deb
-	GOARCH= GOOS= go tool -modfile=tools/nfpm.mod nfpm package --config packaging/nfpm.yaml --packager deb --target build/
+	rm -f build/director_*_$(DEB_ARCH).deb build/director-bench_*_$(DEB_ARCH).deb
+	for c in packaging/nfpm.yaml packaging/nfpm-bench.yaml; do \
+		GOARCH= GOOS= go tool -modfile=tools/nfpm.mod nfpm package --config $$c --packager deb --target build/; done
 
 package-test: deb
 	go vet -tags deb ./packaging

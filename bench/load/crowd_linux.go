@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"director/bench/fetch"
 )
 
 // crowd makes the connections of a plan by a goroutine each, where a lane's event
@@ -82,8 +84,8 @@ func (c *crowd) visit(ctx context.Context, due time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		c.rec.fails(due, kindOf(err).index(), err)
-		if v.reply.code != 0 {
+		c.rec.fails(due, fetch.KindOf(err).Index(), err)
+		if v.reply.Code != 0 {
 			c.rec.broken(due, &v.reply)
 		}
 	}
@@ -100,7 +102,7 @@ func (c *crowd) enter(due, now time.Duration) bool {
 	}
 	c.rec.began(due, now)
 	if c.rec.open >= c.plan.MaxOpen {
-		c.rec.fails(due, NoDescriptor.index(), nil)
+		c.rec.fails(due, fetch.NoDescriptor.Index(), nil)
 		return false
 	}
 	c.rec.opened()
@@ -112,7 +114,7 @@ type visitor struct {
 	*crowd
 	times
 	conn  *tls.Conn
-	reply reply
+	reply fetch.Reply
 	buf   [16 << 10]byte // a record of TLS
 }
 
@@ -157,8 +159,8 @@ func (v *visitor) connect(ctx context.Context) error {
 func (v *visitor) ask(ctx context.Context) error {
 	for left := v.plan.Requests; left > 0; left-- {
 		if left < v.plan.Requests {
-			if v.reply.closes {
-				return v.reply.err(cutShort)
+			if v.reply.Closes {
+				return v.reply.Err(fetch.CutShort)
 			}
 			select {
 			case <-ctx.Done():
@@ -176,7 +178,7 @@ func (v *visitor) ask(ctx context.Context) error {
 	}
 	_, err := v.conn.Read(v.buf[:]) // the server ends first, and has the TIME_WAIT
 	if err == nil {
-		return v.reply.err(endless)
+		return v.reply.Err(fetch.Endless)
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (v *visitor) exchange(last bool) error {
 	if last {
 		request = v.last[page]
 	}
-	v.reply.begin(v.plan.Pages[page].Size)
+	v.reply.Begin(v.plan.Pages[page].Size)
 	if _, err := v.conn.Write(request); err != nil {
 		return err
 	}
@@ -203,25 +205,25 @@ func (v *visitor) exchange(last bool) error {
 		if n > 0 && v.first == 0 {
 			v.first = v.now()
 		}
-		f := sound
+		f := fetch.Sound
 		switch {
 		case n > 0:
-			done, f = v.reply.feed(v.buf[:n])
+			done, f = v.reply.Feed(v.buf[:n])
 		case errors.Is(err, io.EOF):
-			if done, f = v.reply.end(); !done {
-				f = max(f, cutShort)
+			if done, f = v.reply.End(); !done {
+				f = max(f, fetch.CutShort)
 			}
 		case err != nil:
 			return err
 		}
-		if f != sound {
-			return v.reply.err(f)
+		if f != fetch.Sound {
+			return v.reply.Err(f)
 		}
 	}
 	v.end = v.now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.rec.replied(v.times, &v.reply)
-	v.reply.code = 0 // it is counted, whatever becomes of the connection
+	v.reply.Code = 0 // it is counted, whatever becomes of the connection
 	return nil
 }

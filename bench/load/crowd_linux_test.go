@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"director/bench/fetch"
 	"director/bench/load"
 	"director/bench/server"
 )
@@ -42,17 +43,17 @@ func TestDrive_MakesHandshakes(t *testing.T) {
 func TestDrive_TellsHandshakesThatFail(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve func(net.Conn)
-		want  load.Kind
+		want  fetch.Kind
 	}{
-		"no TLS": {func(c net.Conn) { answer(c, "HTTP/1.0 200 OK\r\n\r\n") }, load.Other},
+		"no TLS": {func(c net.Conn) { answer(c, "HTTP/1.0 200 OK\r\n\r\n") }, fetch.Other},
 		"reset": {func(c net.Conn) {
 			_ = c.(*net.TCPConn).SetLinger(0)
-		}, load.Reset},
-		"silence": {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, load.Timeout},
+		}, fetch.Reset},
+		"silence": {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, fetch.Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load.Plan{Target: listen(t, c.serve), TLS: true, Rate: 100, Duration: 100 * time.Millisecond, Timeout: 20 * time.Second}
-			if c.want == load.Timeout {
+			if c.want == fetch.Timeout {
 				p.Timeout = time.Second
 			}
 			r := drive(t, p)

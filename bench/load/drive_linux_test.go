@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"director/bench/fetch"
 	"director/bench/load"
 	"director/bench/server"
 )
@@ -104,27 +105,27 @@ func TestDrive_NamesWhatWentWrong(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		at   netip.AddrPort
-		want load.Kind
+		want fetch.Kind
 		p    load.Plan
 	}{
-		{"nobody listens", netip.MustParseAddrPort(closed.Addr().String()), load.Refused, load.Plan{}},
-		{"no answer", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), load.Timeout, load.Plan{Timeout: time.Second}},
-		{"reset", raw(func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }), load.Reset, load.Plan{}},
-		{"nothing", sends(""), load.BadReply, load.Plan{}},
-		{"too short", sends(reply("rs1", 627)), load.BadReply, load.Plan{}},
-		{"too long", sends(reply("rs1", 629)), load.BadReply, load.Plan{}},
-		{"status", sends("HTTP/1.0 404 Not Found\r\n\r\n"), load.BadReply, load.Plan{}},
-		{"not HTTP", sends(strings.Repeat("\r\n", 400)), load.BadReply, load.Plan{}},
-		{"one reply of two", sends(reply("rs1", 628)), load.BadReply, load.Plan{Requests: 2}},
-		{"no room", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), load.NoDescriptor, load.Plan{Timeout: 2 * time.Second, MaxOpen: 1}},
+		{"nobody listens", netip.MustParseAddrPort(closed.Addr().String()), fetch.Refused, load.Plan{}},
+		{"no answer", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), fetch.Timeout, load.Plan{Timeout: time.Second}},
+		{"reset", raw(func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }), fetch.Reset, load.Plan{}},
+		{"nothing", sends(""), fetch.BadReply, load.Plan{}},
+		{"too short", sends(reply("rs1", 627)), fetch.BadReply, load.Plan{}},
+		{"too long", sends(reply("rs1", 629)), fetch.BadReply, load.Plan{}},
+		{"status", sends("HTTP/1.0 404 Not Found\r\n\r\n"), fetch.BadReply, load.Plan{}},
+		{"not HTTP", sends(strings.Repeat("\r\n", 400)), fetch.BadReply, load.Plan{}},
+		{"one reply of two", sends(reply("rs1", 628)), fetch.BadReply, load.Plan{Requests: 2}},
+		{"no room", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), fetch.NoDescriptor, load.Plan{Timeout: 2 * time.Second, MaxOpen: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
 			c.p.Target, c.p.Rate, c.p.Duration = c.at, 100, 30*time.Millisecond
 			r := drive(t, c.p)
-			want := map[load.Kind]int64{c.want: 3}
-			if c.want == load.NoDescriptor {
-				want = map[load.Kind]int64{load.NoDescriptor: 2, load.Timeout: 1}
+			want := map[fetch.Kind]int64{c.want: 3}
+			if c.want == fetch.NoDescriptor {
+				want = map[fetch.Kind]int64{fetch.NoDescriptor: 2, fetch.Timeout: 1}
 			}
 			if diff := cmp.Diff(want, r.Errors); diff != "" {
 				t.Errorf("errors (-want +got):\n%s\n%v", diff, r.Examples)
@@ -206,7 +207,7 @@ func TestDrive_CountsRepliesOnce(t *testing.T) {
 			Target: at, Rate: 100, Duration: 100 * time.Millisecond, Requests: 2, Think: think,
 			Pages: []load.Page{{Path: "/", Size: 2}},
 		})
-		if r.Requests != 10 || r.Replies != 10 || r.Classes[2] != 10 || r.Errors[load.BadReply] != 10 {
+		if r.Requests != 10 || r.Replies != 10 || r.Classes[2] != 10 || r.Errors[fetch.BadReply] != 10 {
 			t.Errorf("think time %v: %d requests, %d replies, classes %v, errors %v; want 10 of each", think, r.Requests, r.Replies, r.Classes, r.Errors)
 		}
 	}

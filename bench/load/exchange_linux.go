@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"director/bench/fetch"
 )
 
 // ready goes on with a connection that the kernel has something to say of.
@@ -36,7 +38,7 @@ func (l *lane) ready(at int32, events uint32) {
 func (l *lane) ask(at int32, now time.Duration) {
 	s := &l.slots[at]
 	s.page = l.draw.next()
-	s.reply.begin(l.plan.Pages[s.page].Size)
+	s.reply.Begin(l.plan.Pages[s.page].Size)
 	if s.left > 1 {
 		s.out = l.stay[s.page]
 	} else {
@@ -58,7 +60,7 @@ func (l *lane) write(at int32, now time.Duration) {
 		case unix.EAGAIN:
 			return
 		default:
-			l.fail(at, kindOfErrno(errnoOf(err)).index(), err)
+			l.fail(at, fetch.KindOfErrno(errnoOf(err)).Index(), err)
 			return
 		}
 	}
@@ -87,7 +89,7 @@ func (l *lane) read(at int32, now time.Duration, ended bool) {
 			l.close(at)
 			return
 		case err != nil:
-			l.fail(at, kindOfErrno(errnoOf(err)).index(), err)
+			l.fail(at, fetch.KindOfErrno(errnoOf(err)).Index(), err)
 			return
 		case n == 0:
 			l.end(at, now)
@@ -114,11 +116,11 @@ func (l *lane) consume(at int32, p []byte, now time.Duration) bool {
 	s := &l.slots[at]
 	if s.step != reading {
 		// Bytes that nobody asked for: of the next reply, or behind the last.
-		l.fail(at, BadReply.index(), s.reply.err(endless))
+		l.fail(at, fetch.BadReply.Index(), s.reply.Err(fetch.Endless))
 		return false
 	}
-	done, f := s.reply.feed(p)
-	if f != sound {
+	done, f := s.reply.Feed(p)
+	if f != fetch.Sound {
 		l.bad(at, f)
 		return false
 	}
@@ -129,13 +131,13 @@ func (l *lane) consume(at int32, p []byte, now time.Duration) bool {
 }
 
 // bad ends a connection whose reply is wrong.
-func (l *lane) bad(at int32, f fault) {
+func (l *lane) bad(at int32, f fetch.Fault) {
 	s := &l.slots[at]
 	var err error
-	if l.rec.isNew(BadReply.index()) {
-		err = s.reply.err(f)
+	if l.rec.isNew(fetch.BadReply.Index()) {
+		err = s.reply.Err(f)
 	}
-	l.fail(at, BadReply.index(), err)
+	l.fail(at, fetch.BadReply.Index(), err)
 }
 
 // end takes the end of a connection.
@@ -146,15 +148,15 @@ func (l *lane) end(at int32, now time.Duration) {
 		return
 	}
 	if s.step == thinking {
-		l.bad(at, cutShort) // its reply is counted, the next request can not be made
+		l.bad(at, fetch.CutShort) // its reply is counted, the next request can not be made
 		return
 	}
-	done, f := s.reply.end()
+	done, f := s.reply.End()
 	switch {
-	case f != sound || !done:
-		l.bad(at, max(f, cutShort))
+	case f != fetch.Sound || !done:
+		l.bad(at, max(f, fetch.CutShort))
 	case s.left > 1:
-		l.bad(at, cutShort) // there were to be more
+		l.bad(at, fetch.CutShort) // there were to be more
 	default:
 		s.end = now
 		l.rec.replied(s.times, &s.reply)
@@ -168,14 +170,14 @@ func (l *lane) done(at int32, now time.Duration) bool {
 	s := &l.slots[at]
 	s.end = now
 	l.rec.replied(s.times, &s.reply)
-	s.reply.code = 0 // it is counted, whatever becomes of the connection
+	s.reply.Code = 0 // it is counted, whatever becomes of the connection
 	if s.left--; s.left == 0 {
 		s.step = ending // the server ends first, and has the TIME_WAIT
 		return true
 	}
-	if s.reply.closes {
+	if s.reply.Closes {
 		s.left++
-		l.bad(at, cutShort)
+		l.bad(at, fetch.CutShort)
 		return false
 	}
 	l.waiting.Remove(at)

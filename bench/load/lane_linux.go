@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/bench/epoll"
+	"director/bench/fetch"
 )
 
 // step is where a connection is.
@@ -24,7 +25,7 @@ const (
 // slot is room for one connection. It is used again and again.
 type slot struct {
 	times
-	reply reply
+	reply fetch.Reply
 	out   []byte // what is still to be written of the request
 	until time.Duration
 	fd    int
@@ -139,7 +140,7 @@ func (l *lane) expire(now time.Duration) {
 			l.close(at)
 			continue
 		}
-		l.fail(at, Timeout.index(), nil)
+		l.fail(at, fetch.Timeout.Index(), nil)
 	}
 	for at, ok := l.musing.First(); ok && l.slots[at].until <= now; at, ok = l.musing.First() {
 		s := &l.slots[at]
@@ -154,12 +155,12 @@ func (l *lane) expire(now time.Duration) {
 func (l *lane) begin(due, now time.Duration) {
 	l.rec.began(due, now)
 	if l.rec.open >= l.most {
-		l.rec.fails(due, NoDescriptor.index(), nil)
+		l.rec.fails(due, fetch.NoDescriptor.Index(), nil)
 		return
 	}
 	fd, err := l.connect()
 	if err != nil {
-		l.rec.fails(due, kindOf(err).index(), err)
+		l.rec.fails(due, fetch.KindOf(err).Index(), err)
 		return
 	}
 	at := l.take()
@@ -171,7 +172,7 @@ func (l *lane) begin(due, now time.Duration) {
 	// The edge of the connection's being made comes with the first wait. Later ones
 	// tell of what may be read, and of the end.
 	if err := l.poll.Add(fd, at, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET); err != nil {
-		l.fail(at, Other.index(), err)
+		l.fail(at, fetch.Other.Index(), err)
 	}
 }
 
@@ -238,7 +239,7 @@ func (l *lane) await(at int32, now time.Duration) {
 func (l *lane) fail(at int32, kind int, err error) {
 	s := &l.slots[at]
 	l.rec.fails(s.due, kind, err)
-	if s.reply.code != 0 {
+	if s.reply.Code != 0 {
 		l.rec.broken(s.due, &s.reply)
 	}
 	l.close(at)
@@ -254,7 +255,7 @@ func (l *lane) close(at int32) {
 	}
 	unix.Close(s.fd)
 	s.fd = -1
-	s.reply.begin(0)
+	s.reply.Begin(0)
 	l.rec.closed()
 	l.free = append(l.free, at)
 }

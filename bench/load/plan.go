@@ -1,3 +1,7 @@
+// Package load generates HTTP load. Drive begins connections at a rate, whatever
+// becomes of the earlier ones, as httperf did for the LVS paper. It runs an event
+// loop on each of its threads and needs Linux. With lets other load generators do
+// the same. Which server gave a reply is read from its X-Server header.
 package load
 
 import (
@@ -5,17 +9,15 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"director/bench/fetch"
 )
 
 // ErrPlan is wrapped by errors about a Plan that nobody could carry out.
 var ErrPlan = errors.New("plan")
 
-// The paper's workload, and what a generator can hold by itself.
-const (
-	DefaultTimeout  = time.Second
-	DefaultBodySize = 628 // bytes
-	DefaultMaxOpen  = 50_000
-)
+// DefaultMaxOpen is the number of connections that one client holds open at a time.
+const DefaultMaxOpen = 50_000
 
 // Plan says what to ask, of whom, and when. Its times are nanoseconds in JSON.
 type Plan struct {
@@ -63,14 +65,14 @@ type Share struct {
 // Page is something to ask for.
 type Page struct {
 	Path   string `json:"path"`
-	Size   int64  `json:"size"`   // bytes that a good reply has, or AnySize
+	Size   int64  `json:"size"`   // bytes that a good reply has, or fetch.AnySize
 	Weight int    `json:"weight"` // 0 means 1
 }
 
 // WithDefaults returns the plan with what it leaves open filled in.
 func (p Plan) WithDefaults() Plan {
 	if p.Timeout == 0 {
-		p.Timeout = DefaultTimeout
+		p.Timeout = fetch.DefaultTimeout
 	}
 	if p.Interval == 0 {
 		p.Interval = min(5*time.Second, p.Duration/10)
@@ -88,7 +90,7 @@ func (p Plan) WithDefaults() Plan {
 		p.Share.Of = 1
 	}
 	if len(p.Pages) == 0 {
-		p.Pages = []Page{{Path: "/", Size: DefaultBodySize}}
+		p.Pages = []Page{{Path: "/", Size: fetch.DefaultBodySize}}
 	}
 	pages := make([]Page, len(p.Pages))
 	for i, page := range p.Pages {
@@ -131,7 +133,7 @@ func (p Plan) Validate() error {
 		}
 	}
 	for _, page := range p.Pages {
-		if len(page.Path) == 0 || page.Path[0] != '/' || page.Size < AnySize || page.Weight < 1 {
+		if len(page.Path) == 0 || page.Path[0] != '/' || page.Size < fetch.AnySize || page.Weight < 1 {
 			return wrong("page %q of %d bytes with weight %d", page.Path, page.Size, page.Weight)
 		}
 	}

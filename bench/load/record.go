@@ -2,6 +2,8 @@ package load
 
 import (
 	"time"
+
+	"director/bench/fetch"
 )
 
 // recorder is what one thread writes down. Times are since the start of the plan.
@@ -13,8 +15,8 @@ type recorder struct {
 	connected             int64
 	requests, replies     int64
 	headBytes, bodyBytes  int64
-	failed                [len(kinds)]int64
-	examples              [len(kinds)]error
+	failed                [len(fetch.Kinds)]int64
+	examples              [len(fetch.Kinds)]error
 	classes               [6]int64 // replies by the first digit of their status; 0 of none
 	samples               []int64  // good replies by interval of their end
 	servers               []served
@@ -94,7 +96,7 @@ type times struct {
 }
 
 // replied counts a good reply.
-func (r *recorder) replied(t times, reply *reply) {
+func (r *recorder) replied(t times, reply *fetch.Reply) {
 	if t.end >= r.from && t.end < r.to {
 		r.samples[(t.end-r.from)/r.interval]++
 	}
@@ -102,13 +104,13 @@ func (r *recorder) replied(t times, reply *reply) {
 		return
 	}
 	r.replies++
-	r.classes[reply.code/100]++
-	r.headBytes += int64(reply.head)
-	r.bodyBytes += reply.body
+	r.classes[reply.Code/100]++
+	r.headBytes += int64(reply.Head)
+	r.bodyBytes += reply.Body
 	r.response.record(t.end - t.asked)
 	r.uncorrected.record(t.end - t.begun)
 	r.first.record(t.first - t.sent)
-	r.count(reply.server())
+	r.count(reply.Server())
 }
 
 // count counts a reply of a server.
@@ -142,9 +144,9 @@ func (r *recorder) fails(due time.Duration, kind int, err error) {
 func (r *recorder) isNew(kind int) bool { return r.examples[kind] == nil }
 
 // broken counts the status of a reply that is not good.
-func (r *recorder) broken(due time.Duration, reply *reply) {
-	if r.measured(due) && reply.code/100 < len(r.classes) {
-		r.classes[reply.code/100]++
+func (r *recorder) broken(due time.Duration, reply *fetch.Reply) {
+	if r.measured(due) && reply.Code/100 < len(r.classes) {
+		r.classes[reply.Code/100]++
 	}
 }
 
@@ -163,15 +165,15 @@ func (r *recorder) report() Report {
 		Connections: r.due, Unstarted: r.unstarted, Late: r.late, Connected: r.connected,
 		Requests: r.requests, Replies: r.replies, HeadBytes: r.headBytes, BodyBytes: r.bodyBytes,
 		Classes: r.classes, Samples: r.samples, Interval: r.interval, MostOpen: r.mostOpen,
-		Errors: map[Kind]int64{}, Examples: map[Kind]string{}, Servers: map[string]int64{},
+		Errors: map[fetch.Kind]int64{}, Examples: map[fetch.Kind]string{}, Servers: map[string]int64{},
 		Response: r.response, Uncorrected: r.uncorrected, Connect: r.connect, FirstByte: r.first, Lateness: r.delay,
 	}
 	for i, n := range r.failed {
 		if n > 0 {
-			rep.Errors[kinds[i]] = n
+			rep.Errors[fetch.Kinds[i]] = n
 		}
 		if r.examples[i] != nil {
-			rep.Examples[kinds[i]] = r.examples[i].Error()
+			rep.Examples[fetch.Kinds[i]] = r.examples[i].Error()
 		}
 	}
 	for _, s := range r.servers {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"director/bench/fetch"
 )
 
 // Report is what became of a plan: of the connections of its measured part, if
@@ -31,8 +33,8 @@ type Report struct {
 	HeadBytes int64            `json:"headBytes"`         // of good ones
 	BodyBytes int64            `json:"bodyBytes"`
 
-	Errors   map[Kind]int64  `json:"errors,omitempty"`
-	Examples map[Kind]string `json:"examples,omitempty"` // one of each
+	Errors   map[fetch.Kind]int64  `json:"errors,omitempty"`
+	Examples map[fetch.Kind]string `json:"examples,omitempty"` // one of each
 
 	// Samples are good replies by the interval, from the end of the warm-up on,
 	// in which they ended, whatever part their connection belongs to.
@@ -141,8 +143,8 @@ func (r Report) Merge(o Report) (Report, error) {
 		m.Samples[i] = r.Samples[i] + o.Samples[i]
 	}
 	m.Errors, m.Servers = added(r.Errors, o.Errors), added(r.Servers, o.Servers)
-	m.Examples = make(map[Kind]string)
-	for _, examples := range []map[Kind]string{o.Examples, r.Examples} {
+	m.Examples = make(map[fetch.Kind]string)
+	for _, examples := range []map[fetch.Kind]string{o.Examples, r.Examples} {
 		for kind, text := range examples {
 			m.Examples[kind] = text
 		}
@@ -187,7 +189,7 @@ const tolerated = 0.01
 func (r *Report) Verdict() Verdict {
 	var own int64
 	for kind, n := range r.Errors {
-		if kind.own() {
+		if kind.Own() {
 			own += n
 		}
 	}

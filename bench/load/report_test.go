@@ -3,6 +3,7 @@ package load_test
 import (
 	"testing"
 
+	"director/bench/fetch"
 	"director/bench/load"
 )
 
@@ -17,10 +18,10 @@ func TestVerdict_SaysWhichEndSaturates(t *testing.T) {
 		{"a hundredth late", load.Report{Late: 10}, load.Held},
 		{"more late", load.Report{Late: 11}, load.ClientSaturates},
 		{"more never begun", load.Report{Unstarted: 11}, load.ClientSaturates},
-		{"a hundredth failed", load.Report{Errors: map[load.Kind]int64{load.Timeout: 10}}, load.Held},
-		{"more failed", load.Report{Errors: map[load.Kind]int64{load.Timeout: 6, load.Reset: 5}}, load.TargetSaturates},
-		{"the client has no port", load.Report{Errors: map[load.Kind]int64{load.NoPort: 11}}, load.ClientSaturates},
-		{"both ends", load.Report{Late: 11, Errors: map[load.Kind]int64{load.Timeout: 500}}, load.ClientSaturates},
+		{"a hundredth failed", load.Report{Errors: map[fetch.Kind]int64{fetch.Timeout: 10}}, load.Held},
+		{"more failed", load.Report{Errors: map[fetch.Kind]int64{fetch.Timeout: 6, fetch.Reset: 5}}, load.TargetSaturates},
+		{"the client has no port", load.Report{Errors: map[fetch.Kind]int64{fetch.NoPort: 11}}, load.ClientSaturates},
+		{"both ends", load.Report{Late: 11, Errors: map[fetch.Kind]int64{fetch.Timeout: 500}}, load.ClientSaturates},
 	} {
 		c.r.Connections, c.r.Plan.Rate = 1000, 100
 		if got := c.r.Verdict(); got != c.want {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"director/bench/fetch"
 )
 
 // Text tells of a run in the manner of httperf.
@@ -31,7 +33,7 @@ func (r *Report) Text() string {
 			ms(t.of.Mean), ms(t.of.P50), ms(t.of.P90), ms(t.of.P99), ms(t.of.P999), ms(t.of.Max))
 	}
 	fmt.Fprintf(&b, "Errors: %d (%.3f %%)\n", r.Failed(), share(r.Failed()))
-	for _, k := range kinds {
+	for _, k := range fetch.Kinds {
 		if n := r.Errors[k]; n > 0 {
 			fmt.Fprintf(&b, "  %s: %d", k, n)
 			if text := r.Examples[k]; text != "" {

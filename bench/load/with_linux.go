@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"director/bench/fetch"
 )
 
 // ErrMissing is matched by the error of a program that is not installed.
@@ -84,14 +86,14 @@ func httperf(ctx context.Context, p Plan) (r Report, err error) {
 	}
 	r = Report{
 		Engine: "httperf", Connections: int64(n), Connected: int64(total[0]), Requests: int64(total[1]), Replies: int64(total[2]),
-		Interval: p.Interval, Errors: map[Kind]int64{},
+		Interval: p.Interval, Errors: map[fetch.Kind]int64{},
 		CPU:   CPU{User: seconds(used[0]), System: seconds(used[1])},
 		Notes: []string{"httperf has no warm-up, rounds its median to half a millisecond, and counts times from when it began"},
 	}
-	for i, k := range []Kind{Timeout, KernelGaveUp, Refused, Reset} {
+	for i, k := range []fetch.Kind{fetch.Timeout, fetch.KernelGaveUp, fetch.Refused, fetch.Reset} {
 		r.note(k, failed[i])
 	}
-	for i, k := range []Kind{NoDescriptor, NoPort, FileTable, Other} {
+	for i, k := range []fetch.Kind{fetch.NoDescriptor, fetch.NoPort, fetch.FileTable, fetch.Other} {
 		r.note(k, own[i])
 	}
 	ms := func(v float64) time.Duration { return seconds(v / 1000) }
@@ -102,7 +104,7 @@ func httperf(ctx context.Context, p Plan) (r Report, err error) {
 	return r, nil
 }
 
-func (r *Report) note(k Kind, n float64) {
+func (r *Report) note(k fetch.Kind, n float64) {
 	if n > 0 {
 		r.Errors[k] = int64(n)
 	}
@@ -127,7 +129,7 @@ func wrk(ctx context.Context, p Plan) (r Report, err error) {
 	s := scanner{text: text}
 	total := s.numbers(`(\d+) requests in ([\d.]+)(?:s|m)`, 2)
 	r = Report{
-		Engine: "wrk", Replies: int64(total[0]), Requests: int64(total[0]), Interval: p.Interval, Errors: map[Kind]int64{},
+		Engine: "wrk", Replies: int64(total[0]), Requests: int64(total[0]), Interval: p.Interval, Errors: map[fetch.Kind]int64{},
 		Notes: []string{fmt.Sprintf("wrk offers no rate: it keeps %d connections busy", wrkOpen)},
 	}
 	for name, to := range map[string]*time.Duration{"50": &r.Uncorrected.P50, "90": &r.Uncorrected.P90, "99": &r.Uncorrected.P99} {
@@ -139,16 +141,16 @@ func wrk(ctx context.Context, p Plan) (r Report, err error) {
 	}
 	if m := regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)`).FindStringSubmatch(text); m != nil {
 		n := func(i int) float64 { v, _ := strconv.ParseFloat(m[i], 64); return v } // digits are a number
-		r.note(Other, n(1)+n(3))
-		r.note(Timeout, n(4))
+		r.note(fetch.Other, n(1)+n(3))
+		r.note(fetch.Timeout, n(4))
 		// With "Connection: close" wrk counts each end of a connection as a read error.
 		if p.Requests > 1 {
-			r.note(Reset, n(2))
+			r.note(fetch.Reset, n(2))
 		}
 	}
 	if m := regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`).FindStringSubmatch(text); m != nil {
 		v, _ := strconv.ParseFloat(m[1], 64)
-		r.note(BadReply, v)
+		r.note(fetch.BadReply, v)
 		r.Replies -= int64(v)
 	}
 	r.Uncorrected.Count, r.Connections, r.Connected = r.Replies, r.Requests, r.Requests

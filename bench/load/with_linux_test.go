@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"director/bench/fetch"
 	"director/bench/load"
 	"director/bench/server"
 )
@@ -54,7 +55,7 @@ func TestWith_CountsErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Errors[load.Timeout] != 10 || r.Replies != 0 {
+	if r.Errors[fetch.Timeout] != 10 || r.Replies != 0 {
 		t.Errorf("%d replies, errors %v; want 10 time-outs", r.Replies, r.Errors)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/bench/peer"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
@@ -52,8 +52,8 @@ func TestBalancers_BalanceEvenly(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			ask := func(n int) load.Result {
-				return load.Run(t.Context(), load.Config{
+			ask := func(n int) fetch.Result {
+				return fetch.Run(t.Context(), fetch.Config{
 					Requests: n, Timeout: 20 * time.Second,
 					Dial: func(ctx context.Context) (net.Conn, error) {
 						return l.Clients[0].Dial(ctx, "tcp4", "", site.Service.String())

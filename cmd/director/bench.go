@@ -13,33 +13,42 @@ import (
 
 	"director/bench/micro"
 	"director/host"
+	"director/internal/cli"
 )
 
-// benches are the verbs behind bench.
-func benches() []verb {
-	all := append([]verb{
-		{"micro", "the data plane in memory, against the speed of memory: no privileges, no network", benchMicro},
+// benches returns the verbs of bench. Those of cli.BenchProgram run there.
+func benches() []cli.Verb {
+	all := append([]cli.Verb{
+		{Name: "micro", Summary: "measure the data plane in memory, against the speed of memory: needs no privileges and no network", Run: benchMicro},
 	}, hostBenches()...)
-	return append(all, verb{"record", "all of that for the record: figures, machine, build and commands in a file", benchRecord})
+	all = append(all, cli.Verb{Name: "record", Summary: "take both for the record: write figures, machine, build and commands to a file", Run: benchRecord})
+	for _, v := range cli.BenchVerbs() {
+		all = append(all, cli.Verb{Name: v.Name, Summary: v.Summary, Run: func(args []string, std cli.IO) int {
+			fmt.Fprintln(std.Err, execBench(append([]string{v.Name}, args...)))
+			return cli.Failed
+		}})
+	}
+	return all
 }
 
+// execBench starts cli.BenchProgram in place of this process, and returns if it cannot.
+// Tests replace it.
+var execBench = cli.ExecBench
+
 // bench measures how fast the director is.
-func bench(args []string, std stdio) int {
-	out, code := std.err, exitUsage
+func bench(args []string, std cli.IO) int {
+	out, code := std.Err, cli.Usage
 	if len(args) > 0 {
-		for _, v := range benches() {
-			if v.name == args[0] {
-				return v.run(args[1:], std)
-			}
+		if v := cli.Find(benches(), args[0]); v != nil {
+			return v.Run(args[1:], std)
 		}
 		if args[0] == "--help" || args[0] == "-h" {
-			out, code = std.out, exitOK
+			out, code = std.Out, cli.OK
 		}
 	}
 	fmt.Fprint(out, "Usage: director bench VERB [flags]\n\n")
-	for _, v := range benches() {
-		fmt.Fprintf(out, "  %-9s %s\n", v.name, v.summary)
-	}
+	cli.List(out, benches())
+	fmt.Fprintf(out, "\n%s has load, serve, testlvs and paper. It is a package of its own.\n", cli.BenchProgram)
 	return code
 }
 
@@ -53,7 +62,7 @@ type microFlags struct {
 
 func (m *microFlags) set() *pflag.FlagSet {
 	d := micro.Defaults()
-	fs := newFlags("bench micro")
+	fs := cli.NewFlags("director bench micro")
 	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs of the workers, one each, a list such as 2-5; auto takes all, and pins where the system can")
 	fs.StringVar(&m.only, "only", "", "measure the rows whose names match this regular expression, such as ^nat-in/hit or /1M$")
 	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are taken in turn")
@@ -67,26 +76,26 @@ func (m *microFlags) set() *pflag.FlagSet {
 }
 
 // benchMicro measures the data plane in memory.
-func benchMicro(args []string, std stdio) int {
+func benchMicro(args []string, std cli.IO) int {
 	var flags microFlags
 	fs := flags.set()
-	if code, over := parse(fs, "director bench micro [flags]", args, std, nil); over {
+	if code, over := cli.Parse(fs, "director bench micro [flags]", args, std, nil); over {
 		return code
 	}
 	options, err := flags.options(fs)
 	if err == nil {
-		options.Progress = func(text string) { fmt.Fprintln(std.err, text) }
-		err = flags.run(options, std.out)
+		options.Progress = func(text string) { fmt.Fprintln(std.Err, text) }
+		err = flags.run(options, std.Out)
 	}
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.OK
 	case errors.Is(err, host.ErrUsage), errors.Is(err, micro.ErrOptions):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
-	fmt.Fprintln(std.err, err)
-	return exitFailed
+	fmt.Fprintln(std.Err, err)
+	return cli.Failed
 }
 
 // options are the flags as they were given.
@@ -107,7 +116,7 @@ func (m *microFlags) options(fs *pflag.FlagSet) (o micro.Options, err error) {
 			return o, host.Usagef("--only: %w", err)
 		}
 	}
-	o.CPUs, o.Pin, err = benchCPUs(m.cpus)
+	o.CPUs, o.Pin, err = cli.CPUs(m.cpus)
 	return o, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"os/signal"
 	"regexp"
@@ -15,16 +14,13 @@ import (
 
 	"director/bench/lab"
 	"director/host"
+	"director/internal/cli"
 )
 
-// hostBenches are the benchmarks that need Linux.
-func hostBenches() []verb {
-	return []verb{
-		{"lab", "the director beside the kernel's own forwarding, over veth pairs: needs root", benchLab},
-		{"load", "ask a web server at a rate, as httperf does", benchLoad},
-		{"serve", "be a web server that costs little, to be asked", benchServe},
-		{"testlvs", "send SYNs from addresses that nobody has: needs root, and a network of one's own", benchTestlvs},
-		{"paper", "the evaluation of the LVS paper, taken again: needs root", benchPaper},
+// hostBenches returns the benchmarks that need Linux.
+func hostBenches() []cli.Verb {
+	return []cli.Verb{
+		{Name: "lab", Summary: "measure the director beside the kernel's own forwarding, over veth pairs: needs root", Run: benchLab},
 	}
 }
 
@@ -43,7 +39,7 @@ type labFlags struct {
 
 func (l *labFlags) set() *pflag.FlagSet {
 	l.options = lab.Defaults()
-	fs := newFlags("bench lab")
+	fs := cli.NewFlags("director bench lab")
 	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs of sources and workers, a list such as 0-3; auto takes all")
 	fs.StringVar(&l.only, "only", "", "measure the rows whose names match this regular expression, such as ^director-dr-xdp/1 or ^latency/")
 	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are taken in turn")
@@ -54,26 +50,26 @@ func (l *labFlags) set() *pflag.FlagSet {
 }
 
 // benchLab measures the director over veth pairs.
-func benchLab(args []string, std stdio) int {
+func benchLab(args []string, std cli.IO) int {
 	var flags labFlags
 	fs := flags.set()
-	if code, over := parse(fs, "director bench lab [flags]", args, std, nil); over {
+	if code, over := cli.Parse(fs, "director bench lab [flags]", args, std, nil); over {
 		return code
 	}
 	err := flags.complete(fs)
 	if err == nil {
-		flags.options.Progress = func(text string) { fmt.Fprintln(std.err, text) }
+		flags.options.Progress = func(text string) { fmt.Fprintln(std.Err, text) }
 		err = flags.run(std)
 	}
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.OK
 	case errors.Is(err, host.ErrUsage), errors.Is(err, lab.ErrOptions):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
-	fmt.Fprintln(std.err, err)
-	return exitFailed
+	fmt.Fprintln(std.Err, err)
+	return cli.Failed
 }
 
 // complete makes options of what the flags say.
@@ -95,16 +91,8 @@ func (l *labFlags) complete(fs *pflag.FlagSet) (err error) {
 		}
 	}
 	o.Director = benchSelf
-	o.CPUs, _, err = benchCPUs(l.cpus)
+	o.CPUs, _, err = cli.CPUs(l.cpus)
 	return err
-}
-
-// labLacks says what bench lab needs and does not have here.
-func labLacks() error {
-	if os.Geteuid() != 0 {
-		return errors.New("bench lab makes network namespaces and loads BPF programs: run as root")
-	}
-	return host.Kernel()
 }
 
 // measure runs until it is done or told to stop.
@@ -113,14 +101,14 @@ func (l *labFlags) measure() (*lab.Result, error) {
 	defer stop()
 	result, err := lab.Run(ctx, l.options)
 	if ctx.Err() != nil {
-		return nil, errStopped
+		return nil, cli.ErrStopped
 	}
 	return result, err
 }
 
 // run measures and prints.
-func (l *labFlags) run(std stdio) error {
-	if err := labLacks(); err != nil {
+func (l *labFlags) run(std cli.IO) error {
+	if err := cli.CanBuildLab("bench lab"); err != nil {
 		return err
 	}
 	result, err := l.measure()
@@ -128,9 +116,9 @@ func (l *labFlags) run(std stdio) error {
 		return err
 	}
 	if !l.json {
-		return result.Write(std.out)
+		return result.Write(std.Out)
 	}
-	e := json.NewEncoder(std.out)
+	e := json.NewEncoder(std.Out)
 	e.SetIndent("", "  ")
 	return e.Encode(result)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"director/bench/lab"
+	"director/internal/cli"
 	"director/internal/lab/labtest"
 )
 
@@ -26,7 +27,7 @@ func quickLab(t *testing.T, line string) (out string) {
 	labtest.RequireRoot(t)
 	benchUnderTest(t)
 	code, out, stderr := direct("", "bench lab --quick "+line)
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("exit %d, stderr\n%s", code, stderr)
 	}
 	return out
@@ -131,11 +132,11 @@ func TestBenchLab_RefusesWhatItCannotDo(t *testing.T) {
 		"--duration=forever": "invalid argument",
 	} {
 		code, out, err := direct("", "bench lab "+line)
-		if code != exitUsage || out != "" || !strings.Contains(err, want) {
+		if code != cli.Usage || out != "" || !strings.Contains(err, want) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want exit 2 and %q", line, code, out, err, want)
 		}
 	}
-	if code, out, _ := direct("", "bench lab --help"); code != exitOK || !strings.Contains(out, "--repetitions int") {
+	if code, out, _ := direct("", "bench lab --help"); code != cli.OK || !strings.Contains(out, "--repetitions int") {
 		t.Errorf("--help: exit %d\n%s", code, out)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"director/bench/micro"
 	"director/bench/record"
 	"director/host"
+	"director/internal/cli"
 )
 
 // recordFlags are those of bench record.
@@ -26,7 +27,7 @@ type recordFlags struct {
 }
 
 func (r *recordFlags) set() *pflag.FlagSet {
-	fs := newFlags("bench record")
+	fs := cli.NewFlags("director bench record")
 	fs.StringVar(&r.out, "out", ".", "the directory for the record, a file DATE-MACHINE.md")
 	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
 	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to take")
@@ -54,7 +55,7 @@ func (r *recordFlags) args() (args []string) {
 // that it cannot carry out, of a stop, or of a failure.
 type recorder struct {
 	name string
-	take func(args []string, std stdio) (record.Part, error)
+	take func(args []string, std cli.IO) (record.Part, error)
 }
 
 // recorders are the parts, in the order of the record.
@@ -62,26 +63,23 @@ func recorders() []recorder {
 	return []recorder{{"micro", recordMicro}, {"lab", recordLab}}
 }
 
-// errStopped is the error of a benchmark that was told to stop.
-var errStopped = errors.New("stopped before everything was measured")
-
-// benchRecord takes the benchmarks and writes down what they found.
-func benchRecord(args []string, std stdio) int {
+// cli.ErrStopped is the error of a benchmark that was told to stop.
+func benchRecord(args []string, std cli.IO) int {
 	var flags recordFlags
 	fs := flags.set()
-	if code, over := parse(fs, "director bench record [flags]", args, std, flags.check); over {
+	if code, over := cli.Parse(fs, "director bench record [flags]", args, std, flags.check); over {
 		return code
 	}
 	err := flags.run(args, std)
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.OK
 	case errors.Is(err, host.ErrUsage), optionsAreWrong(err):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
-	fmt.Fprintln(std.err, err)
-	return exitFailed
+	fmt.Fprintln(std.Err, err)
+	return cli.Failed
 }
 
 func (r *recordFlags) check() error {
@@ -99,7 +97,7 @@ func (r *recordFlags) check() error {
 // run takes the parts and saves the record, if there is anything to save. The
 // last part is taken first: bench lab looks at the load of the machine, bench
 // micro makes some.
-func (r *recordFlags) run(args []string, std stdio) error {
+func (r *recordFlags) run(args []string, std cli.IO) error {
 	all := recorders()
 	rec := &record.Record{
 		Begin: time.Now(), Machine: machine.Look(machine.Host), Commit: r.commit, Quick: r.quick, Parts: make([]record.Part, len(all)),
@@ -116,7 +114,7 @@ func (r *recordFlags) run(args []string, std stdio) error {
 		if slices.Contains(r.parts, p.name) {
 			var err error
 			switch part, err = p.take(r.args(), std); {
-			case errors.Is(err, errStopped), errors.Is(err, host.ErrUsage):
+			case errors.Is(err, cli.ErrStopped), errors.Is(err, host.ErrUsage):
 				return err
 			case err != nil:
 				failed = append(failed, fmt.Errorf("bench %s: %w", p.name, err))
@@ -133,13 +131,13 @@ func (r *recordFlags) run(args []string, std stdio) error {
 	}
 	name, err := rec.Save(r.out)
 	if err != nil { // what was measured is not lost
-		fmt.Fprint(std.out, rec)
+		fmt.Fprint(std.Out, rec)
 		return fmt.Errorf("--out: %w", err)
 	}
 	for _, d := range rec.Disturbances() {
-		fmt.Fprintln(std.err, "not quiet:", d)
+		fmt.Fprintln(std.Err, "not quiet:", d)
 	}
-	fmt.Fprintln(std.out, name)
+	fmt.Fprintln(std.Out, name)
 	return errors.Join(slices.DeleteFunc(failed, optionsAreWrong)...)
 }
 
@@ -185,7 +183,7 @@ func shellLine(words []string) string {
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./=,:+-]+$`)
 
 // recordMicro takes bench micro.
-func recordMicro(args []string, std stdio) (part record.Part, err error) {
+func recordMicro(args []string, std cli.IO) (part record.Part, err error) {
 	var flags microFlags
 	fs := flags.set()
 	if err := fs.Parse(args); err != nil {
@@ -195,7 +193,7 @@ func recordMicro(args []string, std stdio) (part record.Part, err error) {
 	if err != nil {
 		return part, err
 	}
-	options.Progress = func(text string) { fmt.Fprintln(std.err, "bench micro:", text) }
+	options.Progress = func(text string) { fmt.Fprintln(std.Err, "bench micro:", text) }
 	return measured(func(part *record.Part, tables *strings.Builder) error {
 		r, err := micro.Run(options)
 		if err != nil {

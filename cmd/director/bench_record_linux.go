@@ -8,12 +8,13 @@ import (
 	"director/bench/lab"
 	"director/bench/record"
 	"director/host"
+	"director/internal/cli"
 )
 
 func labOptionsAreWrong(err error) bool { return errors.Is(err, lab.ErrOptions) }
 
 // recordLab takes bench lab, if it can be had here.
-func recordLab(args []string, std stdio) (part record.Part, err error) {
+func recordLab(args []string, std cli.IO) (part record.Part, err error) {
 	var flags labFlags
 	fs := flags.set()
 	if err := fs.Parse(args); err != nil {
@@ -22,10 +23,10 @@ func recordLab(args []string, std stdio) (part record.Part, err error) {
 	if err := flags.complete(fs); err != nil {
 		return part, err
 	}
-	if err := labLacks(); err != nil {
+	if err := cli.CanBuildLab("bench lab"); err != nil {
 		return record.Part{Missing: err.Error()}, nil
 	}
-	flags.options.Progress = func(text string) { fmt.Fprintln(std.err, "bench lab:", text) }
+	flags.options.Progress = func(text string) { fmt.Fprintln(std.Err, "bench lab:", text) }
 	return measured(func(part *record.Part, tables *strings.Builder) error {
 		r, err := flags.measure()
 		if err != nil {

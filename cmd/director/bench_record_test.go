@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"director/internal/cli"
 	"director/internal/lab/labtest"
 )
 
@@ -18,7 +19,7 @@ func recorded(t *testing.T, line string) (text, stderr string) {
 	benchUnderTest(t)
 	dir := filepath.Join(t.TempDir(), "results")
 	code, out, stderr := direct("", "bench record --out="+dir+" "+line)
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("exit %d, stderr\n%s", code, stderr)
 	}
 	name := strings.TrimSpace(out)
@@ -87,11 +88,11 @@ func TestBenchRecord_RefusesWhatItCannotDo(t *testing.T) {
 		"--parts=micro --quick --only=^dr/hit/1$ --out=/dev/null/here": "--out: ",
 	} {
 		code, out, err := direct("", "bench record "+line)
-		if code != exitUsage || out != "" || !strings.Contains(err, want) {
+		if code != cli.Usage || out != "" || !strings.Contains(err, want) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want exit 2 and %q", line, code, out, err, want)
 		}
 	}
-	if code, out, _ := direct("", "bench record --help"); code != exitOK || !strings.Contains(out, "--out string") {
+	if code, out, _ := direct("", "bench record --help"); code != cli.OK || !strings.Contains(out, "--out string") {
 		t.Errorf("--help: exit %d\n%s", code, out)
 	}
 }

@@ -9,16 +9,17 @@ import (
 	"testing"
 
 	"director/bench/micro"
+	"director/internal/cli"
 )
 
 func TestBench_ListsItsVerbs(t *testing.T) {
 	for _, line := range []string{"bench", "bench macro", "bench --quick"} {
 		code, out, err := direct("", line)
-		if code != exitUsage || out != "" || !strings.HasPrefix(err, "Usage: director bench VERB") || !strings.Contains(err, "  micro ") {
+		if code != cli.Usage || out != "" || !strings.HasPrefix(err, "Usage: director bench VERB") || !strings.Contains(err, "  micro ") {
 			t.Errorf("director %s: exit %d, stdout %q, stderr\n%s\nwant exit 2 and the verbs", line, code, out, err)
 		}
 	}
-	if code, out, err := direct("", "bench --help"); code != exitOK || err != "" || !strings.Contains(out, "  micro ") {
+	if code, out, err := direct("", "bench --help"); code != cli.OK || err != "" || !strings.Contains(out, "  micro ") {
 		t.Errorf("exit %d, stdout\n%s\nstderr %q, want exit 0 and the verbs", code, out, err)
 	}
 }
@@ -28,7 +29,7 @@ const fewRows = "--quick --conn-table-size=8192 --only=^(nat-in|nat-reply|dr|tun
 
 func TestBenchMicro_PrintsJSON(t *testing.T) {
 	code, out, stderr := direct("", "bench micro --json "+fewRows)
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("exit %d, stderr\n%s", code, stderr)
 	}
 	var r micro.Result
@@ -64,7 +65,7 @@ func TestBenchMicro_PrintsJSON(t *testing.T) {
 func TestBenchMicro_PrintsATableAndAProfile(t *testing.T) {
 	profile := filepath.Join(t.TempDir(), "cpu.pprof")
 	code, out, stderr := direct("", "bench micro --repetitions=3 --time=2ms --cpuprofile="+profile+" "+fewRows)
-	if code != exitOK || !strings.Contains(out, "\n3 repetitions of all rows in turn, 2 ms each") || !strings.Contains(out, "tun/new/1k ") {
+	if code != cli.OK || !strings.Contains(out, "\n3 repetitions of all rows in turn, 2 ms each") || !strings.Contains(out, "tun/new/1k ") {
 		t.Errorf("exit %d, stdout\n%s\nstderr\n%s", code, out, stderr)
 	}
 	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
@@ -85,12 +86,12 @@ func TestBenchMicro_RefusesWhatItCannotDo(t *testing.T) {
 		"--conn-table-size=0":                        "tables hold 1 to",
 	} {
 		code, out, err := direct("", "bench micro "+line)
-		if code != exitUsage || out != "" || !strings.Contains(err, want) {
+		if code != cli.Usage || out != "" || !strings.Contains(err, want) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want exit 2 and %q", line, code, out, err, want)
 		}
 	}
 	code, out, _ := direct("", "bench micro --help")
-	if code != exitOK || !strings.Contains(out, "--conn-table-size int") {
+	if code != cli.OK || !strings.Contains(out, "--conn-table-size int") {
 		t.Errorf("--help: exit %d\n%s", code, out)
 	}
 }

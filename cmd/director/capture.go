@@ -10,12 +10,13 @@ import (
 
 	"director/control/api"
 	"director/inspect/capture"
+	"director/internal/cli"
 )
 
 // captureVerb writes what the running director receives, sends and drops.
-func captureVerb(args []string, std stdio) int {
+func captureVerb(args []string, std cli.IO) int {
 	options := capture.DefaultOptions()
-	fs := newFlags("capture")
+	fs := cli.NewFlags("director capture")
 	name := fs.String("out", "", "where the frames go, as pcapng; - is standard output (required)")
 	socket := fs.String("control", controlSocket(), "the unix socket of the director's control API")
 	options.Flags(fs)
@@ -25,22 +26,22 @@ func captureVerb(args []string, std stdio) int {
 		}
 		return options.Check()
 	}
-	if code, over := parse(fs, "director capture --out FILE [flags]", args, std, check); over {
+	if code, over := cli.Parse(fs, "director capture --out FILE [flags]", args, std, check); over {
 		return code
 	}
 	if err := captureTo(*name, *socket, options, std); err != nil {
-		fmt.Fprintln(std.err, err)
+		fmt.Fprintln(std.Err, err)
 		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == "bad-request" {
-			return exitUsage
+			return cli.Usage
 		}
-		return exitFailed
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }
 
 // captureTo captures until a bound is reached or an interrupt, and says how much.
-func captureTo(name, socket string, o capture.Options, std stdio) (err error) {
-	out := std.out
+func captureTo(name, socket string, o capture.Options, std cli.IO) (err error) {
+	out := std.Out
 	if name != "-" {
 		f, failed := os.Create(name)
 		if failed != nil {
@@ -57,6 +58,6 @@ func captureTo(name, socket string, o capture.Options, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "%d frames written, %d passed over, %d lost\n", sum.Written, sum.Skipped, sum.Lost)
+	fmt.Fprintf(std.Err, "%d frames written, %d passed over, %d lost\n", sum.Written, sum.Skipped, sum.Lost)
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/process"
 	"director/internal/nettest"
@@ -97,8 +98,8 @@ func TestChange_AnInterfaceThatVanishes(t *testing.T) {
 		must(t, err)
 		must(t, l.Director.Link.LinkDel(dev))
 		var exit *exec.ExitError
-		if err := awaitEnd(t, d); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
-			t.Errorf("the director ended with %v, want exit %d", err, exitFailed)
+		if err := awaitEnd(t, d); !errors.As(err, &exit) || exit.ExitCode() != cli.Failed {
+			t.Errorf("the director ended with %v, want exit %d", err, cli.Failed)
 		}
 		if want := "interface eth1 vanished\n"; !strings.HasSuffix(d.Log(), want) {
 			t.Errorf("got\n%s\nwant it to end in %q", d.Log(), want)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/process"
 )
@@ -41,7 +42,7 @@ func (d ruled) try(format string, args ...any) (out, errs string, code int) {
 // ctlAt is "director ctl" with a standard input.
 func ctlAt(socket, in string, args ...string) (out, errs string, code int) {
 	var o, e strings.Builder
-	code = run(append([]string{"ctl", "--control=" + socket}, args...), stdio{strings.NewReader(in), &o, &e})
+	code = run(append([]string{"ctl", "--control=" + socket}, args...), cli.IO{In: strings.NewReader(in), Out: &o, Err: &e})
 	return o.String(), e.String(), code
 }
 
@@ -49,7 +50,7 @@ func ctlAt(socket, in string, args ...string) (out, errs string, code int) {
 func (d ruled) rule(t *testing.T, format string, args ...any) string {
 	t.Helper()
 	out, errs, code := d.try(format, args...)
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("%s: exit %d: %s%s", fmt.Sprintf(format, args...), code, out, errs)
 	}
 	return out

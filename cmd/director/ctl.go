@@ -9,6 +9,7 @@ import (
 
 	"director/control/api"
 	"director/control/ipvsadm"
+	"director/internal/cli"
 )
 
 // controlVariable is the environment variable that names the control socket where
@@ -26,12 +27,12 @@ func controlSocket() string {
 
 // ctl is ipvsadm for a running director: its grammar, output and exit codes.
 // "director ctl" takes the flag --control in front of them.
-func ctl(args []string, std stdio) int {
+func ctl(args []string, std cli.IO) int {
 	socket := controlSocket()
 	if len(args) > 0 && args[0] == "--control" {
 		if len(args) == 1 {
-			fmt.Fprintln(std.err, "--control: the path of the socket is missing")
-			return exitUsage
+			fmt.Fprintln(std.Err, "--control: the path of the socket is missing")
+			return cli.Usage
 		}
 		args = append([]string{"--control=" + args[1]}, args[2:]...)
 	}
@@ -41,7 +42,7 @@ func ctl(args []string, std stdio) int {
 		}
 	}
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
-		fmt.Fprint(std.out, "Usage: director ctl [--control PATH] COMMAND [OPTIONS]\n\n"+
+		fmt.Fprint(std.Out, "Usage: director ctl [--control PATH] COMMAND [OPTIONS]\n\n"+
 			"Commands the running director as ipvsadm does its kernel. Under the name ipvsadm\n"+
 			"the binary takes the same commands, and "+controlVariable+" names the socket.\n\n")
 	}
@@ -49,19 +50,19 @@ func ctl(args []string, std stdio) int {
 }
 
 // ipvsadmVerb is ipvsadm to the letter.
-func ipvsadmVerb(args []string, std stdio) int {
+func ipvsadmVerb(args []string, std cli.IO) int {
 	return commandDirector(controlSocket(), args, false, std)
 }
 
 // commandDirector carries out a command line of ipvsadm. explain says more about
 // refusals than ipvsadm does.
-func commandDirector(socket string, args []string, explain bool, std stdio) int {
+func commandDirector(socket string, args []string, explain bool, std cli.IO) int {
 	client := api.Open(socket)
 	defer client.Close()
 	remote := api.Remote{Client: client, Context: context.Background()}
 	shell := ipvsadm.Shell{
 		Director: remote, Resolver: ipvsadm.System{}, Namer: ipvsadm.System{},
-		In: std.in, Out: std.out, Err: std.err, Explain: explain,
+		In: std.In, Out: std.Out, Err: std.Err, Explain: explain,
 	}
 	c, err := ipvsadm.Parse(args, ipvsadm.System{})
 	if err == nil && (c.Verb == ipvsadm.Help || c.Verb == ipvsadm.Version) {
@@ -69,11 +70,11 @@ func commandDirector(socket string, args []string, explain bool, std stdio) int 
 	}
 	// Like ipvsadm, look whether there is anybody to command before anything else.
 	if _, err := remote.Timeouts(); errors.Is(err, api.ErrUnreachable) {
-		fmt.Fprintf(std.err, "Can't initialize ipvs: %v\n", err)
-		return exitUsage
+		fmt.Fprintf(std.Err, "Can't initialize ipvs: %v\n", err)
+		return cli.Usage
 	}
 	if e, ok := errors.AsType[*ipvsadm.Error](err); ok {
-		fmt.Fprintln(std.err, e.Line)
+		fmt.Fprintln(std.Err, e.Line)
 		return e.Code
 	}
 	return shell.Execute(c)

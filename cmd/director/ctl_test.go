@@ -19,6 +19,7 @@ import (
 
 	"director/control/api"
 	"director/control/ipvsadm"
+	"director/internal/cli"
 	"director/internal/memlab"
 	"director/internal/packettest"
 	"director/packet"
@@ -71,7 +72,7 @@ func (d *desk) send(t *testing.T, frames ...packettest.Frame) {
 // restore carries out lines by -R, which must succeed.
 func (d *desk) restore(t *testing.T, lines string) {
 	t.Helper()
-	if out, errs, code := ctlAt(d.socket, lines, "-R"); out+errs != "" || code != exitOK {
+	if out, errs, code := ctlAt(d.socket, lines, "-R"); out+errs != "" || code != cli.OK {
 		t.Fatalf("exit %d, %q, %q", code, out, errs)
 	}
 }
@@ -81,7 +82,7 @@ func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code in
 	t.Helper()
 	t.Setenv(controlVariable, d.socket)
 	var o, e strings.Builder
-	code = ipvsadmVerb(strings.Fields(line), stdio{strings.NewReader(in), &o, &e})
+	code = ipvsadmVerb(strings.Fields(line), cli.IO{In: strings.NewReader(in), Out: &o, Err: &e})
 	return o.String(), e.String(), code
 }
 
@@ -124,10 +125,10 @@ func TestCtl_ListsAsIfThereWereNoSocket(t *testing.T) {
 		"-Ln -t 192.0.2.10:80", "-Ln -f 1 --stats", "-Ln -u 192.0.2.10:5060 --rate", "-Sn",
 	} {
 		want := d.local(t, line)
-		if out, errs, code := ctlAt(d.socket, "", strings.Fields(line)...); out != want || errs != "" || code != exitOK {
+		if out, errs, code := ctlAt(d.socket, "", strings.Fields(line)...); out != want || errs != "" || code != cli.OK {
 			t.Errorf("ctl %s: exit %d, %s(-local +socket):\n%s", line, code, errs, cmp.Diff(want, out))
 		}
-		if out, errs, code := d.ipvsadm(t, "", line); out != want || errs != "" || code != exitOK {
+		if out, errs, code := d.ipvsadm(t, "", line); out != want || errs != "" || code != cli.OK {
 			t.Errorf("ipvsadm %s: exit %d, %s(-local +socket):\n%s", line, code, errs, cmp.Diff(want, out))
 		}
 		seen[line] = want
@@ -232,11 +233,11 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 		left + "2": "no director answers at " + left + "2: ",
 	} {
 		out, errs, code := ctlAt(socket, "", "-Ln")
-		if out != "" || !strings.HasPrefix(errs, "Can't initialize ipvs: "+want) || code != exitUsage {
-			t.Errorf("got %d %q, %q, want %d %q", code, out, errs, exitUsage, want)
+		if out != "" || !strings.HasPrefix(errs, "Can't initialize ipvs: "+want) || code != cli.Usage {
+			t.Errorf("got %d %q, %q, want %d %q", code, out, errs, cli.Usage, want)
 		}
 	}
-	if out, _, code := ctlAt(missing, "", "-v"); code != exitOK || !strings.HasPrefix(out, "ipvsadm v1.31 ") {
+	if out, _, code := ctlAt(missing, "", "-v"); code != cli.OK || !strings.HasPrefix(out, "ipvsadm v1.31 ") {
 		t.Errorf("-v without a director: exit %d, %q", code, out)
 	}
 	if os.Getuid() != 0 {
@@ -251,7 +252,7 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: be root, or the director's user\n", d.socket)
-	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != exitUsage || string(out) != want {
-		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, exitUsage, want)
+	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != cli.Usage || string(out) != want {
+		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, cli.Usage, want)
 	}
 }

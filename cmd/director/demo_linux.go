@@ -15,7 +15,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"director/bench/load"
+	"director/bench/fetch"
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/process"
 	"director/internal/lab/web"
@@ -35,44 +36,44 @@ type demoRow struct {
 	method  service.Method
 	io      string
 	servers []string
-	result  load.Result
+	result  fetch.Result
 }
 
 // demo builds the lab, has a client fetch pages through the director by every
 // forwarding method and every I/O, and shows what happened.
-func demo(args []string, std stdio) int {
+func demo(args []string, std cli.IO) int {
 	if len(args) > 0 {
-		fmt.Fprintf(std.err, "demo takes no arguments, got %q\n", args[0])
-		return exitUsage
+		fmt.Fprintf(std.Err, "demo takes no arguments, got %q\n", args[0])
+		return cli.Usage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 
-	fmt.Fprintf(std.out, "A client, the director and 4 real servers, each in a network namespace of its own.\n"+
+	fmt.Fprintf(std.Out, "A client, the director and 4 real servers, each in a network namespace of its own.\n"+
 		"%d HTTP requests, %d at a time, one connection each, for a page of %d bytes, by each way:\n\n",
-		demoRequests, demoConcurrency, load.DefaultBodySize)
+		demoRequests, demoConcurrency, fetch.DefaultBodySize)
 	var rows []demoRow
 	good := true
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		for _, io := range []string{"xdp", "packet"} {
-			row, err := demoRun(ctx, std.err, method, io)
+			row, err := demoRun(ctx, std.Err, method, io)
 			if err != nil {
-				fmt.Fprintf(std.err, "%s by %s: %v\n", methodNames[method], ioNames[io], err)
-				return exitFailed
+				fmt.Fprintf(std.Err, "%s by %s: %v\n", methodNames[method], ioNames[io], err)
+				return cli.Failed
 			}
 			rows = append(rows, row)
 			good = good && row.fair()
 		}
 	}
-	printRows(std.out, rows)
+	printRows(std.Out, rows)
 	if !good {
-		fmt.Fprintln(std.err, "\nNot every request was answered, or not every server got its share.")
-		return exitFailed
+		fmt.Fprintln(std.Err, "\nNot every request was answered, or not every server got its share.")
+		return cli.Failed
 	}
-	fmt.Fprint(std.out, demoEnd)
-	return exitOK
+	fmt.Fprint(std.Out, demoEnd)
+	return cli.OK
 }
 
 var (
@@ -115,7 +116,7 @@ func demoRun(ctx context.Context, progress io.Writer, method service.Method, io 
 	if err != nil {
 		return row, err
 	}
-	row.result = load.Run(ctx, load.Config{
+	row.result = fetch.Run(ctx, fetch.Config{
 		Dial:        dialer(l, demoPort),
 		Requests:    demoRequests,
 		Concurrency: demoConcurrency,
@@ -143,7 +144,7 @@ func dialer(l *lab.Lab, port int) func(context.Context) (net.Conn, error) {
 // line that is written again and again, until an empty text wipes it out;
 // elsewhere as one line when the row begins.
 func newProgress(w io.Writer, row string) func(text string) {
-	if !isTerminal(w) {
+	if !cli.IsTerminal(w) {
 		fmt.Fprintln(w, row)
 		return func(string) {}
 	}

@@ -7,40 +7,41 @@ import (
 
 	"director/control/config"
 	"director/inspect/doctor"
+	"director/internal/cli"
 )
 
 // doctorVerb says what the host offers and what run would use of it. It exits
-// with exitFailed if run would not start.
-func doctorVerb(args []string, std stdio) int {
-	c, d, err := config.ParseDoctor(args, std.in)
+// with cli.Failed if run would not start.
+func doctorVerb(args []string, std cli.IO) int {
+	c, d, err := config.ParseDoctor(args, std.In)
 	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.out, "Usage: director doctor [flags]\n\n%s", config.DoctorUsage())
-		return exitOK
+		fmt.Fprintf(std.Out, "Usage: director doctor [flags]\n\n%s", config.DoctorUsage())
+		return cli.OK
 	}
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
 	facts, err := doctor.Gather(c, "/")
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
 	report := doctor.Examine(facts)
 	if d.JSON {
-		e := json.NewEncoder(std.out)
+		e := json.NewEncoder(std.Out)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		err = e.Encode(report)
 	} else {
-		_, err = fmt.Fprint(std.out, report.Text())
+		_, err = fmt.Fprint(std.Out, report.Text())
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "write the report: %v\n", err)
-		return exitFailed
+		fmt.Fprintf(std.Err, "write the report: %v\n", err)
+		return cli.Failed
 	}
 	if !report.Run.Starts {
-		return exitFailed
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }

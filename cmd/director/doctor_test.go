@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"director/inspect/doctor"
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
@@ -37,7 +38,7 @@ func TestDoctor_IsHeeded(t *testing.T) {
 		"rp_filter":  {doctor.Note, "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
 		"gro":        {doctor.Note, "ethtool -K eth0 gro off"},
 	}
-	report := examine(t, h, exitOK)
+	report := examine(t, h, cli.OK)
 	for check, want := range problems {
 		got := report[check]
 		if got.Level != want.level || got.Remedy != want.remedy {
@@ -45,7 +46,7 @@ func TestDoctor_IsHeeded(t *testing.T) {
 		}
 		cure(t, h, got.Remedy)
 	}
-	report = examine(t, h, exitOK)
+	report = examine(t, h, cli.OK)
 	for check := range problems {
 		if got := report[check]; got.Level != doctor.OK {
 			t.Errorf("%s after its remedy: %+v, want it to be ok", check, got)
@@ -65,7 +66,7 @@ func TestDoctor_IsHeeded(t *testing.T) {
 	if want := `"io":"AF_XDP","attach":"native","mode":"copy"`; !strings.Contains(d.Log(), want) {
 		t.Errorf("the log of run has no %s:\n%s", want, d.Log())
 	}
-	owner := examine(t, h, exitFailed)["owner"]
+	owner := examine(t, h, cli.Failed)["owner"]
 	if owner.Level != doctor.Fail || !strings.HasPrefix(owner.Detail, "already served by process ") {
 		t.Errorf("beside a running director: %+v, want the process that serves eth0", owner)
 	}
@@ -120,7 +121,7 @@ func examine(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		t.Fatalf("%v:\n%s", err, &out)
 	}
-	if report.Run.Starts != (exit == exitOK) {
+	if report.Run.Starts != (exit == cli.OK) {
 		t.Errorf("exit %d, but run starts: %v", exit, report.Run.Starts)
 	}
 	checks := map[string]doctor.Finding{}
@@ -154,7 +155,7 @@ func cure(t *testing.T, h *lab.Host, remedy string) {
 
 func TestDoctor_ExplainsItsFlags(t *testing.T) {
 	code, out, err := direct("", "doctor --help")
-	if code != exitOK || err != "" || !strings.HasPrefix(out, "Usage: director doctor [flags]\n\n") ||
+	if code != cli.OK || err != "" || !strings.HasPrefix(out, "Usage: director doctor [flags]\n\n") ||
 		!strings.Contains(out, "--json") || !strings.Contains(out, "--conn-table-size N") {
 		t.Errorf("got exit %d, stdout\n%s\nstderr %q, want 0, its own flags and those of run", code, out, err)
 	}
@@ -162,7 +163,7 @@ func TestDoctor_ExplainsItsFlags(t *testing.T) {
 
 func TestDoctor_RefusesAWrongFlag(t *testing.T) {
 	code, out, err := direct("", "doctor --io=fast")
-	if code != exitUsage || out != "" || !strings.HasPrefix(err, "--io=fast: ") {
+	if code != cli.Usage || out != "" || !strings.HasPrefix(err, "--io=fast: ") {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2 and an error about --io", code, out, err)
 	}
 }

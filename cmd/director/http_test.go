@@ -27,7 +27,7 @@ func TestHTTP_OneArm(t *testing.T) {
 func spreadWhole(t *testing.T, l *lab.Lab, ioKind string) {
 	names := startWeb(t, l)
 	startDirector(t, l, ioKind, httpRules(l)...)
-	fetch(t, l, names, 1000)
+	mustFetch(t, l, names, 1000)
 	exchangeBytes(t, l)
 }
 
@@ -37,7 +37,7 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 		names := startWeb(t, l)
 		flags := append(httpRules(l), "--queues=0-1", "--irq=pin")
 		d := startDirector(t, l, ioKind, flags...)
-		fetch(t, l, names, 400)
+		mustFetch(t, l, names, 400)
 		if err := d.Stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestHTTP_UnequalQueues(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 1}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
 		startDirector(t, l, ioKind, httpRules(l)...)
-		fetch(t, l, names, 400)
+		mustFetch(t, l, names, 400)
 	})
 }
 
@@ -71,7 +71,7 @@ func TestHTTP_TakesTheBestIOThatWorks(t *testing.T) {
 	attachOther(t, l, "eth1")
 	names := startWeb(t, l)
 	d := startDirector(t, l, "auto", httpRules(l)...)
-	fetch(t, l, names, 1000)
+	mustFetch(t, l, names, 1000)
 	for _, want := range []string{
 		"interface=eth0 io=AF_XDP mode=copy", "interface=eth1 io=AF_PACKET",
 		"AF_XDP native: attach XDP to eth1: another XDP program is there",

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
@@ -119,11 +119,11 @@ func serve(t *testing.T, h *lab.Host, port int, handle func(c net.Conn)) {
 	}()
 }
 
-// fetch makes n HTTP requests through the director and fails the test unless
-// every one was answered and the servers' shares are equal.
-func fetch(t *testing.T, l *lab.Lab, names []string, n int) {
+// mustFetch makes n HTTP requests through the director. It fails the test unless all
+// are answered and the servers have equal shares.
+func mustFetch(t *testing.T, l *lab.Lab, names []string, n int) {
 	t.Helper()
-	r := load.Run(t.Context(), load.Config{
+	r := fetch.Run(t.Context(), fetch.Config{
 		Dial: dialer(l, demoPort), Requests: n, Concurrency: 16, Timeout: patience,
 	})
 	if r.Failed() != 0 || r.Requests != n {

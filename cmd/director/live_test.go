@@ -15,8 +15,9 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/control/api"
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/service"
@@ -74,7 +75,7 @@ func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 		if got := directorAddresses(t, l); !strings.Contains(got, l.VIP.String()+"/32") {
 			t.Errorf("the host has %s, want the VIP %s", got, l.VIP)
 		}
-		fetch(t, l, names, 100)
+		mustFetch(t, l, names, 100)
 		d.rule(t, "-C")
 		if got := directorAddresses(t, l); strings.Contains(got, l.VIP.String()) {
 			t.Errorf("the host has %s, want no VIP", got)
@@ -84,8 +85,8 @@ func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 
 // startSteadyLoad begins so many requests a second as there are newcomers, each on a
 // connection of its own, until ctx ends, and then tells how they went.
-func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, error)) <-chan load.Result {
-	result := make(chan load.Result, 1)
+func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, error)) <-chan fetch.Result {
+	result := make(chan fetch.Result, 1)
 	go func() {
 		tick := time.NewTicker(time.Second / newcomers)
 		defer tick.Stop()
@@ -97,7 +98,7 @@ func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, 
 				return nil, ctx.Err()
 			}
 		}
-		result <- load.Run(ctx, load.Config{Dial: paced, Requests: 1 << 16, Concurrency: restartClients, Timeout: patience})
+		result <- fetch.Run(ctx, fetch.Config{Dial: paced, Requests: 1 << 16, Concurrency: restartClients, Timeout: patience})
 	}()
 	return result
 }
@@ -123,7 +124,7 @@ func changeByCtl(t *testing.T, d ruled, i int) {
 			"-A -t %s -s rr", "-a -t %s -r 10.0.0.77:8080 -m", "-e -t %s -r 10.0.0.77:8080 -m -w 5",
 			"-E -t %s -s wlc", "-d -t %s -r 10.0.0.77:8080", "-D -t %s",
 		} {
-			if out, errs, code := d.try(line, vip); code != exitOK {
+			if out, errs, code := d.try(line, vip); code != cli.OK {
 				t.Errorf(line+": exit %d: %s%s", vip, code, out, errs)
 				return
 			}

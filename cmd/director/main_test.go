@@ -7,25 +7,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"director/internal/cli"
 	"director/sched"
 )
 
 // direct runs director with the words of line and stdin.
 func direct(stdin, line string) (code int, out, err string) {
 	var o, e strings.Builder
-	code = run(strings.Fields(line), stdio{strings.NewReader(stdin), &o, &e})
+	code = run(strings.Fields(line), cli.IO{In: strings.NewReader(stdin), Out: &o, Err: &e})
 	return code, o.String(), e.String()
 }
 
 func TestRun_ListsTheVerbs(t *testing.T) {
 	for _, line := range []string{"", "help", "--help", "-h"} {
 		code, out, err := direct("", line)
-		if code != exitOK || err != "" {
+		if code != cli.OK || err != "" {
 			t.Errorf("director %s: exit %d, stderr %q, want 0 and nothing", line, code, err)
 		}
 		for _, v := range verbs() {
-			if !strings.Contains(out, "  "+v.name+" ") || !strings.Contains(out, v.summary) {
-				t.Errorf("director %s does not list %s:\n%s", line, v.name, out)
+			if !strings.Contains(out, "  "+v.Name+" ") || !strings.Contains(out, v.Summary) {
+				t.Errorf("director %s does not list %s:\n%s", line, v.Name, out)
 			}
 		}
 	}
@@ -33,14 +34,14 @@ func TestRun_ListsTheVerbs(t *testing.T) {
 
 func TestRun_RefusesAnUnknownVerb(t *testing.T) {
 	code, out, err := direct("", "balance --all")
-	if want := "balance: unknown verb: \"director help\" lists them\n"; code != exitUsage || out != "" || err != want {
+	if want := "balance: unknown verb: \"director help\" lists them\n"; code != cli.Usage || out != "" || err != want {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
 	}
 }
 
 func TestVersion_PrintsTheBuild(t *testing.T) {
 	code, out, err := direct("", "version")
-	if code != exitOK || err != "" || !strings.HasPrefix(out, "go\tgo1.") {
+	if code != cli.OK || err != "" || !strings.HasPrefix(out, "go\tgo1.") {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want 0 and the build information", code, out, err)
 	}
 }
@@ -48,11 +49,11 @@ func TestVersion_PrintsTheBuild(t *testing.T) {
 func TestCheck_PrintsAFixedPoint(t *testing.T) {
 	rules := "-A -t 192.0.2.10:80\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n"
 	code, first, err := direct(rules, "check --interface eth0 --flagfile -")
-	if code != exitOK || err != "" {
+	if code != cli.OK || err != "" {
 		t.Fatalf("exit %d, stderr %q", code, err)
 	}
 	code, second, err := direct(first, "check --flagfile -")
-	if code != exitOK || err != "" {
+	if code != cli.OK || err != "" {
 		t.Fatalf("its own output: exit %d, stderr %q", code, err)
 	}
 	if diff := cmp.Diff(first, second); diff != "" {
@@ -66,14 +67,14 @@ func TestCheck_PrintsAFixedPoint(t *testing.T) {
 func TestCheck_RefusesInOneLine(t *testing.T) {
 	code, out, err := direct("-A -t 192.0.2.10:80 -s best\n", "check --interface eth0 --flagfile -")
 	want := "stdin:1: -s best: Scheduler or persistence engine not found: use one of " + strings.Join(sched.Names(), ", ") + "\n"
-	if code != exitUsage || out != "" || err != want {
+	if code != cli.Usage || out != "" || err != want {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
 	}
 }
 
 func TestCheck_ExplainsItsFlags(t *testing.T) {
 	code, out, err := direct("", "check --help")
-	if code != exitOK || err != "" || !strings.HasPrefix(out, "Usage: director check [flags]\n\n") ||
+	if code != cli.OK || err != "" || !strings.HasPrefix(out, "Usage: director check [flags]\n\n") ||
 		!strings.Contains(out, "--conn-table-size N") {
 		t.Errorf("got exit %d, stdout\n%s\nstderr %q, want 0 and the flags", code, out, err)
 	}
@@ -86,8 +87,8 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 
 func TestCheck_FailsWhenItCannotPrint(t *testing.T) {
 	var e strings.Builder
-	code := run([]string{"check", "--interface=eth0"}, stdio{strings.NewReader(""), full{}, &e})
-	if want := "write the configuration: no space left on device\n"; code != exitFailed || e.String() != want {
+	code := run([]string{"check", "--interface=eth0"}, cli.IO{In: strings.NewReader(""), Out: full{}, Err: &e})
+	if want := "write the configuration: no space left on device\n"; code != cli.Failed || e.String() != want {
 		t.Errorf("got exit %d, stderr %q, want 1 and %q", code, e.String(), want)
 	}
 }

@@ -7,14 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"director/internal/cli"
 	"director/packaging/manual"
 )
 
 // hiddenVerbs are not for operators, and not in the list of help.
-func hiddenVerbs() []verb {
-	return []verb{{"manual", "write the man pages and shell completions of all verbs", writeManual}}
+func hiddenVerbs() []cli.Verb {
+	return []cli.Verb{{Name: "manual", Summary: "write the man pages and shell completions of all verbs", Run: writeManual}}
 }
 
 // sections are what the pages say beside the help texts.
@@ -54,16 +56,16 @@ var sections = []manual.Section{
 var ipvsadmPages = []string{"ipvsadm", "ipvsadm-save", "ipvsadm-restore"}
 
 // writeManual makes the files that a package holds beside the binary.
-func writeManual(args []string, std stdio) int {
+func writeManual(args []string, std cli.IO) int {
 	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
-		fmt.Fprintln(std.err, "Usage: director manual DIR")
-		return exitUsage
+		fmt.Fprintln(std.Err, "Usage: director manual DIR")
+		return cli.Usage
 	}
 	if err := manualFiles(args[0]); err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }
 
 func manualFiles(dir string) error {
@@ -92,10 +94,14 @@ func manualFiles(dir string) error {
 	return errors.Join(errs...)
 }
 
-// helpText is what a verb says to --help, empty if that is a mistake to it.
+// helpText returns what a verb prints for --help, or nothing if that is an error for
+// it or if another program has the verb.
 func helpText(words ...string) string {
+	if len(words) > 1 && slices.ContainsFunc(cli.BenchVerbs(), func(v cli.BenchVerb) bool { return v.Name == words[1] }) {
+		return ""
+	}
 	var out bytes.Buffer
-	if run(append(words, "--help"), stdio{strings.NewReader(""), &out, io.Discard}) != exitOK {
+	if run(append(words, "--help"), cli.IO{In: strings.NewReader(""), Out: &out, Err: io.Discard}) != cli.OK {
 		return ""
 	}
 	return out.String()

@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"director/internal/cli"
 )
 
 // writtenManual writes all pages and completions and returns where.
 func writtenManual(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if code := run([]string{"manual", dir}, stdio{strings.NewReader(""), os.Stdout, os.Stderr}); code != exitOK {
+	if code := run([]string{"manual", dir}, cli.IO{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr}); code != cli.OK {
 		t.Fatalf("director manual: exit %d", code)
 	}
 	return dir
@@ -24,17 +26,17 @@ func writtenManual(t *testing.T) string {
 func TestManual_HasAPageForEachVerb(t *testing.T) {
 	dir := writtenManual(t)
 	for _, v := range verbs() {
-		page, err := os.ReadFile(filepath.Join(dir, "man8", "director-"+v.name+".8"))
+		page, err := os.ReadFile(filepath.Join(dir, "man8", "director-"+v.Name+".8"))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		for word := range strings.FieldsSeq(helpText(v.name)) {
+		for word := range strings.FieldsSeq(helpText(v.Name)) {
 			flag, ok := strings.CutPrefix(word, "--")
 			flag, _, _ = strings.Cut(flag, "[")
 			want := `\-\-` + strings.ReplaceAll(strings.Trim(flag, ".,;:()"), "-", `\-`)
 			if ok && !strings.Contains(string(page), want) {
-				t.Errorf("director-%s(8) does not have --%s", v.name, flag)
+				t.Errorf("director-%s(8) does not have --%s", v.Name, flag)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 )
@@ -25,7 +26,7 @@ func TestMetrics_CountWhatWasForwarded(t *testing.T) {
 			must(t, l.Director.SetUp("lo", false))
 			startDirector(t, l, ioKind, httpRules(l)...)
 			must(t, l.Director.SetUp("lo", true))
-			fetch(t, l, names, 20)
+			mustFetch(t, l, names, 20)
 
 			service := `{proto="tcp",service="192.0.2.10:80"} `
 			native := ask(t, l, "/metrics", http.StatusOK)
@@ -82,7 +83,7 @@ func TestRefuse_AnHTTPAddressThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	refuse(t, l).want(t, exitFailed, "--http=127.0.0.1:9464: another program listens there: ", "")
-	refuse(t, l, "--http=198.51.100.99:80").want(t, exitFailed, "--http=198.51.100.99:80: no interface has this address", "")
+	refuse(t, l).want(t, cli.Failed, "--http=127.0.0.1:9464: another program listens there: ", "")
+	refuse(t, l, "--http=198.51.100.99:80").want(t, cli.Failed, "--http=198.51.100.99:80: no interface has this address", "")
 	startDirector(t, l, "packet", "--http=") // does without
 }

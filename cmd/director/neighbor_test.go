@@ -26,7 +26,7 @@ func TestNeighbor_StaticServesForAServerWithoutARP(t *testing.T) {
 		names := startWeb(t, l)
 		flag := fmt.Sprintf("--neighbor=%s=%s@eth1", mute.Addr, mac)
 		startDirector(t, l, ioKind, append(httpRules(l), flag)...)
-		fetch(t, l, names, 40)
+		mustFetch(t, l, names, 40)
 
 		known, err := l.Director.Link.NeighList(0, netlink.FAMILY_V4)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/web"
 )
@@ -118,7 +118,7 @@ func markRules(l *lab.Lab, mark int, flags string) []string {
 func faithful(t *testing.T, l *lab.Lab, client *lab.Host, port int) string {
 	t.Helper()
 	to := fmt.Sprintf("%s:%d", l.VIP, port)
-	r := load.Run(t.Context(), load.Config{
+	r := fetch.Run(t.Context(), fetch.Config{
 		Dial:     func(ctx context.Context) (net.Conn, error) { return client.Dial(ctx, "tcp4", "", to) },
 		Requests: persistRequests, Concurrency: 4, Timeout: patience,
 	})

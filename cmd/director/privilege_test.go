@@ -124,7 +124,7 @@ func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
 				t.Error("the host does not hold the virtual address")
 			}
 			d.rule(t, "%s", rules[last]) // the kernel's maps learn of it, and its neighbours
-			fetch(t, l, names, 400)
+			mustFetch(t, l, names, 400)
 			if err := d.Stop(); err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestPrivilege_RootKeepsWhatIsNeeded(t *testing.T) {
 	wantThreads(t, d, map[string]uint64{
 		"Uid": 0, "CapEff": running, "CapPrm": running, "CapInh": 0, "CapAmb": 0, "CapBnd": running, "NoNewPrivs": 1,
 	})
-	fetch(t, l, names, 300)
+	mustFetch(t, l, names, 300)
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/vishvananda/netlink"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
@@ -100,7 +100,7 @@ func browseAt(t *testing.T, client *lab.Host, from, vip netip.Addr, n int) {
 	defer cancel()
 	local := netip.AddrPortFrom(from, 0).String()
 	to := netip.AddrPortFrom(vip, demoPort).String()
-	r := load.Run(ctx, load.Config{
+	r := fetch.Run(ctx, fetch.Config{
 		Dial:     func(ctx context.Context) (net.Conn, error) { return client.Dial(ctx, "tcp4", local, to) },
 		Requests: n, Concurrency: 8, Timeout: patience,
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 )
@@ -74,8 +75,8 @@ func TestRefuse_FlagsAndRules(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, err := direct(c.file, "run "+c.args)
-			if code != exitUsage || out != "" || err != c.want {
-				t.Errorf("got exit %d, stdout %q, stderr\n%swant exit %d, nothing,\n%s", code, out, err, exitUsage, c.want)
+			if code != cli.Usage || out != "" || err != c.want {
+				t.Errorf("got exit %d, stdout %q, stderr\n%swant exit %d, nothing,\n%s", code, out, err, cli.Usage, c.want)
 			}
 		})
 	}
@@ -83,7 +84,7 @@ func TestRefuse_FlagsAndRules(t *testing.T) {
 
 func TestRefuse_AnInterfaceThatDoesNotExist(t *testing.T) {
 	cmd := directorCommand("run", "--interface=nosuch0")
-	runToEnd(t, cmd, nil, cmd.Start).want(t, exitUsage,
+	runToEnd(t, cmd, nil, cmd.Start).want(t, cli.Usage,
 		`no such interface "nosuch0" in this network namespace: it has `, "")
 }
 
@@ -95,7 +96,7 @@ func TestRefuse_NoPrivileges(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		cmd.Path = "/proc/self/exe" // nobody may not look into the go command's directory
 	}
-	runToEnd(t, cmd, nil, cmd.Start).want(t, exitFailed,
+	runToEnd(t, cmd, nil, cmd.Start).want(t, cli.Failed,
 		"no privilege: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON missing: run as root, or with ", " in the unit file")
 }
 
@@ -116,7 +117,7 @@ func TestRefuse_AKernelThatIsTooOld(t *testing.T) {
 		}()
 		return <-started
 	}
-	runToEnd(t, cmd, nil, start).want(t, exitFailed, "kernel 2.6.", ": boot Linux 6.6 or later")
+	runToEnd(t, cmd, nil, start).want(t, cli.Failed, "kernel 2.6.", ": boot Linux 6.6 or later")
 }
 
 // TestRefuse_WhatTheHostCannotDo has each refused on a host that is not touched.
@@ -128,13 +129,13 @@ func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{"queue", []string{"--io=xdp", "--queues=0,7"}, exitUsage, "--queues: eth0 has no queue 7, only 0 to 0"},
-		{"CPU", []string{"--cpus=1023"}, exitUsage, "--cpus: CPU 1023 is not online, only "},
-		{"no interface of the list", []string{"--interface=eth0"}, exitUsage,
+		{"queue", []string{"--io=xdp", "--queues=0,7"}, cli.Usage, "--queues: eth0 has no queue 7, only 0 to 0"},
+		{"CPU", []string{"--cpus=1023"}, cli.Usage, "--cpus: CPU 1023 is not online, only "},
+		{"no interface of the list", []string{"--interface=eth0"}, cli.Usage,
 			"real server 10.0.0.11 is reached by way of eth1: add it to --interface"},
-		{"no interface for the VIP", []string{"--vip-interface=192.0.2.10=nosuch0"}, exitUsage,
+		{"no interface for the VIP", []string{"--vip-interface=192.0.2.10=nosuch0"}, cli.Usage,
 			`--vip-interface 192.0.2.10: no such interface "nosuch0" in this network namespace: it has `},
-		{"no interface for a neighbour", []string{"--neighbor=10.0.0.9=02:00:00:00:00:01@nosuch0"}, exitUsage,
+		{"no interface for a neighbour", []string{"--neighbor=10.0.0.9=02:00:00:00:00:01@nosuch0"}, cli.Usage,
 			`--neighbor 10.0.0.9: no such interface "nosuch0" in this network namespace: it has `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,7 +162,7 @@ func TestRefuse_ASecondDirector(t *testing.T) {
 	d := launch(t, l, nativeXDP)
 	was := hostRemains(t, l)
 	for _, io := range []string{"--io=xdp", "--io=packet"} {
-		refuse(t, l, io, "--interface=eth1").want(t, exitFailed, "interface eth1 is already served by process ", ": stop it first")
+		refuse(t, l, io, "--interface=eth1").want(t, cli.Failed, "interface eth1 is already served by process ", ": stop it first")
 	}
 	if is := hostRemains(t, l); len(is.programs) != len(was.programs) || len(is.vips) != len(was.vips) ||
 		len(is.devices) != len(was.devices) || len(is.neighbors) != len(was.neighbors) {
@@ -177,7 +178,7 @@ func TestRefuse_ASecondDirector(t *testing.T) {
 func TestRefuse_AnotherXDPProgram(t *testing.T) {
 	l := labtest.New(t, lab.Config{})
 	other := attachOther(t, l, "eth1")
-	refuse(t, l, "--io=xdp").want(t, exitFailed, "attach XDP to eth1: another XDP program is there; stop its owner or "+
+	refuse(t, l, "--io=xdp").want(t, cli.Failed, "attach XDP to eth1: another XDP program is there; stop its owner or "+
 		"'ip link set dev eth1 xdp off', or use --io=packet: ", "")
 	if info, err := other.Info(); err != nil || info.XDP().Ifindex == 0 {
 		t.Errorf("the other's program: got %+v, %v, want it attached", info, err)

@@ -11,33 +11,34 @@ import (
 	"director/control/config"
 	"director/host"
 	"director/inspect/replay"
+	"director/internal/cli"
 )
 
 // replayVerb sends captured frames through the pipeline under a virtual clock.
-func replayVerb(args []string, std stdio) int {
-	c, r, err := config.ParseReplay(args, std.in)
+func replayVerb(args []string, std cli.IO) int {
+	c, r, err := config.ParseReplay(args, std.In)
 	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.out, "Usage: director replay [flags]\n\n%s", config.ReplayUsage())
-		return exitOK
+		fmt.Fprintf(std.Out, "Usage: director replay [flags]\n\n%s", config.ReplayUsage())
+		return cli.OK
 	}
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
-	skipped, err := replayFiles(c, r, std.out)
+	skipped, err := replayFiles(c, r, std.Out)
 	switch {
 	case err == nil:
 	case errors.Is(err, host.ErrUsage), errors.Is(err, replay.ErrInput), errors.Is(err, replay.ErrScript):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	default:
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
 	if skipped > 0 {
-		fmt.Fprintf(std.err, "%d frames skipped: the director sent them itself, by their source address\n", skipped)
+		fmt.Fprintf(std.Err, "%d frames skipped: the director sent them itself, by their source address\n", skipped)
 	}
-	return exitOK
+	return cli.OK
 }
 
 // replayFiles replays from file to file and returns how many frames were

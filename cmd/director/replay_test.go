@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"director/inspect/pcap"
+	"director/internal/cli"
 	"director/internal/packettest"
 	"director/packet"
 )
@@ -62,7 +63,7 @@ func TestReplay_WritesItsFiles(t *testing.T) {
 	})
 	dir := filepath.Dir(in)
 	code, out, err := direct(replayFlags, "replay --flagfile=- --in="+in+" --out="+dir+"/out --host-out="+dir+"/host --summary="+dir+"/summary")
-	if want := "1 frames skipped: the director sent them itself, by their source address\n"; code != exitOK || out != "" || err != want {
+	if want := "1 frames skipped: the director sent them itself, by their source address\n"; code != cli.OK || out != "" || err != want {
 		t.Fatalf("exit %d, stdout %q, stderr %q, want 0, nothing, %q", code, out, err, want)
 	}
 	summary, e := os.ReadFile(dir + "/summary")
@@ -123,7 +124,7 @@ func TestReplay_RefusesInOneLine(t *testing.T) {
 		{good, "--interface=eth1", "--interface eth1: no --link describes it, and the host is not asked"},
 	} {
 		code, out, err := direct(replayFlags, "replay --flagfile=- --out="+t.TempDir()+"/out --in="+c.in+" "+c.args)
-		if code != exitUsage || out != "" || err != c.want+"\n" {
+		if code != cli.Usage || out != "" || err != c.want+"\n" {
 			t.Errorf("%s:\n got exit %d, stdout %q, stderr %q\nwant exit 2, nothing, %q", c.args, code, out, err, c.want)
 		}
 	}
@@ -134,7 +135,7 @@ func TestReplay_FailsWhenItCannotWrite(t *testing.T) {
 		t.Skip("no /dev/full")
 	}
 	code, _, err := direct(replayFlags, "replay --flagfile=- --out=/dev/full --in="+syns(t, 1, nil))
-	if code != exitFailed || !strings.Contains(err, "no space left on device") {
+	if code != cli.Failed || !strings.Contains(err, "no space left on device") {
 		t.Errorf("got exit %d, stderr %q, want 1 and a reason", code, err)
 	}
 }
@@ -153,7 +154,7 @@ func TestReplay_TakesAClassicCaptureAsTheFirstInterface(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, err := direct(replayFlags, "replay --flagfile=- --in="+in+" --out="+in+"ng")
-	if code != exitOK || err != "" {
+	if code != cli.OK || err != "" {
 		t.Fatalf("exit %d, stderr %q", code, err)
 	}
 	if sent := onlyFrame(t, in+"ng"); sent.Interface != "eth0" || sent.Time != 7_000_005_000 {
@@ -163,7 +164,7 @@ func TestReplay_TakesAClassicCaptureAsTheFirstInterface(t *testing.T) {
 
 func TestReplay_ExplainsItsFlags(t *testing.T) {
 	code, out, err := direct("", "replay --help")
-	if code != exitOK || err != "" || !strings.HasPrefix(out, "Usage: director replay [flags]\n\n") ||
+	if code != cli.OK || err != "" || !strings.HasPrefix(out, "Usage: director replay [flags]\n\n") ||
 		!strings.Contains(out, "--link NAME=MAC") || !strings.Contains(out, "--conn-table-size N") {
 		t.Errorf("got exit %d, stdout\n%s\nstderr %q, want 0 and the flags", code, out, err)
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
@@ -104,7 +104,7 @@ type restartTraffic struct {
 	moved  [restartDown + restartUp]atomic.Int64
 	cancel context.CancelFunc // ends regulars and newcomers, not transfers
 	over   []chan struct{}
-	load   <-chan load.Result
+	load   <-chan fetch.Result
 }
 
 func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -15,10 +14,11 @@ import (
 	"director/control/config"
 	"director/daemon"
 	"director/host"
+	"director/internal/cli"
 )
 
 // runVerb forwards traffic in the foreground until it is told to stop.
-func runVerb(args []string, std stdio) int {
+func runVerb(args []string, std cli.IO) int {
 	c, code := configure("run", args, std)
 	if c == nil {
 		return code
@@ -26,33 +26,23 @@ func runVerb(args []string, std stdio) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	load := func() (*config.Config, error) { return config.Parse(args, nil) }
-	err := daemon.Run(ctx, c, load, newLogger(c, std.err))
+	err := daemon.Run(ctx, c, load, newLogger(c, std.Err))
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.OK
 	case errors.Is(err, host.ErrUsage):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
-	fmt.Fprintln(std.err, err)
-	return exitFailed
+	fmt.Fprintln(std.Err, err)
+	return cli.Failed
 }
 
 // newLogger writes to w what the flags ask for.
 func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !cli.IsTerminal(w)}
 	}
 	zerolog.SetGlobalLevel(c.LogLevel) // a reload may change it
 	return zerolog.New(w).With().Timestamp().Logger()
-}
-
-// isTerminal reports whether somebody may be looking at what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -17,10 +17,11 @@ import (
 	"strings"
 	"testing"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/control/api"
 	"director/inspect/capture"
 	"director/inspect/why"
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/nettest"
@@ -30,9 +31,9 @@ import (
 func (d ruled) explain(t *testing.T, question ...string) why.Explanation {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(append([]string{"why", "--json", "--control=" + d.Control()}, question...), stdio{strings.NewReader(""), &out, &errs})
+	code := run(append([]string{"why", "--json", "--control=" + d.Control()}, question...), cli.IO{In: strings.NewReader(""), Out: &out, Err: &errs})
 	var answer why.Answer
-	if err := json.Unmarshal(out.Bytes(), &answer); code != exitOK || err != nil || len(answer.Explanations) != 1 {
+	if err := json.Unmarshal(out.Bytes(), &answer); code != cli.OK || err != nil || len(answer.Explanations) != 1 {
 		t.Fatalf("why %v: exit %d, %v:\n%s%s", question, code, err, &out, &errs)
 	}
 	e := answer.Explanations[0]
@@ -53,8 +54,8 @@ func TestSurface_OneDirectorShowsItself(t *testing.T) {
 	t.Run("captures that fail", func(t *testing.T) { wantHarmlessCaptures(t, l, d, names) })
 
 	var out, errs bytes.Buffer
-	code := run([]string{"top", "--once", "--interval=100ms", "--control=" + d.Control()}, stdio{strings.NewReader(""), &out, &errs})
-	if code != exitOK || !strings.Contains(out.String(), "192.0.2.10:80") || !strings.Contains(out.String(), "10.0.0.14:8080") {
+	code := run([]string{"top", "--once", "--interval=100ms", "--control=" + d.Control()}, cli.IO{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != cli.OK || !strings.Contains(out.String(), "192.0.2.10:80") || !strings.Contains(out.String(), "10.0.0.14:8080") {
 		t.Errorf("top: exit %d:\n%s%s", code, &out, &errs)
 	}
 	for path, want := range map[string]string{"/": "<!DOCTYPE html>", "/metrics": `service="192.0.2.10:80"`, "/readyz": ""} {
@@ -74,7 +75,7 @@ func wantWhy(t *testing.T, l *lab.Lab, d ruled) {
 		e := d.explain(t, "tcp", from, vip)
 		name := serverAt(l, e.Server.Address.Addr())
 		dial := func(ctx context.Context) (net.Conn, error) { return l.Clients[0].Dial(ctx, "tcp4", from, vip) }
-		r := load.Run(t.Context(), load.Config{Dial: dial, Requests: 1, Timeout: patience})
+		r := fetch.Run(t.Context(), fetch.Config{Dial: dial, Requests: 1, Timeout: patience})
 		if r.Failed() != 0 || r.Servers[name] != 1 {
 			t.Errorf("why said %s for %s, and it was %v: %v", name, from, r.Servers, r.First)
 		}
@@ -99,7 +100,7 @@ func wantCapture(t *testing.T, l *lab.Lab, d ruled) {
 	ended := make(chan string, 1)
 	go func() {
 		var out bytes.Buffer
-		run([]string{"capture", "--out=" + name, "--control=" + d.Control(), "--max-frames=2", "--client=" + l.Clients[0].Addr.String()}, stdio{strings.NewReader(""), &out, &out})
+		run([]string{"capture", "--out=" + name, "--control=" + d.Control(), "--max-frames=2", "--client=" + l.Clients[0].Addr.String()}, cli.IO{In: strings.NewReader(""), Out: &out, Err: &out})
 		ended <- out.String()
 	}()
 	awaitCapture(t, name)
@@ -131,8 +132,8 @@ func awaitCapture(t *testing.T, name string) {
 // wantHarmlessCaptures writes to a full disk, and has a client that takes nothing.
 func wantHarmlessCaptures(t *testing.T, l *lab.Lab, d ruled, names []string) {
 	var out bytes.Buffer
-	code := run([]string{"capture", "--out=/dev/full", "--control=" + d.Control()}, stdio{strings.NewReader(""), &out, &out})
-	if code != exitFailed || !strings.Contains(out.String(), "/dev/full: no space left on device") {
+	code := run([]string{"capture", "--out=/dev/full", "--control=" + d.Control()}, cli.IO{In: strings.NewReader(""), Out: &out, Err: &out})
+	if code != cli.Failed || !strings.Contains(out.String(), "/dev/full: no space left on device") {
 		t.Errorf("capture to a full disk: exit %d: %s", code, &out)
 	}
 	client := api.Open(d.Control())
@@ -143,11 +144,11 @@ func wantHarmlessCaptures(t *testing.T, l *lab.Lab, d ruled, names []string) {
 		stuck, err = client.Stream(t.Context(), http.MethodPost, capture.Path, strings.NewReader("{}"))
 		return err == nil
 	})
-	fetch(t, l, names, 2000) // of which a socket's buffer does not hold the frames
+	mustFetch(t, l, names, 2000) // of which a socket's buffer does not hold the frames
 	must(t, stuck.Close())
 	out.Reset()
 	nettest.Eventually(t, "another capture may begin", func() bool {
-		return run([]string{"capture", "--out=-", "--duration=1ms", "--control=" + d.Control()}, stdio{strings.NewReader(""), io.Discard, &out}) == exitOK
+		return run([]string{"capture", "--out=-", "--duration=1ms", "--control=" + d.Control()}, cli.IO{In: strings.NewReader(""), Out: io.Discard, Err: &out}) == cli.OK
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"director/control"
 	"director/control/api"
+	"director/internal/cli"
 	"director/view/figures"
 	"director/view/top"
 )
@@ -28,7 +29,7 @@ type topFlags struct {
 const shortestInterval = 100 * time.Millisecond
 
 func (f *topFlags) set() *pflag.FlagSet {
-	fs := newFlags("top")
+	fs := cli.NewFlags("director top")
 	fs.StringVar(&f.control, "control", controlSocket(), "the unix socket of the director's control API")
 	fs.DurationVar(&f.interval, "interval", 2*time.Second, "how often the director is asked")
 	fs.BoolVar(&f.plain, "plain", false, "print lines, a block at each interval, as is done without a terminal")
@@ -43,7 +44,7 @@ func (f *topFlags) check() error {
 	return nil
 }
 
-func topVerb(args []string, std stdio) int { return watch(args, std, socketSource) }
+func topVerb(args []string, std cli.IO) int { return watch(args, std, socketSource) }
 
 // socketSource asks the director at a control socket.
 func socketSource(socket string) top.Source {
@@ -57,36 +58,36 @@ func socketSource(socket string) top.Source {
 }
 
 // watch shows the director behind a socket.
-func watch(args []string, std stdio, open func(socket string) top.Source) int {
+func watch(args []string, std cli.IO, open func(socket string) top.Source) int {
 	var flags topFlags
 	fs := flags.set()
-	if code, over := parse(fs, "director top [flags]", args, std, flags.check); over {
+	if code, over := cli.Parse(fs, "director top [flags]", args, std, flags.check); over {
 		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	if err := flags.show(ctx, std, top.Options{Source: open(flags.control), Interval: flags.interval}); err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }
 
 // show shows it as well as can be shown here.
-func (f *topFlags) show(ctx context.Context, std stdio, o top.Options) error {
+func (f *topFlags) show(ctx context.Context, std cli.IO, o top.Options) error {
 	switch {
 	case f.once:
-		return top.PrintOnce(ctx, std.out, o)
+		return top.PrintOnce(ctx, std.Out, o)
 	case f.plain || !onTerminal(std):
-		return top.Print(ctx, std.out, o)
+		return top.Print(ctx, std.Out, o)
 	}
 	return top.Show(ctx, o)
 }
 
 // onTerminal reports whether standard input and output are a terminal that can do
 // more than print.
-func onTerminal(std stdio) bool {
-	for _, f := range []any{std.in, std.out} {
+func onTerminal(std cli.IO) bool {
+	for _, f := range []any{std.In, std.Out} {
 		file, ok := f.(*os.File)
 		if !ok {
 			return false

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"director/control"
+	"director/internal/cli"
 	"director/packet"
 	"director/service"
 	"director/view/figures"
@@ -20,7 +21,7 @@ import (
 // watched runs "director top" of a director that answers at once.
 func watched(line string) (code int, out, err string) {
 	var o, e bytes.Buffer
-	code = watch(strings.Fields(line), stdio{strings.NewReader(""), &o, &e}, func(socket string) top.Source {
+	code = watch(strings.Fields(line), cli.IO{In: strings.NewReader(""), Out: &o, Err: &e}, func(socket string) top.Source {
 		began := time.Now()
 		return func(context.Context) (figures.Figures, []control.Service, error) {
 			if socket != controlSocket() {
@@ -37,7 +38,7 @@ func watched(line string) (code int, out, err string) {
 
 func TestTop_PrintsOnceWithoutATerminal(t *testing.T) {
 	code, out, err := watched("--once --interval=100ms")
-	if code != exitOK || err != "" || strings.Count(out, "pid 4242") != 1 || !strings.Contains(out, "\nTCP 192.0.2.10:80 wlc") ||
+	if code != cli.OK || err != "" || strings.Count(out, "pid 4242") != 1 || !strings.Contains(out, "\nTCP 192.0.2.10:80 wlc") ||
 		strings.ContainsRune(out, '\x1b') {
 		t.Errorf("exit %d, stderr %q, want 0 and one page without escape codes, got\n%s", code, err, out)
 	}
@@ -48,16 +49,16 @@ func TestTop_SaysWhatIsWrong(t *testing.T) {
 		code int
 		err  string
 	}{
-		"--once --control=/nowhere": {exitFailed, "dial unix /nowhere: no such file or directory\n"},
-		"--interval=5ms":            {exitUsage, "--interval: 5ms: must be 100ms or more\n"},
-		"now":                       {exitUsage, "unexpected argument \"now\": flags begin with --\n"},
-		"--often":                   {exitUsage, "unknown flag: --often\n"},
+		"--once --control=/nowhere": {cli.Failed, "dial unix /nowhere: no such file or directory\n"},
+		"--interval=5ms":            {cli.Usage, "--interval: 5ms: must be 100ms or more\n"},
+		"now":                       {cli.Usage, "unexpected argument \"now\": flags begin with --\n"},
+		"--often":                   {cli.Usage, "unknown flag: --often\n"},
 	} {
 		if code, out, err := watched(line); code != want.code || err != want.err || out != "" {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %d and %q", line, code, out, err, want.code, want.err)
 		}
 	}
-	if code, out, err := watched("--help"); code != exitOK || err != "" || !strings.Contains(out, "--interval duration") {
+	if code, out, err := watched("--help"); code != cli.OK || err != "" || !strings.Contains(out, "--interval duration") {
 		t.Errorf("--help: exit %d, stderr %q, stdout\n%s", code, err, out)
 	}
 }

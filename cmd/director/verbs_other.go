@@ -2,5 +2,7 @@
 
 package main
 
+import "director/internal/cli"
+
 // hostVerbs are none: they need Linux. A configuration can be checked anywhere.
-func hostVerbs() []verb { return nil }
+func hostVerbs() []cli.Verb { return nil }

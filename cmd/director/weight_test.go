@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"testing"
 
-	"director/bench/load"
+	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/web"
 )
@@ -81,7 +81,7 @@ func serverRule(t *testing.T, l *lab.Lab, name string) string {
 // spread makes n connections and returns how many each server answered.
 func spread(t *testing.T, dial dialFunc, n int) map[string]int {
 	t.Helper()
-	r := load.Run(t.Context(), load.Config{Dial: dial, Requests: n, Concurrency: 4, Timeout: patience})
+	r := fetch.Run(t.Context(), fetch.Config{Dial: dial, Requests: n, Concurrency: 4, Timeout: patience})
 	if r.Failed() != 0 {
 		t.Fatalf("%d of %d requests failed: %v, for example %v", r.Failed(), n, r.Errors, r.First)
 	}

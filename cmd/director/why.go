@@ -11,13 +11,14 @@ import (
 	"director/control/api"
 	"director/control/config"
 	"director/inspect/why"
+	"director/internal/cli"
 )
 
 // whyVerb explains where a packet goes and why.
-func whyVerb(args []string, std stdio) int {
-	c, w, err := config.ParseWhy(args, std.in)
+func whyVerb(args []string, std cli.IO) int {
+	c, w, err := config.ParseWhy(args, std.In)
 	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.out, `Usage: director why [flags] PROTO SRC DST
+		fmt.Fprintf(std.Out, `Usage: director why [flags] PROTO SRC DST
        director why [flags] --in FILE
 
 Explains what the running director does with a packet, as in
@@ -25,33 +26,33 @@ Explains what the running director does with a packet, as in
 With --flagfile it explains what a director with these rules would do.
 
 %s`, config.WhyUsage())
-		return exitOK
+		return cli.OK
 	}
 	q, err := question(w, err)
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
 	all, err := explain(c, w, q)
 	if err != nil {
-		fmt.Fprintln(std.err, err)
+		fmt.Fprintln(std.Err, err)
 		if errors.Is(err, why.ErrQuestion) {
-			return exitUsage
+			return cli.Usage
 		}
-		return exitFailed
+		return cli.Failed
 	}
 	if w.JSON {
-		out := json.NewEncoder(std.out)
+		out := json.NewEncoder(std.Out)
 		out.SetIndent("", "  ")
 		err = out.Encode(why.Answer{Explanations: all})
 	} else {
-		err = why.Print(std.out, all)
+		err = why.Print(std.Out, all)
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "write the explanation: %v\n", err)
-		return exitFailed
+		fmt.Fprintf(std.Err, "write the explanation: %v\n", err)
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }
 
 // question makes a question of flags and words, unless there is an error already.

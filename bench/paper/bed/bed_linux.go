@@ -25,7 +25,7 @@ import (
 // says why.
 var ErrLacks = errors.New("cannot take part")
 
-// Self returns the command that is this program with these arguments.
+// Self returns the command "director ARGS…", where ARGS may be a verb of director-bench.
 type Self func(args ...string) *exec.Cmd
 
 // port is what the clients ask, and the servers answer at.

@@ -17,7 +17,8 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// binary is the director, built once: the process that the bed starts.
+// binary is the path of the director that the bed starts. It is built once, with
+// director-bench beside it.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "director")
-		if out, err := exec.Command("go", "build", "-buildvcs=false", "-pgo=off", "-o", binary, "director/cmd/director").CombinedOutput(); err != nil {
+		build := exec.Command("go", "build", "-buildvcs=false", "-pgo=off", "-o", dir, "director/cmd/director", "director/cmd/director-bench")
+		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))
 		}
 		return m.Run()

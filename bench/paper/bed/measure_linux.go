@@ -9,6 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"director/bench/fetch"
 	"director/bench/load"
 	"director/bench/paper"
 	"director/internal/lab"
@@ -54,7 +55,7 @@ func pointOf(s paper.Setup, rate float64, r *load.Report) paper.Point {
 	p := paper.Point{
 		Setup: s, Offered: rate, Seconds: r.Plan.Duration.Seconds(),
 		Started: int(r.Connections), Replies: int(r.Replies), ReplyRate: r.ReplyRate.Mean, RateDev: r.ReplyRate.StdDev,
-		Timeouts: int(r.Errors[load.Timeout]), Refused: int(r.Errors[load.Refused]), Resets: int(r.Errors[load.Reset]),
+		Timeouts: int(r.Errors[fetch.Timeout]), Refused: int(r.Errors[fetch.Refused]), Resets: int(r.Errors[fetch.Reset]),
 		Late: us(r.Lateness.P99),
 		Mean: us(response.Mean), P50: us(response.P50), P90: us(response.P90), P99: us(response.P99),
 		P999: us(response.P999), Max: us(response.Max),

@@ -1,4 +1,4 @@
-package load
+package fetch
 
 import (
 	"bytes"
@@ -23,40 +23,40 @@ func TestReply_MayComeInPieces(t *testing.T) {
 			if cut == len(text) {
 				pieces = bytes.SplitAfter([]byte(text), nil)
 			}
-			if done, f, r := feedAll(pieces, ends); !done || f != sound || string(r.server()) != "rs1" || r.body != 10 {
-				t.Fatalf("%q cut at %d: done %v, fault %d, server %q, %d bytes", text, cut, done, f, r.server(), r.body)
+			if done, f, r := feedAll(pieces, ends); !done || f != Sound || string(r.Server()) != "rs1" || r.Body != 10 {
+				t.Fatalf("%q cut at %d: done %v, fault %d, server %q, %d bytes", text, cut, done, f, r.Server(), r.Body)
 			}
 		}
 		for cut := range len(text) {
-			if done, f, _ := feedAll([][]byte{[]byte(text[:cut])}, true); done && f == sound {
+			if done, f, _ := feedAll([][]byte{[]byte(text[:cut])}, true); done && f == Sound {
 				t.Errorf("%q is taken for whole", text[:cut])
 			}
 		}
 	}
 }
 
-func feedAll(pieces [][]byte, ends bool) (done bool, f fault, r *reply) {
-	r = new(reply)
-	r.begin(10)
+func feedAll(pieces [][]byte, ends bool) (done bool, f Fault, r *Reply) {
+	r = new(Reply)
+	r.Begin(10)
 	for _, p := range pieces {
 		if len(p) == 0 {
 			continue
 		}
-		if done, f = r.feed(p); f != sound {
+		if done, f = r.Feed(p); f != Sound {
 			return done, f, r
 		}
 	}
 	if ends && !done {
-		done, f = r.end()
+		done, f = r.End()
 	}
 	return done, f, r
 }
 
 func TestReply_RefusesWhatIsNone(t *testing.T) {
-	for text, want := range map[string]fault{
+	for text, want := range map[string]Fault{
 		"HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\n\r\n0123456789":       status,
 		"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n012345678":                size,
-		"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789x":             endless,
+		"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789x":             Endless,
 		"HTTP/1.1 200 OK\r\nno colon\r\n\r\n":                                  notHTTP,
 		"HTTP/2 200\r\n\r\n":                                                   notHTTP,
 		"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 10\r\n\r\n":   notHTTP,
@@ -64,7 +64,7 @@ func TestReply_RefusesWhatIsNone(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nx: " + strings.Repeat("y", 2*maxHead) + "\r\n\r\n": tooLong,
 	} {
 		if done, f, r := feedAll([][]byte{[]byte(text)}, false); done || f != want {
-			t.Errorf("%.60q: done %v, fault %d (%v); want %d", text, done, f, r.err(f), want)
+			t.Errorf("%.60q: done %v, fault %d (%v); want %d", text, done, f, r.Err(f), want)
 		}
 	}
 }
@@ -82,12 +82,12 @@ func FuzzReply(f *testing.F) {
 			n := min(size, len(rest))
 			pieces, rest = append(pieces, rest[:n]), rest[n:]
 		}
-		done, fault, r := feedAll(pieces, true)
+		done, Fault, r := feedAll(pieces, true)
 		whole, wholeFault, w := feedAll([][]byte{text}, true)
-		if done && fault == sound && r.body != 10 {
-			t.Fatalf("%q: complete with %d bytes", text, r.body)
+		if done && Fault == Sound && r.Body != 10 {
+			t.Fatalf("%q: complete with %d bytes", text, r.Body)
 		}
-		if got, want := fmt.Sprint(done, fault == sound, r.code), fmt.Sprint(whole, wholeFault == sound, w.code); got != want && fault == sound != (wholeFault == sound) {
+		if got, want := fmt.Sprint(done, Fault == Sound, r.Code), fmt.Sprint(whole, wholeFault == Sound, w.Code); got != want && Fault == Sound != (wholeFault == Sound) {
 			t.Fatalf("%q by %d: %s; at once: %s", text, size, got, want)
 		}
 	})

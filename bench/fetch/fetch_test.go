@@ -1,4 +1,4 @@
-package load_test
+package fetch_test
 
 import (
 	"bufio"
@@ -15,19 +15,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"director/bench/load"
+	"director/bench/fetch"
 )
 
-// patience is a request's time-out where the test is not about it.
+// patience is the time-out of a request where the test is not about it.
 const patience = 20 * time.Second
 
-// reply is a whole HTTP reply by a server of the given name.
+// reply returns a complete HTTP reply of a server.
 func reply(name string, size int) string {
 	return "HTTP/1.0 200 OK\r\nx-server: " + name + "\r\n\r\n" + strings.Repeat(".", size)
 }
 
-// serve answers connection i, counting from 0, by handle and closes it. It
-// returns what dials the server.
+// serve starts a server that passes connection i, counted from 0, to handle and then
+// closes it. It returns a function that connects to the server.
 func serve(t *testing.T, handle func(i int, c net.Conn)) func(context.Context) (net.Conn, error) {
 	t.Helper()
 	var n atomic.Int64
@@ -47,7 +47,7 @@ func answer(c net.Conn, s string) {
 func TestRun_CountsRepliesPerServer(t *testing.T) {
 	dial := serve(t, func(i int, c net.Conn) { answer(c, reply(fmt.Sprintf("rs%d", i%4+1), 628)) })
 	var last int
-	r := load.Run(t.Context(), load.Config{
+	r := fetch.Run(t.Context(), fetch.Config{
 		Dial: dial, Requests: 100, Concurrency: 7, Timeout: patience,
 		Progress: func(done int) { last = done },
 	})
@@ -73,7 +73,7 @@ func TestRun_KeepsToItsConcurrency(t *testing.T) {
 		defer now.Add(-1) // before the client can see the end of the reply
 		answer(c, reply("rs1", 628))
 	})
-	r := load.Run(t.Context(), load.Config{Dial: dial, Requests: 60, Concurrency: 3, Timeout: patience})
+	r := fetch.Run(t.Context(), fetch.Config{Dial: dial, Requests: 60, Concurrency: 3, Timeout: patience})
 	if r.Failed() != 0 || most.Load() > 3 {
 		t.Errorf("got %d failed, %d at one time; want 0, at most 3", r.Failed(), most.Load())
 	}
@@ -92,30 +92,30 @@ func TestRun_NamesWhatWentWrong(t *testing.T) {
 		name    string
 		dial    func(context.Context) (net.Conn, error)
 		timeout time.Duration
-		want    load.Kind
+		want    fetch.Kind
 	}{
 		{"nobody listens", func(ctx context.Context) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", closed.Addr().String())
-		}, patience, load.Refused},
-		{"no answer", serve(t, func(_ int, c net.Conn) { _, _ = io.Copy(io.Discard, c) }), 50 * time.Millisecond, load.Timeout},
+		}, patience, fetch.Refused},
+		{"no answer", serve(t, func(_ int, c net.Conn) { _, _ = io.Copy(io.Discard, c) }), 50 * time.Millisecond, fetch.Timeout},
 		{"no connection", func(ctx context.Context) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}, 50 * time.Millisecond, load.Timeout},
+		}, 50 * time.Millisecond, fetch.Timeout},
 		{"reset", serve(t, func(_ int, c net.Conn) {
 			_, _ = http.ReadRequest(bufio.NewReader(c))
 			_ = c.(*net.TCPConn).SetLinger(0)
-		}), patience, load.Reset},
-		{"nothing", sends(""), patience, load.BadReply},
-		{"body too short", sends(reply("rs1", 627)), patience, load.BadReply},
-		{"body too long", sends(reply("rs1", 629)), patience, load.BadReply},
-		{"endless", sends(reply("rs1", 100_000)), patience, load.BadReply},
-		{"status", sends("HTTP/1.0 404 Not Found\r\n\r\n" + strings.Repeat(".", 628)), patience, load.BadReply},
-		{"not HTTP", sends(strings.Repeat("\r\n", 400)), patience, load.BadReply},
+		}), patience, fetch.Reset},
+		{"nothing", sends(""), patience, fetch.BadReply},
+		{"body too short", sends(reply("rs1", 627)), patience, fetch.BadReply},
+		{"body too long", sends(reply("rs1", 629)), patience, fetch.BadReply},
+		{"endless", sends(reply("rs1", 100_000)), patience, fetch.BadReply},
+		{"status", sends("HTTP/1.0 404 Not Found\r\n\r\n" + strings.Repeat(".", 628)), patience, fetch.BadReply},
+		{"not HTTP", sends(strings.Repeat("\r\n", 400)), patience, fetch.BadReply},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := load.Run(t.Context(), load.Config{Dial: tc.dial, Requests: 2, Timeout: tc.timeout})
-			if diff := cmp.Diff(map[load.Kind]int{tc.want: 2}, r.Errors); diff != "" {
+			r := fetch.Run(t.Context(), fetch.Config{Dial: tc.dial, Requests: 2, Timeout: tc.timeout})
+			if diff := cmp.Diff(map[fetch.Kind]int{tc.want: 2}, r.Errors); diff != "" {
 				t.Errorf("errors (-want +got):\n%s\nfirst: %v", diff, r.First)
 			}
 			if r.Requests != 2 || r.First == nil || len(r.Latencies) != 0 {
@@ -136,14 +136,14 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 		cancel()
 		_, _ = io.Copy(io.Discard, c)
 	})
-	r := load.Run(ctx, load.Config{Dial: dial, Requests: 1000, Timeout: time.Hour})
+	r := fetch.Run(ctx, fetch.Config{Dial: dial, Requests: 1000, Timeout: time.Hour})
 	if r.Requests != 3 || r.Failed() != 0 {
 		t.Errorf("got %d requests, %d failed; want 3, 0", r.Requests, r.Failed())
 	}
 }
 
 func TestResult_TakesPercentilesByNearestRank(t *testing.T) {
-	var r load.Result
+	var r fetch.Result
 	if got := r.Percentile(99); got != 0 {
 		t.Errorf("of nothing: got %v, want 0", got)
 	}
@@ -157,7 +157,7 @@ func TestResult_TakesPercentilesByNearestRank(t *testing.T) {
 	}
 }
 
-// listen answers connections by handle and closes them.
+// listen starts a server that passes each connection to handle and then closes it.
 func listen(t *testing.T, handle func(net.Conn)) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,23 +1,23 @@
-package load
+package fetch
 
 import (
 	"slices"
 	"time"
 )
 
-// Result is what became of the requests of one Run.
+// Result has the results of one Run.
 type Result struct {
-	Requests int            // that were made, good or failed
-	Servers  map[string]int // good ones by the name of the server that answered
-	Errors   map[Kind]int   // failed ones
-	First    error          // one of the failures, as an example
+	Requests int            // good and failed ones
+	Servers  map[string]int // good requests by the name of the server
+	Errors   map[Kind]int   // failed requests
+	First    error          // an example of a failure
 	Duration time.Duration
 
-	// Latencies of the good requests, connecting to end of reply, ascending.
+	// Latencies of the good requests, from connecting to the end of the reply, ascending.
 	Latencies []time.Duration
 }
 
-// Failed is how many requests had no good reply.
+// Failed returns the number of requests without a good reply.
 func (r Result) Failed() int {
 	n := 0
 	for _, v := range r.Errors {
@@ -26,7 +26,7 @@ func (r Result) Failed() int {
 	return n
 }
 
-// Rate is how many good connections there were per second.
+// Rate returns the number of good connections per second.
 func (r Result) Rate() float64 {
 	if r.Duration == 0 {
 		return 0
@@ -34,8 +34,8 @@ func (r Result) Rate() float64 {
 	return float64(len(r.Latencies)) / r.Duration.Seconds()
 }
 
-// Percentile returns the latency that p percent of the good requests did not
-// exceed (nearest rank), or 0 when there were none.
+// Percentile returns the latency that p percent of the good requests did not exceed
+// (nearest rank), or 0 if there were none.
 func (r Result) Percentile(p float64) time.Duration {
 	n := len(r.Latencies)
 	if n == 0 {
@@ -48,7 +48,7 @@ func (r Result) Percentile(p float64) time.Duration {
 	return r.Latencies[min(max(rank, 1), n)-1]
 }
 
-// gather puts the records of all clients together.
+// gather adds up the records of all clients.
 func gather(clients []*client, d time.Duration) Result {
 	r := Result{Servers: make(map[string]int), Errors: make(map[Kind]int), Duration: d}
 	for _, c := range clients {

@@ -1,4 +1,4 @@
-package load
+package fetch
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// client makes requests one after the other and keeps its own record of them.
+// client makes requests one after the other and records their results.
 type client struct {
 	Config
 	get []byte // the request
-	buf []byte // what is read at a time
+	buf []byte // receives one read
 
-	reply reply
+	reply Reply
 
 	servers   map[string]int
 	errors    map[Kind]int
@@ -33,7 +33,7 @@ func newClient(c Config) *client {
 	}
 }
 
-// request makes one request and records it, unless ctx ended meanwhile.
+// request makes one request. It records the result, unless ctx ended meanwhile.
 func (c *client) request(ctx context.Context) {
 	start := time.Now()
 	server, err := c.exchange(ctx, start.Add(c.Timeout))
@@ -42,14 +42,14 @@ func (c *client) request(ctx context.Context) {
 		c.latencies = append(c.latencies, time.Since(start))
 		c.servers[server]++
 	case ctx.Err() == nil:
-		c.errors[kindOf(err)]++
+		c.errors[KindOf(err)]++
 		if c.first == nil {
 			c.first = err
 		}
 	}
 }
 
-// exchange connects, asks, reads to the end and returns who answered.
+// exchange connects, sends the request, reads the reply and returns the server's name.
 func (c *client) exchange(ctx context.Context, deadline time.Time) (server string, err error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -61,24 +61,24 @@ func (c *client) exchange(ctx context.Context, deadline time.Time) (server strin
 	if err := conn.SetDeadline(deadline); err != nil {
 		return "", err
 	}
-	// A parent that ends early must not leave us in a read.
+	// If the parent context ends early, a blocked read must return.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
 	if _, err := conn.Write(c.get); err != nil {
 		return "", err
 	}
-	c.reply.begin(int64(c.BodySize))
+	c.reply.Begin(int64(c.BodySize))
 	for {
 		n, err := conn.Read(c.buf)
-		done, f := c.reply.feed(c.buf[:n])
-		if f == sound && !done && errors.Is(err, io.EOF) {
-			_, f = c.reply.end()
+		done, f := c.reply.Feed(c.buf[:n])
+		if f == Sound && !done && errors.Is(err, io.EOF) {
+			_, f = c.reply.End()
 		}
 		switch {
-		case f != sound:
-			return "", c.reply.err(f)
+		case f != Sound:
+			return "", c.reply.Err(f)
 		case errors.Is(err, io.EOF):
-			return string(c.reply.server()), nil
+			return string(c.reply.Server()), nil
 		case err != nil:
 			return "", err
 		}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -6,6 +8,7 @@ import (
 	"testing"
 
 	"director/bench/testlvs"
+	"director/internal/cli"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 )
@@ -21,8 +24,8 @@ func TestBenchTestlvs_RefusesWhatItShouldNotDo(t *testing.T) {
 		"--target=[2001:db8::1]:80":           "want an IPv4 address",
 		"--target=10.0.0.1:80 somewhere":      "unexpected argument",
 	} {
-		if code, _, errs := direct("", "bench testlvs "+args); code != exitUsage || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
+		if code, _, errs := direct("testlvs " + args); code != cli.Usage || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
 		}
 	}
 }
@@ -35,12 +38,12 @@ func TestBenchTestlvs_SaysWhatItSent(t *testing.T) {
 		var code int
 		var out, errs string
 		must(t, l.Clients[0].Do(func() error {
-			code, out, errs = direct("", "bench testlvs "+to+format)
+			code, out, errs = direct("testlvs " + to + format)
 			return nil
 		}))
 		var r testlvs.Report
 		switch {
-		case code != exitOK:
+		case code != cli.OK:
 			t.Errorf("%d %s", code, errs)
 		case format == "" && !strings.Contains(out, "100 SYNs sent of 100 in 0."):
 			t.Errorf("it says %q", out)

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 
 	"director/bench/load"
 	"director/bench/server"
+	"director/internal/cli"
 )
 
 // answering starts one of the evaluation's servers on loopback.
@@ -29,11 +32,10 @@ func answering(t *testing.T) string {
 // Several clients make up one rate, and what they saw is one report and one line of
 // the log.
 func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
-	benchUnderTest(t)
 	at, log := answering(t), filepath.Join(t.TempDir(), "log")
 	for range 2 {
-		code, out, errs := direct("", "bench load --rate=300 --warmup=0s --duration=200ms --timeout=20s --clients=3 --json --target="+at+" --log="+log)
-		if code != exitOK || errs != "" {
+		code, out, errs := direct("load --rate=300 --warmup=0s --duration=200ms --timeout=20s --clients=3 --json --target=" + at + " --log=" + log)
+		if code != cli.OK || errs != "" {
 			t.Fatalf("%d %s", code, errs)
 		}
 		var r load.Report
@@ -49,8 +51,8 @@ func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
 }
 
 func TestBenchLoad_SaysWhatItSaw(t *testing.T) {
-	code, out, errs := direct("", "bench load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --source=127.0.7.0/29 --target="+answering(t))
-	if code != exitOK || errs != "" {
+	code, out, errs := direct("load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --source=127.0.7.0/29 --target=" + answering(t))
+	if code != cli.OK || errs != "" {
 		t.Fatalf("%d %s", code, errs)
 	}
 	for _, want := range []string{"held: 100 connections/s", "Connections: 10 due, 10 made", "Replies: 30 good of 30", "Errors: 0", "Server rs1: 30 replies (100.0 %)"} {
@@ -73,17 +75,17 @@ func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
 		"--target=127.0.0.1:1 --with=ab":              `program "ab"`,
 		"--target=127.0.0.1:1 --with=wrk --clients=2": "--with",
 	} {
-		code, _, errs := direct("", "bench load "+args)
-		if code != exitUsage || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
+		code, _, errs := direct("load " + args)
+		if code != cli.Usage || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
 		}
 	}
-	code, _, errs := direct("", "bench load --target=127.0.0.1:1 --rate=10 --warmup=0s --duration=100ms")
-	if code != exitFailed || !strings.Contains(errs, "gave no good reply") {
+	code, _, errs := direct("load --target=127.0.0.1:1 --rate=10 --warmup=0s --duration=100ms")
+	if code != cli.Failed || !strings.Contains(errs, "gave no good reply") {
 		t.Errorf("nobody there: %d %q", code, errs)
 	}
 	for args, says := range map[string]string{"": "--listen: required", "--listen=80": "--listen: ", "--listen=127.0.0.1:0 --cap=-1": "--cap"} {
-		if code, _, errs := direct("", "bench serve "+args); code != exitUsage || !strings.Contains(errs, says) {
+		if code, _, errs := direct("serve " + args); code != cli.Usage || !strings.Contains(errs, says) {
 			t.Errorf("serve %s: %d %q", args, code, errs)
 		}
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"testing"
 
 	"director/bench/paper"
+	"director/internal/cli"
 	"director/internal/lab/labtest"
 )
 
@@ -22,8 +25,8 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 		"--suite=/nowhere":  "--suite: open /nowhere",
 		"--price=-1":        "--price",
 	} {
-		if code, out, errs := direct("", "bench paper "+args); code != exitUsage || out != "" || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, exitUsage, says)
+		if code, out, errs := direct("paper " + args); code != cli.Usage || out != "" || !strings.Contains(errs, says) {
+			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
 		}
 	}
 }
@@ -62,13 +65,12 @@ func TestPrintFigures_KnowsRatesAndMessages(t *testing.T) {
 // refused.
 func TestBenchPaper_TakesAFigure(t *testing.T) {
 	labtest.RequireRoot(t)
-	benchUnderTest(t)
 	dir := t.TempDir()
 	suite := filepath.Join(t.TempDir(), "suite")
 	must(t, os.WriteFile(suite, []byte("# what is measured\n--only=fig11\n\n--duration=1h\n"), 0o644))
-	line := "bench paper --quick --suite=" + suite + " --duration=200ms --commit=53e884e --price=1000 --out=" + dir
-	code, out, errs := direct("", line)
-	if code != exitOK {
+	line := "paper --quick --suite=" + suite + " --duration=200ms --commit=53e884e --price=1000 --out=" + dir
+	code, out, errs := direct(line)
+	if code != cli.OK {
 		t.Fatalf("%d %s", code, errs)
 	}
 	for _, want := range []string{"One capped server takes ", "fig11: ", "DR, 1 worker, giant lock  ", " left: director-dr/", "The report is " + dir + "/index.html"} {
@@ -76,7 +78,7 @@ func TestBenchPaper_TakesAFigure(t *testing.T) {
 			t.Errorf("no %q in\n%s%s", want, out, errs)
 		}
 	}
-	if code, again, errs := direct("", line); code != exitOK || again != out || strings.Contains(errs, "connections/s,") {
+	if code, again, errs := direct(line); code != cli.OK || again != out || strings.Contains(errs, "connections/s,") {
 		t.Errorf("again: %d, measured once more or printed otherwise:\n%s%s", code, again, errs)
 	}
 	page := filepath.Join(dir, "index.html")
@@ -88,13 +90,13 @@ func TestBenchPaper_TakesAFigure(t *testing.T) {
 		}
 	}
 	must(t, os.Remove(page))
-	if code, out, errs := direct("", "bench paper --report-only --out="+dir); code != exitOK || out != "" {
+	if code, out, errs := direct("paper --report-only --out=" + dir); code != cli.OK || out != "" {
 		t.Errorf("the report alone: %d %s%s", code, out, errs)
 	}
 	if after, err := os.ReadFile(page); err != nil || string(after) != string(before) {
 		t.Errorf("drawn again it is another one (%v)", err)
 	}
-	if code, _, errs := direct("", line+" --cap=50"); code != exitUsage || !strings.Contains(errs, "other options") {
+	if code, _, errs := direct(line + " --cap=50"); code != cli.Usage || !strings.Contains(errs, "other options") {
 		t.Errorf("other options: %d %s", code, errs)
 	}
 }

@@ -16,8 +16,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"director/bench/fetch"
 	"director/bench/load"
 	"director/host/cpu"
+	"director/internal/cli"
 )
 
 // loadFlags are those of bench load.
@@ -33,7 +35,7 @@ type loadFlags struct {
 
 func (f *loadFlags) set() *pflag.FlagSet {
 	p := &f.plan
-	fs := newFlags("bench load")
+	fs := cli.NewFlags("director bench load")
 	fs.StringVar(&f.target, "target", "", "the address and port to ask (required)")
 	fs.Float64Var(&p.Rate, "rate", 1000, "connections to begin per second, whatever becomes of them")
 	fs.BoolVar(&p.Poisson, "poisson", false, "begin them at random times of that rate, not evenly")
@@ -41,11 +43,11 @@ func (f *loadFlags) set() *pflag.FlagSet {
 	fs.DurationVar(&p.Warmup, "warmup", time.Second, "connections that begin so early are made and not counted")
 	fs.DurationVar(&p.Duration, "duration", 10*time.Second, "for how long behind that connections are begun")
 	fs.DurationVar(&p.Interval, "interval", 0, "of a sample of the reply rate; 0 is a tenth of the duration, at most 5s")
-	fs.DurationVar(&p.Timeout, "timeout", load.DefaultTimeout, "of a request, connecting included; beyond it is an error")
+	fs.DurationVar(&p.Timeout, "timeout", fetch.DefaultTimeout, "of a request, connecting included; beyond it is an error")
 	fs.BoolVar(&p.TLS, "tls", false, "a whole handshake on each connection (TLS 1.3), by as many threads as there are CPUs")
 	fs.IntVar(&p.Requests, "requests", 1, "on each connection; more than one are HTTP/1.1")
 	fs.DurationVar(&p.Think, "think", 0, "between a reply and the next request")
-	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", load.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")
+	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", fetch.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")
 	fs.StringSliceVar(&f.sources, "source", nil, "the client's addresses, or a prefix of them, used in turn (repeatable)")
 	fs.StringVar(&f.cpus, "cpus", "", "the CPUs of the client's threads, one each, a list such as 0-1")
 	fs.IntVar(&p.Threads, "threads", 1, "threads of each client, without --cpus")
@@ -126,7 +128,7 @@ func parsePage(text string) (p load.Page, err error) {
 	if len(parts) < 2 || len(parts) > 3 {
 		return p, errors.New("want PATH:BYTES or PATH:BYTES:WEIGHT")
 	}
-	p.Path, p.Size, p.Weight = parts[0], load.AnySize, 1
+	p.Path, p.Size, p.Weight = parts[0], fetch.AnySize, 1
 	if parts[1] != "*" {
 		if p.Size, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
 			return p, err
@@ -139,24 +141,24 @@ func parsePage(text string) (p load.Page, err error) {
 }
 
 // benchLoad asks a web server, and says how it answered.
-func benchLoad(args []string, std stdio) int {
+func benchLoad(args []string, std cli.IO) int {
 	var flags loadFlags
-	if code, over := parse(flags.set(), "director bench load --target ADDRESS:PORT [flags]", args, std, flags.check); over {
+	if code, over := cli.Parse(flags.set(), "director bench load --target ADDRESS:PORT [flags]", args, std, flags.check); over {
 		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := flags.run(ctx, std); err != nil {
-		fmt.Fprintln(std.err, err)
+		fmt.Fprintln(std.Err, err)
 		if errors.Is(err, load.ErrPlan) {
-			return exitUsage
+			return cli.Usage
 		}
-		return exitFailed
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }
 
-func (f *loadFlags) run(ctx context.Context, std stdio) error {
+func (f *loadFlags) run(ctx context.Context, std cli.IO) error {
 	if f.part != "" {
 		return drivePart(ctx, f.part, std)
 	}
@@ -170,9 +172,9 @@ func (f *loadFlags) run(ctx context.Context, std stdio) error {
 		}
 	}
 	if f.json {
-		err = json.NewEncoder(std.out).Encode(report)
+		err = json.NewEncoder(std.Out).Encode(report)
 	} else {
-		_, err = fmt.Fprint(std.out, report.Text())
+		_, err = fmt.Fprint(std.Out, report.Text())
 	}
 	if err == nil && report.Replies == 0 {
 		err = fmt.Errorf("%s gave no good reply", f.plan.Target)
@@ -220,7 +222,7 @@ func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
 			return sum, err
 		}
 		c := new(client)
-		cmd := benchSelf("bench", "load", "--part="+string(text))
+		cmd := program("bench", "load", "--part="+string(text))
 		cmd.Stdout, cmd.Stderr = &c.out, &c.said
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 		if err := cmd.Start(); err != nil {
@@ -252,7 +254,7 @@ func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
 }
 
 // drivePart carries out a client's share.
-func drivePart(ctx context.Context, text string, std stdio) error {
+func drivePart(ctx context.Context, text string, std cli.IO) error {
 	var p part
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return fmt.Errorf("--part: %w", err)
@@ -261,5 +263,5 @@ func drivePart(ctx context.Context, text string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(std.out).Encode(report)
+	return json.NewEncoder(std.Out).Encode(report)
 }

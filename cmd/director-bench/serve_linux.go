@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"director/bench/server"
+	"director/internal/cli"
 )
 
 // serveFlags are those of bench serve.
@@ -21,7 +22,7 @@ type serveFlags struct {
 }
 
 func (f *serveFlags) set() *pflag.FlagSet {
-	fs := newFlags("bench serve")
+	fs := cli.NewFlags("director bench serve")
 	fs.StringSliceVar(&f.listen, "listen", nil, "the addresses and ports to answer at, such as 0.0.0.0:80 (required)")
 	fs.StringVar(&f.options.Name, "name", "server", "what it calls itself, in the header "+server.NameHeader)
 	fs.IntVar(&f.options.Cap, "cap", 0, "connections to take up per second, the others wait; the paper's servers took 4000; 0 is no limit")
@@ -51,9 +52,9 @@ func (f *serveFlags) check() error {
 
 // benchServe is a web server that costs little, until it is told to stop. Its
 // first line says that it answers, its last one what it did.
-func benchServe(args []string, std stdio) int {
+func benchServe(args []string, std cli.IO) int {
 	var flags serveFlags
-	if code, over := parse(flags.set(), "director bench serve --listen ADDRESS:PORT [flags]", args, std, flags.check); over {
+	if code, over := cli.Parse(flags.set(), "director bench serve --listen ADDRESS:PORT [flags]", args, std, flags.check); over {
 		return code
 	}
 	stop := make(chan os.Signal, 1)
@@ -61,19 +62,19 @@ func benchServe(args []string, std stdio) int {
 	defer signal.Stop(stop)
 	s, err := server.Start(flags.options)
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	fmt.Fprintln(std.out, "READY")
+	fmt.Fprintln(std.Out, "READY")
 	<-stop
 	counts := s.Counts()
 	if err := s.Close(); err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	if err := json.NewEncoder(std.out).Encode(counts); err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+	if err := json.NewEncoder(std.Out).Encode(counts); err != nil {
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"director/bench/testlvs"
+	"director/internal/cli"
 )
 
 // testlvsFlags are those of bench testlvs.
@@ -24,7 +25,7 @@ type testlvsFlags struct {
 
 func (f *testlvsFlags) set() *pflag.FlagSet {
 	p := &f.plan
-	fs := newFlags("bench testlvs")
+	fs := cli.NewFlags("director bench testlvs")
 	fs.StringVar(&f.target, "target", "", "the address and port to send to, of a network of one's own (required)")
 	fs.Float64Var(&p.Rate, "rate", 1000, "SYNs per second")
 	fs.DurationVar(&p.Duration, "duration", 5*time.Second, "for how long")
@@ -48,27 +49,27 @@ func (f *testlvsFlags) check() (err error) {
 }
 
 // benchTestlvs sends SYNs from addresses that nobody has.
-func benchTestlvs(args []string, std stdio) int {
+func benchTestlvs(args []string, std cli.IO) int {
 	var flags testlvsFlags
-	if code, over := parse(flags.set(), "director bench testlvs --target ADDRESS:PORT [flags]", args, std, flags.check); over {
+	if code, over := cli.Parse(flags.set(), "director bench testlvs --target ADDRESS:PORT [flags]", args, std, flags.check); over {
 		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	r, err := testlvs.Send(ctx, flags.plan)
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
 	if flags.json {
-		err = json.NewEncoder(std.out).Encode(r)
+		err = json.NewEncoder(std.Out).Encode(r)
 	} else {
-		_, err = fmt.Fprintf(std.out, "%d SYNs sent of %d in %.2f s, %.0f per second; the latest by %v\n",
+		_, err = fmt.Fprintf(std.Out, "%d SYNs sent of %d in %.2f s, %.0f per second; the latest by %v\n",
 			r.Sent, r.Due, r.Seconds, r.Rate, r.Late.Round(time.Microsecond))
 	}
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return exitFailed
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
 	}
-	return exitOK
+	return cli.OK
 }

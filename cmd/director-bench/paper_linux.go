@@ -25,6 +25,7 @@ import (
 	"director/bench/paper/bed"
 	"director/bench/paper/report"
 	"director/host"
+	"director/internal/cli"
 	"director/internal/ranges"
 )
 
@@ -45,7 +46,7 @@ var (
 
 func (f *paperFlags) set() *pflag.FlagSet {
 	o := &f.options
-	fs := newFlags("bench paper")
+	fs := cli.NewFlags("director bench paper")
 	fs.StringVar(&f.out, "out", "paper-run", "the folder of the run; one that is there goes on where it ended")
 	fs.StringSliceVar(&f.only, "only", nil, "the figures to take, such as fig7,fig14; all if not given")
 	fs.BoolVar(&o.Quick, "quick", false, "few rates, once and shortly: see that it works, the figures mean little")
@@ -88,27 +89,27 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 	if _, unknown := paper.Select(paper.Figures(new(paper.Run)), f.only); len(unknown) > 0 {
 		return nil, host.Usagef("--only: no such figure: %s", strings.Join(unknown, ", "))
 	}
-	cpus, _, err = benchCPUs(f.cpus)
+	cpus, _, err = cli.CPUs(f.cpus)
 	o.CPUs = ranges.Format(cpus)
 	return cpus, err
 }
 
 // benchPaper takes the paper's evaluation again.
-func benchPaper(args []string, std stdio) int {
+func benchPaper(args []string, std cli.IO) int {
 	var flags paperFlags
 	fs := flags.set()
-	if code, over := parse(fs, "director bench paper [flags]", args, std, nil); over {
+	if code, over := cli.Parse(fs, "director bench paper [flags]", args, std, nil); over {
 		return code
 	}
 	if flags.suite != "" {
 		more, err := readSuite(flags.suite)
 		if err != nil {
-			fmt.Fprintln(std.err, err)
-			return exitUsage
+			fmt.Fprintln(std.Err, err)
+			return cli.Usage
 		}
 		flags = paperFlags{}
 		fs = flags.set()
-		if code, over := parse(fs, "director bench paper [flags]", append(more, args...), std, nil); over {
+		if code, over := cli.Parse(fs, "director bench paper [flags]", append(more, args...), std, nil); over {
 			return code
 		}
 	}
@@ -120,15 +121,15 @@ func benchPaper(args []string, std stdio) int {
 	}
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.OK
 	case errors.Is(err, host.ErrUsage), errors.Is(err, paper.ErrOther):
-		fmt.Fprintln(std.err, err)
-		return exitUsage
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	case ctx.Err() != nil:
-		err = fmt.Errorf("%w: what was measured is in %s, and the same command goes on from there", errStopped, flags.out)
+		err = fmt.Errorf("%w: what was measured is in %s, and the same command goes on from there", cli.ErrStopped, flags.out)
 	}
-	fmt.Fprintln(std.err, err)
-	return exitFailed
+	fmt.Fprintln(std.Err, err)
+	return cli.Failed
 }
 
 // readSuite reads flags, one in a line; a line that begins with # is a remark.
@@ -145,11 +146,11 @@ func readSuite(name string) (args []string, err error) {
 	return args, nil
 }
 
-func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
+func (f *paperFlags) run(ctx context.Context, cpus []int, std cli.IO) error {
 	if f.reportOnly {
 		return f.report()
 	}
-	if err := labLacks(); err != nil {
+	if err := cli.CanBuildLab("bench paper"); err != nil {
 		return err
 	}
 	run := paper.Run{
@@ -173,22 +174,22 @@ func (f *paperFlags) run(ctx context.Context, cpus []int, std stdio) error {
 	if store.Run.Commit == "" {
 		store.Run.Commit = run.Commit
 	}
-	r := bed.Run{Self: benchSelf, CPUs: cpus, Store: store, Progress: progressOf(std.err)}
+	r := bed.Run{Self: program, CPUs: cpus, Store: store, Progress: progressOf(std.Err)}
 	err = r.Take(ctx, f.only)
-	if isTerminal(std.err) {
-		fmt.Fprintln(std.err)
+	if cli.IsTerminal(std.Err) {
+		fmt.Fprintln(std.Err)
 	}
 	if err != nil {
 		return err
 	}
 	figures, _ := paper.Select(paper.Figures(&store.Run), f.only)
-	if err := printFigures(std.out, &store.Data, figures); err != nil {
+	if err := printFigures(std.Out, &store.Data, figures); err != nil {
 		return err
 	}
 	if err := f.report(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "\nThe report is %s.\n", f.page())
+	_, err = fmt.Fprintf(std.Out, "\nThe report is %s.\n", f.page())
 	return err
 }
 
@@ -222,7 +223,7 @@ const barWidth = 24
 // progressOf writes what is being done: over and over behind a bar on a terminal,
 // else a line each.
 func progressOf(w io.Writer) func(string, float64, time.Duration) {
-	terminal := isTerminal(w)
+	terminal := cli.IsTerminal(w)
 	return func(what string, share float64, left time.Duration) {
 		if left > 0 {
 			what = fmt.Sprintf("%3.0f %%, %s left: %s", 100*share, left.Round(time.Second), what)

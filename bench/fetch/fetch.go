@@ -1,9 +1,8 @@
-// Package load asks web servers. Drive offers a rate whatever becomes of the
-// connections, as httperf loaded the paper's directors, by an event loop on each
-// of its threads, and needs Linux; With has other programs do it. Run makes so many
-// requests, so many at a time, by whatever dials. A reply counts when it is whole;
-// which server gave it is read from its X-Server header.
-package load
+// Package fetch is a small HTTP client for tests and the demo: Run makes a number of
+// requests, a number of them at a time, and counts the replies by server. It also
+// has the reader of replies and the kinds of failure that bench/load uses. A reply
+// counts when it is complete. Its X-Server header names the server.
+package fetch
 
 import (
 	"context"
@@ -13,28 +12,34 @@ import (
 	"time"
 )
 
-// progressInterval is how often Config.Progress hears from Run.
+// The page of the LVS paper's measurements, and how long to wait for it.
+const (
+	DefaultTimeout  = time.Second
+	DefaultBodySize = 628 // bytes
+)
+
+// progressInterval is the time between two calls of Config.Progress.
 const progressInterval = 100 * time.Millisecond
 
-// Config says what to ask and how often.
+// Config configures Run.
 type Config struct {
-	// Dial makes the connection of one request; several goroutines call it.
-	// Connecting counts as part of the request.
+	// Dial connects for one request. Several goroutines call it at a time. The time
+	// to connect counts as part of the request.
 	Dial func(context.Context) (net.Conn, error)
 
-	Requests    int           // in all
-	Concurrency int           // requests under way at one time; below 1 means 1
-	Timeout     time.Duration // of one request, connecting included; 0 means DefaultTimeout
+	Requests    int           // in total
+	Concurrency int           // requests at a time; below 1 means 1
+	Timeout     time.Duration // of one request, including connecting; 0 means DefaultTimeout
 	Path        string        // empty means "/"
-	BodySize    int           // bytes that a good reply has; 0 means DefaultBodySize
+	BodySize    int           // of a good reply, in bytes; 0 means DefaultBodySize
 
-	// Progress, if set, is told now and then how many requests are over, and
-	// the final number at the end, always by the goroutine that called Run.
+	// Progress, if set, is called regularly with the number of finished requests,
+	// and once at the end, by the goroutine that called Run.
 	Progress func(done int)
 }
 
-// Run makes the requests and reports what became of them. When ctx ends first,
-// requests that are under way are cut short and not counted.
+// Run makes the requests and reports their results. If ctx ends first, Run aborts the
+// requests in progress and does not count them.
 func Run(ctx context.Context, c Config) Result {
 	c = c.withDefaults()
 	var tickets, done atomic.Int64
@@ -70,7 +75,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// watch waits for the clients and reports how far they are.
+// watch waits for the clients and reports their progress.
 func watch(wg *sync.WaitGroup, done *atomic.Int64, progress func(int)) {
 	if progress == nil {
 		wg.Wait()

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package cli
+
+// ExecBench fails: BenchProgram needs Linux.
+func ExecBench([]string) error { return missing() }
