@@ -52,7 +52,7 @@ func TestFillPort_MakesAnOrdinaryConnection(t *testing.T) {
 		t.Errorf("its time is %d s, want 90 as before", got/second)
 	}
 	list := table.List()
-	if len(list) != 3 || list[1].Ref() != c.Ref() {
+	if len(list) != 3 || list[1].ID != c.Ref() {
 		t.Errorf("it lost its place among %d connections", len(list))
 	}
 	// Its parent does not end before it.

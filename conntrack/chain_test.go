@@ -35,7 +35,7 @@ func TestTable_FindsTheLastOfAChainThatChanges(t *testing.T) {
 			for port := 1; port <= others; port++ {
 				k := packet.Flow{Src: f.Src, SrcPort: f.SrcPort, Dst: f.Dst, DstPort: uint16(port), Proto: f.Proto}
 				if table.FindIn(table.HashIn(&k), &k, &c) {
-					table.End(c.Ref(), &dead)
+					table.Remove(c.Ref(), &dead)
 				}
 			}
 			for port := 1; port <= others; port++ {

@@ -87,7 +87,7 @@ func TestSweeper_LooksAgainWhereADeadlineMovesBack(t *testing.T) {
 		}, 3 * second},
 		"another connection in its place": {func(t *testing.T, table *conntrack.Table, c *conntrack.Conn) {
 			var dead [2]conntrack.Conn
-			table.End(c.Ref(), &dead)
+			table.Remove(c.Ref(), &dead)
 			if other := mustOpen(t, table, 7, 104*second); uint32(other.Ref()) != uint32(c.Ref()) {
 				t.Fatal("the new connection has another entry")
 			}

@@ -83,7 +83,7 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 				case 0:
 					f := flow(k)
 					switch insertFlow(table, &f, target(k), conntrack.TCPSynRecv, now+60*second, &c, &victim) {
-					case conntrack.Reclaimed:
+					case conntrack.Evicted:
 						total.Add(-1)
 						if victim.State().Active() {
 							active.Add(-1)

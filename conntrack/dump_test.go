@@ -16,22 +16,23 @@ import (
 // moved is a table that took up what another held.
 type moved struct {
 	from, to *conntrack.Table
-	refs     map[uint32]conntrack.Ref // by the numbers in the old table
+	refs     map[conntrack.Ref]conntrack.Ref // by their names in the old table
 }
 
 // move restores all of a table, at time later of another clock, in one with
 // room for size.
 func move(t *testing.T, from *conntrack.Table, now, later int64, size int) (m moved, full int) {
 	t.Helper()
-	m = moved{from, newTable(t, size), map[uint32]conntrack.Ref{}}
-	for s := range from.Dump(now) {
+	m = moved{from, newTable(t, size), map[conntrack.Ref]conntrack.Ref{}}
+	for s := range from.Dump() {
 		parent, ok := m.refs[s.Parent]
-		if s.HasParent && !ok && full == 0 {
+		if s.Parent != 0 && !ok && full == 0 {
 			t.Fatalf("connection %d comes before its parent %d", s.ID, s.Parent)
 		}
-		s.HasParent = s.HasParent && ok
+		s.Parent = parent
+		s.Deadline += later - now
 		var c conntrack.Conn
-		switch outcome := m.to.Restore(s, parent, later, &c); outcome {
+		switch outcome := m.to.Restore(s, &c); outcome {
 		case conntrack.Inserted:
 			m.refs[s.ID] = c.Ref()
 		case conntrack.Full:
@@ -43,31 +44,18 @@ func move(t *testing.T, from *conntrack.Table, now, later int64, size int) (m mo
 	return m, full
 }
 
-// facts are what is the same of a connection in every table, in some order.
-type facts struct {
-	Key      conntrack.Key
-	Addr     packet.Addr
-	Port     uint16
-	Server   uint32
-	Method   uint8
-	State    conntrack.State
-	Hidden   bool
-	Left     int64
-	Data     string
-	Child    bool
-	Parental bool
-}
-
-func factsOf(table *conntrack.Table, now int64) (all []facts) {
-	for _, i := range table.List() {
-		f := facts{
-			Key: i.Key(), Server: i.Server(), Method: i.Method(), State: i.State(), Hidden: i.Is(conntrack.Hidden),
-			Left: i.Deadline - now, Data: i.Data, Child: table.Controlled(&i.Conn), Parental: table.Controls(&i.Conn),
+// factsOf returns what is the same of the connections in every table, in some
+// order: their names differ, and deadlines are what is left.
+func factsOf(table *conntrack.Table, now int64) (all []conntrack.Record) {
+	for _, r := range table.List() {
+		r.Deadline -= now
+		r.ID = 0
+		if r.Parent != 0 {
+			r.Parent = 1
 		}
-		f.Addr, f.Port = i.Target()
-		all = append(all, f)
+		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b facts) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	slices.SortFunc(all, func(a, b conntrack.Record) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return all
 }
 
@@ -92,25 +80,25 @@ func populate(t *testing.T, table *conntrack.Table, families int) {
 		f := flow(10 * n)
 		template := conntrack.Record{
 			Key:    conntrack.Key{Client: packet.AddrFrom4(0x0b000000 + uint32(n)), Virtual: f.Dst, VirtualPort: 80, Proto: packet.ProtoUDP},
-			Target: target(n), Kind: conntrack.Template, State: conntrack.TemplateNone, Number: 300, Now: now, Deadline: now + 300*second,
+			Target: target(n), Kind: conntrack.Template, State: conntrack.TemplateNone, Timeout: 300, Order: now, Deadline: now + 300*second,
 		}
 		if n%3 == 0 {
 			template.Kind |= conntrack.Engine
 			template.Data = string(rune('a'+n%26)) + "@example"
 		}
-		parent := put(table.HashTemplate(&template.Key, template.Data), &template)
+		parent := put(table.HashTemplate(&template.Key, 0, template.Data), &template)
 		control := conntrack.Record{
 			Key: conntrack.KeyOf(&f), Target: target(n), Kind: conntrack.Helper, State: conntrack.TCPEstablished,
-			Number: uint32(n % 16), Now: now, Deadline: now + 900*second, Parent: &parent,
+			Packets: uint32(n % 16), Order: now, Deadline: now + 900*second, Parent: parent.Ref(),
 		}
 		dialogue := put(table.HashIn(&f), &control)
 		data := control
 		data.Client = template.Client // for few may wait for one client
-		data.Kind, data.State, data.Parent, data.ClientPort, data.VirtualPort = conntrack.AnyPort, conntrack.TCPListen, &dialogue, 0, 40000
+		data.Kind, data.State, data.Parent, data.ClientPort, data.VirtualPort = conntrack.AnyPort, conntrack.TCPListen, dialogue.Ref(), 0, 40000
 		put(table.HashIn(&packet.Flow{Src: data.Client, Proto: f.Proto}), &data)
 		if n%5 == 0 {
 			table.Invalidate(&parent)
-			put(table.HashTemplate(&template.Key, template.Data), &template) // the one in force
+			put(table.HashTemplate(&template.Key, 0, template.Data), &template) // the one in force
 		}
 		for i := 1; i < 4; i++ {
 			if insert(table, 10*n+i, now, &c) != conntrack.Inserted {
@@ -154,7 +142,7 @@ func TestRestore_FindsThemByTheirPackets(t *testing.T) {
 		if n%3 == 0 {
 			data = string(rune('a'+n%26)) + "@example"
 		}
-		if !from.FindTemplate(from.HashTemplate(&k, data), &k, data, &old) || !m.to.FindTemplate(m.to.HashTemplate(&k, data), &k, data, &c) {
+		if !from.FindTemplate(from.HashTemplate(&k, 0, data), &k, 0, data, &old) || !m.to.FindTemplate(m.to.HashTemplate(&k, 0, data), &k, 0, data, &c) {
 			t.Fatalf("template %d is not found", n)
 		}
 	}
@@ -180,15 +168,15 @@ func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
 	var parent, c, victim conntrack.Conn
 	r := conntrack.Record{
 		Key: conntrack.Key{Client: flow(1).Src, Virtual: flow(1).Dst}, Target: target(1),
-		Kind: conntrack.Template, State: conntrack.TemplateNone, Number: 300, Now: 10 * second, Deadline: 310 * second,
+		Kind: conntrack.Template, State: conntrack.TemplateNone, Timeout: 300, Order: 10 * second, Deadline: 310 * second,
 	}
-	from.Insert(from.HashTemplate(&r.Key, ""), &r, &parent, &victim)
+	from.Insert(from.HashTemplate(&r.Key, 0, ""), &r, &parent, &victim)
 	child, alone := flow(1), flow(1)
 	alone.Dst = packet.MustAddr("192.0.2.11")
 	for i, f := range []packet.Flow{child, alone} {
-		r := conntrack.Record{Key: conntrack.KeyOf(&f), Target: target(1), State: conntrack.TCPEstablished, Now: int64(20-i) * second, Deadline: 900 * second}
+		r := conntrack.Record{Key: conntrack.KeyOf(&f), Target: target(1), State: conntrack.TCPEstablished, Order: int64(20-i) * second, Deadline: 900 * second}
 		if i == 0 {
-			r.Parent = &parent // and is restored after the other, which is older
+			r.Parent = parent.Ref() // and is restored after the other, which is older
 		}
 		from.Insert(from.HashIn(&f), &r, &c, &victim)
 	}

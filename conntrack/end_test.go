@@ -14,10 +14,10 @@ func TestEnd_IsAtOnceAndOnce(t *testing.T) {
 	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
 	// The copy is one state behind; what ended tells the last.
 	var dead [2]conntrack.Conn
-	if n := table.End(old.Ref(), &dead); n != 1 || dead[0].Ref() != c.Ref() || dead[0].State() != conntrack.TCPEstablished {
+	if n := table.Remove(old.Ref(), &dead); n != 1 || dead[0].Ref() != c.Ref() || dead[0].State() != conntrack.TCPEstablished {
 		t.Errorf("%d ended, in %v, want 1 in ESTABLISHED", n, dead[0].State())
 	}
-	if n := table.End(old.Ref(), &dead); n != 0 || table.Used() != 0 {
+	if n := table.Remove(old.Ref(), &dead); n != 0 || table.Used() != 0 {
 		t.Errorf("%d ended again, %d left", n, table.Used())
 	}
 	if findIn(table, 1, &c) {
@@ -29,9 +29,9 @@ func TestEnd_LeavesTheSuccessorAlone(t *testing.T) {
 	table := newTable(t, 1)
 	old := mustInsert(t, table, childRecord(1, nil, 0))
 	var dead [2]conntrack.Conn
-	table.End(old.Ref(), &dead)
+	table.Remove(old.Ref(), &dead)
 	mustInsert(t, table, childRecord(2, nil, 0))
-	if n := table.End(old.Ref(), &dead); n != 0 || table.Used() != 1 {
+	if n := table.Remove(old.Ref(), &dead); n != 0 || table.Used() != 1 {
 		t.Errorf("%d ended by an old copy, %d left, want 0 and 1", n, table.Used())
 	}
 }
@@ -61,7 +61,7 @@ func TestEnd_TakesTheUnusedTemplateAlong(t *testing.T) {
 			}
 			used := table.Used()
 			var dead [2]conntrack.Conn
-			if got := table.End(child.Ref(), &dead); got != c.want || table.Used() != used-c.want {
+			if got := table.Remove(child.Ref(), &dead); got != c.want || table.Used() != used-c.want {
 				t.Fatalf("%d ended, %d of %d left, want %d ended", got, table.Used(), used, c.want)
 			}
 			if dead[0].Ref() != child.Ref() || c.want == 2 && dead[1].Ref() != template.Ref() {
@@ -91,17 +91,17 @@ func TestEnd_SparesWhatControlsOthers(t *testing.T) {
 	control := mustInsert(t, table, childRecord(1, nil, 0))
 	data := mustInsert(t, table, childRecord(2, &control, 0))
 	var dead [2]conntrack.Conn
-	if n := table.End(control.Ref(), &dead); n != 0 || table.Used() != 2 {
+	if n := table.Remove(control.Ref(), &dead); n != 0 || table.Used() != 2 {
 		t.Errorf("%d ended, %d left, want none and both", n, table.Used())
 	}
-	if n := table.End(data.Ref(), &dead); n != 1 {
+	if n := table.Remove(data.Ref(), &dead); n != 1 {
 		t.Errorf("%d ended with the data connection, want it alone: its parent is no template", n)
 	}
-	if n := table.End(control.Ref(), &dead); n != 1 || table.Used() != 0 {
+	if n := table.Remove(control.Ref(), &dead); n != 1 || table.Used() != 0 {
 		t.Errorf("%d ended, %d left, want 1 and none", n, table.Used())
 	}
 	template := mustInsert(t, table, templateRecord(1, 300, 0))
-	if n := table.End(template.Ref(), &dead); n != 1 || !dead[0].Is(conntrack.Template) {
+	if n := table.Remove(template.Ref(), &dead); n != 1 || !dead[0].Is(conntrack.Template) {
 		t.Errorf("%d ended, want the template", n)
 	}
 }

@@ -5,51 +5,6 @@ import (
 	"director/packet"
 )
 
-// Key names a connection from its client's side. A persistence template has
-// client port 0, the client's address without the bits that do not count, and
-// protocol 0 where it is a firewall mark's, whose number then stands in Virtual
-// as an address.
-type Key struct {
-	Client, Virtual         packet.Addr
-	ClientPort, VirtualPort uint16
-	Proto                   uint8
-}
-
-// KeyOf returns the key of a client's packet.
-func KeyOf(f *packet.Flow) Key {
-	return Key{f.Src, f.Dst, f.SrcPort, f.DstPort, f.Proto}
-}
-
-// Target is the real server of a connection: where its packets go, how
-// (Method is service.Method, which the table only keeps) and the server's
-// number.
-type Target struct {
-	Addr   packet.Addr
-	Port   uint16
-	Method uint8
-	Server uint32
-}
-
-// Kind is what else a connection is.
-type Kind uint8
-
-// The kinds, beside the method in an entry.
-const (
-	// Template remembers the server of a persistent client.
-	Template Kind = 1 << 7
-	// AnyPort: the client's port is not known yet, its key has 0.
-	AnyPort Kind = 1 << 6
-	// Engine: a template that a persistence engine's data belong to.
-	Engine Kind = 1 << 5
-	// Hidden: no packet finds it. It waits for its end, or for that of the
-	// connections that it controls.
-	Hidden Kind = 1 << 4
-	// Helper: an application helper reads along.
-	Helper Kind = 1 << 3
-
-	methodMask = 0x07
-)
-
 // entry is one connection, one cache line. While the entry is live its words
 // have these parts, most significant first:
 //
@@ -116,17 +71,11 @@ func (c *Conn) Server() uint32 { return uint32(c.srvWord >> 32) }
 // Method returns the forwarding method the connection was created with.
 func (c *Conn) Method() uint8 { return uint8(c.srvWord) & methodMask }
 
-// Ref names a connection among all that the table ever held: an index, and the
-// generation of what lies there.
-type Ref uint64
+// Ref returns the name of the connection.
+func (c *Conn) Ref() Ref { return refOf(c.word, c.index) }
 
-// Ref returns what names the connection.
-func (c *Conn) Ref() Ref { return Ref(c.word>>genShift<<32 | uint64(c.index)) }
-
-func (r Ref) index() uint32 { return uint32(r) }
-
-// word is a state word of the connection, as far as its generation goes.
-func (r Ref) word() uint64 { return uint64(r) >> 32 << genShift }
+// refOf names the connection at index whose state word is word.
+func refOf(word uint64, index uint32) Ref { return Ref(word>>genShift<<32 | uint64(index+1)) }
 
 // Is reports whether the connection is of that kind.
 func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
@@ -158,7 +107,11 @@ func (c *Conn) number() uint32 { return uint32(c.word >> numberShift) }
 // encode writes everything but the state word of a dead entry.
 func (e *entry) encode(n *Record, hash uint64) {
 	k, t := &n.Key, &n.Target
-	e.addrs.Store(uint64(k.Client.V4())<<32 | uint64(k.Virtual.V4()))
+	virtual := k.Virtual.V4()
+	if n.Is(Template) && n.Mark != 0 {
+		virtual = n.Mark
+	}
+	e.addrs.Store(uint64(k.Client.V4())<<32 | uint64(virtual))
 	e.dest.Store(uint64(t.Addr.V4())<<32 | uint64(k.ClientPort)<<16 | uint64(k.VirtualPort))
 	e.server.Store(uint64(t.Server)<<32 | uint64(t.Port)<<16 | uint64(k.Proto)<<8 | uint64(t.Method) | uint64(n.Kind))
 	e.hash.Store(hash)

@@ -5,8 +5,8 @@ const Chunk = chunk
 
 // Overlooked returns how many connections end before their chunk is due.
 func Overlooked(t *Table) (n int) {
-	for info := range t.All() {
-		if t.due[info.index/chunk].Load() > info.Deadline {
+	for r := range t.All() {
+		if t.due[r.ID.index()/chunk].Load() > r.Deadline {
 			n++
 		}
 	}

@@ -64,7 +64,7 @@ func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	}
 	active := int64(0)
 	for info := range table.All() {
-		if !info.Is(conntrack.Template) && info.State().Active() {
+		if !info.Is(conntrack.Template) && info.State.Active() {
 			active++
 		}
 	}
@@ -75,7 +75,7 @@ func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	var dead [2]conntrack.Conn
 	for range 2 {
 		for info := range table.All() {
-			table.End(info.Ref(), &dead)
+			table.Remove(info.ID, &dead)
 		}
 	}
 	if table.Used() != 0 {
@@ -98,7 +98,7 @@ type familyWorker struct {
 
 func (w *familyWorker) insert(r *conntrack.Record, c *conntrack.Conn) {
 	switch w.table.Insert(hashOf(w.table, r), r, c, &w.victim) {
-	case conntrack.Reclaimed:
+	case conntrack.Evicted:
 		w.men.ended(&w.victim)
 		w.men.began(c)
 	case conntrack.Inserted:
@@ -108,7 +108,7 @@ func (w *familyWorker) insert(r *conntrack.Record, c *conntrack.Conn) {
 
 func (w *familyWorker) end(c *conntrack.Conn) {
 	var dead [2]conntrack.Conn
-	for i := range w.table.End(c.Ref(), &dead) {
+	for i := range w.table.Remove(c.Ref(), &dead) {
 		w.men.ended(&dead[i])
 	}
 }
@@ -122,7 +122,7 @@ func (w *familyWorker) step(n, client int) {
 	case 1, 2:
 		r := halfOpenRecord(n, nil, w.now)
 		if found {
-			r.Parent = &w.template
+			r.Parent = w.template.Ref()
 		}
 		w.insert(r, &w.c)
 	case 3, 4:
@@ -142,7 +142,7 @@ func (w *familyWorker) step(n, client int) {
 			w.thinner.Thin(w.now, &timeouts, w.men.ended)
 		}
 		for info := range w.table.All() {
-			if info.Is(conntrack.Template) == (info.Key().ClientPort != 0) {
+			if info.Is(conntrack.Template) == (info.Key.ClientPort != 0) {
 				w.wrong = "the list shows a connection with another's parts"
 			}
 			break

@@ -67,7 +67,7 @@ func (f *family) addConn(n int, parent *member) {
 	r := childRecord(n, nil, f.now)
 	r.State, r.Proto, r.Deadline = conntrack.UDP, packet.ProtoUDP, m.deadline
 	if parent != nil {
-		r.Parent = &parent.conn
+		r.Parent = parent.conn.Ref()
 		parent.deadline = f.now + parent.timeout*second
 	}
 	if f.insert(r, f.conns[n] != nil, m) {
@@ -120,7 +120,7 @@ func (f *family) end(m *member) {
 		}
 	}
 	var dead [2]conntrack.Conn
-	if got := f.table.End(m.conn.Ref(), &dead); got != want {
+	if got := f.table.Remove(m.conn.Ref(), &dead); got != want {
 		f.t.Fatalf("%d ended, want %d", got, want)
 	}
 }
@@ -154,9 +154,9 @@ func (f *family) sweep() {
 	}
 }
 
-func (f *family) listed(m *member, list []conntrack.Info) bool {
+func (f *family) listed(m *member, list []conntrack.Record) bool {
 	for i := range list {
-		if list[i].Ref() == m.conn.Ref() {
+		if list[i].ID == m.conn.Ref() {
 			return true
 		}
 	}
@@ -172,18 +172,18 @@ func (f *family) check() {
 	for i := range list {
 		var m *member
 		for have := range f.all {
-			if have.conn.Ref() == list[i].Ref() {
+			if have.conn.Ref() == list[i].ID {
 				m = have
 			}
 		}
 		if m == nil {
-			f.t.Fatalf("%+v should not be there", list[i].Key())
+			f.t.Fatalf("%+v should not be there", list[i].Key)
 		}
-		_, port := list[i].Target()
-		assured := list[i].State() == conntrack.TemplateAssured
+		port := list[i].Port
+		assured := list[i].State == conntrack.TemplateAssured
 		if list[i].Deadline != m.deadline || assured != m.assured || (port == 65535) != m.invalid || f.table.Controls(&m.conn) != (m.children > 0) {
 			f.t.Fatalf("%+v: until %d s, assured %v, port %d, want %d s, %v, invalid %v, %d children",
-				list[i].Key(), list[i].Deadline/second, assured, port, m.deadline/second, m.assured, m.invalid, m.children)
+				list[i].Key, list[i].Deadline/second, assured, port, m.deadline/second, m.assured, m.invalid, m.children)
 		}
 	}
 }

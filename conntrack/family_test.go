@@ -15,7 +15,7 @@ func templateRecord(n int, seconds uint32, now int64) *conntrack.Record {
 		Key:    conntrack.Key{Client: f.Src, Virtual: f.Dst, VirtualPort: f.DstPort, Proto: f.Proto},
 		Target: conntrack.Target{Addr: target(n).Addr, Port: 8080, Server: target(n).Server},
 		Kind:   conntrack.Template, State: conntrack.TemplateNone,
-		Number: seconds, Now: now, Deadline: now + int64(seconds)*second,
+		Timeout: seconds, Order: now, Deadline: now + int64(seconds)*second,
 	}
 }
 
@@ -27,9 +27,17 @@ func insertRecord(table *conntrack.Table, r *conntrack.Record, c *conntrack.Conn
 
 func hashOf(table *conntrack.Table, r *conntrack.Record) uint64 {
 	if r.Kind&conntrack.Template != 0 {
-		return table.HashTemplate(&r.Key, r.Data)
+		return table.HashTemplate(&r.Key, r.Mark, r.Data)
 	}
 	return table.HashIn(&packet.Flow{Src: r.Client, SrcPort: r.ClientPort, Proto: r.Proto})
+}
+
+// refOf names a parent, if there is one.
+func refOf(parent *conntrack.Conn) conntrack.Ref {
+	if parent == nil {
+		return 0
+	}
+	return parent.Ref()
 }
 
 // mustInsert fails the test where there is no room.
@@ -46,8 +54,8 @@ func mustInsert(t *testing.T, table *conntrack.Table, r *conntrack.Record) (c co
 func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	f := flow(n)
 	return &conntrack.Record{
-		Key: conntrack.KeyOf(&f), Target: target(n), State: conntrack.TCPTimeWait, Number: 1,
-		Now: now, Deadline: now + 60*second, Parent: parent,
+		Key: conntrack.KeyOf(&f), Target: target(n), State: conntrack.TCPTimeWait, Packets: 1,
+		Order: now, Deadline: now + 60*second, Parent: refOf(parent),
 	}
 }
 
@@ -55,7 +63,7 @@ func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 func deadlineOf(t *testing.T, table *conntrack.Table, c *conntrack.Conn) int64 {
 	t.Helper()
 	for info := range table.All() {
-		if info.Ref() == c.Ref() {
+		if info.ID == c.Ref() {
 			return info.Deadline
 		}
 	}
@@ -144,7 +152,7 @@ func TestTemplate_IsLetGoByConnectionsThatFailed(t *testing.T) {
 		t.Fatalf("second Insert = %d, want Existed", got)
 	}
 	var dead [2]conntrack.Conn
-	if n := table.End(child.Ref(), &dead); n != 2 || table.Used() != 0 {
+	if n := table.Remove(child.Ref(), &dead); n != 2 || table.Used() != 0 {
 		t.Errorf("%d ended and %d are left, want the connection and its unused template ended", n, table.Used())
 	}
 }

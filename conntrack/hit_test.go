@@ -65,7 +65,7 @@ func TestHit_OfAConnectionThatEnded(t *testing.T) {
 	f := flow(1)
 	hint := sought(table, table.HashIn(&f))
 	var dead [2]conntrack.Conn
-	table.End(c.Ref(), &dead)
+	table.Remove(c.Ref(), &dead)
 	for name, h := range map[string]conntrack.Hint{"old": hint, "none": 0, "out of range": 5000} {
 		if table.HitIn(h, &f).Found() {
 			t.Errorf("%s hint: found", name)
@@ -109,7 +109,7 @@ func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := newTable(t, 1000)
 			r := record(1, c.state, timeouts[c.state])
-			r.Number = c.packets
+			r.Packets = c.packets
 			mustInsert(t, table, r)
 			f := flow(1)
 			hit := table.HitIn(sought(table, table.HashIn(&f)), &f)
@@ -137,7 +137,7 @@ func TestSteady_LeavesTheFirstAnswerOfAChildToObserve(t *testing.T) {
 	parent := mustInsert(t, table, templateRecord(1, 300, 0))
 	for packets, want := range map[uint32]bool{1: false, 2: true, 15: true} {
 		r := record(int(packets), conntrack.TCPEstablished, 60*second)
-		r.Parent, r.Number = &parent, packets
+		r.Parent, r.Packets = parent.Ref(), packets
 		mustInsert(t, table, r)
 		back := answer(int(packets))
 		hit := table.HitOut(sought(table, table.HashOut(&back)), &back)

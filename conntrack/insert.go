@@ -12,29 +12,14 @@ type Outcome uint8
 const (
 	// Inserted: the connection is new.
 	Inserted Outcome = iota
-	// Reclaimed: the connection is new, in place of the oldest half-open one
-	// that was found, which has ended.
-	Reclaimed
+	// Evicted: the connection is new, and has the place of the oldest half-open
+	// one that was found.
+	Evicted
 	// Existed: another packet made it first; it is in c.
 	Existed
 	// Full: there is no room.
 	Full
 )
-
-// Record is a connection to insert.
-type Record struct {
-	Key
-	Target
-	Kind     Kind
-	State    State
-	Number   uint32 // of packets so far, or a template's time-out in seconds
-	Deadline int64
-	Now      int64
-	// Parent controls the connection: it does not end before it. Nil for none.
-	Parent *Conn
-	// Data is a persistence engine's, for a template of kind Engine.
-	Data string
-}
 
 // Imagine makes c a copy of a connection that is in no table: for a packet that
 // is forwarded as if there was one.
@@ -47,17 +32,19 @@ func Imagine(r *Record, c *Conn) {
 
 // Insert adds a connection unless it exists. hash is that of its client's side:
 // HashIn of the client's packet, or HashTemplate. c receives the connection,
-// victim the one whose place it took when the outcome is Reclaimed: the caller
+// victim the one whose place it took when the outcome is Evicted: the caller
 // settles that one's counts.
 //
-// A parent that ended meanwhile is none: the connection then stands alone.
+// n.Order is the time now: the table may give the connection a greater one, so that
+// a shard's are in order. n.ID and n.Parental have no meaning. Where the parent has
+// ended meanwhile, the connection has none.
 func (t *Table) Insert(hash uint64, n *Record, c, victim *Conn) Outcome {
 	family := uint64(0)
-	if n.Parent != nil && t.retain(n.Parent, n.Now) {
-		family = uint64(n.Parent.index + 1)
+	if n.Parent != 0 && t.retain(n.Parent, n.Order) {
+		family = uint64(n.Parent.index() + 1)
 	}
 	outcome := t.insert(hash, n, family, c, victim)
-	if family != 0 && outcome > Reclaimed {
+	if family != 0 && outcome > Evicted {
 		t.letGo(family)
 	}
 	return outcome
@@ -81,7 +68,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 		if index, ok = t.reclaim(sh, hash, victim); !ok {
 			return Full
 		}
-		outcome = Reclaimed
+		outcome = Evicted
 		// The victim's slot may have been in the chain that b was to be
 		// linked to: look again.
 		if b, at = t.freeSlot(sh, hash); b == nil {
@@ -92,18 +79,18 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	e := &t.entries[index]
 	e.encode(n, hash)
 	e.family.Store(family)
-	sh.order = max(sh.order+1, uint64(n.Now))
+	sh.order = max(sh.order+1, uint64(n.Order))
 	e.order.Store(sh.order)
 	if n.Kind&Engine != 0 {
 		t.data.set(index, n.Data)
 	}
-	number := n.Number
-	if n.Kind&Template == 0 {
-		number = max(number, t.countFrom)
-	}
 	// Exchanged, because a store might become visible after dueBy has looked at
 	// the chunk's time: a sweeper would then find neither the one nor the other.
-	e.state.Swap(e.state.Load()&^(stateMask|numberMask) | liveBit | uint64(number)<<numberShift | uint64(n.State))
+	number := uint64(max(n.Packets, t.countFrom))
+	if n.Is(Template) {
+		number = uint64(n.Timeout)
+	}
+	e.state.Swap(e.state.Load()&^(stateMask|numberMask) | liveBit | number<<numberShift | uint64(n.State))
 	t.dueBy(index, e.deadline.Load())
 	b.put(at, tagOf(hash), index)
 	t.arrived(sh, index, int(t.used.Add(1)))
@@ -269,8 +256,8 @@ func (t *Table) trim(sh *shard, home *bucket) {
 // findKey looks for a connection that n would be a second of. The caller holds
 // the lock of the shard.
 func (t *Table) findKey(hash uint64, n *Record, c *Conn) bool {
-	if n.Kind&Template != 0 {
-		return t.FindTemplate(hash, &n.Key, n.Data, c)
+	if n.Is(Template) {
+		return t.FindTemplate(hash, &n.Key, n.Mark, n.Data, c)
 	}
 	if n.Kind&AnyPort != 0 {
 		return t.findAnyPort(hash, n, c)

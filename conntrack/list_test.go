@@ -23,7 +23,7 @@ func TestList_IsInTheOrderOfMaking(t *testing.T) {
 				child := mustInsert(t, table, childRecord(n, nil, now))
 				if n%3 == 0 {
 					var dead [2]conntrack.Conn
-					table.End(child.Ref(), &dead)
+					table.Remove(child.Ref(), &dead)
 					continue
 				}
 				want = append(want, n)
@@ -33,8 +33,8 @@ func TestList_IsInTheOrderOfMaking(t *testing.T) {
 				t.Fatalf("%d listed, want %d", len(list), len(want))
 			}
 			for i, n := range want {
-				if f := flow(n); list[i].Key() != conntrack.KeyOf(&f) || list[i].Deadline != int64(n)*c.tick+60*second {
-					t.Fatalf("place %d has %+v until %d, want connection %d", i, list[i].Key(), list[i].Deadline, n)
+				if f := flow(n); list[i].Key != conntrack.KeyOf(&f) || list[i].Deadline != int64(n)*c.tick+60*second {
+					t.Fatalf("place %d has %+v until %d, want connection %d", i, list[i].Key, list[i].Deadline, n)
 				}
 			}
 		})
@@ -58,10 +58,10 @@ func TestList_ShowsWhatPacketsDoNotFind(t *testing.T) {
 	if list[0].Data != "call@example" || list[1].Data != "" || list[2].Data != "" {
 		t.Errorf("data %q, %q, %q, want the first's alone", list[0].Data, list[1].Data, list[2].Data)
 	}
-	if _, port := list[1].Target(); port != 65535 {
+	if port := list[1].Port; port != 65535 {
 		t.Errorf("the invalid template shows port %d, want 65535", port)
 	}
-	if list[2].Ref() != hidden.Ref() {
+	if list[2].ID != hidden.Ref() {
 		t.Error("the hidden connection is not the third")
 	}
 	n := 0

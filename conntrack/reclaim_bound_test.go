@@ -54,7 +54,7 @@ func TestReclaim_LooksThroughFewBucketsWhateverThereIs(t *testing.T) {
 				switch outcome := table.Insert(hash, r, &conn, &victim); outcome {
 				case conntrack.Full:
 					full++
-				case conntrack.Reclaimed:
+				case conntrack.Evicted:
 				default:
 					t.Fatalf("connection %d: outcome %d, the table is full", i, outcome)
 				}
@@ -87,7 +87,7 @@ func TestReclaim_FindsTheFewByAndBy(t *testing.T) {
 	var c conntrack.Conn
 	found := 0
 	for i := range largeSize {
-		if insertRecord(table, childRecord(next+i, nil, 0), &c) == conntrack.Reclaimed {
+		if insertRecord(table, childRecord(next+i, nil, 0), &c) == conntrack.Evicted {
 			found++
 		}
 	}
@@ -103,7 +103,7 @@ func TestReclaim_SparesTheYoungHalf(t *testing.T) {
 	var c, victim conntrack.Conn
 	for i := range largeSize / 8 { // a quarter of those that are half-open
 		r := halfOpenRecord(next+i, nil, int64(next+i)*second)
-		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed {
+		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Evicted {
 			t.Fatalf("connection %d: outcome %d, want Reclaimed", i, got)
 		}
 	}

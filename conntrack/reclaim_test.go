@@ -49,7 +49,7 @@ func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	for i, old := range halfOpen {
 		r := childRecord(size+i, nil, second)
 		got := table.Insert(hashOf(table, r), r, &c, &victim)
-		if f := flow(old); got != conntrack.Reclaimed || victim.Key() != conntrack.KeyOf(&f) || victim.State() != conntrack.TCPSynRecv {
+		if f := flow(old); got != conntrack.Evicted || victim.Key() != conntrack.KeyOf(&f) || victim.State() != conntrack.TCPSynRecv {
 			t.Fatalf("connection %d: outcome %d, victim %+v in %v, want number %d", i, got, victim.Key(), victim.State(), old)
 		}
 		if findIn(table, old, &c) || !findIn(table, size+i, &c) || table.Used() != size {
@@ -63,9 +63,9 @@ func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	// A younger one is noticed again.
 	var dead [2]conntrack.Conn
 	findIn(table, 0, &c)
-	table.End(c.Ref(), &dead)
+	table.Remove(c.Ref(), &dead)
 	mustInsert(t, table, halfOpenRecord(10_000, nil, second))
-	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed {
+	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Evicted {
 		t.Errorf("with a younger one: outcome %d, want Reclaimed", got)
 	}
 }
@@ -79,7 +79,7 @@ func TestReclaim_TakesEveryHalfOpenState(t *testing.T) {
 		want := conntrack.Full
 		switch s {
 		case conntrack.TCPSynRecv, conntrack.TCPSynAck, conntrack.SCTPInit1, conntrack.SCTPInit:
-			want = conntrack.Reclaimed
+			want = conntrack.Evicted
 		}
 		var c conntrack.Conn
 		if got := insertRecord(table, childRecord(2, nil, 0), &c); got != want {
@@ -99,19 +99,19 @@ func TestReclaim_SparesWhatControlsOthersAndLetsTemplatesGo(t *testing.T) {
 		var c, victim conntrack.Conn
 		r := childRecord(n, nil, 0)
 		got := table.Insert(hashOf(table, r), r, &c, &victim)
-		if f := flow(old); got != want || got == conntrack.Reclaimed && victim.Key() != conntrack.KeyOf(&f) {
+		if f := flow(old); got != want || got == conntrack.Evicted && victim.Key() != conntrack.KeyOf(&f) {
 			t.Fatalf("outcome %d, victim %+v, want %d and number %d", got, victim.Key(), want, old)
 		}
 	}
-	insert(10, conntrack.Reclaimed, 3)
+	insert(10, conntrack.Evicted, 3)
 	if table.Controls(&template) {
 		t.Error("the victim is still counted as the template's")
 	}
 	insert(11, conntrack.Full, 0) // number 1 controls another
 	var dead [2]conntrack.Conn
-	table.End(child.Ref(), &dead)
+	table.Remove(child.Ref(), &dead)
 	insert(11, conntrack.Inserted, 0)
-	insert(12, conntrack.Reclaimed, 1)
+	insert(12, conntrack.Evicted, 1)
 	insert(13, conntrack.Full, 0) // a template is not half-open
 }
 
@@ -123,7 +123,7 @@ func TestReclaim_OfASibling(t *testing.T) {
 	for n := 2; n < 100; n++ {
 		var c, victim conntrack.Conn
 		r := halfOpenRecord(n, &template, 0)
-		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Reclaimed || !table.Controls(&template) {
+		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Evicted || !table.Controls(&template) {
 			t.Fatalf("connection %d: outcome %d, the template has children: %v", n, got, table.Controls(&template))
 		}
 	}
@@ -149,7 +149,7 @@ func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 		}
 		for info := range table.All() {
 			if r.IntN(2) == 0 {
-				table.End(info.Ref(), &dead)
+				table.Remove(info.ID, &dead)
 			}
 		}
 	}
@@ -160,7 +160,7 @@ func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 	// The last ones may be where nobody has looked yet.
 	for full, i := 0, 0; i < size; next++ {
 		switch got := insertRecord(table, childRecord(next+1, nil, 0), &c); got {
-		case conntrack.Reclaimed:
+		case conntrack.Evicted:
 			i++
 		case conntrack.Full:
 			full++
@@ -195,7 +195,7 @@ func TestReclaim_ByManyWorkers(t *testing.T) {
 				r := childRecord(size+w*size+i, nil, 0)
 				outcome := table.Insert(hashOf(table, r), r, &c, &victim)
 				mu.Lock()
-				if outcome == conntrack.Reclaimed {
+				if outcome == conntrack.Evicted {
 					victims[victim.Key()]++
 				} else {
 					full++ // the locks of others are only tried

@@ -20,21 +20,21 @@ const maxDepth = 4
 // room, and where t would forget somebody instead it finds the same one; t does not
 // change. copies tells which connection is whose copy. One worker at a time may use
 // it, as long as t is there.
-func (t *Table) Shadow(keep func(*Info) bool, room int) (s *Table, copies map[Ref]Ref, err error) {
-	var kept []Info
-	for info := range t.All() {
-		if keep(info) {
-			kept = append(kept, *info)
+func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[Ref]Ref, err error) {
+	var kept []Record
+	for r := range t.All() {
+		if keep(r) {
+			kept = append(kept, *r)
 		}
 	}
 	for i := 0; i < len(kept); i++ { // while it grows
-		if parent, ok := t.Parent(&kept[i].Conn); ok {
+		if parent, ok := t.Get(kept[i].Parent); ok {
 			kept = append(kept, parent)
 		}
 	}
 	// Parents first. Of connections of one age, or none of each other's, the order
 	// makes no difference: each is told its own.
-	slices.SortStableFunc(kept, func(a, b Info) int { return cmp.Compare(t.depth(a.Conn), t.depth(b.Conn)) })
+	slices.SortStableFunc(kept, func(a, b Record) int { return cmp.Compare(t.depth(a), t.depth(b)) })
 	room = min(room, max(0, t.Size()-t.Used()))
 	if s, err = newTable(max(leastShadow, 2*len(kept)+room), 1, t.seed); err != nil {
 		return nil, nil, err
@@ -44,82 +44,50 @@ func (t *Table) Shadow(keep func(*Info) bool, room int) (s *Table, copies map[Re
 	for i := range kept {
 		s.adopt(&kept[i], copies)
 	}
-	for i := range kept {
-		s.resemble(&kept[i], copies)
+	// Each has as many children as in the origin, whether they were copied or not.
+	for from, to := range copies {
+		family := &s.entries[to.index()].family
+		family.Store(uint64(t.entries[from.index()].children())<<32 | family.Load()&(childOne-1))
 	}
 	s.shards[0].end = s.shards[0].fresh.Load() + uint32(room)
 	return s, copies, nil
 }
 
-// Parent returns the connection that controls c, if one does.
-func (t *Table) Parent(c *Conn) (info Info, ok bool) {
-	family := t.entries[c.index].family.Load()
-	if uint32(family) == 0 || !t.Live(c) {
-		return info, false
+// Get returns the connection that r names, unless it has ended.
+func (t *Table) Get(r Ref) (found Record, ok bool) {
+	if r == 0 || !t.read(r.index(), &found) {
+		return found, false
 	}
-	index := uint32(family) - 1
-	e := &t.entries[index]
-	info.Deadline, info.order = e.deadline.Load(), e.order.Load()
-	if ok = e.read(index, &info.Conn); ok && info.Is(Engine) {
-		info.Data = t.data.get(index)
-	}
-	return info, ok
+	return found, found.ID == r
 }
 
-// depth is how many connections control c, directly or not.
-func (t *Table) depth(c Conn) (n int) {
-	for n < maxDepth {
-		parent, ok := t.Parent(&c)
-		if !ok {
+// Parent returns the connection that controls c, if one does.
+func (t *Table) Parent(c *Conn) (Record, bool) {
+	r, _ := t.Get(c.Ref())
+	return t.Get(r.Parent)
+}
+
+// depth is how many connections control r, directly or not.
+func (t *Table) depth(r Record) (n int) {
+	for ok := true; n < maxDepth; n++ {
+		if r, ok = t.Get(r.Parent); !ok {
 			break
 		}
-		c = parent.Conn
-		n++
 	}
 	return n
 }
 
 // adopt inserts a copy of a connection of the origin.
-func (t *Table) adopt(info *Info, copies map[Ref]Ref) {
-	if _, there := copies[info.Ref()]; there {
+func (t *Table) adopt(r *Record, copies map[Ref]Ref) {
+	if _, there := copies[r.ID]; there {
 		return
 	}
-	k := info.Key()
-	r := Record{
-		Key: k, Target: Target{Method: info.Method(), Server: info.Server()},
-		Kind:  Kind(info.srvWord) &^ methodMask,
-		State: info.State(), Number: info.number(), Deadline: info.Deadline, Data: info.Data,
+	twin := *r
+	twin.Parent = copies[r.Parent]
+	var c Conn
+	if t.Restore(&twin, &c) != Full {
+		copies[r.ID] = c.Ref()
 	}
-	r.Addr, r.Port = info.Target()
-	hash := t.Hash(k.Client, k.ClientPort, k.Proto)
-	if info.Is(Template) {
-		hash = t.HashTemplate(&k, info.Data)
-	}
-	var parent, c, victim Conn
-	if above, ok := t.origin.Parent(&info.Conn); ok {
-		if ref, there := copies[above.Ref()]; there && t.entries[ref.index()].read(ref.index(), &parent) {
-			r.Parent = &parent
-		}
-	}
-	if t.Insert(hash, &r, &c, &victim) != Full {
-		copies[info.Ref()] = c.Ref()
-	}
-}
-
-// resemble gives the copy of a connection what inserting others has changed: its
-// time, its age and the number of its children, whether they were copied or not.
-func (t *Table) resemble(info *Info, copies map[Ref]Ref) {
-	ref, there := copies[info.Ref()]
-	if !there {
-		return
-	}
-	e := &t.entries[ref.index()]
-	t.setDeadline(ref.index(), info.Deadline)
-	e.order.Store(info.order)
-	sh := &t.shards[0]
-	sh.order = max(sh.order, info.order)
-	children := t.origin.entries[info.index].children()
-	e.family.Store(uint64(children)<<32 | e.family.Load()&(childOne-1))
 }
 
 // pretend is reclaim in a shadow: it takes another entry if the origin would have

@@ -13,11 +13,11 @@ func shadowed(t *testing.T, table *conntrack.Table, port uint16, state conntrack
 	k := conntrack.Key{
 		Client: packet.AddrFrom4(0xc6336407), ClientPort: port, Virtual: packet.AddrFrom4(0xc000020a), VirtualPort: 80, Proto: packet.ProtoTCP,
 	}
-	r := conntrack.Record{Key: k, State: state, Now: int64(port), Deadline: 60_000_000_000 + int64(port), Parent: parent}
+	r := conntrack.Record{Key: k, State: state, Order: int64(port), Deadline: 60_000_000_000 + int64(port), Parent: refOf(parent)}
 	hash := table.Hash(k.Client, k.ClientPort, k.Proto)
 	if port == 0 {
-		r.Kind, r.Number = conntrack.Template, 300
-		hash = table.HashTemplate(&k, "")
+		r.Kind, r.Timeout = conntrack.Template, 300
+		hash = table.HashTemplate(&k, 0, "")
 	}
 	var c, victim conntrack.Conn
 	if o := table.Insert(hash, &r, &c, &victim); o != conntrack.Inserted {
@@ -38,9 +38,9 @@ func table(t *testing.T, size int) *conntrack.Table {
 
 func shadowOf(t *testing.T, table *conntrack.Table, room int, ports ...uint16) *conntrack.Table {
 	t.Helper()
-	s, copies, err := table.Shadow(func(i *conntrack.Info) bool {
+	s, copies, err := table.Shadow(func(i *conntrack.Record) bool {
 		for _, p := range ports {
-			if i.Key().ClientPort == p {
+			if i.ClientPort == p {
 				return true
 			}
 		}
@@ -69,17 +69,17 @@ func TestShadow_HasConnectionsAndTheirTemplates(t *testing.T) {
 	for info := range s.All() {
 		switch {
 		case info.Is(conntrack.Template):
-			if info.Deadline != deadline || !s.Controls(&info.Conn) {
+			if info.Deadline != deadline || !info.Parental {
 				t.Errorf("the template ends at %d, want %d", info.Deadline, deadline)
 			}
-		case !s.Controlled(&info.Conn) || info.State() != conntrack.TCPEstablished || info.Key().ClientPort != 1:
-			t.Errorf("connection %+v", info.Key())
+		case info.Parent == 0 || info.State != conntrack.TCPEstablished || info.ClientPort != 1:
+			t.Errorf("connection %+v", info.Key)
 		}
 	}
 	// Its own end changes nothing of the original's.
 	for info := range s.All() {
 		var dead [2]conntrack.Conn
-		s.End(info.Ref(), &dead)
+		s.Remove(info.ID, &dead)
 	}
 	if original.Used() != 3 {
 		t.Errorf("%d connections in the original, want 3", original.Used())
@@ -95,7 +95,7 @@ func TestShadow_IsFullWhereTheOriginalIs(t *testing.T) {
 	}{
 		{"room", conntrack.TCPEstablished, 2, conntrack.Inserted},
 		{"full", conntrack.TCPEstablished, 1, conntrack.Full},
-		{"full of half-open ones", conntrack.TCPSynRecv, 1, conntrack.Reclaimed},
+		{"full of half-open ones", conntrack.TCPSynRecv, 1, conntrack.Evicted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			original := table(t, c.size)

@@ -136,10 +136,11 @@ func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) b
 	return true
 }
 
-// End ends a connection now, whatever its time, unless it controls others, and
-// with it its template if nobody uses that and it was never assured
-// (ip_vs_conn_expire). It copies what ended to dead and returns how many.
-func (t *Table) End(r Ref, dead *[2]Conn) int {
+// Remove removes a connection now, whatever its deadline, unless it controls
+// others. It also removes the template of the connection, if nothing else uses that
+// and it was never assured (ip_vs_conn_expire). It copies what it removed to dead
+// and returns how many there are.
+func (t *Table) Remove(r Ref, dead *[2]Conn) int {
 	parent, word, ok := t.end(r.index(), r.word(), &dead[0])
 	if !ok {
 		return 0

@@ -1,6 +1,10 @@
 package conntrack
 
-import "sync"
+import (
+	"sync"
+
+	"director/packet"
+)
 
 // Lifetimes, in nanoseconds.
 const (
@@ -13,8 +17,12 @@ const (
 // HashTemplate returns the hash under which a persistence template is found:
 // of its whole key and of the engine's data, since nobody looks for it with
 // less.
-func (t *Table) HashTemplate(k *Key, data string) uint64 {
-	h := t.Hash(k.Client, k.VirtualPort, k.Proto) ^ t.Hash(k.Virtual, ^k.VirtualPort, k.Proto)
+func (t *Table) HashTemplate(k *Key, mark uint32, data string) uint64 {
+	virtual := k.Virtual
+	if mark != 0 {
+		virtual = packet.AddrFrom4(mark)
+	}
+	h := t.Hash(k.Client, k.VirtualPort, k.Proto) ^ t.Hash(virtual, ^k.VirtualPort, k.Proto)
 	for i := range len(data) {
 		h = (h ^ uint64(data[i])) * (t.seed[1] | 1)
 		h ^= h >> 29
@@ -22,11 +30,23 @@ func (t *Table) HashTemplate(k *Key, data string) uint64 {
 	return h
 }
 
-// FindTemplate looks up a template that may be used. hash is that of k and
-// data.
-func (t *Table) FindTemplate(hash uint64, k *Key, data string, c *Conn) bool {
+// HashOf returns the hash under which a connection or template is found.
+func (t *Table) HashOf(r *Record) uint64 {
+	if r.Is(Template) {
+		return t.HashTemplate(&r.Key, r.Mark, r.Data)
+	}
+	return t.Hash(r.Client, r.ClientPort, r.Proto)
+}
+
+// FindTemplate looks up a template that may be used. hash is that of k, mark and
+// data; mark is 0 unless the template is a firewall mark's.
+func (t *Table) FindTemplate(hash uint64, k *Key, mark uint32, data string, c *Conn) bool {
+	want := *k
+	if mark != 0 {
+		want.Virtual = packet.AddrFrom4(mark)
+	}
 	return t.scan(hash, c, func(c Conn) bool {
-		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k &&
+		return c.Is(Template) && !c.Is(Hidden) && c.Key() == want &&
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
 	})
 }
@@ -97,19 +117,19 @@ func (t *Table) Controls(c *Conn) bool { return t.entries[c.index].children() !=
 
 func (e *entry) children() uint32 { return uint32(e.family.Load() >> 32) }
 
-// retain makes the connection that parent is a copy of live until letGo. A
-// template's time begins anew. It reports false when the connection ended.
-func (t *Table) retain(parent *Conn, now int64) bool {
-	e := &t.entries[parent.index]
+// retain makes a connection live until letGo. It renews the deadline of a
+// template. It reports false when the connection has ended.
+func (t *Table) retain(parent Ref, now int64) bool {
+	e := &t.entries[parent.index()]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
 	word := e.state.Load()
-	if !same(parent.word, word) {
+	if !same(parent.word(), word) {
 		return false
 	}
 	e.family.Add(childOne)
-	if parent.Is(Template) {
-		t.renew(parent.index, word, now)
+	if Kind(e.server.Load())&Template != 0 {
+		t.renew(parent.index(), word, now)
 	}
 	return true
 }

@@ -38,7 +38,7 @@ func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 			var c Conn
 			if t.table.entries[index].read(index, &c) && t.drops(&c, now, timeouts) {
 				var dead [2]Conn
-				for i := range t.table.End(c.Ref(), &dead) {
+				for i := range t.table.Remove(c.Ref(), &dead) {
 					settle(&dead[i])
 				}
 			}

@@ -27,7 +27,7 @@ func (c *chain) add(s conntrack.State, packets uint32, left int64, parent *connt
 	c.t.Helper()
 	r := childRecord(1, parent, 0)
 	c.n++
-	r.VirtualPort, r.State, r.Number, r.Deadline = uint16(c.n), s, packets, left
+	r.VirtualPort, r.State, r.Packets, r.Deadline = uint16(c.n), s, packets, left
 	return mustInsert(c.t, c.Table, r)
 }
 

@@ -130,10 +130,10 @@ func (c *Control) endStranded() {
 	var ended [2]conntrack.Conn
 	for _, templates := range [...]bool{false, true} { // after those that they control
 		for info := range c.shared.Conns().All() {
-			if info.Is(conntrack.Template) != templates || view.Services.Member(info.Server()) {
+			if info.Is(conntrack.Template) != templates || view.Services.Member(info.Server) {
 				continue
 			}
-			for i := range c.shared.Conns().End(info.Ref(), &ended) {
+			for i := range c.shared.Conns().Remove(info.ID, &ended) {
 				c.shared.Settle(&ended[i])
 			}
 		}

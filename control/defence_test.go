@@ -39,7 +39,7 @@ func (r *rig) empty(n int) {
 		if r.Shared.Conns().Used() <= n {
 			return
 		}
-		for i := range r.Shared.Conns().End(info.Ref(), &dead) {
+		for i := range r.Shared.Conns().Remove(info.ID, &dead) {
 			r.Shared.Settle(&dead[i])
 		}
 	}
@@ -57,10 +57,10 @@ func (r *rig) secured() bool {
 	r.t.Helper()
 	r.send(r.newClient())
 	for info := range r.Shared.Conns().All() {
-		if info.Key().Client.String() == "203.0.113.9" {
-			state := info.State()
+		if info.Key.Client.String() == "203.0.113.9" {
+			state := info.State
 			var dead [2]conntrack.Conn
-			for i := range r.Shared.Conns().End(info.Ref(), &dead) {
+			for i := range r.Shared.Conns().Remove(info.ID, &dead) {
 				r.Shared.Settle(&dead[i])
 			}
 			return state == conntrack.TCPSynAck
@@ -120,9 +120,9 @@ func (r *rig) dropped(n int) (pattern string) {
 		}
 	}
 	for info := range r.Shared.Conns().All() {
-		if info.Key().Client.String() == "203.0.113.9" {
+		if info.Key.Client.String() == "203.0.113.9" {
 			var dead [2]conntrack.Conn
-			for i := range r.Shared.Conns().End(info.Ref(), &dead) {
+			for i := range r.Shared.Conns().Remove(info.ID, &dead) {
 				r.Shared.Settle(&dead[i])
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"director/conntrack"
 	"director/packet"
 	"director/service"
 )
@@ -64,23 +65,30 @@ func (c *Control) Connections() []Connection {
 	all := c.shared.Conns().List()
 	list := make([]Connection, len(all))
 	for i := range all {
-		info := &all[i]
-		k := info.Key()
-		addr, port := info.Target()
-		list[i] = Connection{
-			Proto:      k.Proto,
-			Expires:    time.Duration(max(0, info.Deadline-now)),
-			State:      info.State().String(),
-			Client:     endpoint(k.Client, k.ClientPort),
-			Virtual:    endpoint(k.Virtual, k.VirtualPort),
-			Server:     endpoint(addr, port),
-			EngineData: info.Data,
-		}
-		if info.Data != "" {
-			list[i].Engine = "sip" // there is no other
-		}
+		list[i] = connection(&all[i], now)
 	}
 	return list
+}
+
+// connection returns a connection as it is listed at a time.
+func connection(r *conntrack.Record, now int64) Connection {
+	virtual := r.Virtual
+	if r.Is(conntrack.Template) && r.Mark != 0 {
+		virtual = packet.AddrFrom4(r.Mark) // as IPVS lists it
+	}
+	c := Connection{
+		Proto:      r.Proto,
+		Expires:    time.Duration(max(0, r.Deadline-now)),
+		State:      r.State.String(),
+		Client:     endpoint(r.Client, r.ClientPort),
+		Virtual:    endpoint(virtual, r.VirtualPort),
+		Server:     endpoint(r.Addr, r.Port),
+		EngineData: r.Data,
+	}
+	if c.EngineData != "" {
+		c.Engine = "sip" // there is no other
+	}
+	return c
 }
 
 func endpoint(a packet.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Netip(), port) }

@@ -38,15 +38,15 @@ func TestSysctl_ReachesTheWorkersAtOnce(t *testing.T) {
 	fin := syn(1)
 	fin.Flags = "FA"
 	r.send(syn(1), ack(1), fin)
-	before, _ := r.Shared.Conns().List()[0].Target()
+	before := r.Shared.Conns().List()[0].Addr
 	r.send(syn(1))
-	if after, _ := r.Shared.Conns().List()[0].Target(); after != before {
+	if after := r.Shared.Conns().List()[0].Addr; after != before {
 		t.Errorf("conn_reuse_mode=1: %v after %v", after, before)
 	}
 	r.send(fin)
 	r.sysctl("conn_reuse_mode", "2")
 	r.send(syn(1))
-	if after, _ := r.Shared.Conns().List()[0].Target(); after == before {
+	if after := r.Shared.Conns().List()[0].Addr; after == before {
 		t.Errorf("conn_reuse_mode=2: still %v", after)
 	}
 }
@@ -59,11 +59,11 @@ func TestSysctl_ReachesTheSchedulers(t *testing.T) {
 			r := newRig(t, 4096)
 			r.quietly("-A -t 192.0.2.10:80 -s "+scheduler, "-a -t 192.0.2.10:80 -r 10.0.0.11 -g", "-a -t 192.0.2.10:80 -r 10.0.0.12 -g", "--set 5000 0 0")
 			r.send(syn(1), ack(1))
-			first, _ := r.Shared.Conns().List()[0].Target()
+			first := r.Shared.Conns().List()[0].Addr
 			r.sysctl(name, expiry)
 			r.seconds(1900)
 			r.send(syn(2))
-			second, _ := r.Shared.Conns().List()[1].Target()
+			second := r.Shared.Conns().List()[1].Addr
 			if (first == second) != remembered {
 				t.Errorf("%s, %s=%s: %v after %v, remembered should be %v", scheduler, name, expiry, second, first, remembered)
 			}

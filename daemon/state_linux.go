@@ -89,7 +89,7 @@ func (d *Daemon) resume() error {
 		}
 	}
 	r := d.shared.Resume(servers)
-	if err := d.saved.Each(r.Add); err != nil {
+	if err := d.saved.Each(d.shared.Now(), r.Add); err != nil {
 		return fmt.Errorf("load the saved state: %w", err)
 	}
 	for _, s := range d.saved.Servers {

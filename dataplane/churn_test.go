@@ -274,8 +274,11 @@ func (c *churn) list(r *rand.Rand) {
 		}
 	case 2:
 		for info := range c.shared.Conns().All() {
-			if c.shared.View().Services.Server(info.Server()) == nil && c.shared.Conns().Live(&info.Conn) {
-				c.t.Errorf("a connection to server %d, which nobody knows: %+v", info.Server(), info.Key())
+			if c.shared.View().Services.Server(info.Server) != nil {
+				continue
+			}
+			if _, live := c.shared.Conns().Get(info.ID); live {
+				c.t.Errorf("a connection to server %d, which nobody knows: %+v", info.Server, info.Key)
 			}
 		}
 	}

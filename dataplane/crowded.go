@@ -14,7 +14,7 @@ import (
 func (w *Worker) crowded(f *packet.Frame, j *job, s *service.Service) {
 	w.shared.defence.crowd()
 	if choice, ok := w.spare(f, s); ok {
-		w.pretend(f, j, choice)
+		w.pretend(f, j, s, choice)
 		return
 	}
 	w.drop(f, packet.TableFull)
@@ -28,10 +28,10 @@ func (w *Worker) adopt(f *packet.Frame, j *job, s *service.Service) {
 		w.refuse(f)
 		return
 	}
-	r := w.describe(f, choice, w.port(f, choice))
+	r := w.describe(f, s, choice, w.port(f, choice))
 	choice.Join(r.State.Active())
 	if !w.enter(f, j, choice) {
-		w.pretend(f, j, choice)
+		w.pretend(f, j, s, choice)
 	}
 }
 
@@ -56,8 +56,8 @@ func (w *Worker) port(f *packet.Frame, to service.Choice) uint16 {
 }
 
 // pretend forwards f as if it had a connection to the server.
-func (w *Worker) pretend(f *packet.Frame, j *job, to service.Choice) {
-	r := w.describe(f, to, w.port(f, to))
+func (w *Worker) pretend(f *packet.Frame, j *job, s *service.Service, to service.Choice) {
+	r := w.describe(f, s, to, w.port(f, to))
 	r.Kind = 0 // nothing can be remembered of it
 	conntrack.Imagine(r, &j.conn)
 	j.found = true

@@ -32,7 +32,7 @@ func (r *rig) leave(n int) {
 		if r.shared.Conns().Used() <= n {
 			return
 		}
-		for i := range r.shared.Conns().End(info.Ref(), &dead) {
+		for i := range r.shared.Conns().Remove(info.ID, &dead) {
 			r.shared.Settle(&dead[i])
 		}
 	}
@@ -268,8 +268,8 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			}
 			list := r.shared.Conns().List()
 			last := list[len(list)-1]
-			if a, _ := last.Target(); last.State() != conntrack.TCPEstablished || a.String() != server {
-				t.Errorf("it is %v with %v, want ESTABLISHED with %s", last.State(), a, server)
+			if a := last.Addr; last.State != conntrack.TCPEstablished || a.String() != server {
+				t.Errorf("it is %v with %v, want ESTABLISHED with %s", last.State, a, server)
 			}
 			var after int64
 			for s := 1; s <= 4; s++ {

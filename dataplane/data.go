@@ -36,25 +36,18 @@ func (w *Worker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port 
 	to.Addr, _ = c.Target()
 	w.record = conntrack.Record{
 		Key: k, Target: to, Kind: kind | helped(service.NAT, &k),
-		State: conntrack.TCPListen, Now: w.now, Deadline: w.now + w.view.Timeouts[conntrack.TCPListen],
-		Parent: c,
+		State: conntrack.TCPListen, Order: w.now, Deadline: w.now + w.view.Timeouts[conntrack.TCPListen],
+		Parent: c.Ref(),
 	}
 	server := w.server(c)
 	server.Join(false)
 	hash := w.shared.conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
 	var conn conntrack.Conn
-	switch w.shared.conns.Insert(hash, &w.record, &conn, &w.victim) {
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-		w.add(connCount, 1)
-	case conntrack.Inserted:
-		w.add(connCount, 1)
+	switch w.admit(hash, &conn, server, byWorker) {
 	case conntrack.Existed:
-		server.Release(false)
 		moved := w.shared.conns.Listen(&conn, w.record.Deadline)
 		w.shared.view.Load().Services.Server(conn.Server()).Load.Active.Add(int64(moved))
 	case conntrack.Full:
-		server.Release(false)
 		w.drop(f, packet.TableFull)
 		return false
 	}

@@ -105,7 +105,7 @@ func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
 		now := r.clock.Now()
 		still := map[conntrack.Ref]int64{}
 		for info := range r.shared.Conns().All() {
-			still[info.Ref()] = info.Deadline
+			still[info.ID] = info.Deadline
 			if late := now - info.Deadline; late >= int64(time.Second) {
 				t.Fatalf("a connection is there %v after its deadline", time.Duration(late))
 			}

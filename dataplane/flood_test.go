@@ -174,7 +174,7 @@ func (f *flood) check(before dataplane.Counts, syns int) {
 	}
 	held := 0
 	for info := range f.shared.Conns().All() {
-		if info.State() == conntrack.TCPEstablished {
+		if info.State == conntrack.TCPEstablished {
 			held++
 		}
 	}

@@ -175,22 +175,8 @@ func (w *Worker) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash 
 	w.record = conntrack.Record{
 		Key:    conntrack.KeyOf(flow),
 		Target: conntrack.Target{Addr: choice.Addr, Port: port, Method: uint8(choice.Method), Server: choice.ID},
-		State:  state, Now: w.now, Deadline: w.now + scheduledByError,
+		State:  state, Mark: s.Mark, Order: w.now, Deadline: w.now + scheduledByError,
 	}
 	w.record.Kind = helped(choice.Method, &w.record.Key)
-	switch w.shared.conns.Insert(hash, &w.record, &j.conn, &w.victim) {
-	case conntrack.Existed:
-		choice.Release(false)
-	case conntrack.Full:
-		choice.Release(false)
-		return false
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-		fallthrough
-	case conntrack.Inserted:
-		w.add(connCount, 1)
-		w.know(choice.ID)
-		w.tally(choice.ID).Conns++
-	}
-	return true
+	return w.admit(hash, &j.conn, choice.Server, byAll) != conntrack.Full
 }

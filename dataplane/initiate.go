@@ -39,10 +39,7 @@ func (w *Worker) initiate(f *packet.Frame, j *job) bool {
 	}
 	key := templateKey(&client, s)
 	to, outcome := w.remembered(f, s, &key, data, from)
-	switch outcome {
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-	case conntrack.Full:
+	if outcome == conntrack.Full {
 		if to.Server != nil {
 			to.Release(false)
 		}
@@ -57,8 +54,10 @@ func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to serv
 	w.record = conntrack.Record{
 		Key:    conntrack.KeyOf(client),
 		Target: conntrack.Target{Addr: f.Src, Port: f.SrcPort, Method: uint8(service.NAT), Server: to.ID},
-		State:  conntrack.UDP, Now: w.now, Deadline: w.now + w.view.Timeouts[conntrack.UDP],
-		Parent: parent,
+		State:  conntrack.UDP, Mark: s.Mark, Order: w.now, Deadline: w.now + w.view.Timeouts[conntrack.UDP],
+	}
+	if parent != nil {
+		w.record.Parent = parent.Ref()
 	}
 	if s.OnePacket {
 		conntrack.Imagine(&w.record, &j.conn)
@@ -67,32 +66,19 @@ func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to serv
 			w.shared.conns.Renew(parent, w.now)
 			w.shared.conns.Assure(parent)
 		}
-		w.began(f, j)
+		w.unlisted(f, j, to.Server)
 		return true
 	}
-	outcome := w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
-	if outcome == conntrack.Existed && j.conn.Server() != to.ID {
-		// The client's connection is with another server. What it sends next is
-		// an answer to this one.
-		j.old, j.retire = j.conn.Ref(), true
-		w.retire(j)
-		outcome = w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
-	}
-	switch outcome {
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-		fallthrough
-	case conntrack.Inserted:
-		w.began(f, j)
+	// If the client has a connection with another server, this one replaces it: what
+	// the client sends next is an answer to this server.
+	switch w.admitOver(j, to.Server, byAll) {
+	case conntrack.Existed:
+		w.joins(f, j)
+	case conntrack.Full:
+		return false
+	default:
+		w.begun(f, j)
 		w.observe(f, j)
-		return true
-	case conntrack.Existed: // another worker was faster
-		to.Release(false)
-		j.found = true
-		w.know(j.conn.Server())
-		w.use(f, j)
-		return true
 	}
-	to.Release(false)
-	return false
+	return true
 }

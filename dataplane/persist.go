@@ -22,9 +22,6 @@ func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
 		return
 	}
 	choice, outcome := w.remembered(f, s, &key, data, nil)
-	if outcome == conntrack.Reclaimed {
-		w.shared.Settle(&w.victim)
-	}
 	switch {
 	case outcome == conntrack.Full && choice.Server == nil:
 		w.noServer(f, j, s)
@@ -59,7 +56,7 @@ func engineData(f *packet.Frame, s *service.Service) (data string, ok bool) {
 //
 //	client 0, VIP port       a service of one port
 //	client 0, VIP 0          FTP's control port, or a service of every port
-//	client 0, mark 0         a firewall mark, whatever the protocol
+//	client 0, no VIP         a firewall mark, whatever the protocol
 func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	k := conntrack.Key{
 		Client:  packet.AddrFrom4(f.Src.V4() &^ s.HostMask),
@@ -68,7 +65,7 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	}
 	switch {
 	case s.Mark != 0:
-		k.Virtual, k.Proto = packet.AddrFrom4(s.Mark), 0
+		k.Virtual, k.Proto = packet.AddrFrom4(0), 0
 	case f.DstPort == s.Port && s.Port != ftpControl:
 		k.VirtualPort = f.DstPort
 	}
@@ -76,17 +73,25 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 }
 
 // remembered returns the server for a client's new connection, which is counted
-// to it; its template is in w.template then. It is one step under the service's lock: connections
-// that one client begins by way of two workers go to one server. Without a
-// server the outcome is Full and the choice empty; without room for a template
-// it is Full. only is the server that it must be, which began the connection
-// itself, or nil.
+// to it; its template is in w.template then. Without a server the outcome is Full
+// and the choice empty; without room for a template it is Full. only is the server
+// that it must be, which began the connection itself, or nil.
 func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
-	conns, template := w.shared.conns, &w.template
-	hash := conns.HashTemplate(k, data)
+	// One step under the service's lock: connections that a client begins on two
+	// workers go to one server.
 	s.Lock()
-	defer s.Unlock()
-	if conns.FindTemplate(hash, k, data, template) {
+	to, outcome = w.remember(f, s, k, data, only)
+	s.Unlock()
+	w.settleVictim(outcome)
+	return to, outcome
+}
+
+// remember is remembered under the service's lock, without the accounting for the
+// connection that a new template evicted.
+func (w *Worker) remember(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+	conns, template := w.shared.conns, &w.template
+	hash := conns.HashTemplate(k, s.Mark, data)
+	if conns.FindTemplate(hash, k, s.Mark, data, template) {
 		to, ok := s.Member(template.Server())
 		if ok && (only == nil || only.Server == to.ID) && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
 			to.Bind(w.beginsActive(f))
@@ -106,11 +111,11 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 	to.Bind(w.beginsActive(f))
 	r := &w.record
 	*r = conntrack.Record{
-		Key:    *k,
-		Target: conntrack.Target{Addr: to.Addr, Method: uint8(to.Method), Server: to.ID},
-		Kind:   conntrack.Template,
-		State:  conntrack.TemplateNone,
-		Number: s.Persistent, Now: w.now, Deadline: w.now + int64(s.Persistent)*second,
+		Key:     *k,
+		Target:  conntrack.Target{Addr: to.Addr, Method: uint8(to.Method), Server: to.ID},
+		Kind:    conntrack.Template,
+		State:   conntrack.TemplateNone,
+		Timeout: s.Persistent, Mark: s.Mark, Order: w.now, Deadline: w.now + int64(s.Persistent)*second,
 	}
 	if k.VirtualPort != 0 {
 		r.Port = to.Port
@@ -119,9 +124,5 @@ func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Ke
 		r.Kind |= conntrack.Engine
 		r.Data = data
 	}
-	outcome = conns.Insert(hash, r, template, &w.victim)
-	if outcome == conntrack.Inserted || outcome == conntrack.Reclaimed {
-		to.Ref()
-	}
-	return to, outcome
+	return to, w.admitTemplate(hash, to.Server)
 }

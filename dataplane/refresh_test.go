@@ -182,7 +182,7 @@ func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
 // held returns how many connections to a server the table holds.
 func (r *rig) held(server uint32) (n int) {
 	for info := range r.shared.Conns().All() {
-		if info.Server() == server {
+		if info.Server == server {
 			n++
 		}
 	}

@@ -22,8 +22,10 @@ func succeed(from, to *rig) *dataplane.Resumption {
 		}
 	}
 	r := to.shared.Resume(servers)
-	for s := range from.shared.Dump() {
-		r.Add(s)
+	ahead := to.shared.Now() - from.shared.Now()
+	for s, d := range from.shared.Dump() {
+		s.Deadline += ahead
+		r.Add(s, d)
 	}
 	return r
 }

@@ -144,15 +144,17 @@ func (w *Worker) beginsActive(f *packet.Frame) bool {
 // it is counted. parent is the persistence template it comes from, or nil.
 func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service.Choice, port uint16, parent *conntrack.Conn) {
 	w.retire(j)
-	r := w.describe(f, to, port)
-	r.Parent = parent
+	r := w.describe(f, s, to, port)
+	if parent != nil {
+		r.Parent = parent.Ref()
+	}
 	if s.OnePacket && f.Proto == packet.ProtoUDP {
 		conntrack.Imagine(r, &j.conn)
 		to.Release(r.State.Active())
 		if parent != nil {
 			w.shared.conns.Renew(parent, w.now)
 		}
-		w.began(f, j)
+		w.unlisted(f, j, to.Server)
 		return
 	}
 	if !w.enter(f, j, to) {
@@ -160,31 +162,23 @@ func (w *Worker) connect(f *packet.Frame, j *job, s *service.Service, to service
 	}
 }
 
-// enter puts the connection of w.record into the table, or finds that another
-// worker was faster, and reports whether f has a connection now. If not, it is
-// no longer counted to the server.
+// enter admits the connection of w.record, or finds that another worker was
+// faster, and reports whether f has a connection now. If not, it is no longer
+// counted to the server.
 func (w *Worker) enter(f *packet.Frame, j *job, to service.Choice) bool {
-	active := w.record.State.Active()
-	switch w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim) {
-	case conntrack.Reclaimed:
-		w.shared.Settle(&w.victim)
-		w.began(f, j)
-	case conntrack.Inserted:
-		w.began(f, j)
+	switch w.admit(j.hash, &j.conn, to.Server, byAll) {
 	case conntrack.Existed:
-		to.Release(active)
-		j.found = true
-		w.know(j.conn.Server())
-		w.use(f, j)
+		w.joins(f, j)
 	case conntrack.Full:
-		to.Release(active)
 		return false
+	default:
+		w.begun(f, j)
 	}
 	return true
 }
 
-// describe writes down the connection that f begins to a server's port.
-func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conntrack.Record {
+// describe makes the record of the connection that f begins to a server's port.
+func (w *Worker) describe(f *packet.Frame, s *service.Service, to service.Choice, port uint16) *conntrack.Record {
 	dir := conntrack.InOnly
 	if to.Method == service.NAT {
 		dir = conntrack.In
@@ -193,29 +187,20 @@ func (w *Worker) describe(f *packet.Frame, to service.Choice, port uint16) *conn
 	w.record = conntrack.Record{
 		Key:    conntrack.KeyOf(&f.Flow),
 		Target: conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID},
-		State:  state, Number: 1, Now: w.now, Deadline: w.now + w.view.Timeouts[state],
+		State:  state, Packets: 1, Mark: s.Mark, Order: w.now, Deadline: w.now + w.view.Timeouts[state],
 	}
 	w.record.Kind = helped(to.Method, &w.record.Key)
 	return &w.record
 }
 
-// began counts a new connection and its first packet.
-func (w *Worker) began(f *packet.Frame, j *job) {
-	j.found = true
-	w.add(connCount, 1)
-	w.know(j.conn.Server())
-	w.tally(j.conn.Server()).Conns++
-	w.count(f, j)
-}
-
-// retire ends the connection that j's packet does not go on with. The scheduler
+// retire removes the connection that j's packet does not go on with. The scheduler
 // has still counted it; what follows finds it gone.
 func (w *Worker) retire(j *job) {
 	if !j.retire {
 		return
 	}
 	j.retire = false
-	n := w.shared.conns.End(j.old, &w.ended)
+	n := w.shared.conns.Remove(j.old, &w.ended)
 	for i := range n {
 		w.shared.Settle(&w.ended[i])
 	}

@@ -10,7 +10,7 @@ import (
 type ShadowOptions struct {
 	// Keep says which connections the shadow knows beside those that control them,
 	// and Room how many more it may make.
-	Keep func(*conntrack.Info) bool
+	Keep func(*conntrack.Record) bool
 	Room int
 	// Clock and Resolver are the shadow's own.
 	Clock    func() int64

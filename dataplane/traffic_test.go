@@ -133,8 +133,8 @@ func (tr *traffic) round() {
 	if tr.IntN(3) == 0 {
 		tr.clock.Advance([]time.Duration{1, time.Millisecond, time.Second, 3 * time.Second, 20 * time.Second, 130 * time.Second}[tr.IntN(6)])
 	}
-	var conns []conntrack.Saved
-	for s := range tr.shared.Conns().Dump(tr.clock.Now()) {
+	var conns []conntrack.Record
+	for s := range tr.shared.Conns().Dump() {
 		if s.Kind&conntrack.Template == 0 && s.ClientPort != 0 {
 			conns = append(conns, *s)
 		}
@@ -152,8 +152,8 @@ func (tr *traffic) round() {
 }
 
 // burst sends frames of one connection, which need not exist, or of its answers.
-func (tr *traffic) burst(conns []conntrack.Saved) {
-	c := conntrack.Saved{Key: conntrack.Key{
+func (tr *traffic) burst(conns []conntrack.Record) {
+	c := conntrack.Record{Key: conntrack.Key{
 		Client:     packet.MustAddr(fmt.Sprintf("198.51.100.%d", 100+tr.IntN(3))),
 		ClientPort: uint16(20000 + tr.IntN(4)), Proto: packet.ProtoTCP,
 		Virtual: packet.MustAddr(vip), VirtualPort: 80,
@@ -185,7 +185,7 @@ var lengths = []int{0, 46, 47, 66, 67, 68, 69, 87, 88, 89, 200, 555, 556, 557, 5
 	1379, 1380, 1381, 1399, 1400, 1401, 1451, 1452, 1453, 1479, 1480, 1481, 1499, 1500}
 
 // send pushes one frame. A usual one changes nothing but deadlines.
-func (tr *traffic) send(c *conntrack.Saved, answer, usual bool) {
+func (tr *traffic) send(c *conntrack.Record, answer, usual bool) {
 	f := packettest.Frame{UDP: c.Proto == packet.ProtoUDP, Flags: "A", ID: uint16(tr.Uint32()), Seq: tr.Uint32()}
 	f.DF = tr.IntN(2) == 0
 	length := lengths[tr.IntN(len(lengths))]

@@ -182,10 +182,10 @@ func (r *rig) settled() {
 			s.Counted(), s.Load.Active.Load(), s.Load.Total.Load(), s.Persistent.Load())
 	}
 	var conns []string
-	for s := range r.shared.Conns().Dump(r.clock.Now()) {
-		conns = append(conns, fmt.Sprintf("%v:%d > %v:%d %d to %v:%d by %d, server %d, kind %x, %v, number %d, left %d, child %v, parent %v",
+	for s := range r.shared.Conns().Dump() {
+		conns = append(conns, fmt.Sprintf("%v:%d > %v:%d %d to %v:%d by %d, server %d, kind %x, %v, packets %d, time-out %d, mark %d, left %d, child %v, parent %v",
 			s.Client, s.ClientPort, s.Virtual, s.VirtualPort, s.Proto, s.Addr, s.Port, s.Method, s.Server, s.Kind,
-			s.State, s.Number, s.Left, s.HasParent, s.Parental))
+			s.State, s.Packets, s.Timeout, s.Mark, s.Deadline-r.clock.Now(), s.Parent != 0, s.Parental))
 	}
 	slices.Sort(conns)
 	for _, c := range conns {

@@ -177,7 +177,7 @@ func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (serv
 	record := conntrack.Record{
 		Key:    conntrack.KeyOf(&f),
 		Target: conntrack.Target{Addr: to.Addr, Port: to.Port, Method: uint8(to.Method), Server: to.ID},
-		State:  state, Number: packets, Now: now, Deadline: now + view.Timeouts[state],
+		State:  state, Packets: packets, Order: now, Deadline: now + view.Timeouts[state],
 	}
 	var c, victim conntrack.Conn
 	if o := r.shared.Conns().Insert(r.shared.Conns().HashIn(&f), &record, &c, &victim); o != conntrack.Inserted {
@@ -206,7 +206,7 @@ func (r *rig) end(first, n uint32) error {
 		if !conns.FindIn(conns.HashIn(&f), &f, &c) {
 			return fmt.Errorf("new connection %d of %d is not in the table", i, n)
 		}
-		for i := range conns.End(c.Ref(), &dead) {
+		for i := range conns.Remove(c.Ref(), &dead) {
 			r.shared.Settle(&dead[i])
 		}
 	}

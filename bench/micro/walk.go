@@ -121,7 +121,7 @@ func (w *walk) insert() {
 		record = conntrack.Record{
 			Key:    conntrack.KeyOf(&f.Flow),
 			Target: conntrack.Target{Addr: to.Addr, Port: to.Port, Method: uint8(to.Method), Server: to.ID},
-			State:  conntrack.TCPSynRecv, Number: 1, Now: w.now, Deadline: w.now + w.view.Timeouts[conntrack.TCPSynRecv],
+			State:  conntrack.TCPSynRecv, Packets: 1, Order: w.now, Deadline: w.now + w.view.Timeouts[conntrack.TCPSynRecv],
 		}
 		if w.table.Insert(w.hashes[i], &record, &w.conns[i], &victim) != conntrack.Inserted {
 			w.failed++

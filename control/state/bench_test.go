@@ -63,8 +63,8 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	defer f.Close()
 	var c conntrack.Conn
-	err = f.Each(func(s *dataplane.Saved) {
-		if table.Restore(&s.Saved, 0, 0, &c) != conntrack.Inserted {
+	err = f.Each(0, func(r *conntrack.Record, _ *dataplane.Dialogue) {
+		if table.Restore(r, &c) != conntrack.Inserted {
 			b.Fatal("no room")
 		}
 	})

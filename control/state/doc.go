@@ -15,14 +15,16 @@
 //
 //	'c', kind, method, state, protocol  5 × 1
 //	parts that follow the fixed ones    1: see the constants
-//	client, virtual address, target     3 × 4, IPv4
-//	their ports                         3 × 2
+//	ports: client, virtual, target      3 × 2
 //	number of the server in the header  4
-//	packets or time-out                 4
+//	packets                             4
+//	time-out of a template, in seconds  4
+//	firewall mark                       4
 //	time left, in nanoseconds           8
 //	order                               8
-//	its number                          4
-//	number of the parent                4, if it has one
+//	its name                            8
+//	addresses: client, virtual, target  3 × 4 if all are IPv4, else 3 × 16
+//	name of the parent                  8, if it has one
 //	data of the persistence engine      2 + as many as that says, if there are any
 //	dialogue of the FTP helper          28, if there is one
 //

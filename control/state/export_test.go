@@ -12,7 +12,7 @@ func OpenAnyAge(path string) (*File, error) {
 		return nil, err
 	}
 	f := &File{file: file, path: path}
-	if _, err = f.start(); err == nil {
+	if _, err = f.start(0); err == nil {
 		err = f.check(f.Saved)
 	}
 	if err != nil {

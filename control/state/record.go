@@ -25,43 +25,52 @@ const (
 	parental
 	hasData
 	hasDialogue
+	wide
 	allParts = 1<<iota - 1
 )
 
 const (
 	fixedSize    = 51 // after the mark
+	narrowSize   = 3 * 4
+	wideSize     = 3 * 16
 	dialogueSize = 28
 	// maxTime bounds what is left of a connection's life, or how long it is over,
 	// in nanoseconds: a persistent service's is at most 31 days.
 	maxTime = 32 * 24 * 3600 * 1_000_000_000
-	// kinds are those that a connection may be of.
-	kinds = conntrack.Template | conntrack.AnyPort | conntrack.Engine | conntrack.Hidden | conntrack.Helper
 )
 
 // little is the order of the bytes of numbers.
 var little = binary.LittleEndian
 
-// appendRecord appends the record of s to b.
-func appendRecord(b []byte, s *dataplane.Saved) []byte {
-	b = append(b, recordMark, byte(s.Kind), s.Method, byte(s.State), s.Proto, partsOf(s))
-	for _, a := range [...]packet.Addr{s.Client, s.Virtual, s.Addr} {
-		b = little.AppendUint32(b, a.V4())
-	}
-	for _, p := range [...]uint16{s.ClientPort, s.VirtualPort, s.Port} {
+// appendRecord appends the record of r, and what a helper remembers of it, to b.
+// clock is the time of the table that r is from.
+func appendRecord(b []byte, r *conntrack.Record, d *dataplane.Dialogue, clock int64) []byte {
+	parts := partsOf(r, d)
+	b = append(b, recordMark, byte(r.Kind), r.Method, byte(r.State), r.Proto, parts)
+	for _, p := range [...]uint16{r.ClientPort, r.VirtualPort, r.Port} {
 		b = little.AppendUint16(b, p)
 	}
-	b = little.AppendUint32(b, s.Server)
-	b = little.AppendUint32(b, s.Number)
-	b = little.AppendUint64(b, uint64(s.Left))
-	b = little.AppendUint64(b, s.Order)
-	b = little.AppendUint32(b, s.ID)
-	if s.HasParent {
-		b = little.AppendUint32(b, s.Parent)
+	for _, n := range [...]uint32{r.Server, r.Packets, r.Timeout, r.Mark} {
+		b = little.AppendUint32(b, n)
 	}
-	if s.Data != "" {
-		b = append(little.AppendUint16(b, uint16(len(s.Data))), s.Data...)
+	for _, n := range [...]uint64{uint64(r.Deadline - clock), uint64(r.Order), uint64(r.ID)} {
+		b = little.AppendUint64(b, n)
 	}
-	if d := s.Dialogue; d != nil {
+	for _, a := range [...]packet.Addr{r.Client, r.Virtual, r.Addr} {
+		if parts&wide != 0 {
+			b = little.AppendUint64(b, a.Hi)
+			b = little.AppendUint64(b, a.Lo)
+		} else {
+			b = little.AppendUint32(b, a.V4())
+		}
+	}
+	if r.Parent != 0 {
+		b = little.AppendUint64(b, uint64(r.Parent))
+	}
+	if r.Data != "" {
+		b = append(little.AppendUint16(b, uint16(len(r.Data))), r.Data...)
+	}
+	if d != nil {
 		b = little.AppendUint32(b, d.Out.Start)
 		b = little.AppendUint32(b, d.Out.End)
 		b = little.AppendUint32(b, uint32(d.Out.Before))
@@ -81,18 +90,19 @@ func flag(b bool) byte {
 }
 
 // partsOf says which parts a record has.
-func partsOf(s *dataplane.Saved) byte {
-	return flag(s.HasParent)*hasParent | flag(s.Parental)*parental |
-		flag(s.Data != "")*hasData | flag(s.Dialogue != nil)*hasDialogue
+func partsOf(r *conntrack.Record, d *dataplane.Dialogue) byte {
+	return flag(r.Parent != 0)*hasParent | flag(r.Parental)*parental |
+		flag(r.Data != "")*hasData | flag(d != nil)*hasDialogue | flag(r.Wide())*wide
 }
 
 // decoder reads records one after the other, into memory that it keeps.
 type decoder struct {
 	r        io.Reader
-	servers  map[uint32]bool // the numbers that there are
-	parents  map[uint32]bool // that came
+	now      int64                  // on the clock of the table that the records are for
+	servers  map[uint32]bool        // the numbers that there are
+	parents  map[conntrack.Ref]bool // that came
 	buf      [fixedSize]byte
-	saved    dataplane.Saved
+	saved    conntrack.Record
 	dialogue dataplane.Dialogue
 }
 
@@ -120,39 +130,72 @@ func (c *cursor) u64() (v uint64) { v, *c = little.Uint64(*c), (*c)[8:]; return 
 
 // record reads what follows a record's mark. What it returns is good until the
 // next one.
-func (d *decoder) record() (*dataplane.Saved, error) {
+func (d *decoder) record() (*conntrack.Record, *dataplane.Dialogue, error) {
 	c, err := d.take(fixedSize)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &d.saved
-	*s = dataplane.Saved{}
-	s.Kind, s.Method, s.State, s.Proto = conntrack.Kind(c.u8()), c.u8(), conntrack.State(c.u8()), c.u8()
+	r := &d.saved
+	*r = conntrack.Record{}
+	r.Kind, r.Method, r.State, r.Proto = conntrack.Kind(c.u8()), c.u8(), conntrack.State(c.u8()), c.u8()
 	parts := c.u8()
-	for _, a := range [...]*packet.Addr{&s.Client, &s.Virtual, &s.Addr} {
-		*a = packet.AddrFrom4(c.u32())
+	r.ClientPort, r.VirtualPort, r.Port = c.u16(), c.u16(), c.u16()
+	r.Server, r.Packets, r.Timeout, r.Mark = c.u32(), c.u32(), c.u32(), c.u32()
+	left := int64(c.u64())
+	r.Deadline, r.Order, r.ID = d.now+left, int64(c.u64()), conntrack.Ref(c.u64())
+	r.Parental = parts&parental != 0
+	switch {
+	case parts&^allParts != 0:
+		return nil, nil, fmt.Errorf("a record has unknown parts %#x", parts)
+	case left > maxTime, left < -maxTime, r.Order < 0:
+		return nil, nil, errors.New("a record's time is out of range")
 	}
-	s.ClientPort, s.VirtualPort, s.Port = c.u16(), c.u16(), c.u16()
-	s.Server, s.Number = c.u32(), c.u32()
-	s.Left, s.Order, s.ID = int64(c.u64()), c.u64(), c.u32()
-	s.HasParent, s.Parental = parts&hasParent != 0, parts&parental != 0
-	if parts&^allParts != 0 {
-		return nil, fmt.Errorf("a record has unknown parts %#x", parts)
+	if err := d.rest(r, parts); err != nil {
+		return nil, nil, err
 	}
-	if err := d.rest(s, parts); err != nil {
-		return nil, err
+	if parts&hasDialogue == 0 {
+		return r, nil, d.judge(r)
 	}
-	return s, d.judge(s)
+	if err := d.readDialogue(); err != nil {
+		return nil, nil, err
+	}
+	return r, &d.dialogue, d.judge(r)
 }
 
-// rest reads the parts of a record that not every one has.
-func (d *decoder) rest(s *dataplane.Saved, parts byte) error {
-	if s.HasParent {
-		c, err := d.take(4)
+// readAddresses reads the addresses of a record.
+func (d *decoder) readAddresses(r *conntrack.Record, parts byte) error {
+	size := narrowSize
+	if parts&wide != 0 {
+		size = wideSize
+	}
+	c, err := d.take(size)
+	if err != nil {
+		return err
+	}
+	for _, a := range [...]*packet.Addr{&r.Client, &r.Virtual, &r.Addr} {
+		if parts&wide != 0 {
+			*a = packet.Addr{Hi: c.u64(), Lo: c.u64()}
+		} else {
+			*a = packet.AddrFrom4(c.u32())
+		}
+	}
+	return nil
+}
+
+// rest reads the parts of a record that differ in size, or that only some records
+// have, but for the dialogue.
+func (d *decoder) rest(r *conntrack.Record, parts byte) error {
+	if err := d.readAddresses(r, parts); err != nil {
+		return err
+	}
+	if parts&hasParent != 0 {
+		c, err := d.take(8)
 		if err != nil {
 			return err
 		}
-		s.Parent = c.u32()
+		if r.Parent = conntrack.Ref(c.u64()); r.Parent == 0 {
+			return errors.New("a record announces a parent and has none")
+		}
 	}
 	if parts&hasData != 0 {
 		c, err := d.take(2)
@@ -163,23 +206,19 @@ func (d *decoder) rest(s *dataplane.Saved, parts byte) error {
 		if _, err := io.ReadFull(d.r, data); err != nil {
 			return whole(err)
 		}
-		if s.Data = string(data); s.Data == "" {
+		if r.Data = string(data); r.Data == "" {
 			return errors.New("a record announces data and has none")
 		}
-	}
-	if parts&hasDialogue != 0 {
-		return d.readDialogue(s)
 	}
 	return nil
 }
 
-func (d *decoder) readDialogue(s *dataplane.Saved) error {
+func (d *decoder) readDialogue() error {
 	c, err := d.take(dialogueSize)
 	if err != nil {
 		return err
 	}
 	m := &d.dialogue
-	s.Dialogue = m
 	m.Out.Start, m.Out.End = c.u32(), c.u32()
 	m.Out.Before, m.Out.After = int32(c.u32()), int32(c.u32())
 	m.Next, m.First = c.u32(), c.u32()
@@ -192,24 +231,24 @@ func (d *decoder) readDialogue(s *dataplane.Saved) error {
 }
 
 // judge says what in a record cannot be.
-func (d *decoder) judge(s *dataplane.Saved) error {
-	template := s.Kind&conntrack.Template != 0
+func (d *decoder) judge(r *conntrack.Record) error {
+	template := r.Kind&conntrack.Template != 0
 	switch {
-	case s.Kind&^kinds != 0, service.Method(s.Method) > service.Bypass, s.State >= conntrack.States:
-		return fmt.Errorf("a record is of unknown kind %#x, method %d or state %d", s.Kind, s.Method, s.State)
-	case template != (s.State >= conntrack.TemplateNone):
-		return fmt.Errorf("a record of kind %#x is in state %d", s.Kind, s.State)
-	case (s.Data != "") != (s.Kind&conntrack.Engine != 0), s.Kind&conntrack.Engine != 0 && !template:
+	case r.Kind&^conntrack.Kinds != 0, service.Method(r.Method) > service.Bypass, r.State >= conntrack.States:
+		return fmt.Errorf("a record is of unknown kind %#x, method %d or state %d", r.Kind, r.Method, r.State)
+	case template != (r.State >= conntrack.TemplateNone):
+		return fmt.Errorf("a record of kind %#x is in state %d", r.Kind, r.State)
+	case (r.Data != "") != (r.Kind&conntrack.Engine != 0), r.Kind&conntrack.Engine != 0 && !template:
 		return errors.New("a record that is no template of an engine has its data, or the other way round")
-	case s.Left > maxTime, s.Left < -maxTime, s.Order >= 1<<63:
-		return errors.New("a record's time is out of range")
-	case !d.servers[s.Server]:
-		return fmt.Errorf("a record has server %d, which the header does not list", s.Server)
-	case s.HasParent && !d.parents[s.Parent]:
-		return fmt.Errorf("a record comes before its parent %d", s.Parent)
+	case !d.servers[r.Server]:
+		return fmt.Errorf("a record has server %d, which the header does not list", r.Server)
+	case r.Parent != 0 && !d.parents[r.Parent]:
+		return fmt.Errorf("a record comes before its parent %#x", uint64(r.Parent))
+	case r.ID == 0:
+		return errors.New("a record has no name")
 	}
-	if s.Parental {
-		d.parents[s.ID] = true
+	if r.Parental {
+		d.parents[r.ID] = true
 	}
 	return nil
 }

@@ -14,13 +14,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"director/conntrack"
 	"director/dataplane"
 	"director/service"
 )
 
 const (
 	magic   = "DIRSTATE"
-	version = 1
+	version = 2
 	// MaxAge is how old a file may be to be used: the director's clients have
 	// given up what is older, or the network has changed.
 	MaxAge = 60 * time.Second
@@ -55,7 +56,7 @@ type Server struct {
 // many connections it holds. Only its owner may read it. It is complete on disk
 // when Write returns, and what was there stays until then: after an error, for
 // good.
-func Write(path string, h Header, conns iter.Seq[*dataplane.Saved]) (n int, err error) {
+func Write(path string, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
 	if err != nil {
 		return 0, err
@@ -98,7 +99,7 @@ func Probe(path string) error {
 }
 
 // encode writes a whole file to w.
-func encode(w io.Writer, h *Header, conns iter.Seq[*dataplane.Saved]) (n int, err error) {
+func encode(w io.Writer, h *Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
 	header, err := json.Marshal(h)
 	if err != nil {
 		return 0, err
@@ -112,11 +113,11 @@ func encode(w io.Writer, h *Header, conns iter.Seq[*dataplane.Saved]) (n int, er
 	_, _ = b.Write(little.AppendUint32(nil, version))
 	_, _ = b.Write(little.AppendUint32(nil, uint32(len(header))))
 	_, _ = b.Write(header)
-	for s := range conns {
-		if len(s.Data) > math.MaxUint16 {
-			return 0, fmt.Errorf("%d bytes of a persistence engine's data: no packet could bring them", len(s.Data))
+	for r, d := range conns {
+		if len(r.Data) > math.MaxUint16 {
+			return 0, fmt.Errorf("%d bytes of a persistence engine's data: no packet could bring them", len(r.Data))
 		}
-		if _, err := b.Write(appendRecord(b.AvailableBuffer(), s)); err != nil {
+		if _, err := b.Write(appendRecord(b.AvailableBuffer(), r, d, h.Clock)); err != nil {
 			return 0, err
 		}
 		n++
@@ -159,7 +160,7 @@ func (f *File) check(now time.Time) error {
 	if err := checkSum(f.file); err != nil {
 		return err
 	}
-	d, err := f.start()
+	d, err := f.start(0)
 	if err != nil {
 		return err
 	}
@@ -170,11 +171,11 @@ func (f *File) check(now time.Time) error {
 		return fmt.Errorf("saved in the future, at %v", f.Saved)
 	}
 	for {
-		s, err := d.next()
+		r, _, err := d.next()
 		if err != nil {
 			return err
 		}
-		if s == nil {
+		if r == nil {
 			break
 		}
 		f.Conns++
@@ -219,14 +220,14 @@ func checkSum(r io.ReadSeeker) error {
 	return nil
 }
 
-// start reads the header, unless it has been read, and returns what reads the
-// records.
-func (f *File) start() (*decoder, error) {
+// start reads the header and returns what reads the records, for a table whose
+// clock shows now.
+func (f *File) start(now int64) (*decoder, error) {
 	if _, err := f.file.Seek(int64(len(magic)+4), io.SeekStart); err != nil {
 		return nil, err
 	}
 	r := bufio.NewReaderSize(f.file, bufferSize)
-	d := &decoder{r: r, servers: map[uint32]bool{}, parents: map[uint32]bool{}}
+	d := &decoder{r: r, now: now, servers: map[uint32]bool{}, parents: map[conntrack.Ref]bool{}}
 	c, err := d.take(4)
 	if err != nil {
 		return nil, err
@@ -253,18 +254,18 @@ func (f *File) start() (*decoder, error) {
 }
 
 // next reads a record, or returns nil at the end of all.
-func (d *decoder) next() (*dataplane.Saved, error) {
+func (d *decoder) next() (*conntrack.Record, *dataplane.Dialogue, error) {
 	mark, err := d.take(1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch mark[0] {
 	case recordMark:
 		return d.record()
 	case endMark:
-		return nil, nil
+		return nil, nil, nil
 	}
-	return nil, fmt.Errorf("%#x where a record should begin", mark[0])
+	return nil, nil, fmt.Errorf("%#x where a record should begin", mark[0])
 }
 
 // end reads what follows the last of n records, up to the checksum.
@@ -285,20 +286,21 @@ func (d *decoder) end(n int) error {
 	return nil
 }
 
-// Each yields the connections, parents before their children. The caller must
-// not keep what it is lent. The error is one of reading: what the file holds has
+// Each yields the connections, parents before their children, each with what a
+// helper remembers of it, or nil. Their deadlines are on a clock that shows now. The
+// caller must not keep what it is lent. The error is one of reading: what the file holds has
 // been looked at.
-func (f *File) Each(yield func(*dataplane.Saved)) error {
-	d, err := f.start()
+func (f *File) Each(now int64, yield func(*conntrack.Record, *dataplane.Dialogue)) error {
+	d, err := f.start(now)
 	if err != nil {
 		return err
 	}
 	for {
-		s, err := d.next()
-		if s == nil || err != nil {
+		r, dialogue, err := d.next()
+		if r == nil || err != nil {
 			return err
 		}
-		yield(s)
+		yield(r, dialogue)
 	}
 }
 

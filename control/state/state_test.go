@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,27 +50,35 @@ func sample() state.Header {
 	}
 }
 
+// saved is a connection, and what a helper remembers of it.
+type saved struct {
+	Record   *conntrack.Record
+	Dialogue *dataplane.Dialogue
+}
+
 // connections are of every kind: a template and its child, of which it has data
-// and a dialogue.
-func connections() []*dataplane.Saved {
-	client := packet.MustAddr("198.51.100.7")
-	template := conntrack.Saved{
+// and a dialogue, and one with addresses of the other family.
+func connections() []saved {
+	client, clock := packet.MustAddr("198.51.100.7"), sample().Clock
+	template := conntrack.Record{
 		Key:    conntrack.Key{Client: client, Virtual: sip.Addr, VirtualPort: 5060, Proto: packet.ProtoUDP},
 		Target: conntrack.Target{Addr: packet.MustAddr("10.0.0.12"), Port: 5060, Method: uint8(service.NAT), Server: 9},
-		Kind:   conntrack.Template | conntrack.Engine, State: conntrack.TemplateAssured, Number: 300,
-		Left: 299_000_000_000, Order: 100_000_000_000, Data: "call@example", ID: 77, Parental: true,
+		Kind:   conntrack.Template | conntrack.Engine, State: conntrack.TemplateAssured, Packets: 3, Timeout: 300, Mark: 0xfffffff1,
+		Deadline: clock + 299_000_000_000, Order: 100_000_000_000, Data: "call@example", ID: 77, Parental: true,
 	}
-	control := conntrack.Saved{
+	control := conntrack.Record{
 		Key:    conntrack.Key{Client: client, Virtual: web.Addr, ClientPort: 4711, VirtualPort: 21, Proto: packet.ProtoTCP},
 		Target: conntrack.Target{Addr: packet.MustAddr("10.0.0.11"), Port: 2121, Method: uint8(service.NAT), Server: 3},
-		Kind:   conntrack.Helper, State: conntrack.TCPEstablished, Number: 15,
-		Left: -5, Order: 110_000_000_000, ID: 4, Parent: 77, HasParent: true, Parental: true,
+		Kind:   conntrack.Helper, State: conntrack.TCPEstablished, Packets: 15,
+		Deadline: clock - 5, Order: 110_000_000_000, ID: 1<<40 | 4, Parent: 77, Parental: true,
 	}
 	data := control
-	data.Kind, data.State, data.ClientPort, data.VirtualPort, data.Number = conntrack.AnyPort|conntrack.Hidden, conntrack.TCPListen, 0, 40000, 0
-	data.ID, data.Parent, data.Parental = 5, 4, false
+	data.Kind, data.State, data.ClientPort, data.VirtualPort, data.Packets = conntrack.AnyPort|conntrack.Hidden, conntrack.TCPListen, 0, 40000, 0
+	data.ID, data.Parent, data.Parental = 5, control.ID, false
 	direct := data
-	direct.Kind, direct.Method, direct.HasParent, direct.Parent, direct.State, direct.ID = 0, uint8(service.DR), false, 0, conntrack.SCTPEstablished, 6
+	direct.Kind, direct.Method, direct.Parent, direct.State, direct.ID = 0, uint8(service.DR), 0, conntrack.SCTPEstablished, 6
+	six := direct
+	six.Client, six.Virtual, six.Addr, six.ID = packet.MustAddr("2001:db8::7"), packet.MustAddr("2001:db8::1"), packet.MustAddr("2001:db8:1::11"), 7
 	dialogue := dataplane.Dialogue{
 		Control: ftp.Control{
 			Out:  ftp.Sequence{Start: 1, End: 0xfffffff0, Before: -3, After: 4, Pending: true},
@@ -77,19 +86,30 @@ func connections() []*dataplane.Saved {
 		},
 		First: 6,
 	}
-	return []*dataplane.Saved{{Saved: template}, {Saved: control, Dialogue: &dialogue}, {Saved: data}, {Saved: direct}}
+	return []saved{{&template, nil}, {&control, &dialogue}, {&data, nil}, {&direct, nil}, {&six, nil}}
 }
 
-// read returns what a file holds.
-func read(t *testing.T, f *state.File) (all []*dataplane.Saved) {
-	t.Helper()
-	err := f.Each(func(s *dataplane.Saved) {
-		s2 := *s
-		if s.Dialogue != nil {
-			d := *s.Dialogue
-			s2.Dialogue = &d
+// each yields connections as a table does.
+func each(all []saved) iter.Seq2[*conntrack.Record, *dataplane.Dialogue] {
+	return func(yield func(*conntrack.Record, *dataplane.Dialogue) bool) {
+		for _, s := range all {
+			if !yield(s.Record, s.Dialogue) {
+				return
+			}
 		}
-		all = append(all, &s2)
+	}
+}
+
+// read returns what a file holds, for a clock that stood still since.
+func read(t *testing.T, f *state.File) (all []saved) {
+	t.Helper()
+	err := f.Each(f.Clock, func(r *conntrack.Record, d *dataplane.Dialogue) {
+		r2 := *r
+		if d != nil {
+			d2 := *d
+			d = &d2
+		}
+		all = append(all, saved{&r2, d})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +121,7 @@ func read(t *testing.T, f *state.File) (all []*dataplane.Saved) {
 func write(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "state")
-	n, err := state.Write(path, sample(), slices.Values(connections()))
+	n, err := state.Write(path, sample(), each(connections()))
 	if err != nil || n != len(connections()) {
 		t.Fatalf("%d connections written, %v", n, err)
 	}
@@ -139,14 +159,14 @@ func TestWrite_ReplacesWholeFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := connections()
-	bad[0].Data = strings.Repeat("x", 1<<16)
-	if _, err := state.Write(path, sample(), slices.Values(bad)); err == nil {
+	bad[0].Record.Data = strings.Repeat("x", 1<<16)
+	if _, err := state.Write(path, sample(), each(bad)); err == nil {
 		t.Error("what fits no record was written")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("the file changed: %v", err)
 	}
-	if _, err := state.Write(path, sample(), slices.Values(connections()[:1])); err != nil {
+	if _, err := state.Write(path, sample(), each(connections()[:1])); err != nil {
 		t.Fatal(err)
 	}
 	f, err := state.Open(path, time.Now())
@@ -175,7 +195,7 @@ func TestProbe_SaysWhatWriteWould(t *testing.T) {
 	if err := state.Probe(missing); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in a directory that is not there: %v", err)
 	}
-	if _, err := state.Write(missing, sample(), slices.Values(connections())); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := state.Write(missing, sample(), each(connections())); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in a directory that is not there: %v", err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
@@ -212,7 +232,7 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		"cut in the middle":       {good[:len(good)/2], now, "checksum"},
 		"longer":                  {append(slices.Clone(good), 0), now, "checksum"},
 		"another file":            {[]byte(strings.Repeat("something else ", 9)), now, "not a file of a director"},
-		"another version":         {reseal(at(8, 2)), now, "version 2"},
+		"another version":         {reseal(at(8, 1)), now, "version 1"},
 		"a bit changed":           {at(header+9, good[header+9]^1), now, "checksum"},
 		"old":                     {good, now.Add(61 * time.Second), "more than 1m0s"},
 		"from the future":         {good, now.Add(-time.Minute), "in the future"},
@@ -225,9 +245,11 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		"a state of templates":    {reseal(at(header+1, 0)), now, "is in state"},
 		"unknown parts":           {reseal(at(header+5, 0x80)), now, "unknown parts"},
 		"data without an engine":  {reseal(at(header+1, 0x80)), now, "engine"},
-		"a server of nobody":      {reseal(at(header+24, 1)), now, "server 1"},
-		"a time out of range":     {reseal(at(header+39, 0x7f)), now, "out of range"},
-		"a parent that comes not": {reseal(at(header+48, 78)), now, "before its parent"},
+		"a server of nobody":      {reseal(at(header+12, 1)), now, "server 1"},
+		"a time out of range":     {reseal(at(header+35, 0x7f)), now, "out of range"},
+		"an order out of range":   {reseal(at(header+43, 0x80)), now, "out of range"},
+		"a parent that comes not": {reseal(at(header+44, 78)), now, "before its parent"},
+		"no name":                 {reseal(at(header+44, 0)), now, "no name"},
 		"no mark":                 {reseal(at(header, 'x')), now, "where a record should begin"},
 		"too few records":         {reseal(at(header, 'e')), now, "connections, the file says"},
 	} {
@@ -313,7 +335,7 @@ func timeless(t *testing.T, b []byte) string {
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "state")
-	if _, err := state.Write(path, sample(), slices.Values(connections())); err != nil {
+	if _, err := state.Write(path, sample(), each(connections())); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -339,7 +361,7 @@ func FuzzOpen(f *testing.F) {
 		defer first.Close()
 		conns := read(t, first)
 		again := filepath.Join(dir, "again")
-		if n, err := state.Write(again, first.Header, slices.Values(conns)); err != nil || n != first.Conns {
+		if n, err := state.Write(again, first.Header, each(conns)); err != nil || n != first.Conns {
 			t.Fatalf("%d connections written of %d: %v", n, first.Conns, err)
 		}
 		second, err := state.OpenAnyAge(again)

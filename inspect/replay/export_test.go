@@ -33,8 +33,11 @@ func RunWay(c *config.Config, r *config.Replay, files Files, w Way) (summary *Su
 // statistics of its servers.
 func (p *player) state() string {
 	var lines []string
-	for s := range p.shared.Conns().Dump(p.now) {
-		s.ID, s.Parent, s.Order = 0, 0, 0 // these depend on the number of workers
+	for s := range p.shared.Conns().Dump() {
+		// These depend on the number of workers.
+		if s.ID, s.Order = 0, 0; s.Parent != 0 {
+			s.Parent = 1
+		}
 		lines = append(lines, fmt.Sprintf("connection %+v\n", *s))
 	}
 	for _, s := range p.shared.View().Services.Servers() {

@@ -191,13 +191,13 @@ func (o *outcome) seconds(deadline int64) float64 {
 // template describes the template of the packet's connection, or the one that was
 // used for a packet without an entry.
 func (o *outcome) template(server *service.Server) *Template {
-	var used *conntrack.Info
+	var used *conntrack.Record
 	discarded := false
 	for ref, info := range o.after.templates {
 		was, there := o.before.templates[ref]
 		discarded = discarded || there && info.Is(conntrack.Hidden) && !was.Is(conntrack.Hidden)
 		// Who got a server without the scheduler got it by a template of the client's.
-		remembered := len(o.picks) == 0 && server != nil && info.Server() == server.ID && o.connection() == nil && o.client(info.Key().Client, server)
+		remembered := len(o.picks) == 0 && server != nil && info.Server == server.ID && o.connection() == nil && o.client(info.Client, server)
 		if !info.Is(conntrack.Hidden) && (!there || was.Deadline != info.Deadline || remembered) {
 			used = &info
 		}
@@ -212,9 +212,8 @@ func (o *outcome) template(server *service.Server) *Template {
 	}
 	d := &Template{Discarded: discarded}
 	if used != nil {
-		_, d.Found = o.before.templates[used.Ref()]
-		addr, port := used.Target()
-		d.Client, d.Server = used.Key().Client.Netip(), endpoint(addr, port)
+		_, d.Found = o.before.templates[used.ID]
+		d.Client, d.Server = used.Client.Netip(), endpoint(used.Addr, used.Port)
 		d.Expires = o.seconds(used.Deadline)
 	}
 	return d

@@ -46,7 +46,7 @@ func (d *Director) shadow(room int, clients ...packet.Addr) (*world, error) {
 	}
 	var err error
 	w.shared, err = d.Control.Shadow(dataplane.ShadowOptions{
-		Keep:     func(c *conntrack.Info) bool { return known[c.Key().Client] },
+		Keep:     func(c *conntrack.Record) bool { return known[c.Client] },
 		Room:     room,
 		Clock:    func() int64 { return w.start + w.clock.Now() },
 		Resolver: w,
@@ -115,14 +115,14 @@ func (w *world) connection(f packet.Flow) *found {
 }
 
 // templates lists the templates, and whether they may be used.
-func (w *world) templates() map[conntrack.Ref]conntrack.Info {
+func (w *world) templates() map[conntrack.Ref]conntrack.Record {
 	if !w.persistent {
 		return nil
 	}
-	all := map[conntrack.Ref]conntrack.Info{}
+	all := map[conntrack.Ref]conntrack.Record{}
 	for info := range w.shared.Conns().All() {
 		if info.Is(conntrack.Template) {
-			all[info.Ref()] = *info
+			all[info.ID] = *info
 		}
 	}
 	return all
@@ -132,7 +132,7 @@ func (w *world) templates() map[conntrack.Ref]conntrack.Info {
 type moment struct {
 	counts    dataplane.Counts
 	tallies   []service.Tally // by server
-	templates map[conntrack.Ref]conntrack.Info
+	templates map[conntrack.Ref]conntrack.Record
 	found     *found
 }
 
