@@ -145,7 +145,10 @@ func (b *builder) addLocal(links []Link) {
 			b.insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), &b.none)
 		}
 	}
-	b.local = newAddrSet(own)
+	b.local = packet.NewAddrSet(len(own))
+	for _, a := range own {
+		b.local.Add(a)
+	}
 }
 
 func (b *builder) addServers(servers []packet.Addr) {

@@ -25,7 +25,7 @@ type Table struct {
 	far     *Hop // of the default route
 	servers []Hop
 	ifaces  []Link
-	local   addrSet
+	local   packet.AddrSet
 	none    Hop
 }
 
@@ -74,7 +74,7 @@ func (t *Table) Local(a packet.Addr) bool {
 	if a.Is4() && a.V4()>>24 == 127 {
 		return true
 	}
-	return t.local.has(a)
+	return t.local.Has(a)
 }
 
 // Interfaces returns the links that carry balanced traffic; the index is the interface

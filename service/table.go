@@ -27,11 +27,11 @@ type Table struct {
 	around   *Server
 	member   []bool // by number: whether the server is in its service
 
-	// Open-addressing tables with linear probing, a power of two in size and
-	// at most a quarter full, so that nearly every look-up ends in the first
-	// cell. An empty cell has the zero address.
-	vips  []packet.Addr
+	// cells is an open-addressing table with linear probing. Its size is a power of
+	// two, and at most a quarter of the cells is in use, so nearly every look-up ends
+	// at the first cell.
 	cells []*Service
+	vips  packet.AddrSet
 
 	marks  []mark
 	wide   *bart.Lite // the prefixes of marks that are more than one address; nil: none
@@ -69,12 +69,12 @@ type mark struct {
 // table makes the workers' table of what the registry holds.
 func (r *Registry) table() *Table {
 	removed := r.removedVIPs()
-	size := 1 << bits.Len(uint(4*(len(r.services)+len(removed)+len(r.options.Marks))))
+	most := len(r.services) + len(removed) + len(r.options.Marks)
 	t := &Table{
 		servers: slices.Clone(r.servers),
 		member:  make([]bool, len(r.servers)),
-		vips:    make([]packet.Addr, size),
-		cells:   make([]*Service, size),
+		cells:   make([]*Service, 1<<bits.Len(uint(4*most))),
+		vips:    packet.NewAddrSet(most),
 		byMark:  map[uint32]*Service{},
 
 		masqueraded:  make(map[endpoint]*Masqueraded, len(r.servers)),
@@ -95,7 +95,7 @@ func (r *Registry) table() *Table {
 		}
 	}
 	for a := range removed {
-		t.addVIP(a)
+		t.vips.Add(a)
 	}
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
@@ -143,16 +143,7 @@ func (t *Table) add(s *Service) {
 		i = (i + 1) & mask
 	}
 	t.cells[i] = s
-	t.addVIP(s.Addr)
-}
-
-func (t *Table) addVIP(a packet.Addr) {
-	mask := uint64(len(t.vips) - 1)
-	i := hash(a, 0, 0) & mask
-	for !t.vips[i].IsZero() && t.vips[i] != a {
-		i = (i + 1) & mask
-	}
-	t.vips[i] = a
+	t.vips.Add(s.Addr)
 }
 
 func (t *Table) addMark(m *Mark) {
@@ -163,7 +154,7 @@ func (t *Table) addMark(m *Mark) {
 	switch {
 	case s == nil:
 	case m.Prefix.IsSingleIP():
-		t.addVIP(packet.AddrFrom4(first))
+		t.vips.Add(packet.AddrFrom4(first))
 	default:
 		if t.wide == nil {
 			t.wide = new(bart.Lite)
@@ -179,27 +170,10 @@ func hash(a packet.Addr, port uint16, proto uint8) uint64 {
 }
 
 // VIP reports whether a is the address of a service.
-func (t *Table) VIP(a packet.Addr) bool {
-	vips := t.vips
-	for i := hash(a, 0, 0); ; i++ {
-		switch vip := &vips[i&uint64(len(vips)-1)]; {
-		case *vip == a:
-			return true
-		case vip.IsZero():
-			return false
-		}
-	}
-}
+func (t *Table) VIP(a packet.Addr) bool { return t.vips.Has(a) }
 
-// VIPs returns the addresses of the services, in no order.
-func (t *Table) VIPs() (all []packet.Addr) {
-	for _, a := range t.vips {
-		if !a.IsZero() {
-			all = append(all, a)
-		}
-	}
-	return all
-}
+// VIPs returns the addresses of the services in no particular order.
+func (t *Table) VIPs() []packet.Addr { return t.vips.All() }
 
 // Marked reports whether a lies in a prefix of a firewall mark, which may also
 // hold addresses that are nobody's virtual one.
