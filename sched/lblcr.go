@@ -65,18 +65,13 @@ func (l *localityReplicated) Bind(servers Servers, pos *Position) {
 // idlest returns the usable member with the fewest connections for its weight;
 // of equals the one that joined last.
 func (s *serverSet) idlest(servers Servers) (int, bool) {
-	best, least := -1, int64(0)
+	best := least{index: -1}
 	for _, member := range slices.Backward(s.members) {
-		i, ok := member.find(servers)
-		if !ok || !servers[i].usable() {
-			continue
-		}
-		load := member.overhead()
-		if best < 0 || least*int64(servers[i].Weight) > load*int64(servers[best].Weight) {
-			best, least = i, load
+		if i, ok := member.find(servers); ok && servers[i].usable() {
+			best.offer(i, member.overhead(), servers[i].Weight)
 		}
 	}
-	return best, best >= 0
+	return best.index, best.index >= 0
 }
 
 // shrink removes the member with the most connections for its weight from a set

@@ -2,22 +2,20 @@ package sched
 
 import "director/packet"
 
-// leastConnection takes the usable server with the fewest connections, active
-// ones counting far more (ip_vs_lc.c). Of equals the first in the list serves.
+// leastConnection takes the usable server with the least cost of connections
+// (ip_vs_lc.c). Active ones cost far more than others. If several servers have the
+// same cost, the first of the list serves.
 type leastConnection struct{ stateless }
 
 func (l leastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
-	best, least := -1, int64(0)
+	best := least{index: -1}
 	for i := range servers {
-		if !servers[i].usable() {
-			continue
-		}
-		if load := l.cost(&servers[i]); best < 0 || load < least {
-			best, least = i, load
+		if s := &servers[i]; s.usable() {
+			best.offer(i, l.cost(s), 1)
 		}
 	}
-	return best, best >= 0
+	return best.index, best.index >= 0
 }
 
-// cost is what is compared, whatever the weight.
+// cost is the number that is compared. The weight does not matter.
 func (leastConnection) cost(s *Server) int64 { return s.Load.overhead() }

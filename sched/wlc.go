@@ -2,25 +2,19 @@ package sched
 
 import "director/packet"
 
-// weightedLeastConnection takes the usable server with the fewest connections
-// for its weight (ip_vs_wlc.c), compared crosswise to stay in integers. Of
-// equals the first in the list serves.
+// weightedLeastConnection takes the usable server whose connections cost least for its
+// weight (ip_vs_wlc.c). If several servers are equal, the first of the list serves.
 type weightedLeastConnection struct{ stateless }
 
 func (w weightedLeastConnection) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
-	best, least := -1, int64(0)
+	best := least{index: -1}
 	for i := range servers {
-		s := &servers[i]
-		if !s.usable() {
-			continue
-		}
-		load := w.cost(s)
-		if best < 0 || least*int64(s.Weight) > load*int64(servers[best].Weight) {
-			best, least = i, load
+		if s := &servers[i]; s.usable() {
+			best.offer(i, w.cost(s), s.Weight)
 		}
 	}
-	return best, best >= 0
+	return best.index, best.index >= 0
 }
 
-// cost is what is compared, for the server's weight.
+// cost is the number that is compared, before the division by the weight.
 func (weightedLeastConnection) cost(s *Server) int64 { return s.Load.overhead() }
