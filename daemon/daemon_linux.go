@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -28,7 +29,7 @@ import (
 	"director/host/notify"
 	"director/host/plan"
 	"director/host/privilege"
-	"director/host/vip"
+	"director/neigh"
 	"director/neigh/rtnl"
 	"director/packet"
 	"director/service"
@@ -63,7 +64,7 @@ type Daemon struct {
 	shared   *dataplane.Engine
 	control  *control.Control
 	nic      *nic.Control
-	watch    *rtnl.Watch
+	watch    network
 	served   []packet.Addr // the real servers that the watch serves
 	saved    *state.File   // of the director before, until its connections are here
 	steering *steer.Steering
@@ -71,20 +72,29 @@ type Daemon struct {
 	cpus     []int // by worker
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
-	vips     *vip.Holder    // nil: it holds none
+	follower follower
 	server   *api.HTTPServer
 	manager  notify.Manager
 	web      *web.Server // nil without --http
 	window   window
-
-	// following is held while steering and VIPs are made to follow the rules.
-	following sync.Mutex
 
 	broken     chan error     // the first failure while running
 	hangup     chan os.Signal // asks for a reload
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background goroutines
 	undo       []release
+}
+
+// network is what the daemon asks of the kernel's links, routes and neighbours. It is
+// a *rtnl.Watch.
+type network interface {
+	dataplane.Resolver
+	Snapshot() neigh.Snapshot
+	Changes() <-chan struct{}
+	Serve(servers []packet.Addr)
+	Resolve(ctx context.Context) (silent []netip.Addr)
+	Statics(ctx context.Context, all []rtnl.Static) error
+	Run(ctx context.Context) error
 }
 
 // release takes back one thing that start did.
@@ -100,13 +110,17 @@ func (d *Daemon) defers(what string, do func() error) {
 // New returns a director that has not started yet. load reads its configuration
 // once more; without it there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
-	return &Daemon{config: c, loaded: c, load: load, log: log, version: buildVersion(), started: time.Now(), begun: make(chan struct{})}
+	d := &Daemon{
+		config: c, loaded: c, load: load, log: log, version: buildVersion(debug.ReadBuildInfo()),
+		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), hangup: make(chan os.Signal, 1),
+	}
+	d.follower.log, d.follower.rules = log, d.rules
+	return d
 }
 
 // buildVersion is the commit that the go command stamped into the binary, with a +
 // behind it if there were changes, or the module's version.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
+func buildVersion(info *debug.BuildInfo, ok bool) string {
 	if !ok {
 		return "unknown"
 	}
@@ -139,8 +153,6 @@ func Run(ctx context.Context, c *config.Config, load func() (*config.Config, err
 // Start acquires everything and begins to forward. After an error Stop must
 // still be called.
 func (d *Daemon) Start(ctx context.Context) error {
-	d.broken = make(chan error, 1)
-	d.hangup = make(chan os.Signal, 1)
 	signal.Notify(d.hangup, syscall.SIGHUP) // which would end a director that is starting
 	d.defers("let a hangup end the process", func() error { signal.Stop(d.hangup); return nil })
 	if err := host.Kernel(); err != nil {
@@ -163,7 +175,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openInterfaces, d.employ, d.makeRoom, d.resume, d.steer, d.succeed} {
+	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openInterfaces, d.employ, d.makeRoom, d.resume, d.follower.begin, d.succeed} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -195,13 +207,14 @@ func (d *Daemon) look() error {
 		return err
 	}
 	d.defers("close the interface control", d.nic.Close)
-	d.watch, err = rtnl.Open(rtnl.Config{
+	watch, err := rtnl.Open(rtnl.Config{
 		Interfaces: d.config.Interfaces, Static: statics(d.config), Queues: d.nic.Queues, Log: d.log,
 	})
 	if err != nil {
 		return err
 	}
-	d.defers("leave the neighbour table", d.watch.Close)
+	d.watch = watch
+	d.defers("leave the neighbour table", watch.Close)
 	if err := control.CheckServers(d.config.Services, d.watch.Snapshot()); err != nil {
 		return host.Usagef("%w", err)
 	}
@@ -234,7 +247,7 @@ func (d *Daemon) build(workers int) error {
 		Timeouts: d.config.Timeouts.Seconds(),
 		Sysctl:   d.config.Sysctl,
 		Network:  d.watch.Snapshot,
-		Changed:  d.catchUp,
+		Changed:  d.follower.catchUp,
 	})
 	for _, s := range d.config.Services {
 		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {

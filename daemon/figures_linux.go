@@ -45,15 +45,24 @@ func (d *Daemon) Figures() figures.Figures {
 }
 
 func (d *Daemon) workerFigures(i int, w *dataplane.Worker) figures.Worker {
-	c := w.Counts()
+	names := make([]string, len(d.ifaces))
+	for k, a := range d.ifaces {
+		names[k] = a.name
+	}
+	f := nameCounts(w.Counts(), names)
+	f.Index, f.CPU, f.CPUSeconds = i, d.cpus[i], threadSeconds(int(d.threads[i].Load()))
+	return f
+}
+
+// nameCounts gives a worker's counters the names of interfaces and reasons.
+func nameCounts(c dataplane.Counts, interfaces []string) figures.Worker {
 	f := figures.Worker{
-		Index: i, CPU: d.cpus[i], CPUSeconds: threadSeconds(int(d.threads[i].Load())),
 		Rx: map[string]uint64{}, Tx: map[string]uint64{},
 		Host: byReason(&c.Host), Drops: byReason(&c.Drops),
 		Handoff: c.Handoff, Conns: c.Conns, Unnoted: c.Unnoted, Expired: c.Expired, Batches: c.Batches[:],
 	}
-	for k, a := range d.ifaces {
-		f.Rx[a.name], f.Tx[a.name] = c.Rx[k], c.Tx[k]
+	for k, name := range interfaces {
+		f.Rx[name], f.Tx[name] = c.Rx[k], c.Tx[k]
 	}
 	return f
 }
@@ -89,22 +98,31 @@ func (d *Daemon) queueFigures(a *interfaceIO, i int) figures.Queue {
 		if err != nil {
 			d.log.Warn().Err(err).Str("interface", a.name).Msg("port counters")
 		}
-		f.IO, f.Attach, f.Mode = figures.XDP, attachNames[a.hook], p.Terms().Mode.String()
-		f.Rx, f.Tx = c.Received, c.Transmitted
-		f.RxRingFull, f.RxFillEmpty, f.RxInvalid = c.Kernel.Rx_ring_full, c.Kernel.Rx_fill_ring_empty_descs, c.Kernel.Rx_invalid_descs
-		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxInvalid+c.TxRefused+c.Kernel.Tx_invalid_descs
-		f.KernelDrops, f.Syscalls = c.Kernel.Rx_dropped, c.Kicks+c.Wakes
+		addXDP(&f, &c)
+		f.Attach, f.Mode = attachNames[a.hook], p.Terms().Mode.String()
 	case *afpacket.Port:
 		c := p.Counters()
-		f.IO = figures.Packet
-		f.Rx, f.Tx = c.Rx, c.Tx
-		f.RxRingFull, f.RxInvalid = c.KernelFreezes, c.RxTruncated+c.RxOversize+c.RxUnsupported
-		f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxOversize+c.TxErrors
-		f.KernelDrops, f.SuperPackets = c.KernelDrops, c.RxSuper
+		addPacket(&f, &c)
 	}
 	if p, ok := a.hosts[i].(*reinject.Port); ok {
 		c := p.Counters()
 		f.HostReturned, f.HostFailed = c.Returned, c.Failed
 	}
 	return f
+}
+
+func addXDP(f *figures.Queue, c *afxdp.Counters) {
+	f.IO = figures.XDP
+	f.Rx, f.Tx = c.Received, c.Transmitted
+	f.RxRingFull, f.RxFillEmpty, f.RxInvalid = c.Kernel.Rx_ring_full, c.Kernel.Rx_fill_ring_empty_descs, c.Kernel.Rx_invalid_descs
+	f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxInvalid+c.TxRefused+c.Kernel.Tx_invalid_descs
+	f.KernelDrops, f.Syscalls = c.Kernel.Rx_dropped, c.Kicks+c.Wakes
+}
+
+func addPacket(f *figures.Queue, c *afpacket.Counters) {
+	f.IO = figures.Packet
+	f.Rx, f.Tx = c.Rx, c.Tx
+	f.RxRingFull, f.RxInvalid = c.KernelFreezes, c.RxTruncated+c.RxOversize+c.RxUnsupported
+	f.TxFull, f.TxDown, f.TxInvalid = c.TxFull, c.TxDown, c.TxOversize+c.TxErrors
+	f.KernelDrops, f.SuperPackets = c.KernelDrops, c.RxSuper
 }

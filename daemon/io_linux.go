@@ -39,6 +39,7 @@ func (d *Daemon) openInterfaces() error {
 	if d.steering, err = steer.Load(); err != nil {
 		return err
 	}
+	d.follower.programs = d.steering
 	d.defers("detach the steering programs", d.steering.Close)
 	for _, a := range d.ifaces {
 		d.defers("close "+a.name, a.shut)
@@ -97,24 +98,31 @@ var (
 
 // open goes down the ladder until every queue of the interface is open.
 func (d *Daemon) open(a *interfaceIO, ladder []plan.Rung) error {
-	var errs []error
-	for _, r := range ladder {
-		err := d.climb(a, r)
-		if err == nil {
-			return nil
-		}
-		errs = append(errs, err)
-		a.why = append(a.why, r.Name+": "+err.Error())
-	}
-	all := errs[0]
-	for _, err := range errs[1:] {
-		all = fmt.Errorf("%w; %w", all, err) // one line, whatever the number of rungs
-	}
-	return all
+	var err error
+	a.why, err = climb(ladder, func(r plan.Rung) error { return d.tryRung(a, r) })
+	return err
 }
 
-// climb opens the interface in one way, or leaves it as it was.
-func (d *Daemon) climb(a *interfaceIO, r plan.Rung) error {
+// climb tries the rungs of a ladder in turn until one works. It returns why the others
+// did not, as texts if one works and as one error if none does.
+func climb(ladder []plan.Rung, try func(plan.Rung) error) (refused []string, all error) {
+	for _, r := range ladder {
+		err := try(r)
+		switch {
+		case err == nil:
+			return refused, nil
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err) // one line, whatever the number of rungs
+		}
+		refused = append(refused, r.Name+": "+err.Error())
+	}
+	return refused, all
+}
+
+// tryRung opens the interface in one way, or leaves it as it was.
+func (d *Daemon) tryRung(a *interfaceIO, r plan.Rung) error {
 	a.hook = hooks[r.Kind]
 	var err error
 	if r.Kind == plan.Packet {

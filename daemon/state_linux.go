@@ -9,13 +9,12 @@ import (
 	"director/control/state"
 	"director/dataplane/steer"
 	"director/host"
-	"director/host/vip"
 	"director/service"
 )
 
 // What --state does, in the order of a restart. The director that stops:
 //
-//	leaves the VIPs             letGo
+//	leaves the VIPs             release
 //	stops its workers
 //	saves, leaves a blackout    remember; its hooks still take the frames
 //	takes its hooks away
@@ -137,16 +136,7 @@ func (d *Daemon) succeed() error {
 // starts.
 func (d *Daemon) remember() error {
 	began := time.Now()
-	d.loading.Lock()
-	base := d.loaded.Services
-	d.loading.Unlock()
-	h := state.Header{Clock: d.shared.Now(), Base: base, Running: d.control.Specs()}
-	for _, s := range d.shared.View().Services.Servers() {
-		if s != nil {
-			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
-		}
-	}
-	n, err := state.Write(d.config.State, h, d.shared.Dump())
+	n, err := d.save()
 	if err != nil {
 		return err
 	}
@@ -161,10 +151,16 @@ func (d *Daemon) remember() error {
 	return nil
 }
 
-// letGo gives the VIPs up, or leaves them to the next director.
-func (d *Daemon) letGo(h *vip.Holder) error {
-	if d.config.State != "" {
-		return h.Leave()
+// save writes the state file.
+func (d *Daemon) save() (connections int, err error) {
+	d.loading.Lock()
+	base := d.loaded.Services
+	d.loading.Unlock()
+	h := state.Header{Clock: d.shared.Now(), Base: base, Running: d.control.Specs()}
+	for _, s := range d.shared.View().Services.Servers() {
+		if s != nil {
+			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
+		}
 	}
-	return h.Close()
+	return state.Write(d.config.State, h, d.shared.Dump())
 }

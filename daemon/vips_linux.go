@@ -29,13 +29,8 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	d.defers("remove the VIPs", func() error {
 		cancel()
 		running.Wait()
-		d.following.Lock()
-		d.vips = nil // the network may still change
-		d.following.Unlock()
-		return d.letGo(holder)
+		return d.follower.release(d.config.State != "")
 	})
-	d.following.Lock()
-	defer d.following.Unlock()
-	d.vips = holder
+	d.follower.hold(holder)
 	return nil
 }
