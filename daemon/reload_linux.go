@@ -81,6 +81,9 @@ func (d *Daemon) reload(ctx context.Context) error {
 		}
 		return err
 	}
+	if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
+		d.control.Refresh() // the workers know the new neighbours before anybody hears of success
+	}
 	if next.LogLevel != d.loaded.LogLevel {
 		zerolog.SetGlobalLevel(next.LogLevel)
 	}

@@ -221,7 +221,9 @@ func TestStatics_HideAndShowTheKernelsEntries(t *testing.T) {
 	if err := static("10.0.0.11", "eth0"); err != nil {
 		t.Fatal(err)
 	}
-	await(t, w, "the operator's entry", func(s neigh.Snapshot) bool { return mac(s, "10.0.0.11") == fixed })
+	if got := mac(w.Snapshot(), "10.0.0.11"); got != fixed {
+		t.Errorf("when Statics returns the snapshot has %v, want the operator's %v", got, fixed)
+	}
 	if err := static("10.0.0.12", "eth7"); err == nil || !strings.Contains(err.Error(), "10.0.0.12: interface eth7") {
 		t.Errorf("an interface that is not there: got %v", err)
 	}

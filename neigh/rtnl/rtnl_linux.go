@@ -71,7 +71,7 @@ type Watch struct {
 	events   *nl.NetlinkSocket
 	wants    chan want
 	served   chan struct{} // Serve was called
-	statics  chan map[station]packet.MAC
+	statics  chan statics
 	changes  chan struct{}
 	snapshot atomic.Pointer[neigh.Snapshot]
 
@@ -112,7 +112,7 @@ type station struct {
 func Open(c Config) (*Watch, error) {
 	w := &Watch{
 		log:     c.Log,
-		statics: make(chan map[station]packet.MAC),
+		statics: make(chan statics),
 		queues:  c.Queues,
 		wants:   make(chan want, wantBacklog),
 		served:  make(chan struct{}, 1),
@@ -173,19 +173,27 @@ func (w *Watch) stations(static []Static) (map[station]packet.MAC, error) {
 	return all, nil
 }
 
-// Statics has the operator know other neighbours than those of the Config. It may
-// be called while Run runs, and returns when ctx ends or Run has taken them up.
+// statics are static neighbours on their way to Run.
+type statics struct {
+	all       map[station]packet.MAC
+	published chan struct{} // closed when the snapshot has them
+}
+
+// Statics replaces the static neighbours. It may be called while Run runs, and returns
+// when the snapshot has them or ctx ends.
 func (w *Watch) Statics(ctx context.Context, static []Static) error {
 	all, err := w.stations(static)
 	if err != nil {
 		return err
 	}
+	s := statics{all, make(chan struct{})}
 	select {
-	case w.statics <- all:
-		return nil
+	case w.statics <- s:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	<-s.published // Run does nothing in between that could block
+	return nil
 }
 
 // Close takes what is ours out of the kernel's neighbour table.

@@ -72,8 +72,10 @@ func (w *Watch) Run(ctx context.Context) error {
 			}
 		case <-w.served:
 			w.manage()
-		case w.static = <-w.statics:
-			w.dirty |= outdated
+		case s := <-w.statics:
+			w.static = s.all
+			w.publish()
+			close(s.published)
 			w.manage()
 		case v := <-w.wants:
 			w.want(v)
