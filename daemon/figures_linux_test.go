@@ -67,13 +67,13 @@ func TestFigures_AreWhatWorkersCount(t *testing.T) {
 	if want := (figures.Table{Size: r.shared.Conns().Size(), Used: 2}); f.Table != want {
 		t.Errorf("table %+v, want %+v", f.Table, want)
 	}
-	none := map[string]uint64{}
+	zero := map[string]uint64{}
 	want := []figures.Worker{
 		{
 			Index: 0, CPU: 5, Rx: map[string]uint64{"eth0": 3}, Tx: map[string]uint64{"eth0": 2},
-			Host: map[string]uint64{"no-service": 1}, Drops: none, Conns: 2, Batches: []uint64{0, 0, 1, 0, 0, 0, 0},
+			Host: map[string]uint64{"no-service": 1}, Drops: zero, Conns: 2, Batches: []uint64{0, 0, 1, 0, 0, 0, 0},
 		},
-		{Index: 1, CPU: 7, Rx: map[string]uint64{"eth0": 0}, Tx: map[string]uint64{"eth0": 0}, Host: none, Drops: none, Batches: make([]uint64, 7)},
+		{Index: 1, CPU: 7, Rx: map[string]uint64{"eth0": 0}, Tx: map[string]uint64{"eth0": 0}, Host: zero, Drops: zero, Batches: make([]uint64, 7)},
 	}
 	if diff := cmp.Diff(want, f.Workers); diff != "" {
 		t.Errorf("workers (-want +got):\n%s", diff)

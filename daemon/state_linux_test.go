@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"director/conntrack"
 	"director/control/state"
 	"director/dataplane"
 	"director/host"
@@ -17,11 +18,13 @@ import (
 	"director/service"
 )
 
+// none are no connections.
+func none(func(*conntrack.Record, *dataplane.Dialogue) bool) {}
+
 // savedFile is the file of a director that had no connections.
 func savedFile(t *testing.T, base, running []service.Spec) *state.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "state")
-	none := func(func(*dataplane.Saved) bool) {}
 	if _, err := state.Write(path, state.Header{Base: base, Running: running}, none); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +47,6 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 		{"no --state", func(*testing.T, string) string { return "" }, false, "", ""},
 		{"nothing saved", func(_ *testing.T, path string) string { return path }, false, "nothing saved: no connections yet", ""},
 		{"saved", func(t *testing.T, path string) string {
-			none := func(func(*dataplane.Saved) bool) {}
 			if _, err := state.Write(path, state.Header{}, none); err != nil {
 				t.Fatal(err)
 			}
