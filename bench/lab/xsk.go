@@ -122,6 +122,7 @@ func (x *xsk) open(n *network) error {
 		if f.waiter, err = poller.New(f.in.FD()); err != nil {
 			return err
 		}
+		f.fill() // frames come as soon as the socket is registered
 		if err := x.objects.Sockets.Put(uint32(q), uint32(f.in.FD())); err != nil {
 			return fmt.Errorf("register the socket of queue %d: %w", q, err)
 		}
@@ -157,7 +158,6 @@ func (f *forwarder) run(stopping *atomic.Bool) (err error) {
 			err = fmt.Errorf("transmit: %v", p)
 		}
 	}()
-	f.fill()
 	for !stopping.Load() {
 		if f.step() > 0 {
 			continue
