@@ -9,7 +9,7 @@ import (
 	"math/bits"
 )
 
-// description is what a pcapng interface description says of the frames.
+// description is a pcapng interface description: what it says about the frames.
 type description struct {
 	name   string
 	link   uint32
@@ -17,11 +17,11 @@ type description struct {
 	offset int64  // seconds to add
 }
 
-// errDamaged is for blocks whose lengths contradict each other.
+// errDamaged reports a block whose lengths contradict each other.
 var errDamaged = errors.New("the capture is damaged: a block is shorter than its contents")
 
-// nextBlock returns the next frame of a pcapng capture. Blocks that hold
-// neither frames nor what is needed to read them are skipped.
+// nextBlock returns the next frame of a pcapng capture. It skips all blocks that are
+// not needed to read the frames.
 func (r *Reader) nextBlock() (Frame, error) {
 	for {
 		kind, body, err := r.block()
@@ -43,12 +43,12 @@ func (r *Reader) nextBlock() (Frame, error) {
 	}
 }
 
-// block reads one block: its type and what lies between the lengths.
+// block reads one block. It returns the type and the bytes between the two lengths.
 func (r *Reader) block() (kind uint32, body []byte, err error) {
 	if _, err := r.in.Peek(1); err != nil {
 		return 0, nil, err
 	}
-	// A section's first 12 bytes say in which byte order to read its length.
+	// The first 12 bytes of a section contain its byte order, which its length needs.
 	start, err := r.in.Peek(12)
 	if err != nil {
 		return 0, nil, errors.New("the capture ends in the middle of a block")
@@ -103,8 +103,8 @@ func (r *Reader) describe(b []byte) error {
 	return nil
 }
 
-// unitsPerSecond reads if_tsresol: a negative power of ten, or of two where the
-// highest bit is set. It returns 0 for what 64 bits cannot count.
+// unitsPerSecond converts if_tsresol, which is a negative power of ten, or of two if
+// the highest bit is set. It returns 0 if the result does not fit in 64 bits.
 func unitsPerSecond(resolution byte) uint64 {
 	n := resolution & 0x7f
 	switch {

@@ -8,10 +8,9 @@ import (
 	"io"
 )
 
-// Copy copies a pcapng capture that a Writer makes, while it makes it, block by
-// block: what arrives can be read from dst at once, and no block is cut in half
-// there. It returns the sum of the statistics at the capture's end, and whether
-// there were any.
+// Copy copies a pcapng capture block by block while a Writer writes it. So dst always
+// ends with a whole block and can be read at any time. Copy returns the sum of the
+// statistics at the end of the capture, and whether there were any.
 func Copy(dst io.Writer, src io.Reader) (sum Statistics, complete bool, err error) {
 	in, out := bufio.NewReaderSize(src, 1<<16), bufio.NewWriterSize(dst, 1<<16)
 	block := make([]byte, 0, 1<<12)

@@ -1,9 +1,9 @@
-// Package pcap reads captured frames (pcapng and the classic format) and writes
-// pcapng, which names the interface of every frame. It is for Ethernet only.
+// Package pcap reads captured frames in the pcapng format and in the classic format,
+// and writes pcapng, which names the interface of every frame. It supports Ethernet
+// only.
 //
-// The formats: draft-ietf-opsawg-pcapng and draft-ietf-opsawg-pcap. The library
-// that tests judge packets with reads them too, but would bring two large
-// packages and an old golang.org/x/net into the binary that forwards.
+// The formats are specified in draft-ietf-opsawg-pcapng and draft-ietf-opsawg-pcap.
+// docs/dependencies.md says why the package does not use gopacket's pcapgo.
 package pcap
 
 // Frame is one captured frame.
@@ -11,14 +11,14 @@ type Frame struct {
 	Interface string // empty in a classic capture
 	Time      int64  // nanoseconds since 1970
 	Data      []byte // valid until the next call of Next
-	Length    int    // on the wire; more than len(Data) where the capture cut it off
+	Length    int    // on the wire; more than len(Data) if the capture has only a part
 
-	// What a Reader does not fill in.
+	// A Reader does not set these.
 	Direction Direction
 	Comment   []byte // UTF-8; nil: none
 }
 
-// Direction says which way a frame went (epb_flags, bits 0 and 1).
+// Direction is the direction of a frame (epb_flags, bits 0 and 1).
 type Direction uint8
 
 // The directions.
@@ -28,15 +28,15 @@ const (
 	Outbound Direction = 2
 )
 
-// Statistics is what a capture counted on an interface.
+// Statistics are the counters of a capture on one interface.
 type Statistics struct {
 	Interface  string
 	Start, End int64  // nanoseconds since 1970
-	Received   uint64 // frames, whatever a filter said
-	Skipped    uint64 // by who captures, without a look (isb_ifdrop)
+	Received   uint64 // all frames, before the filter
+	Skipped    uint64 // not examined by the capturing program (isb_ifdrop)
 	Accepted   uint64 // by the filter
-	Lost       uint64 // for lack of room on the way to the capture (isb_osdrop)
-	Written    uint64 // into the capture
+	Lost       uint64 // because a buffer was full (isb_osdrop)
+	Written    uint64 // to the capture
 	Comment    []byte // nil: none
 }
 
@@ -52,11 +52,11 @@ const (
 	optionEnd         = 0
 	optionComment     = 1 // of any block
 	optionApplication = 4 // of a section
-	optionName        = 2 // of an interface, as the two below
+	optionName        = 2 // of an interface, like the two below
 	optionResolution  = 9
 	optionOffset      = 14
 	optionFlags       = 2 // of a frame
-	optionStart       = 2 // of statistics, as those below
+	optionStart       = 2 // of statistics, like those below
 	optionStop        = 3
 	optionReceived    = 4
 	optionSkipped     = 5
@@ -72,7 +72,7 @@ const (
 	classicMicro = 0xa1b2c3d4
 	classicNano  = 0xa1b23c4d
 
-	// maxBlock bounds a block, so that a file that is no capture is refused
-	// rather than read into memory. It is libpcap's own limit.
+	// maxBlock is the largest size of a block. So a file that is not a capture is
+	// refused and not read into memory. The limit is that of libpcap.
 	maxBlock = 16 << 20
 )

@@ -65,7 +65,7 @@ func TestReader_ReadsWhatWriterWrote(t *testing.T) {
 	}
 }
 
-// The bytes of draft-ietf-opsawg-pcapng §4.1 to §4.3, put together by hand.
+// The bytes of draft-ietf-opsawg-pcapng §4.1 to §4.3, written by hand.
 func TestWriter_FollowsTheFormat(t *testing.T) {
 	var b bytes.Buffer
 	w := pcap.NewWriter(&b, "abc")
@@ -87,7 +87,7 @@ func TestWriter_FollowsTheFormat(t *testing.T) {
 	}
 }
 
-// words is a file of 32-bit words in one byte order.
+// words returns a file of 32-bit words in one byte order.
 func words(order binary.AppendByteOrder, list ...uint32) (b []byte) {
 	for _, w := range list {
 		b = order.AppendUint32(b, w)
@@ -113,7 +113,8 @@ func TestReader_ReadsClassicCaptures(t *testing.T) {
 	}
 }
 
-// section is a big-endian pcapng with one interface, its options given.
+// section returns a big-endian pcapng capture with one interface that has the given
+// options.
 func section(options ...uint32) []byte {
 	big := binary.BigEndian
 	b := words(big, 0x0a0d0d0a, 28, 0x1a2b3c4d, 1<<16, 0xffffffff, 0xffffffff, 28)
@@ -170,7 +171,7 @@ func TestReader_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// full is a disk without room.
+// full is a writer whose disk is full.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
@@ -185,7 +186,8 @@ func TestWriter_RemembersItsFirstError(t *testing.T) {
 	}
 }
 
-// FuzzReader reads anything: it must end, and within the data.
+// FuzzReader reads arbitrary files: reading must end, and frames must lie within the
+// file.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(section(2<<16|2, uint32('e')<<24))

@@ -15,11 +15,11 @@ type Reader struct {
 	buf   []byte
 	next  func() (Frame, error)
 
-	nanos      bool          // of a classic capture: its unit of time
-	interfaces []description // of the section in hand
+	nanos      bool          // a classic capture's unit of time is a nanosecond
+	interfaces []description // of the current section
 }
 
-// NewReader reads the beginning of a capture of either format.
+// NewReader reads the beginning of a capture in either format.
 func NewReader(in io.Reader) (*Reader, error) {
 	r := &Reader{in: bufio.NewReaderSize(in, 1<<16)}
 	magic, err := r.in.Peek(4)
@@ -34,7 +34,7 @@ func NewReader(in io.Reader) (*Reader, error) {
 	return r, r.classicHeader()
 }
 
-// Next returns the next frame, or io.EOF behind the last.
+// Next returns the next frame, or io.EOF after the last one.
 func (r *Reader) Next() (Frame, error) { return r.next() }
 
 func (r *Reader) classicHeader() error {
@@ -81,7 +81,7 @@ func (r *Reader) nextRecord() (Frame, error) {
 	return f, err
 }
 
-// read returns the next n bytes, valid until the next read.
+// read returns the next n bytes. They are valid until the next read.
 func (r *Reader) read(n uint32) ([]byte, error) {
 	if n > maxBlock {
 		return nil, fmt.Errorf("the capture is damaged: a record of %d bytes", n)

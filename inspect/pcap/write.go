@@ -7,10 +7,10 @@ import (
 	"math"
 )
 
-// nanoseconds is the if_tsresol of what is written: 10^-9.
+// nanoseconds is the if_tsresol of written captures: 10^-9.
 const nanoseconds = 9
 
-// Writer writes a pcapng capture. The first error sticks and Flush returns it.
+// Writer writes a pcapng capture. It keeps the first error, and Flush returns it.
 type Writer struct {
 	out     *bufio.Writer
 	snap    uint32 // of the interfaces, 0: none
@@ -20,13 +20,13 @@ type Writer struct {
 	err     error
 }
 
-// NewWriter begins a capture of the named interfaces; application is who
-// writes it.
+// NewWriter begins a capture of the named interfaces. application is the name of the
+// program that writes it.
 func NewWriter(out io.Writer, application string, interfaces ...string) *Writer {
 	return NewSnapWriter(out, application, 0, interfaces...)
 }
 
-// NewSnapWriter is NewWriter for a capture that keeps at most snap bytes of a
+// NewSnapWriter is like NewWriter for a capture that keeps at most snap bytes of each
 // frame.
 func NewSnapWriter(out io.Writer, application string, snap uint32, interfaces ...string) *Writer {
 	w := &Writer{out: bufio.NewWriterSize(out, 1<<16), snap: snap, numbers: map[string]uint32{}}
@@ -44,8 +44,8 @@ func NewSnapWriter(out io.Writer, application string, snap uint32, interfaces ..
 	return w
 }
 
-// Write appends a frame. An interface that was not named before is described
-// first.
+// Write appends a frame. If its interface was not named before, the interface is
+// described first.
 func (w *Writer) Write(f *Frame) {
 	number := w.number(f.Interface)
 	w.begin(packetBlock)
@@ -67,8 +67,8 @@ func (w *Writer) Write(f *Frame) {
 	w.end()
 }
 
-// Statistics appends what was counted on an interface, which belongs behind its
-// frames.
+// Statistics appends the counters of an interface. It must be called after the frames
+// of the interface.
 func (w *Writer) Statistics(s *Statistics) {
 	number := w.number(s.Interface)
 	w.begin(statisticBlock)
@@ -99,14 +99,14 @@ func (w *Writer) Statistics(s *Statistics) {
 	w.end()
 }
 
-// Written returns how many bytes the capture has, those included that Flush has
-// still to write.
+// Written returns the size of the capture in bytes, including those that are still
+// buffered.
 func (w *Writer) Written() int64 { return w.written }
 
 // Err returns the first error.
 func (w *Writer) Err() error { return w.err }
 
-// Flush writes what is buffered.
+// Flush writes the buffered bytes.
 func (w *Writer) Flush() error {
 	if w.err == nil {
 		w.err = w.out.Flush()
@@ -134,7 +134,7 @@ func (w *Writer) number(name string) uint32 {
 func (w *Writer) begin(kind uint32) {
 	w.block = w.block[:0]
 	w.u32(kind)
-	w.u32(0) // the length, which end knows
+	w.u32(0) // the length, which end sets
 }
 
 func (w *Writer) end() {
@@ -147,7 +147,7 @@ func (w *Writer) end() {
 	}
 }
 
-// time appends a time stamp: its upper half first, in whatever byte order.
+// time appends a time stamp. The upper half comes first in either byte order.
 func (w *Writer) time(ns int64) {
 	w.u32(uint32(uint64(ns) >> 32))
 	w.u32(uint32(ns))
@@ -155,7 +155,7 @@ func (w *Writer) time(ns int64) {
 
 func (w *Writer) u32(v uint32) { w.block = binary.LittleEndian.AppendUint32(w.block, v) }
 
-// bytes appends v and what fills it up to a multiple of four.
+// bytes appends v and pads it to a multiple of four bytes.
 func (w *Writer) bytes(v []byte) {
 	w.block = append(w.block, v...)
 	for len(w.block)%4 != 0 {
