@@ -45,11 +45,6 @@ type rig struct {
 	start  time.Time     // since when it runs; zero: it does not
 }
 
-// nobody resolves: all next hops are known.
-type nobody struct{}
-
-func (nobody) Want(packet.Addr, uint8) {}
-
 // newRig makes a director for up to size connections whose workers use ports.
 func newRig(p path, size int, ports []*port) (*rig, error) {
 	conns, err := conntrack.New(size)
@@ -57,7 +52,7 @@ func newRig(p path, size int, ports []*port) (*rig, error) {
 		return nil, err
 	}
 	r := &rig{path: p, ports: ports, crews: map[int][]*dataplane.Worker{}, fresh: firstFresh}
-	r.shared = dataplane.New(dataplane.Options{Conns: conns, Clock: r.clock, Resolver: nobody{}})
+	r.shared = dataplane.New(dataplane.Options{Conns: conns, Clock: r.clock, Resolver: memport.NoResolver{}})
 	r.control = control.New(control.Options{
 		Shared:   r.shared,
 		Workers:  len(ports),
@@ -131,14 +126,11 @@ func (r *rig) crew(n int) ([]*dataplane.Worker, error) {
 	if w := r.crews[n]; w != nil {
 		return w, nil
 	}
-	var iface dataplane.Interface
-	var waiters []dataplane.Waiter
+	var queues []dataplane.Port
 	for _, p := range r.ports[:n] {
-		iface.Queues = append(iface.Queues, p)
-		iface.Hosts = append(iface.Hosts, memport.New())
-		waiters = append(waiters, memport.NewWaiter())
+		queues = append(queues, p)
 	}
-	workers, err := dataplane.NewWorkers(r.shared, []dataplane.Interface{iface}, waiters)
+	workers, _, err := memport.Attach(r.shared, [][]dataplane.Port{queues})
 	r.crews[n] = workers
 	return workers, err
 }

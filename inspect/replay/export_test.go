@@ -46,7 +46,7 @@ func (p *player) state() string {
 				s.Counted(), s.Load.Active.Load(), s.Load.Total.Load()))
 		}
 	}
-	for i, w := range p.workers {
+	for i, w := range p.rig.Workers {
 		lines = append(lines, fmt.Sprintf("worker %d: %+v\n", i, w.Counts()))
 	}
 	slices.Sort(lines)

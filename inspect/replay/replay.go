@@ -64,7 +64,7 @@ type player struct {
 	host    *described
 	clock   memport.Clock
 	ifaces  []*iface // by their number
-	workers []*dataplane.Worker
+	rig     *memport.Rig
 
 	out, hostOut *pcap.Writer
 	script       []command // still to be run
@@ -79,11 +79,10 @@ type player struct {
 	iface, worker, pushed int
 }
 
-// interface is one interface of the director, with a port for each worker.
+// iface is one interface of the director.
 type iface struct {
-	name        string
-	mac         packet.MAC
-	ports, host []*memport.Port
+	name string
+	mac  packet.MAC
 }
 
 // Run replays a capture through a director with the rules and flags of c, on
@@ -132,7 +131,7 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 		return nil, err
 	}
 	p.shared = dataplane.New(dataplane.Options{
-		Conns: conns, Clock: p.clock.Now, Resolver: nobody{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
+		Conns: conns, Clock: p.clock.Now, Resolver: memport.NoResolver{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
 		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
 		LongWay: longWay,
 	})
@@ -146,7 +145,7 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 		Seed:     uint64(r.Seed),
 	})
 	if err = p.control.Add(c.Services); err == nil {
-		err = p.makeWorkers(c, r)
+		err = p.makeWorkers(r)
 	}
 	if err != nil {
 		conns.Close()
@@ -156,22 +155,11 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 }
 
 // makeWorkers gives each worker a port of its own on every interface.
-func (p *player) makeWorkers(c *config.Config, r *config.Replay) (err error) {
-	ifaces := make([]dataplane.Interface, len(c.Interfaces))
-	for i, link := range p.shared.View().Hops.Interfaces() {
-		a := &iface{name: link.Name, mac: link.MAC}
-		for range r.Workers {
-			port, host := memport.New(), memport.New()
-			a.ports, a.host = append(a.ports, port), append(a.host, host)
-			ifaces[i].Queues, ifaces[i].Hosts = append(ifaces[i].Queues, port), append(ifaces[i].Hosts, host)
-		}
-		p.ifaces = append(p.ifaces, a)
+func (p *player) makeWorkers(r *config.Replay) (err error) {
+	for _, link := range p.shared.View().Hops.Interfaces() {
+		p.ifaces = append(p.ifaces, &iface{link.Name, link.MAC})
 	}
-	waiters := make([]dataplane.Waiter, r.Workers)
-	for i := range waiters {
-		waiters[i] = memport.NewWaiter()
-	}
-	p.workers, err = dataplane.NewWorkers(p.shared, ifaces, waiters)
+	p.rig, err = memport.NewRig(p.shared, len(p.ifaces), r.Workers)
 	return err
 }
 
@@ -181,11 +169,6 @@ func (p *player) armed(l config.Link) {
 		p.ifaces[at].mac = l.MAC
 	}
 }
-
-// nobody answers for no neighbour: those that exist are described.
-type nobody struct{}
-
-func (nobody) Want(packet.Addr, uint8) {}
 
 // play takes every frame of the capture through the pipeline. Frames whose
 // interface is not named are those of the interface first.
@@ -271,7 +254,7 @@ func (p *player) ifaceOf(name string) int {
 // belong to it.
 func (p *player) take(f *pcap.Frame) error {
 	at := p.ifaceOf(f.Interface)
-	worker := workerOf(f.Data, len(p.workers))
+	worker := workerOf(f.Data, len(p.rig.Workers))
 	if f.Time != p.now || at != p.iface || worker != p.worker || p.pushed == packet.BatchSize {
 		if err := p.flush(); err != nil {
 			return err
@@ -286,7 +269,7 @@ func (p *player) take(f *pcap.Frame) error {
 		p.summary.Skipped++
 	default:
 		p.summary.receive(f.Interface)
-		p.ifaces[at].ports[worker].Push(f.Data)
+		p.rig.Ports[at][worker].Push(f.Data)
 		p.iface, p.worker = at, worker
 		p.pushed++
 	}
@@ -322,7 +305,7 @@ func (p *player) reach(instant int64) {
 	}
 	p.clock.Advance(time.Duration(instant - p.now))
 	p.now = instant
-	for _, w := range p.workers {
+	for _, w := range p.rig.Workers {
 		w.ExpireAll()
 	}
 }
@@ -345,7 +328,7 @@ func (p *player) flush() error {
 		return nil
 	}
 	p.pushed = 0
-	if _, err := p.workers[p.worker].Step(); err != nil {
+	if _, err := p.rig.Workers[p.worker].Step(); err != nil {
 		return err
 	}
 	p.collect()
@@ -354,13 +337,13 @@ func (p *player) flush() error {
 
 // collect takes the frames that the workers have sent.
 func (p *player) collect() {
-	for _, a := range p.ifaces {
-		for i := range p.workers {
-			for _, data := range a.ports[i].Take() {
+	for n, a := range p.ifaces {
+		for i := range p.rig.Workers {
+			for _, data := range p.rig.Ports[n][i].Take() {
 				p.summary.send(a.name)
 				p.out.Write(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
 			}
-			for _, data := range a.host[i].Take() {
+			for _, data := range p.rig.Hosts[n][i].Take() {
 				p.leave(&pcap.Frame{Interface: a.name, Time: p.now, Data: data, Length: len(data)})
 			}
 		}
@@ -375,7 +358,7 @@ func (p *player) leave(f *pcap.Frame) {
 
 // count adds what the workers dropped to the summary.
 func (p *player) count() {
-	for _, w := range p.workers {
+	for _, w := range p.rig.Workers {
 		for reason, n := range w.Counts().Drops {
 			p.summary.drop(packet.Reason(reason), n)
 		}

@@ -29,7 +29,7 @@ func (w *world) explain(data []byte, iface int) (*Explanation, error) {
 	}
 	o := &outcome{world: w, frame: parse(data)}
 	o.flow = flowOf(&o.frame)
-	w.picks, w.wanted = nil, nil
+	w.picks, w.resolver.Wanted = nil, nil
 	o.before = w.look(o.flow)
 	w.ports[iface].Push(data)
 	if _, err := w.worker.Step(); err != nil {

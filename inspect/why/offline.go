@@ -43,7 +43,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 	var clock memport.Clock
 	clock.Advance(24 * time.Hour)
 	d := &Director{Shared: dataplane.New(dataplane.Options{
-		Conns: conns, Clock: clock.Now, Resolver: nobody{}, ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
+		Conns: conns, Clock: clock.Now, Resolver: memport.NoResolver{}, ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
 	})}
 	d.Control = control.New(control.Options{
 		Shared: d.Shared, Workers: 1, Marks: c.Marks, Timeouts: c.Timeouts.Seconds(), Sysctl: c.Sysctl,
@@ -65,11 +65,6 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 // leastTable is a table that costs nothing. It holds nothing: connections begin in
 // its shadow.
 const leastTable = 1 << 16
-
-// nobody answers for no neighbour: those that exist are described.
-type nobody struct{}
-
-func (nobody) Want(packet.Addr, uint8) {}
 
 // invent returns c on a host with its interfaces, the first of which reaches
 // everybody.

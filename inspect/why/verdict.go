@@ -57,8 +57,8 @@ func (o *outcome) verdict() Verdict {
 	switch {
 	case after.Tx != before.Tx:
 		return Verdict{Action: Tx}
-	case len(o.wanted) > 0:
-		text := fmt.Sprintf("until the Ethernet address of %v is known, at most a second", o.wanted[0])
+	case len(o.resolver.Wanted) > 0:
+		text := fmt.Sprintf("until the Ethernet address of %v is known, at most a second", o.resolver.Wanted[0])
 		return Verdict{Action: Wait, Reason: packet.Neighbor.String(), Text: text}
 	}
 	return Verdict{Action: Wait, Reason: packet.Fragment.String(), Text: "until the other fragments of the datagram have come, at most 30 seconds"}
@@ -72,11 +72,11 @@ func (o *outcome) note(e *Explanation) {
 		e.Verdict.Text += "; the sender is told"
 	case e.Verdict.Action != Drop:
 	case reason == packet.NoServer.String(), reason == packet.TTL.String(), reason == packet.MTU.String():
-		if len(o.wanted) == 0 {
+		if len(o.resolver.Wanted) == 0 {
 			e.Notes = append(e.Notes, "the sender is not told: the limit on ICMP errors has been reached, or it must not be answered")
 		}
 	}
-	if e.Verdict.Action == Drop && len(o.wanted) > 0 {
-		e.Notes = append(e.Notes, fmt.Sprintf("what the sender is told waits until the Ethernet address of %v is known", o.wanted[0]))
+	if e.Verdict.Action == Drop && len(o.resolver.Wanted) > 0 {
+		e.Notes = append(e.Notes, fmt.Sprintf("what the sender is told waits until the Ethernet address of %v is known", o.resolver.Wanted[0]))
 	}
 }

@@ -11,32 +11,32 @@ import (
 	"director/service"
 )
 
-// second in nanoseconds.
+// second is a second in nanoseconds.
 const second = 1_000_000_000
 
-// world is a shadow of a director with a worker of its own and interfaces made of
-// memory. One goroutine uses it.
+// world is a copy of a director, with its own worker and with interfaces in memory. One
+// goroutine uses it.
 type world struct {
 	shared       *dataplane.Engine
+	resolver     memport.Resolver // the neighbours that packets wait for
 	worker       *dataplane.Worker
 	ports, hosts []*memport.Port // by interface
-	clock        memport.Clock   // how long after start it is
+	clock        memport.Clock   // the time since start
 	start        int64           // on the director's clock
-	persistent   bool            // some service is
+	persistent   bool            // whether any service is persistent
 
-	picks  []*service.Pick // what schedulers were asked by the packet in hand
-	wanted []packet.Addr   // whose Ethernet address is waited for
+	picks []*service.Pick // the schedulers' choices for the current packet
 }
 
-// shadow makes a world with room for that many more connections, that knows the
-// connections of these clients.
+// shadow makes a world that has the connections of these clients, and room for that
+// many more.
 func (d *Director) shadow(room int, clients ...packet.Addr) (*world, error) {
 	w := &world{start: d.Shared.Now()}
 	view := d.Shared.View()
 	known := map[packet.Addr]bool{}
 	for _, a := range clients {
 		known[a] = true
-		// A template stands for all clients who differ in the bits that do not count.
+		// A template is for all clients whose addresses differ only in the host bits.
 		for _, s := range view.Services.Services() {
 			if s.Persistent != 0 {
 				w.persistent = true
@@ -49,24 +49,21 @@ func (d *Director) shadow(room int, clients ...packet.Addr) (*world, error) {
 		Keep:     func(c *conntrack.Record) bool { return known[c.Client] },
 		Room:     room,
 		Clock:    func() int64 { return w.start + w.clock.Now() },
-		Resolver: w,
+		Resolver: &w.resolver,
 		Picked:   func(p *service.Pick) { w.picks = append(w.picks, p) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a shadow of the director: %w", err)
 	}
-	ifaces := make([]dataplane.Interface, len(w.view().Hops.Interfaces()))
-	for i := range ifaces {
-		port, host := memport.New(), memport.New()
-		w.ports, w.hosts = append(w.ports, port), append(w.hosts, host)
-		ifaces[i] = dataplane.Interface{Queues: []dataplane.Port{port}, Hosts: []dataplane.Port{host}}
-	}
-	workers, err := dataplane.NewWorkers(w.shared, ifaces, []dataplane.Waiter{memport.NewWaiter()})
+	rig, err := memport.NewRig(w.shared, len(w.view().Hops.Interfaces()), 1)
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("make a shadow of the director: %w", err)
 	}
-	w.worker = workers[0]
+	w.worker = rig.Workers[0]
+	for i := range rig.Ports {
+		w.ports, w.hosts = append(w.ports, rig.Ports[i][0]), append(w.hosts, rig.Hosts[i][0])
+	}
 	return w, nil
 }
 
@@ -77,12 +74,8 @@ func (w *world) view() *dataplane.View { return w.shared.View() }
 // name returns the name of an interface.
 func (w *world) name(iface int) string { return w.view().Hops.Interfaces()[iface].Name }
 
-// Want makes the world the resolver that remembers what it was asked, and answers
-// nothing.
-func (w *world) Want(a packet.Addr, _ uint8) { w.wanted = append(w.wanted, a) }
-
-// reach moves the clock to a time since the start, unless it is there. What is due
-// until then ends.
+// reach moves the clock forward to a time since the start. Connections that are due
+// until then end.
 func (w *world) reach(at int64) {
 	if by := at - w.clock.Now(); by > 0 {
 		w.clock.Advance(time.Duration(by))
@@ -90,7 +83,7 @@ func (w *world) reach(at int64) {
 	}
 }
 
-// found is a connection as it was when it was looked up.
+// found is a connection in its state at the time of the look-up.
 type found struct {
 	conn conntrack.Conn
 	out  bool // the packet is from the server's side
@@ -114,7 +107,7 @@ func (w *world) connection(f packet.Flow) *found {
 	return c
 }
 
-// templates lists the templates, and whether they may be used.
+// templates returns the templates by their references.
 func (w *world) templates() map[conntrack.Ref]conntrack.Record {
 	if !w.persistent {
 		return nil
@@ -128,7 +121,7 @@ func (w *world) templates() map[conntrack.Ref]conntrack.Record {
 	return all
 }
 
-// moment is what can be seen of the world between two packets.
+// moment is the state of the world between two packets.
 type moment struct {
 	counts    dataplane.Counts
 	tallies   []service.Tally // by server
@@ -136,7 +129,8 @@ type moment struct {
 	found     *found
 }
 
-// look takes in the world as it is for a packet of that flow, if it has one.
+// look returns the state of the world for a packet. f is its flow, or nil if it has
+// none.
 func (w *world) look(f *packet.Flow) (m moment) {
 	m.counts, m.templates = w.worker.Counts(), w.templates()
 	for _, s := range w.view().Services.Servers() {

@@ -1,5 +1,5 @@
-// Package memlab is a director in memory: the control plane and a worker, with
-// frames that tests push and take instead of interfaces. It needs no privilege.
+// Package memlab is a director in memory for tests: the control plane, one worker, and
+// ports into which tests push frames instead of interfaces. It needs no privileges.
 package memlab
 
 import (
@@ -17,33 +17,31 @@ import (
 	"director/service"
 )
 
-// Options of a director. The zero Options are one interface with the network of OneLink.
+// Options configures a director. The zero Options give one interface with the network
+// of OneLink.
 type Options struct {
-	Size    int // of the connection table; 0: 4096
+	Size    int // entries of the connection table; 0: 4096
 	Marks   []service.Mark
-	Network neigh.Snapshot // with an interface for each link that has one; no links: OneLink
-	Clock   func() int64   // of the workers; nil: Director.Clock
+	Network neigh.Snapshot // links without an interface have number -1; no links: OneLink
+	Clock   func() int64   // the worker's clock; nil: Director.Clock
 }
 
-// Director is a director of one worker, with a queue on each interface. One goroutine
-// pushes frames and has the worker make steps; Control may be used by any.
+// Director is a director with one worker, which has a port on each interface. One
+// goroutine pushes frames and calls Step. Any goroutine may use Control.
 type Director struct {
 	*control.Control
-	Shared *dataplane.Engine
-	Clock  memport.Clock
-	Ports  []*memport.Port // by interface: what comes and goes
-	Hosts  []*memport.Port // by interface: what the kernel gets
-	Worker *dataplane.Worker
-	Wanted []packet.Addr // the neighbours that were asked for
+	memport.Resolver // the neighbours that were asked for
+	Shared           *dataplane.Engine
+	Clock            memport.Clock
+	Ports            []*memport.Port // by interface: frames received and sent
+	Hosts            []*memport.Port // by interface: frames that go to the kernel
+	Worker           *dataplane.Worker
 
 	t testing.TB
 }
 
-// Want makes the director its own resolver, who never answers.
-func (d *Director) Want(a packet.Addr, _ uint8) { d.Wanted = append(d.Wanted, a) }
-
-// New makes a director with these services. All that is random follows from the
-// same seed.
+// New makes a director with these services. Its random numbers always have the same
+// seed.
 func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 	t.Helper()
 	if o.Size == 0 {
@@ -60,7 +58,7 @@ func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 	d.must(err)
 	t.Cleanup(conns.Close)
 	d.Shared = dataplane.New(dataplane.Options{
-		Conns: conns, Clock: o.Clock, Resolver: d, ICMPRate: time.Second, ICMPMask: 6168,
+		Conns: conns, Clock: o.Clock, Resolver: &d.Resolver, ICMPRate: time.Second, ICMPMask: 6168,
 	})
 	d.Control = control.New(control.Options{
 		Shared: d.Shared, Workers: 1, Marks: o.Marks, Seed: 1,
@@ -69,19 +67,12 @@ func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 		Sysctl:   sysctl.Defaults(),
 	})
 	d.must(d.Add(specs))
-	var ifaces []dataplane.Interface
-	for _, l := range o.Network.Links {
-		if l.Interface < 0 {
-			continue
-		}
-		d.Ports, d.Hosts = append(d.Ports, memport.New()), append(d.Hosts, memport.New())
-		ifaces = append(ifaces, dataplane.Interface{
-			Queues: []dataplane.Port{d.Ports[l.Interface]}, Hosts: []dataplane.Port{d.Hosts[l.Interface]},
-		})
-	}
-	workers, err := dataplane.NewWorkers(d.Shared, ifaces, []dataplane.Waiter{memport.NewWaiter()})
+	rig, err := memport.NewRig(d.Shared, len(d.Shared.View().Hops.Interfaces()), 1)
 	d.must(err)
-	d.Worker = workers[0]
+	d.Worker = rig.Workers[0]
+	for i := range rig.Ports {
+		d.Ports, d.Hosts = append(d.Ports, rig.Ports[i][0]), append(d.Hosts, rig.Hosts[i][0])
+	}
 	return d
 }
 
@@ -92,7 +83,7 @@ func (d *Director) must(err error) {
 	}
 }
 
-// Step pushes frames into an interface and has the worker make one step.
+// Step pushes frames into an interface and runs one step of the worker.
 func (d *Director) Step(iface int, frames ...[]byte) {
 	d.t.Helper()
 	d.Ports[iface].Push(frames...)
@@ -100,14 +91,15 @@ func (d *Director) Step(iface int, frames ...[]byte) {
 	d.must(err)
 }
 
-// The Ethernet addresses of OneLink: the director's, and that of everybody else.
+// The Ethernet addresses of OneLink: the director's, and that of all other hosts.
 var (
 	MAC       = packet.MAC{2, 0, 0, 0, 0, 1}
 	OthersMAC = packet.MAC{2, 0, 0, 0, 0, 7}
 )
 
-// OneLink is a network of one link: the director has 10.0.0.1/8, and the default
-// route is by 10.0.0.254, which is known as these neighbours are.
+// OneLink returns a network with one link. The director's address is 10.0.0.1/8, and
+// the gateway of the default route is 10.0.0.254. The Ethernet addresses of the gateway
+// and of the given neighbours are known.
 func OneLink(neighbors ...string) neigh.Snapshot {
 	prefix, ip := netip.MustParsePrefix, netip.MustParseAddr
 	s := neigh.Snapshot{
