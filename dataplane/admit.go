@@ -21,91 +21,122 @@ const (
 	asTemplate
 )
 
-// admit inserts the connection of w.record, which is counted to the load of server
+// describe makes the record of the connection that f begins to a server's port.
+func (t *tracker) describe(f *packet.Frame, s *service.Service, to service.Choice, port uint16) *conntrack.Record {
+	dir := conntrack.InOnly
+	if to.Method == service.NAT {
+		dir = conntrack.In
+	}
+	state := t.machine[dir][event(f)][conntrack.TCPNone]
+	t.record = conntrack.Record{
+		Key:    conntrack.KeyOf(&f.Flow),
+		Target: conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID},
+		State:  state, Packets: 1, Mark: s.Mark, Order: t.now, Deadline: t.now + t.view.Timeouts[state],
+	}
+	t.record.Kind = helped(to.Method, &t.record.Key)
+	return &t.record
+}
+
+// enter admits the connection of t.record, or finds that another worker was
+// faster, and reports whether f has a connection now. If not, it is no longer
+// counted to the server.
+func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
+	switch t.admit(j.hash, &j.conn, to.Server, byAll) {
+	case conntrack.Existed:
+		t.joins(f, j)
+	case conntrack.Full:
+		return false
+	default:
+		t.begun(f, j)
+	}
+	return true
+}
+
+// admit inserts the connection of t.record, which is counted to the load of server
 // to already, and does the accounting that follows. conn receives the connection
 // that the table has now, unless the outcome is Full.
 //
 // The caller decides what becomes of the packet: who found Existed may count the
 // packet for that connection, which may have another server.
-func (w *Worker) admit(hash uint64, conn *conntrack.Conn, to *service.Server, by census) conntrack.Outcome {
-	outcome := w.shared.conns.Insert(hash, &w.record, conn, &w.victim)
-	w.account(outcome, to, by)
+func (t *tracker) admit(hash uint64, conn *conntrack.Conn, to *service.Server, by census) conntrack.Outcome {
+	outcome := t.engine.conns.Insert(hash, &t.record, conn, &t.victim)
+	t.account(outcome, to, by)
 	return outcome
 }
 
 // admitOver is admit for j's connection, which replaces a connection of the client's
 // that goes to another server.
-func (w *Worker) admitOver(j *job, to *service.Server, by census) conntrack.Outcome {
-	outcome := w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+func (t *tracker) admitOver(j *job, to *service.Server, by census) conntrack.Outcome {
+	outcome := t.engine.conns.Insert(j.hash, &t.record, &j.conn, &t.victim)
 	if outcome == conntrack.Existed && j.conn.Server() != to.ID {
-		j.old, j.retire = j.conn.Ref(), true
-		w.retire(j)
-		outcome = w.shared.conns.Insert(j.hash, &w.record, &j.conn, &w.victim)
+		j.old, j.replaces = j.conn.Ref(), true
+		t.removeOld(j)
+		outcome = t.engine.conns.Insert(j.hash, &t.record, &j.conn, &t.victim)
 	}
-	w.account(outcome, to, by)
+	t.account(outcome, to, by)
 	return outcome
 }
 
-// account does the accounting for the outcome of inserting w.record.
-func (w *Worker) account(outcome conntrack.Outcome, to *service.Server, by census) {
-	w.settleVictim(outcome)
+// account does the accounting for the outcome of inserting t.record.
+func (t *tracker) account(outcome conntrack.Outcome, to *service.Server, by census) {
+	t.settleVictim(outcome)
 	switch outcome {
 	case conntrack.Inserted, conntrack.Evicted:
-		w.admitted(to, by)
+		t.admitted(to, by)
 	case conntrack.Existed, conntrack.Full:
-		to.Release(w.record.State.Active())
+		to.Release(t.record.State.Active())
 	}
 }
 
-// admitTemplate inserts the template of w.record into w.template. The caller holds
+// admitTemplate inserts the template of t.record into t.template. The caller holds
 // the lock of the service. So it is the caller who calls settleVictim, without the
 // lock: the victim may belong to the same service. The load of server to is for the
 // connection that comes next, so it does not change.
-func (w *Worker) admitTemplate(hash uint64, to *service.Server) conntrack.Outcome {
-	outcome := w.shared.conns.Insert(hash, &w.record, &w.template, &w.victim)
+func (t *tracker) admitTemplate(hash uint64, to *service.Server) conntrack.Outcome {
+	outcome := t.engine.conns.Insert(hash, &t.record, &t.template, &t.victim)
 	if outcome == conntrack.Inserted || outcome == conntrack.Evicted {
-		w.admitted(to, asTemplate)
+		t.admitted(to, asTemplate)
 	}
 	return outcome
 }
 
 // admitted counts a new entry of the table for its server.
-func (w *Worker) admitted(to *service.Server, by census) {
+func (t *tracker) admitted(to *service.Server, by census) {
 	switch by {
 	case asTemplate:
 		to.Ref()
 		return
 	case byAll:
-		w.know(to.ID)
-		w.tally(to.ID).Conns++
+		t.know(to.ID)
+		t.tally(to.ID).Conns++
 	}
-	w.add(connCount, 1)
+	t.add(connCount, 1)
 }
 
 // settleVictim takes the connection that was evicted for a new one off the counts
 // of its server.
-func (w *Worker) settleVictim(outcome conntrack.Outcome) {
+func (t *tracker) settleVictim(outcome conntrack.Outcome) {
 	if outcome == conntrack.Evicted {
-		w.shared.Settle(&w.victim)
+		t.engine.Settle(&t.victim)
 	}
 }
 
 // joins has f go on with the connection in j, which another packet began: it was
 // faster, on another worker.
-func (w *Worker) joins(f *packet.Frame, j *job) {
+func (t *tracker) joins(f *packet.Frame, j *job) {
 	j.found = true
-	w.know(j.conn.Server())
-	w.use(f, j)
+	t.know(j.conn.Server())
+	t.use(f, j)
 }
 
 // begun counts the first packet of a connection that is new in the table.
-func (w *Worker) begun(f *packet.Frame, j *job) {
+func (t *tracker) begun(f *packet.Frame, j *job) {
 	j.found = true
-	w.count(f, j)
+	t.count(f, j)
 }
 
 // unlisted counts a connection that is in no table, and its only packet.
-func (w *Worker) unlisted(f *packet.Frame, j *job, to *service.Server) {
-	w.admitted(to, byAll)
-	w.begun(f, j)
+func (t *tracker) unlisted(f *packet.Frame, j *job, to *service.Server) {
+	t.admitted(to, byAll)
+	t.begun(f, j)
 }

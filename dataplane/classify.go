@@ -1,99 +1,82 @@
 package dataplane
 
-import (
-	"director/packet"
-	"director/service"
-)
+import "director/packet"
 
-// classify parses the frames and sorts them by their addresses: a packet to a
-// virtual address is a client's, any other may be a real server's answer. What
-// cannot belong to a connection is left to the kernel, who would have had it
-// without us, unless it is for a virtual address and damaged. For the others
-// it computes the hash of the client's side.
-func (w *Worker) classify(a *iface, b *packet.Batch) {
-	mac, conns := w.view.Hops.Interfaces()[a.index].MAC.Key(), w.shared.conns
-	frames := b.Frames[:b.N]
-	if w.shared.longWay {
+// classify parses the frames and sorts them by their addresses. A packet to a
+// virtual address is a client's; any other may be a real server's answer. For both
+// it computes the hash of the client's side. A packet that cannot belong to a
+// connection goes to the kernel, as it would without the director; one that is for a
+// virtual address and damaged is dropped.
+func (b *batch) classify(in *iface, rx *packet.Batch) {
+	s, conns := b.step, b.engine.conns
+	mac := s.view.Hops.Interfaces()[in.index].MAC.Key()
+	frames := rx.Frames[:rx.N]
+	if b.engine.longWay {
 		for i := range frames {
-			w.classifyRest(&frames[i], &w.jobs[i], mac)
+			b.classifyRest(&frames[i], &b.jobs[i], mac)
 		}
-		return // no frame is plain, so none asks for a hint
+		return // no frame is plain, so none needs a hint
 	}
-	var dst packet.Addr // of the last frame, and what follows from it
+	var dst packet.Addr // of the last frame, and whether it is a real server's
 	out := true
 	for i := range frames {
-		f, j := &frames[i], &w.jobs[i]
+		f, j := &frames[i], &b.jobs[i]
 		if !packet.ParsePlain(f) || f.To != mac {
-			w.classifyRest(f, j, mac)
-			w.hashes[i] = j.hash
+			b.classifyRest(f, j, mac)
+			b.hashes[i] = j.hash
 			continue
 		}
 		if f.Dst != dst {
-			dst, out = f.Dst, w.fromServer(f)
+			dst, out = f.Dst, s.view.FromServer(f.Dst)
 		}
-		j.retire, j.out = false, out
+		j.replaces, j.out = false, out
 		client, port := f.Src, f.SrcPort
 		if out {
 			client, port = f.Dst, f.DstPort
 		}
 		j.hash = conns.Hash(client, port, f.Proto)
-		w.hashes[i] = j.hash
+		b.hashes[i] = j.hash
 	}
-	conns.Seek(w.hashes[:len(frames)], w.hints[:])
+	conns.Seek(b.hashes[:len(frames)], b.hints[:])
 }
 
 // classifyRest is classify for a frame that is not plain or not for us.
-func (w *Worker) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
+func (b *batch) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
 	reason := packet.ParseHeaders(f)
 	switch {
 	case f.L3 == 0:
-		w.leave(f, reason)
+		b.toHost(f, reason)
 	case f.To != mac:
-		w.leave(f, packet.NotForUs)
+		b.toHost(f, packet.NotForUs)
 	default:
-		j.out = w.fromServer(f)
-		if reason != packet.None {
-			w.odd(f, j, reason)
-		} else {
-			w.key(f, j)
-		}
+		b.classifyPacket(f, j, reason)
 	}
 }
 
-// key computes the hash of the client's side.
-func (w *Worker) key(f *packet.Frame, j *job) {
-	j.retire = false
-	if j.out {
-		j.hash = w.shared.conns.HashOut(&f.Flow)
-	} else {
-		j.hash = w.shared.conns.HashIn(&f.Flow)
+// classifyPacket is classify for a packet that is for us. reason says what the
+// parser found.
+func (b *batch) classifyPacket(f *packet.Frame, j *job, reason packet.Reason) {
+	j.out = b.view.FromServer(f.Dst)
+	if reason == packet.None {
+		b.tracker.hash(f, j)
+		return
 	}
+	b.classifyOdd(f, j, reason)
 }
 
-func (w *Worker) fromServer(f *packet.Frame) bool { return w.view.FromServer(f.Dst) }
-
-// odd decides on a frame whose addresses are known and whose ports are not.
-func (w *Worker) odd(f *packet.Frame, j *job, reason packet.Reason) {
+// classifyOdd decides on a frame whose addresses are known and whose ports are not.
+func (b *batch) classifyOdd(f *packet.Frame, j *job, reason packet.Reason) {
 	switch {
-	case reason == packet.Fragment && (!j.out || w.view.Services.Masquerades(f.Src)):
+	case reason == packet.Fragment && (!j.out || b.view.Services.Masquerades(f.Src)):
 		f.Verdict, f.Reason = packet.Moved, packet.Fragment
-		w.fragments = true
+		b.fragments = true
 	case reason == packet.Protocol && f.Proto == packet.ProtoICMP:
-		w.icmp(f, j)
+		b.icmp.handle(f, j)
 	case reason == packet.Protocol && (f.Proto == protoESP || f.Proto == protoAH):
-		w.ride(f, j)
+		b.ipsec.handle(f, j)
 	case j.out || reason == packet.Protocol:
-		w.leave(f, reason)
+		b.toHost(f, reason)
 	default:
-		w.drop(f, reason)
+		b.drop(f, reason)
 	}
 }
-
-// fresh reports whether a packet asks to begin a connection, whatever else it
-// says: a SYN, or an INIT of SCTP.
-func fresh(f *packet.Frame) bool {
-	return f.TCPFlags&packet.SYN != 0 || f.Chunk == packet.ChunkInit && f.Proto == packet.ProtoSCTP
-}
-
-// masquerading reports whether j's connection is forwarded by NAT.
-func masquerading(j *job) bool { return service.Method(j.conn.Method()) == service.NAT }

@@ -46,16 +46,16 @@ const (
 	countersLen  = batchCount + BatchSizes
 )
 
-// counters belong to one worker, who adds to now and publishes it once a step.
+// counters belong to one worker, which adds to totals and publishes them once a step.
 type counters struct {
-	now     [countersLen]uint64
+	totals  [countersLen]uint64
 	changed [(countersLen + 63) / 64]uint64 // a bit for each that is not public yet
 	public  [countersLen]ordered.Uint64
 }
 
 // add counts n more of the given place.
 func (c *counters) add(place int, n uint64) {
-	c.now[place] += n
+	c.totals[place] += n
 	c.changed[place/64] |= 1 << (place % 64)
 }
 
@@ -64,7 +64,7 @@ func (c *counters) publish() {
 	for i := range c.changed {
 		for set := c.changed[i]; set != 0; set &= set - 1 {
 			place := i*64 + bits.TrailingZeros64(set)
-			c.public[place].Store(c.now[place])
+			c.public[place].Store(c.totals[place])
 		}
 		c.changed[i] = 0
 	}

@@ -1,21 +1,8 @@
 package dataplane
 
-import (
-	"sync/atomic"
+import "sync/atomic"
 
-	"director/conntrack"
-	"director/dataplane/sysctl"
-)
-
-const (
-	second = 1_000_000_000
-	// DefencePeriod is how often Guard.Tick is called, in nanoseconds.
-	DefencePeriod = second
-	// Packets without a connection are forwarded as if they had one, until the
-	// table has been less full than this, in percent, for so long.
-	roomyFill = 90
-	roomyTime = 120 * second
-)
+const second = 1_000_000_000 // nanoseconds
 
 // defence is what the workers know of the measures against a full table.
 type defence struct {
@@ -49,85 +36,4 @@ func (d *defence) copyFrom(other *defence) {
 	d.counter.Store(other.counter.Load())
 	d.isFull.Store(other.isFull.Load())
 	d.crowded.Store(other.crowded.Load())
-}
-
-// Guard decides on the measures against a full table, once a second
-// (update_defense_level in ip_vs_ctl.c). One goroutine uses it.
-type Guard struct {
-	shared  *Engine
-	thinner *conntrack.Thinner
-	roomy   int64 // since when the table has had room, -1: it has not
-
-	// The modes as they are now: what the operator set as 1 becomes 2 while
-	// entries are short.
-	set, mode modes
-}
-
-type modes struct{ dropEntry, dropPacket, secureTCP int }
-
-func modesOf(v *sysctl.Values) modes { return modes{v.DropEntry, v.DropPacket, v.SecureTCP} }
-
-// NewGuard returns the guard of what the workers share. What it drops at random
-// follows from seed.
-func NewGuard(s *Engine, seed uint64) *Guard {
-	return &Guard{shared: s, thinner: s.conns.Thinner(seed), roomy: -1}
-}
-
-// Update follows a change of the sysctls, at once.
-func (g *Guard) Update() {
-	v := &g.shared.view.Load().Sysctl
-	if set := modesOf(v); set != g.set {
-		g.set, g.mode = set, set
-	}
-	free := g.shared.conns.Size() - g.shared.conns.Used()
-	short := free < v.AMemThresh
-	shift(&g.mode.dropEntry, short)
-	shift(&g.mode.dropPacket, short)
-	shift(&g.mode.secureTCP, short)
-
-	d := &g.shared.defence
-	d.secure.Store(g.mode.secureTCP > 1)
-	switch rate := int64(v.AMDropRate); {
-	case g.mode.dropPacket == 3:
-		d.rate.Store(rate)
-	case g.mode.dropPacket == 2:
-		rate = int64(v.AMemThresh / (v.AMemThresh - free))
-		d.rate.Store(rate)
-		d.counter.Store(rate)
-	default:
-		d.rate.Store(0)
-	}
-}
-
-// shift switches an automatic mode.
-func shift(mode *int, short bool) {
-	switch {
-	case *mode == 1 && short:
-		*mode = 2
-	case *mode == 2 && !short:
-		*mode = 1
-	}
-}
-
-// Tick does what is done each second: now is on the workers' clock.
-func (g *Guard) Tick(now int64) {
-	g.Update()
-	if g.mode.dropEntry > 1 {
-		timeouts := &g.shared.view.Load().Timeouts
-		for range g.thinner.Share() {
-			g.thinner.Thin(now, timeouts, g.shared.Settle)
-		}
-	}
-	d, conns := &g.shared.defence, g.shared.conns
-	switch {
-	case d.isFull.Swap(false):
-		g.roomy = -1
-		d.crowded.Store(true) // it may have been taken back at that moment
-	case conns.Used()*100 >= conns.Size()*roomyFill:
-		g.roomy = -1
-	case g.roomy < 0:
-		g.roomy = now
-	case now-g.roomy >= roomyTime:
-		d.crowded.Store(false)
-	}
 }

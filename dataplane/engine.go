@@ -99,7 +99,7 @@ func (e *Engine) StopTap(t *Tap) { e.tap.CompareAndSwap(t, nil) }
 // server, and removes what a helper remembered of it.
 func (e *Engine) Settle(c *conntrack.Conn) {
 	if c.Is(conntrack.Helper) {
-		e.helpers.forget(c)
+		e.helpers.remove(c)
 	}
 	server := e.view.Load().Services.Server(c.Server())
 	if c.Is(conntrack.Template) {

@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"director/conntrack"
-	"director/packet"
 )
 
 const (
@@ -19,8 +18,11 @@ const (
 	soonest = 1_000_000_000
 )
 
-// sweep is the worker's share of ending connections.
+// sweep ends the connections whose time is up, in the worker's share of the table,
+// and the fragments that waited too long.
 type sweep struct {
+	*step
+	whole    *reassembly
 	sweeper  *conntrack.Sweeper
 	tick     int64 // of the step before
 	began    int64 // when the round did
@@ -28,50 +30,45 @@ type sweep struct {
 	dead     [maxExpiries]conntrack.Conn
 }
 
-// expire goes on with the worker's round over its share of the table, or begins
-// one when it is time, and ends connections whose time is up.
-func (w *Worker) expire() {
-	s := &w.sweep
-	if w.now != s.tick {
-		s.tick = w.now
-		w.expireFragments()
-		if !s.sweeping && w.now-s.began >= sweepPeriod {
-			s.began, s.sweeping = w.now, true
+// advance goes on with the round over the worker's share of the table, or begins one
+// when it is time.
+func (s *sweep) advance() {
+	if s.now != s.tick {
+		s.tick = s.now
+		s.whole.expire()
+		if !s.sweeping && s.now-s.began >= sweepPeriod {
+			s.began, s.sweeping = s.now, true
 		}
 	}
 	if !s.sweeping {
 		return
 	}
-	ended, done := s.sweeper.Sweep(w.now, sweepBudget, s.dead[:])
-	w.bury(ended)
+	ended, done := s.sweeper.Sweep(s.now, sweepBudget, s.dead[:])
+	s.settle(ended)
 	s.sweeping = !done
 }
 
-// ExpireAll ends, at the clock's present moment, every connection of the
-// worker's share whose time is up, and drops the frames that waited too long
-// for a neighbour. It is for a clock that is not real: whoever moves it calls
-// this before the step. Run does not, it takes its share by and by.
-func (w *Worker) ExpireAll() {
-	w.refresh()
-	w.now = w.shared.clock()
-	for n := maxExpiries; n == maxExpiries; {
-		n = w.sweep.sweeper.Due(w.now, soonest, w.sweep.dead[:])
-		w.bury(n)
-	}
-	w.retryHeld()
-	w.expireFragments()
-	w.publish()
-}
-
-// bury settles the counts of the first n dead connections.
-func (w *Worker) bury(n int) {
+// settle takes the first n connections of s.dead off the counts of their servers.
+func (s *sweep) settle(n int) {
 	for i := range n {
-		w.shared.Settle(&w.sweep.dead[i])
+		s.engine.Settle(&s.dead[i])
 	}
-	w.add(expiredCount, uint64(n))
+	s.add(expiredCount, uint64(n))
 }
 
-// expireFragments drops the parts of datagrams whose others did not come.
-func (w *Worker) expireFragments() {
-	w.add(dropCount+int(packet.Fragment), uint64(w.shared.fragments.Expire(w.now)))
+// ExpireAll ends, at the clock's present moment, every connection of the worker's
+// share whose time is up, and drops the frames that waited too long for a neighbour.
+// It is for a clock that is not real: whoever moves the clock calls it before Step.
+// Run does not call it; each step there ends some of the connections.
+func (w *Worker) ExpireAll() {
+	w.step.refresh()
+	w.step.now = w.step.engine.clock()
+	s := &w.sweep
+	for n := maxExpiries; n == maxExpiries; {
+		n = s.sweeper.Due(s.now, soonest, s.dead[:])
+		s.settle(n)
+	}
+	w.out.retryPending()
+	w.whole.expire()
+	w.step.counters.publish()
 }

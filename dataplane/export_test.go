@@ -8,11 +8,11 @@ func Remembered(s *Engine) int {
 }
 
 // MaxExpiries is the most connections that a step ends, MaxSleep the longest
-// that a worker sleeps, HeldSleep while it holds frames.
+// that a worker sleeps, PendingSleep while frames are pending.
 const (
-	MaxExpiries = maxExpiries
-	MaxSleep    = maxSleep
-	HeldSleep   = heldSleep
+	MaxExpiries  = maxExpiries
+	MaxSleep     = maxSleep
+	PendingSleep = pendingSleep
 )
 
 // Sweeping reports whether the worker is about to end more connections.

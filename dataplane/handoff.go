@@ -11,7 +11,7 @@ import (
 const handoffSlots = 256
 
 // handoff carries copies of frames from a worker that has no queue on an
-// interface to the one that sends there. One goroutine pushes, one takes.
+// interface to the worker that sends there. One goroutine pushes, one takes.
 type handoff struct {
 	owner *Worker
 
@@ -52,34 +52,3 @@ func (h *handoff) publish() {
 
 // empty reports whether the owner has nothing to take.
 func (h *handoff) empty() bool { return h.head.Load() == h.tail.Load() }
-
-// inboxFilled reports whether another worker handed frames to this one. It is
-// asked after sleeping was set, so a frame that is published later wakes it.
-func (w *Worker) inboxFilled() bool {
-	for i := range w.ifaces {
-		for _, h := range w.ifaces[i].inbox {
-			if !h.empty() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// takeInboxes moves what other workers handed over to the ports it leaves by
-// and returns how many frames there were.
-func (w *Worker) takeInboxes() int {
-	n := 0
-	for i := range w.ifaces {
-		for _, h := range w.ifaces[i].inbox {
-			tail := h.tail.Load()
-			for at := h.head.Load(); at != tail; at++ {
-				s := &h.slots[at%handoffSlots]
-				w.cross(s.data[:s.length], uint8(i))
-				h.head.Store(at + 1)
-				n++
-			}
-		}
-	}
-	return n
-}

@@ -8,12 +8,13 @@ import (
 	"director/service"
 )
 
-// hitIn takes a client's plain packet all the way, from looking its connection up
-// where the hint says to the rewritten frame, if there is nothing about it to
-// think over: nearly every packet is such a one. For any other it reports false,
-// with nothing changed, and the stages look at it one after the other.
-func (w *Worker) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
-	c, v, p := w.shared.conns.HitIn(hint, &f.Flow), w.view, f.Front()
+// hitIn forwards a client's plain packet whose connection is where the hint says:
+// it looks up, counts and rewrites in one go, which is enough for nearly every
+// packet. It reports false, with nothing changed, for a packet that needs more: the
+// stages then handle it. Whatever it does, the stages would do the same.
+func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
+	s := b.step
+	c, v, p := s.engine.conns.HitIn(hint, &f.Flow), s.view, f.Front()
 	id := c.Server()
 	if !c.Found() || f.TCPFlags&packet.SYN != 0 || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 {
 		return false
@@ -25,14 +26,14 @@ func (w *Worker) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 	switch {
 	case method == service.NAT && nat.Summed(p, f.Proto):
 		dir = conntrack.In
-	case method == service.DR, method == service.TUN && w.wraps(f, hop, id):
+	case method == service.DR, method == service.TUN && s.fitsIPIP(f, hop, id):
 	default:
 		return false
 	}
-	if !c.Steady(dir, event(f), w.now, w.machine, &v.Timeouts) {
+	if !c.Steady(dir, event(f), s.now, s.machine, &v.Timeouts) {
 		return false
 	}
-	t := w.tally(id)
+	t := s.tally(id)
 	t.InPkts++
 	t.InBytes += uint64(f.IPLen)
 	addr, port := c.Rewrite()
@@ -42,46 +43,47 @@ func (w *Worker) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 	case service.DR:
 		p.Forward(0)
 	case service.TUN:
-		w.ident++
-		nat.PlainIPIP(f, hop.Source.V4(), addr, w.ident, v.Sysctl.PMTUDisc)
+		b.out.ident++
+		nat.PlainIPIP(f, hop.Source.V4(), addr, b.out.ident, v.Sysctl.PMTUDisc)
 		p = f.Front()
 	}
-	leave(f, p, hop)
+	emitPlain(f, p, hop)
 	return true
 }
 
-// wraps reports whether a packet fits whole into the IPIP tunnel of a server, and
-// the server has no other.
-func (w *Worker) wraps(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
-	server := w.view.Services.Server(id)
-	width := server.Path.MTU(hop.MTU, w.now)
+// fitsIPIP reports whether the tunnel of a server is IPIP, and a packet fits into it
+// whole.
+func (s *step) fitsIPIP(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
+	server := s.view.Services.Server(id)
+	width := server.Path.MTU(hop.MTU, s.now)
 	return server.Tunnel().Encap == packet.IPIP && f.Off >= packet.IPv4Len &&
 		width >= minTunnelMTU+packet.IPv4Len && f.IPLen <= width-packet.IPv4Len
 }
 
 // hitOut is hitIn for a real server's answer.
-func (w *Worker) hitOut(f *packet.Frame, hint conntrack.Hint) bool {
-	c, v, p := w.shared.conns.HitOut(hint, &f.Flow), w.view, f.Front()
+func (b *batch) hitOut(f *packet.Frame, hint conntrack.Hint) bool {
+	s := b.step
+	c, v, p := s.engine.conns.HitOut(hint, &f.Flow), s.view, f.Front()
 	id := c.Server()
 	if !c.Found() || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 || !nat.Summed(p, f.Proto) {
 		return false
 	}
 	hop := v.Hops.Route(f.Dst)
 	if hop.Reason != packet.None || f.IPLen > hop.MTU ||
-		!c.Steady(conntrack.Out, event(f), w.now, w.machine, &v.Timeouts) {
+		!c.Steady(conntrack.Out, event(f), s.now, s.machine, &v.Timeouts) {
 		return false
 	}
-	t := w.tally(id)
+	t := s.tally(id)
 	t.OutPkts++
 	t.OutBytes += uint64(f.IPLen)
 	addr, port := c.Rewrite()
 	nat.PlainToClient(p, f.Proto, addr, port)
-	leave(f, p, hop)
+	emitPlain(f, p, hop)
 	return true
 }
 
-// leave writes the Ethernet addresses of a plain frame that leaves by hop.
-func leave(f *packet.Frame, p *packet.Plain, hop *neigh.Hop) {
+// emitPlain writes the Ethernet addresses of a plain frame that leaves by hop.
+func emitPlain(f *packet.Frame, p *packet.Plain, hop *neigh.Hop) {
 	hop.Touch()
 	p.SetAddrs(&hop.Dst, &hop.Src)
 	f.Out, f.Verdict = hop.Interface, packet.Tx

@@ -6,21 +6,44 @@ import (
 	"director/service"
 )
 
+// notAClient decides on a packet that is no client's and had no connection when the
+// batch was tracked: a real server's own, or anybody's.
+func (x *scheduler) notAClient(f *packet.Frame, j *job) {
+	if j.found && x.tracker.keeps(f, j) {
+		x.tracker.use(f, j)
+		return
+	}
+	if x.initiate(f, j) {
+		return
+	}
+	if x.engine.defence.crowded.Load() && x.answerUnnoted(f, j) {
+		return
+	}
+	reset := f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||
+		f.Proto == packet.ProtoSCTP && f.Chunk == packet.ChunkAbort
+	if x.view.Sysctl.NATICMPSend && !reset && x.view.Services.Masqueraded(&f.Flow) != nil {
+		x.out.complain(f, x.out.here(f), packet.ICMPUnreachable, packet.CodePort, 0)
+		x.drop(f, packet.NoConnection)
+		return
+	}
+	x.toHost(f, packet.NoConnection)
+}
+
 // initiate lets a masqueraded real server of a service with --pe sip begin a
-// dialogue: a datagram that answers nobody makes a connection of which its
-// destination is the client, so that it leaves from the virtual address and its
-// answer finds the way back (ip_vs_new_conn_out in ip_vs_core.c). A firewall
-// mark's service does not say which address that would be, nor one of every port
-// which port. It reports whether f has a connection now.
-func (w *Worker) initiate(f *packet.Frame, j *job) bool {
-	from := w.view.Services.Masqueraded(&f.Flow)
-	if f.Proto != packet.ProtoUDP || from == nil || from.Of.Port == 0 || w.view.Hops.Local(f.Dst) {
+// dialogue. A datagram without a connection makes one, whose client is the datagram's
+// destination: so the datagram leaves from the virtual address, and its answer finds
+// the way back (ip_vs_new_conn_out in ip_vs_core.c). This needs a service that names
+// one address and one port: no firewall mark, and not every port. It reports whether
+// f has a connection now.
+func (x *scheduler) initiate(f *packet.Frame, j *job) bool {
+	from := x.view.Services.Masqueraded(&f.Flow)
+	if f.Proto != packet.ProtoUDP || from == nil || from.Of.Port == 0 || x.view.Hops.Local(f.Dst) {
 		return false
 	}
 	client := packet.Flow{
 		Src: f.Dst, SrcPort: f.DstPort, Dst: from.Of.Addr, DstPort: from.Of.Port, Proto: f.Proto,
 	}
-	s := w.view.Services.Lookup(&client)
+	s := x.view.Services.Lookup(&client)
 	if s == nil || s.Key != from.Of || s.Engine == "" {
 		return false
 	}
@@ -31,54 +54,54 @@ func (w *Worker) initiate(f *packet.Frame, j *job) bool {
 			to.Bind(false)
 		}
 		s.Unlock()
-		return ok && w.connectOut(f, j, s, to, &client, nil)
+		return ok && x.connectOut(f, j, s, to, &client, nil)
 	}
 	data, ok := engineData(f, s)
 	if !ok {
 		return false
 	}
 	key := templateKey(&client, s)
-	to, outcome := w.remembered(f, s, &key, data, from)
+	to, outcome := x.remembered(f, s, &key, data, from)
 	if outcome == conntrack.Full {
 		if to.Server != nil {
 			to.Release(false)
 		}
 		return false
 	}
-	return w.connectOut(f, j, s, to, &client, &w.template)
+	return x.connectOut(f, j, s, to, &client, &x.tracker.template)
 }
 
-// connectOut makes the connection of client to a server that is counted already,
-// of which f is the server's first packet.
-func (w *Worker) connectOut(f *packet.Frame, j *job, s *service.Service, to service.Choice, client *packet.Flow, parent *conntrack.Conn) bool {
-	w.record = conntrack.Record{
+// connectOut makes the connection of client to a server, which already counts it. f is
+// the first packet, from the server.
+func (x *scheduler) connectOut(f *packet.Frame, j *job, s *service.Service, to service.Choice, client *packet.Flow, parent *conntrack.Conn) bool {
+	x.tracker.record = conntrack.Record{
 		Key:    conntrack.KeyOf(client),
 		Target: conntrack.Target{Addr: f.Src, Port: f.SrcPort, Method: uint8(service.NAT), Server: to.ID},
-		State:  conntrack.UDP, Mark: s.Mark, Order: w.now, Deadline: w.now + w.view.Timeouts[conntrack.UDP],
+		State:  conntrack.UDP, Mark: s.Mark, Order: x.now, Deadline: x.now + x.view.Timeouts[conntrack.UDP],
 	}
 	if parent != nil {
-		w.record.Parent = parent.Ref()
+		x.tracker.record.Parent = parent.Ref()
 	}
 	if s.OnePacket {
-		conntrack.Imagine(&w.record, &j.conn)
+		conntrack.Imagine(&x.tracker.record, &j.conn)
 		to.Release(false)
 		if parent != nil {
-			w.shared.conns.Renew(parent, w.now)
-			w.shared.conns.Assure(parent)
+			x.engine.conns.Renew(parent, x.now)
+			x.engine.conns.Assure(parent)
 		}
-		w.unlisted(f, j, to.Server)
+		x.tracker.unlisted(f, j, to.Server)
 		return true
 	}
 	// If the client has a connection with another server, this one replaces it: what
 	// the client sends next is an answer to this server.
-	switch w.admitOver(j, to.Server, byAll) {
+	switch x.tracker.admitOver(j, to.Server, byAll) {
 	case conntrack.Existed:
-		w.joins(f, j)
+		x.tracker.joins(f, j)
 	case conntrack.Full:
 		return false
 	default:
-		w.begun(f, j)
-		w.observe(f, j)
+		x.tracker.begun(f, j)
+		x.tracker.observe(f, j)
 	}
 	return true
 }

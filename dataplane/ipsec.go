@@ -13,52 +13,61 @@ const (
 	keyPort  = 500
 )
 
-// ride decides on a packet of IPsec: it has no connection of its own and goes
-// where those between the same addresses go that agree on its keys. Without such
-// a connection it is the kernel's (ip_vs_proto_ah_esp.c).
-func (w *Worker) ride(f *packet.Frame, j *job) {
-	if !w.findKeys(f, j) {
-		w.leave(f, packet.Protocol)
+// ipsec handles the packets of IPsec. They have no ports and no connections of their
+// own.
+type ipsec struct {
+	*step
+	out       *output
+	tracker   *tracker
+	forwarder *forwarder
+}
+
+// handle decides on a packet of IPsec. It takes the way of the connection by which the
+// same two addresses agree on keys. Without such a connection it is the kernel's
+// (ip_vs_proto_ah_esp.c).
+func (x *ipsec) handle(f *packet.Frame, j *job) {
+	if !x.findKeys(f, j) {
+		x.toHost(f, packet.Protocol)
 		return
 	}
-	if !w.keeps(f, j) {
+	if !x.tracker.keeps(f, j) {
 		if f.Verdict == packet.Pending { // that connection is over
-			w.retire(j)
-			w.leave(f, packet.Protocol)
+			x.tracker.removeOld(j)
+			x.toHost(f, packet.Protocol)
 		}
 		return
 	}
 	// It renews the connection's time and moves nothing else.
-	w.count(f, j)
-	w.shared.conns.Observe(&j.conn, direction(j), conntrack.Other, w.now, w.machine, &w.view.Timeouts)
+	x.tracker.count(f, j)
+	x.engine.conns.Observe(&j.conn, j.direction(), conntrack.Other, x.now, x.machine, &x.view.Timeouts)
 	switch {
 	case j.out:
-		w.rideOut(f, j)
-	case masquerading(j):
-		w.rideIn(f, j)
+		x.toClient(f, j)
+	case j.masquerading():
+		x.toServer(f, j)
 	default:
-		w.toServer(f, j)
+		x.forwarder.toServer(f, j)
 	}
 }
 
 // findKeys looks for the connection that f rides on, as if f were a packet of it.
-func (w *Worker) findKeys(f *packet.Frame, j *job) bool {
+func (x *ipsec) findKeys(f *packet.Frame, j *job) bool {
 	was := f.Flow
 	f.Proto, f.SrcPort, f.DstPort = packet.ProtoUDP, keyPort, keyPort
-	w.key(f, j)
+	x.tracker.hash(f, j)
 	if j.out {
-		j.found = w.shared.conns.FindOut(j.hash, &f.Flow, &j.conn)
+		j.found = x.engine.conns.FindOut(j.hash, &f.Flow, &j.conn)
 	} else {
-		j.found = w.shared.conns.FindIn(j.hash, &f.Flow, &j.conn) || w.answers(f, j)
+		j.found = x.engine.conns.FindIn(j.hash, &f.Flow, &j.conn) || x.tracker.answers(f, j)
 	}
 	f.Flow = was
 	return j.found
 }
 
-// rideIn masquerades a client's packet: nothing but its destination address.
-func (w *Worker) rideIn(f *packet.Frame, j *job) {
-	hop := w.view.Hops.Server(j.conn.Server())
-	if !w.usable(f, hop) || !w.fits(f, hop.MTU) {
+// toServer masquerades a client's packet: nothing but its destination address.
+func (x *ipsec) toServer(f *packet.Frame, j *job) {
+	hop := x.view.Hops.Server(j.conn.Server())
+	if !x.out.usable(f, hop) || !x.out.fits(f, hop.MTU) {
 		return
 	}
 	addr, _ := j.conn.Target()
@@ -66,13 +75,13 @@ func (w *Worker) rideIn(f *packet.Frame, j *job) {
 	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
 	ip.SetDst(addr.V4())
 	ip.Forward(delta)
-	w.send(f, hop, addr, hop.MTU)
+	x.out.send(f, hop, addr, hop.MTU)
 }
 
-// rideOut masquerades a real server's packet: nothing but its source address.
-func (w *Worker) rideOut(f *packet.Frame, j *job) {
-	hop := w.view.Hops.Route(f.Dst)
-	if !w.usable(f, hop) || !w.passes(f, hop.MTU) {
+// toClient masquerades a real server's packet: nothing but its source address.
+func (x *ipsec) toClient(f *packet.Frame, j *job) {
+	hop := x.view.Hops.Route(f.Dst)
+	if !x.out.usable(f, hop) || !x.out.passes(f, hop.MTU) {
 		return
 	}
 	addr, _ := j.conn.Virtual()
@@ -80,5 +89,5 @@ func (w *Worker) rideOut(f *packet.Frame, j *job) {
 	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
 	ip.SetSrc(addr.V4())
 	ip.Forward(delta)
-	w.send(f, hop, f.Dst, hop.MTU)
+	x.out.send(f, hop, f.Dst, hop.MTU)
 }

@@ -11,35 +11,35 @@ import (
 // all ports of the virtual address, for the data connections.
 const ftpControl = 21
 
-// persist makes a connection to the server that its client's template
-// remembers, or to a newly scheduled one that a new template remembers
+// persist makes a connection to the server that the client's template names. Without a
+// template the scheduler chooses one, and a new template remembers it
 // (ip_vs_sched_persist).
-func (w *Worker) persist(f *packet.Frame, j *job, s *service.Service) {
+func (x *scheduler) persist(f *packet.Frame, j *job, s *service.Service) {
 	key := templateKey(&f.Flow, s)
 	data, ok := engineData(f, s)
 	if !ok {
-		w.drop(f, packet.NoCallID)
+		x.drop(f, packet.NoCallID)
 		return
 	}
-	choice, outcome := w.remembered(f, s, &key, data, nil)
+	choice, outcome := x.remembered(f, s, &key, data, nil)
 	switch {
 	case outcome == conntrack.Full && choice.Server == nil:
-		w.noServer(f, j, s)
+		x.noServer(f, j, s)
 		return
 	case outcome == conntrack.Full:
-		choice.Release(w.beginsActive(f))
-		w.crowded(f, j, s)
+		choice.Release(x.beginsActive(f))
+		x.crowded(f, j, s)
 		return
 	}
 	port := f.DstPort
 	if f.DstPort == s.Port && choice.Port != 0 {
 		port = choice.Port
 	}
-	w.connect(f, j, s, choice, port, &w.template)
+	x.connect(f, j, s, choice, port, &x.tracker.template)
 }
 
-// engineData returns what tells the clients of a service with a persistence
-// engine apart: the Call-ID of a SIP datagram. It reports false for a packet that
+// engineData returns what distinguishes the clients of a service with a persistence
+// engine: the Call-ID of a SIP datagram. It reports false for a packet that
 // has none, which every TCP segment is (ip_vs_sip_fill_param in ip_vs_pe_sip.c).
 func engineData(f *packet.Frame, s *service.Service) (data string, ok bool) {
 	if s.Engine == "" {
@@ -73,28 +73,28 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 }
 
 // remembered returns the server for a client's new connection, which is counted
-// to it; its template is in w.template then. Without a server the outcome is Full
+// to it; its template is in x.tracker.template then. Without a server the outcome is Full
 // and the choice empty; without room for a template it is Full. only is the server
 // that it must be, which began the connection itself, or nil.
-func (w *Worker) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+func (x *scheduler) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	// One step under the service's lock: connections that a client begins on two
 	// workers go to one server.
 	s.Lock()
-	to, outcome = w.remember(f, s, k, data, only)
+	to, outcome = x.remember(f, s, k, data, only)
 	s.Unlock()
-	w.settleVictim(outcome)
+	x.tracker.settleVictim(outcome)
 	return to, outcome
 }
 
 // remember is remembered under the service's lock, without the accounting for the
 // connection that a new template evicted.
-func (w *Worker) remember(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
-	conns, template := w.shared.conns, &w.template
+func (x *scheduler) remember(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+	conns, template := x.engine.conns, &x.tracker.template
 	hash := conns.HashTemplate(k, s.Mark, data)
 	if conns.FindTemplate(hash, k, s.Mark, data, template) {
 		to, ok := s.Member(template.Server())
-		if ok && (only == nil || only.Server == to.ID) && !(w.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
-			to.Bind(w.beginsActive(f))
+		if ok && (only == nil || only.Server == to.ID) && !(x.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
+			to.Bind(x.beginsActive(f))
 			return to, conntrack.Existed
 		}
 		conns.Invalidate(template)
@@ -103,19 +103,19 @@ func (w *Worker) remember(f *packet.Frame, s *service.Service, k *conntrack.Key,
 	if only != nil {
 		to, ok = s.Member(only.Server)
 	} else {
-		to, ok = s.Choose(&f.Flow, w.now)
+		to, ok = s.Choose(&f.Flow, x.now)
 	}
 	if !ok {
 		return service.Choice{}, conntrack.Full
 	}
-	to.Bind(w.beginsActive(f))
-	r := &w.record
+	to.Bind(x.beginsActive(f))
+	r := &x.tracker.record
 	*r = conntrack.Record{
 		Key:     *k,
 		Target:  conntrack.Target{Addr: to.Addr, Method: uint8(to.Method), Server: to.ID},
 		Kind:    conntrack.Template,
 		State:   conntrack.TemplateNone,
-		Timeout: s.Persistent, Mark: s.Mark, Order: w.now, Deadline: w.now + int64(s.Persistent)*second,
+		Timeout: s.Persistent, Mark: s.Mark, Order: x.now, Deadline: x.now + int64(s.Persistent)*second,
 	}
 	if k.VirtualPort != 0 {
 		r.Port = to.Port
@@ -124,5 +124,5 @@ func (w *Worker) remember(f *packet.Frame, s *service.Service, k *conntrack.Key,
 		r.Kind |= conntrack.Engine
 		r.Data = data
 	}
-	return to, w.admitTemplate(hash, to.Server)
+	return to, x.tracker.admitTemplate(hash, to.Server)
 }

@@ -169,7 +169,7 @@ func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
 			w.Stop()
 		}
 	})
-	want := []int64{dataplane.MaxSleep, dataplane.HeldSleep, dataplane.MaxSleep}
+	want := []int64{dataplane.MaxSleep, dataplane.PendingSleep, dataplane.MaxSleep}
 	if err := w.Run(); err != nil || !slices.Equal(slept, want) {
 		t.Errorf("slept %v, want %v; %v", slept, want, err)
 	}

@@ -47,17 +47,3 @@ func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
 	s.helpers.copyTo(&c.helpers, copies)
 	return c, nil
 }
-
-// copyTo copies what is remembered of connections to their copies.
-func (h *helpers) copyTo(to *helpers, copies map[conntrack.Ref]conntrack.Ref) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	to.controls = map[conntrack.Ref]*control{}
-	for ref, m := range h.controls {
-		if twin, ok := copies[ref]; ok {
-			m.mu.Lock()
-			to.controls[twin] = &control{Control: m.Control, first: m.first}
-			m.mu.Unlock()
-		}
-	}
-}

@@ -35,12 +35,12 @@ func (s *statistics) tally(id uint32) *service.Tally {
 	return &t.Tally
 }
 
-// settleTallies publishes what was counted.
-func (w *Worker) settleTallies() {
-	for _, id := range w.listed {
-		t := &w.tallies[id]
-		w.view.Services.Server(id).Add(w.index, &t.Tally)
+// publishTallies publishes what was counted for real servers.
+func (s *step) publishTallies() {
+	for _, id := range s.listed {
+		t := &s.tallies[id]
+		s.view.Services.Server(id).Add(s.index, &t.Tally)
 		*t = tally{}
 	}
-	w.listed = w.listed[:0]
+	s.listed = s.listed[:0]
 }

@@ -1,23 +1,19 @@
 package dataplane
 
 import (
-	"net/netip"
-
-	"director/internal/ordered"
 	"director/packet"
 	"director/service"
 )
 
-// Tap is a capture in progress as the workers see it: what they copy out of the
-// frames that they handle. It takes memory when it is made and none afterwards.
-// It is put in force by Shared.Tap, one at a time; a worker takes it up with its
-// next step. One goroutine calls Take; Counts may be called from any.
+// Tap is a capture in progress: the workers copy the frames that it is about into
+// rings. It allocates all its memory when it is made. Engine.StartTap starts it; there
+// is one at a time. One goroutine calls Take; Counts may be called from any.
 type Tap struct {
 	options TapOptions
 	workers []tapper
 }
 
-// TapOptions are what a Tap is made of.
+// TapOptions configure a Tap.
 type TapOptions struct {
 	Workers int       // of the director
 	Filter  TapFilter // the frames it is about
@@ -28,23 +24,6 @@ type TapOptions struct {
 	// times for a batch that is looked at: the workers' own stands still for
 	// longer than a packet takes to be answered.
 	Clock func() int64
-}
-
-// TapFilter says which frames a capture is about. The zero value is all.
-type TapFilter struct {
-	// Client is where the client is, whoever sent the frame.
-	Client netip.Prefix
-	// Service is the service the frame is for or answers for. Of fragments, which
-	// do not show their ports, address and protocol must fit.
-	Service *service.Key
-	// Server is the real server the frame goes to or comes from, ServerPort its
-	// port or 0.
-	Server     packet.Addr
-	ServerPort uint16
-	// Verdicts and Reasons are what becomes of the frame, any of them; none is
-	// all. packet.Moved stands for frames that wait.
-	Verdicts [packet.Moved + 1]bool
-	Reasons  [packet.Reasons]bool
 }
 
 // TapPoint is where on a frame's way a record of it was made.
@@ -82,7 +61,7 @@ type TapRecord struct {
 	key                     service.Key
 }
 
-// TapCounts is what became of the frames of one interface while a Tap was in force.
+// TapCounts is what became of the frames of one interface during a capture.
 type TapCounts struct {
 	Received uint64 // by the workers, whatever the filter says
 	Matched  uint64 // what the filter took of those that were looked at, before sampling
@@ -91,7 +70,7 @@ type TapCounts struct {
 	Lost     uint64 // records for which there was no room
 }
 
-// NewTap makes a tap that is not in force yet.
+// NewTap makes a tap that is not started yet.
 func NewTap(o TapOptions) *Tap {
 	t := &Tap{options: o, workers: make([]tapper, o.Workers)}
 	for i := range t.workers {
@@ -135,80 +114,4 @@ func (t *Tap) Counts(iface int) (sum TapCounts) {
 		sum.Lost += c[tapLost].Load()
 	}
 	return sum
-}
-
-// Places in a tapper's counts of an interface.
-const (
-	tapReceived = iota
-	tapMatched
-	tapSampled
-	tapSkipped
-	tapLost
-	tapCountsLen
-)
-
-type tapCounts [MaxInterfaces][tapCountsLen]ordered.Uint64
-
-// add counts n more; one goroutine does so.
-func (c *tapCounts) add(iface uint8, place int, n uint64) {
-	word := &c[iface][place]
-	word.Store(word.Load() + n)
-}
-
-// takes reports whether a frame's fate is one that the capture is about.
-func (f *TapFilter) takes(v packet.Verdict, reason packet.Reason) bool {
-	return f.Verdicts[v] || v != packet.Tx && f.Reasons[reason] ||
-		f.Verdicts == [len(f.Verdicts)]bool{} && f.Reasons == [len(f.Reasons)]bool{}
-}
-
-// may reports whether a packet of the given flow can be one that the capture is
-// about: of a client's all but the real server is known, of a server's the client
-// and the server. ports says whether flow has any.
-func (f *TapFilter) may(v *View, flow *packet.Flow, out, ports bool) bool {
-	client := flow.Src
-	if out {
-		client = flow.Dst
-	}
-	if f.Client.IsValid() && !f.Client.Contains(client.Netip()) {
-		return false
-	}
-	switch {
-	case f.Server.IsZero() || !out:
-	case flow.Src != f.Server, ports && f.ServerPort != 0 && flow.SrcPort != f.ServerPort:
-		return false
-	}
-	return f.Service == nil || f.mayServe(v, flow, out, ports)
-}
-
-// mayServe is may for the service alone.
-func (f *TapFilter) mayServe(v *View, flow *packet.Flow, out, ports bool) bool {
-	k := f.Service
-	switch {
-	case k.Mark != 0 && (out || !ports):
-		return true
-	case k.Mark == 0 && flow.Proto != k.Proto:
-		return false
-	case out:
-		return true
-	case k.Mark == 0 && flow.Dst != k.Addr:
-		return false
-	case k.Mark == 0 && (!ports || k.Port == flow.DstPort):
-		return true
-	}
-	s := v.Services.Lookup(flow)
-	return s != nil && s.Key == *k
-}
-
-// fits reports whether the capture is about the frame of r, whose connection is
-// known now, whatever became of it.
-func (f *TapFilter) fits(r *TapRecord) bool {
-	if !f.Server.IsZero() && !r.Answer &&
-		!(r.Known && r.Server == f.Server && (f.ServerPort == 0 || r.ServerPort == f.ServerPort)) {
-		return false
-	}
-	if f.Service == nil || !r.Answer {
-		return true
-	}
-	k := f.Service
-	return r.Known && (r.key == *k || k.Mark == 0 && r.Virtual == k.Addr && r.VirtualPort == k.Port)
 }

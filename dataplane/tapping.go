@@ -2,8 +2,8 @@ package dataplane
 
 import (
 	"director/conntrack"
+	"director/internal/ordered"
 	"director/packet"
-	"director/service"
 )
 
 const (
@@ -26,6 +26,24 @@ const (
 	// before some are lost to the capture: each frame an answer.
 	tapLater = packet.BatchSize
 )
+
+// Places in a tapper's counts of an interface.
+const (
+	tapReceived = iota
+	tapMatched
+	tapSampled
+	tapSkipped
+	tapLost
+	tapCountsLen
+)
+
+type tapCounts [MaxInterfaces][tapCountsLen]ordered.Uint64
+
+// add counts n more; one goroutine does so.
+func (c *tapCounts) add(iface uint8, place int, n uint64) {
+	word := &c[iface][place]
+	word.Store(word.Load() + n)
+}
 
 // tapper is a worker's side of a Tap.
 type tapper struct {
@@ -75,14 +93,14 @@ func (t *tapper) init(tap *Tap) {
 	t.behind = make([]byte, tapLater*o.Snap)
 }
 
-// tapper returns the worker's side of the tap that is in force, or nil.
-func (w *Worker) tapper() *tapper {
-	tap := w.shared.tap.Load()
-	if tap == nil || w.index >= len(tap.workers) {
+// tapper returns the worker's side of the capture in progress, or nil.
+func (s *step) tapper() *tapper {
+	tap := s.engine.tap.Load()
+	if tap == nil || s.index >= len(tap.workers) {
 		return nil
 	}
-	t := &tap.workers[w.index]
-	t.refill(w.now)
+	t := &tap.workers[s.index]
+	t.refill(s.now)
 	return t
 }
 
@@ -99,167 +117,8 @@ func (t *tapper) refill(now int64) {
 	}
 }
 
-// tapIn copies those frames of a batch that may be the capture's, as they came in
-// by an interface: the stages overwrite them. It parses them for that, as classify will
-// once more.
-func (w *Worker) tapIn(a *iface, b *packet.Batch) {
-	t := w.tap
-	t.n, t.open = 0, t.credit > 0 && t.frames >= t.gap
-	t.counts.add(a.index, tapReceived, uint64(b.N))
-	if !t.open {
-		t.counts.add(a.index, tapSkipped, uint64(b.N))
-		return
-	}
-	t.early, t.time = true, t.tap.options.Clock()
-	sampled := uint64(0)
-	for i := range b.N {
-		f := &b.Frames[i]
-		f.Tapped = w.tapWants(f, &w.jobs[i])
-		if !f.Tapped {
-			continue
-		}
-		if t.turn++; t.turn < t.tap.options.Sample {
-			f.Tapped = false
-			sampled++
-			continue
-		}
-		t.turn = 0
-		t.chosen[t.n] = uint8(i)
-		t.n++
-		t.lengths[i] = f.Len
-		copy(t.copies[i*t.snap:(i+1)*t.snap], f.Bytes())
-	}
-	t.counts.add(a.index, tapMatched, uint64(t.n)+sampled)
-	t.counts.add(a.index, tapSampled, sampled)
-	t.charge(t.tap.options.Clock() - t.time)
-}
-
 // charge takes what a batch has cost.
 func (t *tapper) charge(nanoseconds int64) { t.credit -= min(nanoseconds, tapDearest) }
-
-// tapWants reports whether a frame that was received may be one that the capture
-// is about, and prepares its job: the stages do not write all of it for every
-// frame. An ICMP error belongs to the packet that it quotes.
-func (w *Worker) tapWants(f *packet.Frame, j *job) bool {
-	t, filter := w.tap, &w.tap.tap.options.Filter
-	j.found, j.out = false, false
-	reason := packet.Parse(f)
-	if f.L3 == 0 {
-		return !filter.Client.IsValid() && filter.Service == nil && filter.Server.IsZero()
-	}
-	out := w.fromServer(f) || w.mayAnswer(f) && w.view.Services.Masquerades(f.Src)
-	j.out = out
-	flow, ports := &f.Flow, reason == packet.None
-	if f.Proto == packet.ProtoICMP && packet.ParseQuote(f, &t.quote) {
-		flow, ports = &t.flow, !t.quote.Later
-		t.flow = t.quote.Reverse()
-		if t.quote.Outer.L3 != 0 { // about a tunnel: the client's packet is inside
-			t.flow, out = t.quote.Flow, false
-		}
-	}
-	return filter.may(w.view, flow, out, ports)
-}
-
-// tapOut records what became of the frames of a batch, which lie where they are
-// sent from. Fragments are recorded by assemble.
-func (w *Worker) tapOut(a *iface, b *packet.Batch) {
-	t := w.tap
-	if !t.open {
-		return
-	}
-	if t.n > 0 {
-		began := t.tap.options.Clock()
-		for _, i := range t.chosen[:t.n] {
-			f := &b.Frames[i]
-			if f.Verdict != packet.Moved || f.Reason != packet.Fragment {
-				w.tapFate(a, int(i), f, &w.jobs[i])
-			}
-		}
-		t.charge(t.tap.options.Clock() - began)
-	}
-	w.tapDone()
-}
-
-// tapFragment records fragment i of a batch, of which assemble has made what
-// result says.
-func (w *Worker) tapFragment(a *iface, i int, f *packet.Frame, whole, dropped bool) {
-	t := w.tap
-	switch {
-	case !t.open || !f.Tapped:
-	case whole:
-		w.tapFate(a, i, &w.one.Frames[0], &w.jobs[0])
-		t.credit -= tapOwn
-	default:
-		fate, none := *f, job{}
-		if dropped {
-			fate.Verdict = packet.Drop
-		}
-		w.tapFate(a, i, &fate, &none)
-		t.credit -= tapOwn
-	}
-	w.tapDone()
-}
-
-// tapFate records frame i of a batch as it came in, and as it leaves if it does
-// so as it is. f says what became of it, and j of which connection it is.
-func (w *Worker) tapFate(a *iface, i int, f *packet.Frame, j *job) {
-	t := w.tap
-	r := &t.record
-	*r = TapRecord{Time: t.time, Length: int(t.lengths[i]), Interface: a.index, Verdict: f.Verdict, Reason: f.Reason}
-	sent := f.Verdict == packet.Tx || f.Verdict == packet.Moved && f.Reason == packet.None
-	switch {
-	case sent, f.Verdict == packet.Moved && f.Reason == packet.MTU:
-		r.Verdict = packet.Tx
-	case f.Verdict == packet.Moved && (f.Reason == packet.TxFull || f.Reason == packet.HandoffFull):
-		r.Verdict = packet.Drop
-	}
-	if r.Verdict == packet.Tx {
-		r.Other = f.Out
-	}
-	w.tapConn(r, f, j)
-	filter := &t.tap.options.Filter
-	if !filter.fits(r) {
-		f.Tapped = false // nor is what it led to
-		return
-	}
-	if !filter.takes(r.Verdict, r.Reason) || !t.spend(a.index) {
-		return
-	}
-	t.push(a.index, t.copies[i*t.snap:])
-	if sent {
-		r.Point, r.Interface, r.Other, r.Length = TapSent, f.Out, a.index, int(f.Len)
-		t.push(a.index, f.Bytes())
-	}
-}
-
-// tapConn notes the connection of a frame, as far as the stages know it or it is
-// in the table.
-func (w *Worker) tapConn(r *TapRecord, f *packet.Frame, j *job) {
-	t, c := w.tap, &j.conn
-	r.Answer = j.out
-	switch {
-	case j.found, f.Proto == packet.ProtoICMP && (r.Verdict == packet.Tx || r.Verdict == packet.Moved):
-	case r.Verdict != packet.Tx || !f.Plain:
-		return
-	default:
-		c = &t.conn
-		if j.out {
-			r.Known = w.shared.conns.FindOut(j.hash, &f.Flow, c)
-		} else {
-			r.Known = w.shared.conns.FindIn(j.hash, &f.Flow, c)
-		}
-		if !r.Known {
-			return
-		}
-	}
-	r.Known = true
-	r.Method = service.Method(c.Method())
-	r.Server, r.ServerPort = c.Target()
-	r.Virtual, r.VirtualPort = c.Virtual()
-	if s := w.server(c); s != nil {
-		r.key = s.Of
-	}
-}
 
 // spend takes a frame from those that may be recorded.
 func (t *tapper) spend(iface uint8) bool {
@@ -276,21 +135,6 @@ func (t *tapper) push(iface uint8, data []byte) {
 	if !t.ring.push(&t.record, data[:min(len(data), t.snap, t.record.Length)]) {
 		t.counts.add(iface, tapLost, 1)
 	}
-}
-
-// tapCause says that what is sent next is about f, or part of it.
-func (w *Worker) tapCause(f *packet.Frame, point TapPoint) {
-	if t := w.tap; t != nil {
-		t.cause, t.point = w.tapsFrame(f), point
-	}
-}
-
-// tapsFrame returns f, of the batch in hand, if the capture wants it, else nil.
-func (w *Worker) tapsFrame(f *packet.Frame) *packet.Frame {
-	if w.tap != nil && w.tap.open && f.Tapped {
-		return f
-	}
-	return nil
 }
 
 // own records a frame that the director made, or that waited: it was sent, or
@@ -320,24 +164,17 @@ func (t *tapper) own(data []byte, point TapPoint, iface uint8, reason packet.Rea
 	}
 }
 
-// tapDone records what was sent while the batch was in hand, or a datagram, now
-// that it is known whether the capture is about what led to it.
-func (w *Worker) tapDone() {
-	t := w.tap
-	t.early = false
-	for i := range t.later {
-		if t.causes[i].Tapped {
-			t.record = t.later[i]
-			t.push(t.record.Interface, t.behind[i*t.snap:])
-		}
+// tapCause says that what is sent next is about f, or part of it.
+func (o *output) tapCause(f *packet.Frame, point TapPoint) {
+	if t := o.tap; t != nil {
+		t.cause, t.point = o.tapsFrame(f), point
 	}
-	t.later = t.later[:0]
-	for i := range w.held.n {
-		if h := &w.held.frames[i]; h.cause != nil {
-			if !h.cause.Tapped {
-				h.tap = nil
-			}
-			h.cause = nil
-		}
+}
+
+// tapsFrame returns f, of the batch in hand, if the capture wants it, else nil.
+func (o *output) tapsFrame(f *packet.Frame) *packet.Frame {
+	if o.tap != nil && o.tap.open && f.Tapped {
+		return f
 	}
+	return nil
 }

@@ -24,6 +24,21 @@ func (v *View) FromServer(dst packet.Addr) bool {
 	return !s.VIP(dst) && (!s.Marked(dst) || v.Hops.Local(dst))
 }
 
+// MayAnswer reports whether a packet to dst, an address in the prefix of a firewall
+// mark, may be a real server's answer after all: the prefix may hold clients too.
+func (v *View) MayAnswer(dst packet.Addr) bool {
+	return v.Services.Marked(dst) && !v.Services.VIP(dst)
+}
+
+// badSource reports whether no client can have the address: this host's own,
+// a virtual one, or one that never appears on the wire as a source (RFC 1122
+// §3.2.1.3: 0/8, 127/8, and multicast, class E and broadcast from 224 on). The
+// kernel would have dropped such a packet as a martian.
+func (v *View) badSource(a packet.Addr) bool {
+	top := a.V4() >> 24
+	return top == 0 || top == 127 || top >= 224 || v.Services.VIP(a) || v.Hops.Local(a)
+}
+
 // Resolver finds out Ethernet addresses.
 type Resolver interface {
 	// Want asks for the address of a neighbour on an interface. It never blocks;

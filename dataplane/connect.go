@@ -1,0 +1,63 @@
+package dataplane
+
+import (
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// connect makes the connection of f to the server that was chosen, which already
+// counts it. parent is the connection's persistence template, or nil.
+func (x *scheduler) connect(f *packet.Frame, j *job, s *service.Service, to service.Choice, port uint16, parent *conntrack.Conn) {
+	x.tracker.removeOld(j)
+	r := x.tracker.describe(f, s, to, port)
+	if parent != nil {
+		r.Parent = parent.Ref()
+	}
+	if s.OnePacket && f.Proto == packet.ProtoUDP {
+		conntrack.Imagine(r, &j.conn)
+		to.Release(r.State.Active())
+		if parent != nil {
+			x.engine.conns.Renew(parent, x.now)
+		}
+		x.tracker.unlisted(f, j, to.Server)
+		return
+	}
+	if !x.tracker.enter(f, j, to) {
+		x.crowded(f, j, s)
+	}
+}
+
+// scheduleError begins the connection that an ICMP error is about: its packets went by
+// another director (schedule_icmp). flow is a client's packet of it.
+func (x *scheduler) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash uint64) bool {
+	s := x.view.Services.Lookup(flow)
+	if s == nil || s.Mark == 0 && s.Port != flow.DstPort || x.view.badSource(flow.Src) {
+		return false
+	}
+	choice, ok := s.Schedule(flow, x.now, false)
+	if !ok {
+		return false
+	}
+	port := choice.Port
+	if port == 0 {
+		port = flow.DstPort
+	}
+	state := conntrack.TCPNone
+	if flow.Proto == packet.ProtoUDP {
+		state = conntrack.UDP
+	}
+	x.tracker.record = conntrack.Record{
+		Key:    conntrack.KeyOf(flow),
+		Target: conntrack.Target{Addr: choice.Addr, Port: port, Method: uint8(choice.Method), Server: choice.ID},
+		State:  state, Mark: s.Mark, Order: x.now, Deadline: x.now + scheduledByError,
+	}
+	x.tracker.record.Kind = helped(choice.Method, &x.tracker.record.Key)
+	return x.tracker.admit(hash, &j.conn, choice.Server, byAll) != conntrack.Full
+}
+
+// beginsActive reports whether the connection of a first packet counts as an
+// active one from its beginning, whatever the method.
+func (x *scheduler) beginsActive(f *packet.Frame) bool {
+	return x.machine[conntrack.In][event(f)][conntrack.TCPNone].Active()
+}

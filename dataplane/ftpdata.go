@@ -1,0 +1,72 @@
+package dataplane
+
+import (
+	"director/conntrack"
+	"director/dataplane/app/ftp"
+	"director/packet"
+	"director/service"
+)
+
+// openPassive makes the data connection that a real server waits for. It runs from the
+// client of control connection c, whose port is not known yet, to the virtual
+// address and the server's own port (ip_vs_ftp_out in ip_vs_ftp.c).
+func (t *tracker) openPassive(f *packet.Frame, c *conntrack.Conn, server ftp.Endpoint) bool {
+	k := c.Key()
+	k.ClientPort, k.VirtualPort = 0, server.Port
+	return t.open(f, c, k, server.Port, conntrack.AnyPort)
+}
+
+// openActive makes the data connection that a client waits for. It runs from the port
+// below the service's and the server's port (20 if those are 21) to the address and
+// port that the client announced (ip_vs_ftp_in in ip_vs_ftp.c).
+func (t *tracker) openActive(f *packet.Frame, c *conntrack.Conn, client ftp.Endpoint) bool {
+	k := c.Key()
+	_, port := c.Target()
+	k.ClientPort = client.Port
+	k.VirtualPort--
+	return t.open(f, c, k, port-1, 0)
+}
+
+// open makes the data connection with key k and the given port of the server. One that
+// exists goes back to the state LISTEN. Its control connection c does not end before
+// it. Without room for it, f, which announces it, is dropped; the sender will repeat f.
+func (t *tracker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port uint16, kind conntrack.Kind) bool {
+	to := conntrack.Target{Method: c.Method(), Server: c.Server(), Port: port}
+	to.Addr, _ = c.Target()
+	t.record = conntrack.Record{
+		Key: k, Target: to, Kind: kind | helped(service.NAT, &k),
+		State: conntrack.TCPListen, Order: t.now, Deadline: t.now + t.view.Timeouts[conntrack.TCPListen],
+		Parent: c.Ref(),
+	}
+	server := t.server(c)
+	server.Join(false)
+	hash := t.engine.conns.HashIn(&packet.Flow{Src: k.Client, SrcPort: k.ClientPort, Proto: k.Proto})
+	var conn conntrack.Conn
+	switch t.admit(hash, &conn, server, byWorker) {
+	case conntrack.Existed:
+		moved := t.engine.conns.Listen(&conn, t.record.Deadline)
+		t.engine.view.Load().Services.Server(conn.Server()).Load.Active.Add(int64(moved))
+	case conntrack.Full:
+		t.drop(f, packet.TableFull)
+		return false
+	}
+	return true
+}
+
+// awaited looks for a data connection that waits for the client of f.
+func (t *tracker) awaited(f *packet.Frame, c *conntrack.Conn) bool {
+	conns := t.engine.conns
+	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, c)
+}
+
+// fill gives a data connection that waited for f the client's port, unless another
+// worker has just done so. If that is not possible, it drops f and reports false.
+func (t *tracker) fill(f *packet.Frame, j *job) bool {
+	conns := t.engine.conns
+	if !j.conn.Is(conntrack.AnyPort) || conns.FillPort(&j.conn, j.hash, f.SrcPort) ||
+		conns.FindIn(j.hash, &f.Flow, &j.conn) {
+		return true
+	}
+	t.drop(f, packet.TableFull)
+	return false
+}

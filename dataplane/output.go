@@ -1,0 +1,111 @@
+package dataplane
+
+import (
+	"director/dataplane/fragment"
+	"director/neigh"
+	"director/packet"
+)
+
+// output sends frames: it checks that they fit their way, writes their Ethernet
+// addresses, and brings them to the port that they leave by. What it cannot send it
+// answers, keeps for a while, or drops.
+type output struct {
+	*step
+	ifaces  []iface
+	pending pending
+	ident   uint16 // of the last header of our own
+	largest uint16 // of the fragments of the datagram in hand, 0 for other packets
+	frame   [packet.MaxFrame]byte
+}
+
+// usable drops a frame that has no way to its next hop.
+func (o *output) usable(f *packet.Frame, hop *neigh.Hop) bool {
+	if hop.Reason == packet.None || hop.Reason == packet.Neighbor {
+		return true
+	}
+	o.drop(f, hop.Reason)
+	return false
+}
+
+// fits drops a client's packet that a router could not forward, and tells the
+// client: its TTL is used up, or it has more than limit bytes and must not be
+// fragmented.
+func (o *output) fits(f *packet.Frame, limit uint16) bool {
+	ip := f.IP()
+	switch {
+	case ip.TTL() <= 1:
+		o.timeExceeded(f, f.Dst)
+	case f.IPLen > limit && ip.DF() && f.Proto != packet.ProtoICMP:
+		ip.Forward(0) // the kernel answers with the TTL already lowered
+		o.tooLong(f, f.Dst, limit)
+	default:
+		return true
+	}
+	return false
+}
+
+// passes is fits for a packet to the client. The ordinary forwarding of a router,
+// which looks at such a packet before IPVS does, answers from its own address.
+func (o *output) passes(f *packet.Frame, limit uint16) bool {
+	switch {
+	case f.IP().TTL() <= 1:
+		o.timeExceeded(f, o.here(f))
+	case f.IPLen > limit && f.IP().DF():
+		o.tooLong(f, o.here(f), limit)
+	default:
+		return true
+	}
+	return false
+}
+
+// timeExceeded drops a packet whose TTL is used up, and tells its sender.
+func (o *output) timeExceeded(f *packet.Frame, from packet.Addr) {
+	o.complain(f, from, packet.ICMPTimeExceeded, 0, 0)
+	o.drop(f, packet.TTL)
+}
+
+// tooLong drops a packet that is longer than mtu, and tells its sender.
+func (o *output) tooLong(f *packet.Frame, from packet.Addr, mtu uint16) {
+	o.complain(f, from, packet.ICMPUnreachable, packet.CodeFragNeeded, mtu)
+	o.drop(f, packet.MTU)
+}
+
+// send sends a rewritten frame to dst by hop, whose packets have at most limit
+// bytes: whole, or in fragments. If the next hop's Ethernet address is not known
+// yet, the frame waits for it.
+func (o *output) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uint16) {
+	if o.largest != 0 || f.IPLen > limit {
+		if o.largest != 0 {
+			limit = min(limit, o.largest)
+		}
+		o.cut(f, hop, dst, limit)
+		return
+	}
+	if hop.Reason == packet.Neighbor {
+		o.wait(f, hop.Interface, hop.NextHop(dst))
+		return
+	}
+	o.emit(f, hop)
+}
+
+// emit writes the Ethernet addresses of a frame that leaves by hop as it is.
+func (o *output) emit(f *packet.Frame, hop *neigh.Hop) {
+	hop.Touch()
+	packet.Eth(f.Bytes()).SetAddrs(&hop.Dst, &hop.Src)
+	f.Out = hop.Interface
+	f.Verdict = packet.Tx
+}
+
+// cut sends a rewritten packet in fragments of at most limit bytes.
+func (o *output) cut(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit uint16) {
+	s, ok := fragment.Split(f.Bytes(), int(limit))
+	if !ok {
+		o.drop(f, packet.MTU)
+		return
+	}
+	o.tapCause(f, TapPiece)
+	for n := s.Next(o.frame[:]); n > 0; n = s.Next(o.frame[:]) {
+		o.dispatch(o.frame[:n], hop, dst)
+	}
+	f.Verdict, f.Reason, f.Out = packet.Moved, packet.MTU, hop.Interface
+}

@@ -1,0 +1,144 @@
+package dataplane
+
+import (
+	"director/conntrack"
+	"director/packet"
+	"director/service"
+)
+
+// tracker finds the connections of packets, runs their state machines, and admits
+// new connections to the table.
+type tracker struct {
+	*step
+	record   conntrack.Record  // of the connection that is admitted
+	victim   conntrack.Conn    // evicted for it
+	template conntrack.Conn    // of the persistent client in hand
+	ended    [2]conntrack.Conn // removed with a connection that is replaced
+}
+
+// hash computes the hash of the client's side.
+func (t *tracker) hash(f *packet.Frame, j *job) {
+	j.replaces = false
+	if j.out {
+		j.hash = t.engine.conns.HashOut(&f.Flow)
+	} else {
+		j.hash = t.engine.conns.HashIn(&f.Flow)
+	}
+}
+
+// track finds the connection of a frame and runs its state machine. It reports
+// false when the frame has no connection, or was dropped.
+func (t *tracker) track(f *packet.Frame, j *job) bool {
+	if j.out {
+		j.found = t.engine.conns.FindOut(j.hash, &f.Flow, &j.conn)
+	} else {
+		j.found = t.engine.conns.FindIn(j.hash, &f.Flow, &j.conn)
+	}
+	if !j.found || !t.keeps(f, j) {
+		return false
+	}
+	t.use(f, j)
+	return true
+}
+
+// keeps reports whether a packet goes on with the connection that was found
+// for it. If not, the packet is dropped, or begins another connection.
+func (t *tracker) keeps(f *packet.Frame, j *job) bool {
+	if t.view.Services.Member(j.conn.Server()) && (j.out || !asksForNew(f)) {
+		return true
+	}
+	return t.keepsInDoubt(f, j)
+}
+
+// keepsInDoubt is keeps where the packet asks to begin a connection, or the
+// connection's server was removed (ip_vs_in).
+func (t *tracker) keepsInDoubt(f *packet.Frame, j *job) bool {
+	t.know(j.conn.Server())
+	server, member := t.server(&j.conn), t.view.Services.Member(j.conn.Server())
+	switch {
+	case j.out:
+		return true // answers pass as long as there is a connection
+	case asksForNew(f) && t.view.Sysctl.ExpireNodestConn && member && server.Weight() == 0:
+	case asksForNew(f) && t.reusable(&j.conn):
+	case member:
+		return true
+	case !t.view.Sysctl.ExpireNodestConn:
+		t.drop(f, packet.ServerRemoved)
+		return false
+	}
+	j.old, j.found, j.replaces = j.conn.Ref(), false, true
+	return false
+}
+
+// reusable reports whether a client that asks to begin a connection means another
+// one than c, which is over (is_new_conn_expected in ip_vs_core.c).
+func (t *tracker) reusable(c *conntrack.Conn) bool {
+	mode := t.view.Sysctl.ConnReuseMode
+	if mode == 0 || t.engine.conns.Controlled(c) {
+		return false
+	}
+	switch c.State() {
+	case conntrack.TCPTimeWait, conntrack.TCPClose, conntrack.SCTPClosed:
+		return true
+	case conntrack.TCPFinWait: // of a server whose answers are not seen
+		return mode&2 != 0 && service.Method(c.Method()) != service.NAT
+	}
+	return false
+}
+
+// use counts f for its connection and runs the state machine.
+func (t *tracker) use(f *packet.Frame, j *job) {
+	t.count(f, j)
+	t.observe(f, j)
+}
+
+// count counts f for the server of its connection.
+func (t *tracker) count(f *packet.Frame, j *job) {
+	n := t.tally(j.conn.Server())
+	if j.out {
+		n.OutPkts++
+		n.OutBytes += uint64(f.IPLen)
+	} else {
+		n.InPkts++
+		n.InBytes += uint64(f.IPLen)
+	}
+}
+
+// observe runs the state machine of j's connection for f and corrects the server's
+// number of active connections.
+func (t *tracker) observe(f *packet.Frame, j *job) {
+	moved := t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts)
+	if moved != 0 {
+		t.server(&j.conn).Load.Active.Add(int64(moved))
+	}
+}
+
+// removeOld removes the connection that j's packet does not go on with. The
+// scheduler has still counted it; every later step finds it gone.
+func (t *tracker) removeOld(j *job) {
+	if !j.replaces {
+		return
+	}
+	j.replaces = false
+	n := t.engine.conns.Remove(j.old, &t.ended)
+	for i := range n {
+		t.engine.Settle(&t.ended[i])
+	}
+	if n == 0 { // it controls others
+		t.engine.conns.Hide(j.old)
+	}
+}
+
+// answers reports whether a packet to an address in a firewall mark's prefix is a
+// real server's answer, and fills in its connection.
+func (t *tracker) answers(f *packet.Frame, j *job) bool {
+	if !t.view.MayAnswer(f.Dst) || !t.view.Services.Masquerades(f.Src) {
+		return false
+	}
+	hash := t.engine.conns.HashOut(&f.Flow)
+	if !t.engine.conns.FindOut(hash, &f.Flow, &j.conn) {
+		return false
+	}
+	j.out, j.hash, j.found = true, hash, true
+	return true
+}
