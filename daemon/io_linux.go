@@ -46,7 +46,7 @@ func (d *Daemon) openInterfaces() error {
 		if err := d.open(a, p.Ladder); err != nil {
 			return err
 		}
-		if err := d.giveBack(a); err != nil {
+		if err := d.reinjectBy(a); err != nil {
 			return err
 		}
 		d.logInterface(a)
@@ -187,8 +187,8 @@ func fanoutGroup(index int) uint16 {
 	return uint16(os.Getpid()) ^ uint16(index*0x9e37) | 1<<15
 }
 
-// giveBack opens the interface's way back to the kernel.
-func (d *Daemon) giveBack(a *interfaceIO) error {
+// reinjectBy opens the ports by which frames of the interface are reinjected into the kernel.
+func (d *Daemon) reinjectBy(a *interfaceIO) error {
 	device, err := reinject.Open(a.index, len(a.queues))
 	if err != nil {
 		return err

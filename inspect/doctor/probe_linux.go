@@ -43,7 +43,7 @@ func onOwnNetwork() []Probe {
 		return append(list, probeSockets(fmt.Sprintf("no network namespace to try it in: %v", err))...)
 	}
 	xdp, socket := probeXDP(steering, index)
-	way, tcx := probeGiveback(steering, index)
+	way, tcx := probeReinject(steering, index)
 	return append(list,
 		Probe{Name: ProbeXDP, Err: text(xdp)},
 		Probe{Name: ProbeAFXDP, Err: text(socket)},
@@ -115,8 +115,8 @@ func probeTap(s *steer.Steering, index int) error {
 	return p.Close()
 }
 
-// probeGiveback makes the way back to the kernel.
-func probeGiveback(s *steer.Steering, index int) (device, tcx error) {
+// probeReinject tries whether frames can be reinjected into the kernel.
+func probeReinject(s *steer.Steering, index int) (device, tcx error) {
 	d, err := reinject.Open(index, 1)
 	if err != nil {
 		return err, s.AttachDrop(index)

@@ -9,8 +9,8 @@ import (
 	"director/packet"
 )
 
-// giveBack opens the way back to the near end.
-func (r *rig) giveBack(hook steer.Hook) *reinject.Port {
+// reinject opens the ports that reinject into the near end.
+func (r *rig) reinject(hook steer.Hook) *reinject.Port {
 	r.t.Helper()
 	var d *reinject.Device
 	r.near.Do(r.t, func() (err error) {
@@ -23,7 +23,7 @@ func (r *rig) giveBack(hook steer.Hook) *reinject.Port {
 	return d.Port(0)
 }
 
-func TestGiveback_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
+func TestReinject_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
 	for name, generic := range map[string]bool{"native": false, "generic": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 1, 1, generic)
@@ -32,7 +32,7 @@ func TestGiveback_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
 			if generic {
 				hook = steer.GenericXDP
 			}
-			back := r.giveBack(hook)
+			back := r.reinject(hook)
 			host := r.near.ListenUDP(t, "10.77.0.1:5000")
 
 			const frames = 50

@@ -96,7 +96,7 @@ func TestPort_CountsWhatTheKernelRefuses(t *testing.T) {
 	}
 }
 
-func TestGiveback_PassesTheTapAndTheDrop(t *testing.T) {
+func TestReinject_PassesTheTapAndTheDrop(t *testing.T) {
 	near, far := nettest.Pair(t, 1)
 	near.Sysctl(t, "net/ipv4/conf/all/rp_filter", "1")
 	d := open(t, near, 1)
