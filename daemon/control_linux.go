@@ -10,7 +10,7 @@ import (
 	"director/inspect/why"
 )
 
-// listen opens the control socket and begins to answer.
+// listen opens the control socket and starts to answer requests.
 func (d *Daemon) listen() error {
 	if d.config.Control == "" {
 		return nil
@@ -33,8 +33,8 @@ func (d *Daemon) listen() error {
 	return nil
 }
 
-// writeConfiguration writes a flags file that says what runs: the flags of the
-// start, and what has been changed since.
+// writeConfiguration writes what runs as a flags file: the flags of the start, with the
+// changes made since.
 func (d *Daemon) writeConfiguration(w io.Writer) error {
 	d.loading.Lock()
 	c := *d.loaded

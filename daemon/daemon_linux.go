@@ -37,24 +37,23 @@ import (
 )
 
 const (
-	// clockTick is how far the workers' clock moves at a time, in
-	// nanoseconds: packets of one connection within a tick do not write its
-	// deadline again.
+	// clockTick is the resolution of the workers' clock in nanoseconds. Packets of
+	// one connection within a tick do not write its deadline again.
 	clockTick = 1 << 25
-	// resolveTime is how long READY waits for next hops that do not answer.
+	// resolveTime is how long READY waits for next hops to answer.
 	resolveTime = 3 * time.Second
-	// statusEvery is how often the service manager hears how many
-	// connections there are.
+	// statusEvery is how often the service manager is told the number of
+	// connections.
 	statusEvery = time.Second
 )
 
-// Daemon is a director in the making, running or on its way out. What it
-// has acquired is released in reverse order by Stop.
+// Daemon is a director from its start to its end. Stop releases what Start has acquired,
+// in reverse order.
 type Daemon struct {
-	config  *config.Config // that of the start
+	config  *config.Config // of the start
 	begun   chan struct{}  // closed when the service manager knows that it forwards
 	loading sync.Mutex     // held while the configuration is read again
-	loaded  *config.Config // the last one that was; guarded by loading
+	loaded  *config.Config // the last one that was applied; guarded by loading
 	load    func() (*config.Config, error)
 	log     zerolog.Logger
 	version string // of the binary
@@ -97,7 +96,7 @@ type network interface {
 	Run(ctx context.Context) error
 }
 
-// release takes back one thing that start did.
+// release undoes one thing that Start did.
 type release struct {
 	what string
 	do   func() error
@@ -107,8 +106,8 @@ func (d *Daemon) defers(what string, do func() error) {
 	d.undo = append(d.undo, release{what, do})
 }
 
-// New returns a director that has not started yet. load reads its configuration
-// once more; without it there is no reload.
+// New returns a director that has not started yet. load reads its configuration again
+// for a reload; nil means that there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
 	d := &Daemon{
 		config: c, loaded: c, load: load, log: log, version: buildVersion(debug.ReadBuildInfo()),
@@ -118,8 +117,8 @@ func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logg
 	return d
 }
 
-// buildVersion is the commit that the go command stamped into the binary, with a +
-// behind it if there were changes, or the module's version.
+// buildVersion returns the commit that the go command stamped into the binary, followed
+// by + if there were uncommitted changes. Without a commit it is the module's version.
 func buildVersion(info *debug.BuildInfo, ok bool) string {
 	if !ok {
 		return "unknown"
@@ -139,8 +138,8 @@ func buildVersion(info *debug.BuildInfo, ok bool) string {
 	return revision
 }
 
-// Run starts a director, waits until ctx ends or something breaks, and leaves the
-// host as it was. An error that matches host.ErrUsage is one of the configuration.
+// Run starts a director, waits until ctx ends or something fails, and restores the host.
+// An error that matches host.ErrUsage is about the configuration.
 func Run(ctx context.Context, c *config.Config, load func() (*config.Config, error), log zerolog.Logger) error {
 	d := New(c, load, log)
 	err := d.Start(ctx)
@@ -150,10 +149,10 @@ func Run(ctx context.Context, c *config.Config, load func() (*config.Config, err
 	return errors.Join(err, d.Stop())
 }
 
-// Start acquires everything and begins to forward. After an error Stop must
-// still be called.
+// Start acquires everything and starts to forward. Stop must be called even after an
+// error.
 func (d *Daemon) Start(ctx context.Context) error {
-	signal.Notify(d.hangup, syscall.SIGHUP) // which would end a director that is starting
+	signal.Notify(d.hangup, syscall.SIGHUP) // by default it would end a director that is starting
 	d.defers("let a hangup end the process", func() error { signal.Stop(d.hangup); return nil })
 	if err := host.Kernel(); err != nil {
 		return err
@@ -200,7 +199,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	return nil
 }
 
-// look finds out what the host has and whether the rules fit it.
+// look opens the sources of facts about the host and checks the rules against them.
 func (d *Daemon) look() error {
 	var err error
 	if d.nic, err = nic.Open(); err != nil {
@@ -221,7 +220,7 @@ func (d *Daemon) look() error {
 	return nil
 }
 
-// build makes the tables that the workers share. workers is how many they are.
+// build creates the tables that the workers share. workers is the number of workers.
 func (d *Daemon) build(workers int) error {
 	conns, err := conntrack.New(d.config.ConnTableSize)
 	if err != nil {
@@ -232,7 +231,7 @@ func (d *Daemon) build(workers int) error {
 		Conns:    conns,
 		Clock:    d.clock(),
 		Resolver: d.watch,
-		Ident:    uint16(rand.Uint32()), // not its predecessor's after a restart
+		Ident:    uint16(rand.Uint32()), // a restarted director must not repeat the numbers of the one before
 		Seed:     [2]uint64{rand.Uint64(), rand.Uint64()},
 		ICMPRate: d.config.ICMPRateLimit,
 		ICMPMask: d.config.ICMPRateMask,
@@ -265,16 +264,16 @@ func (d *Daemon) build(workers int) error {
 	return d.control.Add(d.config.Services)
 }
 
-// announce tells the service manager that the director forwards, once the real
-// servers' next hops are known or do not answer, and from then on, until
-// background ends, how it is doing.
+// announce waits until the next hops of the real servers are known or do not answer. Then
+// it tells the service manager that the director is ready, and keeps the status up to
+// date until background ends.
 func (d *Daemon) announce(ctx, background context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
 	for _, a := range d.watch.Resolve(ctx) {
 		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP: its frames are dropped until it does")
 	}
-	d.control.Refresh() // READY means that the workers know the others
+	d.control.Refresh() // at READY the workers must know the next hops that did answer
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("service manager not told")
 	}
@@ -284,7 +283,7 @@ func (d *Daemon) announce(ctx, background context.Context) {
 		Int("conn-table-size", d.config.ConnTableSize).Msg("forwarding")
 }
 
-// tellStatus keeps the line that systemctl status shows up to date.
+// tellStatus keeps the status line of systemctl up to date.
 func (d *Daemon) tellStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -305,7 +304,7 @@ func (d *Daemon) tellStatus(ctx context.Context) {
 	}
 }
 
-// Wait returns when ctx ends, or with what broke. A hangup asks for a reload.
+// Wait returns nil when ctx ends, or the first failure. A hangup reloads.
 func (d *Daemon) Wait(ctx context.Context) error {
 	for {
 		select {
@@ -320,18 +319,18 @@ func (d *Daemon) Wait(ctx context.Context) error {
 	}
 }
 
-// fail ends the run because of err, unless it is nil.
+// fail ends the run with err, unless err is nil.
 func (d *Daemon) fail(err error) {
 	if err == nil {
 		return
 	}
 	select {
 	case d.broken <- err:
-	default: // it is ending already, for another reason
+	default: // the run ends already, because of an earlier failure
 	}
 }
 
-// Stop releases everything, whatever fails on the way.
+// Stop releases everything. It continues after an error and returns all of them.
 func (d *Daemon) Stop() error {
 	d.phase(web.Stopping)
 	if err := d.manager.Stopping(); err != nil {

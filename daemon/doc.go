@@ -1,4 +1,4 @@
-// Package daemon is the running director: it opens queues, employs workers, keeps
-// their view of services and of the network up to date, and leaves the host as it
-// found it. It needs Linux.
+// Package daemon is the running director. It opens queues, starts workers, keeps their
+// view of services and of the network up to date, and restores the host at the end. It
+// needs Linux.
 package daemon

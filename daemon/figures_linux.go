@@ -14,8 +14,8 @@ import (
 	"director/view/figures"
 )
 
-// Figures returns what the director has done up to now. It reads what workers and
-// ports publish, and asks nothing of them.
+// Figures returns what the director has done up to now. It only reads the counters that
+// workers and ports publish.
 func (d *Daemon) Figures() figures.Figures {
 	f := figures.Figures{
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
@@ -78,9 +78,9 @@ func byReason(counts *[packet.Reasons]uint64) map[string]uint64 {
 	return named
 }
 
-// threadSeconds is the CPU time that a thread of this process has used, 0 if it is
-// not there. The number of another thread's clock follows from its own
-// (CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in linux/posix-timers.h).
+// threadSeconds returns the CPU time that a thread of this process has used, 0 if there
+// is no such thread. The number of the thread's clock is computed from the thread's
+// number (CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED in linux/posix-timers.h).
 func threadSeconds(tid int) float64 {
 	const perThread, sched = 4, 2
 	var t unix.Timespec

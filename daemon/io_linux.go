@@ -15,21 +15,21 @@ import (
 	"director/host/plan"
 )
 
-// interfaceIO is how frames of one interface are received, sent, and given
-// back to the kernel.
+// interfaceIO is how frames of one interface are received, sent, and reinjected into
+// the kernel.
 type interfaceIO struct {
 	name   string
 	index  int
 	queues []int // the NIC queue of each port
 	hook   steer.Hook
 	xdp    *steer.XDP       // nil with AF_PACKET
-	ports  []dataplane.Port // by worker, as far as queues go
-	hosts  []dataplane.Port // likewise
-	why    []string         // what was tried before and refused
+	ports  []dataplane.Port // by worker; a worker without a queue here has none
+	hosts  []dataplane.Port // by worker: where frames for the kernel go
+	why    []string         // the ways that were tried and refused
 	close  []func() error
 }
 
-// openInterfaces opens every queue of every interface by the best I/O that works.
+// openInterfaces opens every queue of every interface by the best kind of I/O that works.
 func (d *Daemon) openInterfaces() error {
 	p, err := d.plan()
 	if err != nil {
@@ -54,8 +54,8 @@ func (d *Daemon) openInterfaces() error {
 	return d.pinInterrupts(p.Interrupts())
 }
 
-// plan asks the host what has to be known beforehand, and decides which queues are
-// served, and by whom.
+// plan gathers the facts about the interfaces and decides which queues are served, and
+// by which workers.
 func (d *Daemon) plan() (*plan.Plan, error) {
 	var f plan.Facts
 	for _, name := range d.config.Interfaces {
@@ -86,7 +86,7 @@ func (d *Daemon) plan() (*plan.Plan, error) {
 	return p, nil
 }
 
-// hooks and modes are the plan's words in those of the packages that open queues.
+// hooks and modes translate the plan for the packages that open queues.
 var (
 	hooks = map[plan.Kind]steer.Hook{
 		plan.NativeXDP: steer.NativeXDP, plan.GenericXDP: steer.GenericXDP, plan.Packet: steer.PacketTap,
@@ -136,7 +136,7 @@ func (d *Daemon) tryRung(a *interfaceIO, r plan.Rung) error {
 	return nil
 }
 
-// openXDP attaches the steering program and opens an AF_XDP socket a queue.
+// openXDP attaches the steering program and opens an AF_XDP socket for each queue.
 func (d *Daemon) openXDP(a *interfaceIO, mode afxdp.Mode) error {
 	count, err := d.nic.Queues(a.name)
 	if err != nil {
@@ -161,8 +161,8 @@ func (d *Daemon) openXDP(a *interfaceIO, mode afxdp.Mode) error {
 	return nil
 }
 
-// openTap opens a group of packet sockets, one a worker, and hides from the
-// host what they see.
+// openTap opens a group of packet sockets, one for each worker, and drops in the host
+// the frames that the sockets receive.
 func (d *Daemon) openTap(a *interfaceIO) error {
 	group := uint16(0)
 	if len(a.queues) > 1 {
@@ -180,9 +180,9 @@ func (d *Daemon) openTap(a *interfaceIO) error {
 	return d.steering.AttachDrop(a.index)
 }
 
-// fanoutGroup returns a number for an interface's packet sockets that is not 0
-// and that no other group of the namespace is likely to have: Fibonacci hashing
-// keeps interfaces of one process apart for certain.
+// fanoutGroup returns the fan-out group of an interface's packet sockets. It is never 0.
+// It differs between the interfaces of one process (Fibonacci hashing is one to one),
+// and most likely from the groups of other processes in the namespace.
 func fanoutGroup(index int) uint16 {
 	return uint16(os.Getpid()) ^ uint16(index*0x9e37) | 1<<15
 }
@@ -205,7 +205,7 @@ func (a *interfaceIO) add(p dataplane.Port) {
 	a.close = append(a.close, p.Close)
 }
 
-// shut closes what is open of the interface.
+// shut closes everything that was opened for the interface, in reverse order.
 func (a *interfaceIO) shut() error {
 	var errs []error
 	for i := len(a.close) - 1; i >= 0; i-- {

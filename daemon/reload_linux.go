@@ -22,11 +22,11 @@ import (
 // reloadTime bounds how long a reload waits for the kernel's neighbours.
 const reloadTime = 10 * time.Second
 
-// Reload reads the configuration again and applies the difference, as one change,
-// or nothing of it. Connections go on.
+// Reload reads the configuration again and applies all differences as one change, or
+// none of them. Connections continue.
 func (d *Daemon) Reload(ctx context.Context) error {
 	select {
-	case <-d.begun: // a READY before that would be too early
+	case <-d.begun: // READY must not be sent earlier
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -74,7 +74,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 			err = fmt.Errorf("%s: %w", api.NameOf(e.Key), e.Err)
 		}
 		if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
-			// Whoever asked may be gone.
+			// The request that asked for the reload may have ended.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
 			defer cancel()
 			err = errors.Join(err, d.watch.Statics(ctx, statics(d.loaded)))
@@ -91,8 +91,8 @@ func (d *Daemon) reload(ctx context.Context) error {
 	return nil
 }
 
-// merge is what is to run from now on: what the next configuration says, but, if
-// that is wanted, where what runs differs from the last one it stays.
+// merge returns the settings after a reload. They are those of the next configuration,
+// except that runtime changes are kept unless --reload-runtime=drop.
 func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settings {
 	last, want := settings(d.loaded), settings(next)
 	if d.loaded.ReloadRuntime == config.RuntimeDrop {
@@ -105,7 +105,7 @@ func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settin
 	}
 }
 
-// settings are what a configuration sets.
+// settings returns the part of a configuration that can change while running.
 func settings(c *config.Config) control.Settings {
 	return control.Settings{Services: c.Services, Timeouts: c.Timeouts.Seconds(), Sysctl: c.Sysctl}
 }

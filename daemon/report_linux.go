@@ -11,7 +11,7 @@ import (
 	"director/packet"
 )
 
-// logArm says how each queue of an interface is served, and what was tried
+// logInterface logs how each queue of an interface is served, and which ways were tried
 // before.
 func (d *Daemon) logInterface(a *interfaceIO) {
 	for _, why := range a.why {
@@ -35,7 +35,7 @@ func (d *Daemon) logInterface(a *interfaceIO) {
 
 var attachNames = map[steer.Hook]string{steer.NativeXDP: "native", steer.GenericXDP: "generic"}
 
-// report says at the end what each worker did and what was lost on the way.
+// report logs at the end what each worker did and what was lost.
 func (d *Daemon) report() {
 	for i, w := range d.workers {
 		c := w.Counts()
@@ -55,8 +55,8 @@ func (d *Daemon) report() {
 	}
 }
 
-// reportUnserved warns of frames of a service that arrived on a queue that
-// nobody serves: RSS was changed after the director started.
+// reportUnserved warns of service frames that arrived on a queue without a worker. That
+// happens if RSS is changed after the director has started.
 func (d *Daemon) reportUnserved(a *interfaceIO) {
 	if a.xdp == nil {
 		return
@@ -67,8 +67,8 @@ func (d *Daemon) reportUnserved(a *interfaceIO) {
 	}
 }
 
-// reportPort logs what a port itself counted: the frames that the workers gave
-// it to send and that the kernel did not take are among them.
+// reportPort logs the counters of a port. They include frames that a worker sent but
+// that the kernel did not accept.
 func (d *Daemon) reportPort(name string, worker int, p dataplane.Port) {
 	e := d.log.Debug().Str("interface", name).Int("worker", worker)
 	switch p := p.(type) {

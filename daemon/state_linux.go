@@ -31,7 +31,7 @@ import (
 // At no moment between the two does the host see a balanced frame, which it
 // would reset, or, being a server's answer, forward as it is.
 
-// recall opens what an earlier director saved, unless it must not be used.
+// recall opens the file of an earlier director, unless it must not be used.
 func (d *Daemon) recall() error {
 	path := d.config.State
 	if path == "" {
@@ -53,7 +53,8 @@ func (d *Daemon) recall() error {
 	return nil
 }
 
-// forget does something to the file of the saved state, if that is still open.
+// forget returns a function that ends the use of the saved state: it calls do once, if the
+// file is still open.
 func (d *Daemon) forget(do func() error) func() error {
 	return func() error {
 		if d.saved == nil {
@@ -64,8 +65,8 @@ func (d *Daemon) forget(do func() error) func() error {
 	}
 }
 
-// clock returns the workers' clock. It goes on where that of the director before
-// stopped: what is older stays older.
+// clock returns the workers' clock. It continues where the clock of the director before
+// stopped, so saved times stay in the past.
 func (d *Daemon) clock() func() int64 {
 	start, base := time.Now(), int64(0)
 	if d.saved != nil {
@@ -74,7 +75,7 @@ func (d *Daemon) clock() func() int64 {
 	return func() int64 { return (base + int64(time.Since(start))) &^ (clockTick - 1) }
 }
 
-// resume takes up the saved connections whose servers are still there.
+// resume adds the saved connections whose servers still exist.
 func (d *Daemon) resume() error {
 	if d.saved == nil {
 		return nil
@@ -96,7 +97,7 @@ func (d *Daemon) resume() error {
 			now.Overload()
 		}
 	}
-	d.control.Refresh() // a server may masquerade for these connections only
+	d.control.Refresh() // some servers need masquerading only for these connections
 	e := d.log.Info()
 	if r.Stranded+r.Refused > 0 {
 		e = d.log.Warn()
@@ -106,9 +107,9 @@ func (d *Daemon) resume() error {
 	return nil
 }
 
-// succeed is called as soon as this director receives the frames. It lifts the
-// blackout filter of the director before, even if this one will not leave any. The
-// file of the director before has been used. What the workers do from now on is to be saved.
+// succeed is called as soon as this director receives the frames. It lifts the blackout
+// filter of the director before, even if this one will not leave any. It removes the
+// state file, which has been used. From now on Stop saves the connections.
 func (d *Daemon) succeed() error {
 	for _, a := range d.ifaces {
 		switch lifted, err := steer.LiftBlackout(a.index); {
@@ -151,7 +152,7 @@ func (d *Daemon) remember() error {
 	return nil
 }
 
-// save writes the state file.
+// save writes the state file and returns how many connections it holds.
 func (d *Daemon) save() (connections int, err error) {
 	d.loading.Lock()
 	base := d.loaded.Services

@@ -11,7 +11,7 @@ import (
 	"director/service"
 )
 
-// hops makes the next hops of a table's clients and real servers.
+// hops returns the next hops to the clients and real servers of a service table.
 func (d *Daemon) hops(t *service.Table) *neigh.Table {
 	addrs := control.Addresses(t)
 	if !slices.Equal(addrs, d.served) {
@@ -29,8 +29,8 @@ func (d *Daemon) rules() rules {
 	}
 }
 
-// follow has the workers and the steering programs follow what the kernel
-// knows of the network, until ctx ends.
+// follow starts the goroutines that pass on changes of the network to the workers and
+// the steering programs, until ctx ends.
 func (d *Daemon) follow(ctx context.Context) {
 	d.background.Go(func() { d.fail(d.watch.Run(ctx)) })
 	d.background.Go(func() { d.keepHouse(ctx) })
@@ -47,7 +47,7 @@ func (d *Daemon) follow(ctx context.Context) {
 	})
 }
 
-// keepHouse does what is to be done every so often, until ctx ends.
+// keepHouse does the periodic work until ctx ends.
 func (d *Daemon) keepHouse(ctx context.Context) {
 	every := func(period int64) *time.Ticker { return time.NewTicker(time.Duration(period)) }
 	estimate, defend, collect := every(control.EstimatePeriod), every(control.DefencePeriod), every(control.CollectPeriod)

@@ -9,7 +9,7 @@ import (
 	"director/host/vip"
 )
 
-// holdVIPs gives the services' addresses to the host.
+// holdVIPs adds the addresses of the services to the host, if --manage-vips asks for it.
 func (d *Daemon) holdVIPs(ctx context.Context) error {
 	if !d.config.ManageVIPs {
 		return nil

@@ -19,12 +19,12 @@ import (
 	"director/view/web"
 )
 
-// stuckTime is after how long without a step a worker is taken to be stuck. One
-// that has nothing to do makes a step at least twice a second.
+// stuckTime is how long a worker may go without a step before it counts as stuck. An
+// idle worker makes a step at least twice a second.
 const stuckTime = 5 * time.Second
 
-// listenHTTP opens the listener for metrics and health, which answers from now on
-// that the director is starting.
+// listenHTTP opens the listener for metrics and health. Until the director works, it
+// answers that the director is starting.
 func (d *Daemon) listenHTTP() error {
 	if d.config.HTTP == "" {
 		return nil
@@ -53,9 +53,9 @@ func (d *Daemon) listenHTTP() error {
 	return nil
 }
 
-// listen opens a TCP listener. On an address of the loopback interface it does so
-// even where that interface is down, as it is in a new network namespace: the
-// listener is reached when it goes up.
+// listen opens a TCP listener. A loopback address works even while the loopback
+// interface is down, as in a new network namespace. The listener can be reached once the
+// interface is up.
 func listen(addr string) (net.Listener, error) {
 	var c net.ListenConfig
 	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().IsLoopback() {
@@ -71,8 +71,8 @@ func listen(addr string) (net.Listener, error) {
 	return l, err
 }
 
-// freeBind lets a socket be bound to an address that no interface has yet. For
-// loopback addresses of both families one option says so.
+// freeBind lets a socket bind to an address that no interface has yet. The IPv4 option
+// also works for IPv6 loopback addresses.
 func freeBind(_, _ string, raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
@@ -81,21 +81,21 @@ func freeBind(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// phase notes how far the director is, for those who ask by HTTP.
+// phase tells the HTTP listener in which phase the director is.
 func (d *Daemon) phase(p web.Phase) {
 	if d.web != nil {
 		d.web.SetPhase(p)
 	}
 }
 
-// showNumbers opens the window until the workers end.
+// showNumbers keeps the window open until the workers end.
 func (d *Daemon) showNumbers() {
 	d.window.open(d)
 	d.phase(web.Working)
 	d.defers("keep the last numbers", func() error { d.window.close(); return nil })
 }
 
-// healthy reports a worker that does not get on.
+// healthy returns an error if a worker is stuck.
 func (d *Daemon) healthy() error {
 	now := d.shared.Now()
 	for i, w := range d.workers {
@@ -106,9 +106,9 @@ func (d *Daemon) healthy() error {
 	return nil
 }
 
-// window shows the numbers of a director to other goroutines from when its workers
-// exist. Once they are ended, and what they count in is freed, it shows the last
-// ones. It is a metrics.Source.
+// window gives other goroutines access to a director's numbers while its workers exist.
+// After the workers have ended and their memory is freed, it returns the last numbers. It
+// is a metrics.Source.
 type window struct {
 	mu       sync.RWMutex
 	on       *Daemon // nil: before and after
@@ -123,7 +123,7 @@ func (w *window) open(on *Daemon) {
 	w.on = on
 }
 
-// close waits for those who look, and keeps what they would see now.
+// close waits for readers that are in progress, and stores the last numbers.
 func (w *window) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,7 +151,7 @@ func (w *window) Services() []control.Service {
 	return w.on.control.Services()
 }
 
-// Counted is what all services have counted that there ever were.
+// Counted is the sum over all services, including those that were removed.
 func (w *window) Counted() control.Stats {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

@@ -17,7 +17,7 @@ import (
 	"director/host/plan"
 )
 
-// employ makes the workers, one for each queue of the interface with the most.
+// employ creates the workers: as many as the interface with the most queues has queues.
 func (d *Daemon) employ() error {
 	ifaces := make([]dataplane.Interface, len(d.ifaces))
 	n := 0
@@ -48,9 +48,9 @@ func (d *Daemon) employ() error {
 	return err
 }
 
-// makeRoom keeps everything but the workers off the workers' CPUs, where there
-// are others, and gives the Go scheduler more processors than there are
-// workers, who do not yield theirs while there is traffic.
+// makeRoom keeps all other threads off the workers' CPUs, if there are other CPUs. It
+// gives the Go scheduler more processors than there are workers, because a worker does
+// not yield its processor while there is traffic.
 func (d *Daemon) makeRoom() error {
 	runtime.GOMAXPROCS(len(d.workers) + max(2, len(d.workers)/4))
 	spare, err := cpu.Allowed()
@@ -70,9 +70,9 @@ func (d *Daemon) work() {
 	d.threads = make([]atomic.Int32, len(d.workers))
 	for i, w := range d.workers {
 		running.Go(func() {
-			runtime.LockOSThread() // and never unlocked: a pinned thread is no use to others
+			runtime.LockOSThread() // and never unlocked: a pinned thread must not run other goroutines
 			d.threads[i].Store(int32(unix.Gettid()))
-			_ = cpu.Name(fmt.Sprintf("worker-%d", i)) // without it the thread is only harder to find
+			_ = cpu.Name(fmt.Sprintf("worker-%d", i)) // an error only makes the thread harder to find
 			err := cpu.Pin(d.cpus[i])
 			if err == nil {
 				err = w.Run()

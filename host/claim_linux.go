@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Claim holds interfaces against a second director, whatever kind of I/O
-// either uses. Each is an abstract unix socket named after the interface's
-// index: such names are per network namespace, as interfaces are, need no file
-// and vanish with the process, however it dies. A rename does not get around
-// it.
+// Claim keeps a second director off interfaces, independent of the kinds of I/O. The
+// claim of an interface is an abstract unix socket named after the interface's index.
+// Such names belong to a network namespace, as interfaces do. They need no file and
+// vanish with the process, however it ends. Renaming the interface does not evade the
+// claim.
 type Claim struct {
 	fds []int
 }
 
-// ClaimInterfaces claims all of names or none, in the network namespace of the
-// calling thread. The error about an interface that does not exist matches
-// ErrUsage, that about one that another director serves does not.
+// ClaimInterfaces claims all named interfaces or none, in the network namespace of the
+// calling thread. The error matches ErrUsage if an interface does not exist, but not if
+// another director serves it.
 func ClaimInterfaces(names []string) (*Claim, error) {
 	c := new(Claim)
 	for _, name := range names {
@@ -32,7 +32,7 @@ func ClaimInterfaces(names []string) (*Claim, error) {
 	return c, nil
 }
 
-// Close gives the interfaces up.
+// Close releases the interfaces.
 func (c *Claim) Close() error {
 	for _, fd := range c.fds {
 		unix.Close(fd)
@@ -52,8 +52,8 @@ func (c *Claim) add(name string) error {
 	}
 	addr := claimAddr(ifi.Index)
 	if err = unix.Bind(fd, addr); err == nil {
-		// So that others can ask who we are. Nobody accepts: whoever asks stays in
-		// the queue.
+		// A second director connects to learn the process number. Connections are
+		// never accepted; they stay in the queue.
 		err = unix.Listen(fd, unix.SOMAXCONN)
 	}
 	if err == nil {
@@ -69,8 +69,8 @@ func (c *Claim) add(name string) error {
 	return err
 }
 
-// ServedBy names the process that has claimed an interface, "" if none has. It
-// leaves the claim to others.
+// ServedBy returns a description of the process that has claimed an interface, "" if
+// none has. It does not claim the interface itself.
 func ServedBy(name string) (string, error) {
 	ifi, err := Interface(name)
 	if err != nil {
@@ -88,14 +88,14 @@ func ServedBy(name string) (string, error) {
 	return holder(fd, err), nil
 }
 
-// claimAddr is the name of a claim. x/sys writes the leading @ as the zero byte of
-// an abstract name.
+// claimAddr returns the address of a claim. x/sys replaces the leading @ by the zero byte
+// of an abstract name.
 func claimAddr(index int) unix.Sockaddr {
 	return &unix.SockaddrUnix{Name: fmt.Sprintf("@director/interface/%d", index)}
 }
 
-// holder names the process that listens where fd was connected to, with whatever
-// result.
+// holder describes the process that listens at the address that fd was connected to.
+// connected is the result of that connect.
 func holder(fd int, connected error) string {
 	if connected == nil {
 		cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)

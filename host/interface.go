@@ -7,8 +7,8 @@ import (
 )
 
 // Interface finds an interface in the network namespace of the calling thread.
-// The error about one that does not exist says what there is instead, and
-// matches ErrUsage.
+// If there is none with that name, the error lists the existing ones and matches
+// ErrUsage.
 func Interface(name string) (*net.Interface, error) {
 	if ifi, err := net.InterfaceByName(name); err == nil {
 		return ifi, nil
@@ -24,7 +24,8 @@ func Interface(name string) (*net.Interface, error) {
 	return nil, Usagef("no such interface %q in this network namespace: it has %s", name, strings.Join(names, ", "))
 }
 
-// Exists returns the error of Interface, nil if there is one with that name.
+// Exists returns nil if there is an interface with that name, else the error of
+// Interface.
 func Exists(name string) error {
 	_, err := Interface(name)
 	return err

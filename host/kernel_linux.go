@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// features are what the director needs of a kernel, and since when they are in
-// it. The last one sets the floor.
+// features are the kernel features that the director needs, and the versions that
+// introduced them, oldest first. The last one decides which kernel is required.
 var features = []struct {
 	major, minor int
 	name         string
@@ -17,8 +17,8 @@ var features = []struct {
 	{6, 6, "tcx programs (6.6)"},
 }
 
-// Kernel returns an error that names what is missing if the running kernel is
-// too old.
+// Kernel returns an error if the running kernel is too old. It names the missing
+// features.
 func Kernel() error {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capabilities are what opening ports and attaching programs takes.
+// capabilities are needed to open ports and to attach programs.
 var capabilities = []struct {
 	bit  uint
 	name string
@@ -15,11 +15,10 @@ var capabilities = []struct {
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW"},
 	{unix.CAP_BPF, "CAP_BPF"},
-	{unix.CAP_PERFMON, "CAP_PERFMON"}, // the verifier asks for it where pointers are computed
+	{unix.CAP_PERFMON, "CAP_PERFMON"}, // the verifier requires it for pointer arithmetic
 }
 
-// Privileges returns an error that names the capabilities which the calling
-// thread lacks.
+// Privileges returns an error if the calling thread lacks capabilities. It names them.
 func Privileges() error {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData // version 3 is 64 bits wide: two of them

@@ -15,7 +15,7 @@ import (
 	"director/internal/ranges"
 )
 
-// onlineFile lists the CPUs that run, the same in every namespace.
+// onlineFile lists the CPUs that are online. It is the same in every namespace.
 const onlineFile = "/sys/devices/system/cpu/online"
 
 // Online returns the CPUs that are running, in ascending order.
@@ -47,9 +47,8 @@ func Allowed() ([]int, error) {
 	return cpus, nil
 }
 
-// Pin keeps the calling thread on one CPU. Precondition: the goroutine is
-// locked to its thread (runtime.LockOSThread), else the pin lands on a thread
-// that serves anybody.
+// Pin keeps the calling thread on one CPU. Precondition: the goroutine is locked to its
+// thread (runtime.LockOSThread). Otherwise other goroutines run on the pinned thread.
 func Pin(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
@@ -59,8 +58,8 @@ func Pin(cpu int) error {
 	return nil
 }
 
-// Name gives the calling thread a name for ps, top and perf, of which the kernel
-// keeps 15 bytes. Precondition: as for Pin.
+// Name sets the name of the calling thread for ps, top and perf. The kernel keeps 15
+// bytes of it. Precondition: as for Pin.
 func Name(name string) error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", unix.Gettid()), []byte(name), 0); err != nil {
 		return fmt.Errorf("name a thread %s: %w", name, err)
@@ -68,16 +67,16 @@ func Name(name string) error {
 	return nil
 }
 
-// Confine keeps the process off CPUs that are not listed: its threads now, and
-// those that they start. Threads that pin themselves afterwards are free to.
+// Confine restricts the process to the listed CPUs: its present threads, and those that
+// they start. A thread may still pin itself to another CPU afterwards.
 func Confine(cpus []int) error {
 	var set unix.CPUSet
 	for _, c := range cpus {
 		set.Set(c)
 	}
 	seen := make(map[int]bool)
-	// A thread that is started meanwhile by one that was not confined yet
-	// shows up in the next round.
+	// A thread that is started during a round by one that is not confined yet is
+	// found in the next round.
 	for again := true; again; {
 		again = false
 		tasks, err := os.ReadDir("/proc/self/task")
@@ -138,7 +137,7 @@ func AssignOn(n int, list, online, allowed []int) ([]int, error) {
 	return cpus, nil
 }
 
-// ParseList reads the kernel's list format, such as 0-3,5.
+// ParseList parses the kernel's list format, such as 0-3,5.
 func ParseList(s string) ([]int, error) {
 	var cpus []int
 	for part := range strings.SplitSeq(s, ",") {

@@ -1,6 +1,6 @@
-// Package irq brings the interrupts of NIC queues to the CPUs of the workers
-// that serve them, and back again. A daemon such as irqbalance may move them
-// meanwhile; ban them there.
+// Package irq moves the interrupts of NIC queues to the CPUs of the workers that serve
+// them, and restores them. A daemon such as irqbalance may move them in between, so they
+// should be banned there.
 package irq
 
 import (
@@ -13,30 +13,29 @@ import (
 	"strings"
 )
 
-// ErrNone is matched by the error about an interface that has no interrupts,
-// as virtual ones (veth) have none: nothing to pin, and nothing lost.
+// ErrNone is matched by the error about an interface without interrupts, such as a
+// virtual one (veth). There is nothing to pin then, which is no failure.
 var ErrNone = errors.New("no interrupts of its own")
 
-// Pins is the interrupts that were moved and where they were. One goroutine
-// uses it.
+// Pins remembers the interrupts that were moved, and their CPUs before. It is used by one
+// goroutine.
 type Pins struct {
 	root  string
 	moved map[int]string // previous smp_affinity_list by interrupt
 }
 
-// New makes Pins for the /proc and /sys below root, "/" but in tests.
+// New returns Pins that use /proc and /sys below root. Root is "/" except in tests.
 func New(root string) *Pins {
 	return &Pins{root: root, moved: make(map[int]string)}
 }
 
-// Pin moves the interrupts by which a queue of an interface announces received
-// frames to a CPU and returns them. Device is what the interface belongs to, as
-// nic.Control.Device tells; the interface's name alone could find the device of
-// a namesake, as /sys may show another network namespace.
+// Pin moves the receive interrupts of a queue to a CPU and returns their numbers. Device
+// is the interface's device from nic.Control.Device. The name of the interface is not
+// enough: /sys may show another network namespace with an interface of the same name.
 //
-// Which interrupts those are no file says outright: candidates are the device's
-// message-signalled interrupts, or else those that bear the interface's name,
-// and drivers end an interrupt's name with the queue's number.
+// No file says directly which interrupts belong to a queue. Candidates are the device's
+// message-signalled interrupts, or else those whose names contain the interface's name.
+// Drivers put the queue's number at the end of an interrupt's name.
 func (p *Pins) Pin(ifname, device string, queue, cpu int) ([]int, error) {
 	names, err := p.candidates(ifname, device)
 	if err != nil {
@@ -58,8 +57,8 @@ func (p *Pins) Pin(ifname, device string, queue, cpu int) ([]int, error) {
 	return irqs, nil
 }
 
-// Restore gives every interrupt back the CPUs it had. It goes on after an
-// error and returns all of them.
+// Restore moves every interrupt to the CPUs that it had before. It continues after an
+// error and returns all errors.
 func (p *Pins) Restore() error {
 	var errs []error
 	for n, was := range p.moved {
@@ -93,8 +92,8 @@ func (p *Pins) affinity(irq int) string {
 	return filepath.Join(p.root, "proc/irq", strconv.Itoa(irq), "smp_affinity_list")
 }
 
-// candidates returns the names of the interrupts that may belong to the
-// interface.
+// candidates returns the names of the interrupts that may belong to the interface, by
+// number.
 func (p *Pins) candidates(ifname, device string) (map[int]string, error) {
 	if device == "" {
 		return nil, fmt.Errorf("interface %s: %w", ifname, ErrNone)
@@ -115,8 +114,8 @@ func (p *Pins) candidates(ifname, device string) (map[int]string, error) {
 	return names, nil
 }
 
-// names reads /proc/interrupts: the number comes first, the driver's name for
-// the interrupt last.
+// names reads /proc/interrupts. The number is the first field of a line, the driver's
+// name for the interrupt the last one.
 func (p *Pins) names() (map[int]string, error) {
 	text, err := os.ReadFile(filepath.Join(p.root, "proc/interrupts"))
 	if err != nil {
@@ -135,8 +134,8 @@ func (p *Pins) names() (map[int]string, error) {
 	return names, nil
 }
 
-// messageSignalled returns the MSI interrupts of a device, nil if it has none.
-// A virtio device has them at its parent, the PCI function.
+// messageSignalled returns the MSI interrupts of a device, nil if it has none. Those of a
+// virtio device belong to its parent, the PCI function.
 func (p *Pins) messageSignalled(device string) map[int]bool {
 	bus, name, _ := strings.Cut(device, "/")
 	device, err := filepath.EvalSymlinks(filepath.Join(p.root, "sys/bus", bus, "devices", name))

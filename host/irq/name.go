@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// notRx are words in the names of interrupts that announce something else than
-// received frames: virtio's output and config, mlx5's async, ixgbe's misc.
+// notRx are words in the names of interrupts that are not about received frames: output
+// and config of virtio, async of mlx5, misc of ixgbe.
 var notRx = []string{"tx", "output", "async", "misc", "config", "event"}
 
-// rxQueue reads the queue number off the name of an interrupt, such as
-// eth0-TxRx-3, ena's eth0-Tx-Rx-3, virtio2-input.3 or mlx5_comp3@pci:0000:3b:00.0,
-// unless the name is that of another kind.
+// rxQueue returns the queue number in the name of an interrupt, such as eth0-TxRx-3,
+// eth0-Tx-Rx-3 (ena), virtio2-input.3 or mlx5_comp3@pci:0000:3b:00.0. It refuses names of
+// other kinds.
 func rxQueue(name, ifname string) (int, bool) {
 	name, _, _ = strings.Cut(name, "@")
 	if bears(name, ifname) { // eth0 alone, without a queue, must not read as 0
@@ -31,8 +31,8 @@ func rxQueue(name, ifname string) (int, bool) {
 	return q, !other
 }
 
-// bears reports whether ifname is a word of name: eth1 is not one of
-// eth10-TxRx-0.
+// bears reports whether name contains ifname as a whole word: eth10-TxRx-0 does not
+// contain eth1.
 func bears(name, ifname string) bool {
 	before, after, found := strings.Cut(name, ifname)
 	return found && !endsInWord(before) && (after == "" || !isWord(after[0]))

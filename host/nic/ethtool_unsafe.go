@@ -23,12 +23,12 @@ type ethtoolChannels struct {
 	rxCount, txCount, otherCount, combinedCount uint32
 }
 
-// maxIndirection bounds the table that indirection asks for. Drivers have 128
-// to 4096 entries.
+// maxIndirection bounds the size of the table in indirection. Drivers have 128 to 4096
+// entries.
 const maxIndirection = 1 << 16
 
-// channels returns the receive queues in use and how many there can be,
-// EOPNOTSUPP if the driver cannot tell.
+// channels returns the number of receive queues in use and the largest possible number.
+// The error is EOPNOTSUPP if the driver does not say.
 func channels(fd int, name string) (used, most int, err error) {
 	c := &ethtoolChannels{cmd: unix.ETHTOOL_GCHANNELS}
 	if err := ethtool(fd, name, unsafe.Pointer(c)); err != nil {
@@ -37,8 +37,8 @@ func channels(fd int, name string) (used, most int, err error) {
 	return int(c.rxCount + c.combinedCount), int(max(c.maxRx, c.maxCombined)), nil
 }
 
-// indirection returns the RSS indirection table, EOPNOTSUPP or nothing if
-// there is none.
+// indirection returns the RSS indirection table. Without one it returns EOPNOTSUPP or an
+// empty table.
 func indirection(fd int, name string) ([]uint32, error) {
 	// struct ethtool_rxfh_indir: cmd, size, ring_index[size]; size 0 asks for
 	// the size.
@@ -58,15 +58,15 @@ func indirection(fd int, name string) ([]uint32, error) {
 	return table[2:], nil
 }
 
-// featureNames is the number of the set of strings that names the features, and
-// nameLen the bytes of each (ETH_SS_FEATURES and ETH_GSTRING_LEN).
+// featureNames is the number of the string set with the names of features
+// (ETH_SS_FEATURES), and nameLen the length of a name in bytes (ETH_GSTRING_LEN).
 const (
 	featureNames = 4
 	nameLen      = 32
 )
 
-// maxFeatures bounds the answer of features: netdev_features_t has 64 bits, with
-// room for twice that.
+// maxFeatures bounds the number of features. netdev_features_t has 64 bits; this leaves
+// room for twice as many.
 const maxFeatures = 128
 
 // features returns the offloads of an interface by the kernel's names.
@@ -113,8 +113,8 @@ func ethtool(fd int, name string, cmd unsafe.Pointer) error {
 		return unix.ENODEV
 	}
 	copy(r.name[:], name)
-	// cmd lies on the Go heap and reaches the kernel through memory, so it is
-	// pinned although today's collector does not move things.
+	// The kernel reads the address of cmd from memory, where the garbage collector
+	// does not see it as an argument of the call. So cmd is pinned.
 	var p runtime.Pinner
 	p.Pin(cmd)
 	defer p.Unpin()

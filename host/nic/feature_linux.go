@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Feature is whether an offload is in force, and whether it is so for good.
+// Feature says whether an offload is on, and whether the driver cannot change that.
 type Feature struct{ On, Fixed bool }
 
 // Features returns the offloads of an interface by the kernel's names (rx-gro,
@@ -32,8 +32,8 @@ func (c *Control) Driver(name string) (string, error) {
 	return unix.ByteSliceToString(info.Driver[:]), nil
 }
 
-// MaxQueues is how many receive queues an interface can have, 0 if its driver
-// cannot tell.
+// MaxQueues returns how many receive queues an interface can have, 0 if the driver does
+// not say.
 func (c *Control) MaxQueues(name string) (int, error) {
 	_, most, err := channels(c.fd, name)
 	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
@@ -42,15 +42,15 @@ func (c *Control) MaxQueues(name string) (int, error) {
 	return most, nil
 }
 
-// XDPFeature is what a driver can do with XDP (enum netdev_xdp_act in
-// linux/netdev.h), a bit each.
+// XDPFeature is a set of bits: what a driver can do with XDP (enum netdev_xdp_act in
+// linux/netdev.h).
 type XDPFeature uint64
 
-// What matters to AF_XDP.
+// The bits that AF_XDP depends on.
 const (
 	XDPBasic    XDPFeature = 1 << 0 // run a program, drop, pass, send back
 	XDPRedirect XDPFeature = 1 << 1 // hand frames to a socket
-	XDPZeroCopy XDPFeature = 1 << 3 // an AF_XDP socket's memory can be the NIC's
+	XDPZeroCopy XDPFeature = 1 << 3 // the NIC can use the memory of an AF_XDP socket
 )
 
 // From linux/netdev.h: the generic netlink family netdev.
@@ -60,15 +60,15 @@ const (
 	netdevAttrDevXDP     = 3
 )
 
-// XDPFeatures asks the driver of the interface with that index, in the network
-// namespace of the calling thread. It takes no privilege.
+// XDPFeatures asks the driver of the interface with that index, in the network namespace
+// of the calling thread. It needs no privilege.
 func XDPFeatures(index int) (XDPFeature, error) {
 	family, err := netlink.GenlFamilyGet("netdev")
 	if err != nil {
 		return 0, fmt.Errorf("find the netlink family netdev: %w", err)
 	}
-	// Not nl.Genlmsg: it sends what lies behind it in memory as the reserved half
-	// of struct genlmsghdr, which this family wants to be 0.
+	// nl.Genlmsg cannot be used: it sends the memory behind it as the reserved half
+	// of struct genlmsghdr, which must be 0 for this family.
 	head := []byte{netdevCmdDevGet, uint8(family.Version), 0, 0}
 	req := nl.NewNetlinkRequest(int(family.ID), 0)
 	req.AddRawData(append(head, nl.NewRtAttr(netdevAttrDevIfindex, nl.Uint32Attr(uint32(index))).Serialize()...))

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Control asks about the interfaces of the network namespace it was opened in,
-// from whatever thread. It asks by ioctl and netlink, as /sys may show another
-// namespace. Any goroutine may use it.
+// Control asks about the interfaces of the network namespace that it was opened in. Any
+// goroutine on any thread may use it. It uses ioctl and netlink, because /sys may show
+// another namespace.
 type Control struct {
-	fd int // ioctls of interfaces go through a socket, any socket
+	fd int // any socket: ioctls about interfaces need one
 	nl *netlink.Handle
 }
 
@@ -38,9 +38,8 @@ func (c *Control) Close() error {
 	return unix.Close(c.fd)
 }
 
-// Queues returns how many receive queues the interface has in use: what
-// ethtool -l shows as rx and combined or, of a driver that cannot tell, what
-// was allocated.
+// Queues returns how many receive queues the interface uses: the sum of rx and combined
+// in ethtool -l. If the driver does not say, it is the number that was allocated.
 func (c *Control) Queues(name string) (int, error) {
 	n, _, err := channels(c.fd, name)
 	if err == nil && n > 0 {
@@ -56,8 +55,8 @@ func (c *Control) Queues(name string) (int, error) {
 	return max(1, l.Attrs().NumRxQueues), nil
 }
 
-// Device returns what the interface belongs to as BUS/NAME, such as
-// pci/0000:3b:00.0 or virtio/virtio2, "" for a virtual one.
+// Device returns the device of the interface as BUS/NAME, such as pci/0000:3b:00.0 or
+// virtio/virtio2, "" for a virtual interface.
 func (c *Control) Device(name string) (string, error) {
 	l, err := c.nl.LinkByName(name)
 	if err != nil {

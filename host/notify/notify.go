@@ -1,4 +1,4 @@
-// Package notify tells the service manager how the director is doing, by the
+// Package notify tells the service manager the state of the director. It uses the
 // protocol of sd_notify(3): datagrams to the socket that $NOTIFY_SOCKET names.
 package notify
 
@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Manager is the service manager that started the process. The zero Manager is
-// none: everything sent to it is dropped.
+// Manager is the service manager that started the process. The zero Manager stands for
+// no service manager and drops all messages.
 type Manager struct {
 	conn net.Conn
 }
 
-// Open finds the service manager by $NOTIFY_SOCKET, a path or, after @, an
-// abstract name. Without the variable there is none, which is no error.
+// Open connects to the service manager by $NOTIFY_SOCKET, which is a path or, after @, an
+// abstract name. Without the variable it returns the zero Manager and no error.
 func Open() (Manager, error) {
 	name := os.Getenv("NOTIFY_SOCKET")
 	if name == "" {
@@ -33,8 +33,9 @@ func Open() (Manager, error) {
 // Ready says that the director forwards.
 func (m Manager) Ready() error { return m.send("READY=1") }
 
-// Reloading says that the director reads its configuration again; Ready says that
-// it has. The manager wants to know since when (sd_notify(3), Type=notify-reload).
+// Reloading says that the director starts to reload its configuration; Ready says that it
+// has finished. The message carries the time of the start (sd_notify(3),
+// Type=notify-reload).
 func (m Manager) Reloading() error {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -43,7 +44,7 @@ func (m Manager) Reloading() error {
 	return m.send(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
-// Stopping says that it is about to end.
+// Stopping says that the director is about to end.
 func (m Manager) Stopping() error { return m.send("STOPPING=1") }
 
 // Status sets the line that systemctl status shows. It must not contain a

@@ -1,3 +1,3 @@
-// Package privilege gives up what the director is allowed to do beyond what it
-// still needs once it forwards.
+// Package privilege drops the capabilities that the director does not need any more once
+// it forwards.
 package privilege

@@ -8,19 +8,19 @@ import (
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// kept is what a running director cannot do without: it changes addresses,
-// local routes and neighbours over netlink, which asks for CAP_NET_ADMIN anew
-// for each message, until it has removed the last of them on its way out.
+// kept are the capabilities that a running director needs. It changes addresses, local
+// routes and neighbours over netlink, which checks CAP_NET_ADMIN for each message. It
+// needs it until it has removed the last of them at the end.
 //
-// CAP_NET_RAW is for opening packet sockets, not for using them. CAP_BPF is for
-// making maps and programs; what it takes to change a map is its descriptor
+// CAP_NET_RAW is needed to open packet sockets, not to use them. CAP_BPF is needed to
+// create maps and programs; a map is changed through its descriptor alone
 // (kernel/bpf/syscall.c, __sys_bpf).
 var kept = []libcap.Value{libcap.NET_ADMIN}
 
-// Seal sees to it that what Drop gives up later cannot come back by an exec: it
-// takes all that a running director does not need from the bounding set where it
-// may, which takes CAP_SETPCAP, and sets no_new_privs. It takes nothing away yet.
-// Dozens of calls that each stop all threads, it belongs in front of the work.
+// Seal makes sure that an exec cannot bring back what Drop drops later. It removes
+// everything that a running director does not need from the bounding set, if it has
+// CAP_SETPCAP, and sets no_new_privs. It does not drop anything yet. It makes dozens of
+// calls that each stop all threads, so it must run before the workers start.
 func Seal() error {
 	if _, err := libcap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
@@ -38,12 +38,11 @@ func Seal() error {
 	return nil
 }
 
-// Drop keeps, of all threads' capabilities, those that a running director needs
-// and has. Threads that start later inherit that.
+// Drop drops the capabilities of all threads, except those that a running director
+// needs. Threads that start later inherit that.
 //
-// A process of root's stays root's: it may still write the files that root
-// owns, such as an interrupt's affinity. It may no longer write those that root
-// does not own.
+// A process that runs as root stays root. It may still write files that root owns, such
+// as an interrupt's affinity, but no longer the files of other users.
 func Drop() error {
 	if err := libcap.ResetAmbient(); err != nil {
 		return fmt.Errorf("drop ambient capabilities: %w", err)
@@ -66,7 +65,7 @@ func Drop() error {
 	return nil
 }
 
-// others are the capabilities of the running kernel that are not kept.
+// others returns the capabilities of the running kernel that are not kept.
 func others() (all []libcap.Value) {
 	for c := range libcap.MaxBits() {
 		if !slices.Contains(kept, c) {

@@ -25,14 +25,14 @@ func announcement(mac [6]byte, ip netip.Addr) []byte {
 	return b
 }
 
-// announce tells every host on the link where ip is now.
+// announce tells every host on the link that ip is at this link's Ethernet address.
 func (h *Holder) announce(link int, ip netip.Addr) error {
 	l, err := h.nl.LinkByIndex(link)
 	if err != nil {
 		return fmt.Errorf("announce %s: %w", ip, err)
 	}
 	if len(l.Attrs().HardwareAddr) != 6 {
-		return nil // no Ethernet, nobody to tell
+		return nil // not Ethernet: there is no ARP
 	}
 	to := &unix.SockaddrLinklayer{
 		Protocol: bigEndian(unix.ETH_P_ARP),
@@ -47,7 +47,7 @@ func (h *Holder) announce(link int, ip netip.Addr) error {
 	return nil
 }
 
-// bigEndian returns v as the kernel wants it in a socket address.
+// bigEndian returns v in the byte order that the kernel expects in a socket address.
 func bigEndian(v uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], v)

@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Leave is Close for a director that is about to be started again: the addresses
-// begin their limited life anew, and stay until it is over or the next Hold takes
-// them over. Routes, which would live on, are removed.
+// Leave is Close for a director that is about to be started again. It restarts the
+// lifetime of the addresses, which stay until it ends or the next Hold takes them over.
+// It removes the routes, because they have no lifetime.
 func (h *Holder) Leave() error {
 	var errs []error
 	for _, v := range h.held {
-		// One whose interface is gone is gone.
+		// If the interface is gone, its address is too.
 		if err := h.put(v); err != nil && !errors.Is(err, unix.ENODEV) {
 			errs = append(errs, err)
 		}

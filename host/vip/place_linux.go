@@ -9,7 +9,7 @@ import (
 	"director/host"
 )
 
-// view is what the host looked like before anything was added.
+// view is the state of the host before anything is added.
 type view struct {
 	links  map[int]string // name by index
 	addrs  []netlink.Addr
@@ -60,8 +60,9 @@ func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
 	return netlink.Addr{}, false
 }
 
-// place chooses the link that is to hold ip: the one named for it, the one with
-// the longest prefix around it, the default route's, the first interface.
+// place chooses the link that is to hold ip. In this order: the link named by
+// --vip-interface, the link whose subnet holds ip (the longest prefix wins), the link of
+// the default route, the first interface.
 func (v *view) place(ip netip.Addr, named, first string) (int, error) {
 	if named != "" {
 		if i, ok := v.index(named); ok {

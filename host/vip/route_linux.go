@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// protocol marks the routes that are ours: a number that neither the kernel
-	// (include/uapi/linux/rtnetlink.h) nor iproute2 (etc/iproute2/rt_protos)
-	// knows. A route has no lifetime, so it is by this that a director knows
-	// what one that was killed left behind.
+	// protocol marks our routes. Neither the kernel (include/uapi/linux/rtnetlink.h)
+	// nor iproute2 (etc/iproute2/rt_protos) uses this number. A route has no
+	// lifetime, so a director recognises by it the routes of a director that was
+	// killed.
 	protocol = 214
 
 	loopback = 1 // LOOPBACK_IFINDEX, include/net/flow.h
 )
 
-// addRoutes makes prefixes local to the host, unless that would change what a
-// route that is there means.
+// addRoutes makes prefixes local to the host, unless that would hide an existing route.
 func (h *Holder) addRoutes(prefixes []netip.Prefix, host *view) error {
 	for _, p := range prefixes {
 		if why := host.taken(p); why != "" {
@@ -38,9 +37,9 @@ func (h *Holder) addRoutes(prefixes []netip.Prefix, host *view) error {
 	return nil
 }
 
-// taken says why p must not become local, or nothing. The kernel asks the table
-// of local routes first: there p would hide every route of the main table that
-// lies within it, the default route and the clients' own subnets among them.
+// taken returns why p must not become local, or an empty text. The kernel looks into the
+// table of local routes first. There p would hide every route of the main table that
+// lies within p, which may be the default route or a clients' subnet.
 func (v *view) taken(p netip.Prefix) string {
 	for _, r := range v.local {
 		if toPrefix(r.Dst) == p && r.Protocol != protocol {

@@ -1,11 +1,11 @@
-// Package vip holds the virtual services' addresses on the host's interfaces
-// while the director runs, so that the host answers ARP and ping for them. For
-// many addresses at once, those of a firewall mark, it holds a local route.
+// Package vip holds the addresses of virtual services on the host's interfaces while the
+// director runs, so that the host answers ARP and ping for them. For the prefix of a
+// firewall mark it holds a local route instead of many addresses.
 //
-// An address or route that was there before is never touched. Our addresses are
-// added as /32 with a limited life and kept alive: if the process dies, the
-// kernel removes them. Routes live until they are removed: those that a killed
-// process leaves behind the next Hold of the same prefix takes over.
+// An address or route that was there before is never changed. Our addresses are added as
+// /32 with a limited lifetime, which is refreshed. If the process dies, the kernel
+// removes them. Routes have no lifetime. If a process is killed, the next Hold of the
+// same prefix takes over its route.
 package vip
 
 import (
@@ -25,59 +25,60 @@ import (
 )
 
 const (
-	// lifetime is how long, in seconds, an address outlives us. It is both the
-	// valid and the preferred lifetime: the kernel refuses a preferred one that
-	// is longer, and calls the address deprecated when it is over.
+	// lifetime is how long, in seconds, an address stays without a refresh. It is
+	// used as the valid and as the preferred lifetime. The kernel refuses a longer
+	// preferred one, and marks the address deprecated after a shorter one.
 	lifetime = 60
-	// refreshEvery leaves room for two refreshes to fail.
+	// refreshEvery is a third of lifetime, so two refreshes in a row may fail.
 	refreshEvery = 20 * time.Second
 
-	// Of gratuitous ARPs three are sent, a second apart: one may be lost, or
-	// meet a switch port that is not forwarding yet.
+	// Three gratuitous ARPs are sent, one second apart. One may be lost, or arrive
+	// at a switch port that does not forward yet.
 	announcements = 3
 	announceEvery = time.Second
 )
 
-// Config says what to hold and where.
+// Config says which addresses to hold, and on which interfaces.
 type Config struct {
 	VIPs     []netip.Addr
-	Prefixes []netip.Prefix        // of many VIPs each
+	Prefixes []netip.Prefix        // each holds many VIPs
 	On       map[netip.Addr]string // the interfaces that --vip-interface names
-	First    string                // the interface of a VIP that fits nowhere else
+	First    string                // the interface for VIPs that match no other rule
 	Log      zerolog.Logger
 }
 
-// Holder is the addresses and routes that are ours. Hold, Run and Close are called one
-// after the other; Run from any thread, Set from any goroutine meanwhile.
+// Holder owns the addresses and routes that it has added. Hold, Run and Close are called
+// one after the other, Run from any thread. Set may be called by any goroutine in
+// between.
 type Holder struct {
 	config  Config
 	nl      *netlink.Handle
 	arp     int // AF_PACKET socket, for sending only
 	log     zerolog.Logger
 	refresh time.Duration
-	added   chan struct{} // there is something to announce
+	added   chan struct{} // signals that an address waits to be announced
 
 	mu     sync.Mutex
 	held   []held
 	routes []netip.Prefix
-	alone  map[netip.Prefix]bool // what is not ours to touch
+	alone  map[netip.Prefix]bool // existed before us, so it is left alone
 }
 
-// held is an address of ours, and how often it is still to be announced.
+// held is an address that we have added; unsaid counts the announcements still to send.
 type held struct {
 	ip     netip.Addr
 	link   int
 	unsaid int
 }
 
-// Hold adds the addresses and routes, in the network namespace of the calling
-// thread. If one cannot be added, none stays.
+// Hold adds the addresses and routes in the network namespace of the calling thread. If
+// one cannot be added, it removes the others again.
 func Hold(c Config) (*Holder, error) {
 	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
-	// Protocol 0: it receives nothing.
+	// With protocol 0 the socket receives nothing.
 	arp, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		nl.Close()
@@ -90,9 +91,9 @@ func Hold(c Config) (*Holder, error) {
 	return h, nil
 }
 
-// Set makes the addresses and routes those of vips and prefixes: what is new is
-// added, what is gone is removed, the rest is not touched. After an error some of
-// it is done; calling Set again does the rest.
+// Set changes what is held to vips and prefixes. It adds new ones, removes those that are
+// not listed any more, and does not touch the others. After an error a part is done;
+// calling Set again does the rest.
 func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -123,8 +124,8 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	return errors.Join(errs...)
 }
 
-// Run keeps the addresses alive until ctx ends, and announces each at first. An
-// address or a route that somebody removes comes back.
+// Run announces each new address and refreshes all until ctx ends. It restores an address
+// or a route that somebody removes.
 func (h *Holder) Run(ctx context.Context) {
 	refresh := time.NewTicker(h.refresh)
 	defer refresh.Stop()
@@ -161,8 +162,8 @@ func (h *Holder) refreshAll() {
 	}
 }
 
-// announceNew announces the addresses that are still to be, and reports whether
-// any is left.
+// announceNew sends one announcement for each address that still needs some, and reports
+// whether more have to follow.
 func (h *Holder) announceNew() (left bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,24 +181,24 @@ func (h *Holder) announceNew() (left bool) {
 	return left
 }
 
-// Close removes the addresses and routes that are ours.
+// Close removes our addresses and routes.
 func (h *Holder) Close() error {
 	err := h.Set(nil, nil)
 	h.nl.Close()
 	return errors.Join(err, unix.Close(h.arp))
 }
 
-// remove takes an address of ours away.
+// remove removes one of our addresses from the host.
 func (h *Holder) remove(v held) error {
 	err := h.nl.AddrDel(nil, v.addr())
-	// Gone already, or its interface is: just as well.
+	// The address or its interface may be gone already, which is fine.
 	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("remove VIP %s: %w", v.ip, err)
 	}
 	return nil
 }
 
-// addNew adds what is not ours yet.
+// addNew adds the addresses and routes that are not held yet.
 func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 	vips = slices.DeleteFunc(slices.Clone(vips), func(a netip.Addr) bool {
 		return h.alone[single(a)] || slices.ContainsFunc(h.held, func(v held) bool { return v.ip == a })
@@ -212,7 +213,7 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("look for a place for the VIPs: %w", err)
 	}
-	var errs []error // one address that cannot be held does not keep others back
+	var errs []error // an address that cannot be held must not prevent the others
 	for _, ip := range vips {
 		v := held{ip: ip, unsaid: announcements}
 		if a, ok := host.existing(ip); ok {
@@ -242,7 +243,7 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// put adds the address, or starts its life anew.
+// put adds the address or restarts its lifetime.
 func (h *Holder) put(v held) error {
 	if err := h.nl.AddrReplace(nil, v.addr()); err != nil {
 		return fmt.Errorf("add VIP %s: %w", v.ip, err)
@@ -260,15 +261,15 @@ func (v held) addr() *netlink.Addr {
 	}
 }
 
-// leftover reports whether a is what a director that was killed less than a
-// minute ago left behind. Taking it for somebody else's would lose the VIP when
-// its time is up.
+// leftover reports whether a was added by a director that was killed less than a minute
+// ago. If it were taken for a foreign address, the VIP would vanish when its lifetime
+// ends.
 func leftover(a netlink.Addr) bool {
 	return toPrefix(a.IPNet).IsSingleIP() && a.ValidLft > 0 && a.ValidLft <= lifetime
 }
 
-// toPrefix converts what netlink returns; nil, as in a default route, has no
-// bits.
+// toPrefix converts a prefix of netlink. It turns nil, the destination of a default
+// route, into 0.0.0.0/0.
 func toPrefix(n *net.IPNet) netip.Prefix {
 	if n == nil {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)

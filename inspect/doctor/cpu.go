@@ -9,7 +9,7 @@ import (
 	"director/internal/ranges"
 )
 
-// checkCPU is for where the workers run and what shares their CPUs.
+// checkCPU checks on which CPUs the workers run and what else runs there.
 func checkCPU(f *Facts, r *recorder) {
 	checkAffinity(f, r)
 	checkWorkers(f, r)
@@ -19,8 +19,8 @@ func checkCPU(f *Facts, r *recorder) {
 	checkHugePages(f, r)
 }
 
-// checkAffinity is for CPUs that the process must not use, but for isolated ones,
-// which are a check of their own.
+// checkAffinity looks for CPUs that the process must not use. Isolated CPUs have their own
+// check.
 func checkAffinity(f *Facts, r *recorder) {
 	c := &f.CPU
 	missed := slices.DeleteFunc(slices.Clone(c.Online), func(n int) bool {
@@ -52,8 +52,8 @@ func checkWorkers(f *Facts, r *recorder) {
 	}
 }
 
-// widest is the interface with the most queues: it decides how many workers
-// there are.
+// widest returns the interface with the most queues, which decides how many workers there
+// are.
 func (f *Facts) widest() string {
 	name, most := "", -1
 	for _, i := range f.Interfaces {
@@ -85,7 +85,7 @@ func checkSiblings(f *Facts, r *recorder) {
 	}
 }
 
-// cores lists one allowed CPU of each core.
+// cores returns one allowed CPU of each core.
 func (c *CPU) cores() (first []int) {
 	taken := map[int]bool{}
 	for _, n := range c.Allowed {
@@ -100,7 +100,7 @@ func (c *CPU) cores() (first []int) {
 	return first
 }
 
-// checkIsolation looks whether the CPUs that were kept free are the workers'.
+// checkIsolation checks whether the workers run on the isolated CPUs.
 func checkIsolation(f *Facts, r *recorder) {
 	c := &f.CPU
 	outside := func(of []int) func(int) bool { return func(n int) bool { return !slices.Contains(of, n) } }
@@ -144,7 +144,8 @@ func checkInterrupts(f *Facts, r *recorder) {
 	}
 }
 
-// checkHugePages is for the tables, which ask for them by madvise.
+// checkHugePages checks whether the kernel grants huge pages, which the tables request by
+// madvise.
 func checkHugePages(f *Facts, r *recorder) {
 	const file = "/sys/kernel/mm/transparent_hugepage/enabled"
 	switch setting := f.CPU.HugePages; {

@@ -9,11 +9,10 @@ import (
 	"director/neigh"
 )
 
-// Facts is what is known of a host. Texts of errors are empty where there was
-// none.
+// Facts is what is known about a host. The text of an error is empty if there was none.
 type Facts struct {
-	Config  *config.Config // Interfaces are those that were looked at
-	Unnamed bool           // no interface was named: those are candidates
+	Config  *config.Config // its Interfaces are those that were looked at
+	Unnamed bool           // no interface was named, so all candidates were looked at
 	VIPs    []netip.Prefix // the addresses of services, and the prefixes of marks that have one
 	Ladder  []plan.Rung    // the ways of opening an interface that the flags allow, the best first
 	UMEM    uint64         // bytes that AF_XDP locks for each queue
@@ -24,10 +23,10 @@ type Facts struct {
 	Sysctls    map[string]int // by name, such as ip_forward or conf/eth0/rp_filter, below net/ipv4
 	Firewall   Firewall
 	Network    Network
-	FlagErrors []string // about flags that name what the host has not
+	FlagErrors []string // about flags that name interfaces which do not exist
 }
 
-// Host is what holds for the machine and the process.
+// Host describes the machine and the process.
 type Host struct {
 	Release      string // of the kernel
 	KernelErr    string
@@ -47,19 +46,19 @@ const (
 	ProbeTCX   = "tcx"
 )
 
-// Probe is something that was tried where it disturbs nobody.
+// Probe is an attempt that was made where it does not disturb the host.
 type Probe struct {
 	Name    string
 	Skipped string // why it could not be tried
 	Err     string
 }
 
-// failed reports whether a probe was made and failed.
+// failed reports whether a probe was tried and failed.
 func (h *Host) failed(name string) bool {
 	return slices.ContainsFunc(h.Probes, func(p Probe) bool { return p.Name == name && p.Err != "" })
 }
 
-// CPU is what matters about processors, interrupts and memory.
+// CPU describes processors, interrupts and memory.
 type CPU struct {
 	Online, Allowed []int
 	Isolated, NoHz  []int         // isolcpus= and nohz_full= of the kernel's command line
@@ -67,7 +66,7 @@ type CPU struct {
 	Assigned        []int         // by worker
 	AssignErr       string
 	HugePages       string // the setting of transparent huge pages, as the kernel writes it
-	IRQBalance      bool   // it is running
+	IRQBalance      bool   // irqbalance is running
 }
 
 // Interface is one interface of the host.
@@ -75,7 +74,7 @@ type Interface struct {
 	Name      string
 	Missing   string // the error, if it is not there
 	Driver    string
-	Device    string // BUS/NAME, nothing for a virtual one
+	Device    string // BUS/NAME, empty for a virtual one
 	MTU       int
 	Up        bool
 	Carrier   bool
@@ -83,7 +82,7 @@ type Interface struct {
 	Queues    int
 	MaxQueues int    // 0: not known
 	Served    []int  // the queues that the flags name
-	QueueErr  string // why those do not do
+	QueueErr  string // why those cannot be served
 	OtherXDP  bool   // a program is attached
 	XDPErr    string // why the driver's abilities are not known
 	Native    bool   // the driver runs XDP programs and redirects to sockets
@@ -93,23 +92,23 @@ type Interface struct {
 	Peer      *Peer              // of a veth
 }
 
-// Offload is whether an offload is in force, and whether for good.
+// Offload says whether an offload is on, and whether the driver cannot change that.
 type Offload struct{ On, Fixed bool }
 
 // Peer is the other end of a veth. Name is empty if it is in another namespace.
 type Peer struct {
 	Name       string
-	TxChecksum bool // it leaves checksums undone
+	TxChecksum bool // it sends frames with unfinished checksums
 }
 
-// Firewall is what nftables has, as nft -j list ruleset prints it.
+// Firewall is the ruleset of nftables, as nft -j list ruleset prints it.
 type Firewall struct {
 	Ruleset []byte
 	Skipped string   // why it is not known
 	Legacy  []string // tables of the old iptables that are in use
 }
 
-// Network is what the kernel knows of links, routes and neighbours.
+// Network is what the kernel knows about links, routes and neighbours.
 type Network struct {
 	Snapshot   neigh.Snapshot
 	Err        string              // why it is not known
@@ -121,7 +120,7 @@ func (f *Facts) allows(kinds ...plan.Kind) bool {
 	return slices.ContainsFunc(f.Ladder, func(r plan.Rung) bool { return slices.Contains(kinds, r.Kind) })
 }
 
-// sysctl is the value of a sysctl below net/ipv4, -1 if it is not known.
+// sysctl returns the value of a sysctl below net/ipv4, -1 if it is not known.
 func (f *Facts) sysctl(name string) int {
 	if v, ok := f.Sysctls[name]; ok {
 		return v

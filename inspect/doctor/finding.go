@@ -16,18 +16,17 @@ const (
 	Fail Level = "fail" // run would not start
 )
 
-// Finding is the result of one check. Its names are stable, as scripts rely on
-// them.
+// Finding is the result of one check. Its names are stable, because scripts rely on them.
 type Finding struct {
 	Group     string `json:"group"` // the area: host, cpu, interface, network, firewall, servers, run
 	Check     string `json:"check"` // what was looked at, such as mtu
 	Interface string `json:"interface,omitempty"`
 	Level     Level  `json:"level"`
 	Detail    string `json:"detail"`
-	Remedy    string `json:"remedy,omitempty"` // the command, flag or setting that cures it
+	Remedy    string `json:"remedy,omitempty"` // the command, flag or setting that solves it
 }
 
-// Report is everything that Examine has found.
+// Report is the result of Examine.
 type Report struct {
 	Findings []Finding `json:"findings"`
 	Run      Plan      `json:"run"`
@@ -48,7 +47,7 @@ type InterfacePlan struct {
 	Mode   string `json:"mode"` // of AF_XDP: zero-copy or copy
 	Queues []int  `json:"queues"`
 
-	refused []string // what is better and cannot be had
+	refused []string // the better ways, and why they do not work
 	unsure  bool     // the driver was not asked
 }
 
@@ -72,7 +71,7 @@ func (r *recorder) unchecked(check, why, remedy string) {
 	r.add(Note, check, remedy, "not checked: %s", why)
 }
 
-// areas are the checks, in the order in which they are reported.
+// areas are the checks in the order of the report.
 var areas = []struct {
 	group string
 	check func(*Facts, *recorder)
@@ -108,8 +107,8 @@ func (r *Report) count(level Level) int {
 	return n
 }
 
-// Text writes the report for a reader: a line for each finding, by area, with
-// the remedy indented below.
+// Text returns the report for a reader: one line for each finding, grouped by area, with
+// the remedy indented below it.
 func (r *Report) Text() string {
 	var b strings.Builder
 	group := ""
@@ -134,8 +133,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// remedied splits an error of ours, which ends in what to do about it, at its
-// last colon.
+// remedied splits an error at its last colon. Our errors end with what to do.
 func remedied(text string) (detail, remedy string) {
 	if i := strings.LastIndex(text, ": "); i >= 0 {
 		return text[:i], text[i+2:]

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// checkFirewall looks for rules about the VIPs: the firewall does not see
-// balanced traffic, so they do not do what they say.
+// checkFirewall looks for firewall rules about VIPs. The firewall does not see balanced
+// traffic, so such rules have no effect.
 func checkFirewall(f *Facts, r *recorder) {
 	if len(f.Firewall.Legacy) > 0 {
 		r.unchecked("iptables", "the old iptables has tables in use, "+strings.Join(f.Firewall.Legacy, ", "),
@@ -38,7 +38,7 @@ func checkFirewall(f *Facts, r *recorder) {
 	}
 }
 
-// name writes a prefix of one address without its length.
+// name returns the text of a prefix, without its length if it is one address.
 func name(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
@@ -88,8 +88,8 @@ func parseRuleset(text []byte) (*ruleset, error) {
 	return rs, nil
 }
 
-// mentions returns the first VIP that a rule is about. It looks at whatever the
-// rule compares destination addresses with, named sets included.
+// mentions returns the first VIP that a rule is about. It looks at everything that the
+// rule compares destination addresses with, including named sets.
 func (rs *ruleset) mentions(r rule, vips []netip.Prefix) (netip.Prefix, bool) {
 	for _, e := range r.Expr {
 		for kind, about := range map[string][2]string{"match": {"left", "right"}, "vmap": {"key", "data"}} {

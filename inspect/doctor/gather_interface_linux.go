@@ -8,7 +8,7 @@ import (
 	"director/host/nic"
 )
 
-// gatherInterface asks about one interface.
+// gatherInterface returns the facts about one interface.
 func gatherInterface(ethtool *nic.Control, links []netlink.Link, name string) Interface {
 	i := Interface{Name: name}
 	if _, err := host.Interface(name); err != nil {
@@ -30,7 +30,7 @@ func gatherInterface(ethtool *nic.Control, links []netlink.Link, name string) In
 	return i
 }
 
-// describe takes what a link says of itself and of others.
+// describe fills in what the list of links says about the interface and its relatives.
 func (i *Interface) describe(ethtool *nic.Control, l netlink.Link, links []netlink.Link) {
 	a := l.Attrs()
 	i.MTU = a.MTU

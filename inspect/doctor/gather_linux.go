@@ -22,9 +22,9 @@ import (
 	"director/neigh/rtnl"
 )
 
-// Gather asks the host, in the network namespace of the calling thread. Root is
-// where /proc and /sys are, "/" but in tests. An error means that nothing at all
-// can be said; what cannot be asked otherwise is said in the Facts.
+// Gather asks the host in the network namespace of the calling thread. Root is the
+// directory of /proc and /sys, "/" except in tests. An error means that nothing can be
+// said at all. Everything else that cannot be asked is noted in the Facts.
 func Gather(c *config.Config, root string) (*Facts, error) {
 	links, err := netlink.LinkList()
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
@@ -63,7 +63,7 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 	return f, nil
 }
 
-// candidates are the NICs and the ends of veths.
+// candidates returns the names of the NICs and of the ends of veths.
 func candidates(links []netlink.Link) (names []string) {
 	for _, l := range links {
 		if a := l.Attrs(); l.Type() == "veth" || a.ParentDev != "" && a.EncapType == "ether" {
@@ -73,7 +73,7 @@ func candidates(links []netlink.Link) (names []string) {
 	return names
 }
 
-// decide makes the plan of run for what is there, as far as it is known.
+// decide makes the plan of run for the interfaces that exist, and fills in its results.
 func (f *Facts) decide(ethtool *nic.Control) {
 	var facts plan.Facts
 	var there []*Interface
@@ -133,10 +133,10 @@ func text(err error) string {
 	return err.Error()
 }
 
-// files reads /proc and /sys.
+// files reads files below /proc and /sys.
 type files struct{ root string }
 
-// read returns what is in a file, nothing if it cannot be read.
+// read returns the content of a file, empty if it cannot be read.
 func (f files) read(path string) string {
 	b, err := os.ReadFile(filepath.Join(f.root, path))
 	if err != nil {
@@ -178,7 +178,7 @@ func (f files) cpus() CPU {
 	return c
 }
 
-// sysctls reads those that are judged; what cannot be read is left out.
+// sysctls returns the sysctls that are checked. It leaves out those that cannot be read.
 func (f files) sysctls(interfaces []string) map[string]int {
 	names := []string{"ip_forward"}
 	for _, i := range append([]string{"all"}, interfaces...) {
@@ -195,7 +195,7 @@ func (f files) sysctls(interfaces []string) map[string]int {
 	return values
 }
 
-// listRuleset asks nft, where there is one.
+// listRuleset asks nft, if it is installed.
 func listRuleset() (ruleset []byte, skipped string) {
 	nft, err := exec.LookPath("nft")
 	if err != nil {
@@ -213,8 +213,8 @@ func listRuleset() (ruleset []byte, skipped string) {
 	return ruleset, ""
 }
 
-// gatherNetwork takes the snapshot of links, routes and neighbours that run
-// would begin with.
+// gatherNetwork takes the snapshot of links, routes and neighbours that run would start
+// with.
 func gatherNetwork(f *Facts, ethtool *nic.Control) (n Network) {
 	c := rtnl.Config{Queues: ethtool.Queues, Log: zerolog.Nop()}
 	for _, i := range f.Interfaces {

@@ -6,7 +6,7 @@ import (
 	"director/host/plan"
 )
 
-// checkHost is for the kernel, privileges, and what programs and sockets need.
+// checkHost checks the kernel, the privileges, and what programs and sockets need.
 func checkHost(f *Facts, r *recorder) {
 	if text := f.Host.KernelErr; text != "" {
 		detail, remedy := remedied(text)
@@ -26,7 +26,7 @@ func checkHost(f *Facts, r *recorder) {
 	}
 }
 
-// lockedBytes is the memory that AF_XDP would lock for all queues.
+// lockedBytes returns the memory that AF_XDP would lock for all queues.
 func (f *Facts) lockedBytes() uint64 {
 	var n uint64
 	for _, i := range f.Interfaces {
@@ -59,7 +59,7 @@ func checkMemlock(f *Facts, r *recorder) {
 	}
 }
 
-// purposes say what each probe tried.
+// purposes are what a probe shows if it succeeds.
 var purposes = map[string]string{
 	ProbeBPF:   "the steering programs load",
 	ProbeXDP:   "an XDP program attaches, in generic mode",
@@ -69,8 +69,8 @@ var purposes = map[string]string{
 	ProbeTCX:   "tcx programs attach",
 }
 
-// probeRemedies say what is missing where a probe fails although the privileges
-// are there.
+// probeRemedies are what is missing if a probe fails although the privileges are
+// sufficient.
 var probeRemedies = map[string]string{
 	ProbeBPF:   "a kernel with CONFIG_BPF_SYSCALL=y, and a unit without SystemCallFilter= against bpf",
 	ProbeXDP:   "a kernel with CONFIG_BPF_SYSCALL=y, or --io=packet",
@@ -98,8 +98,8 @@ func checkProbe(f *Facts, r *recorder, p Probe) {
 	}
 }
 
-// spare is how bad it is that a kind of I/O does not work when the kinds given
-// can take its place.
+// spare returns the level of a kind of I/O that does not work: Warn if one of the other
+// kinds can replace it, else Fail.
 func spare(f *Facts, kinds ...plan.Kind) Level {
 	if f.allows(kinds...) {
 		return Warn

@@ -8,7 +8,7 @@ import (
 	"director/internal/ranges"
 )
 
-// checkInterfaces is for each interface by itself.
+// checkInterfaces checks each interface on its own.
 func checkInterfaces(f *Facts, r *recorder) {
 	switch {
 	case len(f.Interfaces) == 0:
@@ -56,10 +56,10 @@ func checkLink(f *Facts, i *Interface, r *recorder) {
 	}
 }
 
-// checkXDP is for programs in the way and for what the driver can do.
+// checkXDP looks for other XDP programs and at the abilities of the driver.
 func checkXDP(f *Facts, i *Interface, r *recorder) {
 	if i.ServedBy != "" {
-		return // the program is that director's
+		return // the XDP program belongs to that director
 	}
 	if i.OtherXDP {
 		remedy := fmt.Sprintf("stop its owner (bpftool net show dev %s), or: ip link set dev %s xdp off", i.Name, i.Name)

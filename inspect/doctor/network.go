@@ -6,8 +6,8 @@ import (
 	"director/service"
 )
 
-// checkNetwork is for the sysctls of IPv4 that decide what the kernel does with
-// traffic of the same hosts that is not balanced.
+// checkNetwork checks the IPv4 sysctls that decide what the kernel does with the traffic
+// of clients and servers that is not balanced.
 func checkNetwork(f *Facts, r *recorder) {
 	checkForwarding(f, r)
 	for _, i := range f.Interfaces {
@@ -22,7 +22,7 @@ func checkNetwork(f *Facts, r *recorder) {
 	r.iface = ""
 }
 
-// uses reports whether any real server is reached by one of the methods.
+// uses reports whether any real server has one of the forwarding methods.
 func (f *Facts) uses(methods ...service.Method) bool {
 	for _, s := range f.Config.Services {
 		for _, server := range s.Servers {
@@ -59,8 +59,8 @@ func checkForwarding(f *Facts, r *recorder) {
 	}
 }
 
-// strictest is the larger of a sysctl's values for all interfaces and for one,
-// which is what counts of most; -1 if either is not known.
+// strictest returns the larger of a sysctl's values for all interfaces and for one. Most
+// sysctls use this value. It is -1 if either is not known.
 func (f *Facts) strictest(iface, name string) int {
 	all, own := f.sysctl("conf/all/"+name), f.sysctl("conf/"+iface+"/"+name)
 	if all < 0 || own < 0 {
@@ -82,9 +82,9 @@ func checkRPFilter(f *Facts, iface string, r *recorder) {
 	}
 }
 
-// checkRedirects is for one-armed NAT: the kernel, asked to forward a real
-// server's own packet out of the interface it came in by, tells the server of a
-// shorter way, which the answers to clients then take past the director.
+// checkRedirects is about NAT with one interface. If the kernel forwards a real server's
+// own packet by the interface that it came from, it sends the server a redirect. The
+// answers to clients then bypass the director.
 func checkRedirects(f *Facts, iface string, r *recorder) {
 	switch v := f.strictest(iface, "send_redirects"); {
 	case v == -1:
@@ -99,7 +99,7 @@ func checkRedirects(f *Facts, iface string, r *recorder) {
 	}
 }
 
-// checkARP is for whether the kernel answers for the VIPs: they are /32s.
+// checkARP checks whether the kernel answers ARP for the VIPs, which are /32s.
 func checkARP(f *Facts, iface string, r *recorder) {
 	switch v := f.strictest(iface, "arp_ignore"); {
 	case v == -1:

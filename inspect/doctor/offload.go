@@ -6,12 +6,12 @@ import (
 	"director/host/plan"
 )
 
-// offloads are what changes frames before an XDP program sees them, by the
-// kernel's name and ethtool's.
+// offloads are the offloads that change frames before an XDP program sees them, by the
+// names of the kernel and of ethtool.
 var offloads = []struct {
 	kernel, ethtool string
 	harm            string
-	generic         bool // it harms generic XDP alone, which looks behind it
+	generic         bool // it harms only generic XDP, which runs after it
 }{
 	{"rx-gro", "gro", "the kernel joins packets, and a joined one does not fit an AF_XDP frame", true},
 	{"rx-lro", "lro", "the NIC joins packets, which AF_XDP cannot carry and forwarding must not", false},
@@ -46,7 +46,7 @@ func checkOffloads(i *Interface, chosen plan.Kind, r *recorder) {
 	checkPeer(i, r)
 }
 
-// checkVLAN is for tags: XDP does not see one that the NIC has removed, and
+// checkVLAN checks whether the NIC removes VLAN tags. XDP then does not see the tag and
 // takes the frame for an untagged one.
 func checkVLAN(i *Interface, r *recorder) {
 	state := i.Offloads["rx-vlan-hw-parse"]
@@ -65,8 +65,8 @@ func checkVLAN(i *Interface, r *recorder) {
 	}
 }
 
-// checkPeer is for the checksums that a host at the other end of a veth leaves
-// undone.
+// checkPeer checks whether the host at the other end of a veth sends frames with
+// unfinished checksums.
 func checkPeer(i *Interface, r *recorder) {
 	const harm = "packets from its own stack would be forwarded with unfinished checksums"
 	switch {

@@ -16,8 +16,8 @@ import (
 	"director/host"
 )
 
-// probes tries what run needs on the loopback interface of a network namespace
-// that ends with the thread which made it: nothing of the host is touched.
+// probes tries what run needs on the loopback interface of a new network namespace. The
+// namespace ends with the thread that created it, so the host is not changed.
 func probes() []Probe {
 	done := make(chan []Probe)
 	go func() {
@@ -60,11 +60,11 @@ func skip(why string, names ...string) (list []Probe) {
 	return list
 }
 
-// loopback brings the thread into a network namespace of its own and returns the
-// index of the loopback interface there.
+// loopback moves the thread into a new network namespace and returns the index of the
+// loopback interface there.
 func loopback() (int, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return 0, err // it takes CAP_SYS_ADMIN, which run does without
+		return 0, err // it needs CAP_SYS_ADMIN, which run does not need
 	}
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -73,7 +73,7 @@ func loopback() (int, error) {
 	return lo.Attrs().Index, netlink.LinkSetUp(lo)
 }
 
-// probeSockets tries what touches no interface. Why says why the rest cannot be.
+// probeSockets tries what needs no interface. Why says why the rest cannot be tried.
 func probeSockets(why string) []Probe {
 	open := func(family int) string {
 		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
@@ -99,7 +99,7 @@ func probeXDP(s *steer.Steering, index int) (attach, socket error) {
 		return err, errors.New("no XDP program to steer to a socket")
 	}
 	defer x.Close()
-	const chunks = 256 // as few as do: the limit of locked memory is another check's business
+	const chunks = 256 // as few as possible: locked memory has its own check
 	p, err := afxdp.Open(afxdp.Config{Interface: "lo", Ifindex: index, Mode: afxdp.Copy, Chunks: chunks})
 	if err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"director/service"
 )
 
-// checkServers is for the rules: whether each real server can be reached as its
-// rule asks for.
+// checkServers checks whether each real server can be reached in the way that its rule
+// demands.
 func checkServers(f *Facts, r *recorder) {
 	if len(f.Config.Services) == 0 {
 		r.add(Note, "rules", "--flagfile=FILE", "no service is configured")
@@ -50,7 +50,7 @@ func checkServers(f *Facts, r *recorder) {
 	}
 }
 
-// checkGateways is for the ways to the clients, and to servers that are far.
+// checkGateways checks the gateways on the way to clients and distant servers.
 func checkGateways(f *Facts, r *recorder) {
 	s := &f.Network.Snapshot
 	seen := map[netip.Addr]bool{}
@@ -66,7 +66,7 @@ func checkGateways(f *Facts, r *recorder) {
 	}
 }
 
-// ping has the kernel ask for a neighbour, and shows what has come of it.
+// ping returns the command that makes the kernel resolve a neighbour and shows the result.
 func ping(a netip.Addr) string { return fmt.Sprintf("ping -c 1 %v; ip neigh show %v", a, a) }
 
 // servers lists the real servers, once for each method, with their addresses.
@@ -84,7 +84,7 @@ func (f *Facts) servers() (list []service.ServerSpec, addrs []packet.Addr) {
 	return list, addrs
 }
 
-// checkRefused reports whether run refuses a real server, as the network is.
+// checkRefused reports whether run refuses a real server because of the network.
 func checkRefused(f *Facts, r *recorder, server service.ServerSpec) bool {
 	alone := []service.Spec{{Servers: []service.ServerSpec{server}}}
 	err := control.CheckServers(alone, f.Network.Snapshot)
@@ -96,8 +96,7 @@ func checkRefused(f *Facts, r *recorder, server service.ServerSpec) bool {
 	return true
 }
 
-// checkHop reports whether there is nothing to say about the way to a real
-// server.
+// checkHop reports whether the way to a real server is in order.
 func checkHop(f *Facts, r *recorder, server service.ServerSpec, hop *neigh.Hop) bool {
 	via := hop.NextHop(server.Addr)
 	switch {
