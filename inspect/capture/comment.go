@@ -8,16 +8,15 @@ import (
 	"director/service"
 )
 
-// methods are the forwarding methods as comments name them.
+// methods are the names of the forwarding methods in comments.
 var methods = [...]string{service.NAT: "NAT", service.DR: "direct routing", service.TUN: "tunnelling"}
 
-// comment is what a record says of its frame, in the making. Its memory is used
-// again.
+// comment builds the comment of a record. Its memory is reused for the next record.
 type comment struct{ b []byte }
 
-// of writes the comment on r:
+// of returns the comment on r:
 //
-//	VERDICT: REASON or what else there is to say, separated by commas
+//	VERDICT: the reason or other details, separated by commas
 //	tx: to 10.0.0.11:8080 by NAT, leaves by eth1
 //	drop: bad-source
 func (c *comment) of(r *dataplane.TapRecord, ifaces []string) []byte {
@@ -48,7 +47,7 @@ func (c *comment) of(r *dataplane.TapRecord, ifaces []string) []byte {
 	return c.b
 }
 
-// connection says where the frame goes, or comes from.
+// connection adds where the frame goes to or comes from.
 func (c *comment) connection(r *dataplane.TapRecord) {
 	switch {
 	case int(r.Method) >= len(methods):
@@ -65,7 +64,7 @@ func (c *comment) connection(r *dataplane.TapRecord) {
 	}
 }
 
-// say begins the next part of the comment.
+// say starts the next part of the comment.
 func (c *comment) say(parts ...string) {
 	if c.b[len(c.b)-1] != ':' {
 		c.b = append(c.b, ',')

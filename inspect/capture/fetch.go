@@ -13,22 +13,21 @@ import (
 	"director/inspect/pcap"
 )
 
-// endTime is how long a director has for the end of a capture that nobody wants
-// to go on.
+// endTime is how long a director may take to end a capture after it was asked to.
 const endTime = 5 * time.Second
 
-// Remote is a running director, as its control API shows it. Errors of its
-// methods say what the director answered.
+// Remote is a running director behind its control API. Errors of its methods contain the
+// director's answer.
 type Remote interface {
-	// Stream sends body, which is JSON, and returns the answer while it comes in.
+	// Stream sends body as JSON and returns the answer as a stream.
 	Stream(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error)
-	// Do sends body, nil for none, and reads the answer into into, nil to ignore it.
+	// Do sends body (nil: none) as JSON and decodes the answer into into (nil: it is
+	// ignored).
 	Do(ctx context.Context, method, path string, body, into any) error
 }
 
-// Fetch has a director capture by the options and writes the capture to out, as
-// soon as something of it arrives, until it ends or ctx does. It returns the sums
-// of what the director counted.
+// Fetch makes a director capture with the options. It writes the capture to out as it
+// arrives, until the capture or ctx ends. It returns the director's counts.
 func Fetch(ctx context.Context, director Remote, o Options, out io.Writer) (pcap.Statistics, error) {
 	beyond, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -42,7 +41,7 @@ func Fetch(ctx context.Context, director Remote, o Options, out io.Writer) (pcap
 	}
 	defer stream.Close()
 	defer context.AfterFunc(ctx, func() {
-		// It answers with the rest, and the counts.
+		// The answer to the first request continues with the rest and the counts.
 		time.AfterFunc(endTime, cancel)
 		if director.Do(beyond, http.MethodDelete, Path, nil, nil) != nil {
 			cancel()

@@ -12,17 +12,17 @@ import (
 	"director/service"
 )
 
-// ErrUsage is matched by errors about options that nobody can capture by.
+// ErrUsage is matched by errors about invalid options.
 var ErrUsage = errors.New("wrong options")
 
 func usagef(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
 }
 
-// verdicts are the names of what becomes of a frame, in comments and filters.
+// verdicts are the names of the outcomes of a frame, in comments and filters.
 var verdicts = [...]string{packet.Tx: "tx", packet.Drop: "drop", packet.Host: "host", packet.Moved: "hold"}
 
-// filter makes the workers' filter of what the options say.
+// filter converts the options to the filter of the workers.
 func (o *Options) filter() (f dataplane.TapFilter, err error) {
 	if o.Client != "" {
 		if f.Client, err = parsePrefix(o.Client); err != nil {
@@ -49,7 +49,7 @@ func (o *Options) filter() (f dataplane.TapFilter, err error) {
 	return f, nil
 }
 
-// addVerdict adds a verdict or a reason to those that the filter takes.
+// addVerdict adds a verdict or a reason to those that the filter accepts.
 func addVerdict(f *dataplane.TapFilter, name string) error {
 	for v, n := range verdicts {
 		if n != "" && n == name {
@@ -66,7 +66,7 @@ func addVerdict(f *dataplane.TapFilter, name string) error {
 	return errors.New("want tx, drop, host, hold or a reason of docs/drops.md")
 }
 
-// parsePrefix reads an address or a prefix.
+// parsePrefix parses an address or a prefix.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if !strings.Contains(s, "/") {
 		a, err := parseAddr(s)
@@ -90,7 +90,7 @@ func parseAddr(s string) (netip.Addr, error) {
 	return a, nil
 }
 
-// parseService reads tcp:VIP:PORT, or udp or sctp instead, or fwmark:N.
+// parseService parses PROTO:VIP:PORT, where PROTO is tcp, udp or sctp, or fwmark:N.
 func parseService(s string) (k service.Key, err error) {
 	kind, rest, _ := strings.Cut(s, ":")
 	switch kind {
@@ -117,7 +117,7 @@ func parseService(s string) (k service.Key, err error) {
 	return k, nil
 }
 
-// parseServer reads ADDR or ADDR:PORT.
+// parseServer parses ADDR or ADDR:PORT.
 func parseServer(s string) (packet.Addr, uint16, error) {
 	if !strings.Contains(s, ":") {
 		a, err := parseAddr(s)

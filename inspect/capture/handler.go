@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Path is where a Handler belongs.
+// Path is the path of a Handler in the control API.
 const Path = "/v1/capture"
 
-// maxOptions bounds the options that a request may carry, in bytes.
+// maxOptions is the largest size of a request's options, in bytes.
 const maxOptions = 1 << 16
 
-// Handler answers requests for captures. POST, with Options as its body, begins
-// one and answers with it until its end: the statistics are in its last blocks,
-// and in the trailers. DELETE ends the one in progress, which still gets them.
+// Handler answers requests for captures. POST with Options as its body starts a capture and
+// answers with it until it ends. The statistics are in the last blocks and in the
+// trailers. DELETE ends the capture in progress, whose answer still gets the statistics.
 type Handler struct {
 	start func(Options) (*Session, error)
 
@@ -28,7 +28,7 @@ type Handler struct {
 	current *Session
 }
 
-// NewHandler makes a handler of sessions that start begins.
+// NewHandler returns a handler that starts sessions with start.
 func NewHandler(start func(Options) (*Session, error)) *Handler { return &Handler{start: start} }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,12 +43,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers with an error, in the shape of all the control API's. code is a
-// stable word for it.
+// refuse answers with an error in the form of the control API. code is a stable word for
+// the error.
 func refuse(w http.ResponseWriter, status int, code string, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// Who asked may be gone.
+	// The client may be gone.
 	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "error": err.Error()})
 }
 
@@ -94,8 +94,8 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request) {
 	h.stream(w, r, s)
 }
 
-// swap makes next the session in progress, unless that is not was any more. A
-// session that has just begun always is.
+// swap replaces the session in progress by next, if it still is was. A session that has
+// just started always becomes the session in progress.
 func (h *Handler) swap(was, next *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,16 +104,16 @@ func (h *Handler) swap(was, next *Session) {
 	}
 }
 
-// stream answers with the capture.
+// stream sends the capture as the answer.
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request, s *Session) {
 	out := flusher{w, http.NewResponseController(w)}
 	header := w.Header()
 	header.Set("Content-Type", "application/x-pcapng")
 	header.Set("Trailer", "Capture-Written, Capture-Skipped, Capture-Sampled, Capture-Lost")
-	// A request that ends must end the write that its reader does not take. Where
-	// there are no deadlines, nothing writes to a connection either.
+	// When a request ends, a write that its client does not read must end too. A
+	// writer without deadlines is no connection, so its writes do not block.
 	defer context.AfterFunc(r.Context(), func() { _ = out.SetWriteDeadline(time.Now()) })()
-	// An error is that of the reader, whom nobody can tell.
+	// An error means that the client is gone, so it cannot be told.
 	_ = s.Run(r.Context(), out)
 	c := s.Counts()
 	for name, n := range map[string]uint64{
@@ -123,7 +123,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, s *Session) {
 	}
 }
 
-// flusher sends what is written at once.
+// flusher sends everything immediately.
 type flusher struct {
 	io.Writer
 	*http.ResponseController

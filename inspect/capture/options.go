@@ -9,10 +9,10 @@ import (
 	"director/packet"
 )
 
-// maxRate is the highest Rate: what is saved up of it fits into a worker's ring.
+// maxRate is the highest Rate. A burst at this rate fits into a worker's ring.
 const maxRate = 16_000
 
-// Options say what to capture and how much of it. They travel as JSON; start from
+// Options say what to capture and how much. They are sent as JSON. Start with
 // DefaultOptions.
 type Options struct {
 	Service  string   `json:"service,omitempty"` // tcp:VIP:PORT, udp:, sctp: or fwmark:N
@@ -24,19 +24,18 @@ type Options struct {
 	Rate   int `json:"rate"`   // received frames a second and worker, at most
 	Sample int `json:"sample"` // one in so many of the frames that match
 
-	// What ends the capture; 0 is no limit.
-	MaxFrames uint64        `json:"max_frames"` // in the capture: a forwarded one is there twice
+	// Limits that end the capture; 0 means no limit.
+	MaxFrames uint64        `json:"max_frames"` // in the capture; a forwarded frame is there twice
 	MaxBytes  int64         `json:"max_bytes"`  // of the capture
 	Duration  time.Duration `json:"duration"`   // nanoseconds
 }
 
-// DefaultOptions capture everything, as far as that slows nobody.
+// DefaultOptions returns options that capture everything, within the limits on rate.
 func DefaultOptions() Options {
 	return Options{Snap: 256, Rate: 5000, Sample: 1, MaxBytes: 1 << 30}
 }
 
-// Flags defines a flag for each option over the fields of o, whose values are the
-// defaults.
+// Flags defines a flag for each field of o. The values of o are the defaults.
 func (o *Options) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Service, "service", o.Service, "frames for or from this service: tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
 	fs.StringVar(&o.Server, "server", o.Server, "frames that go to or come from this real server, ADDR or ADDR:PORT")
@@ -50,14 +49,13 @@ func (o *Options) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Duration, "duration", o.Duration, "end after this time, 0 for no limit")
 }
 
-// Check reports what is wrong with the options; the error matches ErrUsage.
+// Check returns an error that matches ErrUsage if the options are invalid.
 func (o *Options) Check() error {
 	_, err := o.tap()
 	return err
 }
 
-// tap returns what a Tap by these options is made of, but for what only the
-// director knows.
+// tap returns the options of a Tap, except those that only the director knows.
 func (o *Options) tap() (t dataplane.TapOptions, err error) {
 	switch {
 	case o.Snap < 1 || o.Snap > packet.MaxFrame:

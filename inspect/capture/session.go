@@ -14,12 +14,11 @@ import (
 )
 
 const (
-	// pollEvery is how often a session looks for records: a worker's ring holds
-	// those of several times as long.
+	// pollEvery is how often a session reads the workers' rings. A ring has room for
+	// the records of several such periods.
 	pollEvery = 10 * time.Millisecond
-	// blockSize is what a frame takes up in a capture beside its bytes and its
-	// comment, and statisticsSize what the counts of an interface do at its end,
-	// at most.
+	// blockSize is the largest size of a frame's block without its bytes and its
+	// comment. statisticsSize is the largest size of an interface's statistics.
 	blockSize      = 64
 	statisticsSize = 256
 )
@@ -43,22 +42,22 @@ type Session struct {
 	bytes   atomic.Int64
 }
 
-// Counts is what a session did. All but the first two are of the workers, in
-// frames that they received.
+// Counts is what a session did. All counts but the first two come from the workers and
+// count frames that they received.
 type Counts struct {
-	Written uint64 // frames in the capture: a forwarded one is there twice
+	Written uint64 // frames in the capture; a forwarded frame is there twice
 	Bytes   int64  // of the capture
 	dataplane.TapCounts
 }
 
-// Start begins to capture what the workers of a director do, whose interfaces have the
-// given names. Run must follow. The error matches ErrUsage or is ErrBusy.
+// Start starts to capture what the workers of a director do. ifaces are the names of its
+// interfaces. Run must be called afterwards. The error matches ErrUsage or is ErrBusy.
 func Start(shared *dataplane.Engine, workers int, ifaces []string, o Options) (*Session, error) {
 	t, err := o.tap()
 	if err != nil {
 		return nil, err
 	}
-	if shared.Tap() != nil { // before memory is taken
+	if shared.Tap() != nil { // before memory is allocated
 		return nil, ErrBusy
 	}
 	now := time.Now()
@@ -75,7 +74,7 @@ func Start(shared *dataplane.Engine, workers int, ifaces []string, o Options) (*
 	return s, nil
 }
 
-// Stop ends the session: Run writes down what there is, and returns.
+// Stop ends the session: Run writes the remaining records and returns.
 func (s *Session) Stop() {
 	s.leave()
 	select {
@@ -84,7 +83,7 @@ func (s *Session) Stop() {
 	}
 }
 
-// leave lets the workers forget the session.
+// leave detaches the session from the workers.
 func (s *Session) leave() { s.shared.StopTap(s.tap) }
 
 // Counts returns what the session has done so far.
@@ -101,9 +100,9 @@ func (s *Session) Counts() Counts {
 	return c
 }
 
-// Run writes the capture to out until ctx ends, Stop is called, or one of the
-// options' bounds is reached; it returns nil then. An error of out ends it as
-// well. The workers are rid of the session when ctx ends, even while out blocks.
+// Run writes the capture to out. It returns nil when ctx ends, Stop is called, or a limit
+// of the options is reached, and an error if out fails. When ctx ends, the session is
+// detached from the workers, even while out blocks.
 func (s *Session) Run(ctx context.Context, out io.Writer) error {
 	defer s.leave()
 	if s.options.Duration > 0 {
@@ -134,12 +133,11 @@ func (s *Session) Run(ctx context.Context, out io.Writer) error {
 			continue
 		}
 		s.leave()
-		<-tick.C // the workers end the step that they are in
+		<-tick.C // until then the workers have ended their current step
 	}
 }
 
-// write writes down the records that there are and reports whether a bound is
-// reached.
+// write writes the available records and reports whether a limit is reached.
 func (s *Session) write(w *pcap.Writer) (full bool, err error) {
 	n := s.tap.Take(func(r *dataplane.TapRecord) bool {
 		f := pcap.Frame{
@@ -164,13 +162,13 @@ func (s *Session) write(w *pcap.Writer) (full bool, err error) {
 	return full, err
 }
 
-// exceeds reports whether the capture would be too large with another frame.
+// exceeds reports whether another frame would make the capture too large.
 func (s *Session) exceeds(w *pcap.Writer, f *pcap.Frame) bool {
 	most := w.Written() + int64(len(f.Data)+len(f.Comment)+blockSize+statisticsSize*len(s.ifaces))
 	return s.options.MaxBytes > 0 && most > s.options.MaxBytes
 }
 
-// conclude writes the statistics at the end of the capture.
+// conclude writes the statistics to the end of the capture.
 func (s *Session) conclude(w *pcap.Writer) error {
 	now := s.clock()
 	for i, name := range s.ifaces {

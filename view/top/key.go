@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// key does what a key asks for: a printable character, or the name of another key.
-// It reports whether the operator wants to leave.
+// key handles a key: a printable character, or the name of another key. It reports whether
+// the operator wants to quit.
 func (m *model) key(k string) (quit bool) {
 	if k == "ctrl-c" {
 		return true
@@ -50,7 +50,7 @@ func (m *model) key(k string) (quit bool) {
 	return false
 }
 
-// last is further down than any view goes; the page takes back what is too much.
+// last is below the end of every view. The page limits it to the last line.
 const last = 1 << 30
 
 func (m *model) show(k string) {
@@ -62,7 +62,7 @@ func (m *model) show(k string) {
 	m.help, m.offset = false, 0
 }
 
-// typed changes the filter.
+// typed changes the filter by a key.
 func (m *model) typed(k string) {
 	switch {
 	case k == "enter":

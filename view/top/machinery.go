@@ -6,11 +6,11 @@ import (
 	"director/view/figures"
 )
 
-// sizes are the headings of figures.Worker.Batches: the largest of each class.
+// sizes are the headings of figures.Worker.Batches: the largest batch of each class.
 var sizes = [...]string{"1", "2", "4", "8", "16", "32", "64"}
 
-// workersTable returns the lines of the workers, the heading apart. Of batches it
-// shows the mean and how many in a hundred were of each size.
+// workersTable returns the heading and the lines of the workers. For batches it shows the
+// mean size and the percentage of each size.
 func (m *model) workersTable() (head, body []line) {
 	title := fmt.Sprintf("%-6s%4s%7s%6s%6s%6s%6s%7s", "WORKER", "CPU", "LOAD", "RX/S", "TX/S", "HOST", "DROP", "BATCH")
 	for _, s := range sizes {
@@ -33,8 +33,8 @@ func (m *model) workersTable() (head, body []line) {
 	return head, body
 }
 
-// queuesTable returns the lines of the queues, and of the frames that arrived on
-// queues that nobody serves. What a queue lost follows it, by kind.
+// queuesTable returns the heading and the lines of the queues. The losses of a queue follow
+// below it. Frames that arrived on queues without a worker come last.
 func (m *model) queuesTable() (head, body []line) {
 	const format = "%-15s%6s%7s %-26s%6s%6s%7s"
 	head = []line{text(header, format, "INTERFACE", "QUEUE", "WORKER", "I/O", "RX/S", "TX/S", "LOST/S")}
@@ -66,7 +66,7 @@ func losing(r float64) style {
 	return normal
 }
 
-// list writes counts in one line: name, rate, total.
+// list writes tallies in one line: name, rate, total.
 func list(all []figures.Tally) (l line) {
 	for _, t := range all {
 		st := normal
@@ -78,7 +78,7 @@ func list(all []figures.Tally) (l line) {
 	return l
 }
 
-// reasonsTable returns the lines of what was dropped, or left to the kernel.
+// reasonsTable returns the heading and the lines of a table of reasons.
 func reasonsTable(title string, all []figures.Tally) (head, body []line) {
 	head = []line{text(header, "%-32s%8s%8s", title, "/S", "TOTAL")}
 	for _, t := range all {

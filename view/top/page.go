@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// view is what fills the screen below the summary.
+// view is the part of the screen below the summary.
 type view uint8
 
 const (
@@ -16,31 +16,31 @@ const (
 	views
 )
 
-// model is what is shown, and how the operator wants it.
+// model is what is displayed, and how the operator wants it.
 type model struct {
 	width, height int
 	interval      time.Duration
 
 	history history
-	now     *snapshot // nil: there was no answer yet
-	fault   error     // why there is no newer answer; nil: there is
-	since   time.Time // when the director began not to answer
-	note    string    // what happened of late, shown for so many answers more
+	now     *snapshot // nil before the first answer
+	fault   error     // why there is no newer answer; nil if there is one
+	since   time.Time // when the director stopped answering
+	note    string    // a recent event, displayed for noted more answers
 	noted   int
 
 	view    view
-	servers bool // shown below their services
+	servers bool // servers are displayed below their services
 	sortBy  column
 	reverse bool
 	filter  string // lower case
 	typing  bool   // the filter is being typed
 	help    bool
-	offset  int // lines of the view above the screen
+	offset  int // how many lines of the view are scrolled off the top
 }
 
 func newModel(interval time.Duration) *model { return &model{interval: interval, servers: true} }
 
-// answer takes a director's answer, or that there was none, at a time.
+// answer takes the answer of a director, or the error if there was none, at a time.
 func (m *model) answer(s sample, err error, at time.Time) {
 	if err != nil {
 		if m.fault == nil {
@@ -61,10 +61,10 @@ func (m *model) answer(s sample, err error, at time.Time) {
 	m.now, m.fault = &now, nil
 }
 
-// noteFor is for how many answers what happened is shown.
+// noteFor is for how many answers a note is displayed.
 const noteFor = 3
 
-// status is a line about the connection to the director, or an empty one.
+// status returns a line about the connection to the director, which may be empty.
 func (m *model) status() line {
 	switch {
 	case m.fault != nil:
@@ -75,7 +75,7 @@ func (m *model) status() line {
 	return nil
 }
 
-// summary is the lines above every view.
+// summary returns the lines above every view.
 func (m *model) summary() []line {
 	n := m.now
 	if n == nil {
@@ -110,7 +110,7 @@ func filling(part float64) style {
 	return normal
 }
 
-// table returns the lines of the view.
+// table returns the heading and the lines of a view.
 func (m *model) table(v view, width int) (head, body []line) {
 	switch v {
 	case services:
@@ -128,8 +128,8 @@ func (m *model) table(v view, width int) (head, body []line) {
 	}
 }
 
-// screen returns exactly as many lines as the screen has, none wider than it. It
-// scrolls back where there is less than there was.
+// screen returns exactly as many lines as the screen has, and none is too wide. It scrolls
+// back if the view has become shorter.
 func (m *model) screen() []line {
 	lines := m.summary()
 	var head, body []line
@@ -160,7 +160,7 @@ func (m *model) screen() []line {
 	return lines
 }
 
-// page is how many lines of a view there is room for.
+// page returns how many lines of a view fit on the screen.
 func (m *model) page() int {
 	heads := 0
 	if m.now != nil && !m.help {
@@ -170,7 +170,7 @@ func (m *model) page() int {
 	return max(1, m.height-len(m.summary())-heads-1)
 }
 
-// filtered keeps the lines that the filter fits.
+// filtered returns the lines that contain the filter.
 func (m *model) filtered(body []line) (kept []line) {
 	for _, l := range body {
 		if strings.Contains(strings.ToLower(l.String()), m.filter) {
@@ -180,7 +180,7 @@ func (m *model) filtered(body []line) (kept []line) {
 	return kept
 }
 
-// footer says how to go on, and where in the view this is.
+// footer returns the keys that can be used, and the position in the view.
 func (m *model) footer(shown, all int) line {
 	if m.typing {
 		return text(strong, "filter: %s_   enter: keep it, esc: show all", m.filter)

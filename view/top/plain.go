@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// Print writes a block of lines at each interval until ctx ends, without anything
-// that only a terminal understands, and as wide as it must be. When the director
-// stops answering, or answers again, a line says so.
+// Print writes a block of lines at each interval until ctx ends. The lines are plain text
+// without control sequences, and as wide as necessary. A line says when the director stops
+// answering and when it answers again.
 func Print(ctx context.Context, w io.Writer, o Options) error {
 	m := newModel(o.Interval)
 	for r := range o.ask(ctx) {
@@ -24,8 +24,8 @@ func Print(ctx context.Context, w io.Writer, o Options) error {
 	return nil
 }
 
-// PrintOnce writes one such block, with rates over one interval, or fails if the
-// director does not answer.
+// PrintOnce writes one such block, with rates over one interval. It fails if the director
+// does not answer.
 func PrintOnce(ctx context.Context, w io.Writer, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -44,7 +44,7 @@ func PrintOnce(ctx context.Context, w io.Writer, o Options) error {
 	return ctx.Err()
 }
 
-// block is everything there is to show, and an empty line.
+// block returns all views as text, followed by an empty line.
 func (m *model) block() []byte {
 	var b bytes.Buffer
 	if m.fault != nil {
@@ -53,7 +53,7 @@ func (m *model) block() []byte {
 	}
 	lines := m.summary()
 	if len(lines[len(lines)-1]) == 0 {
-		lines = lines[:len(lines)-1] // there is no status
+		lines = lines[:len(lines)-1] // the status is empty
 	}
 	for v := range views {
 		head, body := m.table(v, 0)

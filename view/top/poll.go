@@ -8,12 +8,13 @@ import (
 	"director/view/figures"
 )
 
-// Source asks a director how it is. It may be asked again after an error.
+// Source asks a director for its figures and services. It may be asked again after an
+// error.
 type Source func(context.Context) (figures.Figures, []control.Service, error)
 
-// Ask makes a source of a director that answers one question at a time. Services
-// that were counted between the figures before them and those behind would have
-// grown in no time: they are asked for once more.
+// Ask makes a source of a director that answers one question at a time. The figures are
+// read before and after the services. If the services were counted in between, their
+// counters would not fit the time of counting, so they are read once more.
 func Ask(ask func(context.Context) (figures.Figures, error), list func(context.Context) ([]control.Service, error)) Source {
 	return func(ctx context.Context) (f figures.Figures, services []control.Service, err error) {
 		if f, err = ask(ctx); err != nil {
@@ -28,7 +29,7 @@ func Ask(ask func(context.Context) (figures.Figures, error), list func(context.C
 				return f, services, err
 			}
 		}
-		return f, services, nil // a slow director: better late than never
+		return f, services, nil // a slow director: an inexact answer is better than none
 	}
 }
 
@@ -38,18 +39,18 @@ type Options struct {
 	Interval time.Duration // between two questions
 }
 
-// patience is how long a director may take to answer.
+// patience is the longest time that a director may take to answer.
 const patience = 5 * time.Second
 
-// reply is an answer, or that there was none.
+// reply is an answer, or the error if there was none.
 type reply struct {
 	sample
 	err error
 	at  time.Time
 }
 
-// ask asks at once, and then at each interval until ctx ends. It closes the
-// channel at the end.
+// ask asks immediately, and then at each interval until ctx ends. Then it closes the
+// channel.
 func (o *Options) ask(ctx context.Context) <-chan reply {
 	replies := make(chan reply)
 	go func() {

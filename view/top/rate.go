@@ -10,7 +10,7 @@ import (
 	"director/view/figures"
 )
 
-// sample is a director's answer.
+// sample is one answer of a director.
 type sample struct {
 	figures.Figures
 	services []control.Service
@@ -38,20 +38,20 @@ type target struct {
 	port    uint16
 }
 
-// traffic is a target's rates, bytes of IP.
+// traffic is the rates of a target. Bytes are those of IP.
 type traffic struct{ conns, inPkts, outPkts, inBytes, outBytes rate }
 
-// history is what rates are made of.
+// history holds the samples that rates are computed from.
 type history struct {
 	last *sample
-	// counted is the last sample with another time of counting than the one
-	// before: counts of services move in steps, so a rate is taken from step to step.
+	// counted is the first sample of the latest count. The counters of services
+	// change in steps, so their rates are computed from step to step.
 	counted *sample
 	rates   map[target]traffic
 }
 
-// take makes a snapshot of a sample. restarted says that it is another director's
-// than the last, with which it then shares nothing.
+// take makes a snapshot of a sample. restarted reports that the director was restarted
+// since the last sample, so older samples are dropped.
 func (h *history) take(s sample) (now snapshot, restarted bool) {
 	var then *figures.Figures
 	if h.last != nil {
@@ -76,12 +76,12 @@ func (h *history) take(s sample) (now snapshot, restarted bool) {
 	return now, restarted
 }
 
-// standstill is after what time without a new count (it should be two seconds) the
-// counts of services stand still, for want of run_estimation, and say nothing of now.
+// standstill is how old the counts of services may be. They should be two seconds old at
+// most. Without run_estimation they stand still and say nothing about the present.
 const standstill = 10 * time.Second
 
-// compareServices returns the rates of everything in now. The two must differ in
-// the time of counting.
+// compareServices returns the rates of all services and servers in now. Both samples must
+// differ in the time of counting.
 func compareServices(before, now *sample) map[target]traffic {
 	seconds := now.Counted.Sub(before.Counted).Seconds()
 	was := map[target]control.Stats{}
@@ -101,8 +101,8 @@ func compareServices(before, now *sample) map[target]traffic {
 	return rates
 }
 
-// estimated returns the director's own averages, for want of better: those of
-// ipvsadm --rate, which follow a change slowly.
+// estimated returns the director's own averages, those of ipvsadm --rate, which follow a
+// change slowly. They are used until there are two counts.
 func estimated(services []control.Service) map[target]traffic {
 	rates := map[target]traffic{}
 	each(services, func(t target, _ control.Stats, r control.Rates) { rates[t] = averaged(r) })
@@ -124,8 +124,8 @@ func each(services []control.Service, visit func(target, control.Stats, control.
 	}
 }
 
-// uptime is how long the director has been running.
+// uptime returns how long the director has been running.
 func (n *snapshot) uptime() time.Duration { return max(0, n.At.Sub(n.Started)) }
 
-// fill is how full the table is, 0 to 1.
+// fill returns how full the table is, from 0 to 1.
 func (n *snapshot) fill() float64 { return float64(n.Table.Used) / math.Max(1, float64(n.Table.Size)) }

@@ -9,11 +9,11 @@ import (
 	"github.com/gdamore/tcell/v3/color"
 )
 
-// Show fills the terminal that is standard input and output until the operator
-// leaves or ctx ends, and then puts it back as it was.
+// Show uses the terminal of standard input and output until the operator quits or ctx
+// ends. Then it restores the terminal.
 func Show(ctx context.Context, o Options) error {
-	// Terminals are not asked what they can do: a serial line does not answer, which
-	// costs a second, and nothing here needs to know.
+	// Terminals are not asked for their abilities. Nothing here depends on them, and
+	// a serial line does not answer, which would cost a second.
 	tty, err := tcell.NewStdIoTty()
 	if err != nil {
 		return fmt.Errorf("terminal: %w", err)
@@ -25,7 +25,7 @@ func Show(ctx context.Context, o Options) error {
 	return show(ctx, screen, o)
 }
 
-// show is Show on any screen, which it begins and ends.
+// show is Show for any screen. It initialises the screen and ends it.
 func show(ctx context.Context, screen tcell.Screen, o Options) error {
 	if err := screen.Init(); err != nil {
 		return fmt.Errorf("terminal: %w", err)
@@ -69,7 +69,7 @@ var keyNames = map[tcell.Key]string{
 	tcell.KeyEnter: "enter", tcell.KeyBackspace: "backspace", tcell.KeyCtrlC: "ctrl-c",
 }
 
-// keyName is the model's name of a key, "" where it has none.
+// keyName returns the model's name of a key, "" if the model does not use it.
 func keyName(e *tcell.EventKey) string {
 	if e.Key() == tcell.KeyRune && e.Modifiers()&^tcell.ModShift == 0 {
 		return e.Str()
@@ -77,8 +77,8 @@ func keyName(e *tcell.EventKey) string {
 	return keyNames[e.Key()]
 }
 
-// looks of the styles. With NO_COLOR, or on a terminal without colours, the
-// attributes remain.
+// looks are the colours and attributes of the styles. With NO_COLOR, or on a terminal
+// without colours, only the attributes are used.
 var looks = [...]tcell.Style{
 	normal:  tcell.StyleDefault,
 	strong:  tcell.StyleDefault.Bold(true),

@@ -38,17 +38,17 @@ var (
 	columnKeys = [columns]string{"o", "n", "w", "a", "i", "c", "p", "P", "b", "B"}
 )
 
-// entry is a service or a server as it is shown.
+// entry is a displayed service or server.
 type entry struct {
 	target
 	name, about  string
-	state, brief string // what is wrong with it, and the same in five letters
+	state, brief string // what is wrong with it, and a short form of at most five letters
 	style        style
 	numbers      [columns]float64 // NaN: not known
 	servers      []entry
 }
 
-// entries returns what is to be shown, filtered and sorted.
+// entries returns the entries to display, filtered and sorted.
 func (m *model) entries() (all []entry) {
 	for i := range m.now.services {
 		s := &m.now.services[i]
@@ -70,13 +70,13 @@ func (m *model) entries() (all []entry) {
 	return all
 }
 
-// matches reports whether a filter, in lower case, fits the entry.
+// matches reports whether the entry contains a filter, which is in lower case.
 func (e *entry) matches(filter string) bool {
 	return strings.Contains(strings.ToLower(e.name+" "+e.about+" "+e.state), filter)
 }
 
-// sort puts names and the order of adding first to last, numbers the largest first;
-// equal ones stay as they are.
+// sort sorts names and positions in ascending order, and numbers in descending order.
+// Equal entries keep their order.
 func (m *model) sort(all []entry) {
 	if m.sortBy != byOrder {
 		slices.SortStableFunc(all, func(a, b entry) int {
@@ -138,7 +138,7 @@ func (n *snapshot) serverEntry(k service.Key, s *control.Server) entry {
 	return e
 }
 
-// traffic fills in the rates. What was added since they were taken has none yet.
+// traffic fills in the rates. A target that was added since the last count has none yet.
 func (e *entry) traffic(n *snapshot) {
 	t, known := n.traffic[e.target]
 	if !known {
@@ -164,17 +164,17 @@ func serviceName(k service.Key) string {
 
 func endpoint(a packet.Addr, port uint16) string { return netip.AddrPortFrom(a.Netip(), port).String() }
 
-// The widths of a service's line: its name and what is known of it without numbers
-// in front, then a field for each number.
+// The widths of a service's line: the front with its name and other text, then a field for
+// each number.
 const (
 	fieldWidth = 6
 	numbers    = int(columns - byWeight)
 	leastFront = 32
-	wideFront  = 42 // from here on states are written out
+	wideFront  = 42 // from this width on, states are written in full
 )
 
-// servicesTable returns the lines of the services view, the heading apart. They
-// are as wide as they must be, but not wider than width where that is not 0.
+// servicesTable returns the heading and the lines of the services view. They are as wide
+// as necessary, but not wider than width, unless width is 0.
 func (m *model) servicesTable(width int) (head, body []line) {
 	all := m.entries()
 	front := wideFront
@@ -213,7 +213,7 @@ func (e *entry) shownState(front int) string {
 	return e.state
 }
 
-// serviceFront is the name, the scheduler if there is room, and the state.
+// serviceFront returns the name, the scheduler if there is room for it, and the state.
 func (e *entry) serviceFront(width int) string {
 	state := e.shownState(width)
 	room := width - len(state) - 1
@@ -227,7 +227,7 @@ func (e *entry) serviceFront(width int) string {
 	return fmt.Sprintf("%-*s%*s", room, name, width-room, state)
 }
 
-// serverFront is the name, the method and the state, below each other.
+// serverFront returns the name, the method and the state of a server, each in its column.
 func (e *entry) serverFront(width int) string {
 	about := 10 // " nat drain"
 	if width >= wideFront {
@@ -237,7 +237,7 @@ func (e *entry) serverFront(width int) string {
 	return fmt.Sprintf(" %-*s %-3s %-*s", width-about-1, name, e.about, about-5, e.shownState(width))
 }
 
-// line appends the numbers. Weights are exact up to five digits.
+// line appends the numbers to the front. Weights are exact up to five digits.
 func (e *entry) line(front string, weight bool) line {
 	var b strings.Builder
 	b.WriteString(front)

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// style is what a span looks like where there are colours or attributes. It never
-// says what the text does not.
+// style is how a span looks on a terminal with colours or attributes. It never carries
+// information that the text does not have.
 type style uint8
 
 const (
 	normal style = iota
-	strong       // a service, a heading's value
-	faint        // what is old
+	strong       // a service, or the value of a heading
+	faint        // old information
 	header       // of a table
 	warning
 	alarm
@@ -38,7 +38,7 @@ func (l line) String() string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// within cuts a line to a width.
+// within shortens a line to a width.
 func (l line) within(width int) line {
 	for i, s := range l {
 		if len(s.text) > width {
@@ -52,8 +52,8 @@ func (l line) within(width int) line {
 // text is a line of one style.
 func text(st style, format string, args ...any) line { return line{{fmt.Sprintf(format, args...), st}} }
 
-// clean makes text from elsewhere (an error, an interface's name) harmless to a
-// terminal: everything but printable ASCII becomes a question mark.
+// clean makes text from other sources (an error, an interface's name) harmless to a
+// terminal. It replaces everything except printable ASCII by question marks.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -63,7 +63,7 @@ func clean(s string) string {
 	}, s)
 }
 
-// cut shortens text to width, and shows by a tilde that it did.
+// cut shortens text to width. A tilde at the end marks shortened text.
 func cut(s string, width int) string {
 	if len(s) <= width {
 		return s
