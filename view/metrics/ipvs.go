@@ -9,8 +9,8 @@ import (
 	"director/service"
 )
 
-// ipvs is the metrics of node_exporter's collector of that name, with its help
-// texts (collector/ipvs_linux.go of prometheus/node_exporter).
+// ipvs holds the metrics of node_exporter's ipvs collector, with the same help texts
+// (collector/ipvs_linux.go of prometheus/node_exporter).
 var ipvs set
 
 var (
@@ -54,10 +54,10 @@ func collectBackends(s *control.Service, out sink) {
 	}
 }
 
-// local is a service in the words that the kernel has for it in /proc/net/ip_vs
-// (ip_vs_info_seq_show in ip_vs_ctl.c) and node_exporter takes from there
-// (ipvs.go of prometheus/procfs): the protocol in capitals, or FWM with the mark
-// in eight hexadecimal digits, no address and port 0.
+// local returns the labels of a service as node_exporter reads them (ipvs.go of
+// prometheus/procfs) from /proc/net/ip_vs (ip_vs_info_seq_show in ip_vs_ctl.c). The
+// protocol is in capitals. A mark's service has FWM as its protocol, the mark in eight
+// hexadecimal digits, no address and port 0.
 func local(k *service.Key) (addr, port, proto, mark string) {
 	if k.Mark != 0 {
 		return "", "0", "FWM", fmt.Sprintf("%08X", k.Mark)

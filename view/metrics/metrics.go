@@ -1,8 +1,8 @@
-// Package metrics shows what a director counts to Prometheus: under its own names
-// (docs/metrics.md lists them), and under those that node_exporter gives to IPVS.
+// Package metrics exports a director's counters to Prometheus: under its own names
+// (docs/metrics.md lists them), and under the names that node_exporter uses for IPVS.
 //
-// A scrape reads what workers and ports publish anyway. Nothing is counted here,
-// and nothing of Prometheus is known where packets are handled.
+// A scrape reads what workers and ports publish anyway. This package counts nothing, and
+// the packages that handle packets do not know Prometheus.
 package metrics
 
 import (
@@ -16,23 +16,23 @@ import (
 	"director/view/figures"
 )
 
-// Source is where the numbers come from. It is asked by several goroutines.
+// Source provides the numbers. Several goroutines may ask it at once.
 type Source interface {
 	Figures() figures.Figures
 	// Services lists the services with their servers.
 	Services() []control.Service
-	// Counted is what all services have counted that there ever were.
+	// Counted is the sum over all services, including those that were removed.
 	Counted() control.Stats
 }
 
 // New returns a registry of the metrics of s under the director's own names.
 func New(s Source) *prometheus.Registry { return registry(&native, s, collectNative) }
 
-// NewIPVS returns a registry of those of IPVS under node_exporter's names.
+// NewIPVS returns a registry of the IPVS metrics of s under node_exporter's names.
 func NewIPVS(s Source) *prometheus.Registry { return registry(&ipvs, s, collectIPVS) }
 
-// maxScrapes is how many scrapes are answered at a time. Each holds its numbers in
-// memory until its client has read them.
+// maxScrapes is how many scrapes are answered at the same time. Each keeps its numbers in
+// memory until the client has read them.
 const maxScrapes = 4
 
 // Handler answers scrapes of g.
@@ -43,19 +43,19 @@ func Handler(g prometheus.Gatherer, log zerolog.Logger) http.Handler {
 	})
 }
 
-// printer logs what keeps a scrape from being answered.
+// printer logs why a scrape cannot be answered.
 type printer struct{ log zerolog.Logger }
 
-// Println is promhttp's.
+// Println implements promhttp.Logger.
 func (p printer) Println(v ...any) { p.log.Warn().Interface("problem", v).Msg("metrics") }
 
-// metric is one name with what is known of it beforehand.
+// metric is the static description of one metric.
 type metric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
 }
 
-// set is the metrics that one registry shows.
+// set is the metrics of one registry.
 type set []*prometheus.Desc
 
 func (s *set) counter(name, help string, labels ...string) metric {
@@ -72,7 +72,7 @@ func (s *set) define(name, help string, labels ...string) *prometheus.Desc {
 	return d
 }
 
-// sink is where a scrape's metrics go.
+// sink receives the metrics of a scrape.
 type sink chan<- prometheus.Metric
 
 func (out sink) put(m metric, v float64, labels ...string) {
@@ -94,12 +94,12 @@ func registry(s *set, source Source, collect func(Source, sink)) *prometheus.Reg
 	return r
 }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range *c.set {
 		out <- d
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) { c.collect(c.source, out) }

@@ -11,7 +11,7 @@ import (
 	"director/view/figures"
 )
 
-// native is the director's own metrics.
+// native holds the director's own metrics.
 var native set
 
 var (
@@ -71,8 +71,8 @@ func collectNative(s Source, out sink) {
 	}
 }
 
-// collectReasons shows every reason, those without a frame too: a rate needs to
-// know what was there before the first.
+// collectReasons exports every reason, even those without a frame. A rate needs the value
+// before the first frame.
 func collectReasons(f *figures.Figures, out sink) {
 	drops, host := f.Dropped(), f.Left()
 	for r := packet.None + 1; r < packet.Reasons; r++ {
@@ -107,8 +107,8 @@ func collectWorker(w *figures.Worker, out sink) {
 	out <- prometheus.MustNewConstHistogram(workerBatches, batches, float64(received), upTo, name)
 }
 
-// collectUnserved shows the count of every interface on which it can grow: with
-// AF_PACKET every queue is served.
+// collectUnserved exports the counter of every interface with AF_XDP. With AF_PACKET every
+// queue is served.
 func collectUnserved(f *figures.Figures, out sink) {
 	seen := map[string]bool{}
 	for i := range f.Queues {
@@ -119,5 +119,5 @@ func collectUnserved(f *figures.Figures, out sink) {
 	}
 }
 
-// label makes a label of an interface's name, which is any bytes.
+// label makes a valid label of an interface's name, which may contain any bytes.
 func label(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }

@@ -27,9 +27,9 @@ var (
 	queueTxInvalid = queueCounter("transmit_invalid_frames",
 		"Frames lost because the kernel refused to send them.")
 	queueReturned = queueCounter("host_returned_frames",
-		"Frames of the queue given back to the kernel.")
+		"Frames of the queue that were reinjected into the kernel.")
 	queueFailed = queueCounter("host_failed_frames",
-		"Frames of the queue lost on the way back to the kernel.")
+		"Frames of the queue that were lost while being reinjected into the kernel.")
 	queueSyscalls = queueCounter("syscalls",
 		"AF_XDP: system calls made to have the kernel send or fill.")
 	queueSuper = queueCounter("super_packets",
@@ -46,7 +46,7 @@ func collectQueue(q *figures.Queue, out sink) {
 	for _, c := range [...]struct {
 		metric
 		n  uint64
-		io string // the only kind of I/O that has it, or ""
+		io string // the only kind of I/O that has this counter, "" if both have
 	}{
 		{queueRx, q.Rx, ""},
 		{queueTx, q.Tx, ""},

@@ -33,7 +33,7 @@ var (
 		"Whether frames can get to the real server's next hop: 1, or 0 when there is no route, no Ethernet address or no link.")
 )
 
-// tally is the metrics that a service and a server have alike.
+// tally holds the metrics that services and servers have in common.
 type tally struct{ conns, inPkts, outPkts, inBytes, outBytes metric }
 
 func traffic(of string, labels ...string) tally {
@@ -87,11 +87,12 @@ func collectService(s *control.Service, out sink) {
 	}
 }
 
-// protocols are the labels of the protocols of services. A firewall mark's service
-// has none.
+// protocols are the labels of protocols. The service of a firewall mark has no protocol and
+// is labelled fwmark.
 var protocols = map[uint8]string{packet.ProtoTCP: "tcp", packet.ProtoUDP: "udp", packet.ProtoSCTP: "sctp", 0: "fwmark"}
 
-// serviceLabels names a service: by protocol and address, or "fwmark" and the mark.
+// serviceLabels returns the labels of a service: protocol and address, or "fwmark" and
+// the mark.
 func serviceLabels(k *service.Key) (proto, name string) {
 	if k.Mark != 0 {
 		return protocols[0], strconv.FormatUint(uint64(k.Mark), 10)

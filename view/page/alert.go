@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// alert is something that somebody should look at.
+// alert is something that the reader should look at.
 type alert struct {
 	Class, Sign, Text string
 	Names             string // what it is about
 	Link              string // to where it is, or ""
 }
 
-// named is how many names an alert says.
+// named is how many names an alert lists.
 const named = 4
 
-// names are the first of all, and how many there are besides.
+// names returns the first names of all, and the number of the others.
 func names(all []string) string {
 	text := strings.Join(all[:min(named, len(all))], ", ")
 	if n := len(all) - named; n > 0 {
@@ -24,13 +24,13 @@ func names(all []string) string {
 	return text
 }
 
-// ours are reasons that speak of the director or its network; frames that are
-// dropped for others were wrong when they came.
+// ours are the reasons that point to a problem of the director or its network. Frames that
+// are dropped for other reasons were invalid when they arrived.
 var ours = map[string]bool{
 	"no-server": true, "table-full": true, "no-route": true, "neighbor": true, "link-down": true, "tx-full": true, "handoff-full": true,
 }
 
-// alerts are what somebody should look at, the worst first.
+// alerts returns the alerts, the worst first.
 func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	var down, busy, idle []string
 	for i := range s.services {

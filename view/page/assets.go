@@ -10,7 +10,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// style and script stand in the page itself.
+// style and script are parts of the page itself.
 var (
 	style  = asset("assets/page.css")
 	script = asset("assets/page.js")
@@ -21,18 +21,20 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"script": func() template.JS { return template.JS(script) },
 }).ParseFS(assets, "assets/page.html"))
 
-// policy lets the page run its own style and script by their hashes, ask its own
-// server, and do nothing else (CSP level 3). The icon is a data: URL.
+// policy allows the page to use its own style and script, identified by their hashes, and
+// to ask its own server. Everything else is forbidden (CSP level 3). The icon is a data:
+// URL.
 var policy = "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) +
 	"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// build tells a page that was loaded from an older director that it is old.
+// build identifies the page, so that a page from an older director can tell that it is
+// outdated.
 var build = hash(style + script + asset("assets/page.html"))
 
 func asset(name string) string {
 	b, err := assets.ReadFile(name)
 	if err != nil {
-		panic(err) // the compiler has embedded it
+		panic(err) // the files are embedded, so this cannot happen
 	}
 	return string(b)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// choice is what a reader wants to see. It stands in the address of the page, so it
-// outlives a reload, can be sent to a colleague, and needs no script.
+// choice is what a reader wants to see. It is part of the page's address, so it survives a
+// reload, can be sent to a colleague, and needs no script.
 type choice struct {
 	sort  string // a column of the table, "-" before it for the other way; "": as ipvsadm lists
 	line  string // what lines show: a name of lineNames
@@ -17,7 +17,7 @@ type choice struct {
 	flipped []string
 }
 
-// Bounds of what an address may say.
+// Limits of an address.
 const (
 	maxQuery   = 100 // bytes
 	maxFlipped = 50
@@ -27,7 +27,7 @@ var lineNames = [lines]string{lineConns: "conns", linePackets: "packets", lineBy
 
 var lineTexts = [lines]string{lineConns: "conn/s", linePackets: "packets/s", lineBytes: "bytes/s", lineActive: "active"}
 
-// readChoice takes what makes sense of an address.
+// readChoice reads the choice from an address. It ignores what is not valid.
 func readChoice(v url.Values) choice {
 	c := choice{line: lineNames[lineConns], query: strings.ToValidUTF8(cut(v.Get("q"), maxQuery), "")}
 	if s := v.Get("sort"); columnOf(strings.TrimPrefix(s, "-")) != nil {
@@ -52,7 +52,7 @@ func readChoice(v url.Values) choice {
 
 func cut(s string, length int) string { return s[:min(len(s), length)] }
 
-// link is the address that says the choice, after it was changed.
+// link returns the address of the choice after change has been applied.
 func (c choice) link(change func(*choice)) string {
 	change(&c)
 	v := url.Values{}
@@ -80,7 +80,7 @@ func (c choice) opens(id string, byItself bool) bool {
 	return open != slices.Contains(c.flipped, id)
 }
 
-// finds reports whether each word of the query is in text.
+// finds reports whether text contains each word of the query.
 func (c choice) finds(text string) bool {
 	for word := range strings.FieldsSeq(strings.ToLower(c.query)) {
 		if !strings.Contains(text, word) {

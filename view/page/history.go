@@ -9,13 +9,13 @@ import (
 	"director/view/figures"
 )
 
-// A line shows Points points, one each Period: ten minutes.
+// A line shows Points points, one for each Period. That is ten minutes.
 const (
 	Period = 5 * time.Second
 	Points = 120
 )
 
-// What a line of a service or a server shows.
+// The lines of a service or a server.
 const (
 	lineConns   = iota // connections per second
 	linePackets        // packets per second, both directions
@@ -24,7 +24,7 @@ const (
 	lines
 )
 
-// What a line of the whole director shows.
+// The lines of the whole director.
 const (
 	totalConns = iota
 	totalActive
@@ -38,9 +38,9 @@ const (
 	totals
 )
 
-// history is what lines are drawn from. It holds Points samples of whatever was
-// there at the last one, and nothing of what was not: its size follows from the
-// number of services and servers.
+// history holds the samples that lines are drawn from: up to Points samples of each thing
+// that existed at the last sample. Everything else is dropped, so the size depends on the
+// number of services and servers alone.
 type history struct {
 	count    int // samples taken
 	total    *track
@@ -65,9 +65,9 @@ func newHistory() history {
 	}
 }
 
-// track is the history of one thing: rings of which sample i is at i modulo Points.
+// track is the history of one thing. Sample i is at position i modulo Points of each ring.
 type track struct {
-	first, last int // the samples that it was there for
+	first, last int // its first and its last sample
 	rings       [][Points]float32
 }
 
@@ -97,9 +97,9 @@ func (h *history) add(s *snapshot, rates *figures.Rates) {
 	for i := range s.figures.Workers {
 		follow(h.workers, s.figures.Workers[i].Index, at, 1).set(at, float32(100*rates.Workers[i].CPU))
 	}
-	forget(h.services, at)
-	forget(h.servers, at)
-	forget(h.workers, at)
+	dropGone(h.services, at)
+	dropGone(h.servers, at)
+	dropGone(h.workers, at)
 }
 
 func points(r control.Rates, active uint32) []float32 {
@@ -118,8 +118,8 @@ func follow[K comparable](all map[K]*track, key K, at, lines int) *track {
 	return t
 }
 
-// forget drops what was not there at the last sample.
-func forget[K comparable](all map[K]*track, last int) {
+// dropGone drops what did not exist at the last sample.
+func dropGone[K comparable](all map[K]*track, last int) {
 	for key, t := range all {
 		if t.last != last {
 			delete(all, key)
@@ -134,9 +134,9 @@ func (t *track) set(at int, values ...float32) {
 	}
 }
 
-// line returns the last values of one ring, oldest first, in groups of size by the
-// greatest of each. Groups are counted from the first sample of all, so that a peak
-// stays what it is as it moves on. A nil track has no values.
+// line returns the last values of one ring, oldest first. Each value is the largest of a
+// group of size samples. Groups are counted from the first sample of the history, so a
+// peak keeps its height as it moves. A nil track has no values.
 func (t *track) line(ring, count, size int) []float32 {
 	if t == nil || count == 0 {
 		return nil
@@ -155,7 +155,7 @@ func (t *track) line(ring, count, size int) []float32 {
 	return values[max(0, len(values)-Points/size):]
 }
 
-// sums are those of all services.
+// sums are the sums over all services.
 type sums struct {
 	rates            control.Rates
 	active, inactive uint64

@@ -46,7 +46,7 @@ func reasons(all []figures.Tally, text func(docs.Reason) string) (rows []reasonR
 	return rows
 }
 
-// workerRow is a worker and what it does.
+// workerRow is the row of a worker.
 type workerRow struct {
 	Index, CPU                                 int
 	Busy                                       string // per cent of its CPU
@@ -56,8 +56,8 @@ type workerRow struct {
 	Line                                       string
 }
 
-// hot is the load, in per cent of a CPU, from which on a worker is marked: above it
-// bursts are lost.
+// hot is the load, in per cent of a CPU, at which a worker is marked. Above it, bursts of
+// frames are lost.
 const hot = 90
 
 func workers(f *figures.Figures, rates *figures.Rates, h *history) []workerRow {
@@ -82,7 +82,7 @@ func wholePercent(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// barOf is the length of a bar of 100 units.
+// barOf returns the length of a bar that has 100 units at most.
 func barOf(percent float64) int {
 	if math.IsNaN(percent) {
 		return 0
@@ -90,7 +90,7 @@ func barOf(percent float64) int {
 	return int(min(max(percent, 0), 100) + 0.5)
 }
 
-// queueRow is a NIC queue, and what was lost there.
+// queueRow is the row of a NIC queue.
 type queueRow struct {
 	Interface, IO string
 	Queue, Worker int
@@ -100,7 +100,7 @@ type queueRow struct {
 	lost float64
 }
 
-// loss is one way in which frames are lost at a queue.
+// loss is a number of lost frames, by kind or interface.
 type loss struct{ Name, Total string }
 
 func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
@@ -122,7 +122,7 @@ func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 	return rows
 }
 
-// unserved says for each interface what arrived on queues that nobody serves.
+// unserved returns, for each interface, the frames that arrived on queues without a worker.
 func unserved(f *figures.Figures) (all []loss) {
 	for _, name := range slices.Sorted(maps.Keys(f.Unserved)) {
 		all = append(all, loss{name, count(f.Unserved[name])})

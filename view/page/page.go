@@ -1,7 +1,6 @@
-// Package page is the status page: what a director does, for people. It is one
-// HTML page that the server renders whole and a small script keeps up to date, from
-// nothing but itself: no other host, no file, no build step. It shows, and changes
-// nothing.
+// Package page is the status page, which shows people what a director does. The server
+// renders it as one HTML page, and a small script keeps it up to date. It needs no other
+// host, no file and no build step. It changes nothing.
 package page
 
 import (
@@ -21,19 +20,19 @@ import (
 	"director/view/figures"
 )
 
-// Source is the director that is shown. Its methods may be called by any
-// goroutine, one call at a time; what they return belongs to the page.
+// Source is the director that is shown. Its methods are called by any goroutine, one call
+// at a time. The page owns what they return.
 type Source interface {
 	Figures() figures.Figures
 	Services() []control.Service
 }
 
-// freshness is for how long an answer serves all who ask: however many look at the
-// page, the source is asked twice a second at most.
+// freshness is how long an answer of the source is used. So the source is asked twice a
+// second at most, by any number of readers.
 const freshness = 500 * time.Millisecond
 
-// shortest is the shortest span that rates are taken over: what came in a few
-// milliseconds says little.
+// shortest is the shortest time that rates are computed over. Rates over a few milliseconds
+// would say little.
 const shortest = 2 * time.Second
 
 // Page is an http.Handler. Its methods may be called by any goroutine.
@@ -45,12 +44,12 @@ type Page struct {
 	mu      sync.Mutex
 	latest  snapshot
 	history history
-	// samples are the figures at the last two samples, the older first; nil where
-	// there was none. Rates are what has been added since.
+	// samples are the figures at the last two samples, the older first; nil before
+	// the first ones. Rates are computed from them.
 	samples [2]*figures.Figures
 }
 
-// snapshot is a source at a moment.
+// snapshot is a source at one moment.
 type snapshot struct {
 	figures  figures.Figures
 	services []control.Service
@@ -80,8 +79,7 @@ func (p *Page) Run(ctx context.Context) {
 	}
 }
 
-// sample adds a point to each line. The first sample is only what rates are taken
-// against.
+// sample adds a point to each line. The first sample adds none: rates need two.
 func (p *Page) sample() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,12 +91,12 @@ func (p *Page) sample() {
 	p.samples[0], p.samples[1] = p.samples[1], &now
 }
 
-// ask brings the snapshot up to date. The caller holds the lock.
+// ask updates the snapshot. The caller holds the lock.
 func (p *Page) ask() {
 	p.latest = snapshot{p.source.Figures(), p.source.Services(), time.Now()}
 }
 
-// view returns what is to be shown to a reader who asked for it by choice.
+// view returns the view for the choice of a reader.
 func (p *Page) view(choice choice) *view {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,7 +110,8 @@ func (p *Page) view(choice choice) *view {
 	return newView(p.host, &p.latest, figures.Compare(then, now), &p.history, choice)
 }
 
-// ServeHTTP answers "/" with the page, and with ?part=main with what changes of it.
+// ServeHTTP answers "/" with the page. With ?part=main it answers with the changing part
+// of the page.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path != "/":
@@ -144,14 +143,14 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.send(w, r, &body)
 }
 
-// send writes the body, compressed for whoever takes that: a page of a thousand
-// servers shrinks to a tenth, which counts behind a slow line.
+// send writes the body, compressed if the client accepts that. A page of a thousand servers
+// shrinks to a tenth, which matters on a slow line.
 func (p *Page) send(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) {
 	if takesGzip(r.Header.Get("Accept-Encoding")) {
 		var small bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&small, gzip.BestSpeed) // a level that there is
-		_, _ = body.WriteTo(z)                              // into memory
-		_ = z.Close()                                       // likewise
+		z, _ := gzip.NewWriterLevel(&small, gzip.BestSpeed) // the level is valid, so there is no error
+		_, _ = body.WriteTo(z)                              // memory: there is no error
+		_ = z.Close()                                       // the same
 		w.Header().Set("Content-Encoding", "gzip")
 		body = &small
 	}

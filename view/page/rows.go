@@ -14,19 +14,20 @@ import (
 	"director/service"
 )
 
-// row is a service or a server in the table. Sums of a service are over its servers.
+// row is a service or a server in the table. The numbers of a service are sums over its
+// servers.
 type row struct {
 	ID, Proto, Name, How        string
 	State                       *mark
 	Weight, Active, Inactive    template.HTML
-	Limit, LimitText            string        // thresholds of a server
-	Persistent                  template.HTML // nothing where no client can stay
+	Limit, LimitText            string        // the thresholds of a server
+	Persistent                  template.HTML // empty if the service is not persistent
 	CPS, IPPS, OPPS, IBPS, OBPS template.HTML
 	Line                        string
 
 	key  serverKey // of a server
 	sort [columnCount]float64
-	text string // that queries are about, in lower case
+	text string // what queries search, in lower case
 }
 
 // serviceRow is a service and its servers.
@@ -34,11 +35,11 @@ type serviceRow struct {
 	row
 	Size      string // how many servers it has
 	Open      bool
-	Servers   []row // those that are to be shown
+	Servers   []row // the servers to show
 	LineLabel string
 }
 
-// mark is a state that somebody should know of.
+// mark is a state that the reader should notice.
 type mark struct{ Class, Sign, Text, Title string }
 
 var (
@@ -47,7 +48,7 @@ var (
 	drained  = &mark{"mild", "◌", "drained", "Weight 0: no new connections, those that there are go on"}
 )
 
-// Columns of the table that it can be sorted by.
+// The columns of the table, by which it can be sorted.
 const (
 	byName = iota
 	byWeight
@@ -62,7 +63,7 @@ const (
 	columnCount
 )
 
-// columnIDs are the columns' names in an address.
+// columnIDs are the names of columns in an address.
 var columnIDs = [columnCount]string{"name", "weight", "active", "inactive", "persistent", "cps", "ipps", "opps", "ibps", "obps"}
 
 func columnOf(id string) *int {
@@ -72,7 +73,8 @@ func columnOf(id string) *int {
 	return nil
 }
 
-// newRow is what services and servers have in common. Weights are not negative.
+// newRow returns what rows of services and servers have in common. A weight is not
+// negative.
 func newRow(id, name string, weight int64, active, inactive, persistent uint64, r control.Rates) row {
 	return row{
 		ID: id, Name: name,
@@ -108,7 +110,7 @@ func newServiceRow(s *control.Service) serviceRow {
 	return r
 }
 
-// stateOf is the mark of a server, nil where it needs none.
+// stateOf returns the mark of a server, nil if it needs none.
 func stateOf(s *control.Server) *mark {
 	switch {
 	case s.Weight <= 0:
@@ -119,7 +121,8 @@ func stateOf(s *control.Server) *mark {
 	return nil
 }
 
-// newServerRow is a server of the service k, which may keep clients with a server.
+// newServerRow returns the row of a server of service k. persistent says whether the
+// service is persistent.
 func newServerRow(id string, k service.Key, keeps bool, s *control.Server) row {
 	r := newRow(id+"-"+endpoint(s.Addr, s.Port), endpoint(s.Addr, s.Port),
 		int64(s.Weight), uint64(s.Active), uint64(s.Inactive), uint64(s.Persistent), s.Rates)
@@ -142,8 +145,8 @@ func newServerRow(id string, k service.Key, keeps bool, s *control.Server) row {
 	return r
 }
 
-// setPersistent shows the templates of clients who stay: some can be left from when
-// the service kept them.
+// setPersistent shows the number of persistence templates. Some may remain after a service
+// was made non-persistent.
 func (r *row) setPersistent(n uint64, keeps bool) {
 	if keeps || n > 0 {
 		r.Persistent = whole(n)
@@ -158,7 +161,7 @@ func textOf(r *row) string {
 	return strings.ToLower(text)
 }
 
-// nameOf is a service's name in addresses and to readers.
+// nameOf returns the name of a service in addresses and on the page.
 func nameOf(k service.Key) (id, proto, name string) {
 	if k.Mark != 0 {
 		mark := strconv.FormatUint(uint64(k.Mark), 10)
@@ -184,7 +187,7 @@ func endpoint(a packet.Addr, port uint16) string {
 	return host + ":" + strconv.Itoa(int(port))
 }
 
-// howOf is how a service schedules.
+// howOf returns how a service schedules.
 func howOf(s *service.Spec) string {
 	var b strings.Builder
 	b.WriteString(s.Scheduler)
@@ -213,7 +216,7 @@ func howOf(s *service.Spec) string {
 
 var encapNames = [...]string{packet.IPIP: "IPIP", packet.GUE: "GUE", packet.GRE: "GRE"}
 
-// methodOf is how frames reach a server.
+// methodOf returns how frames reach a server.
 func methodOf(s *service.ServerSpec) string {
 	if s.Method != service.TUN {
 		return strings.ToUpper(s.Method.String())
@@ -225,8 +228,8 @@ func methodOf(s *service.ServerSpec) string {
 	return text
 }
 
-// arrange sorts by a column, numbers from the greatest on; "-" before it turns it
-// round. What is equal stays as ipvsadm lists it.
+// arrange sorts by a column, numbers in descending order. A "-" before the column reverses
+// the order. Equal rows keep the order of ipvsadm.
 func arrange[T any](all []T, by string, rowOf func(*T) *row) {
 	id, turned := strings.CutPrefix(by, "-")
 	column := columnOf(id)
@@ -246,7 +249,7 @@ func arrange[T any](all []T, by string, rowOf func(*T) *row) {
 	})
 }
 
-// compareNames compares by the numbers in them: 10.0.0.9 comes before 10.0.0.10.
+// compareNames compares the numbers in names as numbers: 10.0.0.9 comes before 10.0.0.10.
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		x, restA := leading(a)
@@ -263,7 +266,7 @@ func compareNames(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// leading is the number that s begins with, or else its first byte.
+// leading returns the number at the start of s, or else its first byte.
 func leading(s string) (head, rest string) {
 	n := 0
 	for n < len(s) && isDigit(s[n]) {

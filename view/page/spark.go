@@ -5,19 +5,19 @@ import (
 	"strconv"
 )
 
-// A spark line is drawn in a box of sparkWidth by sparkHeight units. Values lie on
-// whole units: a thousand lines of them have to fit into a page.
+// A spark line is drawn in a box of sparkWidth by sparkHeight units. Values are rounded to
+// whole units, because a page may have a thousand lines.
 const (
 	sparkWidth  = Points - rowGroup // the first of Points/rowGroup groups is at the edge
 	sparkHeight = 24
 )
 
-// rowGroup is how many samples a point of a line in a table stands for.
+// rowGroup is how many samples one point of a line in a table stands for.
 const rowGroup = 2
 
-// spark is a path through values, which stand step units apart and end at the right
-// edge, on a scale from 0 to peak. So that it can be filled, the path goes down to the
-// base on both sides, margin units away, where nobody sees it.
+// spark returns an SVG path through values on a scale from 0 to peak. The values are step
+// units apart and end at the right edge. On both sides the path goes down to the base,
+// margin units outside of the box, so that it can be filled.
 func spark(values []float32, peak float32, step int) string {
 	if len(values) == 0 {
 		return ""
@@ -55,7 +55,7 @@ func spark(values []float32, peak float32, step int) string {
 			b = append(b, 'l')
 		}
 		b = strconv.AppendInt(b, int64(step), 10)
-		if next < y { // downwards is positive, and needs something in front
+		if next < y { // a positive number needs a separator in front
 			b = append(b, ' ')
 		}
 		b = strconv.AppendInt(b, int64(y-next), 10)
@@ -67,7 +67,7 @@ func spark(values []float32, peak float32, step int) string {
 	return string(strconv.AppendInt(b, sparkHeight, 10))
 }
 
-// peak is the greatest of all values, 0 of none.
+// peak returns the largest of all values, 0 if there are none.
 func peak(lines ...[]float32) (p float32) {
 	for _, values := range lines {
 		if len(values) > 0 {

@@ -7,16 +7,16 @@ import (
 	"director/view/figures"
 )
 
-// tile is one number of the whole director, and its last ten minutes.
+// tile shows one number of the whole director, and its last ten minutes.
 type tile struct {
 	Name, Value, Unit, More string
 	Lines                   []string
-	Label                   string // what the lines say, for those who do not see them
+	Label                   string // the lines as text, for screen readers
 	Class                   string
 	Two                     bool // More is what the second line shows
 }
 
-// tiles are the numbers to begin with.
+// tiles returns the numbers at the top of the page.
 func tiles(t sums, f *figures.Figures, rates *figures.Rates, h *history) []tile {
 	table := f.Table
 	fill, cpu := percent(float64(table.Used), float64(table.Size)), 100*rates.Total.CPU
@@ -38,7 +38,7 @@ func tiles(t sums, f *figures.Figures, rates *figures.Rates, h *history) []tile 
 	all[6].More = "frames"
 	for i, of := range [...]struct {
 		rings []int
-		scale float32 // of what there is all of, 0 for what has no bound
+		scale float32 // the largest possible value, 0 if there is none
 	}{
 		{[]int{totalConns}, 0}, {[]int{totalActive}, 0}, {[]int{totalInPkts, totalOutPkts}, 0}, {[]int{totalInBytes, totalOutBytes}, 0},
 		{[]int{totalUsed}, float32(table.Size)}, {[]int{totalCPU}, float32(100 * len(f.Workers))}, {[]int{totalDrops}, 0},
@@ -53,8 +53,7 @@ func rated(name, unit string, v float64) tile {
 	return tile{Name: name, Value: digits, Unit: prefix + unit}
 }
 
-// draw draws the rings' lines on one scale: up to the greatest value where none is
-// given.
+// draw draws the lines of rings on one scale. If scale is 0, it is the largest value.
 func (t *tile) draw(h *history, rings []int, scale float32) {
 	var values [][]float32
 	for _, ring := range rings {

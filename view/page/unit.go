@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// nothing stands for a number that is not known.
+// nothing is shown for a number that is not known.
 const nothing = "–"
 
-// si returns three digits of v, and the SI prefix that they count.
+// si returns v with three digits and an SI prefix.
 func si(v float64) (digits, prefix string) {
 	switch {
 	case math.IsNaN(v):
@@ -42,28 +42,28 @@ func si(v float64) (digits, prefix string) {
 	return strconv.FormatFloat(v, 'f', decimals, 64), prefixes[at : at+1]
 }
 
-// number is v in three digits for a column of a table: the prefix has a place of its
-// own, so that digits stand below digits.
+// number formats v with three digits for a column of a table. The prefix has a place of its
+// own, so the digits are aligned.
 func number(v float64) template.HTML {
 	digits, prefix := si(v)
 	if digits == "0" {
 		return zero + "<i></i>"
 	}
-	return template.HTML(template.HTMLEscapeString(digits) + "<i>" + prefix + "</i>") // digits, and a letter
+	return template.HTML(template.HTMLEscapeString(digits) + "<i>" + prefix + "</i>") // safe: digits and a letter
 }
 
-// zero stands back behind numbers that say more.
+// zero is shown less prominently than other numbers.
 const zero template.HTML = `<span class="z">0</span>`
 
-// whole is n in full for a column of a table.
+// whole formats n in full for a column of a table.
 func whole(n uint64) template.HTML {
 	if n == 0 {
 		return zero
 	}
-	return template.HTML(count(n)) // digits and spaces
+	return template.HTML(count(n)) // safe: digits and spaces
 }
 
-// amount is v in three digits in running text, to be followed by its unit.
+// amount formats v with three digits for running text. The unit follows directly.
 func amount(v float64) string {
 	digits, prefix := si(v)
 	if prefix == "" {
@@ -72,20 +72,20 @@ func amount(v float64) string {
 	return digits + " " + prefix
 }
 
-// count is n in full, in groups of three digits.
+// count formats n in full, in groups of three digits.
 func count(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	var b strings.Builder
 	for i, digit := range s {
 		if i > 0 && (len(s)-i)%3 == 0 {
-			b.WriteRune('\u202f') // narrow, and no place to break a line
+			b.WriteRune('\u202f') // a narrow space at which lines do not break
 		}
 		b.WriteRune(digit)
 	}
 	return b.String()
 }
 
-// plural is n of something.
+// plural returns n with the singular or the plural of its unit.
 func plural(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one
@@ -93,7 +93,7 @@ func plural(n int, one, more string) string {
 	return count(uint64(n)) + " " + more
 }
 
-// percent is part of whole; of nothing it is nothing.
+// percent returns part in per cent of whole, 0 if whole is 0.
 func percent(part, whole float64) float64 {
 	if whole == 0 {
 		return 0
@@ -101,7 +101,7 @@ func percent(part, whole float64) float64 {
 	return 100 * part / whole
 }
 
-// lasting is a duration in its two greatest units.
+// lasting formats a duration in its two largest units.
 func lasting(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

@@ -10,23 +10,23 @@ import (
 	"director/view/figures"
 )
 
-// few is up to how many servers the table shows by itself; of more, a reader opens
-// the services that matter.
+// few is the largest number of servers that the table shows without being asked. If there
+// are more, the reader opens single services.
 const few = 100
 
-// view is everything that is shown, in words: the templates only place it.
+// view is everything that the page shows, as text. The templates only place it.
 type view struct {
 	Host, Version, Uptime, Since, At, Clock string
 	PID                                     int
-	Build                                   string // of the page: another one has to be loaded anew
+	Build                                   string // of the page; a page of another build must be reloaded
 
 	Tiles    []tile
 	Alerts   []alert
 	Columns  []column
 	Lines    []option
 	Services []serviceRow
-	Total    string // how many there are
-	Found    string // how many of them are shown, if a query is made
+	Total    string // how many services and servers there are
+	Found    string // how many of them match the query, if there is one
 	Choice   choiceView
 	Dropped  []reasonRow
 	Left     []reasonRow
@@ -35,13 +35,13 @@ type view struct {
 	Unserved []loss
 }
 
-// choiceView is the choice as the form needs it.
+// choiceView is the choice in the form that the template needs.
 type choiceView struct {
 	Query, Sort, Line, Open string
 	Flipped                 []string
-	State                   string // the address that says all of it
+	State                   string // the address with the whole choice
 	OpenAll, OpenNone       string // addresses
-	Clear                   string // likewise
+	Clear                   string // address
 }
 
 // option is one of several things to choose from.
@@ -56,8 +56,8 @@ type column struct {
 	Sorted           string // aria-sort
 }
 
-// columnTexts are the heads of the columns: of numbers that come in pairs, the
-// direction, below a head of their own.
+// columnTexts are the heads of the columns. Columns in pairs have a common head, so their
+// own head is the direction.
 var columnTexts = [columnCount]struct{ text, full string }{
 	byName: {"Service, server", "name"}, byWeight: {"Weight", "weight"},
 	byActive: {"Active", "active connections"}, byInactive: {"Inactive", "inactive connections"},
@@ -85,7 +85,7 @@ func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choic
 	return v
 }
 
-// choose fills in what a reader can choose.
+// choose fills in what the reader can choose.
 func (v *view) choose(c choice) {
 	v.Choice = choiceView{
 		Query: c.query, Sort: c.sort, Line: c.line, Open: c.open, Flipped: c.flipped,
@@ -115,15 +115,15 @@ func (v *view) choose(c choice) {
 	}
 }
 
-// found is a service that is to be shown.
+// found is a service that matches the query.
 type found struct {
 	key     service.Key
 	row     serviceRow
 	servers []row
 }
 
-// find returns the services that a query is about, with those of their servers: all
-// where the service itself fits.
+// find returns the services that match a query, with their matching servers. If the
+// service itself matches, all its servers do.
 func find(all []control.Service, c choice) (some []found, servers int) {
 	for i := range all {
 		s := &all[i]
@@ -143,7 +143,7 @@ func find(all []control.Service, c choice) (some []found, servers int) {
 	return some, servers
 }
 
-// serve fills in the services and servers that are to be shown.
+// serve fills in the services and servers.
 func (v *view) serve(all []control.Service, h *history, c choice) {
 	some, servers := find(all, c)
 	if c.query != "" {
@@ -166,7 +166,7 @@ func (v *view) serve(all []control.Service, h *history, c choice) {
 	}
 }
 
-// draw draws the servers' lines on one scale: who gets more shows.
+// draw draws the lines of servers on one scale, so that they can be compared.
 func draw(servers []row, h *history, ring int) {
 	values := make([][]float32, len(servers))
 	for i := range servers {

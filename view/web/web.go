@@ -1,6 +1,6 @@
-// Package web is the director's own HTTP listener: metrics, health, and a page for
-// people. Nothing can be changed by it, and nobody who talks to it slowly, or not at
-// all, keeps others from it for long or costs more than a bounded amount of memory.
+// Package web is the director's own HTTP listener: metrics, health, and the status page.
+// It is read-only. A slow or silent client cannot block others for long, and its memory
+// is bounded.
 package web
 
 import (
@@ -18,19 +18,19 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Bounds for clients. A connection costs some ten kilobytes; a client that does not
-// read is given up after writeTime.
+// Limits for clients. A connection costs about ten kilobytes. A client that does not read
+// is disconnected after writeTime.
 const (
 	maxConns   = 64
 	maxHeader  = 8 << 10 // bytes, to which net/http adds 4096
 	headerTime = 5 * time.Second
 	readTime   = 10 * time.Second
 	writeTime  = 15 * time.Second
-	idleTime   = 2 * time.Minute // longer than between two scrapes
+	idleTime   = 2 * time.Minute // longer than the time between two scrapes
 	stopTime   = 2 * time.Second // for requests in progress at the end
 )
 
-// Phase is where a director is in its life.
+// Phase is the phase that a director is in.
 type Phase int32
 
 // The phases, in order.
@@ -44,15 +44,15 @@ const (
 // Options of a Server.
 type Options struct {
 	Metrics, IPVS http.Handler
-	// Page answers everything that is not named otherwise; nil: nothing does.
+	// Page answers all paths that nothing else answers; it may be nil.
 	Page http.Handler
-	// Healthy says what is wrong with the workers, if anything. It is asked while
-	// they work.
+	// Healthy returns an error if something is wrong with the workers. It is called
+	// while they work.
 	Healthy func() error
 	Log     zerolog.Logger
 }
 
-// Server answers on one listener. Its methods may be called by any goroutine.
+// Server serves one listener. Its methods may be called by any goroutine.
 type Server struct {
 	options Options
 	http    http.Server
@@ -60,7 +60,7 @@ type Server struct {
 	serving sync.WaitGroup
 }
 
-// New returns a server of a director that starts.
+// New returns a server for a director in the phase Starting.
 func New(o Options) *Server {
 	s := &Server{options: o}
 	s.http = http.Server{
@@ -75,41 +75,41 @@ func New(o Options) *Server {
 	return s
 }
 
-// debugWriter logs what net/http says of single clients.
+// debugWriter logs the messages of net/http about single clients.
 type debugWriter struct{ log zerolog.Logger }
 
-// Write is io.Writer's.
+// Write implements io.Writer.
 func (w debugWriter) Write(b []byte) (int, error) {
 	w.log.Debug().Bytes("problem", b).Msg("http")
 	return len(b), nil
 }
 
-// SetPhase notes where the director is.
+// SetPhase sets the phase of the director.
 func (s *Server) SetPhase(p Phase) { s.phase.Store(int32(p)) }
 
-// Serve begins to answer on l, which becomes the server's. It returns at once.
+// Serve starts to answer on l, which the server then owns. It returns immediately.
 func (s *Server) Serve(l net.Listener) {
 	s.serving.Go(func() {
-		// What ends it is Close: of a listener that was opened nothing else breaks.
+		// Close ends it. An open listener does not fail otherwise.
 		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			s.options.Log.Error().Err(err).Msg("http listener")
 		}
 	})
 }
 
-// Close ends the listener, and waits a little for requests in progress.
+// Close closes the listener. It waits up to stopTime for requests in progress.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
-		err = s.http.Close() // their clients took too long
+		err = s.http.Close() // some requests took too long
 	}
 	s.serving.Wait()
 	return err
 }
 
-// handler is what the server answers.
+// handler returns the handler of all paths.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", s.started(s.options.Metrics))
@@ -122,9 +122,9 @@ func (s *Server) handler() http.Handler {
 	return guard(mux)
 }
 
-// guard lets readers in only, and tells browsers to do nothing with an answer but
-// show it. A handler that needs more, scripts of its own for example, says so by a
-// Content-Security-Policy of its own.
+// guard refuses all methods but GET and HEAD. It tells browsers to do nothing with an
+// answer but display it. A handler that needs more, such as its own scripts, sets its own
+// Content-Security-Policy.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -145,7 +145,7 @@ func guard(next http.Handler) http.Handler {
 
 func (s *Server) at() Phase { return Phase(s.phase.Load()) }
 
-// started answers for next until there are numbers to show.
+// started answers 503 instead of next until there are numbers to show.
 func (s *Server) started(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.at() == Starting {
@@ -156,7 +156,7 @@ func (s *Server) started(next http.Handler) http.Handler {
 	})
 }
 
-// notReady says why a director is not, by phase.
+// notReady says, by phase, why a director is not ready.
 var notReady = map[Phase]string{
 	Starting: "the director is starting",
 	Working:  "the next hops of real servers are not known yet",
