@@ -2,10 +2,10 @@ package neigh
 
 import "net/netip"
 
-// Egress returns the link by which the host reaches a, interface or not, and whether
-// there is one. An address of the host is reached by the link that has it. It
-// walks every route, so it is for the control plane: to refuse a rule whose
-// real server lies behind an interface that is not an interface.
+// Egress returns the link by which the host reaches a, and whether there is one. The link
+// need not be one of --interface. An address of the host is reached by the link that has
+// it. Egress walks every route, so it is for the control plane: to refuse a rule whose
+// real server lies behind an interface that the director does not serve.
 func (s Snapshot) Egress(a netip.Addr) (Link, bool) {
 	for _, l := range s.Links {
 		for _, p := range l.Addrs {

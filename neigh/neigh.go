@@ -46,7 +46,7 @@ type Neighbor struct {
 	IP   netip.Addr
 	MAC  packet.MAC
 	Link int   // interface index
-	Used *Mark // where senders leave word; nil when nobody asks
+	Used *Mark // set by senders; nil if nobody reads it
 }
 
 // Hop is how a packet leaves. A Hop whose Reason is not packet.None cannot be
@@ -62,16 +62,16 @@ type Hop struct {
 	Used      *Mark       // nil when nobody asks
 }
 
-// Touch leaves word that the hop carries traffic, so that the owner of the
-// neighbour table keeps it fresh. Safe from any goroutine; it stores only when
-// the mark was taken since, so the line stays shared between the workers.
+// Touch marks the neighbour as used, so that the owner of the neighbour table keeps it
+// fresh. Any goroutine may call it. It stores only if the mark was taken since, so the
+// cache line stays shared between the workers.
 func (h *Hop) Touch() {
 	if h.Used != nil && h.Used.v.Load() == 0 {
 		h.Used.v.Store(1)
 	}
 }
 
-// NextHop returns whose MAC is needed to reach dst by h. The Hop of an on-link
+// NextHop returns the address whose MAC is needed to reach dst by h. The Hop of an on-link
 // destination that has no neighbour entry is shared by all of them: its Via is
 // the zero Addr and stands for the destination itself.
 func (h *Hop) NextHop(dst packet.Addr) packet.Addr {

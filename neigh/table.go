@@ -52,8 +52,8 @@ func (t *Table) insert(p netip.Prefix, h *Hop) {
 func (t *Table) Server(id uint32) *Hop { return &t.servers[id] }
 
 // Route returns how packets leave for dst. It is never nil and does not
-// allocate. A destination behind an interface that is not an interface, or an
-// address of the host, is packet.NoRoute.
+// allocate. A destination behind an interface that the director does not serve, or
+// an address of the host, is packet.NoRoute.
 func (t *Table) Route(dst packet.Addr) *Hop {
 	if half := dst.V4() >> 16; dst.Is4() && t.near[half/64]&(1<<(half%64)) == 0 {
 		return t.far

@@ -34,7 +34,7 @@ func (e *entry) usable() bool {
 	return e.state&valid != 0 && !e.mac.IsZero() && e.mac[0]&1 == 0
 }
 
-// hear notes one neighbour event.
+// hear handles one neighbour event.
 func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	n, err := netlink.NeighDeserialize(m.Data)
 	if err != nil {
@@ -54,7 +54,7 @@ func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	w.stale = w.stale || ours
 }
 
-// note takes the kernel's word about one neighbour.
+// note stores what the kernel says about one neighbour.
 func (w *Watch) note(n *netlink.Neigh) {
 	if n.Flags&netlink.NTF_PROXY != 0 || w.iface(n.LinkIndex) < 0 {
 		return

@@ -14,7 +14,7 @@ import (
 	"director/packet"
 )
 
-// origin is whose a managed entry is.
+// origin says who made an entry managed.
 type origin uint8
 
 const (
@@ -23,7 +23,7 @@ const (
 	foreign                // it was managed before
 )
 
-// progress is how far the next hops are that Serve asked for.
+// progress is the state of the next hops that Serve asked for.
 type progress struct {
 	answers int           // to how many calls of Serve
 	waiting []netip.Addr  // next hops that may still answer
@@ -50,7 +50,7 @@ func (w *Watch) Resolve(ctx context.Context) []netip.Addr {
 	}
 }
 
-// manage has the kernel keep just the next hops that are needed.
+// manage makes the kernel keep exactly the next hops that are needed.
 func (w *Watch) manage() {
 	w.mu.Lock()
 	servers, asked := w.servers, w.asked

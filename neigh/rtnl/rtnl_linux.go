@@ -28,21 +28,20 @@ import (
 	"director/packet"
 )
 
-// receiveBuffer is the room, in bytes, for events that come while we list. More
-// than fits costs a listing of everything, nothing else.
+// receiveBuffer is the room, in bytes, for events that arrive while we list. If more
+// arrive, everything is listed again.
 const receiveBuffer = 1 << 20
 
 // queueLimit is more events than that room can hold: the kernel doubles it
 // (sock_setsockopt), and no socket buffer accounts for less than 512 bytes.
 const queueLimit = 2 * receiveBuffer / 512
 
-// wantBacklog is how many wishes of the workers may wait.
+// wantBacklog is how many requests of the workers may wait.
 const wantBacklog = 128
 
 // Config says what to follow.
 type Config struct {
-	// Interfaces are the interfaces that carry balanced traffic; the index is the interface
-	// number.
+	// Interfaces carry balanced traffic, in the order of their interface numbers.
 	Interfaces []string
 	// Static are neighbours of the operator's. They hide the kernel's entries
 	// and are not written into it.
@@ -85,7 +84,7 @@ type Watch struct {
 	dirty   dirt
 	late    bool // list once more at the next tick
 	answers int  // to how many calls of Serve manage has seen
-	stale   bool // progress is behind answers, entries and managed
+	stale   bool // progress must be updated from answers, entries and managed
 	retry   bool // manage once more, an install failed
 
 	mu       sync.Mutex
@@ -94,7 +93,7 @@ type Watch struct {
 	progress progress
 }
 
-// interface is what must not change about an interface while it is served.
+// iface is what must not change about an interface while it is served.
 type iface struct {
 	name   string
 	index  int
@@ -147,8 +146,8 @@ func (w *Watch) Snapshot() neigh.Snapshot { return *w.snapshot.Load() }
 // Changes delivers after Snapshot has changed; several changes may come as one.
 func (w *Watch) Changes() <-chan struct{} { return w.changes }
 
-// Serve says which real servers there are. Run sees to their next hops and
-// those of the gateways, and gives up those that are no longer needed.
+// Serve sets the real servers. Run keeps their next hops and the gateways resolved, and
+// releases those that are not needed any more.
 func (w *Watch) Serve(servers []packet.Addr) {
 	w.mu.Lock()
 	w.servers = append([]packet.Addr(nil), servers...)
@@ -160,7 +159,7 @@ func (w *Watch) Serve(servers []packet.Addr) {
 	}
 }
 
-// stations finds the operator's neighbours' interfaces.
+// stations finds the interfaces of static neighbours.
 func (w *Watch) stations(static []Static) (map[station]packet.MAC, error) {
 	all := make(map[station]packet.MAC, len(static))
 	for _, s := range static {
@@ -196,7 +195,7 @@ func (w *Watch) Statics(ctx context.Context, static []Static) error {
 	return nil
 }
 
-// Close takes what is ours out of the kernel's neighbour table.
+// Close removes our entries from the kernel's neighbour table.
 func (w *Watch) Close() error {
 	var errs []error
 	for at := range w.managed {

@@ -16,8 +16,8 @@ const (
 	// coalesce is how long after an event a snapshot is made: a burst of events
 	// makes one.
 	coalesce = 3 * time.Millisecond
-	// tick is how often the workers' wishes may repeat and the queues are
-	// counted (no event tells of those).
+	// tick is how often a worker's request may be repeated and the queues are
+	// counted (there is no event for those).
 	tick = time.Second
 	// refreshTicks is how many ticks pass between two looks at stale neighbours
 	// in use: as long as the kernel waits before it probes one

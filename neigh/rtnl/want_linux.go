@@ -11,15 +11,15 @@ import (
 // unanswered addresses hurts the whole host.
 const wantLimit = 256
 
-// want is a worker's wish for a MAC.
+// want is a worker's request to resolve a neighbour.
 type want struct {
 	addr  packet.Addr
 	iface uint8
 }
 
 // Want asks the kernel to resolve a neighbour behind an interface, after a worker met
-// a hop whose Reason is packet.Neighbor. It never blocks: when there are more
-// wishes than can be granted some are lost, and the next frame repeats them.
+// a hop whose Reason is packet.Neighbor. It never blocks. If there are too many requests,
+// some are lost, and the next frame repeats them.
 func (w *Watch) Want(a packet.Addr, iface uint8) {
 	select {
 	case w.wants <- want{a, iface}:
@@ -27,7 +27,7 @@ func (w *Watch) Want(a packet.Addr, iface uint8) {
 	}
 }
 
-// want grants a wish, but once per tick.
+// want serves a request, at most once per tick for each neighbour.
 func (w *Watch) want(v want) {
 	if int(v.iface) >= len(w.ifaces) {
 		return
