@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"director/conntrack"
+	"director/nat"
 	"director/packet"
 )
 
@@ -71,10 +72,7 @@ func (x *ipsec) toServer(f *packet.Frame, j *job) {
 		return
 	}
 	addr, _ := j.conn.Target()
-	ip := f.IP()
-	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
-	ip.SetDst(addr.V4())
-	ip.Forward(delta)
+	nat.AddrToServer(f, addr)
 	x.out.send(f, hop, addr, hop.MTU)
 }
 
@@ -85,9 +83,6 @@ func (x *ipsec) toClient(f *packet.Frame, j *job) {
 		return
 	}
 	addr, _ := j.conn.Virtual()
-	ip := f.IP()
-	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
-	ip.SetSrc(addr.V4())
-	ip.Forward(delta)
+	nat.AddrToClient(f, addr)
 	x.out.send(f, hop, f.Dst, hop.MTU)
 }

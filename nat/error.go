@@ -11,10 +11,7 @@ import "director/packet"
 // seldom shows all that it covers (ip_vs_nat_icmp). Precondition:
 // packet.ParseQuote(f, q) returned true, and q shows ports.
 func ErrorToServer(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint16) {
-	ip := f.IP()
-	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
-	ip.SetDst(addr.V4())
-	ip.Forward(delta)
+	AddrToServer(f, addr)
 	quoted, l4 := quote(f, q)
 	quoted.SetSrc(addr.V4())
 	l4.SetSrcPort(port)
@@ -26,10 +23,7 @@ func ErrorToServer(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint
 // server's own or a router's, about a client's packet: it comes from the virtual
 // service, and the packet that it quotes went there.
 func ErrorToClient(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint16) {
-	ip := f.IP()
-	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
-	ip.SetSrc(addr.V4())
-	ip.Forward(delta)
+	AddrToClient(f, addr)
 	quoted, l4 := quote(f, q)
 	quoted.SetDst(addr.V4())
 	l4.SetDstPort(port)

@@ -44,6 +44,24 @@ func ToClient(f *packet.Frame, addr packet.Addr, port uint16) {
 	mend(f, ip, l4, delta.Replace16(from, port), from != port)
 }
 
+// AddrToServer masquerades a client's packet without ports: only its destination
+// address becomes the real server's.
+func AddrToServer(f *packet.Frame, addr packet.Addr) {
+	ip := f.IP()
+	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
+	ip.SetDst(addr.V4())
+	ip.Forward(delta)
+}
+
+// AddrToClient masquerades a real server's packet without ports: only its source
+// address becomes the virtual service's.
+func AddrToClient(f *packet.Frame, addr packet.Addr) {
+	ip := f.IP()
+	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
+	ip.SetSrc(addr.V4())
+	ip.Forward(delta)
+}
+
 // mend applies the change of addresses and ports to the transport checksum. A
 // UDP datagram without one gets one, as in IPVS (ip_vs_proto_udp.c). SCTP's
 // covers no addresses and cannot be mended: it is computed anew, and only where
