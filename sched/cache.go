@@ -2,40 +2,40 @@ package sched
 
 import "director/packet"
 
-// Limits and periods of the caches of lblc and lblcr (ip_vs_lblc.c,
-// ip_vs_lblcr.c), times in nanoseconds.
+// Limits and periods of the caches of lblc and lblcr (ip_vs_lblc.c, ip_vs_lblcr.c).
+// Times are in nanoseconds.
 const (
 	cacheBits  = 10                 // of hash32: 1024 chains
-	cacheLarge = 16384              // entries above which idle ones are collected early
-	cacheFull  = cacheLarge * 3 / 2 // entries above which none is added
+	cacheLarge = 16384              // with more entries than that, idle ones are removed early
+	cacheFull  = cacheLarge * 3 / 2 // with more entries than that, none is added
 
 	second         = 1_000_000_000
 	cacheTick      = 60 * second
-	cacheFullSweep = 30           // quiet ticks, the last of which looks at all entries
-	cacheIdle      = 360 * second // idle for so long, an entry may go early
+	cacheFullSweep = 30           // after that many quiet ticks all entries are examined
+	cacheIdle      = 360 * second // after that time without use, an entry may be removed early
 )
 
-// cache remembers something for each destination address. It grows with the
-// destinations seen, up to cacheFull, and reuses what it has collected. Time
-// passes for it when somebody calls collect; ticks count from the first entry.
+// cache stores a value for each destination address. It grows up to cacheFull and reuses
+// removed entries. Its time passes only in collect. Ticks are counted from the first
+// entry.
 type cache[V any] struct {
-	chains  [1 << cacheBits]int32 // first entry of each, as its index + 1; 0: none
+	chains  [1 << cacheBits]int32 // the index of each chain's first entry, plus 1; 0: none
 	entries []entry[V]
 	free    int32 // chain of the entries without a destination
-	count   int   // of the others
+	count   int   // of the other entries
 	tick    int64 // time of the next one, 0 before the first entry
-	quiet   int   // ticks without early collection since the last full sweep
-	rover   int   // chain at which collection stopped
+	quiet   int   // ticks without early removal since the last full sweep
+	rover   int   // the chain at which the last sweep stopped
 }
 
 type entry[V any] struct {
 	addr  packet.Addr
-	used  int64 // when it was last looked at
-	next  int32 // in its chain, as in chains
+	used  int64 // time of the last use
+	next  int32 // the next entry of the chain, as in chains
 	value V
 }
 
-// find returns the entry of a, or nil. It is valid until the next insert.
+// find returns the entry of a, or nil. The entry is valid until the next insert.
 func (c *cache[V]) find(a packet.Addr) *entry[V] {
 	for n := c.chains[hash32(fold(a), cacheBits)]; n != 0; {
 		e := &c.entries[n-1]
@@ -47,7 +47,7 @@ func (c *cache[V]) find(a packet.Addr) *entry[V] {
 	return nil
 }
 
-// insert makes an entry for a, which has none. It returns nil when the cache is
+// insert makes an entry for a, which must not have one. It returns nil if the cache is
 // full.
 func (c *cache[V]) insert(a packet.Addr, now int64) *entry[V] {
 	if c.count > cacheFull {
@@ -71,9 +71,9 @@ func (c *cache[V]) insert(a packet.Addr, now int64) *entry[V] {
 	return e
 }
 
-// collect makes up for the ticks until now; expiry is how long an entry may be
-// idle. It does what time does, so it makes no difference who calls it or how
-// often.
+// collect does the work of all ticks until now. expiry is the time for which an entry
+// may be idle. The result depends on the time alone, so anybody may call collect at any
+// time.
 func (c *cache[V]) collect(now, expiry int64) {
 	for ; c.tick != 0 && c.tick <= now; c.tick += cacheTick {
 		switch {
@@ -88,8 +88,8 @@ func (c *cache[V]) collect(now, expiry int64) {
 	}
 }
 
-// sweep removes entries that were last used before the given time, chain by
-// chain from where the last sweep stopped, until it has removed as many as its
+// sweep removes entries that were last used before the given time. It continues with the
+// chain at which the last sweep stopped, and ends when it has removed as many as its
 // goal.
 func (c *cache[V]) sweep(before int64, goal int) {
 	for n := 0; n < len(c.chains) && goal > 0; n++ {

@@ -2,11 +2,11 @@ package sched
 
 import "slices"
 
-// Twins are copies of loads, each made once, so that what refers to one load
-// refers to one copy. Whoever makes one holds the lock of its service.
+// Twins are copies of loads. Each load has one copy, so all references to a load become
+// references to the same copy. The caller of Of holds the lock of the service.
 type Twins map[*Load]*Load
 
-// Of returns the copy of a load.
+// Of returns the copy of a load, and makes it at the first call.
 func (t Twins) Of(l *Load) *Load {
 	c := t[l]
 	if c == nil {
@@ -19,19 +19,19 @@ func (t Twins) Of(l *Load) *Load {
 	return c
 }
 
-// keeper is a scheduler that keeps something beside its position.
+// keeper is a scheduler with more state than its position.
 type keeper interface {
 	copy(twins Twins, home *Position) Scheduler
 }
 
-// Copy returns a scheduler that picks as s would, among servers whose loads are
-// the twins of those that s knows, and from then on goes its own way. home is the
-// copy of the position of s: a pick with it changes nothing of s.
+// Copy returns an independent scheduler that picks as s would. The loads of its servers
+// are the twins of the loads that s knows. home is the copy of the position of s. A pick
+// with it does not change s.
 func Copy(s Scheduler, twins Twins, home *Position) Scheduler {
 	if k, ok := s.(keeper); ok {
 		return k.copy(twins, home)
 	}
-	return s // it follows from its arguments
+	return s // it depends on the arguments of Pick alone
 }
 
 func (s *sourceHash) copy(Twins, *Position) Scheduler {
@@ -39,7 +39,7 @@ func (s *sourceHash) copy(Twins, *Position) Scheduler {
 	return &c
 }
 
-// copy deals out the slots anew when it is first asked: they follow from the list.
+// copy copies no slots: the first pick assigns them from the list.
 func (m *maglev) copy(Twins, *Position) Scheduler { return &maglev{flags: m.flags, stale: true} }
 
 func (l *localityLeastConnection) copy(twins Twins, home *Position) Scheduler {
@@ -60,8 +60,8 @@ func (l *localityReplicated) copy(twins Twins, home *Position) Scheduler {
 	return c
 }
 
-// copyCache makes to a copy of from, whose values it has translated. Entries
-// without a destination have no value to translate.
+// copyCache makes to a copy of from and translates the values. Entries without a
+// destination have no value.
 func copyCache[V any](to, from *cache[V], value func(V) V) {
 	*to = *from
 	to.entries = slices.Clone(from.entries)

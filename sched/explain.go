@@ -8,8 +8,8 @@ import (
 	"director/packet"
 )
 
-// Score returns what the scheduler s compares servers by, and reports false where
-// that is no number of each server. The server with the least serves.
+// Score returns the number by which the scheduler s compares servers. The server with the
+// least number serves. It reports false if s does not compare numbers of servers.
 func Score(s Scheduler, server *Server) (float64, bool) {
 	weight := float64(server.Weight)
 	switch s := s.(type) {
@@ -27,9 +27,9 @@ func Score(s Scheduler, server *Server) (float64, bool) {
 	return float64(c.cost(server)) / weight, true
 }
 
-// Standing says what a Pick with these arguments would go by beside the servers
-// as they are: the place in the list, a hash, what is remembered. It is empty where
-// there is nothing of that kind, and changes nothing.
+// Standing describes the state that a Pick with these arguments would use in addition to
+// the servers: the place in the list, a hash, or the remembered servers. It is empty if
+// there is no such state. It changes nothing.
 func Standing(s Scheduler, flow *packet.Flow, servers Servers, pos *Position) string {
 	switch s := s.(type) {
 	case roundRobin:
@@ -58,7 +58,7 @@ func Standing(s Scheduler, flow *packet.Flow, servers Servers, pos *Position) st
 	return ""
 }
 
-// place says at whom a walk through the list begins.
+// place describes the server at which a walk through the list begins.
 func place(servers Servers, pos *Position) string {
 	if i := int(pos.next); i < len(servers) {
 		return "next is " + servers[i].String()
@@ -66,7 +66,7 @@ func place(servers Servers, pos *Position) string {
 	return "at the end of the list"
 }
 
-// draws says who will be drawn.
+// draws describes the servers that will be drawn.
 func (t twoRandom) draws(servers Servers, pos Position) string {
 	total := weight(servers)
 	if total == 0 {

@@ -2,8 +2,8 @@ package sched
 
 import "director/packet"
 
-// failover sends everything to the usable server of the largest weight
-// (ip_vs_fo.c). Of equals the first in the list serves.
+// failover sends everything to the usable server with the largest weight (ip_vs_fo.c).
+// If several servers have it, the first of the list serves.
 type failover struct{ stateless }
 
 func (failover) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {

@@ -6,8 +6,8 @@ import (
 	"director/packet"
 )
 
-// fold makes one word of an address, in host order: the IPv4 address itself, or
-// the four words of an IPv6 address added without carry.
+// fold converts an address to one word in host order: the IPv4 address itself, or the
+// exclusive or of the four words of an IPv6 address.
 func fold(a packet.Addr) uint32 {
 	if a.Is4() {
 		return a.V4()
@@ -16,8 +16,8 @@ func fold(a packet.Addr) uint32 {
 	return uint32(x>>32) ^ uint32(x)
 }
 
-// client makes one word of who sends a flow: its address and, with the flag
-// Port, its port. addr and port stay apart because mh adds them later.
+// client returns the parts of a flow's source that are hashed: the address and, with
+// the flag Port, the port. They are separate because mh adds them later.
 func client(flow *packet.Flow, flags Flags) (addr, port uint32) {
 	if flags&Port != 0 {
 		port = uint32(flow.SrcPort)
@@ -25,13 +25,13 @@ func client(flow *packet.Flow, flags Flags) (addr, port uint32) {
 	return fold(flow.Src), port
 }
 
-// hash32 is the kernel's multiplicative hash (linux/hash.h): n bits out of x
-// times 2^32 divided by the golden ratio's square.
+// hash32 is the kernel's multiplicative hash (linux/hash.h): the upper n bits of the
+// lower word of x times 2^32 divided by the square of the golden ratio.
 func hash32(x uint32, n int) uint32 { return x * 0x61c88647 >> (32 - n) }
 
-// sipHash13 is SipHash-1-3 (Aumasson and Bernstein, 2012) of the four bytes of
-// x, little-endian, under a key both of whose halves are k, cut to 32 bits. The
-// kernel's hsiphash_1u32 is this on 64-bit machines.
+// sipHash13 returns the lower 32 bits of SipHash-1-3 (Aumasson and Bernstein, 2012) of
+// the four bytes of x in little-endian order. Both halves of the key are k. It is the
+// kernel's hsiphash_1u32 on 64-bit machines.
 func sipHash13(x uint32, k uint64) uint32 {
 	v0, v1 := k^0x736f6d6570736575, k^0x646f72616e646f6d // "somepseudorandomlygeneratedbytes"
 	v2, v3 := k^0x6c7967656e657261, k^0x7465646279746573

@@ -6,13 +6,13 @@ import (
 	"director/packet"
 )
 
-// localityLeastConnection sends everything for one destination address to one
-// server, as long as that is not crowded (ip_vs_lblc.c): for caches that stand
-// behind a firewall mark or many addresses. A destination that is new, or whose
-// server is crowded or has weight 0, goes where wlc says.
+// localityLeastConnection sends everything for one destination address to the same
+// server, unless that is crowded (ip_vs_lblc.c). It is for caches behind a firewall mark
+// or behind many addresses. If the destination is new, or its server is crowded or has
+// weight 0, it chooses like wlc.
 //
-// The cache changes only with time, and in a pick with the position that Bind
-// was given. Who picks from a copy of it, to ask, reads the cache as it is.
+// The cache changes only with time, and in a pick with the position that was given to
+// Bind. A pick with a copy of the position only reads the cache.
 type localityLeastConnection struct {
 	places
 	expiry *atomic.Int64 // nanoseconds
@@ -28,8 +28,8 @@ func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Ser
 		if home {
 			e.used = now
 		}
-		// Unlike everywhere else the kernel does not ask here whether the server
-		// is overloaded, only for its weight.
+		// Unlike in other places, the kernel checks only the weight of the server here,
+		// and not whether it is overloaded.
 		if i, ok := e.value.find(servers); ok && servers[i].Weight > 0 && !crowded(servers, i) {
 			return i, true
 		}
@@ -51,8 +51,8 @@ func (l *localityLeastConnection) Bind(servers Servers, pos *Position) {
 	l.places.bind(servers)
 }
 
-// crowded reports whether the server with index i has more active connections
-// than its weight while another has fewer than half of its own.
+// crowded reports whether the server with index i has more active connections than its
+// weight, and another server has fewer than half of its weight.
 func crowded(servers Servers, i int) bool {
 	if servers[i].Load.Active.Load() <= int64(servers[i].Weight) {
 		return false

@@ -7,13 +7,13 @@ import (
 	"director/packet"
 )
 
-// localityReplicated sends everything for one destination address to a set of
-// servers (ip_vs_lblcr.c), of which the one with the fewest connections for its
-// weight serves. When that one is crowded, the server that wlc names joins the
-// set; when the set has not changed for long, its busiest member leaves.
+// localityReplicated sends everything for one destination address to a set of servers
+// (ip_vs_lblcr.c). The member whose connections cost least for its weight serves. If it
+// is crowded, the server that wlc chooses is added to the set. If the set has not changed
+// for a long time, the busiest member is removed.
 //
-// The cache changes only with time, and in a pick with the position that Bind
-// was given, as with lblc.
+// As with lblc, the cache changes only with time, and in a pick with the position that
+// was given to Bind.
 type localityReplicated struct {
 	places
 	expiry *atomic.Int64 // nanoseconds
@@ -21,14 +21,14 @@ type localityReplicated struct {
 	cache  cache[serverSet]
 }
 
-// setGone is how many members that have left the service a set keeps in any
-// case, should they come back. The kernel keeps all, and their memory.
+// setGone is how many members a set may keep that were removed from the service, because
+// they may be added again. The kernel keeps all of them, with their memory.
 const setGone = 16
 
-// serverSet is who serves one destination.
+// serverSet is the set of servers of one destination.
 type serverSet struct {
-	members []*Load // the newest last; may have left the service
-	changed int64   // when a member came or went
+	members []*Load // the newest last; may have been removed from the service
+	changed int64   // when a member was added or removed
 }
 
 func (l *localityReplicated) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {
@@ -62,8 +62,8 @@ func (l *localityReplicated) Bind(servers Servers, pos *Position) {
 	l.places.bind(servers)
 }
 
-// idlest returns the usable member with the fewest connections for its weight;
-// of equals the one that joined last.
+// idlest returns the usable member whose connections cost least for its weight. If
+// several are equal, it is the one that was added last.
 func (s *serverSet) idlest(servers Servers) (int, bool) {
 	best := least{index: -1}
 	for _, member := range slices.Backward(s.members) {
@@ -74,9 +74,9 @@ func (s *serverSet) idlest(servers Servers) (int, bool) {
 	return best.index, best.index >= 0
 }
 
-// shrink removes the member with the most connections for its weight from a set
-// that has not changed for the given time; of equals the one that joined last.
-// Members that have left the service count, with what they weighed.
+// shrink removes the member whose connections cost most for its weight, if the set has
+// not changed for the given time. If several are equal, it is the one that was added
+// last. Members that were removed from the service are compared by their last weight.
 func (s *serverSet) shrink(now, expiry int64) {
 	if len(s.members) < 2 || now <= s.changed+expiry {
 		return
@@ -84,7 +84,7 @@ func (s *serverSet) shrink(now, expiry int64) {
 	worst, most := -1, int64(0)
 	for m, member := range slices.Backward(s.members) {
 		if member.weight == 0 {
-			continue // it serves nobody here anyway
+			continue // it serves no connection of this set anyway
 		}
 		load := member.overhead()
 		if worst < 0 || most*int64(member.weight) < load*int64(s.members[worst].weight) {
@@ -97,7 +97,7 @@ func (s *serverSet) shrink(now, expiry int64) {
 	}
 }
 
-// join makes the server with index i a member.
+// join adds the server with index i.
 func (s *serverSet) join(servers Servers, i int, now int64) {
 	member := servers[i].Load
 	if slices.Contains(s.members, member) {

@@ -7,30 +7,30 @@ import (
 	"director/packet"
 )
 
-// mhSlots is the size of the table, a prime: the kernel's default,
+// mhSlots is the size of the table, which is a prime. It is the kernel's default:
 // CONFIG_IP_VS_MH_TAB_INDEX 12.
 const mhSlots = 4093
 
-// Keys of the two hashes (ip_vs_mh.c).
+// The keys of the two hashes (ip_vs_mh.c).
 const (
 	mhKey1 = 2654435761
 	mhKey2 = 2654446892
 )
 
-// mhTurnBits bounds how many slots in a row a server takes while the table is
-// filled: half of the table's index, 12.
+// mhTurnBits limits how many slots a server takes in one turn while the table is filled.
+// It is half of the table's index, 12.
 const mhTurnBits = 6
 
-// maglev takes the server of the slot that the client's address hashes to, with
-// the flag Port its address and port (ip_vs_mh.c, after Eisenbud et al.,
-// "Maglev", NSDI 2016). Every director with the same servers, added in the same
-// order, has the same table, and one that gains or loses a server keeps most of
-// it. When the server is not usable there is none, or, with the flag Fallback,
-// the first usable one of a sequence of the client's own.
+// maglev takes the server of the slot to which the client's address hashes, or its
+// address and port with the flag Port (ip_vs_mh.c, after Eisenbud et al., "Maglev", NSDI
+// 2016). All directors with the same servers, added in the same order, have the same
+// table. When a server is added or removed, most of the table stays the same. If the
+// server is not usable, none serves. With the flag Fallback the first usable server of a
+// sequence that depends on the client serves.
 type maglev struct {
 	flags Flags
-	slots []int32 // indices into the list; empty without a server of weight
-	stale bool    // slots are those of an older list
+	slots []int32 // indices into the list; empty if no server has a weight
+	stale bool    // the slots belong to an older list
 }
 
 func mhHash(k uint64, addr, port, offset uint32) uint32 { return sipHash13(offset+port+addr, k) }
@@ -48,8 +48,8 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 	if ok := servers[i].usable(); ok || m.flags&Fallback == 0 {
 		return int(i), ok
 	}
-	// Without this, who takes all servers out of service makes each packet cost
-	// as many hashes as there are slots.
+	// Without this check, each packet would cost as many hashes as there are slots when
+	// no server is usable.
 	if !servers.usable() {
 		return 0, false
 	}
@@ -62,14 +62,14 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 	return 0, false
 }
 
-// bucket returns which slot a flow falls into.
+// bucket returns the slot of a flow.
 func (m *maglev) bucket(flow *packet.Flow) int {
 	addr, port := client(flow, m.flags)
 	return int(mhHash(mhKey1, addr, port, 0) % mhSlots)
 }
 
-// seat is a server that takes slots: the next one it prefers, how far it is to
-// the one after that, and how many it takes before it is the next server's turn.
+// seat is a server that takes slots: the slot that it prefers next, the distance to the
+// one after that, and the number of slots of one turn.
 type seat struct {
 	server     int32
 	next, skip uint32
@@ -103,16 +103,16 @@ func seats(servers Servers) []seat {
 	return all
 }
 
-// The slots are dealt out when somebody asks for one, so that many changes at
-// once cost no more than one.
+// The slots are assigned at the next pick, so many changes at once cost no more than
+// one.
 
 func (m *maglev) Bind(Servers, *Position)         { m.stale = true }
 func (m *maglev) Added(Servers, *Position)        { m.stale = true }
 func (m *maglev) Removed(Servers, int, *Position) { m.stale = true }
 func (m *maglev) Edited(Servers, int, *Position)  { m.stale = true }
 
-// fill deals out the slots: in the order of the list, each server takes its
-// turns of those that it prefers and nobody has.
+// fill assigns the slots. The servers take turns in the order of the list. In its turn a
+// server takes those free slots that it prefers.
 func (m *maglev) fill(servers Servers) {
 	m.slots, m.stale = m.slots[:0], false
 	all := seats(servers)

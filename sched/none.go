@@ -2,7 +2,7 @@ package sched
 
 import "director/packet"
 
-// never has no server for anybody: the service exists, and refuses.
+// never chooses no server: the service exists and refuses all connections.
 type never struct{ stateless }
 
 func (never) Pick(*packet.Flow, int64, Servers, *Position) (int, bool) { return 0, false }

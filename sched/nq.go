@@ -2,9 +2,9 @@ package sched
 
 import "director/packet"
 
-// neverQueue takes the first usable server that has no active connection, so
-// that nobody queues while a server idles, and else follows the shortest
-// expected delay (ip_vs_nq.c).
+// neverQueue takes the first usable server without an active connection, so that no
+// client waits while a server is idle. If there is none, it chooses like shortestDelay
+// (ip_vs_nq.c).
 type neverQueue struct{ shortestDelay }
 
 func (n neverQueue) Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool) {

@@ -2,22 +2,22 @@ package sched
 
 import "sync/atomic"
 
-// Options of a scheduler. Most schedulers need none.
+// Options configures a scheduler. Most schedulers need none of them.
 type Options struct {
 	Flags    Flags
-	Seed     uint64    // what a scheduler draws at random follows from it
+	Seed     uint64    // of a scheduler's random numbers
 	Tunables *Tunables // nil: the defaults
 }
 
-// Tunables change how schedulers work while they do. All services share one.
+// Tunables are settings that can change while schedulers work. All services share them.
 type Tunables struct {
-	// How long lblc and lblcr remember an idle destination, and how long lblcr
-	// leaves a set of servers as it is, in nanoseconds (the kernel's sysctls
-	// lblc_expiration and lblcr_expiration).
+	// The times in nanoseconds for which lblc and lblcr remember an idle destination.
+	// After the same time without a change lblcr shrinks a set of servers. They are the
+	// kernel's sysctls lblc_expiration and lblcr_expiration.
 	LBLCExpiry, LBLCRExpiry atomic.Int64
 }
 
-// NewTunables returns the defaults: a day each.
+// NewTunables returns the defaults: one day each.
 func NewTunables() *Tunables {
 	t := new(Tunables)
 	t.LBLCExpiry.Store(86400 * second)

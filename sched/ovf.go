@@ -2,10 +2,10 @@ package sched
 
 import "director/packet"
 
-// overflow fills the usable server of the largest weight, then the next
-// (ip_vs_ovf.c). A server is full when it has more active connections than
-// weight, so it takes one more than its weight. Of equals the first in the list
-// serves; when all are full, none does.
+// overflow fills the usable server with the largest weight first, then the next one
+// (ip_vs_ovf.c). A server is full when it has more active connections than its weight,
+// so it takes one connection more than its weight. If several servers have the same
+// weight, the first of the list serves. If all are full, none serves.
 type overflow struct{ stateless }
 
 func (overflow) Pick(_ *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {

@@ -1,12 +1,12 @@
 package sched
 
-// places keeps in the Load of each server where it stands in the list and what
-// it weighs, for the schedulers that remember servers over changes of the list.
-// Who left keeps both, so that it is found again when it comes back.
+// places stores in the Load of each server its place in the list and its weight, for
+// schedulers that remember servers when the list changes. A server that was removed
+// keeps both values, so that it is found when it is added again.
 type places struct{}
 
-// find returns the index of the server whose Load this is, if it is in the
-// list. Somebody else, or nobody, is at the place of one that left.
+// find returns the index of the server with this Load, if it is in the list. At the
+// place of a server that was removed is another server or none.
 func (l *Load) find(servers Servers) (int, bool) {
 	i := len(servers) - 1 - int(l.place)
 	return i, i >= 0 && servers[i].Load == l
@@ -18,7 +18,7 @@ func (places) bind(servers Servers) {
 	}
 }
 
-// Added is quick because places are counted from the end.
+// Added is fast because places are counted from the end of the list.
 func (p places) Added(servers Servers, _ *Position) {
 	servers[0].Load.place, servers[0].Load.weight = int32(len(servers)-1), servers[0].Weight
 }

@@ -2,8 +2,8 @@ package sched
 
 import "director/packet"
 
-// roundRobin takes the next usable server of the list, whatever its weight
-// (ip_vs_rr.c). Servers added as 1, 2, 3 serve as 3, 2, 1, 3, 2, 1.
+// roundRobin takes the next usable server of the list, regardless of its weight
+// (ip_vs_rr.c). Servers that were added as 1, 2, 3 serve as 3, 2, 1, 3, 2, 1.
 type roundRobin struct{ stateless }
 
 func (roundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) (int, bool) {
@@ -21,19 +21,19 @@ func (roundRobin) Pick(_ *packet.Flow, _ int64, servers Servers, pos *Position) 
 	return 0, false
 }
 
-// Bind begins at the head of the list.
+// Bind sets the position to the head of the list.
 func (roundRobin) Bind(_ Servers, pos *Position) { pos.next = 0 }
 
-// Added keeps the place in the list, except at its head: who begins there
-// begins with the newcomer.
+// Added keeps the position in the list, except at its head: there the new server is
+// next.
 func (roundRobin) Added(_ Servers, pos *Position) {
 	if pos.next != 0 {
 		pos.next++
 	}
 }
 
-// Removed keeps the place in the list. The one who served last leaves it to the
-// server before it.
+// Removed keeps the position in the list. If the removed server was the last one
+// picked, the server before it takes its place.
 func (roundRobin) Removed(_ Servers, at int, pos *Position) {
 	if at < int(pos.next) {
 		pos.next--

@@ -1,9 +1,9 @@
-// Package sched chooses the real server of a new connection. Each scheduler of
-// LVS is a file of its own, with the selection rule and the tie-breaks of the
-// kernel module of the same name.
+// Package sched chooses the real server of a new connection. Each scheduler of LVS has
+// its own file. It has the same rule as the kernel module of the same name, and the same
+// choice among equal servers.
 //
-// Schedulers run once per connection, never per packet, under the lock of
-// their service: round robin is round robin with any number of workers.
+// Schedulers run once per connection and not for every packet. The caller holds the lock
+// of the service, so round robin is exact with any number of workers.
 package sched
 
 import (
@@ -15,44 +15,44 @@ import (
 	"director/packet"
 )
 
-// Position is where a scheduler stands between two picks. It is a value, so
-// that asking where a connection would go, from a copy, moves nothing. A
-// scheduler that remembers more than this knows its own Position by its address,
-// which therefore must not change after Bind.
+// Position is the state of a scheduler between two picks. It is a value: a pick with a
+// copy tells where a connection would go, and changes nothing. A scheduler with more
+// state recognises its own Position by the address, which therefore must not change after
+// Bind.
 type Position struct {
-	next  int32 // index of the server after the last one picked; 0 at the head
-	cw    int64 // wrr: the weight that a server must have in this round
-	first int64 // wrr: cw of the first round, 0 when nobody has any weight
-	step  int64 // wrr: by how much cw falls from round to round
+	next  int32 // the index of the server after the last one picked; 0: the head
+	cw    int64 // wrr: the weight that a server needs in this round
+	first int64 // wrr: cw of the first round; 0 if no server has a weight
+	step  int64 // wrr: the difference of cw between two rounds
 
 	random rand.PCG // twos
 }
 
-// Scheduler chooses among the servers of one service. It may hold what it
-// derives from their list, so it hears of each change; whoever calls it holds
-// the service's lock. A server is known by its Load: one that was removed and
-// comes back with the same Load is the same.
+// Scheduler chooses among the servers of one service. It is told of each change of their
+// list, because it may keep data that depends on it. The caller holds the lock of the
+// service. A server is identified by its Load: if it is removed and then added again with
+// the same Load, it is the same server.
 type Scheduler interface {
 	// Pick returns the index of a usable server for a new connection with the
-	// given flow (the client's first packet), or false when there is none. now
-	// is the time in nanoseconds since any moment, and never goes back. With a
-	// copy of the position it answers likewise and changes nothing but the copy.
+	// given flow (that of the client's first packet), or false if there is none. now
+	// is the time in nanoseconds since any fixed moment and never decreases. With a copy
+	// of the position the result is the same, and only the copy changes.
 	Pick(flow *packet.Flow, now int64, servers Servers, pos *Position) (int, bool)
-	// Bind begins for a service that has these servers already: none if it is
-	// new. It comes before everything else, once, and makes the position its own
-	// whatever that was before.
+	// Bind starts the scheduler for a service that already has these servers; a new
+	// service has none. It is called once, before all other methods. It sets the
+	// position, regardless of its previous value.
 	Bind(servers Servers, pos *Position)
-	// Added follows the adding of the server that now is at the head.
+	// Added is called after a server was added, which now is at the head.
 	Added(servers Servers, pos *Position)
-	// Removed follows the removal of the server that was at index at.
+	// Removed is called after the server at index at was removed.
 	Removed(servers Servers, at int, pos *Position)
-	// Edited follows the editing of the server at index at: of its weight or its
-	// thresholds.
+	// Edited is called after the weight or the thresholds of the server at index at have
+	// changed.
 	Edited(servers Servers, at int, pos *Position)
 }
 
-// stateless is part of the schedulers that have nothing to keep: their choice
-// depends on the list as it is.
+// stateless is embedded in schedulers without state: their choice depends on the current
+// list alone.
 type stateless struct{}
 
 func (stateless) Bind(Servers, *Position)         {}
@@ -60,13 +60,13 @@ func (stateless) Added(Servers, *Position)        {}
 func (stateless) Removed(Servers, int, *Position) {}
 func (stateless) Edited(Servers, int, *Position)  {}
 
-// Default is the scheduler of a service that names none, as in ipvsadm.
+// Default is the scheduler of a service that does not name one, as in ipvsadm.
 const Default = "wlc"
 
-// makers are in the order of ipvsadm's help, which does not know the last two.
+// makers has the order of ipvsadm's help, which does not contain the last two.
 var makers = []struct {
 	name string
-	rule string // in a line, for whoever asks why
+	rule string // one line for director why
 	make func(o Options) Scheduler
 }{
 	{"rr", "the next usable server of the list, in turn", func(Options) Scheduler { return roundRobin{} }},
@@ -99,8 +99,8 @@ func New(name string, o Options) (Scheduler, error) {
 	return nil, fmt.Errorf("scheduler %q: not known: use one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Rule returns in a line how the scheduler of that name chooses among the usable
-// servers, "" where there is none.
+// Rule describes in one line how the scheduler with this name chooses among the usable
+// servers. It returns "" if there is no such scheduler.
 func Rule(name string) string {
 	for _, m := range makers {
 		if m.name == name {
@@ -110,8 +110,8 @@ func Rule(name string) string {
 	return ""
 }
 
-// MaxServers returns how many servers a service with the given scheduler may
-// have. A hash table has room for so many; the kernel refuses more likewise.
+// MaxServers returns the largest number of servers of a service with the given scheduler.
+// The table of mh is limited; the kernel refuses more servers, too.
 func MaxServers(name string) int {
 	if name == "mh" {
 		return mhSlots
@@ -119,7 +119,7 @@ func MaxServers(name string) int {
 	return math.MaxInt32
 }
 
-// Names returns the names that New knows, in the order of ipvsadm's help.
+// Names returns the names that New accepts, in the order of ipvsadm's help.
 func Names() []string {
 	names := make([]string, len(makers))
 	for i, m := range makers {

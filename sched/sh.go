@@ -2,17 +2,17 @@ package sched
 
 import "director/packet"
 
-// The kernel's default, CONFIG_IP_VS_SH_TAB_BITS.
+// shBits is the kernel's default, CONFIG_IP_VS_SH_TAB_BITS.
 const (
 	shBits    = 8
 	shBuckets = 1 << shBits
 )
 
-// sourceHash takes the server that the client's address hashes to
-// (ip_vs_sh.c), with the flag Port its address and port. Of the buckets each
-// server has as many in a row as it weighs. One of weight 0 has a bucket all the
-// same: those clients get no server, or, with the flag Fallback, the first
-// usable one of a walk through the buckets that begins elsewhere.
+// sourceHash takes the server to which the client's address hashes (ip_vs_sh.c), or its
+// address and port with the flag Port. Each server has as many buckets in a row as its
+// weight. A server with weight 0 has one bucket, too: its clients get no server. With the
+// flag Fallback they get the first usable server of a walk through the buckets that
+// begins at another bucket.
 type sourceHash struct {
 	flags   Flags
 	buckets [shBuckets]int32 // indices into the list
@@ -36,7 +36,7 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 	return 0, false
 }
 
-// bucket returns which bucket a flow falls into.
+// bucket returns the bucket of a flow.
 func (s *sourceHash) bucket(flow *packet.Flow) int {
 	addr, port := client(flow, s.flags)
 	return int(hash32(addr+port, shBits))
@@ -47,7 +47,7 @@ func (s *sourceHash) Added(servers Servers, _ *Position)          { s.fill(serve
 func (s *sourceHash) Removed(servers Servers, _ int, _ *Position) { s.fill(servers) }
 func (s *sourceHash) Edited(servers Servers, _ int, _ *Position)  { s.fill(servers) }
 
-// fill deals out the buckets, in the order of the list.
+// fill assigns the buckets to the servers, in the order of the list.
 func (s *sourceHash) fill(servers Servers) {
 	if len(servers) == 0 {
 		return
