@@ -6,9 +6,9 @@ import (
 	"director/packet"
 )
 
-// workerOf chooses the worker of a frame as a NIC chooses a queue: by a hash
-// of its addresses and, where it has them, ports. The two directions of a
-// connection may go to different workers, as they do behind a NIC.
+// workerOf chooses the worker of a frame as a NIC chooses a queue: by a hash of its
+// addresses and of its ports if it has any. The two directions of a connection may go to
+// different workers, as they do behind a NIC.
 func workerOf(frame []byte, workers int) int {
 	if workers == 1 {
 		return 0

@@ -10,10 +10,10 @@ import (
 	"director/service"
 )
 
-// loopbackMTU is that of Linux's lo, which holds the virtual addresses.
+// loopbackMTU is the MTU of Linux's lo, which has the virtual addresses.
 const loopbackMTU = 65536
 
-// described is the host as flags and the script describe it.
+// described is the host that the flags and the script describe.
 type described struct {
 	interfaces []string
 	links      []config.Link
@@ -21,8 +21,8 @@ type described struct {
 	neighbors  []config.Neighbor
 }
 
-// Host returns what the host is that c and r describe before anything happens,
-// in the form in which the kernel's neighbours and routes arrive.
+// Host returns the initial state of the host that c and r describe, in the form in which
+// the kernel reports neighbours and routes.
 func Host(c *config.Config, r *config.Replay) neigh.Snapshot {
 	var vips []packet.Addr
 	for _, s := range c.Services {
@@ -37,12 +37,12 @@ func hostOf(c *config.Config, r *config.Replay) *described {
 	return &described{c.Interfaces, slices.Clone(r.Links), slices.Clone(r.Routes), slices.Clone(c.Neighbors)}
 }
 
-// hops returns the next hops of a table's packets.
+// hops returns the next hops for a table of services.
 func (d *described) hops(t *service.Table, servers []packet.Addr) *neigh.Table {
 	return neigh.New(d.snapshot(t.VIPs()), servers)
 }
 
-// snapshot is the host with the given virtual addresses.
+// snapshot returns the host with the given virtual addresses.
 func (d *described) snapshot(vips []packet.Addr) neigh.Snapshot {
 	var s neigh.Snapshot
 	index := map[string]int{}
@@ -56,8 +56,8 @@ func (d *described) snapshot(vips []packet.Addr) neigh.Snapshot {
 			Dst: r.Dst, Gateway: r.Gateway, Link: index[r.Interface], Source: r.Source, MTU: r.MTU,
 		})
 	}
-	// Of two routes to one prefix the first counts, so what a flag says of a
-	// link's subnet comes before what the kernel would have done by itself.
+	// Of two routes to the same prefix the first one counts. So a route of a flag comes
+	// before the route that the kernel would have made for the link's subnet.
 	for _, l := range s.Links {
 		for _, a := range l.Addrs {
 			if !a.IsSingleIP() {
@@ -68,8 +68,8 @@ func (d *described) snapshot(vips []packet.Addr) neigh.Snapshot {
 	for _, n := range d.neighbors {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: n.IP, MAC: n.MAC, Link: index[n.Interface]})
 	}
-	// The link that holds the services' addresses comes last, so that none of
-	// them is the source of a tunnel where there is another.
+	// The link with the services' addresses comes last, so that none of them becomes the
+	// source of a tunnel if there is another address.
 	lo := neigh.Link{Name: "lo", Index: len(s.Links) + 1, Interface: -1, MTU: loopbackMTU, Up: true}
 	for _, v := range vips {
 		a := v.Netip()
@@ -79,8 +79,8 @@ func (d *described) snapshot(vips []packet.Addr) neigh.Snapshot {
 	return s
 }
 
-// The changes that a script makes to the host: what is new takes the place of
-// what has the same name, prefix or address.
+// A script changes the host by the functions below. A new element replaces the one with
+// the same name, prefix or address.
 
 func (d *described) setLink(l config.Link) {
 	d.links = put(d.links, l, func(o config.Link) bool { return o.Name == l.Name })
@@ -104,7 +104,7 @@ func put[T any](list []T, v T, same func(T) bool) []T {
 	return append(list, v)
 }
 
-// has reports whether the host has an interface of that name.
+// has reports whether the host has an interface with that name.
 func (d *described) has(name string) bool {
 	return slices.ContainsFunc(d.links, func(l config.Link) bool { return l.Name == name })
 }

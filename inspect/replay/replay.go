@@ -1,14 +1,13 @@
-// Package replay sends captured frames through the director's pipeline under a
-// virtual clock. There is no kernel: the host is described by flags. The same
-// capture and flags give the same frames, byte for byte, on any machine.
+// Package replay sends captured frames through the director's pipeline with a virtual
+// clock. There is no kernel: flags describe the host. The same capture and flags give the
+// same frames, byte for byte, on any machine.
 //
-// The clock shows the time stamp of the frame or the line of the script in hand,
-// and starts with the first of them. At each instant the connections whose time
-// is up end first, exactly at their deadline; then comes the housekeeping, which
-// is due at multiples of its period from the start; then the lines of the script;
-// then the frames, in the order of the capture. Frames of one instant make a
-// batch as long as they follow one another on one interface and belong to one
-// worker.
+// The clock shows the time stamp of the current frame or line of the script, and starts
+// with the first of them. At each instant, connections expire first, exactly at their
+// deadline. Then comes the housekeeping, which is due at multiples of its period from the
+// start, then the lines of the script, and then the frames in the order of the capture.
+// Successive frames of one instant make a batch if they have the same interface and the
+// same worker.
 package replay
 
 import (
@@ -30,16 +29,17 @@ import (
 	"director/service"
 )
 
-// patience is longer than a worker keeps a frame whose next hop is not known, or
-// a fragment.
+// patience is longer than the time for which a worker keeps a fragment, or a frame whose
+// next hop is not known.
 const patience = 31 * time.Second
 
-// tableSeed is the secret of the connection table, which here is none. The hash
-// multiplies by it, so it must look random: the first digits of pi.
+// tableSeed is the seed of the connection table's hash. It is fixed, so that replays are
+// reproducible. The hash multiplies by it, so it must look random: it is the first digits
+// of pi.
 var tableSeed = [3]uint64{0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0}
 
-// ErrInput is matched by errors of the capture: exit code 2. Other errors mean
-// that the outcome could not be written, or that this machine is too small.
+// ErrInput is matched by errors of the capture: exit code 2. Other errors mean that the
+// result could not be written, or that the machine has not enough memory.
 var ErrInput = errors.New("the capture cannot be replayed")
 
 type inputError struct{ error }
@@ -47,8 +47,8 @@ type inputError struct{ error }
 func (e inputError) Is(target error) bool { return target == ErrInput }
 func (e inputError) Unwrap() error        { return e.error }
 
-// Files are where frames come from and go to, as pcapng, and where the script is
-// and its commands write to. HostOut, Script and ScriptOut may be nil.
+// Files are the captures that are read and written, the script, and the output of its
+// commands. HostOut, Script and ScriptOut may be nil.
 type Files struct {
 	In           io.Reader
 	Out, HostOut io.Writer
@@ -67,15 +67,14 @@ type player struct {
 	rig     *memport.Rig
 
 	out, hostOut *pcap.Writer
-	script       []command // still to be run
+	script       []command // the commands that were not run yet
 	scriptOut    io.Writer
-	start, now   int64 // the first instant and the one in hand, nanoseconds since 1970
+	start, now   int64 // the first and the current instant, nanoseconds since 1970
 	started      bool
-	ticks        int64 // of housekeeping so far
+	ticks        int64 // how often the housekeeping has run
 	summary      *Summary
 
-	// The batch in the making: frames of the instant for one worker, that
-	// arrived by one interface.
+	// The current batch: frames of one instant, one interface and one worker.
 	iface, worker, pushed int
 }
 
@@ -96,7 +95,7 @@ func Run(c *config.Config, r *config.Replay, files Files) (*Summary, error) {
 	return p.replay(c, files)
 }
 
-// replay takes the frames of files.In through the director.
+// replay sends the frames of files.In through the director.
 func (p *player) replay(c *config.Config, files Files) (summary *Summary, err error) {
 	if files.Script != nil {
 		if p.script, err = readScript(files.Script, files.ScriptName); err != nil {
@@ -154,7 +153,7 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 	return p, nil
 }
 
-// makeWorkers gives each worker a port of its own on every interface.
+// makeWorkers makes the workers, each with its own port on every interface.
 func (p *player) makeWorkers(r *config.Replay) (err error) {
 	for _, link := range p.shared.View().Hops.Interfaces() {
 		p.ifaces = append(p.ifaces, &iface{link.Name, link.MAC})
@@ -163,15 +162,15 @@ func (p *player) makeWorkers(r *config.Replay) (err error) {
 	return err
 }
 
-// armed has the interface know its address after a change of the link.
+// armed updates the address of an interface after a change of the link.
 func (p *player) armed(l config.Link) {
 	if at := p.ifaceOf(l.Name); at >= 0 {
 		p.ifaces[at].mac = l.MAC
 	}
 }
 
-// play takes every frame of the capture through the pipeline. Frames whose
-// interface is not named are those of the interface first.
+// play sends every frame of the capture through the pipeline. Frames without the name of
+// an interface belong to the interface first.
 func (p *player) play(in io.Reader, first string) error {
 	capture, err := pcap.NewReader(in)
 	if err != nil {
@@ -201,14 +200,13 @@ func (p *player) play(in io.Reader, first string) error {
 	if err := p.runUntil(math.MaxInt64); err != nil {
 		return err
 	}
-	// What still waits for a neighbour or a fragment waits in vain.
+	// Frames that still wait for a neighbour or a fragment expire.
 	p.advance(p.now + int64(patience))
 	p.collect()
 	return nil
 }
 
-// runUntil runs the lines of the script that come before the frames of an
-// instant.
+// runUntil runs the lines of the script that come before the frames of an instant.
 func (p *player) runUntil(until int64) error {
 	for len(p.script) > 0 && p.script[0].at <= until {
 		c := &p.script[0]
@@ -224,8 +222,7 @@ func (p *player) runUntil(until int64) error {
 	return p.flushBefore(until)
 }
 
-// flushBefore takes the batch in hand through the pipeline if it is of an earlier
-// instant.
+// flushBefore processes the current batch if it belongs to an earlier instant.
 func (p *player) flushBefore(instant int64) error {
 	if instant == p.now {
 		return nil
@@ -250,8 +247,8 @@ func (p *player) ifaceOf(name string) int {
 	return slices.IndexFunc(p.ifaces, func(a *iface) bool { return a.name == name })
 }
 
-// take adds a frame to the batch in hand, which ends where the frame does not
-// belong to it.
+// take adds a frame to the current batch. If the frame does not belong to it, the batch is
+// processed first.
 func (p *player) take(f *pcap.Frame) error {
 	at := p.ifaceOf(f.Interface)
 	worker := workerOf(f.Data, len(p.rig.Workers))
@@ -284,8 +281,8 @@ func sentBy(frame []byte) (mac packet.MAC) {
 	return mac
 }
 
-// advance moves the clock to an instant: what is due until then ends, and the
-// housekeeping is done, each at its time.
+// advance moves the clock to an instant. Connections expire and the housekeeping runs,
+// each at its time.
 func (p *player) advance(to int64) {
 	if !p.started {
 		p.started, p.start, p.now = true, to, to
@@ -298,7 +295,7 @@ func (p *player) advance(to int64) {
 	p.reach(to)
 }
 
-// reach sets the clock and ends what is due.
+// reach sets the clock and expires connections that are due.
 func (p *player) reach(instant int64) {
 	if instant == p.now {
 		return
@@ -310,7 +307,7 @@ func (p *player) reach(instant int64) {
 	}
 }
 
-// keepHouse does what is due at the present tick.
+// keepHouse does the housekeeping that is due at the current tick.
 func (p *player) keepHouse() {
 	since := p.ticks * control.DefencePeriod
 	if since%control.EstimatePeriod == 0 {
@@ -322,7 +319,7 @@ func (p *player) keepHouse() {
 	}
 }
 
-// flush takes the batch in hand through the pipeline.
+// flush processes the current batch.
 func (p *player) flush() error {
 	if p.pushed == 0 {
 		return nil
@@ -350,13 +347,13 @@ func (p *player) collect() {
 	}
 }
 
-// leave hands a frame to the kernel.
+// leave passes a frame to the kernel.
 func (p *player) leave(f *pcap.Frame) {
 	p.summary.leave(f.Interface)
 	p.hostOut.Write(f)
 }
 
-// count adds what the workers dropped to the summary.
+// count adds the workers' counters of dropped frames to the summary.
 func (p *player) count() {
 	for _, w := range p.rig.Workers {
 		for reason, n := range w.Counts().Drops {

@@ -13,8 +13,8 @@ import (
 	"director/control/ipvsadm"
 )
 
-// ErrScript is matched by errors of the script that are found before the first
-// frame: exit code 2.
+// ErrScript is matched by errors of the script. They are found before the first frame:
+// exit code 2.
 var ErrScript = errors.New("the script cannot be run")
 
 type scriptError struct{ error }
@@ -29,8 +29,8 @@ type command struct {
 	args []string
 }
 
-// readScript reads lines of the form "SECONDS COMMAND", in order of time. Blank
-// lines and those that begin with # are none.
+// readScript reads lines of the form "SECONDS COMMAND", which must be sorted by time. It
+// ignores empty lines and lines that begin with #.
 func readScript(r io.Reader, name string) (list []command, err error) {
 	in := bufio.NewScanner(r)
 	for n := 1; in.Scan(); n++ {
@@ -79,7 +79,7 @@ func parseCommand(line string, words []string) (c command, err error) {
 	return c, nil
 }
 
-// check finds what is wrong with a command whatever the state of the director.
+// check reports errors of a command that do not depend on the state of the director.
 func (c *command) check() (err error) {
 	switch arg := strings.Join(c.args, " "); c.verb {
 	case "sysctl":
@@ -96,7 +96,7 @@ func (c *command) check() (err error) {
 	return err
 }
 
-// instant reads seconds since 1970, exactly to the nanosecond.
+// instant converts seconds since 1970 to nanoseconds without rounding.
 func instant(s string) (int64, error) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
@@ -107,7 +107,7 @@ func instant(s string) (int64, error) {
 	return seconds*1e9 + int64(nanos), nil
 }
 
-// run carries a command out and writes what it says.
+// run runs a command and writes its output.
 func (p *player) run(c *command) error {
 	var out, errs strings.Builder
 	code := p.execute(c, &out, &errs)
@@ -119,7 +119,7 @@ func (p *player) run(c *command) error {
 	return err
 }
 
-// execute returns the command's exit code.
+// execute runs a command and returns its exit code.
 func (p *player) execute(c *command, out, errs io.Writer) int {
 	arg := strings.Join(c.args, " ")
 	switch c.verb {
@@ -144,8 +144,8 @@ func (p *player) execute(c *command, out, errs io.Writer) int {
 	return 0
 }
 
-// ipvsadm lists numbers even where names are asked for: those are another
-// machine's business.
+// ipvsadm always lists numbers, even if names are requested: the names would depend on the
+// machine of the replay.
 func (p *player) ipvsadm(args []string, out, errs io.Writer) int {
 	c, err := ipvsadm.Parse(args, ipvsadm.System{})
 	if e := (*ipvsadm.Error)(nil); errors.As(err, &e) {
@@ -156,7 +156,7 @@ func (p *player) ipvsadm(args []string, out, errs io.Writer) int {
 	return shell.Execute(c)
 }
 
-// describe changes the host, and returns the interface it is about.
+// describe changes the host. It returns the interface that has changed.
 func (p *player) describe(what, arg string) (name string, err error) {
 	switch what {
 	case "link":

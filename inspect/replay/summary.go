@@ -2,34 +2,34 @@ package replay
 
 import "director/packet"
 
-// Summary is what became of the frames. Every frame that was received is in
-// one of Verdicts; docs/drops.md explains the reasons. Its JSON is stable.
+// Summary counts the frames by their results. Every received frame is counted in one of
+// Verdicts. docs/drops.md explains the reasons. The JSON is stable.
 type Summary struct {
 	Interfaces map[string]*Interface `json:"interfaces"`
 	Verdicts   Verdicts              `json:"verdicts"`
-	Drops      map[string]uint64     `json:"drops"` // by reason, those that occurred
+	Drops      map[string]uint64     `json:"drops"` // by reason; only reasons that occurred
 
-	// Skipped is how many frames the director had sent itself when the
-	// capture was taken: they were not received.
+	// Skipped is the number of frames that the director itself had sent when the capture
+	// was taken. They were not received.
 	Skipped uint64 `json:"-"`
 }
 
-// Interface counts the frames of one interface: received, sent, and received
-// but left to the kernel.
+// Interface counts the frames of one interface: those that were received, those that were
+// sent, and those that were received but left to the kernel.
 type Interface struct {
 	Rx   uint64 `json:"rx"`
 	Tx   uint64 `json:"tx"`
 	Host uint64 `json:"host"`
 }
 
-// Verdicts counts frames by what became of them.
+// Verdicts counts frames by their verdict.
 type Verdicts struct {
 	Tx   uint64 `json:"tx"`
 	Host uint64 `json:"host"`
 	Drop uint64 `json:"drop"`
 }
 
-// newSummary lists the interfaces whether they see frames or not.
+// newSummary lists all interfaces, including those without frames.
 func newSummary(interfaces []string) *Summary {
 	s := &Summary{Interfaces: map[string]*Interface{}, Drops: map[string]uint64{}}
 	for _, name := range interfaces {

@@ -10,17 +10,16 @@ import (
 	"director/service"
 )
 
-// outcome is what came of one packet: the world before it and after it.
+// outcome is the result of one packet: the world before it and after it.
 type outcome struct {
 	*world
-	frame  packet.Frame // as it came
-	flow   *packet.Flow // by which its connection is found; nil: it has no such
+	frame  packet.Frame // as it arrived
+	flow   *packet.Flow // the flow by which its connection is found; nil: none
 	before moment
 	after  moment
 }
 
-// explain takes a frame that arrives on an interface through the stages, and says what
-// happened.
+// explain processes a frame that arrives on an interface, and describes what happened.
 func (w *world) explain(data []byte, iface int) (*Explanation, error) {
 	e := &Explanation{Packet: w.describe(data, iface, nil)}
 	if link := w.view().Hops.Interfaces()[iface]; len(data) >= packet.EthLen && packet.MAC(data[6:12]) == link.MAC {
@@ -50,8 +49,8 @@ func (w *world) explain(data []byte, iface int) (*Explanation, error) {
 	return e, nil
 }
 
-// flowOf returns the flow by which the connection of a packet is found: of an ICMP
-// error the one that it is about.
+// flowOf returns the flow by which the connection of a packet is found. For an ICMP error
+// it is the flow of the connection that the error is about.
 func flowOf(f *packet.Frame) *packet.Flow {
 	var q packet.Quote
 	switch {
@@ -72,8 +71,8 @@ func flowOf(f *packet.Frame) *packet.Flow {
 	return nil
 }
 
-// server returns the real server of the packet, or nil: the one for which it was
-// counted, else the one of its connection or of the scheduler's answer.
+// server returns the real server of the packet, or nil. It is the server for which the
+// packet was counted, else that of its connection, else that of the scheduler's answer.
 func (o *outcome) server() *service.Server {
 	servers := o.view().Services.Servers()
 	for id, t := range o.after.tallies {
@@ -96,8 +95,8 @@ func (o *outcome) server() *service.Server {
 	return nil
 }
 
-// connection returns the connection that the packet belongs to in the end, or the
-// one that was found.
+// connection returns the connection to which the packet belongs after it was processed,
+// else the one that was found before.
 func (o *outcome) connection() *found {
 	if o.after.found != nil {
 		return o.after.found
@@ -137,7 +136,7 @@ func (o *outcome) service(server *service.Server) *Service {
 	return &Service{Proto: protoName(o.flow.Proto), Address: endpoint(o.flow.Dst, o.flow.DstPort), Missing: true}
 }
 
-// serviceOf returns the service that a server is of, or nil if it was removed.
+// serviceOf returns the service of a server, or nil if the service was removed.
 func (o *outcome) serviceOf(server *service.Server) *service.Service {
 	for _, s := range o.view().Services.Services() {
 		if s.Key == server.Of {
@@ -155,7 +154,7 @@ func describeService(s *service.Service) *Service {
 	return d
 }
 
-// connected describes what was found and what was begun.
+// connected describes the connection that was found and the one that was begun.
 func (o *outcome) connected(s *Service) *Connection {
 	before, after := o.before.found, o.after.found
 	if o.flow == nil || before == nil && after == nil && (s == nil || s.Missing) && !o.answer() {
@@ -183,20 +182,20 @@ func (o *outcome) connected(s *Service) *Connection {
 	return d
 }
 
-// seconds returns how long it is until that time.
+// seconds returns the time until a deadline in seconds.
 func (o *outcome) seconds(deadline int64) float64 {
 	return max(0, float64(deadline-o.shared.Now())/second)
 }
 
-// template describes the template of the packet's connection, or the one that was
-// used for a packet without an entry.
+// template describes the template of the packet's connection, or the template that was
+// used for a packet without a connection.
 func (o *outcome) template(server *service.Server) *Template {
 	var used *conntrack.Record
 	discarded := false
 	for ref, info := range o.after.templates {
 		was, there := o.before.templates[ref]
 		discarded = discarded || there && info.Is(conntrack.Hidden) && !was.Is(conntrack.Hidden)
-		// Who got a server without the scheduler got it by a template of the client's.
+		// A packet that got a server without the scheduler got it from a template.
 		remembered := len(o.picks) == 0 && server != nil && info.Server == server.ID && o.connection() == nil && o.client(info.Client, server)
 		if !info.Is(conntrack.Hidden) && (!there || was.Deadline != info.Deadline || remembered) {
 			used = &info
@@ -219,14 +218,14 @@ func (o *outcome) template(server *service.Server) *Template {
 	return d
 }
 
-// client reports whether a template of the server's service with this address is
-// one for the packet's sender: it stands for all who share the bits that count.
+// client reports whether a template with this address, of the server's service, is for
+// the packet's sender. A template is for all clients with the same network bits.
 func (o *outcome) client(a packet.Addr, server *service.Server) bool {
 	s := o.serviceOf(server)
 	return s != nil && o.flow != nil && a.V4() == o.flow.Src.V4()&^s.HostMask
 }
 
-// scheduler describes the last question that a scheduler was asked.
+// scheduler describes the last choice of a scheduler.
 func (o *outcome) scheduler() *Scheduler {
 	if len(o.picks) == 0 {
 		return nil
@@ -271,7 +270,7 @@ func (o *outcome) describeServer(s *service.Server) *Server {
 	return d
 }
 
-// nextHop describes the way to the server, or of an answer to the client.
+// nextHop describes the next hop to the server or, for an answer, to the client.
 func (o *outcome) nextHop(s *service.Server) *NextHop {
 	if s == nil || o.flow == nil {
 		return nil
@@ -303,7 +302,7 @@ func (o *outcome) describeHop(hop *neigh.Hop, dst packet.Addr) *NextHop {
 	return d
 }
 
-// sent describes the frames that left.
+// sent describes the frames that were sent.
 func (o *outcome) sent(e *Explanation, s *service.Server) {
 	for iface, port := range o.ports {
 		for _, data := range port.Take() {
@@ -317,7 +316,7 @@ func (o *outcome) sent(e *Explanation, s *service.Server) {
 	}
 }
 
-// wrapping returns what a frame to a server is wrapped in, or nil.
+// wrapping returns the tunnel of a frame to a server, or nil.
 func wrapping(data []byte, s *service.Server) *packet.Tunnel {
 	if s == nil {
 		return nil
@@ -330,7 +329,7 @@ func wrapping(data []byte, s *service.Server) *packet.Tunnel {
 	return &t
 }
 
-// address returns the address of an endpoint without a port as such.
+// address returns an endpoint as text, without the port if that is 0.
 func address(ap netip.AddrPort) string {
 	switch {
 	case !ap.IsValid():

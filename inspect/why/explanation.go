@@ -6,29 +6,29 @@ import (
 	"director/packet"
 )
 
-// Explanation is what becomes of one packet, step by step. The names in JSON are
-// stable. A step that the packet does not come to is missing.
+// Explanation describes what happens to one packet, step by step. The names in JSON are
+// stable. Steps that the packet does not reach are missing.
 type Explanation struct {
-	// Frame is the number of the frame in the capture, from 1, and Time its time in
-	// nanoseconds since 1970; both are 0 for a packet that was made.
+	// Frame is the number of the frame in the capture, from 1. Time is its time in
+	// nanoseconds since 1970. Both are 0 for a packet that was built for the question.
 	Frame int   `json:"frame,omitempty"`
 	Time  int64 `json:"time,omitempty"`
 
 	Packet     Packet      `json:"packet"`
-	Notes      []string    `json:"notes,omitempty"` // what was assumed
+	Notes      []string    `json:"notes,omitempty"` // assumptions, and other facts
 	Service    *Service    `json:"service,omitempty"`
 	Connection *Connection `json:"connection,omitempty"`
 	Template   *Template   `json:"template,omitempty"`
 	Scheduler  *Scheduler  `json:"scheduler,omitempty"`
 	Server     *Server     `json:"server,omitempty"`
 	NextHop    *NextHop    `json:"next_hop,omitempty"`
-	// Sends are the frames that leave: the packet as it is forwarded, or what the
-	// director says itself.
+	// Sends are the frames that are sent: the forwarded packet, or an answer of the
+	// director.
 	Sends   []Packet `json:"sends,omitempty"`
 	Verdict Verdict  `json:"verdict"`
 }
 
-// Packet is a frame as its headers show it.
+// Packet describes the headers of a frame.
 type Packet struct {
 	Interface string         `json:"interface"`
 	Length    int            `json:"length"` // of the frame, in bytes
@@ -39,19 +39,19 @@ type Packet struct {
 	Dst       netip.AddrPort `json:"dst,omitzero"`
 	TTL       uint8          `json:"ttl,omitempty"`
 	Info      string         `json:"info,omitempty"`   // TCP's flags, SCTP's chunk, ICMP's type
-	Inside    *Inside        `json:"inside,omitempty"` // what a tunnel carries, or an error quotes
+	Inside    *Inside        `json:"inside,omitempty"` // the packet that a tunnel carries or an error quotes
 
 	Bytes []byte `json:"bytes"` // the whole frame
 }
 
-// Inside is the packet in another one.
+// Inside is a packet inside another one.
 type Inside struct {
 	Proto string         `json:"proto"`
 	Src   netip.AddrPort `json:"src"`
 	Dst   netip.AddrPort `json:"dst"`
 }
 
-// Service is the virtual service that a packet is for.
+// Service is the virtual service of a packet.
 type Service struct {
 	Proto      string         `json:"proto,omitempty"` // empty for a firewall mark
 	Address    netip.AddrPort `json:"address,omitzero"`
@@ -59,16 +59,15 @@ type Service struct {
 	Scheduler  string         `json:"scheduler,omitempty"`
 	Persistent uint32         `json:"persistent,omitempty"` // seconds
 	OnePacket  bool           `json:"one_packet,omitempty"`
-	// Missing says that there is none, or none any more.
+	// Missing reports that there is no such service, or that it was removed.
 	Missing bool `json:"missing,omitempty"`
 }
 
-// Connection is the entry that was found for a packet, or what came of there being
-// none.
+// Connection is the connection that was found for a packet, or that it has begun.
 type Connection struct {
 	Found bool `json:"found"`
-	// Begun: the packet has made an entry. With Found it did so in place of the one
-	// that was found, which was over.
+	// Begun: the packet has begun a connection. If Found is set as well, it replaces the
+	// one that was found, which had ended.
 	Begun       bool           `json:"begun"`
 	Answer      bool           `json:"answer"` // the packet is from the server's side
 	Proto       string         `json:"proto,omitempty"`
@@ -78,33 +77,34 @@ type Connection struct {
 	After       string         `json:"after,omitempty"`        // and after it
 	Expires     float64        `json:"expires,omitempty"`      // seconds, after the packet
 	Removed     bool           `json:"removed,omitempty"`      // its server was removed from its service
-	UnknownPort bool           `json:"unknown_port,omitempty"` // its client's was not known before
-	// Unnoted: the table is full, and the packet is forwarded as if it had an entry.
+	UnknownPort bool           `json:"unknown_port,omitempty"` // the client's port was not known before
+	// Unnoted: the table is full, and the packet is forwarded without a connection.
 	Unnoted bool `json:"unnoted,omitempty"`
 }
 
-// Template is what a persistent client's server was remembered by.
+// Template is the entry that remembers the server of a persistent client.
 type Template struct {
 	Found   bool           `json:"found"` // it was there before the packet
 	Client  netip.Addr     `json:"client,omitzero"`
 	Server  netip.AddrPort `json:"server,omitzero"`
 	Expires float64        `json:"expires,omitempty"` // seconds, after the packet
-	// Discarded says that the one that was there is of no use: its server is not
-	// in the service any more, or gets no new connections.
+	// Discarded reports that an earlier template was discarded: its server was removed
+	// from the service, or gets no new connections.
 	Discarded bool `json:"discarded,omitempty"`
 }
 
-// Scheduler is what a service's scheduler was asked, and its answer.
+// Scheduler is the input of a service's scheduler and its choice.
 type Scheduler struct {
 	Name     string      `json:"name"`
 	Rule     string      `json:"rule"`
-	Standing string      `json:"standing,omitempty"` // what it goes by beside the servers
+	Standing string      `json:"standing,omitempty"` // the scheduler's own state that matters
 	Servers  []Candidate `json:"servers"`
 	// Chosen is the index of the server that was chosen, -1 for none.
 	Chosen int `json:"chosen"`
 }
 
-// Candidate is a server as the scheduler saw it, in the order of its list.
+// Candidate is a server in the state that the scheduler has seen. Candidates have the
+// order of the list.
 type Candidate struct {
 	Address    netip.AddrPort `json:"address"`
 	Weight     int32          `json:"weight"`
@@ -114,7 +114,8 @@ type Candidate struct {
 	Lower      uint32         `json:"lower,omitempty"`
 	Overloaded bool           `json:"overloaded,omitempty"`
 	Usable     bool           `json:"usable"`
-	// Score is what the scheduler compares; it is missing where that is no number.
+	// Score is the number that the scheduler compares. It is missing if the scheduler
+	// does not compare numbers.
 	Score *float64 `json:"score,omitempty"`
 }
 
@@ -126,23 +127,23 @@ type Server struct {
 	Removed bool           `json:"removed,omitempty"`
 }
 
-// NextHop is where the packet goes next.
+// NextHop is the next hop of the packet.
 type NextHop struct {
 	Address   netip.Addr `json:"address,omitzero"`
 	MAC       string     `json:"mac,omitempty"`
 	Interface string     `json:"interface,omitempty"`
 	MTU       uint16     `json:"mtu,omitempty"`
 	Gateway   bool       `json:"gateway,omitempty"` // it is not the destination itself
-	// Reason is why it cannot be used: one of docs/drops.md.
+	// Reason is the reason why it cannot be used: one of docs/drops.md.
 	Reason string `json:"reason,omitempty"`
 }
 
-// Verdict is what becomes of the packet.
+// Verdict is the result for the packet.
 type Verdict struct {
-	// Action is tx, drop, host (it is left to the kernel), wait (for an Ethernet
-	// address, or other fragments) or skip (it is one that the director sent).
+	// Action is tx, drop, host (the packet is left to the kernel), wait (for an Ethernet
+	// address or other fragments) or skip (the director itself sent the packet).
 	Action    string `json:"action"`
-	Interface string `json:"interface,omitempty"` // that it leaves by
+	Interface string `json:"interface,omitempty"` // by which it is sent
 	Reason    string `json:"reason,omitempty"`    // one of docs/drops.md
 	Text      string `json:"text"`
 }

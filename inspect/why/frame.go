@@ -9,27 +9,27 @@ import (
 	"director/packet"
 )
 
-// leastFrame is the length of the shortest frame of Ethernet, less its checksum.
+// leastFrame is the length of the shortest Ethernet frame without its checksum.
 const leastFrame = 60
 
-// flagLetters are those of TCP's flags, from the lowest bit.
+// flagLetters are the letters of TCP's flags, from the lowest bit.
 const flagLetters = "FSRPAU"
 
-// parse reads the headers of a frame that is nobody's.
+// parse reads the headers of a copy of a frame.
 func parse(data []byte) packet.Frame {
 	f := packet.Frame{Buf: slices.Clone(data), Len: int32(len(data))}
 	packet.Parse(&f)
 	return f
 }
 
-// made is a frame that was made for a question.
+// made is a frame that was built for a question.
 type made struct {
 	data  []byte
 	iface int
 	notes []string
 }
 
-// build makes the packet that a question is about, as it would arrive.
+// build builds the packet of a question as it would arrive.
 func (w *world) build(q *Question, flow packet.Flow) (m made, err error) {
 	hop := w.view().Hops.Route(flow.Src)
 	if q.Interface != "" {
@@ -63,8 +63,7 @@ func (w *world) build(q *Question, flow packet.Flow) (m made, err error) {
 	return m, nil
 }
 
-// sender returns the Ethernet address of who sends: one that is made up of its IP
-// address where nobody knows it.
+// sender returns the Ethernet address of the sender. If it is not known, it is invented.
 func sender(hop *neigh.Hop, src packet.Addr) packet.MAC {
 	if hop.Reason == packet.None {
 		return hop.Dst
@@ -72,13 +71,14 @@ func sender(hop *neigh.Hop, src packet.Addr) packet.MAC {
 	return invented(src)
 }
 
-// invented returns the Ethernet address of a neighbour that nobody knows.
+// invented returns an Ethernet address for a neighbour whose own is not known. It is
+// derived from the IP address.
 func invented(a packet.Addr) packet.MAC {
 	v := a.V4()
 	return packet.MAC{0x02, 0, byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}
 }
 
-// transport appends the packet behind the IPv4 header.
+// transport appends everything after the IPv4 header.
 func (w *world) transport(b []byte, q *Question, flow packet.Flow) (frame []byte, note string, err error) {
 	known := w.connection(flow)
 	at := len(b)
@@ -131,7 +131,7 @@ var (
 	dataChunk = []byte{packet.ChunkData, 3, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 )
 
-// flags returns the flags of the segment, and what was assumed.
+// flags returns the flags of the segment, and a note if they were assumed.
 func (w *world) flags(q *Question, flow packet.Flow, known *found) (flags uint8, note string, err error) {
 	for _, c := range strings.ToUpper(q.Flags) {
 		bit := strings.IndexRune(flagLetters, c)
@@ -151,8 +151,8 @@ func (w *world) flags(q *Question, flow packet.Flow, known *found) (flags uint8,
 	return packet.SYN, "", nil
 }
 
-// describe reads the headers of a frame that came in or leaves by an interface. tunnel
-// says what it is wrapped in, if it is.
+// describe reads the headers of a frame that arrived or leaves by an interface. tunnel is
+// the tunnel of a frame that is encapsulated, else nil.
 func (w *world) describe(data []byte, iface int, tunnel *packet.Tunnel) Packet {
 	p := Packet{Interface: w.name(iface), Length: len(data), Bytes: slices.Clone(data)}
 	if len(data) < packet.EthLen {
@@ -194,7 +194,7 @@ func insideOf(f packet.Flow) *Inside {
 	return &Inside{protoName(f.Proto), endpoint(f.Src, f.SrcPort), endpoint(f.Dst, f.DstPort)}
 }
 
-// info says what a packet is for.
+// info describes the purpose of a packet.
 func info(f *packet.Frame) string {
 	switch {
 	case f.IP().FlagsOffset()&(packet.IPv4MF|packet.IPv4OffsetMask) != 0:

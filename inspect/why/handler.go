@@ -7,19 +7,19 @@ import (
 	"net/http"
 )
 
-// Path is where the handler is served, for the method POST.
+// Path is the path of the handler. The method is POST.
 const Path = "/v1/why"
 
-// maxQuestion bounds the body of a question, in bytes: a capture of some ten
-// thousand frames.
+// maxQuestion is the largest body of a question in bytes. It is enough for a capture of
+// about ten thousand frames.
 const maxQuestion = 64 << 20
 
-// Answer is what the handler sends.
+// Answer is the body of the handler's answer.
 type Answer struct {
 	Explanations []Explanation `json:"explanations"`
 }
 
-// Handler answers Questions in JSON with an Answer.
+// Handler answers a Question in JSON by an Answer.
 func Handler(d *Director) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var q Question
@@ -47,11 +47,11 @@ func Handler(d *Director) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(Answer{all}) // whoever asked has gone
+		_ = json.NewEncoder(w).Encode(Answer{all}) // an error means that the client has gone
 	})
 }
 
-// refuse sends an error as the control API does, with a word for it.
+// refuse sends an error in the form of the control API, with a code.
 func refuse(w http.ResponseWriter, status int, code string, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

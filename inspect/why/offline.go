@@ -18,16 +18,16 @@ import (
 	"director/service"
 )
 
-// anyInterface is the interface of a host that nobody described.
+// anyInterface is the interface of a host that is not described.
 const anyInterface = "eth0"
 
-// dummy is the address of a host that nobody described, the "IPv4 dummy address"
-// (RFC 7600 §6), which is nobody's.
+// dummy is the address of a host that is not described. It is the "IPv4 dummy address"
+// (RFC 7600 §6), which no host has.
 var dummy = netip.MustParsePrefix("192.0.0.8/32")
 
-// Offline answers a question by a director with the rules and flags of c that does
-// not run. r describes its host; where it has no link, one is invented that
-// reaches every address directly.
+// Offline answers a question for a director that is not running, with the rules and flags
+// of c. r describes its host. If it has no link, one is invented that reaches every
+// address directly.
 func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, error) {
 	var notes []string
 	if len(r.Links) == 0 {
@@ -39,7 +39,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 		return nil, err
 	}
 	defer conns.Close()
-	// A moment far enough from the beginning that nothing was of late.
+	// A time that is far enough from the start: nothing has happened recently.
 	var clock memport.Clock
 	clock.Advance(24 * time.Hour)
 	d := &Director{Shared: dataplane.New(dataplane.Options{
@@ -50,7 +50,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 		Hops: func(t *service.Table) *neigh.Table {
 			return neigh.New(replay.Host(c, r), control.Addresses(t))
 		},
-		Seed: 1, // the same answer each time
+		Seed: 1, // always the same answer
 	})
 	if err := d.Control.Add(c.Services); err != nil {
 		return nil, wrong("%w", err)
@@ -62,12 +62,12 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 	return all, err
 }
 
-// leastTable is a table that costs nothing. It holds nothing: connections begin in
-// its shadow.
+// leastTable is the size of a small table. It stays empty: connections begin in the
+// shadow.
 const leastTable = 1 << 16
 
-// invent returns c on a host with its interfaces, the first of which reaches
-// everybody.
+// invent returns c with a description of a host that has its interfaces. All addresses
+// are reached by the first one.
 func invent(c *config.Config, q *Question) (*config.Config, *config.Replay) {
 	copied := *c
 	c = &copied
@@ -103,9 +103,9 @@ func invent(c *config.Config, q *Question) (*config.Config, *config.Replay) {
 
 const ethernetMTU = 1500
 
-// learn takes the addresses of everybody in the capture, and those of the
-// interfaces: a frame to a service's address was sent to one. What is wrong with
-// the capture is told by whoever reads it next.
+// learn collects the addresses in the capture, and the Ethernet addresses of the
+// interfaces: a frame to the address of a service was sent to an interface. Errors of the
+// capture are reported when it is read the next time.
 func learn(c *config.Config, q *Question, known map[packet.Addr]bool, macs map[string]packet.MAC) {
 	capture, err := pcap.NewReader(bytes.NewReader(q.Capture))
 	if err != nil {
@@ -131,7 +131,8 @@ func learn(c *config.Config, q *Question, known map[packet.Addr]bool, macs map[s
 	}
 }
 
-// virtual reports whether a is a service's address or in a firewall mark's prefix.
+// virtual reports whether a is the address of a service or inside a firewall mark's
+// prefix.
 func virtual(c *config.Config, a packet.Addr) bool {
 	return slices.ContainsFunc(c.Services, func(s service.Spec) bool { return s.Mark == 0 && s.Addr == a }) ||
 		slices.ContainsFunc(c.Marks, func(m service.Mark) bool { return m.Prefix.Contains(a.Netip()) })

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// stepWidth is that of the names of the steps.
+// stepWidth is the width of the names of the steps.
 const stepWidth = 12
 
-// Print writes explanations for people to read, a step a line.
+// Print writes explanations as text, one step per line.
 func Print(w io.Writer, all []Explanation) error {
 	var b strings.Builder
 	for i := range all {
@@ -64,7 +64,7 @@ func (e *Explanation) print(b *strings.Builder) {
 	line("verdict", "%s", e.Verdict)
 }
 
-// headers is the packet without its Ethernet header.
+// headers describes the packet without its Ethernet header.
 func (p *Packet) headers() string {
 	words := []string{p.Proto}
 	if p.Src.IsValid() {
@@ -146,7 +146,7 @@ func (t *Template) String() string {
 	return s
 }
 
-// seconds is a time as people say it, to the second where it is longer.
+// seconds formats a time. A long one is rounded to a second.
 func seconds(s float64) string {
 	if s == float64(int64(s)) || s >= 10 {
 		return fmt.Sprintf("%.0f s", s)

@@ -6,8 +6,8 @@ import (
 	"director/packet"
 )
 
-// dropTexts and hostTexts say what a reason means for a packet that is dropped or
-// left to the kernel: docs/drops.md, shorter.
+// dropTexts and hostTexts explain the reasons for dropping a packet and for leaving it to
+// the kernel. docs/drops.md explains them in more detail.
 var (
 	dropTexts = map[packet.Reason]string{
 		packet.Truncated:     "its transport header is not whole",
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// verdict reads off the worker's counts what became of the packet.
+// verdict derives the packet's verdict from the worker's counters.
 func (o *outcome) verdict() Verdict {
 	before, after := &o.before.counts, &o.after.counts
 	for reason := range packet.Reasons {
@@ -64,7 +64,7 @@ func (o *outcome) verdict() Verdict {
 	return Verdict{Action: Wait, Reason: packet.Fragment.String(), Text: "until the other fragments of the datagram have come, at most 30 seconds"}
 }
 
-// note says what else is worth knowing.
+// note adds other facts that help to understand the explanation.
 func (o *outcome) note(e *Explanation) {
 	told := e.Verdict.Action == Drop && len(e.Sends) > 0
 	switch reason := e.Verdict.Reason; {

@@ -1,14 +1,13 @@
-// Package why explains what a director does with a packet: which service it is for,
-// whether it belongs to a connection, what the scheduler went by, where it leaves.
+// Package why explains what a director does with a packet: its service, its connection,
+// the scheduler's reasons, and the interface by which it leaves.
 //
-// Nothing of that is worked out here a second time. A shadow of the director is
-// made (dataplane.Engine.Shadow): its services, schedulers with what they remember,
-// loads, next hops, and those of its connections that may have to do with the
-// packet. A worker of the shadow takes the packet through the stages of every
-// packet, in memory, and the explanation is read off what there was before, what
-// the scheduler was asked, and what came of it. The director itself learns nothing
-// of it: no place in a list moves, no connection begins, nobody is asked for an
-// Ethernet address.
+// The package does not repeat the director's decisions. It makes a shadow of the
+// director (dataplane.Engine.Shadow): a copy of its services, its schedulers with their
+// state, its loads, its next hops, and those connections that the packet may concern. A
+// worker of the shadow processes the packet in memory by the ordinary stages. The
+// explanation is derived from the state before, the scheduler's input, and the state
+// after. The director itself does not change: no scheduler moves its position, no
+// connection begins, and no Ethernet address is requested.
 package why
 
 import (
@@ -26,29 +25,29 @@ import (
 	"director/packet"
 )
 
-// Director is whom to ask: a running director, or one that is only described.
+// Director is the director to ask. It is running or only described.
 type Director struct {
 	Control *control.Control
 	Shared  *dataplane.Engine
 }
 
-// Question is a packet to explain, or a capture of some.
+// Question is a packet to explain, or a capture of packets.
 type Question struct {
 	Proto string `json:"proto,omitempty"` // tcp, udp or sctp
 	Src   string `json:"src,omitempty"`   // address:port
 	Dst   string `json:"dst,omitempty"`
-	// Flags are those of the TCP segment, letters of SAFRPU. Empty: a plain ACK
-	// where the flow has a connection, a SYN where it has none.
+	// Flags are the flags of the TCP segment, letters of SAFRPU. Empty: ACK if the flow
+	// has a connection, else SYN.
 	Flags string `json:"flags,omitempty"`
-	// Interface is the one that the packet arrives on. Empty: the one by which its
-	// source is reached, and for a capture the ones that it names.
+	// Interface is the interface on which the packet arrives. Empty: the interface by
+	// which its source is reached; for a capture, those that it names.
 	Interface string `json:"interface,omitempty"`
-	// Capture is a pcapng or pcap file, whose frames arrive one after the other.
-	// It takes the place of the packet.
+	// Capture is a pcapng or pcap file. Its frames arrive one after the other. It
+	// replaces the packet.
 	Capture []byte `json:"capture,omitempty"`
 }
 
-// ErrQuestion is matched by errors of the question: no packet is like that, or the
+// ErrQuestion is matched by errors of the question: there is no such packet, or the
 // director has no such interface.
 var ErrQuestion = errors.New("the question makes no sense")
 
@@ -58,13 +57,13 @@ func (questionError) Is(target error) bool { return target == ErrQuestion }
 
 func wrong(format string, args ...any) error { return questionError{fmt.Errorf(format, args...)} }
 
-// roomPerFrame is how many connections a packet may begin: its own, its template
-// and a data connection of FTP.
+// roomPerFrame is the largest number of connections that a packet can begin: its own, its
+// template and a data connection of FTP.
 const roomPerFrame = 3
 
-// Explain answers a question: with one explanation, or with one for each frame of
-// the capture, in its order, of which each meets what those before it have done.
-// Errors match ErrQuestion, or mean that the shadow found no memory.
+// Explain answers a question with one explanation, or with one for each frame of the
+// capture, in its order. Each frame of a capture meets the state that the frames before
+// it have left. An error matches ErrQuestion, or there was no memory for the shadow.
 func (d *Director) Explain(q *Question) ([]Explanation, error) {
 	if q.Capture != nil {
 		return d.explainCapture(q)
@@ -120,8 +119,8 @@ func (d *Director) explainCapture(q *Question) ([]Explanation, error) {
 	return all, nil
 }
 
-// read reads the capture of a question, and returns its frames and all addresses
-// that may be those of a client.
+// read reads the capture of a question. It returns the frames and all addresses that may
+// belong to a client.
 func (d *Director) read(q *Question) (frames []captured, ends []packet.Addr, err error) {
 	capture, err := pcap.NewReader(bytes.NewReader(q.Capture))
 	if err != nil {
@@ -152,7 +151,8 @@ func (d *Director) read(q *Question) (frames []captured, ends []packet.Addr, err
 	return frames, ends, nil
 }
 
-// arrival returns the interface that a captured frame arrives on, or why it cannot.
+// arrival returns the interface on which a captured frame arrives, or an error if the
+// frame cannot arrive.
 func (d *Director) arrival(q *Question, f *pcap.Frame) (int, error) {
 	switch {
 	case len(f.Data) < f.Length:
@@ -170,7 +170,7 @@ func (d *Director) arrival(q *Question, f *pcap.Frame) (int, error) {
 	return ifaceOf(d.Shared.View(), name)
 }
 
-// armOf returns the interface of that name.
+// ifaceOf returns the interface with that name.
 func ifaceOf(v *dataplane.View, name string) (int, error) {
 	var names []string
 	for i, l := range v.Hops.Interfaces() {
@@ -199,7 +199,7 @@ func addresses(data []byte) []packet.Addr {
 	return all
 }
 
-// flow reads the packet that a question is about.
+// flow returns the flow of the question's packet.
 func (q *Question) flow() (f packet.Flow, err error) {
 	protos := []string{"tcp", "udp", "sctp"}
 	at := slices.Index(protos, strings.ToLower(q.Proto))
