@@ -1,5 +1,5 @@
-// Package browsertest has tests look at pages in a real browser: a headless Chromium,
-// driven over a pipe. Tests are skipped where there is none.
+// Package browsertest lets tests load pages in a real browser. It is a headless Chromium,
+// which is controlled over a pipe. Tests are skipped if it is not installed.
 package browsertest
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Browser is a tab of a Chromium, and what went wrong there. Its methods end the test
-// with what they cannot do.
+// Browser is a tab of Chromium. It collects the errors and requests of the tab. If a method
+// fails, it ends the test.
 type Browser struct {
 	Context context.Context // chromedp's, of the tab
 
@@ -35,8 +35,7 @@ type Browser struct {
 	requests []string // addresses that were asked for
 }
 
-// Start starts one without tabs of ours, or skips the test where there is
-// none.
+// Start starts Chromium without a tab. It skips the test if Chromium is not installed.
 func Start(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -47,7 +46,7 @@ func Start(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx,
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Env("TMPDIR="+t.TempDir()), // where it leaves a directory when it is killed
+		chromedp.Env("TMPDIR="+t.TempDir()), // if it is killed, it leaves a directory there
 		chromedp.NoFirstRun, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
 	)
@@ -60,7 +59,7 @@ func Start(t *testing.T) context.Context {
 	return ctx
 }
 
-// Tab opens a tab, which is closed with the test.
+// Tab opens a tab. It is closed at the end of the test.
 func Tab(t *testing.T, chromium context.Context) *Browser {
 	t.Helper()
 	ctx, leave := chromedp.NewContext(chromium)
@@ -98,7 +97,7 @@ func Send[P, R any](b *Browser, command cdp.Command[P, R], params P) {
 	}
 }
 
-// Do runs actions one after the other; one that fails ends the test.
+// Do runs actions one after the other. An action that fails ends the test.
 func (b *Browser) Do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	if err := chromedp.Do(b.Context, actions...); err != nil {
@@ -106,7 +105,7 @@ func (b *Browser) Do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Eval returns what an expression is.
+// Eval returns the value of an expression.
 func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression))
@@ -124,8 +123,8 @@ func (b *Browser) Await(expression string) {
 	}
 }
 
-// Screen sets the size of the screen, in pixels as style sheets count them, and
-// whether the reader likes it dark.
+// Screen sets the size of the screen in CSS pixels, and whether the user prefers a dark
+// colour scheme.
 func (b *Browser) Screen(width, height int64, phone, dark bool) {
 	b.t.Helper()
 	scale, scheme := 1.0, "light"
@@ -143,8 +142,8 @@ func (b *Browser) Screen(width, height int64, phone, dark bool) {
 	})
 }
 
-// Keep keeps a picture of the whole page, or of what is on the screen, where the
-// test's artefacts are kept: go test -artifacts.
+// Keep stores a screenshot of the whole page, or of its visible part, as an artefact of the
+// test: go test -artifacts.
 func (b *Browser) Keep(name string, whole bool) {
 	b.t.Helper()
 	if flag.Lookup("test.artifacts").Value.String() != "true" {
@@ -171,7 +170,8 @@ func (b *Browser) Fits(on string) {
 	}
 }
 
-// Clean fails the test if anything went wrong, or anybody but the servers was asked.
+// Clean fails the test if there were errors, or requests to other addresses than those of
+// the servers.
 func (b *Browser) Clean(servers ...*httptest.Server) {
 	b.t.Helper()
 	b.mu.Lock()

@@ -1,6 +1,6 @@
-// Package house holds the rules of this repository that the compiler does not:
-// which package may import which, where unsafe may appear, how long a file may
-// be. It has no code of its own, only tests over everybody else's source.
+// Package house tests rules of this repository that the compiler does not check: which
+// package may import which, where unsafe may appear, how long a file may be. It consists of
+// tests alone, which read the source of all packages.
 package house
 
 import (
@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// module is the path of this module in go.mod, root its directory.
+// module is the path of this module in go.mod, and root is its directory.
 const (
 	module = "director"
 	root   = "../.."
@@ -31,10 +31,10 @@ type file struct {
 	generated bool
 }
 
-// dir is the file's package as an import path inside the module.
+// dir returns the file's package as an import path inside the module.
 func (f file) dir() string { return filepath.ToSlash(filepath.Dir(f.path)) }
 
-// files parses every Go file of the repository, build constraints or not.
+// files parses all Go files of the repository, regardless of build constraints.
 func files(t *testing.T) []file {
 	t.Helper()
 	var all []file

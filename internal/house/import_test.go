@@ -5,14 +5,13 @@ import (
 	"testing"
 )
 
-// mayImport is the direction of imports inside the module, from the bottom up.
-// "x/..." is x and everything below it. The first row that matches a package
-// holds for it; a package without a row must not exist. Tests may import what
-// they like.
+// mayImport lists which package may import which packages of this module, from the bottom
+// up. "x/..." means x and everything below it. The first row that matches a package applies
+// to it. Every package must have a row. Tests may import any package.
 var mayImport = []struct {
 	pkg  string
 	may  []string
-	pure bool // asks neither the host nor the network, and logs nothing
+	pure bool // uses neither the host nor the network, and logs nothing
 }{
 	{"packet", nil, true},
 	{"dataplane/sysctl", nil, true},
@@ -71,8 +70,8 @@ var mayImport = []struct {
 	{"cmd/director-bench", []string{"..."}, false},
 }
 
-// impure is what a pure package must not import, whole trees each; net/netip is
-// arithmetic and allowed.
+// impure lists the trees of packages that a pure package must not import. net/netip is
+// allowed, because it only computes.
 var impure = []string{
 	"net", "os", "syscall", "golang.org/x/sys", "github.com/rs/zerolog", "github.com/google/gopacket",
 	"github.com/vishvananda/netlink", "github.com/cilium/ebpf",

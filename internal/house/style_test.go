@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// maxLines is the longest that a file may be. A longer one holds two ideas.
+// maxLines is the largest number of lines of a file. A longer file should be two files.
 const maxLines = 400
 
 func TestFiles_AreFormatted(t *testing.T) {

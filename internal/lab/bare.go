@@ -11,10 +11,9 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// Bare makes hosts with nothing but a loopback in each, for networks of another
-// shape than New's: their interfaces are cables, their addresses and routes the
-// caller's. Of the lab only Name and Close mean something. It is closed by Close
-// or when ctx is done, whichever comes first.
+// Bare makes hosts that have only a loopback, for networks with another topology than that
+// of New. The caller connects them by cables and sets addresses and routes. Of the lab only
+// Name and Close can be used. It is closed by Close, or earlier when ctx is done.
 func Bare(ctx context.Context, names ...string) (*Lab, []*Host, error) {
 	l := &Lab{}
 	err := l.open(ctx, func(ctx context.Context) error {
@@ -31,12 +30,12 @@ func Bare(ctx context.Context, names ...string) (*Lab, []*Host, error) {
 	return l, l.hosts, nil
 }
 
-// carrierTime is how long a cable may take until both ends have a carrier.
+// carrierTime is the longest time until both ends of a cable have a carrier.
 const carrierTime = 5 * time.Second
 
-// Cable connects dev, a new interface of the host, straight to peerDev of peer,
-// with that many receive and transmit queues at both ends. Both are up when it
-// returns.
+// Cable makes an interface dev of the host and an interface peerDev of peer, and connects
+// them directly. Both have the given number of receive and transmit queues. Both are up when
+// Cable returns.
 func (h *Host) Cable(dev string, peer *Host, peerDev string, queues int) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.NumTxQueues, attrs.NumRxQueues = dev, queues, queues
@@ -52,8 +51,7 @@ func (h *Host) Cable(dev string, peer *Host, peerDev string, queues int) error {
 	return errors.Join(h.awaitCarrier(dev), peer.awaitCarrier(peerDev))
 }
 
-// awaitCarrier waits until an interface has its carrier: until then frames may
-// be lost.
+// awaitCarrier waits until an interface has a carrier. Before that, frames may be lost.
 func (h *Host) awaitCarrier(dev string) error {
 	for deadline := time.Now().Add(carrierTime); ; time.Sleep(time.Millisecond) {
 		l, err := h.device(dev)
@@ -66,11 +64,11 @@ func (h *Host) awaitCarrier(dev string) error {
 	}
 }
 
-// SetGRO switches generic receive offload. A veth end that has it receives in
-// NAPI context even without an XDP program, and so takes frames that were
-// redirected to its other end.
+// SetGRO switches generic receive offload. With it, an end of a veth pair receives in NAPI
+// context even without an XDP program. So it accepts frames that were redirected to its other
+// end.
 func (h *Host) SetGRO(dev string, on bool) error { return h.setOffloads(dev, on, receive) }
 
-// SetTxChecksum switches whether the host leaves checksums to an interface. A
-// veth device leaves them undone.
+// SetTxChecksum switches whether the host leaves checksums to an interface. A veth device
+// does not compute them.
 func (h *Host) SetTxChecksum(dev string, on bool) error { return h.setOffloads(dev, on, txChecksum) }

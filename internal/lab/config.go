@@ -9,14 +9,14 @@ import (
 	"director/service"
 )
 
-// The most hosts of a kind: what the addressing has room for.
+// The largest numbers of hosts of each kind. They are limited by the addresses.
 const (
 	maxClients = 100
 	maxServers = 64
 )
 
-// Config says which network to build. The zero Config is two arms with one
-// queue each, one client, four servers and NAT.
+// Config describes the network to build. The zero Config has two arms with one queue each,
+// one client, four servers and NAT.
 type Config struct {
 	Arms    int    // interfaces of the director, 1 or 2; 0 means 2
 	Queues  [2]int // receive and transmit queues of eth0 and eth1; 0 means 1
@@ -25,24 +25,24 @@ type Config struct {
 	Servers int    // 0 means 4, as in the paper
 	Method  service.Method
 
-	// Offloads leaves segmentation, checksum and receive offload on at both
-	// ends of the director's wires, as AF_PACKET must bear it. Without it every
-	// frame that reaches the director is whole: no larger than the MTU, its
-	// checksums complete, as AF_XDP needs it.
+	// Offloads keeps segmentation, checksum and receive offload on at both ends of the
+	// director's wires. AF_PACKET must work with that. If it is false, all frames that
+	// reach the director have at most the MTU's size and complete checksums, as AF_XDP
+	// needs them.
 	Offloads bool
 
 	StrictRPFilter bool // the director's rp_filter is 1 instead of 0
-	VIPOnLink      bool // the virtual address lies in the clients' subnet
+	VIPOnLink      bool // the virtual address is in the clients' subnet
 }
 
-// The addresses of the doc comment's pictures.
+// The addresses in the figures of the package comment.
 var (
 	frontNet  = netip.MustParsePrefix("198.51.100.0/24") // RFC 5737 TEST-NET-2
 	backNet   = netip.MustParsePrefix("10.0.0.0/24")
 	routedVIP = netip.MustParseAddr("192.0.2.10") // RFC 5737 TEST-NET-1
 )
 
-// The last octets of the hosts' addresses in either subnet.
+// The last octets of the hosts' addresses in both subnets.
 const (
 	directorOctet = 1
 	vipOctet      = 10
@@ -50,8 +50,8 @@ const (
 	clientOctet   = 101 // and upwards
 )
 
-// withDefaults replaces zero fields by what they mean and refuses the rest of
-// what cannot be built.
+// withDefaults replaces zero fields by their defaults. It refuses values that cannot be
+// built.
 func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Arms, 2)
 	setDefault(&c.Clients, 1)
@@ -74,10 +74,10 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// direct reports whether the servers answer the clients themselves.
+// direct reports whether the servers answer the clients directly.
 func (c Config) direct() bool { return c.Method != service.NAT }
 
-// sources are the addresses of client i, its own one first.
+// sources returns the addresses of client i. The first one is its main address.
 func (c Config) sources(i int) (all []netip.Addr) {
 	for k := range c.Sources {
 		all = append(all, hostAddr(frontNet, clientOctet+i+k*c.Clients))
@@ -98,7 +98,7 @@ func setDefault(v *int, d int) {
 	}
 }
 
-// hostAddr is the address with the given last octet in an IPv4 subnet.
+// hostAddr returns the address with the given last octet in an IPv4 subnet.
 func hostAddr(subnet netip.Prefix, octet int) netip.Addr {
 	b := subnet.Addr().As4()
 	b[3] = byte(octet)

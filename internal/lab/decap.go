@@ -12,10 +12,10 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// GUEPort is where the servers of the lab take GUE.
+// GUEPort is the port on which the servers of the lab receive GUE.
 const GUEPort = 6080
 
-// Offsets in a frame of a tunnel and values that the decapsulator looks for.
+// Offsets in a frame of a tunnel, and values that the decapsulator compares.
 const (
 	offEtherType = 12
 	offVersion   = 14
@@ -33,9 +33,9 @@ const (
 	protoUDP    = 17
 	protoGRE    = 47         // RFC 2784
 	gueIPv4     = 0x00040000 // version 0, no options, IPv4 inside (draft-ietf-intarea-gue-09)
-	greChecksum = 0x8000     // the flag of a checksum, which nobody verifies here
+	greChecksum = 0x8000     // the flag of a checksum, which is not verified here
 
-	// What each takes, the outer IPv4 header included.
+	// The lengths of the encapsulations, including the outer IPv4 header.
 	ipipLen        = 20
 	gueLen         = 32
 	greLen         = 24
@@ -46,10 +46,9 @@ const (
 	tcxDrop    = 2  // TCX_DROP
 )
 
-// decapsulate makes a host take off what tunnels put around packets, IPIP, GUE or
-// GRE, as they come in by dev, until the closer is closed. The packet goes on up
-// the stack as if it had come without: what tunnel devices with any remote end
-// would do.
+// decapsulate makes a host remove the encapsulation of packets that arrive on dev by IPIP,
+// GUE or GRE, until the closer is closed. The inner packet continues through the stack as if
+// it had arrived without a tunnel. Tunnel devices with any remote end would do the same.
 func (h *Host) decapsulate(dev string) (io.Closer, error) {
 	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name:         "lab_decap",
@@ -73,16 +72,16 @@ func (h *Host) decapsulate(dev string) (io.Closer, error) {
 		})
 		return err
 	})
-	// The link holds the program.
+	// The link has its own reference to the program.
 	if err := errors.Join(err, prog.Close()); err != nil {
 		return nil, fmt.Errorf("%s: attach decapsulator to %s: %w", h.Name, dev, err)
 	}
 	return tcx, nil
 }
 
-// decapProgram strips a whole packet of a tunnel and leaves every other frame
-// alone. LoadAbs reads from the frame's start in host order and ends the program
-// with 0, TCX_PASS, when the frame is too short.
+// decapProgram decapsulates packets of tunnels that are not fragments, and does not change
+// other frames. LoadAbs reads from the start of the frame in host order. If the frame is too
+// short, it ends the program with 0, which is TCX_PASS.
 func decapProgram() asm.Instructions {
 	return asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1), // LoadAbs takes the context from R6

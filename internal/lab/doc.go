@@ -1,12 +1,12 @@
-// Package lab builds the network that tests, benchmarks and the demonstration
-// run on: clients, a director and real servers, each a network namespace of
-// its own, wired with veth pairs through a switch (a bridge per segment in one
-// more namespace). It needs root and Linux, no `ip` command, and touches
-// nothing outside the namespaces that it makes.
+// Package lab builds the network of tests, benchmarks and the demonstration: clients, a
+// director and real servers. Each is a network namespace of its own. Veth pairs connect
+// them to a switch, which is another namespace with a bridge for each segment. The package
+// needs root and Linux but no `ip` command. It changes nothing outside the namespaces that
+// it makes.
 //
-// Two arms. The second leg of a client exists for direct routing and
-// tunnelling only: by it the servers' answers reach the client without the
-// director.
+// Two arms: the director has an interface on each of two segments. A client has a second
+// leg for direct routing and tunnelling only. By this leg the servers' answers reach the
+// client without the director.
 //
 //	client1 eth0 .101 ──┐                                         ┌── eth0 .11 rs1
 //	client2 eth0 .102 ──┤                                         ├── eth0 .12 rs2
@@ -15,9 +15,9 @@
 //	           198.51.100.0/24                10.0.0.0/24         │
 //	client1 eth1 10.0.0.101 ──────────────────────────────────────┘
 //
-// One arm. Both subnets are on one wire and the director has an address in
-// each; with direct routing and tunnelling the servers reach the clients on
-// that wire.
+// One arm: both subnets are on one segment, and the director's only interface has an
+// address in each. With direct routing and tunnelling the servers reach the clients on this
+// segment.
 //
 //	client1 eth0 198.51.100.101 ──┐               ┌── eth0 10.0.0.11 rs1
 //	client2 eth0 198.51.100.102 ──┼──── front ────┼── eth0 10.0.0.12 rs2
@@ -25,22 +25,20 @@
 //	                              └─ eth0 ────────┘
 //	                               director 198.51.100.1, 10.0.0.1
 //
-// The virtual address is 192.0.2.10, which the clients route through the
-// director, or 198.51.100.10, which they ask for by ARP. The director's kernel
-// forwards, for it is the servers' default gateway with every method; only
-// their answers to clients bypass it in direct routing and tunnelling, by host
-// routes.
+// The virtual address is 192.0.2.10, which the clients reach by a route through the
+// director, or 198.51.100.10, for which they send ARP requests. The director's kernel
+// forwards, because the director is the servers' default gateway with every method. With
+// direct routing and tunnelling, host routes send the servers' answers directly to the
+// clients.
 //
-// A client has more addresses on its own segment if it is to be many
-// ([Config].Sources).
+// One client can have several addresses, and so act as several clients ([Config].Sources).
 //
-// In direct routing and tunnelling each server holds the virtual address on its
-// loopback and keeps silent about it (arp_ignore 1, arp_announce 2). In
-// tunnelling a tc program takes the place of tunnel devices, which not every
-// kernel has.
+// With direct routing and tunnelling each server has the virtual address on its loopback and
+// does not answer ARP requests for it (arp_ignore 1, arp_announce 2). For tunnelling a tc
+// program replaces tunnel devices, which some kernels do not have.
 //
-// Namespaces are named dirlab-PID-N-HOST under /run/netns, so that
-// `ip netns exec` and `nsenter --net=/run/netns/...` look inside. The names are
-// all that could outlive the process. They go with [Lab.Close], on SIGINT,
-// SIGTERM and SIGHUP, and those of a killed process with the next [New].
+// The namespaces have the names dirlab-PID-N-HOST under /run/netns, so `ip netns exec` and
+// `nsenter --net=/run/netns/...` can enter them. Only these names can remain after the
+// process. They are removed by [Lab.Close] and on SIGINT, SIGTERM and SIGHUP. The names of a
+// process that was killed are removed by the next [New].
 package lab

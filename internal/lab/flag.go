@@ -9,21 +9,20 @@ import (
 	"director/service"
 )
 
-// Interfaces names the director's interfaces, in the order of the arms.
+// Interfaces returns the names of the director's interfaces, in the order of the arms.
 func (l *Lab) Interfaces() []string {
 	return []string{"eth0", "eth1"}[:l.Arms]
 }
 
-// Flags returns the lines of a flags file that tell the director about its
-// host.
+// Flags returns the lines of a flags file that describe the director's host.
 func (l *Lab) Flags() []string {
 	return []string{"--interface=" + strings.Join(l.Interfaces(), ",")}
 }
 
-// Rules returns the lines of a flags file, in ipvsadm's grammar, for one
-// service at the virtual address with every server of the lab behind it, all
-// of weight 1. The protocol is "tcp" or "udp". The servers' port counts with
-// NAT only; the other methods cannot change it.
+// Rules returns the lines of a flags file, in ipvsadm's grammar, for one service at the
+// virtual address. Its servers are all servers of the lab, with weight 1. The protocol is
+// "tcp" or "udp". The servers' port is used with NAT only, because the other methods cannot
+// change it.
 func (l *Lab) Rules(protocol, scheduler string, port, serverPort int) []string {
 	kind := map[string]string{"tcp": "-t", "udp": "-u"}[protocol]
 	method := map[service.Method]string{service.NAT: "-m", service.DR: "-g", service.TUN: "-i"}[l.Method]

@@ -18,36 +18,36 @@ import (
 	"director/internal/namespace"
 )
 
-// ErrClosed is what a Host's methods return after its lab was closed.
+// ErrClosed is returned by the methods of a Host after its lab was closed.
 var ErrClosed = errors.New("lab: closed")
 
-// Host is one machine of the lab: a network namespace with a loopback and its
-// interfaces eth0 and perhaps eth1. Its methods are safe for concurrent use.
+// Host is one machine of the lab: a network namespace with a loopback and the interfaces
+// eth0 and possibly eth1. Its methods are safe for concurrent use.
 type Host struct {
 	Name      string       // director, client1, rs1, switch
 	Namespace string       // the name under /run/netns
-	Addr      netip.Addr   // of eth0; the director's in the clients' subnet
-	Sources   []netip.Addr // a client's addresses on eth0, Addr among them
+	Addr      netip.Addr   // of eth0; for the director the one in the clients' subnet
+	Sources   []netip.Addr // a client's addresses on eth0, including Addr
 
-	// Link sees and changes the host's links, addresses, routes and neighbours.
+	// Link reads and changes the host's links, addresses, routes and neighbours.
 	Link *netlink.Handle
 
 	ns   netns.NsHandle
 	jobs chan job
-	open context.Context // done when the lab closes
+	open context.Context // done when the lab is closed
 
-	mu      sync.Mutex // orders the start of a thread and the end of all
+	mu      sync.Mutex // no thread starts while all of them end
 	end     context.CancelFunc
 	threads sync.WaitGroup
 }
 
-// job is a function to run in a host, and where its error goes.
+// job is a function that runs in a host. Its error is sent to done.
 type job struct {
 	run  func() error
 	done chan<- error
 }
 
-// newHost makes a namespace with nothing but an idle loopback in it.
+// newHost makes a namespace in which only a loopback exists, which is down.
 func newHost(lab, name string) (*Host, error) {
 	h := &Host{Name: name, Namespace: lab + "-" + name, jobs: make(chan job)}
 	ns, err := newNamespace(h.Namespace)
@@ -66,15 +66,15 @@ func newHost(lab, name string) (*Host, error) {
 	return h, nil
 }
 
-// Do runs f on a thread inside the host and returns its error. What f does
-// itself happens in the host's namespace: sockets it makes, processes it
-// starts, files below /proc/sys/net it opens. Goroutines it starts are
-// elsewhere. Close waits for f, so f must end.
+// Do runs f on a thread inside the host and returns its error. Sockets that f opens,
+// processes that it starts and files below /proc/sys/net that it opens belong to the host's
+// namespace. Goroutines that f starts are not in this namespace. Close waits for f, so f
+// must end.
 func (h *Host) Do(f func() error) error {
 	done := make(chan error, 1)
 	j := job{f, done}
 	select {
-	case h.jobs <- j: // a thread that is already there is idle
+	case h.jobs <- j: // an existing thread is idle
 	default:
 		if err := h.start(j); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (h *Host) Sysctl(name, value string) error {
 	return nil
 }
 
-// start gives the host one more thread, with a first job.
+// start starts another thread of the host, with a first job.
 func (h *Host) start(j job) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -105,9 +105,9 @@ func (h *Host) start(j job) error {
 	return nil
 }
 
-// serve moves the calling thread into the host and runs jobs there until the
-// host is closed. Threads are kept: there are never more than there were jobs
-// at one time.
+// serve moves the calling thread into the host and runs jobs there until the host is closed.
+// Threads are reused, so there are never more of them than there were jobs at the same
+// time.
 func (h *Host) serve(j job) {
 	defer h.threads.Done()
 	if err := netns.Set(h.ns); err != nil {
@@ -124,8 +124,8 @@ func (h *Host) serve(j job) {
 	}
 }
 
-// shut ends the host's threads, and with them the processes that Start
-// started, and lets go of the namespace.
+// shut ends the host's threads, and so the processes that Start has started, and releases
+// the namespace.
 func (h *Host) shut() error {
 	h.mu.Lock()
 	h.end()

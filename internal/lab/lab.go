@@ -15,20 +15,19 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// Lab is a network that works, but for the director itself, which is the
-// caller's to start in the host Director. Its fields are fixed once New has
-// returned.
+// Lab is a complete network except for the director itself: the caller starts it in the
+// host Director. The fields do not change after New.
 type Lab struct {
 	Config
 	Name string // the prefix of its namespaces' names: dirlab-PID-N
 
 	VIP      netip.Addr
 	Front    netip.Addr // the director's own address towards the clients
-	Back     netip.Addr // and towards the servers: their default gateway
+	Back     netip.Addr // its address towards the servers: their default gateway
 	Director *Host
 	Clients  []*Host
 	Servers  []*Host
-	Switch   *Host // the wires' other ends, HOST-DEV, and the bridges front and back
+	Switch   *Host // has the other ends of the wires, HOST-DEV, and the bridges front and back
 
 	hosts    []*Host
 	attached []io.Closer        // programs on the servers
@@ -38,11 +37,10 @@ type Lab struct {
 	closeErr  error
 }
 
-// count tells the labs of one process apart.
+// count numbers the labs of one process.
 var count atomic.Int64
 
-// New builds a lab. It is closed by Close or when ctx is done, whichever comes
-// first.
+// New builds a lab. The lab is closed by Close, or earlier when ctx is done.
 func New(ctx context.Context, c Config) (*Lab, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -60,7 +58,7 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	return l, nil
 }
 
-// open names the lab, has it built, and sees to it that it closes with ctx.
+// open sets the name of the lab, builds it, and closes it when ctx is done.
 func (l *Lab) open(ctx context.Context, build func(context.Context) error) error {
 	if os.Geteuid() != 0 {
 		return errors.New("lab: network namespaces need root: run as root")
@@ -77,22 +75,21 @@ func (l *Lab) open(ctx context.Context, build func(context.Context) error) error
 	return nil
 }
 
-// Close takes the lab down: processes started in it are killed, links and
-// namespaces removed. A namespace lives on, nameless and without links, while
-// somebody else holds a socket in it. Close may be called again and then
-// returns the first result.
+// Close kills the processes that were started in the lab, and removes links and namespaces.
+// If somebody else has a socket in a namespace, the namespace continues to exist without a
+// name and without links. Close may be called again and then returns the first result.
 func (l *Lab) Close() error {
 	l.closeOnce.Do(func() { l.closeErr = l.takeDown() })
 	return l.closeErr
 }
 
-// Plug puts the cable of a host's interface into the switch, or pulls it out:
-// the interface stays up and loses its carrier.
+// Plug connects the cable of a host's interface to the switch or disconnects it. An
+// interface whose cable is disconnected stays up and loses its carrier.
 func (l *Lab) Plug(h *Host, dev string, in bool) error {
 	return l.Switch.SetUp(portName(h, dev), in)
 }
 
-// build makes the hosts, then the wires, then what IP needs.
+// build makes the hosts, then the wires, then the addresses and routes.
 func (l *Lab) build(ctx context.Context) error {
 	if err := l.addHosts(ctx); err != nil {
 		return err
@@ -135,7 +132,7 @@ func (l *Lab) addHosts(ctx context.Context) error {
 	return nil
 }
 
-// addHost makes one host with the sysctls that all of them share.
+// addHost makes one host with the sysctls that are the same for all hosts.
 func (l *Lab) addHost(ctx context.Context, name string) (*Host, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -163,8 +160,8 @@ func (l *Lab) takeDown() error {
 	return errors.Join(errs...)
 }
 
-// unwire removes a host's links, and with them their other ends: nothing is
-// left to the removal of the namespace, which comes some time later.
+// unwire removes a host's links and so their other ends. The kernel would also remove them
+// with the namespace, but later.
 func (h *Host) unwire() error {
 	links, err := h.Link.LinkList()
 	if err != nil {

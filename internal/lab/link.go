@@ -19,8 +19,8 @@ func (h *Host) MAC(dev string) (net.HardwareAddr, error) {
 	return l.Attrs().HardwareAddr, nil
 }
 
-// SetMAC changes the Ethernet address of an interface while it is up. The host
-// does not announce it unless net.ipv4.conf.DEV.arp_notify is 1.
+// SetMAC changes the Ethernet address of an interface while it is up. The host announces
+// the change only if net.ipv4.conf.DEV.arp_notify is 1.
 func (h *Host) SetMAC(dev string, mac net.HardwareAddr) error {
 	l, err := h.device(dev)
 	if err != nil {
@@ -32,9 +32,9 @@ func (h *Host) SetMAC(dev string, mac net.HardwareAddr) error {
 	return nil
 }
 
-// SetUp switches an interface on or off, as its administrator does. Off takes
-// the routes through it away, and on brings only those of its subnets back; to
-// pull the cable use [Lab.Plug].
+// SetUp switches an interface on or off, as its administrator does. Off removes all routes
+// through it, and on restores only those of its subnets. To pull the cable use
+// [Lab.Plug].
 func (h *Host) SetUp(dev string, up bool) error {
 	l, err := h.device(dev)
 	if err != nil {
@@ -63,8 +63,8 @@ func (h *Host) AddAddr(dev string, p netip.Prefix) error {
 	return nil
 }
 
-// addRoute adds a route by an interface. Without a valid gateway the
-// destination is on the wire; an advmss of 0 leaves the segment size alone.
+// addRoute adds a route through an interface. Without a valid gateway the destination is on
+// the link. An advmss of 0 does not change the segment size.
 func (h *Host) addRoute(dev string, dst netip.Prefix, gw netip.Addr, advmss int) error {
 	l, err := h.device(dev)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // offload is an ethtool command that switches a feature of an interface.
 type offload uint32
 
-// From include/uapi/linux/ethtool.h.
+// The commands of include/uapi/linux/ethtool.h.
 const (
 	txChecksum  offload = 0x17 // ETHTOOL_STXCSUM
 	tcpSegments offload = 0x1f // ETHTOOL_STSO

@@ -10,15 +10,15 @@ import (
 	"director/service"
 )
 
-// tunnelMSS is what a server behind a tunnel tells clients to send at most: an
-// MTU of 1500, less 20 bytes of outer header, less 40 of IPv4 and TCP. Without
-// it the director would have to fragment, or ask the client for less.
+// tunnelMSS is the largest segment size that a server behind a tunnel announces: the MTU of
+// 1500, minus 20 bytes of outer header, minus 40 bytes of IPv4 and TCP. Without it the
+// director would have to fragment, or to tell the client a smaller MTU.
 const tunnelMSS = 1440
 
 var anywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// route gives every host its routes and its role's sysctls, and the servers the
-// virtual address if the method wants it there.
+// route sets the routes and the sysctls of every host, and the virtual address of the
+// servers if the method needs it there.
 func (l *Lab) route() error {
 	if err := l.routeDirector(); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (l *Lab) route() error {
 	for _, h := range l.Clients {
 		err := errors.Join(
 			h.addRoute("eth0", anywhere, l.Front, 0),
-			// Load tests want more connections at once than the default range holds.
+			// Load tests need more connections at a time than the default range allows.
 			h.Sysctl("net.ipv4.ip_local_port_range", "1024 65535"),
 		)
 		if err != nil {
@@ -42,8 +42,8 @@ func (l *Lab) route() error {
 }
 
 func (l *Lab) routeDirector() error {
-	// First, for it resets the settings of every interface (inet_forward_change
-	// in net/ipv4/devinet.c).
+	// This is first because it resets the settings of every interface
+	// (inet_forward_change in net/ipv4/devinet.c).
 	if err := l.Director.Sysctl("net.ipv4.ip_forward", "1"); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (l *Lab) routeServer(h *Host) error {
 		return nil
 	}
 	for i, c := range l.Clients {
-		var gw netip.Addr // with one arm the client is on the wire
+		var gw netip.Addr // with one arm the client is on the link
 		if l.secondLeg() {
 			gw = clientBack(i).Addr()
 		}
@@ -85,8 +85,8 @@ func (l *Lab) routeServer(h *Host) error {
 		}
 		l.attached = append(l.attached, decap)
 	}
-	// Silent before it holds the address: it must neither answer ARP for it nor
-	// ask with it as the sender.
+	// This is done before the server has the address: it must neither answer ARP
+	// requests for it nor send requests with it.
 	return errors.Join(
 		h.conf("arp_ignore", "1"),
 		h.conf("arp_announce", "2"),
@@ -94,10 +94,10 @@ func (l *Lab) routeServer(h *Host) error {
 	)
 }
 
-// quiet sets what a host must not inherit from the machine's own settings, as a
-// new namespace may do: answers arrive by another leg than the one that leads
-// to their source, all traffic of one arm enters and leaves by the same
-// interface, and nobody should talk IPv6 unasked.
+// quiet sets sysctls that a new namespace may inherit from the machine. Answers may arrive
+// on another leg than the one that leads to their source, so rp_filter is off. With one arm
+// all traffic enters and leaves by the same interface, so redirects are off. IPv6 is off, so
+// that hosts send nothing by themselves.
 func (h *Host) quiet() error {
 	err := errors.Join(
 		h.conf("rp_filter", "0"),
@@ -106,15 +106,14 @@ func (h *Host) quiet() error {
 	)
 	for _, scope := range []string{"all", "default"} {
 		v6 := h.Sysctl("net.ipv6.conf."+scope+".disable_ipv6", "1")
-		if !errors.Is(v6, os.ErrNotExist) { // a kernel without IPv6 is quiet
+		if !errors.Is(v6, os.ErrNotExist) { // the kernel has no IPv6
 			err = errors.Join(err, v6)
 		}
 	}
 	return err
 }
 
-// conf sets an IPv4 setting for the interfaces that are there and for those to
-// come.
+// conf sets an IPv4 setting for existing and for future interfaces.
 func (h *Host) conf(name, value string) error {
 	return errors.Join(
 		h.Sysctl("net.ipv4.conf.all."+name, value),

@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// Listen listens inside the host. Give an address as IP:port or :port; names
-// are not resolved there.
+// Listen listens inside the host. The address is IP:port or :port; names are not
+// resolved.
 func (h *Host) Listen(network, address string) (net.Listener, error) {
 	var l net.Listener
 	err := h.Do(func() (err error) {
-		// Plain TCP: what a captured SYN looks like must not depend on the
-		// kernel's taste for MPTCP.
+		// Plain TCP: a captured SYN must not depend on the kernel's setting for
+		// MPTCP.
 		var lc net.ListenConfig
 		lc.SetMultipathTCP(false)
 		l, err = lc.Listen(context.Background(), network, address)
@@ -28,9 +28,9 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// ListenPacket opens a datagram socket inside the host. A server that holds the
-// virtual address and is to answer from it must listen on that address, for a
-// socket on the wildcard answers from eth0's.
+// ListenPacket opens a datagram socket inside the host. A server that answers from the
+// virtual address must listen on this address, because a socket on the wildcard address
+// answers from eth0's address.
 func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	var c net.PacketConn
 	err := h.Do(func() (err error) {
@@ -43,8 +43,8 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	return c, nil
 }
 
-// Dial connects from inside the host; local is an IP:port to bind to, or empty.
-// Both are addresses, not names. It ends early when the lab closes.
+// Dial connects from inside the host. local is an IP:port to which the socket is bound, or
+// empty. Both are addresses and not names. Dial fails when the lab is closed.
 func (h *Host) Dial(ctx context.Context, network, local, remote string) (net.Conn, error) {
 	d, err := dialer(network, local)
 	if err != nil {
@@ -65,14 +65,14 @@ func (h *Host) Dial(ctx context.Context, network, local, remote string) (net.Con
 	return c, nil
 }
 
-// Start starts a process inside the host. It is killed when the lab closes or
-// when this process dies; waiting for it is the caller's.
+// Start starts a process inside the host. The process is killed when the lab is closed or
+// when this process ends. The caller must wait for it.
 func (h *Host) Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	// The kernel sends it when the parent thread ends, which is one of the
-	// host's and lives as long as the host.
+	// The kernel sends the signal when the parent thread ends. This is one of the host's
+	// threads, which exist as long as the host.
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := h.Do(cmd.Start); err != nil {
 		return fmt.Errorf("%s: start %s: %w", h.Name, cmd.Path, err)

@@ -10,13 +10,13 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// The segments: bridges on the switch. With one arm there is only the first.
+// The segments are bridges on the switch. With one arm there is only the first.
 const (
 	frontSegment = "front"
 	backSegment  = "back"
 )
 
-// leg is one interface of a host, plugged into a segment.
+// leg is one interface of a host. It is connected to a segment.
 type leg struct {
 	host    *Host
 	dev     string
@@ -25,7 +25,7 @@ type leg struct {
 	addrs   []netip.Prefix
 }
 
-// wire makes the segments and plugs every host into them.
+// wire makes the segments and connects every host to them.
 func (l *Lab) wire(ctx context.Context) error {
 	segments := []string{frontSegment, backSegment}[:l.Arms]
 	for _, s := range segments {
@@ -49,7 +49,7 @@ func (l *Lab) wire(ctx context.Context) error {
 	return nil
 }
 
-// legs lists every interface of the lab.
+// legs lists all interfaces of the lab.
 func (l *Lab) legs() []leg {
 	front := netip.PrefixFrom(l.Front, frontNet.Bits())
 	back := netip.PrefixFrom(l.Back, backNet.Bits())
@@ -63,7 +63,7 @@ func (l *Lab) legs() []leg {
 			leg{l.Director, "eth0", frontSegment, l.Queues[0], []netip.Prefix{front}},
 			leg{l.Director, "eth1", backSegment, l.Queues[1], []netip.Prefix{back}})
 	}
-	// One queue on every other leg: the switch then spreads flows over the
+	// All other legs have one queue. Then the switch distributes flows among the
 	// director's queues by their hash alone.
 	for i, h := range l.Clients {
 		eth0 := leg{h, "eth0", frontSegment, 1, nil}
@@ -81,16 +81,15 @@ func (l *Lab) legs() []leg {
 	return legs
 }
 
-// secondLeg reports whether clients stand on the servers' segment too.
+// secondLeg reports whether clients have an interface on the servers' segment, too.
 func (c Config) secondLeg() bool { return c.Arms == 2 && c.direct() }
 
-// clientBack is the address of client i on the servers' segment.
+// clientBack returns the address of client i on the servers' segment.
 func clientBack(i int) netip.Prefix {
 	return netip.PrefixFrom(hostAddr(backNet, clientOctet+i), backNet.Bits())
 }
 
-// addSegment makes a bridge that forwards at once and speaks no protocol of its
-// own.
+// addSegment makes a bridge that forwards at once and uses no protocol of its own.
 func (l *Lab) addSegment(name string) error {
 	snooping := false
 	bridge := &netlink.Bridge{
@@ -103,9 +102,9 @@ func (l *Lab) addSegment(name string) error {
 	return l.Switch.SetUp(name, true)
 }
 
-// plugIn makes the veth pair of a leg. Both ends have the same queue counts: an
-// XDP program is refused when the other end has more transmit queues than its
-// own end has receive queues, and a pair made without counts has one of each.
+// plugIn makes the veth pair of a leg. Both ends have the same number of queues: an XDP
+// program is refused if the other end has more transmit queues than its own end has receive
+// queues. A pair that is made without numbers has one queue of each kind.
 func (l *Lab) plugIn(g leg) error {
 	segment, err := l.Switch.device(g.segment)
 	if err != nil {
@@ -133,10 +132,9 @@ func (l *Lab) plugIn(g leg) error {
 	return l.Plug(g.host, g.dev, true)
 }
 
-// setOffloads sets both ends of a wire of the director. Segmentation and
-// checksums that the sender leaves to its device are done by the switch's port
-// when that port cannot pass them on; only then does the director see whole
-// frames.
+// setOffloads sets the offloads of both ends of a director's wire. A sender may leave
+// segmentation and checksums to its device. The switch's port does this work only if it
+// cannot pass it on, and only then the director receives whole frames.
 func (l *Lab) setOffloads(dev string) error {
 	port := portName(l.Director, dev)
 	err := l.Switch.setOffloads(port, l.Offloads, txChecksum, tcpSegments, segments, receive)
@@ -146,5 +144,5 @@ func (l *Lab) setOffloads(dev string) error {
 	return l.Director.setOffloads(dev, l.Offloads, receive)
 }
 
-// portName names the switch's end of a host's wire.
+// portName returns the name of the switch's end of a host's wire.
 func portName(h *Host, dev string) string { return h.Name + "-" + dev }

@@ -11,7 +11,7 @@ import (
 	"director/packet"
 )
 
-// End is one end of a wire: an interface, and the namespace that it is in.
+// End is one end of a wire: an interface and its namespace.
 type End struct {
 	*Namespace
 	Name  string
@@ -19,9 +19,9 @@ type End struct {
 	MAC   packet.MAC
 }
 
-// Pair connects two fresh namespaces by a wire whose ends have the given number
-// of queues and the addresses 10.77.0.1/24 and 10.77.0.2/24. IPv6 is off, so
-// that nobody speaks unasked.
+// Pair makes two namespaces and connects them by a wire. Its ends have the given number of
+// queues and the addresses 10.77.0.1/24 and 10.77.0.2/24. IPv6 is off, so that the kernel
+// sends nothing by itself.
 func Pair(t testing.TB, queues int) (near, far *End) {
 	t.Helper()
 	a, b := New(t), New(t)
@@ -34,12 +34,12 @@ func Pair(t testing.TB, queues int) (near, far *End) {
 	return near, far
 }
 
-// Name makes an interface's name of what the interface is for and the process's
-// id, which tells in the kernel's log whose it was.
+// Name returns a name for an interface. It consists of the interface's purpose and the
+// process id, by which it can be found in the kernel's log.
 func Name(role string) string { return fmt.Sprintf("%s%d", role, os.Getpid()) }
 
-// Wire connects name here and peerName in peer by a veth pair with that many
-// queues at both ends, sets both up and waits for their carrier.
+// Wire makes a veth pair of name in n and peerName in peer, with that number of queues at
+// both ends. It sets both ends up and waits for their carrier.
 func (n *Namespace) Wire(t testing.TB, name string, peer *Namespace, peerName string, queues int) (here, there *End) {
 	t.Helper()
 	attrs := netlink.NewLinkAttrs()
@@ -56,7 +56,7 @@ func (n *Namespace) Wire(t testing.TB, name string, peer *Namespace, peerName st
 	}
 	n.Up(t, name)
 	peer.Up(t, peerName)
-	// Until the carrier is known at both ends, frames may be lost.
+	// Frames may be lost before both ends have a carrier.
 	Eventually(t, "carrier of "+name, func() bool {
 		return n.Link(t, name).Attrs().OperState == netlink.OperUp &&
 			peer.Link(t, peerName).Attrs().OperState == netlink.OperUp
@@ -70,7 +70,7 @@ func (n *Namespace) end(t testing.TB, name string) *End {
 	return &End{Namespace: n, Name: name, Index: attrs.Index, MAC: packet.MAC(attrs.HardwareAddr)}
 }
 
-// Link looks an interface up.
+// Link returns an interface.
 func (n *Namespace) Link(t testing.TB, name string) netlink.Link {
 	t.Helper()
 	l, err := n.LinkByName(name)
@@ -108,7 +108,7 @@ func (n *Namespace) Addr(t testing.TB, name, cidr string) {
 	}
 }
 
-// Route adds a route to dst by way of gateway.
+// Route adds a route to dst through gateway.
 func (n *Namespace) Route(t testing.TB, dst, gateway string) {
 	t.Helper()
 	p, err := netlink.ParseIPNet(dst)

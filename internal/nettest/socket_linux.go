@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a packet socket on one end of a wire, of the test t. It sees what
-// arrives there, and not what leaves. One goroutine receives.
+// Socket is a packet socket on one end of a wire. It receives the frames that arrive there
+// but not those that are sent there. One goroutine receives.
 type Socket struct {
 	t   testing.TB
 	fd  int
 	buf [1 << 16]byte
 }
 
-// Socket opens a packet socket that sees every frame.
+// Socket opens a packet socket that receives every frame.
 func (e *End) Socket(t testing.TB) *Socket {
 	t.Helper()
 	return e.socket(t, nil)
 }
 
-// Tap opens a packet socket that sees the frames that a BPF program, given by
-// its descriptor, lets through.
+// Tap opens a packet socket that receives the frames that a BPF program accepts. The program
+// is given by its descriptor.
 func (e *End) Tap(t testing.TB, program int) *Socket {
 	t.Helper()
 	return e.socket(t, func(fd int) error {
@@ -33,7 +33,7 @@ func (e *End) Tap(t testing.TB, program int) *Socket {
 	})
 }
 
-// socket opens a packet socket and prepares it before the first frame can come.
+// socket opens a packet socket. It is complete before the first frame can arrive.
 func (e *End) socket(t testing.TB, prepare func(fd int) error) *Socket {
 	t.Helper()
 	s := &Socket{t: t, fd: -1}
@@ -51,7 +51,7 @@ func (e *End) socket(t testing.TB, prepare func(fd int) error) *Socket {
 	if err == nil && prepare != nil {
 		err = prepare(s.fd)
 	}
-	const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // both machines we build for are little-endian
+	const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // both architectures of director are little-endian
 	if err == nil {
 		err = unix.Bind(s.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: e.Index})
 	}
@@ -61,10 +61,10 @@ func (e *End) socket(t testing.TB, prepare func(fd int) error) *Socket {
 	return s
 }
 
-// Fd is the socket's descriptor, for options that a test sets.
+// Fd returns the socket's descriptor, so that a test can set options.
 func (s *Socket) Fd() int { return s.fd }
 
-// Send puts a frame on the wire.
+// Send sends a frame.
 func (s *Socket) Send(frame []byte) {
 	s.t.Helper()
 	if _, err := unix.Write(s.fd, frame); err != nil {
@@ -72,10 +72,10 @@ func (s *Socket) Send(frame []byte) {
 	}
 }
 
-// TrySend puts a frame on the wire if the link is up. Any goroutine may call it.
+// TrySend sends a frame if the link is up. Any goroutine may call it.
 func (s *Socket) TrySend(frame []byte) { _, _ = unix.Write(s.fd, frame) }
 
-// Take returns the next n frames, or fewer if no more come in time.
+// Take returns the next n frames, or fewer if no more arrive in time.
 func (s *Socket) Take(n int) (frames [][]byte) {
 	s.t.Helper()
 	for until := time.Now().Add(patience); len(frames) < n && time.Now().Before(until); {
@@ -86,8 +86,8 @@ func (s *Socket) Take(n int) (frames [][]byte) {
 	return frames
 }
 
-// Recv returns the next frame that satisfies want, and skips others. It fails
-// the test if none comes.
+// Recv returns the next frame that satisfies want, and skips others. It fails the test if
+// none arrives.
 func (s *Socket) Recv(want func([]byte) bool) []byte {
 	s.t.Helper()
 	for until := time.Now().Add(patience); time.Now().Before(until); {
@@ -108,7 +108,7 @@ func (s *Socket) Drain() (frames [][]byte) {
 	return frames
 }
 
-// next returns a frame, or nil if none comes for a moment.
+// next returns a frame, or nil if none arrives for a short time.
 func (s *Socket) next() []byte {
 	s.t.Helper()
 	n, err := unix.Read(s.fd, s.buf[:])
@@ -122,8 +122,8 @@ func (s *Socket) next() []byte {
 	return nil
 }
 
-// ListenUDP opens a socket of the namespace's own stack. It waits for a datagram
-// no longer than a test waits for anything.
+// ListenUDP opens a UDP socket in the namespace. A read from it waits at most as long as
+// Eventually does.
 func (n *Namespace) ListenUDP(t testing.TB, addr string) net.PacketConn {
 	t.Helper()
 	var conn net.PacketConn

@@ -11,8 +11,8 @@ import (
 	"director/packet"
 )
 
-// Frame describes a TCP or UDP frame over IPv4. What is not set gets a value
-// that passes: TTL 64, protocol TCP.
+// Frame describes a TCP or UDP frame over IPv4. Fields that are not set get a valid value:
+// TTL 64, protocol TCP.
 type Frame struct {
 	DstMAC, SrcMAC packet.MAC
 	VLAN           uint16 // 0: untagged
@@ -100,8 +100,8 @@ func (f Frame) transport(src, dst uint16) gopacket.SerializableLayer {
 	return tcp
 }
 
-// Serialize builds a frame of layers, with valid lengths and checksums. It
-// panics if it cannot: that is a mistake in the test.
+// Serialize builds a frame from layers, with valid lengths and checksums. It panics on an
+// error, which is a mistake in the test.
 func Serialize(stack ...gopacket.SerializableLayer) []byte {
 	var network gopacket.NetworkLayer
 	for _, l := range stack {

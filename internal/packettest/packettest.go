@@ -1,5 +1,5 @@
-// Package packettest builds and judges frames for tests, with gopacket: a
-// decoder that knows nothing of ours. It is imported by tests only.
+// Package packettest builds and checks frames for tests. It uses gopacket, which is
+// independent of director's own parser. Only tests import it.
 package packettest
 
 import (
@@ -13,8 +13,7 @@ import (
 	"director/packet"
 )
 
-// Decoded is what gopacket reads in a frame. Outer is set for a tunnelled
-// packet.
+// Decoded is a frame as gopacket decodes it. Outer is set for a packet in a tunnel.
 type Decoded struct {
 	Eth     *layers.Ethernet
 	Outer   *layers.IPv4
@@ -35,13 +34,13 @@ func (d *Decoded) Flow() string {
 	return fmt.Sprintf("%s:%d > %s:%d", d.IP.SrcIP, sp, d.IP.DstIP, dp)
 }
 
-// MACs returns the Ethernet addresses, destination first.
+// MACs returns the Ethernet addresses. The destination is the first.
 func (d *Decoded) MACs() (dst, src packet.MAC) {
 	return packet.MAC(d.Eth.DstMAC), packet.MAC(d.Eth.SrcMAC)
 }
 
-// Decode reads frame and fails the test when it does not decode or when a
-// checksum in it is wrong.
+// Decode decodes frame. It fails the test if the frame cannot be decoded or has a wrong
+// checksum.
 func Decode(t testing.TB, frame []byte) *Decoded {
 	t.Helper()
 	d, err := Read(frame)
@@ -74,8 +73,8 @@ func Read(frame []byte) (*Decoded, error) {
 		}
 	}
 	if d.IP == nil || d.TCP == nil && d.UDP == nil {
-		// What lies behind the transport header is nobody's business, so an
-		// error counts only when it kept gopacket from getting there.
+		// The data behind the transport header does not matter. So an error counts only
+		// if gopacket did not reach this header.
 		if e := p.ErrorLayer(); e != nil {
 			return nil, fmt.Errorf("decode: %w", e.Error())
 		}
@@ -84,7 +83,7 @@ func Read(frame []byte) (*Decoded, error) {
 	return d, d.verify()
 }
 
-// verify recomputes the transport checksum the slow way.
+// verify computes the transport checksum again, in a simple way.
 func (d *Decoded) verify() error {
 	segment := d.IP.Payload
 	if d.TCP != nil {
@@ -104,7 +103,7 @@ func (d *Decoded) verify() error {
 	return nil
 }
 
-// ones is the ones' complement sum of RFC 1071 in its plainest form.
+// ones returns the ones' complement sum of RFC 1071, computed in the simplest way.
 func ones(b []byte) uint16 {
 	sum := 0
 	for i, v := range b {

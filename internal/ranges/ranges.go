@@ -1,4 +1,5 @@
-// Package ranges writes lists of numbers as the kernel and our flags have them.
+// Package ranges formats lists of numbers in the form of the kernel and of director's
+// flags.
 package ranges
 
 import (
@@ -6,8 +7,8 @@ import (
 	"strings"
 )
 
-// Format writes numbers in their order, "0-3,5": those that follow one another
-// are a range. Of no numbers it makes an empty text.
+// Format formats numbers in their order, such as "0-3,5": consecutive numbers become a range.
+// The text for no numbers is empty.
 func Format(list []int) string {
 	var parts []string
 	for i := 0; i < len(list); {

@@ -1,9 +1,9 @@
-// Command summary reads one or more streams of "go test -json" and prints what
-// go test itself would have printed, then every skipped test with its reason. A
-// test counts as skipped when no run of it did anything else.
+// Command summary reads one or more streams of "go test -json". It prints the output of go
+// test, and then every skipped test with its reason. A test counts as skipped if all its runs
+// were skipped.
 //
-// With -strict a skip is a failure, unless its reason names the kernel: what a
-// kernel lacks is not the repository's fault, everything else can be installed.
+// With -strict a skipped test is a failure, unless its reason names the kernel. A feature of
+// the kernel may be missing; everything else can be installed.
 package main
 
 import (
@@ -22,17 +22,17 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// test names one test of one package; Test is empty for the package itself.
+// test identifies one test of one package. Test is empty for the package itself.
 type test struct{ Package, Test string }
 
 func (t test) String() string { return t.Package + " " + t.Test }
 
-// summary collects what the streams say.
+// summary collects the results of the streams.
 type summary struct {
 	out      io.Writer
 	output   map[test][]string // of tests that have not ended yet
 	skipped  map[test]string   // the reason
-	ran      map[test]bool     // in some run to its end
+	ran      map[test]bool     // in at least one run
 	packages int
 	failed   bool
 }
@@ -54,8 +54,8 @@ func newSummary(out io.Writer) *summary {
 	return &summary{out: out, output: map[test][]string{}, skipped: map[test]string{}, ran: map[test]bool{}}
 }
 
-// read handles a stream. Lines that are no events are go test's own and printed
-// as they are.
+// read handles a stream. Lines that are not events come from go test itself and are printed
+// without a change.
 func (s *summary) read(in io.Reader) error {
 	lines := bufio.NewReader(in)
 	for {
@@ -110,8 +110,9 @@ func (s *summary) event(e event) {
 	delete(s.output, t)
 }
 
-// packageEnd prints the lines of a package: all of them when it failed, with
-// the tests that a panic or a time-out cut off, else only the verdict.
+// packageEnd prints the output of a package. If it failed, this is the whole output,
+// including that of tests that a panic or a time-out has ended. Otherwise it is only the
+// result.
 func (s *summary) packageEnd(p test, action string) {
 	if action != "skip" { // it has no tests
 		s.packages++
@@ -140,8 +141,8 @@ func (s *summary) print(t test) {
 	}
 }
 
-// reason is what t.Skip was given: the line before the verdict, without the
-// place in the source.
+// reason returns the argument of t.Skip: the line before the result, without the position in
+// the source.
 func reason(output []string) string {
 	for i, line := range output {
 		if i > 0 && strings.HasPrefix(strings.TrimSpace(line), "--- SKIP") {
@@ -155,7 +156,7 @@ func reason(output []string) string {
 	return "no reason given"
 }
 
-// finish prints the skipped tests and reports whether all is well.
+// finish prints the skipped tests and reports whether everything has passed.
 func (s *summary) finish(strict bool) bool {
 	var lines []string
 	excused := 0

@@ -11,7 +11,7 @@ import (
 	"director/internal/lab"
 )
 
-// RequireRoot skips the test, with the reason, unless it runs as root.
+// RequireRoot skips the test with a reason unless it runs as root.
 func RequireRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -19,8 +19,8 @@ func RequireRoot(t testing.TB) {
 	}
 }
 
-// New builds a lab that is closed when the test and what it cleans up later are
-// done. Without root the test is skipped.
+// New builds a lab. It is closed after the test and after the cleanups that the test adds
+// later. Without root the test is skipped.
 func New(t testing.TB, c lab.Config) *lab.Lab {
 	t.Helper()
 	RequireRoot(t)

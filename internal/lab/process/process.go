@@ -1,8 +1,7 @@
 //go:build linux
 
-// Package process runs directors in the lab: as processes of their own, told
-// what to do by a flags file, ready when they say so, ended by signals. What an
-// operator does with systemd, in other words.
+// Package process runs directors in the lab as separate processes. They are configured by a
+// flags file, report when they are ready, and are ended by signals, as with systemd.
 package process
 
 import (
@@ -28,19 +27,19 @@ import (
 type Director struct {
 	cmd  *exec.Cmd
 	log  buffer
-	done chan struct{} // closed when the process is gone
+	done chan struct{} // closed when the process has ended
 	err  error         // how it ended; valid after done
 
 	control string
 	status  atomic.Pointer[string]
 
 	mu   sync.Mutex
-	told []string // what it notified, but for status lines, in order
+	told []string // its notifications in order, without status lines
 }
 
-// Start starts cmd, "director run" with whatever arguments and environment, in
-// a host of the lab. The flags, one per line, are its standard input. It
-// returns when the director says that it is ready; an error contains its log.
+// Start starts cmd, which is "director run" with any arguments and environment, in a host of
+// the lab. The director reads the flags, one per line, from its standard input. Start returns
+// when the director reports that it is ready. An error contains the director's log.
 func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Director, error) {
 	return start(ctx, h, cmd, func(control string) {
 		cmd.Args = append(cmd.Args, "--flagfile=-")
@@ -49,7 +48,7 @@ func Start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, flags []string) (*Di
 	})
 }
 
-// StartFrom is Start of a director whose flags are in a file, which it can read
+// StartFrom is like Start, but the director reads its flags from a file, which it can read
 // again.
 func StartFrom(ctx context.Context, h *lab.Host, cmd *exec.Cmd, file string) (*Director, error) {
 	return start(ctx, h, cmd, func(control string) {
@@ -57,7 +56,8 @@ func StartFrom(ctx context.Context, h *lab.Host, cmd *exec.Cmd, file string) (*D
 	})
 }
 
-// start is Start with flags that tell adds to cmd, and one of its own among them.
+// start starts a director. tell passes the flags to cmd, including the one for the control
+// socket.
 func start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, tell func(control string)) (*Director, error) {
 	dir, err := os.MkdirTemp("", "director-notify-")
 	if err != nil {
@@ -68,7 +68,7 @@ func start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, tell func(control st
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for READY: %w", err), os.RemoveAll(dir))
 	}
-	// As systemd's, the socket is there for directors of every user.
+	// Like systemd's socket, directors of every user may use it.
 	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(path, 0o666)); err != nil {
 		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
 	}
@@ -77,8 +77,8 @@ func start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, tell func(control st
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
-	// A control socket of its own, unless flags say otherwise: directors of several
-	// labs share one file system.
+	// Each director has its own control socket unless flags name another one, because
+	// the directors of several labs share one file system.
 	run := filepath.Join(dir, "run")
 	if err := errors.Join(os.Mkdir(run, 0o777), os.Chmod(run, 0o777)); err != nil {
 		return nil, errors.Join(err, notify.Close(), os.RemoveAll(dir))
@@ -101,12 +101,12 @@ func start(ctx context.Context, h *lab.Host, cmd *exec.Cmd, tell func(control st
 	return d, nil
 }
 
-// await returns when READY comes, or when it cannot come any more. What the
-// director notifies is read until it is gone.
+// await returns when READY has arrived, or when it cannot arrive any more. The director's
+// notifications are read until it has ended.
 func (d *Director) await(ctx context.Context, notify *net.UnixConn) error {
 	ready := make(chan struct{})
 	go func() {
-		first := sync.OnceFunc(func() { close(ready) }) // a reload ends in READY as well
+		first := sync.OnceFunc(func() { close(ready) }) // a reload ends with READY, too
 		b := make([]byte, 4096)
 		for {
 			n, err := notify.Read(b)
@@ -135,8 +135,8 @@ func (d *Director) await(ctx context.Context, notify *net.UnixConn) error {
 	}
 }
 
-// Stop ends the director as a service manager would and waits until it is
-// gone. An exit code other than 0 is an error that contains the log.
+// Stop ends the director as a service manager would, and waits for its end. An exit code
+// other than 0 is an error that contains the log.
 func (d *Director) Stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -147,7 +147,7 @@ func (d *Director) Stop() error {
 	return nil
 }
 
-// PID is the director's process number.
+// PID returns the director's process id.
 func (d *Director) PID() int { return d.cmd.Process.Pid }
 
 // Kill ends the director without giving it a chance to clean up.
@@ -159,14 +159,13 @@ func (d *Director) Kill() error {
 	return nil
 }
 
-// Wait waits until the director ends by itself and returns how.
+// Wait waits until the director ends by itself, and returns its error.
 func (d *Director) Wait() error {
 	<-d.done
 	return d.err
 }
 
-// Status returns the latest status line, which the director renews every
-// second.
+// Status returns the latest status line. The director sends one every second.
 func (d *Director) Status() string {
 	if s := d.status.Load(); s != nil {
 		return *s
@@ -174,24 +173,24 @@ func (d *Director) Status() string {
 	return ""
 }
 
-// Told returns what the director has notified so far, READY=1 first, but for
-// status lines.
+// Told returns the director's notifications so far, without status lines. The first one is
+// READY=1.
 func (d *Director) Told() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.told)
 }
 
-// Control is the path of the control socket that it was given.
+// Control returns the path of the director's control socket.
 func (d *Director) Control() string { return d.control }
 
-// Signal sends it a signal.
+// Signal sends a signal to the director.
 func (d *Director) Signal(s os.Signal) error { return d.cmd.Process.Signal(s) }
 
-// Log returns what the director has written so far.
+// Log returns the director's output so far.
 func (d *Director) Log() string { return d.log.String() }
 
-// buffer is a bytes.Buffer that may be read while it is written.
+// buffer is a bytes.Buffer that may be read while it is written to.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package program runs programs of others in the lab's hosts: daemons that stay in
-// the foreground and answer at an address.
+// Package program runs other people's programs in the lab's hosts: daemons that stay in the
+// foreground and accept connections at an address.
 package program
 
 import (
@@ -21,14 +21,14 @@ import (
 	"director/internal/lab"
 )
 
-// startTime is how long a program may take until it answers, stopTime how long
-// until it has ended.
+// startTime is the longest time until a program accepts connections, and stopTime the
+// longest time until it has ended.
 const (
 	startTime = 10 * time.Second
 	stopTime  = 10 * time.Second
 )
 
-// Program is one that runs in the foreground. One goroutine uses it.
+// Program is a running program. One goroutine uses it.
 type Program struct {
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -36,8 +36,8 @@ type Program struct {
 	said Output
 }
 
-// Start starts a program in a host and returns when it accepts connections at an
-// address of that host.
+// Start starts a program in a host. It returns when the program accepts connections at an
+// address of this host.
 func Start(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (*Program, error) {
 	p := &Program{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.said, &p.said
@@ -65,7 +65,7 @@ func Start(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (
 	}
 }
 
-// PIDs are its process, and those that it has started by now.
+// PIDs returns the ids of its process and of the processes that this one has started.
 func (p *Program) PIDs() []int {
 	pid := p.cmd.Process.Pid
 	all := []int{pid}
@@ -81,8 +81,8 @@ func (p *Program) PIDs() []int {
 	return all
 }
 
-// Stop ends it, and waits for that. One that does not end in time is killed, and
-// its children with it, which nobody else would end.
+// Stop ends the program and waits for its end. If it does not end in time, it is killed
+// together with its children, which nobody else would end.
 func (p *Program) Stop() error {
 	err := p.cmd.Process.Signal(syscall.SIGTERM)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -97,7 +97,8 @@ func (p *Program) Stop() error {
 	return err
 }
 
-// kill ends it and its children at once: it first, lest it start others.
+// kill kills the program and its children. The program is killed first, so that it cannot
+// start other ones.
 func (p *Program) kill() error {
 	children := p.PIDs()[1:]
 	err := p.cmd.Process.Kill()
@@ -112,7 +113,7 @@ func (p *Program) kill() error {
 	return err
 }
 
-// Output is what a program says, which may be read while it speaks.
+// Output collects the output of a program. It may be read while the program runs.
 type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -1,6 +1,5 @@
-// Package web is the real servers' web server: the page of the paper's
-// measurements, and larger transfers in both directions that the receiver can
-// check.
+// Package web is the web server of the real servers. It serves the page of the paper's
+// measurements, and larger transfers in both directions, which the receiver can verify.
 package web
 
 import (
@@ -17,12 +16,12 @@ import (
 	"time"
 )
 
-// PageSize is the size in bytes of the page that the paper's clients asked for:
-// small enough that an answer fits into one packet.
+// PageSize is the size in bytes of the page that the paper's clients requested. An answer
+// with it fits into one packet.
 const PageSize = 628
 
-// NameHeader is the header in which a server gives its name, so that a client
-// behind a director can tell who answered.
+// NameHeader is the header that contains the server's name. So a client of a director knows
+// which server has answered.
 const NameHeader = "X-Server"
 
 // Server answers HTTP:
@@ -38,7 +37,7 @@ type Server struct {
 	http     http.Server
 }
 
-// New returns a server that calls itself name.
+// New returns a server with a name.
 func New(name string) *Server {
 	s := &Server{name: name}
 	mux := http.NewServeMux()
@@ -46,20 +45,20 @@ func New(name string) *Server {
 	mux.HandleFunc("GET /bytes/{n}", serveBytes)
 	mux.HandleFunc("POST /sink", serveSink)
 	s.http.Handler = s.counting(mux)
-	s.http.ReadHeaderTimeout = time.Minute // a client that dies half-way must not stay for ever
+	s.http.ReadHeaderTimeout = time.Minute // the connection of a client that has died must end
 	return s
 }
 
-// Serve answers on l until Close and then returns http.ErrServerClosed.
+// Serve answers on l until Close. Then it returns http.ErrServerClosed.
 func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
 
-// Requests is how many requests have been received, whatever their path.
+// Requests returns the number of requests that were received, for any path.
 func (s *Server) Requests() uint64 { return s.requests.Load() }
 
 // Close stops the server, its listeners and its connections.
 func (s *Server) Close() error { return s.http.Close() }
 
-// Bytes yields n pseudo-random bytes, always the same.
+// Bytes returns n pseudo-random bytes. They are always the same.
 func Bytes(n int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{}), n)
 }
@@ -75,7 +74,7 @@ func (s *Server) counting(next http.Handler) http.Handler {
 func servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	_, _ = io.WriteString(w, page) // a client that has gone is no concern of ours
+	_, _ = io.WriteString(w, page) // an error means that the client has gone
 }
 
 func serveBytes(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +97,7 @@ func serveSink(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, hex.EncodeToString(sum.Sum(nil)))
 }
 
-// page is a document padded to PageSize.
+// page is a document that is padded to PageSize.
 var page = func() string {
 	const head = "<!DOCTYPE html>\n<title>director</title>\n<p>A page of 628 bytes.\n<!-- "
 	const tail = " -->\n"
