@@ -7,8 +7,8 @@ import (
 	"director/packet"
 )
 
-// MaxArms is the most interfaces a director serves.
-const MaxInterfaces = 16
+// MaxInterfaces is the most interfaces a director serves.
+const MaxInterfaces = packet.MaxInterfaces
 
 // Counts is what one worker did. A frame that was received ends in exactly one
 // of Tx, Host, Drops and Handoff; one that waits for its neighbour's address, or

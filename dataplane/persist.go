@@ -9,7 +9,7 @@ import (
 
 // ftpControl is the port of FTP's control connections. Persistence there covers
 // all ports of the virtual address, for the data connections.
-const ftpControl = 21
+const ftpControl = packet.FTPPort
 
 // persist makes a connection to the server that the client's template names. Without a
 // template the scheduler chooses one, and a new template remembers it

@@ -8,7 +8,7 @@ import (
 
 // ftpData is the port that FTP servers send from. Packets from it belong to a
 // connection that is known or to none.
-const ftpData = 20
+const ftpData = packet.FTPDataPort
 
 // schedule decides on the frames without a connection. A client's first packet gets
 // a real server; any other packet is answered, dropped or left to the kernel.

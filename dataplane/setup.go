@@ -28,8 +28,11 @@ func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 				i, len(ifaces[i].Queues), len(ifaces[i].Hosts))
 		}
 	}
-	if len(ifaces) == 0 || len(ifaces) > MaxInterfaces || len(waiters) != n {
-		return nil, fmt.Errorf("%d interfaces and %d waiters for %d workers", len(ifaces), len(waiters), n)
+	if len(ifaces) > MaxInterfaces {
+		return nil, fmt.Errorf("%d interfaces: want %d or fewer", len(ifaces), MaxInterfaces)
+	}
+	if n == 0 || len(waiters) != n {
+		return nil, fmt.Errorf("%d waiters for %d workers", len(waiters), n)
 	}
 	workers := make([]*Worker, n)
 	for id := range workers {

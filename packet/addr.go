@@ -43,6 +43,15 @@ func (a Addr) IsZero() bool { return a == Addr{} }
 // V4 returns an IPv4 address in host order. Precondition: a.Is4().
 func (a Addr) V4() uint32 { return uint32(a.Lo) }
 
+// Reserved reports whether an IPv4 address lies in a block without unicast
+// addresses: "this network" (0/8, RFC 1122 §3.2.1.3), multicast (224/4, RFC
+// 5771), and class E with the limited broadcast address (240/4, RFC 1112 §4).
+// Precondition: a.Is4().
+func (a Addr) Reserved() bool {
+	top := a.V4() >> 24
+	return top == 0 || top >= 224
+}
+
 // Netip converts back; IPv4 comes out unmapped.
 func (a Addr) Netip() netip.Addr {
 	if a.IsZero() {

@@ -5,6 +5,10 @@ package packet
 // batch and its headers stay in the first-level cache.
 const BatchSize = 64
 
+// MaxInterfaces is the most interfaces that a director serves. Workers keep
+// counters for each.
+const MaxInterfaces = 16
+
 const (
 	// Headroom is the room, in bytes, that every port leaves in front of a
 	// frame it lends, so that an outer header (20 to 32 bytes, 20 more for IPv6)

@@ -1,5 +1,7 @@
 package packet
 
+import "slices"
+
 // Encap is what a tunnel puts around a packet.
 type Encap uint8
 
@@ -22,6 +24,61 @@ const (
 	// packet on the wire has one, so none of ours asks for it.
 	WithRemoteChecksum
 )
+
+var checksumNames = [...]string{WithoutChecksum: "none", WithChecksum: "full", WithRemoteChecksum: "remote"}
+
+// String returns the name that the API uses.
+func (c TunnelChecksum) String() string { return checksumNames[c] }
+
+// ParseTunnelChecksum is the inverse of String.
+func ParseTunnelChecksum(name string) (TunnelChecksum, bool) {
+	i := slices.Index(checksumNames[:], name)
+	return TunnelChecksum(max(i, 0)), i >= 0
+}
+
+// TunnelChecksums returns the names of all checksums.
+func TunnelChecksums() []string { return slices.Clone(checksumNames[:]) }
+
+// encaps holds what is known of each encapsulation: its name in rules, whether
+// the server takes it on a port, and how many of the checksums, in the order of
+// their constants, it can have.
+var encaps = [...]struct {
+	name      string
+	port      bool
+	checksums TunnelChecksum
+}{
+	IPIP: {"ipip", false, 0},
+	GUE:  {"gue", true, 3},
+	GRE:  {"gre", false, 2},
+}
+
+// String returns the name that rules and the API use.
+func (e Encap) String() string { return encaps[e].name }
+
+// ParseEncap is the inverse of String.
+func ParseEncap(name string) (Encap, bool) {
+	for e := range encaps {
+		if encaps[e].name == name {
+			return Encap(e), true
+		}
+	}
+	return 0, false
+}
+
+// Encaps returns the names of all encapsulations.
+func Encaps() (names []string) {
+	for _, e := range encaps {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// HasPort reports whether a tunnel of this encapsulation goes to a port.
+func (e Encap) HasPort() bool { return encaps[e].port }
+
+// Allows reports whether a tunnel of this encapsulation can be asked for
+// checksum c. For IPIP there is nothing to ask for.
+func (e Encap) Allows(c TunnelChecksum) bool { return c < encaps[e].checksums }
 
 // Tunnel is how packets are wrapped for a real server. Port, in host order, is
 // where the server takes GUE. The zero Tunnel is IPIP.

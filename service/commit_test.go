@@ -216,7 +216,7 @@ func TestRegistry_RefusesWhatIPVSRefuses(t *testing.T) {
 			return r.AddServer(spec.Key, service.ServerSpec{Addr: server(0).Addr, Port: 80, Weight: -1})
 		}, service.ErrRange},
 		"a service with a bad server": {func(r *registry) error {
-			bad := service.Spec{Key: other, Scheduler: "rr", Servers: []service.ServerSpec{server(0), {Weight: -1}}}
+			bad := service.Spec{Key: other, Scheduler: "rr", Servers: []service.ServerSpec{server(0), bad(func(s *service.ServerSpec) { s.Weight = -1 })}}
 			err := r.AddService(bad)
 			if len(r.Specs()) != 1 {
 				t.Error("half of it was added")

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 //lint:file-ignore ST1005 the texts are ipvsadm's
@@ -31,3 +32,14 @@ func (r *refusal) Unwrap() error { return r.is }
 func refuse(is error, format string, args ...any) error {
 	return &refusal{is, fmt.Sprintf(format, args...)}
 }
+
+// ServerError says which of the servers of a specification is refused.
+type ServerError struct {
+	Server ServerSpec
+	Err    error
+}
+
+func (e *ServerError) Error() string {
+	return fmt.Sprintf("server %s: %v", netip.AddrPortFrom(e.Server.Addr.Netip(), e.Server.Port), e.Err)
+}
+func (e *ServerError) Unwrap() error { return e.Err }

@@ -14,7 +14,14 @@ const (
 	sctp = packet.ProtoSCTP
 )
 
-func empty(k service.Key) service.Spec { return service.Spec{Key: k, Scheduler: "rr"} }
+// empty is a service without servers. One of every port has to be persistent.
+func empty(k service.Key) service.Spec {
+	s := service.Spec{Key: k, Scheduler: "rr"}
+	if k.Port == 0 && k.Mark == 0 {
+		s.Persistent = 300
+	}
+	return s
+}
 
 // A packet's service is that of its mark, of its port, of FTP for what may be a
 // data connection, of every port, in this order (ip_vs_service_find).

@@ -203,7 +203,7 @@ func (r commands) service() service.Spec {
 	return service.Spec{Key: r.key(), Scheduler: []string{"rr", "wlc", "sh"}[r.IntN(3)], Flags: []sched.Flags{0, sched.Port}[r.IntN(2)], Persistent: r.Uint32N(2) * 300}
 }
 
-func (r commands) server() service.ServerSpec {
+func (r commands) server(k service.Key) service.ServerSpec {
 	spec := service.ServerSpec{
 		Addr: packet.AddrFrom4(0x0a00000b + r.Uint32N(4)), Port: uint16(80 + r.IntN(2)),
 		Method: service.Method(r.IntN(3)), Weight: r.Int32N(4), Upper: r.Uint32N(5),
@@ -217,6 +217,9 @@ func (r commands) server() service.ServerSpec {
 		spec.Addr = packet.AddrFrom4(0xc000020a + r.Uint32N(2)) // a virtual address
 	case 3:
 		spec.Addr = packet.MustAddr("127.0.0.1")
+	}
+	if spec.Method != service.NAT && k.Mark == 0 {
+		spec.Port = k.Port
 	}
 	return spec
 }
@@ -247,15 +250,18 @@ func (r commands) do(t *testing.T, reg *service.Registry, m *model) {
 			}
 		}
 	case 4, 5, 6, 7:
-		k, spec := r.key(), r.server()
+		k := r.key()
+		spec := r.server(k)
 		what = fmt.Sprintf("AddServer(%+v, %+v)", k, spec)
 		got, want = reg.AddServer(k, spec), m.addServer(k, spec)
 	case 8, 9:
-		k, spec := r.key(), r.server()
+		k := r.key()
+		spec := r.server(k)
 		what = fmt.Sprintf("EditServer(%+v, %+v)", k, spec)
 		got, want = reg.EditServer(k, spec), m.editServer(k, spec)
 	case 10, 11:
-		k, spec := r.key(), r.server()
+		k := r.key()
+		spec := r.server(k)
 		what = fmt.Sprintf("DeleteServer(%+v, %v:%d)", k, spec.Addr, spec.Port)
 		got, want = reg.DeleteServer(k, spec.Addr, spec.Port), m.deleteServer(k, spec.Addr, spec.Port)
 	}

@@ -108,6 +108,9 @@ func (r *Registry) AddService(spec Spec) error {
 	if r.lookup(spec.Key) != nil {
 		return ErrServiceExists
 	}
+	if err := spec.Validate(); err != nil {
+		return err
+	}
 	if spec.Mark == 0 && r.remote[spec.Addr] > 0 {
 		return refuse(ErrInvalid, "this address is a real server: only -g forwards to an address of the director")
 	}
@@ -131,7 +134,7 @@ func (r *Registry) AddService(spec Spec) error {
 	for _, server := range servers {
 		if err := r.AddServer(spec.Key, server); err != nil {
 			_ = r.DeleteService(spec.Key) // it exists
-			return err
+			return &ServerError{server, err}
 		}
 	}
 	return nil
@@ -143,6 +146,9 @@ func (r *Registry) EditService(spec Spec) error {
 	s := r.lookup(spec.Key)
 	if s == nil {
 		return ErrNoService
+	}
+	if err := spec.Validate(); err != nil {
+		return err
 	}
 	if len(s.members.values()) > sched.MaxServers(spec.Scheduler) {
 		return tooMany(spec.Scheduler)
@@ -207,18 +213,14 @@ func tooMany(scheduler string) error {
 	return refuse(ErrInvalid, "the scheduler %s takes at most %d servers", scheduler, sched.MaxServers(scheduler))
 }
 
-// allowed says why a server cannot be as spec says.
-func (r *Registry) allowed(spec *ServerSpec) error {
-	switch {
-	case spec.Weight < 0:
-		return refuse(ErrRange, "weight %d: must be 0 or more", spec.Weight)
-	case spec.Lower > spec.Upper:
-		return refuse(ErrRange, "-y %d must not be more than -x %d", spec.Lower, spec.Upper)
-	case spec.Tunnel.Encap == packet.GUE && spec.Tunnel.Port == 0:
-		return refuse(ErrInvalid, "a gue tunnel goes to a port: give it by --tun-port")
-	case spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()):
-		// The host's own stack serves a local address. A frame can be left to it
-		// as it is, but not rewritten or wrapped.
+// allowed says why a server of service k cannot be as spec says.
+func (r *Registry) allowed(k Key, spec *ServerSpec) error {
+	if err := spec.Validate(k); err != nil {
+		return err
+	}
+	// The host's own stack serves a local address. A frame can be left to it as it
+	// is, but not rewritten or wrapped.
+	if spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()) {
 		return refuse(ErrInvalid, "this real server is the director itself: only -g forwards to it")
 	}
 	return nil
@@ -231,7 +233,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
-	if err := r.allowed(&spec); err != nil {
+	if err := r.allowed(k, &spec); err != nil {
 		return err
 	}
 	if r.members[identity{k, spec.Addr, spec.Port}] {
@@ -313,7 +315,7 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	if s == nil {
 		return ErrNoServiceForServer
 	}
-	if err := r.allowed(&spec); err != nil {
+	if err := r.allowed(k, &spec); err != nil {
 		return err
 	}
 	at := find(s.members.values(), spec.Addr, spec.Port)

@@ -1,7 +1,11 @@
 package service
 
 import (
+	"fmt"
+	"math"
 	"net/netip"
+	"slices"
+	"strconv"
 
 	"director/packet"
 	"director/sched"
@@ -21,6 +25,15 @@ const (
 var methodNames = [...]string{NAT: "nat", DR: "dr", TUN: "tun", Bypass: "bypass"}
 
 func (m Method) String() string { return methodNames[m] }
+
+// ParseMethod is the inverse of String for the methods that a rule can ask for.
+func ParseMethod(name string) (Method, bool) {
+	i := slices.Index(methodNames[:Bypass], name)
+	return Method(max(i, 0)), i >= 0
+}
+
+// Methods returns the names of the methods that a rule can ask for.
+func Methods() []string { return slices.Clone(methodNames[:Bypass]) }
 
 // Key names a virtual service: by address, port and protocol, where port 0 is
 // every port that has no service of its own; or by a firewall mark, with
@@ -71,6 +84,15 @@ type Mark struct {
 	Proto  uint8
 	Prefix netip.Prefix
 	Ports  []PortRange // nil: every port
+}
+
+// ParseMark reads the number of a firewall mark.
+func ParseMark(s string) (uint32, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("mark %q: want a number from 1 to %d", s, uint32(math.MaxUint32))
+	}
+	return uint32(n), nil
 }
 
 // PortRange is the ports from First to Last, both included.

@@ -14,8 +14,8 @@ import (
 // control port also takes its data connections, which go to port 20 or to one
 // that needs no privilege (ip_unprivileged_port_start).
 const (
-	ftpPort           = 21
-	ftpDataPort       = 20
+	ftpPort           = packet.FTPPort
+	ftpDataPort       = packet.FTPDataPort
 	firstUnprivileged = 1024
 )
 

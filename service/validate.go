@@ -1,0 +1,119 @@
+package service
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"director/packet"
+	"director/sched"
+)
+
+// EngineSIP is the one persistence engine: it keeps the datagrams of a SIP call
+// together, by their Call-ID.
+const EngineSIP = "sip"
+
+// Field names the part of a specification that is wrong.
+type Field uint8
+
+// The fields, in the order in which Validate looks at them.
+const (
+	FieldPort Field = iota
+	FieldOnePacket
+	FieldPersistence
+	FieldFamily  // the address is not one of IPv4
+	FieldAddress // it cannot be that of a service or a server
+	FieldLoopback
+	FieldScheduler
+	FieldEngine
+	FieldTunnel
+	FieldTunnelPort
+	FieldWeight
+	FieldThreshold
+)
+
+// SpecError says what is wrong with a specification.
+type SpecError struct {
+	Field Field
+	// Err is the error by which a kernel would refuse it, or nil where ipvsadm
+	// does not even ask the kernel.
+	Err  error
+	text string
+}
+
+func (e *SpecError) Error() string { return e.text }
+func (e *SpecError) Unwrap() error { return e.Err }
+
+func wrong(field Field, kernel error, format string, args ...any) error {
+	return &SpecError{field, kernel, fmt.Sprintf(format, args...)}
+}
+
+// Validate says why a service cannot be as s says, whatever else there is. It
+// does not look at the servers. The error is a *SpecError.
+func (s *Spec) Validate() error {
+	switch {
+	case s.Mark == 0 && s.Port == 0 && s.Persistent == 0:
+		return wrong(FieldPort, nil, "port 0, which is every port, is for persistent services only")
+	case s.OnePacket && s.Mark == 0 && s.Proto != packet.ProtoUDP:
+		return wrong(FieldOnePacket, nil, "one_packet is for UDP only")
+	case s.Persistent > MaxSeconds:
+		return wrong(FieldPersistence, nil, "persistent %d: want at most %d seconds", s.Persistent, MaxSeconds)
+	}
+	if s.Mark == 0 {
+		if err := CheckUnicast(s.Addr.Netip()); err != nil {
+			return err
+		}
+		if s.Addr.Netip().IsLoopback() {
+			return wrong(FieldLoopback, nil, "no frame arrives for a loopback address: use one that clients can reach")
+		}
+	}
+	switch names := sched.Names(); {
+	case !slices.Contains(names, s.Scheduler):
+		return wrong(FieldScheduler, nil, "scheduler %q: want one of %s", s.Scheduler, strings.Join(names, ", "))
+	case s.Engine != "" && s.Engine != EngineSIP:
+		return wrong(FieldEngine, nil, "engine %q: want %s", s.Engine, EngineSIP)
+	}
+	return nil
+}
+
+// Validate says why a server of service k cannot be as s says, whatever else
+// there is. The error is a *SpecError.
+func (s *ServerSpec) Validate(k Key) error {
+	if k.Mark == 0 && s.Method != NAT && s.Port != k.Port {
+		return wrong(FieldPort, nil, "by %s packets keep their port: leave it away, or use the method nat", s.Method)
+	}
+	if err := CheckUnicast(s.Addr.Netip()); err != nil {
+		return err
+	}
+	switch t := s.Tunnel; {
+	case s.Method != TUN && t != packet.Tunnel{}:
+		return wrong(FieldTunnel, nil, "a tunnel is for the method tun")
+	case !t.Encap.HasPort() && t.Port != 0:
+		return wrong(FieldTunnel, nil, "tunnel %s: only gue has a port", t.Encap)
+	case t.Checksum != packet.WithoutChecksum && !t.Encap.Allows(t.Checksum):
+		return wrong(FieldTunnel, nil, "tunnel %s: it has no checksum %s", t.Encap, t.Checksum)
+	case t.Encap.HasPort() && t.Port == 0:
+		return wrong(FieldTunnelPort, ErrInvalid, "tunnel %s: it goes to a port of the server: name it", t.Encap)
+	case s.Weight < 0:
+		return wrong(FieldWeight, ErrRange, "weight %d: must be 0 or more", s.Weight)
+	case s.Lower > s.Upper:
+		return wrong(FieldThreshold, ErrRange, "lower threshold %d must not be more than the upper one, %d", s.Lower, s.Upper)
+	}
+	return nil
+}
+
+// ErrIPv6 refuses what has an IPv6 address. It is a *SpecError.
+var ErrIPv6 = wrong(FieldFamily, nil, "IPv6 is not supported by this version")
+
+// CheckUnicast says why this version cannot forward to or for a: it is IPv6 or
+// no unicast address. The error is a *SpecError.
+func CheckUnicast(a netip.Addr) error {
+	if !a.Is4() {
+		return ErrIPv6
+	}
+	if packet.AddrFrom(a).Reserved() {
+		return wrong(FieldAddress, nil, "%s is not a unicast address", a)
+	}
+	return nil
+}
