@@ -31,7 +31,7 @@ type Options struct {
 	// known there by their number: see Addresses.
 	Hops     func(*service.Table) *neigh.Table
 	Marks    []service.Mark
-	Timeouts Timeouts
+	Timeouts service.Timeouts
 	Sysctl   sysctl.Values
 	// Network returns what real servers are held against before they are added;
 	// nil: they are not.
@@ -57,7 +57,7 @@ type Control struct {
 	mu       sync.Mutex
 	registry *service.Registry
 	guard    *dataplane.Guard
-	timeouts Timeouts
+	timeouts service.Timeouts
 	sysctl   sysctl.Values
 }
 
@@ -83,13 +83,11 @@ func New(o Options) *Control {
 // follow shows the workers what has changed. The caller holds the lock.
 func (c *Control) follow() {
 	c.registry.Commit(func(t *service.Table) {
-		s := time.Second
 		c.shared.SetView(&dataplane.View{
 			Services: t,
 			Hops:     c.hops(t),
-			Timeouts: conntrack.NewTimeouts(
-				time.Duration(c.timeouts.TCP)*s, time.Duration(c.timeouts.TCPFIN)*s, time.Duration(c.timeouts.UDP)*s),
-			Sysctl: c.sysctl,
+			Timeouts: conntrack.NewTimeouts(c.timeouts.Durations()),
+			Sysctl:   c.sysctl,
 		})
 	})
 	c.tunables.LBLCExpiry.Store(int64(c.sysctl.LBLCExpiration) * int64(time.Second))
@@ -148,7 +146,7 @@ func (c *Control) Zero(k *service.Key) error {
 }
 
 // Timeouts returns the time-outs as they are set.
-func (c *Control) Timeouts() Timeouts {
+func (c *Control) Timeouts() service.Timeouts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.timeouts
@@ -156,15 +154,12 @@ func (c *Control) Timeouts() Timeouts {
 
 // SetTimeouts sets those that are not 0. Connections keep the old ones until
 // their next packet.
-func (c *Control) SetTimeouts(t Timeouts) error {
+func (c *Control) SetTimeouts(t service.Timeouts) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
 	return c.change(func(*service.Registry) error {
-		for _, pair := range [...]struct{ to, by *uint32 }{
-			{&c.timeouts.TCP, &t.TCP}, {&c.timeouts.TCPFIN, &t.TCPFIN}, {&c.timeouts.UDP, &t.UDP},
-		} {
-			if *pair.by != 0 {
-				*pair.to = *pair.by
-			}
-		}
+		c.timeouts.Set(t)
 		return nil
 	})
 }
@@ -179,7 +174,7 @@ func (c *Control) Sysctl() sysctl.Values {
 // Settings are all that can be changed while a director runs.
 type Settings struct {
 	Services []service.Spec
-	Timeouts Timeouts
+	Timeouts service.Timeouts
 	Sysctl   sysctl.Values
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"director/control/ipvsadm"
+	"director/control/names"
 	"director/internal/memlab"
 	"director/internal/packettest"
 	"director/packet"
@@ -37,7 +38,7 @@ func newRig(t *testing.T, size int, marks ...service.Mark) *rig {
 func (r *rig) ipvsadm(line string) string {
 	r.t.Helper()
 	var out, errs strings.Builder
-	command, err := ipvsadm.Parse(strings.Fields(line), ipvsadm.System{})
+	command, err := ipvsadm.Parse(strings.Fields(line), names.System{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

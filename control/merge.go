@@ -100,8 +100,8 @@ func merge[T comparable](base, next, running T) T {
 }
 
 // MergeTimeouts is Merge for the time-outs.
-func MergeTimeouts(base, next, running Timeouts) Timeouts {
-	return Timeouts{
+func MergeTimeouts(base, next, running service.Timeouts) service.Timeouts {
+	return service.Timeouts{
 		TCP:    merge(base.TCP, next.TCP, running.TCP),
 		TCPFIN: merge(base.TCPFIN, next.TCPFIN, running.TCPFIN),
 		UDP:    merge(base.UDP, next.UDP, running.UDP),

@@ -206,7 +206,7 @@ func TestUpdate_TakesAllBack(t *testing.T) {
 	before := r.everythingOf()
 	change := func(lower uint32) error {
 		return r.Update(func(now control.Settings) control.Settings {
-			now.Timeouts = control.Timeouts{TCP: 1, TCPFIN: 2, UDP: 3}
+			now.Timeouts = service.Timeouts{TCP: 1, TCPFIN: 2, UDP: 3}
 			now.Sysctl.DropEntry = 3
 			now.Services[0].Scheduler = "wlc"
 			now.Services[0].Servers[0].Lower = lower

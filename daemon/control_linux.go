@@ -2,10 +2,8 @@ package daemon
 
 import (
 	"io"
-	"time"
 
 	"director/control/api"
-	"director/control/config"
 	"director/inspect/capture"
 	"director/inspect/why"
 )
@@ -40,10 +38,6 @@ func (d *Daemon) writeConfiguration(w io.Writer) error {
 	c := *d.loaded
 	d.loading.Unlock()
 	now := d.control.Settings()
-	c.Services, c.Sysctl = now.Services, now.Sysctl
-	second := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
-	c.Timeouts = config.Timeouts{
-		TCP: second(now.Timeouts.TCP), TCPFIN: second(now.Timeouts.TCPFIN), UDP: second(now.Timeouts.UDP),
-	}
+	c.Services, c.Timeouts, c.Sysctl = now.Services, now.Timeouts, now.Sysctl
 	return c.Write(w)
 }

@@ -243,7 +243,7 @@ func (d *Daemon) build(workers int) error {
 		Workers:  workers,
 		Hops:     d.hops,
 		Marks:    d.config.Marks,
-		Timeouts: d.config.Timeouts.Seconds(),
+		Timeouts: d.config.Timeouts,
 		Sysctl:   d.config.Sysctl,
 		Network:  d.watch.Snapshot,
 		Changed:  d.follower.catchUp,

@@ -107,7 +107,7 @@ func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settin
 
 // settings returns the part of a configuration that can change while running.
 func settings(c *config.Config) control.Settings {
-	return control.Settings{Services: c.Services, Timeouts: c.Timeouts.Seconds(), Sysctl: c.Sysctl}
+	return control.Settings{Services: c.Services, Timeouts: c.Timeouts, Sysctl: c.Sysctl}
 }
 
 func statics(c *config.Config) []rtnl.Static {

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"director/control"
 	"director/neigh"
 	"director/packet"
 	"director/service"
@@ -42,7 +41,7 @@ func (c *churn) changes() []func(r *rand.Rand) error {
 		c.addServer, c.addServer, c.addServer, c.deleteServer, c.deleteServer, c.editServer, c.editServer,
 		c.toggleService, c.editService, c.setSysctl, c.setSysctl, c.toggleNeighbor, c.keepHouse, c.keepHouse, c.keepHouse,
 		func(r *rand.Rand) error {
-			return c.control.SetTimeouts(control.Timeouts{TCP: 1 + r.Uint32N(900), TCPFIN: 1 + r.Uint32N(120), UDP: 1 + r.Uint32N(300)})
+			return c.control.SetTimeouts(service.Timeouts{TCP: 1 + r.Uint32N(900), TCPFIN: 1 + r.Uint32N(120), UDP: 1 + r.Uint32N(300)})
 		},
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"director/conntrack"
-	"director/control"
 	"director/dataplane"
 	"director/internal/packettest"
 	"director/packet"
+	"director/service"
 )
 
 func TestExpireAll_EndsConnectionsAtTheirTime(t *testing.T) {
@@ -97,7 +97,7 @@ func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
 		r.ports[0][queue].Push(fromClient(port, packettest.Frame{Flags: flags}))
 		r.ports[0][queue].Push(fromClient(port, packettest.Frame{UDP: true}))
 		if moment%10 == 0 {
-			if err := r.control.SetTimeouts(control.Timeouts{UDP: 1 + random.Uint32N(5), TCPFIN: 1 + random.Uint32N(30)}); err != nil {
+			if err := r.control.SetTimeouts(service.Timeouts{UDP: 1 + random.Uint32N(5), TCPFIN: 1 + random.Uint32N(30)}); err != nil {
 				t.Fatal(err)
 			}
 		}

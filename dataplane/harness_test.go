@@ -122,7 +122,7 @@ func newRig(t testing.TB, o options) *rig {
 		Marks:    o.marks,
 		Workers:  max(o.queues[0], o.queues[1]),
 		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(r.net, control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
+		Timeouts: service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		Sysctl:   sysctl.Defaults(),
 	})
 	if err := r.control.Add(r.specs); err != nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"director/conntrack"
-	"director/control"
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
@@ -277,7 +276,7 @@ func (tr *traffic) change() {
 	n := tr.IntN(len(tr.kinds))
 	switch tr.IntN(10) {
 	case 0:
-		tr.must(tr.control.SetTimeouts(control.Timeouts{TCP: 900 - 500*tr.Uint32N(2), TCPFIN: 120 - 90*tr.Uint32N(2), UDP: 300 - 200*tr.Uint32N(2)}))
+		tr.must(tr.control.SetTimeouts(service.Timeouts{TCP: 900 - 500*tr.Uint32N(2), TCPFIN: 120 - 90*tr.Uint32N(2), UDP: 300 - 200*tr.Uint32N(2)}))
 	case 1, 2:
 		tr.toggle(n)
 	case 3:

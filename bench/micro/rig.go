@@ -57,7 +57,7 @@ func newRig(p path, size int, ports []*port) (*rig, error) {
 		Shared:   r.shared,
 		Workers:  len(ports),
 		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(network(), control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: lifetime, TCPFIN: 120, UDP: 300},
+		Timeouts: service.Timeouts{TCP: lifetime, TCPFIN: 120, UDP: 300},
 		Sysctl:   sysctl.Defaults(),
 	})
 	spec := service.Spec{

@@ -9,6 +9,8 @@ import (
 
 	"director/control/api"
 	"director/control/ipvsadm"
+	"director/control/names"
+	"director/control/rules"
 	"director/internal/cli"
 )
 
@@ -61,11 +63,11 @@ func commandDirector(socket string, args []string, explain bool, std cli.IO) int
 	defer client.Close()
 	remote := api.Remote{Client: client, Context: context.Background()}
 	shell := ipvsadm.Shell{
-		Director: remote, Resolver: ipvsadm.System{}, Namer: ipvsadm.System{},
+		Director: remote, Resolver: names.System{}, Namer: names.System{},
 		In: std.In, Out: std.Out, Err: std.Err, Explain: explain,
 	}
-	c, err := ipvsadm.Parse(args, ipvsadm.System{})
-	if err == nil && (c.Verb == ipvsadm.Help || c.Verb == ipvsadm.Version) {
+	c, err := ipvsadm.Parse(args, names.System{})
+	if err == nil && (c.Verb == rules.Help || c.Verb == rules.Version) {
 		return shell.Execute(c)
 	}
 	// Like ipvsadm, look whether there is anybody to command before anything else.

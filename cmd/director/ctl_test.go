@@ -19,6 +19,7 @@ import (
 
 	"director/control/api"
 	"director/control/ipvsadm"
+	"director/control/names"
 	"director/internal/cli"
 	"director/internal/memlab"
 	"director/internal/packettest"
@@ -89,7 +90,7 @@ func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code in
 // local is what a command prints without a socket between it and the director.
 func (d *desk) local(t *testing.T, line string) string {
 	t.Helper()
-	c, err := ipvsadm.Parse(strings.Fields(line), ipvsadm.System{})
+	c, err := ipvsadm.Parse(strings.Fields(line), names.System{})
 	must(t, err)
 	var out, errs strings.Builder
 	if code := ipvsadm.Execute(c, ipvsadm.Local{Control: d.Control}, strings.NewReader(""), &out, &errs); code != 0 {

@@ -66,7 +66,7 @@ func TestCheck_PrintsAFixedPoint(t *testing.T) {
 
 func TestCheck_RefusesInOneLine(t *testing.T) {
 	code, out, err := direct("-A -t 192.0.2.10:80 -s best\n", "check --interface eth0 --flagfile -")
-	want := "stdin:1: -s best: Scheduler or persistence engine not found: use one of " + strings.Join(sched.Names(), ", ") + "\n"
+	want := "stdin:1: -s best: scheduler \"best\": want one of " + strings.Join(sched.Names(), ", ") + "\n"
 	if code != cli.Usage || out != "" || err != want {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
 	}

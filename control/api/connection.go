@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"director/control"
+	"director/packet"
 )
 
 // Connection is a connection, or a persistence template.
@@ -82,12 +84,7 @@ func at(e netip.AddrPort, want string) bool {
 	return want == "" || want == e.String() || want == e.Addr().String()
 }
 
-func protoName(proto uint8) string {
-	if name, ok := protocols[proto]; ok {
-		return name
-	}
-	return "ip"
-}
+func protoName(proto uint8) string { return cmp.Or(packet.ProtoName(proto), "ip") }
 
 func (f *filter) fits(c *control.Connection) bool {
 	return (f.proto == "" || f.proto == protoName(c.Proto)) && (f.state == "" || f.state == c.State) &&
@@ -122,11 +119,7 @@ func (c *Connection) control() (control.Connection, error) {
 	l := control.Connection{
 		Expires: time.Duration(c.Expires * float64(time.Second)), State: c.State, Engine: c.Engine, EngineData: c.Data,
 	}
-	for proto, name := range protocols {
-		if name == c.Proto {
-			l.Proto = proto
-		}
-	}
+	l.Proto, _ = packet.ParseProto(c.Proto)
 	for _, e := range []struct {
 		to   *netip.AddrPort
 		from string

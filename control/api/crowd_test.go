@@ -185,7 +185,7 @@ func TestZero_TimeoutsAndSysctls(t *testing.T) {
 	}
 	r.refused("POST", "/v1/services/fwmark:9/zero", "", http.StatusNotFound, "no-service")
 	r.does("PATCH", "/v1/timeouts", `{"udp":30}`)
-	if got, want := r.Timeouts(), (control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 30}); got != want {
+	if got, want := r.Timeouts(), (service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 30}); got != want {
 		t.Errorf("time-outs %v, want %v", got, want)
 	}
 	r.does("PATCH", "/v1/sysctls", `{"conn_reuse_mode":"0","expire_nodest_conn":"1"}`)

@@ -100,15 +100,14 @@ func (r Remote) Zero(k *service.Key) error {
 }
 
 // Timeouts returns the time-outs as they are set.
-func (r Remote) Timeouts() (control.Timeouts, error) {
-	var t Timeouts
-	err := r.Get(r.Context, "/v1/timeouts", &t)
-	return control.Timeouts(t), err
+func (r Remote) Timeouts() (t service.Timeouts, err error) {
+	err = r.Get(r.Context, "/v1/timeouts", &t)
+	return t, err
 }
 
 // SetTimeouts sets those that are not 0.
-func (r Remote) SetTimeouts(t control.Timeouts) error {
-	return r.send(http.MethodPatch, "/v1/timeouts", Timeouts(t))
+func (r Remote) SetTimeouts(t service.Timeouts) error {
+	return r.send(http.MethodPatch, "/v1/timeouts", t)
 }
 
 // Services lists the services in the order of adding, with their servers.

@@ -12,6 +12,7 @@ import (
 
 	"director/control/api"
 	"director/control/ipvsadm"
+	"director/control/names"
 	"director/packet"
 	"director/sched"
 	"director/service"
@@ -138,12 +139,12 @@ func TestRemote_IsAsLocal(t *testing.T) {
 	client := api.Open(far.socket)
 	defer client.Close()
 	shell := func(d ipvsadm.Director, line, in string) string {
-		c, err := ipvsadm.Parse(strings.Fields(line), ipvsadm.System{})
+		c, err := ipvsadm.Parse(strings.Fields(line), names.System{})
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
 		var out, errs strings.Builder
-		s := ipvsadm.Shell{Director: d, Resolver: ipvsadm.System{}, In: strings.NewReader(in), Out: &out, Err: &errs}
+		s := ipvsadm.Shell{Director: d, Resolver: names.System{}, In: strings.NewReader(in), Out: &out, Err: &errs}
 		code := s.Execute(c)
 		return fmt.Sprintf("%d\n%s%s", code, &out, &errs)
 	}

@@ -28,16 +28,6 @@ type Changes struct {
 	Changes []Change `json:"changes"`
 }
 
-// Timeouts are seconds; 0 in a change keeps.
-type Timeouts struct {
-	TCP    uint32 `json:"tcp"`
-	TCPFIN uint32 `json:"tcp_fin"`
-	UDP    uint32 `json:"udp"`
-}
-
-// maxTimeout is ipvsadm's limit in seconds: 31 days.
-const maxTimeout = 31 * 24 * 3600
-
 func (s *HTTPServer) routes() {
 	for pattern, do := range map[string]answer{
 		"GET /v1/services":                               s.getServices,
@@ -360,18 +350,15 @@ func (s *HTTPServer) getConnections(r *http.Request) (any, error) {
 }
 
 func (s *HTTPServer) getTimeouts(*http.Request) (any, error) {
-	return Timeouts(s.director.Timeouts()), nil
+	return s.director.Timeouts(), nil
 }
 
 func (s *HTTPServer) patchTimeouts(r *http.Request) (any, error) {
-	var t Timeouts
+	var t service.Timeouts
 	if err := ReadJSON(r, &t); err != nil {
 		return nil, err
 	}
-	if max(t.TCP, t.TCPFIN, t.UDP) > maxTimeout {
-		return nil, Errorf(http.StatusBadRequest, "bad-request", "tcp, tcp_fin, udp: want at most %d seconds, or 0 to keep", maxTimeout)
-	}
-	return nil, s.director.SetTimeouts(control.Timeouts(t))
+	return nil, s.director.SetTimeouts(t)
 }
 
 func (s *HTTPServer) getSysctls(*http.Request) (any, error) { return sysctls(s.director.Sysctl()), nil }

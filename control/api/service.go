@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"director/control/ipvsadm"
+	"director/control/rules"
 	"director/packet"
 	"director/sched"
 	"director/service"
@@ -66,50 +66,40 @@ type Stats struct {
 // Rates is what Stats grows by per second.
 type Rates Stats
 
-var (
-	methods   = [...]string{service.NAT: "nat", service.DR: "dr", service.TUN: "tun"}
-	encaps    = [...]string{packet.IPIP: "ipip", packet.GUE: "gue", packet.GRE: "gre"}
-	checksums = [...]string{packet.WithoutChecksum: "none", packet.WithChecksum: "full", packet.WithRemoteChecksum: "remote"}
-	protocols = map[uint8]string{packet.ProtoTCP: "tcp", packet.ProtoUDP: "udp", packet.ProtoSCTP: "sctp"}
-)
-
-// index finds a word in a list of them, where the empty word means other.
-func index(what, word string, words []string, other int) (int, error) {
+// parsed reads a word that may be left out. names lists the words that parse knows.
+func parsed[T any](what, word string, parse func(string) (T, bool), names []string, missing T) (T, error) {
 	if word == "" {
-		return other, nil
+		return missing, nil
 	}
-	for i, w := range words {
-		if w == word {
-			return i, nil
-		}
+	v, ok := parse(word)
+	if !ok {
+		return v, fmt.Errorf("%s %q: want one of %s", what, word, strings.Join(names, ", "))
 	}
-	return 0, fmt.Errorf("%s %q: want one of %s", what, word, strings.Join(words, ", "))
+	return v, nil
 }
 
 // KeyOf reads the name of a service, such as tcp:192.0.2.10:80 or fwmark:1.
 func KeyOf(name string) (service.Key, error) {
 	kind, rest, _ := strings.Cut(name, ":")
 	if kind == "fwmark" {
-		mark, err := strconv.ParseUint(rest, 10, 32)
-		if err != nil || mark == 0 {
+		mark, err := service.ParseMark(rest)
+		if err != nil {
 			return service.Key{}, fmt.Errorf("service %q: want fwmark: and a number from 1", name)
 		}
-		return service.Key{Mark: uint32(mark)}, nil
+		return service.Key{Mark: mark}, nil
 	}
-	for proto, p := range protocols {
-		if p != kind {
-			continue
-		}
-		at, err := netip.ParseAddrPort(rest)
-		if err == nil && !at.Addr().Is4() {
-			err = errors.New("only IPv4 so far")
-		}
-		if err != nil {
-			return service.Key{}, fmt.Errorf("service %q: %w", name, err)
-		}
-		return service.Key{Addr: packet.AddrFrom(at.Addr()), Port: at.Port(), Proto: proto}, nil
+	proto, ok := packet.ParseProto(kind)
+	if !ok {
+		return service.Key{}, fmt.Errorf("service %q: want tcp:, udp: or sctp: and ADDRESS:PORT, or fwmark: and a number", name)
 	}
-	return service.Key{}, fmt.Errorf("service %q: want tcp:, udp: or sctp: and ADDRESS:PORT, or fwmark: and a number", name)
+	at, err := netip.ParseAddrPort(rest)
+	if err == nil && !at.Addr().Is4() {
+		err = errors.New("only IPv4 so far")
+	}
+	if err != nil {
+		return service.Key{}, fmt.Errorf("service %q: %w", name, err)
+	}
+	return service.Key{Addr: packet.AddrFrom(at.Addr()), Port: at.Port(), Proto: proto}, nil
 }
 
 // NameOf is the inverse of KeyOf.
@@ -117,10 +107,11 @@ func NameOf(k service.Key) string {
 	if k.Mark != 0 {
 		return "fwmark:" + strconv.FormatUint(uint64(k.Mark), 10)
 	}
-	return protocols[k.Proto] + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
+	return packet.ProtoName(k.Proto) + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
 }
 
-// Spec returns what the service asks for, checked as ipvsadm checks a command.
+// Spec returns the specification of the service and its servers. The service is
+// valid; of the servers only what checkServer looks at is checked.
 func (s *Service) Spec() (service.Spec, error) {
 	k, err := KeyOf(s.Service)
 	if err != nil {
@@ -132,7 +123,7 @@ func (s *Service) Spec() (service.Spec, error) {
 	if spec.Scheduler == "" {
 		spec.Scheduler = sched.Default
 	}
-	if spec.Flags, err = ipvsadm.ParseFlags(s.Flags, spec.Scheduler); err != nil {
+	if spec.Flags, err = rules.ParseFlags(s.Flags, spec.Scheduler); err != nil {
 		return service.Spec{}, err
 	}
 	if s.Netmask != "" {
@@ -142,7 +133,10 @@ func (s *Service) Spec() (service.Spec, error) {
 		}
 		spec.HostMask = ^packet.AddrFrom(mask).V4()
 	}
-	if err := check(&spec); err != nil {
+	if spec.Persistent == 0 {
+		spec.HostMask = 0 // it means nothing then
+	}
+	if err := spec.Validate(); err != nil {
 		return service.Spec{}, err
 	}
 	for i := range s.Servers {
@@ -165,49 +159,42 @@ func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 			err = fmt.Errorf("server %s: %w", s.Server, err)
 		}
 	}()
-	m, err := index("method", s.Method, methods[:], int(service.DR))
+	m, err := parsed("method", s.Method, service.ParseMethod, service.Methods(), service.DR)
 	if err != nil {
 		return spec, err
 	}
-	spec.Method, spec.Weight, spec.Upper, spec.Lower = service.Method(m), 1, s.Upper, s.Lower
+	spec.Method, spec.Weight, spec.Upper, spec.Lower = m, 1, s.Upper, s.Lower
 	if s.Weight != nil {
 		spec.Weight = *s.Weight
 	}
-	switch {
-	case k.Mark == 0 && spec.Port == 0:
+	if k.Mark == 0 && spec.Port == 0 {
 		spec.Port = k.Port
-	case k.Mark == 0 && spec.Port != k.Port && spec.Method != service.NAT:
-		// ipvsadm would take the service's port without a word.
-		return spec, fmt.Errorf("by %s packets keep their port: leave it away, or use the method nat", methods[m])
 	}
-	if s.Tunnel == nil {
-		return spec, nil
+	if t := s.Tunnel; t != nil {
+		if spec.Method != service.TUN {
+			return spec, errors.New("a tunnel is for the method tun")
+		}
+		spec.Tunnel.Port = t.Port
+		if spec.Tunnel.Encap, err = parsed("tunnel", t.Type, packet.ParseEncap, packet.Encaps(), packet.IPIP); err != nil {
+			return spec, err
+		}
+		spec.Tunnel.Checksum, err = parsed("checksum", t.Checksum, packet.ParseTunnelChecksum, packet.TunnelChecksums(), packet.WithoutChecksum)
+		if err != nil {
+			return spec, err
+		}
 	}
-	if spec.Method != service.TUN {
-		return spec, errors.New("a tunnel is for the method tun")
-	}
-	e, err := index("tunnel", s.Tunnel.Type, encaps[:], int(packet.IPIP))
-	if err != nil {
-		return spec, err
-	}
-	c, err := index("checksum", s.Tunnel.Checksum, checksums[:], int(packet.WithoutChecksum))
-	if err != nil {
-		return spec, err
-	}
-	spec.Tunnel = packet.Tunnel{Encap: packet.Encap(e), Port: s.Tunnel.Port, Checksum: packet.TunnelChecksum(c)}
-	return spec, checkTunnel(spec.Tunnel)
+	return spec, checkServer(&spec, k)
 }
 
-// checkTunnel refuses what a tunnel of its type does not have.
-func checkTunnel(t packet.Tunnel) error {
-	switch {
-	case t.Encap != packet.GUE && t.Port != 0:
-		return fmt.Errorf("tunnel %s: only gue has a port", encaps[t.Encap])
-	case t.Encap == packet.IPIP && t.Checksum != packet.WithoutChecksum,
-		t.Encap == packet.GRE && t.Checksum == packet.WithRemoteChecksum:
-		return fmt.Errorf("tunnel %s: it has no checksum %s", encaps[t.Encap], checksums[t.Checksum])
+// checkServer refuses a server that no director accepts. What a kernel would
+// refuse is left to the director, which first looks for the service, as a kernel
+// does, and answers with another status.
+func checkServer(spec *service.ServerSpec, k service.Key) error {
+	err := spec.Validate(k)
+	if e, ok := errors.AsType[*service.SpecError](err); ok && e.Err != nil {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // PlaceOf reads where a real server of service k is: ADDRESS:PORT, or ADDRESS with
@@ -224,7 +211,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 		err = errors.New("only IPv4 so far")
 	}
 	if err == nil {
-		err = ipvsadm.CheckUnicast(at.Addr())
+		err = service.CheckUnicast(at.Addr())
 	}
 	if err != nil {
 		return packet.Addr{}, 0, fmt.Errorf("server %q: %w", name, err)
@@ -235,7 +222,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 // ServiceOf is a service as it is to be.
 func ServiceOf(spec *service.Spec) Service {
 	s := Service{
-		Service: NameOf(spec.Key), Scheduler: spec.Scheduler, Flags: ipvsadm.FlagNames(spec.Flags, spec.Scheduler),
+		Service: NameOf(spec.Key), Scheduler: spec.Scheduler, Flags: rules.FlagNames(spec.Flags, spec.Scheduler),
 		Persistent: spec.Persistent, OnePacket: spec.OnePacket, Engine: spec.Engine,
 	}
 	if spec.HostMask != 0 {
@@ -254,13 +241,13 @@ func serverName(spec *service.ServerSpec) string {
 // ServerOf is a real server as it is to be.
 func ServerOf(spec *service.ServerSpec) Server {
 	s := Server{
-		Server: serverName(spec), Method: methods[spec.Method],
+		Server: serverName(spec), Method: spec.Method.String(),
 		Weight: &spec.Weight, Upper: spec.Upper, Lower: spec.Lower,
 	}
 	if spec.Method == service.TUN {
-		s.Tunnel = &Tunnel{Type: encaps[spec.Tunnel.Encap], Port: spec.Tunnel.Port}
+		s.Tunnel = &Tunnel{Type: spec.Tunnel.Encap.String(), Port: spec.Tunnel.Port}
 		if spec.Tunnel.Encap != packet.IPIP {
-			s.Tunnel.Checksum = checksums[spec.Tunnel.Checksum]
+			s.Tunnel.Checksum = spec.Tunnel.Checksum.String()
 		}
 	}
 	return s

@@ -9,24 +9,21 @@ import (
 	"strings"
 	"unicode"
 
-	"director/control/ipvsadm"
 	"director/packet"
+	"director/service"
 )
-
-// maxArms is how many interfaces a hop's interface number can tell apart.
-const maxInterfaces = 256
 
 // maxName is the length of the longest interface name (IFNAMSIZ - 1).
 const maxName = 15
 
-// names is a list of different interface names.
-func names(p *[]string) value {
+// interfaces is a list of different interface names.
+func interfaces(p *[]string) value {
 	return value{
 		kind: "A[,B...]",
 		set: func(s string) error {
 			list := strings.Split(s, ",")
-			if len(list) > maxInterfaces {
-				return fmt.Errorf("%d interfaces: want %d or fewer", len(list), maxInterfaces)
+			if len(list) > packet.MaxInterfaces {
+				return fmt.Errorf("%d interfaces: want %d or fewer", len(list), packet.MaxInterfaces)
 			}
 			for i, n := range list {
 				if err := checkName(n); err != nil {
@@ -171,7 +168,7 @@ func parseIP(s string) (netip.Addr, error) {
 	if err != nil {
 		return ip, fmt.Errorf("%q is not an address such as 192.0.2.10", s)
 	}
-	return ip, ipvsadm.CheckUnicast(ip)
+	return ip, service.CheckUnicast(ip)
 }
 
 // parseMAC reads the address of one Ethernet station: neither zero nor a group

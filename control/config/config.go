@@ -13,7 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"director/control"
 	"director/dataplane/sysctl"
 	"director/packet"
 	"director/service"
@@ -81,7 +80,7 @@ type Config struct {
 	VIPInterfaces []VIPInterface
 	HTTP          string // where to answer about metrics and health; "": nowhere
 	State         string // the file that connections survive a restart in; empty: they do not
-	Timeouts      Timeouts
+	Timeouts      service.Timeouts
 	Marks         []service.Mark // the first that fits a packet counts
 	Neighbors     []Neighbor
 	Control       string // path of the control socket; empty: none
@@ -98,20 +97,6 @@ type Config struct {
 type VIPInterface struct {
 	VIP       netip.Addr
 	Interface string
-}
-
-// Timeouts are the connection timeouts that an operator can set, those of
-// "ipvsadm --set".
-type Timeouts struct {
-	TCP    time.Duration // established
-	TCPFIN time.Duration // after a FIN
-	UDP    time.Duration
-}
-
-// Seconds returns the time-outs as ipvsadm counts them.
-func (t Timeouts) Seconds() control.Timeouts {
-	s := func(d time.Duration) uint32 { return uint32(d / time.Second) }
-	return control.Timeouts{TCP: s(t.TCP), TCPFIN: s(t.TCPFIN), UDP: s(t.UDP)}
 }
 
 // Neighbor is a static neighbour.
@@ -132,7 +117,7 @@ func defaults() *Config {
 		Control:       "/run/director/control.sock",
 		ReloadRuntime: RuntimeKeep,
 		HTTP:          "127.0.0.1:9464",
-		Timeouts:      Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
+		Timeouts:      service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		ICMPRateLimit: time.Second,
 		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
 		LogLevel:      zerolog.InfoLevel,

@@ -50,7 +50,7 @@ func standard() *config.Config {
 		ConnTableSize: 1048576,
 		ManageVIPs:    true,
 		HTTP:          "127.0.0.1:9464",
-		Timeouts:      config.Timeouts{TCP: 900 * time.Second, TCPFIN: 120 * time.Second, UDP: 300 * time.Second},
+		Timeouts:      service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		ICMPRateLimit: time.Second,
 		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
 		ICMPRateMask: 6168,
@@ -127,7 +127,7 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 		}},
 		HTTP:     "[2001:db8::1]:8080",
 		State:    "/var/lib/director/state",
-		Timeouts: config.Timeouts{TCP: 30 * time.Second, TCPFIN: 120 * time.Second, UDP: 40 * time.Second},
+		Timeouts: service.Timeouts{TCP: 30, TCPFIN: 120, UDP: 40},
 		Neighbors: []config.Neighbor{
 			{IP: netip.MustParseAddr("10.0.0.11"), MAC: packet.MAC{2, 0, 0, 0, 1, 1}, Interface: "eth1"},
 		},
@@ -176,7 +176,7 @@ func TestParse_LetsTheLastFlagAndTheCommandLineWin(t *testing.T) {
 	want := standard()
 	want.Interfaces = []string{"eth1"}
 	want.IO, want.XDPMode = config.IOXDP, config.XDPGeneric
-	want.Timeouts = config.Timeouts{TCP: 10 * time.Second, TCPFIN: 20 * time.Second, UDP: 99 * time.Second}
+	want.Timeouts = service.Timeouts{TCP: 10, TCPFIN: 20, UDP: 99}
 	want.LogLevel = zerolog.ErrorLevel
 	for ip, last := range map[string]byte{"10.0.0.1": 9, "10.0.0.2": 2, "10.0.0.3": 3} {
 		want.Neighbors = append(want.Neighbors, config.Neighbor{

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"director/control/ipvsadm"
+	"director/service"
 )
 
 // The limits of an interface's MTU: what IPv4 asks of a link (RFC 791 §3.2) and
@@ -65,7 +65,7 @@ func ParseLink(s string) (l Link, err error) {
 		case "addr":
 			var a netip.Prefix
 			if a, err = parsePrefix(v); err == nil {
-				err = ipvsadm.CheckUnicast(a.Addr())
+				err = service.CheckUnicast(a.Addr())
 			}
 			l.Addrs = append(l.Addrs, a)
 		default:

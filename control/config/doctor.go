@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"director/control/ipvsadm"
+	"director/control/names"
 )
 
 // Doctor is what only "director doctor" takes.
@@ -17,7 +17,7 @@ type Doctor struct {
 // --interface may be left out.
 func ParseDoctor(args []string, stdin io.Reader) (*Config, *Doctor, error) {
 	d := new(Doctor)
-	c, err := parse(args, stdin, ipvsadm.System{}, nil, func(p *parser) {
+	c, err := parse(args, stdin, names.System{}, nil, func(p *parser) {
 		p.anywhere = true
 		addDoctorFlags(p.flags, d)
 	})

@@ -3,10 +3,10 @@ package config
 import (
 	"io"
 
-	"director/control/ipvsadm"
+	"director/control/rules"
 )
 
 // ParseWith is Parse with a resolver of the test's own.
-func ParseWith(args []string, stdin io.Reader, r ipvsadm.Resolver) (*Config, error) {
+func ParseWith(args []string, stdin io.Reader, r rules.Resolver) (*Config, error) {
 	return parse(args, stdin, r, nil)
 }

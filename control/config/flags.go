@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"director/control/ipvsadm"
+	"director/control/rules"
 	"director/dataplane/sysctl"
 )
 
@@ -50,7 +50,7 @@ func newFlagSet() *pflag.FlagSet {
 func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(value{"FILE", nil, func() []string { return nil }}, flagfile,
 		"read flags and ipvsadm rules (-A, -a) from FILE, one per line; - is standard input (repeatable)")
-	fs.Var(names(&c.Interfaces), "interface", "the interfaces that carry balanced traffic (required)")
+	fs.Var(interfaces(&c.Interfaces), "interface", "the interfaces that carry balanced traffic (required)")
 	fs.Var(choice(&c.IO, IOAuto, IOXDP, IOPacket), "io", "AF_XDP, AF_PACKET, or the best that works")
 	fs.Var(choice(&c.XDPMode, XDPAuto, XDPZeroCopy, XDPCopy, XDPGeneric), "xdp-mode", "how AF_XDP attaches; auto takes the fastest that works")
 	fs.Var(queues(&c.Queues), "queues", "the NIC queues to serve, all or a list such as 0-3,5; with AF_PACKET one worker for each")
@@ -110,5 +110,5 @@ func (c *Config) Write(w io.Writer) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	return ipvsadm.Write(w, c.Services)
+	return rules.Write(w, c.Services)
 }

@@ -8,20 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"director/control/ipvsadm"
 	"director/packet"
 	"director/service"
 )
-
-// protocols are those that a service can have, by the names of --fwmark.
-var protocols = []struct {
-	name   string
-	number uint8
-}{
-	{"tcp", packet.ProtoTCP},
-	{"udp", packet.ProtoUDP},
-	{"sctp", packet.ProtoSCTP},
-}
 
 // marks is a list of MARK=PROTO,PREFIX[,PORTS], whose order counts: flags files
 // come before the command line.
@@ -51,14 +40,13 @@ func parseMark(s string) (m service.Mark, err error) {
 	if !ok || len(words) < 2 || len(words) > 3 {
 		return m, errors.New("want MARK=PROTO,PREFIX,PORTS, as in 1=tcp,192.0.2.10,80+443, or without PORTS for all")
 	}
-	n, err := strconv.ParseUint(number, 10, 32)
-	if err != nil || n == 0 {
-		return m, fmt.Errorf("mark %q: want a number from 1 to %d", number, uint32(math.MaxUint32))
+	if m.Mark, err = service.ParseMark(number); err != nil {
+		return m, err
 	}
-	m.Mark = uint32(n)
-	if m.Proto, err = parseProtocol(words[0]); err == nil {
-		m.Prefix, err = parseDestination(words[1])
+	if m.Proto, ok = packet.ParseProto(words[0]); !ok {
+		return m, fmt.Errorf("protocol %q: want tcp, udp or sctp", words[0])
 	}
+	m.Prefix, err = parseDestination(words[1])
 	if err == nil && len(words) == 3 {
 		m.Ports, err = parsePorts(words[2])
 	}
@@ -67,13 +55,7 @@ func parseMark(s string) (m service.Mark, err error) {
 
 func formatMark(m service.Mark) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%d=", m.Mark)
-	for _, p := range protocols {
-		if p.number == m.Proto {
-			s.WriteString(p.name)
-		}
-	}
-	s.WriteString("," + m.Prefix.String())
+	fmt.Fprintf(&s, "%d=%s,%s", m.Mark, packet.ProtoName(m.Proto), m.Prefix)
 	separator := ","
 	for _, r := range m.Ports {
 		s.WriteString(separator + strconv.Itoa(int(r.First)))
@@ -83,15 +65,6 @@ func formatMark(m service.Mark) string {
 		separator = "+"
 	}
 	return s.String()
-}
-
-func parseProtocol(s string) (uint8, error) {
-	for _, p := range protocols {
-		if p.name == s {
-			return p.number, nil
-		}
-	}
-	return 0, fmt.Errorf("protocol %q: want tcp, udp or sctp", s)
 }
 
 // parseDestination reads an address or a prefix that holds unicast addresses.
@@ -109,9 +82,10 @@ func parseDestination(s string) (netip.Prefix, error) {
 		return p, err
 	}
 	p = p.Masked()
-	// A wider prefix than a reserved block may begin with one.
+	// A prefix shorter than a reserved block may begin with one and still hold
+	// unicast addresses, unless it lies in 224/3, which has none.
 	if first := p.Addr(); p.Bits() >= 8 || first.As4()[0] >= 224 {
-		err = ipvsadm.CheckUnicast(first)
+		err = service.CheckUnicast(first)
 	}
 	return p, err
 }

@@ -12,7 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"director/control/ipvsadm"
+	"director/control/names"
+	"director/control/rules"
 	"director/dataplane/sysctl"
 )
 
@@ -36,8 +37,8 @@ type parser struct {
 	anywhere bool    // --interface may be left out
 	why      *Why    // likewise
 	flags    *pflag.FlagSet
-	rules    *ipvsadm.Table
-	resolver ipvsadm.Resolver
+	rules    *rules.Table
+	resolver rules.Resolver
 	stdin    io.Reader         // nil once it has been read
 	open     []string          // the flags files being read, outermost first
 	last     map[string]string // flag name: where it was given last, for errors found at the end
@@ -48,17 +49,17 @@ type parser struct {
 // line over any file; repeatable flags accumulate. An error says in one line
 // where, what and what to do.
 func Parse(args []string, stdin io.Reader) (*Config, error) {
-	return parse(args, stdin, ipvsadm.System{}, nil)
+	return parse(args, stdin, names.System{}, nil)
 }
 
-func parse(args []string, stdin io.Reader, names ipvsadm.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
+func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
 	c := defaults()
 	p := &parser{
 		config:   c,
 		replay:   r,
 		flags:    newFlags(c),
-		rules:    ipvsadm.NewTable(),
-		resolver: names,
+		rules:    rules.NewTable(),
+		resolver: resolver,
 		stdin:    stdin,
 		last:     map[string]string{},
 	}
@@ -195,8 +196,8 @@ func (p *parser) line(where, text string) error {
 	switch {
 	case len(words) == 0:
 		return nil
-	case ipvsadm.IsRule(words[0]):
-		c, err := ipvsadm.Parse(words, p.resolver)
+	case rules.IsRule(words[0]):
+		c, err := rules.Parse(words, p.resolver)
 		if err == nil {
 			err = p.rules.Apply(c)
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"director/control/ipvsadm"
+	"director/control/names"
 	"director/packet"
 )
 
@@ -56,7 +56,7 @@ type Route struct {
 // ParseReplay is Parse with the flags of replay beside the common ones.
 func ParseReplay(args []string, stdin io.Reader) (*Config, *Replay, error) {
 	r := replayDefaults()
-	c, err := parse(args, stdin, ipvsadm.System{}, r)
+	c, err := parse(args, stdin, names.System{}, r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,13 +11,12 @@ import (
 	"unicode"
 
 	"github.com/rs/zerolog"
+
+	"director/service"
 )
 
 // maxConns is the largest hash table that IPVS allows (2^27, conn_tab_bits).
 const maxConns = 1 << 27
-
-// maxTimeout is ipvsadm's limit: 31 days.
-const maxTimeout = 31 * 24 * 3600
 
 // choice is one of a few words.
 func choice[T ~string](p *T, words ...T) value {
@@ -146,37 +145,27 @@ func inRange(s string, low, high int) (int, error) {
 	return n, nil
 }
 
-// timeouts are three numbers of seconds of which 0 keeps what is there, as in
+// timeouts are three numbers of seconds, of which 0 keeps the present value, as in
 // "ipvsadm --set".
-func timeouts(p *Timeouts) value {
-	fields := []*time.Duration{&p.TCP, &p.TCPFIN, &p.UDP}
+func timeouts(p *service.Timeouts) value {
 	return value{
 		kind: "TCP,TCPFIN,UDP",
 		set: func(s string) error {
 			words := strings.Split(s, ",")
-			if len(words) != len(fields) {
+			if len(words) != 3 {
 				return errors.New("want three numbers of seconds, as in 900,120,300")
 			}
-			var seconds [3]int
-			for i, w := range words {
-				var err error
-				if seconds[i], err = inRange(w, 0, maxTimeout); err != nil {
-					return fmt.Errorf("%q: %w", w, err)
+			var change service.Timeouts
+			for i, to := range []*uint32{&change.TCP, &change.TCPFIN, &change.UDP} {
+				n, err := inRange(words[i], 0, service.MaxSeconds)
+				if err != nil {
+					return fmt.Errorf("%q: %w", words[i], err)
 				}
+				*to = uint32(n)
 			}
-			for i, n := range seconds {
-				if n != 0 {
-					*fields[i] = time.Duration(n) * time.Second
-				}
-			}
+			p.Set(change)
 			return nil
 		},
-		get: func() []string {
-			var words []string
-			for _, f := range fields {
-				words = append(words, strconv.Itoa(int(*f/time.Second)))
-			}
-			return []string{strings.Join(words, ",")}
-		},
+		get: func() []string { return []string{fmt.Sprintf("%d,%d,%d", p.TCP, p.TCPFIN, p.UDP)} },
 	}
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"director/control/ipvsadm"
+	"director/control/names"
 )
 
 // Why is what only "director why" takes: what is asked, and whom.
@@ -27,7 +27,7 @@ type Why struct {
 // running director is not asked, the configuration is one to run.
 func ParseWhy(args []string, stdin io.Reader) (*Config, *Why, error) {
 	w := new(Why)
-	c, err := parse(args, stdin, ipvsadm.System{}, nil, func(p *parser) {
+	c, err := parse(args, stdin, names.System{}, nil, func(p *parser) {
 		p.why = w
 		addWhyFlags(p.flags, w)
 	})

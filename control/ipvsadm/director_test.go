@@ -8,6 +8,7 @@ import (
 
 	"director/control"
 	"director/control/ipvsadm"
+	"director/control/rules/rulestest"
 	"director/packet"
 	"director/service"
 )
@@ -16,7 +17,7 @@ import (
 type memory struct {
 	services    []control.Service
 	connections []control.Connection
-	timeouts    control.Timeouts
+	timeouts    service.Timeouts
 	zeroed      []string // the services that were zeroed
 	broken      error    // what every change returns
 	alone       bool     // it makes one change at a time only
@@ -160,9 +161,9 @@ func (m *memory) Zero(k *service.Key) error {
 	return nil
 }
 
-func (m *memory) Timeouts() (control.Timeouts, error) { return m.timeouts, nil }
+func (m *memory) Timeouts() (service.Timeouts, error) { return m.timeouts, nil }
 
-func (m *memory) SetTimeouts(t control.Timeouts) error {
+func (m *memory) SetTimeouts(t service.Timeouts) error {
 	m.timeouts = t
 	return nil
 }
@@ -174,8 +175,8 @@ func (m *memory) Size() (int, error)                         { return 4096, nil 
 // run carries out one command line and returns what it printed and its code.
 func run(d *memory, line, in string) (out, errs string, code int) {
 	var o, e strings.Builder
-	s := ipvsadm.Shell{Director: d, Resolver: book{}, Namer: book{}, In: strings.NewReader(in), Out: &o, Err: &e}
-	c, err := ipvsadm.Parse(strings.Fields(line), book{})
+	s := ipvsadm.Shell{Director: d, Resolver: rulestest.Book{}, Namer: rulestest.Book{}, In: strings.NewReader(in), Out: &o, Err: &e}
+	c, err := ipvsadm.Parse(strings.Fields(line), rulestest.Book{})
 	if e := (*ipvsadm.Error)(nil); errors.As(err, &e) {
 		return "", e.Line + "\n", e.Code
 	}
@@ -189,4 +190,23 @@ func must(t *testing.T, d *memory, lines string) {
 	if out, errs, code := run(d, "-R", lines); out+errs != "" || code != 0 {
 		t.Fatalf("got %d, %q, %q", code, out, errs)
 	}
+}
+
+func tcp(addr string, port uint16) service.Key {
+	return service.Key{Addr: packet.MustAddr(addr), Port: port, Proto: packet.ProtoTCP}
+}
+
+func udp(addr string, port uint16) service.Key {
+	return service.Key{Addr: packet.MustAddr(addr), Port: port, Proto: packet.ProtoUDP}
+}
+
+func mark(n uint32) service.Key { return service.Key{Mark: n} }
+
+func server(addr string, port uint16, m service.Method, weight int32) service.ServerSpec {
+	return service.ServerSpec{Addr: packet.MustAddr(addr), Port: port, Method: m, Weight: weight}
+}
+
+func limited(s service.ServerSpec, upper, lower uint32) service.ServerSpec {
+	s.Upper, s.Lower = upper, lower
+	return s
 }

@@ -1,16 +1,11 @@
-// Package ipvsadm is the command line of ipvsadm 1.31: its grammar, what it
-// prints, its messages and its exit codes. A command line becomes a Command with
-// Parse; Execute carries it out on a Director. Flags files hold such commands
-// too, -A and -a only; there a Table collects them.
+// Package ipvsadm answers commands as ipvsadm 1.31 does: what it prints, its
+// messages and its exit codes. The grammar is in package rules. Parse reads a
+// command line, and Shell carries the command out on a Director, which is in this
+// process or behind the control socket.
 //
-// Messages come in two wordings. Whoever asked for ipvsadm gets its own, byte for
-// byte, because scripts and operators search for them; whoever wrote a file gets
-// one line that also says where it is wrong and what to do.
+// Messages are ipvsadm's byte for byte, because scripts and operators search for
+// them. Shell.Explain adds a second line that says more.
 //
-// What ipvsadm can ask for and this version cannot do is refused by name, as by a
-// kernel that lacks it, so that a command never means less here than it does
-// there.
-//
-// It belongs to the control plane: nothing here is called per packet, and no
-// value may be used by two goroutines at once.
+// Nothing here is called per packet. No value may be used by two goroutines at
+// once.
 package ipvsadm

@@ -2,78 +2,74 @@ package ipvsadm
 
 import (
 	"errors"
-	"fmt"
 
+	"director/control/rules"
 	"director/service"
 )
 
 // The exit codes of ipvsadm.
 const (
-	codeUsage   = 2   // it found a mistake itself
-	codeRefused = 255 // the kernel refused, or there is no such option
+	codeUsage   = 2   // ipvsadm itself finds a mistake
+	codeRefused = 255 // the kernel refuses, or there is no such option
 	codeList    = 1   // a listing failed
 )
 
-// What the kernel refuses beside the errors of package service, in ipvsadm's
-// words.
+// The messages that package service has no error for.
 const (
+	lineUsage     = "Try `ipvsadm -h' or 'ipvsadm --help' for more information."
 	lineScheduler = "Scheduler or persistence engine not found"
 	lineFamily    = "Operation not supported with specified address family"
+	lineNoSync    = "This version has no sync daemon"
 	lineNoDaemon  = "No daemon is running"
 )
 
-// Error is what is wrong with a command line.
+// Error is a command line that ipvsadm does not accept.
 type Error struct {
-	Err  error  // where, what and what to do, in one line
+	Err  *rules.Error
 	Line string // what ipvsadm prints
 	Code int    // its exit code
-
-	goesOn bool // -R goes on with the next line
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
 
-// mistake is an error that ipvsadm finds itself. where is the option, line
-// ipvsadm's message, and more what it leaves unsaid.
-func mistake(where, line string, more ...error) error {
-	text := where + ": " + line
-	for _, err := range more {
-		text += ": " + err.Error()
+// Parse reads one command line, without the program's name. Every error is an
+// *Error. A command that this version does not carry out is no error: its field
+// Refused says so.
+func Parse(words []string, r rules.Resolver) (rules.Command, error) {
+	c, err := rules.Parse(words, r)
+	if e, ok := errors.AsType[*rules.Error](err); ok {
+		code := codeRefused
+		if e.Kind == rules.Misused {
+			code = codeUsage
+		}
+		return c, &Error{e, message(e), code}
 	}
-	return &Error{Err: errors.New(text), Line: line, Code: codeUsage}
+	return c, err
 }
 
-// unread is an error of popt, which reads the words before ipvsadm does. It
-// names the whole word; where is the option that is meant.
-func unread(word, where, text string) error {
-	return &Error{
-		Err: fmt.Errorf("%s: %s", where, text), Line: word + ": " + text, Code: codeRefused,
-		goesOn: true,
-	}
+// errNested is the error of -R in the input of -R, which ipvsadm does not take for
+// a command there.
+var errNested = &Error{
+	&rules.Error{Kind: rules.NoCommand, Err: errors.New("-R: not in the input of -R")}, lineUsage, codeRefused,
 }
 
-// noCommand is the answer to a line that does not begin with a command.
-func noCommand(where string) error {
-	return &Error{
-		Err:  fmt.Errorf("%s: the first option must be a command such as -A", where),
-		Line: "Try `ipvsadm -h' or 'ipvsadm --help' for more information.",
-		Code: codeRefused,
-	}
-}
-
-// refusal is an error of which ipvsadm prints the line that the kernel's error
-// has; here it says more.
-func refusal(line, format string, args ...any) error {
-	return &Error{
-		Err: fmt.Errorf(format, args...), Line: line, Code: codeRefused,
-		goesOn: true,
-	}
-}
-
-// message is what ipvsadm prints about an error that a Director returned.
+// message returns what ipvsadm prints about a command line, or about an error
+// that a Director returned.
 func message(err error) string {
-	if e := (*Error)(nil); errors.As(err, &e) {
-		return e.Line
+	if e, ok := errors.AsType[*rules.Error](err); ok {
+		switch e.Kind {
+		case rules.NoCommand:
+			return lineUsage
+		case rules.Misused, rules.Unreadable:
+			return e.Line
+		}
+	}
+	switch {
+	case errors.Is(err, rules.ErrNoSync):
+		return lineNoSync
+	case errors.Is(err, rules.ErrNoDaemon):
+		return lineNoDaemon
 	}
 	for _, known := range []error{
 		service.ErrServiceExists, service.ErrNoService, service.ErrNoServiceForServer,
@@ -83,5 +79,20 @@ func message(err error) string {
 			return known.Error()
 		}
 	}
+	if e, ok := errors.AsType[*service.SpecError](err); ok {
+		return kernelMessage(e)
+	}
 	return err.Error()
+}
+
+// kernelMessage returns ipvsadm's message for the error by which a kernel refuses
+// a specification.
+func kernelMessage(e *service.SpecError) string {
+	switch e.Field {
+	case service.FieldFamily:
+		return lineFamily
+	case service.FieldScheduler, service.FieldEngine:
+		return lineScheduler
+	}
+	return service.ErrInvalid.Error()
 }

@@ -6,12 +6,14 @@ import (
 	"io"
 
 	"director/control"
+	"director/control/names"
+	"director/control/rules"
 	"director/packet"
 	"director/service"
 )
 
-// Director is what commands act on. Where an error of package service fits, it
-// returns that, or one that wraps it: ipvsadm has words for them.
+// Director is what commands act on. It returns the errors of package service, or
+// errors that wrap them, because ipvsadm has a message for each.
 type Director interface {
 	AddService(service.Spec) error // without servers
 	EditService(service.Spec) error
@@ -20,20 +22,20 @@ type Director interface {
 	AddServer(service.Key, service.ServerSpec) error
 	EditServer(service.Key, service.ServerSpec) error
 	DeleteServer(service.Key, packet.Addr, uint16) error
-	Apply(...control.Op) error // all or none; a *control.OpError tells which is refused
+	Apply(...control.Op) error // all or none; a *control.OpError says which one is refused
 	Zero(*service.Key) error   // nil: everything
-	Timeouts() (control.Timeouts, error)
-	SetTimeouts(control.Timeouts) error         // a zero keeps
+	Timeouts() (service.Timeouts, error)
+	SetTimeouts(service.Timeouts) error         // a 0 keeps the present value
 	Services() ([]control.Service, error)       // in the order of adding
 	Connections() ([]control.Connection, error) // oldest first
-	Size() (int, error)                         // of the connection table
+	Size() (int, error)                         // how many connections the table can hold
 }
 
 // Local is a director in this process.
 type Local struct{ *control.Control }
 
-// Timeouts returns the time-outs as they are set.
-func (l Local) Timeouts() (control.Timeouts, error) { return l.Control.Timeouts(), nil }
+// Timeouts returns the present time-outs.
+func (l Local) Timeouts() (service.Timeouts, error) { return l.Control.Timeouts(), nil }
 
 // Services lists the services in the order of adding, with their servers.
 func (l Local) Services() ([]control.Service, error) { return l.Control.Services(), nil }
@@ -41,44 +43,44 @@ func (l Local) Services() ([]control.Service, error) { return l.Control.Services
 // Connections lists connections and templates, the oldest first.
 func (l Local) Connections() ([]control.Connection, error) { return l.Control.Connections(), nil }
 
-// Size returns the most connections that the table holds.
+// Size returns how many connections the table can hold.
 func (l Local) Size() (int, error) { return l.Control.Size(), nil }
 
-// Execute carries c out on d, with the names that the host knows, and returns
-// ipvsadm's exit code. -R reads from in.
-func Execute(c Command, d Director, in io.Reader, out, errw io.Writer) int {
-	s := Shell{Director: d, Resolver: System{}, Namer: System{}, In: in, Out: out, Err: errw}
+// Execute carries c out on d and returns ipvsadm's exit code. It uses the names
+// that the host knows. -R reads from in.
+func Execute(c rules.Command, d Director, in io.Reader, out, errw io.Writer) int {
+	s := Shell{Director: d, Resolver: names.System{}, Namer: names.System{}, In: in, Out: out, Err: errw}
 	return s.Execute(c)
 }
 
-// Shell is where commands are carried out.
+// Shell carries commands out on a Director.
 type Shell struct {
 	Director Director
-	Resolver Resolver // of what -R reads
-	Namer    Namer    // nil: everything is listed by number
+	Resolver rules.Resolver // for the lines that -R reads
+	Namer    rules.Namer    // nil: listings show numbers
 	In       io.Reader
 	Out, Err io.Writer
-	// Explain adds to ipvsadm's message about a refusal, on a line of its own, what
-	// the director knows of the reason.
+	// Explain prints the director's own reason for a refusal, on a line after
+	// ipvsadm's message.
 	Explain bool
 }
 
 // Execute carries c out and returns ipvsadm's exit code.
-func (s *Shell) Execute(c Command) int {
+func (s *Shell) Execute(c rules.Command) int {
 	out := bufio.NewWriter(s.Out)
 	defer out.Flush()
 	switch {
-	case c.Verb == List:
+	case c.Verb == rules.List:
 		return s.list(c, out)
-	case c.Verb == Restore:
+	case c.Verb == rules.Restore:
 		return s.restore()
-	case c.Verb == Save:
+	case c.Verb == rules.Save:
 		if err := s.save(c, out); err != nil {
 			return s.fail(err, codeList)
 		}
-	case c.Verb == Help:
+	case c.Verb == rules.Help:
 		fmt.Fprint(out, version, help)
-	case c.Verb == Version:
+	case c.Verb == rules.Version:
 		fmt.Fprint(out, version)
 	default:
 		if err := s.change(c); err != nil {
@@ -88,28 +90,28 @@ func (s *Shell) Execute(c Command) int {
 	return 0
 }
 
-// change carries out a command that prints nothing.
-func (s *Shell) change(c Command) error {
+// change carries out a command that prints nothing if it succeeds.
+func (s *Shell) change(c rules.Command) error {
 	if c.Refused != nil {
 		return c.Refused
 	}
 	d, k := s.Director, c.Service.Key
 	switch c.Verb {
-	case AddService:
+	case rules.AddService:
 		return d.AddService(c.Service)
-	case EditService:
+	case rules.EditService:
 		return d.EditService(c.Service)
-	case DeleteService:
+	case rules.DeleteService:
 		return d.DeleteService(k)
-	case Clear:
+	case rules.Clear:
 		return d.Clear()
-	case AddServer:
+	case rules.AddServer:
 		return d.AddServer(k, c.Server)
-	case EditServer:
+	case rules.EditServer:
 		return d.EditServer(k, c.Server)
-	case DeleteServer:
+	case rules.DeleteServer:
 		return d.DeleteServer(k, c.Server.Addr, c.Server.Port)
-	case SetTimeouts:
+	case rules.SetTimeouts:
 		return d.SetTimeouts(c.Timeouts)
 	}
 	if k == (service.Key{}) {
@@ -127,40 +129,40 @@ func (s *Shell) fail(err error, code int) int {
 	return code
 }
 
-// names returns who knows names, or nil.
-func (s *Shell) names(c Command) Namer {
+// namer returns what looks up names for the listing, nil for numbers.
+func (s *Shell) namer(c rules.Command) rules.Namer {
 	if c.Listing.Numeric {
 		return nil
 	}
 	return s.Namer
 }
 
-func (s *Shell) list(c Command, out io.Writer) int {
+func (s *Shell) list(c rules.Command, out io.Writer) int {
 	if c.Refused != nil {
 		return s.fail(c.Refused, codeList)
 	}
 	switch c.Listing.View {
-	case TimeoutValues:
+	case rules.TimeoutValues:
 		t, err := s.Director.Timeouts()
 		if err != nil {
 			return s.fail(err, codeList)
 		}
 		fmt.Fprintf(out, "Timeout (tcp tcpfin udp): %d %d %d\n", t.TCP, t.TCPFIN, t.UDP)
 		return 0
-	case Daemons: // there are none
+	case rules.Daemons: // there are none
 		return 0
-	case Connections, ConnectionData:
+	case rules.Connections, rules.ConnectionData:
 		all, err := s.Director.Connections()
 		if err != nil {
 			return s.fail(err, codeList)
 		}
-		listConnections(out, all, c.Listing.View, s.names(c))
+		listConnections(out, all, c.Listing.View, s.namer(c))
 		return 0
 	}
 	return s.listServices(c, out)
 }
 
-func (s *Shell) listServices(c Command, out io.Writer) int {
+func (s *Shell) listServices(c rules.Command, out io.Writer) int {
 	all, err := s.Director.Services()
 	if err != nil {
 		return s.fail(err, codeList)
@@ -179,7 +181,7 @@ func (s *Shell) listServices(c Command, out io.Writer) int {
 		}
 		fmt.Fprintf(out, "IP Virtual Server version 1.2.1 (size=%d)\n", size)
 	}
-	t := table{c.Listing, s.names(c), out}
+	t := table{c.Listing, s.namer(c), out}
 	t.services(all)
 	return 0
 }
@@ -194,16 +196,16 @@ func only(all []control.Service, k service.Key) []control.Service {
 	return nil
 }
 
-func (s *Shell) save(c Command, out io.Writer) error {
+func (s *Shell) save(c rules.Command, out io.Writer) error {
 	all, err := s.Director.Services()
 	if err != nil {
 		return err
 	}
-	names := s.names(c)
+	n := s.namer(c)
 	for _, have := range sorted(all) {
-		writeService(out, &have.Spec, names)
+		rules.WriteService(out, &have.Spec, n)
 		for i := range have.Servers {
-			writeServer(out, have.Key, &have.Servers[i].ServerSpec, names, false)
+			rules.WriteServer(out, have.Key, &have.Servers[i].ServerSpec, n, false)
 		}
 	}
 	return nil

@@ -10,10 +10,11 @@ import (
 
 	"director/control"
 	"director/control/ipvsadm"
+	"director/control/rules"
 	"director/service"
 )
 
-const rules = `-A -t 192.0.2.10:80 -s rr
+const setup = `-A -t 192.0.2.10:80 -s rr
 -a -t 192.0.2.10:80 -r 10.0.0.1:80 -m
 -A -f 1
 `
@@ -50,7 +51,7 @@ func TestExecute_SaysWhatIpvsadmSays(t *testing.T) {
 		{"--stop-daemon master", 255, "No daemon is running"},
 	} {
 		d := &memory{}
-		must(t, d, rules)
+		must(t, d, setup)
 		out, errs, code := run(d, c.line, "")
 		if out != "" || errs != c.want+"\n" || code != c.code {
 			t.Errorf("%s:\n got %d %q, %q\nwant %d %q", c.line, code, out, errs, c.code, c.want)
@@ -76,7 +77,7 @@ func TestExecute_PrintsIpvsadmsWordsForWrappedErrors(t *testing.T) {
 
 func TestExecute_Changes(t *testing.T) {
 	d := &memory{}
-	must(t, d, rules+`-E -t 192.0.2.10:80 -p 50
+	must(t, d, setup+`-E -t 192.0.2.10:80 -p 50
 -e -t 192.0.2.10:80 -r 10.0.0.1:80 -m -w 7 -x 9 -y 8
 -a -f 1 -r 10.0.0.1
 -a -f 1 -r 10.0.0.2
@@ -96,7 +97,7 @@ func TestExecute_Changes(t *testing.T) {
 			{Spec: service.Spec{Key: mark(1), Scheduler: "wlc"},
 				Servers: []control.Server{{ServerSpec: server("10.0.0.2", 0, service.DR, 1)}}},
 		},
-		timeouts: control.Timeouts{TCP: 100, UDP: 30},
+		timeouts: service.Timeouts{TCP: 100, UDP: 30},
 		zeroed:   []string{"192.0.2.10", "invalid IP", "192.0.2.10"},
 	}
 	d.asked = 0
@@ -128,7 +129,7 @@ func TestExecute_PrintsItsVersion(t *testing.T) {
 func TestExecute_WithTheHostsNames(t *testing.T) {
 	var out, errs strings.Builder
 	d := &memory{}
-	c := ipvsadm.Command{Verb: ipvsadm.Restore}
+	c := rules.Command{Verb: rules.Restore}
 	if code := ipvsadm.Execute(c, d, strings.NewReader("-A -t 192.0.2.10:http\n-Sn\n"), &out, &errs); code != 0 {
 		t.Fatalf("got %d, %s", code, errs.String())
 	}

@@ -213,7 +213,7 @@ TCP  192.0.2.14:80 rr
 }
 
 func TestList_ShowsTimeouts(t *testing.T) {
-	d := &memory{timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300}}
+	d := &memory{timeouts: service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300}}
 	golden(t, d, "-L --timeout", "Timeout (tcp tcpfin udp): 900 120 300\n")
 	golden(t, d, "-L --daemon", "")
 }

@@ -7,19 +7,23 @@ import (
 	"strings"
 
 	"director/control"
+	"director/control/rules"
 )
 
-// pipeSize is how much of -R's input is read ahead: what a pipe holds (pipe(7)).
+// pipeSize is how much of -R's input is read ahead: the capacity of a pipe
+// (pipe(7)).
 const pipeSize = 64 << 10
 
-// restore carries out the lines that it reads and returns the code of the last
-// one. A mistake that ipvsadm finds, a listing that fails, -h and -v end it; what
-// the kernel refuses does not. Changes that have come are made together, because
-// each one by itself has everything follow it; whoever types or writes line by
-// line still sees each line done at once.
+// restore carries out the lines of s.In and returns the exit code of the last one.
+// It ends at a mistake that ipvsadm itself finds, at a listing that fails, and at
+// -h and -v. It goes on after a command that the kernel refuses.
+//
+// All changes that are waiting to be read are made together, because views,
+// steering and VIPs have to follow each change. Input that comes line by line is
+// still carried out line by line.
 func (s *Shell) restore() (code int) {
 	in := bufio.NewReaderSize(s.In, pipeSize)
-	var changes []Command
+	var changes []rules.Command
 	flush := func() {
 		if len(changes) > 0 {
 			code = s.makeAll(changes)
@@ -40,29 +44,29 @@ func (s *Shell) restore() (code int) {
 			continue
 		}
 		c, err := Parse(words, s.Resolver)
-		if err == nil && c.Verb == Restore {
-			err = noCommand(words[0])
+		if err == nil && c.Verb == rules.Restore {
+			err = errNested
 		}
 		if _, ok := opOf(c); ok && err == nil {
 			changes = append(changes, c)
 			continue
 		}
 		flush()
-		if e := (*Error)(nil); errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			fmt.Fprintln(s.Err, e.Line)
-			if code = e.Code; e.goesOn {
+			if code = e.Code; e.Err.Kind == rules.Unreadable {
 				continue
 			}
 			return code
 		}
 		code = s.Execute(c)
-		if c.Verb == Help || c.Verb == Version || c.Verb == List && code != 0 {
+		if c.Verb == rules.Help || c.Verb == rules.Version || c.Verb == rules.List && code != 0 {
 			return code
 		}
 	}
 }
 
-// wordsOf splits a line, without its comment and the program's name.
+// wordsOf splits a line into words. It drops a comment and the program's name.
 func wordsOf(line string) []string {
 	words := strings.Fields(line)
 	for i, word := range words {
@@ -77,23 +81,24 @@ func wordsOf(line string) []string {
 	return words
 }
 
-// opOf is the change of services that c asks for, and ok whether it does ask for
-// one that may be made with others.
-func opOf(c Command) (o control.Op, ok bool) {
-	kind, ok := map[Verb]control.OpKind{
-		AddService: control.AddService, EditService: control.EditService, DeleteService: control.DeleteService,
-		AddServer: control.AddServer, EditServer: control.EditServer, DeleteServer: control.DeleteServer,
+// opOf returns the change of services that c asks for. ok is false for a command
+// that cannot be carried out together with others.
+func opOf(c rules.Command) (o control.Op, ok bool) {
+	kind, ok := map[rules.Verb]control.OpKind{
+		rules.AddService: control.AddService, rules.EditService: control.EditService, rules.DeleteService: control.DeleteService,
+		rules.AddServer: control.AddServer, rules.EditServer: control.EditServer, rules.DeleteServer: control.DeleteServer,
 	}[c.Verb]
 	return control.Op{Kind: kind, Service: c.Service, Server: c.Server}, ok && c.Refused == nil
 }
 
 // makeAll makes changes in their order and returns the exit code of the last one.
-// Those before one that is refused are made together, and so are those after it;
-// if many are refused, few are tried at a time.
-func (s *Shell) makeAll(changes []Command) (code int) {
+// It sends them in groups, because a refusal undoes its whole group. After a
+// refusal the next group ends before the refused change, which is then made alone
+// for its message. Groups grow again while nothing is refused.
+func (s *Shell) makeAll(changes []rules.Command) (code int) {
 	for size := len(changes); len(changes) > 0; {
 		n := min(size, len(changes))
-		if n == 1 { // it may be refused, and then says why
+		if n == 1 { // if it is refused, print why
 			if code = s.Execute(changes[0]); code == 0 {
 				size = 2
 			}

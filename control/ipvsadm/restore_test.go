@@ -13,6 +13,8 @@ import (
 
 	"director/control"
 	"director/control/ipvsadm"
+	"director/control/rules"
+	"director/control/rules/rulestest"
 	"director/packet"
 	"director/service"
 )
@@ -116,7 +118,7 @@ func TestRestore_DoesNotWaitForMore(t *testing.T) {
 	in, out := io.Pipe()
 	ended := make(chan int)
 	go func() {
-		ended <- ipvsadm.Execute(ipvsadm.Command{Verb: ipvsadm.Restore}, d, in, io.Discard, io.Discard)
+		ended <- ipvsadm.Execute(rules.Command{Verb: rules.Restore}, d, in, io.Discard, io.Discard)
 	}()
 	for i := range 3 {
 		if _, err := fmt.Fprintf(out, "-A -f %d\n", i+1); err != nil {
@@ -144,10 +146,10 @@ func TestRestore_ReadsLinesOfAnyLength(t *testing.T) {
 	}
 }
 
-// What is saved restores to the same, save thresholds and the order of adding.
+// What is rulestest.Saved restores to the same, save thresholds and the order of adding.
 func TestSave_RestoresToTheSame(t *testing.T) {
 	first, second := &memory{}, &memory{}
-	must(t, first, saved)
+	must(t, first, rulestest.Saved)
 	out, _, code := run(first, "-Sn", "")
 	if code != 0 {
 		t.Fatalf("-Sn: %d", code)
@@ -155,17 +157,17 @@ func TestSave_RestoresToTheSame(t *testing.T) {
 	must(t, second, out)
 	again, _, _ := run(second, "-S -n", "")
 	if diff := cmp.Diff(out, again); diff != "" {
-		t.Errorf("saved again (-want +got):\n%s", diff)
+		t.Errorf("rulestest.Saved again (-want +got):\n%s", diff)
 	}
 	if got, want := len(second.services), len(first.services); got != want {
 		t.Errorf("%d services, want %d", got, want)
 	}
 }
 
-// FuzzShell feeds -R with anything. Whatever the lines did, what is saved then
+// FuzzShell feeds -R with anything. Whatever the lines did, what is rulestest.Saved then
 // restores to the same, and every listing works.
 func FuzzShell(f *testing.F) {
-	f.Add(saved)
+	f.Add(rulestest.Saved)
 	f.Add("ipvsadm -A -f 1\n-a -f 1 -r 10.0.0.1:http -m\n-Lc\n-E -f 1 -p -M 255.0.255.0\n-d -f 1 -r 10.0.0.1\n-Z\n")
 	f.Add("-A -u 192.0.2.10:53 -o\n--set 0 0 1\n-L --stats --exact\n-S\n-R\n-h")
 	f.Fuzz(func(t *testing.T, lines string) {
@@ -176,10 +178,10 @@ func FuzzShell(f *testing.F) {
 		out, _, _ := run(d, "-Sn", "")
 		second := &memory{}
 		if _, errs, code := run(second, "-R", out); code != 0 || errs != "" {
-			t.Fatalf("%q saved as %q: %d %s", lines, out, code, errs)
+			t.Fatalf("%q rulestest.Saved as %q: %d %s", lines, out, code, errs)
 		}
 		if again, _, _ := run(second, "-Sn", ""); again != out {
-			t.Errorf("%q saved as %q, then as %q", lines, out, again)
+			t.Errorf("%q rulestest.Saved as %q, then as %q", lines, out, again)
 		}
 		for _, view := range []string{"-L", "-Ln --nosort", "-L --stats", "-L --rate --exact", "-L --thresholds",
 			"-L --persistent-conn", "-L --tun-info", "-Lc", "-Lcn --persistent-conn", "-L --timeout", "-L --daemon"} {

@@ -6,10 +6,10 @@ import (
 	"director/control"
 )
 
-// sorted returns a copy of services in the order in which ipvsadm lists them:
-// by mark, protocol, address and port, and their servers by address and port.
-// ipvsadm takes the sign of a 32-bit difference for the order of marks and
-// addresses, so that 192.0.2.1 comes before 10.0.0.1.
+// sorted returns a copy of services in the order in which ipvsadm lists them: by
+// mark, protocol, address and port, and their servers by address and port. ipvsadm
+// compares marks and addresses by the sign of a 32-bit difference, so 192.0.2.1
+// comes before 10.0.0.1.
 func sorted(services []control.Service) []control.Service {
 	services = slices.Clone(services)
 	mergeSort(services, func(a, b *control.Service) bool {
@@ -36,8 +36,9 @@ func sorted(services []control.Service) []control.Service {
 	return services
 }
 
-// mergeSort is the C library's qsort. Differences of which the sign wraps around
-// are no order, and only the same steps bring the same result.
+// mergeSort takes the same steps as the C library's qsort. ipvsadm's comparison is
+// not transitive where a difference overflows, so another algorithm would sort
+// differently.
 func mergeSort[T any](s []T, less func(a, b *T) bool) {
 	if len(s) < 2 {
 		return

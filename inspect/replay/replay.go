@@ -139,7 +139,7 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 		Workers:  r.Workers,
 		Hops:     func(t *service.Table) *neigh.Table { return p.host.hops(t, control.Addresses(t)) },
 		Marks:    c.Marks,
-		Timeouts: c.Timeouts.Seconds(),
+		Timeouts: c.Timeouts,
 		Sysctl:   c.Sysctl,
 		Seed:     uint64(r.Seed),
 	})

@@ -11,6 +11,7 @@ import (
 
 	"director/control/config"
 	"director/control/ipvsadm"
+	"director/control/names"
 )
 
 // ErrScript is matched by errors of the script. They are found before the first frame:
@@ -147,12 +148,12 @@ func (p *player) execute(c *command, out, errs io.Writer) int {
 // ipvsadm always lists numbers, even if names are requested: the names would depend on the
 // machine of the replay.
 func (p *player) ipvsadm(args []string, out, errs io.Writer) int {
-	c, err := ipvsadm.Parse(args, ipvsadm.System{})
+	c, err := ipvsadm.Parse(args, names.System{})
 	if e := (*ipvsadm.Error)(nil); errors.As(err, &e) {
 		fmt.Fprintln(errs, e.Line)
 		return e.Code
 	}
-	shell := ipvsadm.Shell{Director: ipvsadm.Local{Control: p.control}, Resolver: ipvsadm.System{}, In: strings.NewReader(""), Out: out, Err: errs}
+	shell := ipvsadm.Shell{Director: ipvsadm.Local{Control: p.control}, Resolver: names.System{}, In: strings.NewReader(""), Out: out, Err: errs}
 	return shell.Execute(c)
 }
 

@@ -46,7 +46,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 		Conns: conns, Clock: clock.Now, Resolver: memport.NoResolver{}, ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,
 	})}
 	d.Control = control.New(control.Options{
-		Shared: d.Shared, Workers: 1, Marks: c.Marks, Timeouts: c.Timeouts.Seconds(), Sysctl: c.Sysctl,
+		Shared: d.Shared, Workers: 1, Marks: c.Marks, Timeouts: c.Timeouts, Sysctl: c.Sysctl,
 		Hops: func(t *service.Table) *neigh.Table {
 			return neigh.New(replay.Host(c, r), control.Addresses(t))
 		},

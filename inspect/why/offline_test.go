@@ -14,7 +14,7 @@ import (
 func TestOffline_InventsAHostThatReachesEverybody(t *testing.T) {
 	c := &config.Config{ConnTableSize: 1000, Services: []service.Spec{
 		web("wlc", 1, 2), spec(packet.ProtoTCP, 443, "rr", service.TUN, 1),
-	}, Timeouts: config.Timeouts{TCP: 1, TCPFIN: 1, UDP: 1}}
+	}, Timeouts: service.Timeouts{TCP: 1, TCPFIN: 1, UDP: 1}}
 	q := tcp(client+":40000", vip+":80")
 	all, err := why.Offline(c, new(config.Replay), &q)
 	if err != nil {

@@ -63,7 +63,7 @@ func New(t testing.TB, o Options, specs ...service.Spec) *Director {
 	d.Control = control.New(control.Options{
 		Shared: d.Shared, Workers: 1, Marks: o.Marks, Seed: 1,
 		Hops:     func(t *service.Table) *neigh.Table { return neigh.New(o.Network, control.Addresses(t)) },
-		Timeouts: control.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
+		Timeouts: service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		Sysctl:   sysctl.Defaults(),
 	})
 	d.must(d.Add(specs))

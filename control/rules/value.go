@@ -1,4 +1,4 @@
-package ipvsadm
+package rules
 
 import (
 	"encoding/binary"
@@ -14,14 +14,11 @@ import (
 	"director/service"
 )
 
-// maxSeconds is the longest time that ipvsadm takes: 31 days.
-const maxSeconds = 31 * 24 * 60 * 60
-
-// defaultPersistence is the time that ipvsadm 1.31 takes for -p without one; its
-// manual page says 300.
+// defaultPersistence is what -p means without a number of seconds in ipvsadm
+// 1.31. Its manual page says 300.
 const defaultPersistence = 360
 
-// bounds are the values that an option may have.
+// bounds are the lowest and highest value of an option.
 type bounds struct {
 	what        string // in ipvsadm's messages
 	least, most int64
@@ -38,7 +35,8 @@ var ranges = map[name]bounds{
 	mcastTTL:       {"mcast-ttl", 1, math.MaxUint8},
 }
 
-// read takes over the value of an option, if it can be read alone.
+// read stores the value of an option. What depends on other options is left to
+// finish.
 func (d *draft) read(it item) (err error) {
 	n := int64(0)
 	if b, ok := ranges[it.name]; ok {
@@ -76,7 +74,7 @@ func (d *draft) read(it item) (err error) {
 	case unchecked:
 		if it.long == "ipv6" {
 			if d.given[serviceAddress].option == nil || d.Service.Mark == 0 {
-				return &Error{Err: errors.New("-6 used before -f"), Line: "-6 used before -f\n", Code: codeUsage}
+				return &Error{Err: errors.New("-6 used before -f"), Line: "-6 used before -f\n"}
 			}
 			d.ipv6 = true
 		}
@@ -86,8 +84,8 @@ func (d *draft) read(it item) (err error) {
 
 var methods = map[string]service.Method{"masquerading": service.NAT, "gatewaying": service.DR, "ipip": service.TUN}
 
-// number reads the decimal number s, of option it, within b. ipvsadm answers one
-// line to whatever is wrong with it.
+// number reads a decimal number within b. s is the number, it is its option, and
+// line is the one message that ipvsadm has for every mistake in it.
 func number(it item, s string, b bounds, line string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	var text string
@@ -101,20 +99,19 @@ func number(it item, s string, b bounds, line string) (int64, error) {
 	default:
 		return n, nil
 	}
-	return 0, &Error{Err: fmt.Errorf("%s: %s", it, text), Line: line, Code: codeUsage}
+	return 0, &Error{Err: fmt.Errorf("%s: %s", it, text), Line: line}
 }
 
 // seconds reads a time.
 func seconds(it item, s string, least int64) (uint32, error) {
-	n, err := number(it, s, bounds{"timeout", least, maxSeconds}, fmt.Sprintf("invalid timeout value `%s' specified", s))
+	n, err := number(it, s, bounds{"timeout", least, service.MaxSeconds}, fmt.Sprintf("invalid timeout value `%s' specified", s))
 	return uint32(n), err
 }
 
 func (d *draft) timeouts(words []string) error {
 	set := options[slices.IndexFunc(options, func(o option) bool { return o.verb == SetTimeouts })]
 	if len(words) < 3 {
-		line := "--set option requires 3 timeout values"
-		return &Error{Err: errors.New(line), Line: line, Code: codeUsage}
+		return misusedLine("--set option requires 3 timeout values")
 	}
 	for i, to := range []*uint32{&d.Timeouts.TCP, &d.Timeouts.TCPFIN, &d.Timeouts.UDP} {
 		n, err := seconds(item{option: &set, spelled: "--set " + words[i]}, words[i], 0)
@@ -135,7 +132,7 @@ func (d *draft) persistence(it item) (err error) {
 	return err
 }
 
-// address reads which service is meant.
+// address reads the address, port and protocol of the service, or its mark.
 func (d *draft) address(it item) error {
 	k := &d.Service.Key
 	switch it.long {
@@ -159,8 +156,8 @@ func (d *draft) address(it item) error {
 	return nil
 }
 
-// realServer reads which real server is meant. For a firewall mark the names of
-// ports are those of TCP.
+// realServer reads the address and port of the real server. Names of ports are
+// looked up for TCP where the service is a firewall mark's.
 func (d *draft) realServer(it item) (err error) {
 	proto := d.Service.Proto
 	if proto == 0 {
@@ -170,8 +167,8 @@ func (d *draft) realServer(it item) (err error) {
 	return err
 }
 
-// mask reads a netmask. For IPv6 it is a number; ipvsadm would take one for
-// IPv4 too, and 24 for 0.0.0.24.
+// mask reads a netmask. A number is a mask of IPv6: ipvsadm takes one for IPv4 as
+// well, but reads 24 as 0.0.0.24, so finishService refuses it.
 func (d *draft) mask(it item) error {
 	if isNumber(it.arg) {
 		return nil
@@ -188,21 +185,21 @@ func (d *draft) mask(it item) error {
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func badMask(it item) error {
-	return mistake(it.String(), "illegal virtual server persistent mask specified", errors.New("want a mask such as 255.255.255.0"))
+	return misused(it.String(), "illegal virtual server persistent mask specified", errors.New("want a mask such as 255.255.255.0"))
 }
 
-// checkRole reads what a sync daemon should be.
+// checkRole checks the argument of --start-daemon and --stop-daemon.
 func checkRole(it item) error {
 	if it.arg == "master" || it.arg == "backup" {
 		return nil
 	}
 	if it.verb == StopDaemon {
-		return mistake(it.String(), "illegal start_daemon specified")
+		return misused(it.String(), "illegal start_daemon specified")
 	}
-	return mistake(it.String(), "illegal start-daemon parameter specified")
+	return misused(it.String(), "illegal start-daemon parameter specified")
 }
 
-// checkGroup reads the group of the sync daemons.
+// checkGroup checks the multicast group of the sync daemon.
 func checkGroup(it item) error {
 	a, err := netip.ParseAddr(it.arg)
 	if err == nil && a.IsMulticast() {
@@ -212,5 +209,5 @@ func checkGroup(it item) error {
 	if strings.Contains(it.arg, ":") {
 		family = "IPv6"
 	}
-	return mistake(it.String(), fmt.Sprintf("invalid %s mcast-group `%s'", family, it.arg))
+	return misused(it.String(), fmt.Sprintf("invalid %s mcast-group `%s'", family, it.arg))
 }

@@ -1,14 +1,11 @@
-package ipvsadm
+package rules
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 )
-
-var errIPv6 = errors.New("IPv6 is not supported by this version")
 
 // endpoint is HOST[:PORT].
 type endpoint struct {
@@ -17,12 +14,13 @@ type endpoint struct {
 	hasPort bool
 }
 
-// parseEndpoint reads the argument of it, the address of a virtual or real
-// server (what), which may be IPv6.
+// parseEndpoint reads the address and port in the argument of an option. The
+// address may be IPv6. what is "virtual server" or "real server", for the
+// message.
 func parseEndpoint(it item, what string, proto uint8, r Resolver) (endpoint, error) {
 	e, err := split(it.arg, proto, r)
 	if err != nil {
-		return e, mistake(it.String(), "illegal "+what+" address[:port] specified", err)
+		return e, misused(it.String(), "illegal "+what+" address[:port] specified", err)
 	}
 	return e, nil
 }
@@ -79,27 +77,4 @@ func servicePort(s string, proto uint8, r Resolver) (uint16, error) {
 		return 0, errors.New("port must be 65535 or less")
 	}
 	return uint16(n), nil
-}
-
-// reserved are the blocks of IPv4 that are no unicast addresses: "this network"
-// (RFC 1122 §3.2.1.3), multicast (RFC 5771) and class E with the limited
-// broadcast address (RFC 1112 §4).
-var reserved = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("224.0.0.0/4"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-}
-
-// CheckUnicast says why this version cannot forward to or for a: it is IPv6 or
-// no unicast address.
-func CheckUnicast(a netip.Addr) error {
-	if !a.Is4() {
-		return errIPv6
-	}
-	for _, p := range reserved {
-		if p.Contains(a) {
-			return fmt.Errorf("%s is not a unicast address", a)
-		}
-	}
-	return nil
 }

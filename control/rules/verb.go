@@ -1,4 +1,4 @@
-package ipvsadm
+package rules
 
 // Verb is what a command does.
 type Verb uint8
@@ -23,8 +23,8 @@ const (
 	Version                   // -v
 )
 
-// verbNames are the commands' names in ipvsadm's messages, all but one their long
-// options too.
+// verbNames holds the commands' names in ipvsadm's messages. All but that of Clear
+// are also the commands' long options.
 var verbNames = [...]string{
 	List: "list", AddService: "add-service", EditService: "edit-service", DeleteService: "delete-service",
 	Clear: "flush", Restore: "restore", Save: "save", AddServer: "add-server", EditServer: "edit-server",

@@ -1,10 +1,10 @@
-package ipvsadm
+package rules
 
 // View is what a listing shows.
 type View uint8
 
-// The views. All but the last four list services and their servers, with columns
-// of their own.
+// The views. All but the last four list services and their servers; they differ
+// in the columns.
 const (
 	Summary View = iota
 	Counts
@@ -13,12 +13,12 @@ const (
 	Persistence
 	Tunnels
 	Connections    // -c
-	ConnectionData // -c with what the persistence engines know
+	ConnectionData // -c with the data of the persistence engines
 	TimeoutValues  // --timeout
 	Daemons        // --daemon
 )
 
-// Listing is how a listing is asked for.
+// Listing is what the options of a listing ask for.
 type Listing struct {
 	View     View
 	Numeric  bool // no names of hosts and ports
@@ -26,8 +26,8 @@ type Listing struct {
 	Unsorted bool
 }
 
-// listing chooses what -L shows. Of several columns ipvsadm prints the first of
-// its own order.
+// listing chooses what -L shows. Where several options ask for columns, ipvsadm
+// follows the first one in the order below.
 func (d *draft) listing() error {
 	l := &d.Listing
 	l.Exact, l.Unsorted = d.has(exact), d.has(nosort)
@@ -36,7 +36,7 @@ func (d *draft) listing() error {
 	}
 	for _, n := range []name{stats, rate, thresholds, persistentConn} {
 		if d.has(n) && (d.has(timeout) || d.has(daemon) || d.has(connection) && n != persistentConn) {
-			return mistake(d.given[n].spelled, "options conflicts in the list command")
+			return misused(d.given[n].spelled, "options conflicts in the list command")
 		}
 	}
 	for _, choice := range []struct {

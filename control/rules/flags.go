@@ -1,4 +1,4 @@
-package ipvsadm
+package rules
 
 import (
 	"fmt"
@@ -7,12 +7,12 @@ import (
 	"director/sched"
 )
 
-// flagNames are the schedulers' flags, in the order in which they are printed.
-// The kernel's three bits have a name of their own where the scheduler gives
-// them a meaning, and a common one everywhere.
+// flagNames lists the schedulers' flags in the order in which they are printed.
+// Each of the kernel's three bits has a common name. It has a second name for a
+// scheduler that gives the bit a meaning.
 var flagNames = []struct {
 	name      string
-	scheduler string // the one that it fits, "" for any
+	scheduler string // the only scheduler that has it; "": any
 	bit       sched.Flags
 }{
 	{"sh-fallback", "sh", sched.Fallback},
@@ -24,7 +24,7 @@ var flagNames = []struct {
 	{"flag-3", "", sched.Third},
 }
 
-// flags reads a comma list of flags, all of which must fit the scheduler.
+// flags reads the argument of -b: names of flags, which must fit the scheduler.
 func (d *draft) flags() error {
 	it := d.given[schedFlags]
 	for _, name := range strings.Split(it.arg, ",") {
@@ -47,7 +47,7 @@ func flag(where, name, scheduler string) (sched.Flags, error) {
 	var all []string
 	for _, f := range flagNames {
 		if f.name == name && f.scheduler != "" && f.scheduler != scheduler {
-			return 0, mistake(where, fmt.Sprintf("incompatible scheduler flag `%s'", name),
+			return 0, misused(where, fmt.Sprintf("incompatible scheduler flag `%s'", name),
 				fmt.Errorf("it is for -s %s, this is %s", f.scheduler, scheduler))
 		}
 		if f.name == name {
@@ -55,11 +55,11 @@ func flag(where, name, scheduler string) (sched.Flags, error) {
 		}
 		all = append(all, f.name)
 	}
-	return 0, mistake(where, fmt.Sprintf("invalid scheduler flag `%s'", name),
+	return 0, misused(where, fmt.Sprintf("invalid scheduler flag `%s'", name),
 		fmt.Errorf("use one of %s", strings.Join(all, ", ")))
 }
 
-// ParseFlags reads names of flags, which must fit the scheduler.
+// ParseFlags reads names of flags. It refuses those of another scheduler.
 func ParseFlags(names []string, scheduler string) (set sched.Flags, err error) {
 	for _, name := range names {
 		bit, err := flag("flags", name, scheduler)
@@ -76,11 +76,12 @@ func FlagNames(set sched.Flags, scheduler string) []string {
 	if set == 0 {
 		return nil
 	}
-	return strings.Split(flagList(set, scheduler), ",")
+	return strings.Split(FlagList(set, scheduler), ",")
 }
 
-// flagList is how a rule names the flags of a scheduler.
-func flagList(set sched.Flags, scheduler string) string {
+// FlagList returns the flags of a scheduler as a rule writes them, separated by
+// commas.
+func FlagList(set sched.Flags, scheduler string) string {
 	var names []string
 	for _, f := range flagNames {
 		if set&f.bit != 0 && (f.scheduler == scheduler || f.scheduler == "") {

@@ -1,64 +1,20 @@
-package ipvsadm_test
+package rules_test
 
 import (
-	"errors"
-	"net/netip"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"director/control"
-	"director/control/ipvsadm"
+	"director/control/rules"
+	"director/control/rules/rulestest"
 	"director/packet"
 	"director/sched"
 	"director/service"
 )
 
-// book is a Resolver and a Namer that knows what the tests use.
-type book struct{}
-
-func (book) Host(name string) (netip.Addr, error) {
-	switch name {
-	case "vip.example":
-		return netip.MustParseAddr("192.0.2.10"), nil
-	case "group.example":
-		return netip.MustParseAddr("224.0.0.1"), nil
-	}
-	return netip.Addr{}, errors.New("no such host")
-}
-
-func (book) Port(name string, proto uint8) (uint16, error) {
-	switch {
-	case name == "http" && proto == packet.ProtoTCP:
-		return 80, nil
-	case name == "syslog" && proto == packet.ProtoUDP:
-		return 514, nil
-	case name == "diameter" && proto == packet.ProtoSCTP:
-		return 3868, nil
-	}
-	return 0, errors.New("no such service")
-}
-
-func (book) HostName(a netip.Addr) string {
-	return map[string]string{
-		"192.0.2.10": "vip.example", "10.0.0.2": "the-second-server.of-the-example", "203.0.113.1": "a-host-with-a-long-name.example",
-	}[a.String()]
-}
-
-func (book) PortName(port uint16, proto uint8) string {
-	switch {
-	case port == 80 && proto == packet.ProtoTCP:
-		return "http"
-	case port == 514 && proto == packet.ProtoUDP:
-		return "syslog"
-	}
-	return ""
-}
-
-func parse(line string) (ipvsadm.Command, error) {
-	return ipvsadm.Parse(strings.Fields(line), book{})
+func parse(line string) (rules.Command, error) {
+	return rules.Parse(strings.Fields(line), rulestest.Book{})
 }
 
 func tcp(addr string, port uint16) service.Key {
@@ -77,16 +33,16 @@ func mark(n uint32) service.Key { return service.Key{Mark: n} }
 
 // with is the command for a service that is given by its key alone, or that
 // change changes.
-func with(v ipvsadm.Verb, k service.Key, change ...func(*ipvsadm.Command)) ipvsadm.Command {
-	c := ipvsadm.Command{Verb: v, Service: service.Spec{Key: k}}
+func with(v rules.Verb, k service.Key, change ...func(*rules.Command)) rules.Command {
+	c := rules.Command{Verb: v, Service: service.Spec{Key: k}}
 	for _, f := range change {
 		f(&c)
 	}
 	return c
 }
 
-func addService(k service.Key, scheduler string, change ...func(*service.Spec)) ipvsadm.Command {
-	return with(ipvsadm.AddService, k, func(c *ipvsadm.Command) {
+func addService(k service.Key, scheduler string, change ...func(*service.Spec)) rules.Command {
+	return with(rules.AddService, k, func(c *rules.Command) {
 		c.Service.Scheduler = scheduler
 		for _, f := range change {
 			f(&c.Service)
@@ -94,11 +50,11 @@ func addService(k service.Key, scheduler string, change ...func(*service.Spec)) 
 	})
 }
 
-func flagged(k service.Key, scheduler string, flags sched.Flags) ipvsadm.Command {
+func flagged(k service.Key, scheduler string, flags sched.Flags) rules.Command {
 	return addService(k, scheduler, func(s *service.Spec) { s.Flags = flags })
 }
 
-func persistent(k service.Key, seconds, hostMask uint32) ipvsadm.Command {
+func persistent(k service.Key, seconds, hostMask uint32) rules.Command {
 	return addService(k, "wlc", func(s *service.Spec) { s.Persistent, s.HostMask = seconds, hostMask })
 }
 
@@ -106,19 +62,19 @@ func server(addr string, port uint16, m service.Method, weight int32) service.Se
 	return service.ServerSpec{Addr: packet.MustAddr(addr), Port: port, Method: m, Weight: weight}
 }
 
-func addServer(k service.Key, addr string, port uint16, m service.Method, weight int32) ipvsadm.Command {
-	return with(ipvsadm.AddServer, k, func(c *ipvsadm.Command) { c.Server = server(addr, port, m, weight) })
+func addServer(k service.Key, addr string, port uint16, m service.Method, weight int32) rules.Command {
+	return with(rules.AddServer, k, func(c *rules.Command) { c.Server = server(addr, port, m, weight) })
 }
 
-func listing(l ipvsadm.Listing) ipvsadm.Command {
-	return ipvsadm.Command{Verb: ipvsadm.List, Listing: l}
+func listing(l rules.Listing) rules.Command {
+	return rules.Command{Verb: rules.List, Listing: l}
 }
 
 func TestParse_ReadsCommandsAsPoptDoes(t *testing.T) {
 	vip := tcp("192.0.2.10", 80)
 	for _, c := range []struct {
 		line string
-		want ipvsadm.Command
+		want rules.Command
 	}{
 		{"-A -t 192.0.2.10:80", addService(vip, "wlc")},
 		{"-A -t 192.0.2.10:80 -s rr", addService(vip, "rr")},
@@ -154,17 +110,17 @@ func TestParse_ReadsCommandsAsPoptDoes(t *testing.T) {
 		{"-A --sctp-service 192.0.2.10:diameter", addService(sctp("192.0.2.10", 3868), "wlc")},
 		{"-A -t 192.0.2.10:80 --", addService(vip, "wlc")},
 		{"-A -t 192.0.2.10:80 --sort --sort", addService(vip, "wlc")},
-		{"-E -t 192.0.2.10:80", with(ipvsadm.EditService, vip, func(c *ipvsadm.Command) { c.Service.Scheduler = "wlc" })},
-		{"-D -t 192.0.2.10", with(ipvsadm.DeleteService, tcp("192.0.2.10", 0))},
-		{"-D -f 7", with(ipvsadm.DeleteService, mark(7))},
-		{"-C", with(ipvsadm.Clear, service.Key{})},
-		{"-R", with(ipvsadm.Restore, service.Key{})},
-		{"-S", with(ipvsadm.Save, service.Key{})},
-		{"-Z", with(ipvsadm.Zero, service.Key{})},
-		{"-Z -u 192.0.2.10:53", with(ipvsadm.Zero, udp("192.0.2.10", 53))},
-		{"--set 1 0 2678400", ipvsadm.Command{Verb: ipvsadm.SetTimeouts, Timeouts: control.Timeouts{TCP: 1, UDP: 2678400}}},
-		{"-h -k whatever", ipvsadm.Command{Verb: ipvsadm.Help}},
-		{"-v", ipvsadm.Command{Verb: ipvsadm.Version}},
+		{"-E -t 192.0.2.10:80", with(rules.EditService, vip, func(c *rules.Command) { c.Service.Scheduler = "wlc" })},
+		{"-D -t 192.0.2.10", with(rules.DeleteService, tcp("192.0.2.10", 0))},
+		{"-D -f 7", with(rules.DeleteService, mark(7))},
+		{"-C", with(rules.Clear, service.Key{})},
+		{"-R", with(rules.Restore, service.Key{})},
+		{"-S", with(rules.Save, service.Key{})},
+		{"-Z", with(rules.Zero, service.Key{})},
+		{"-Z -u 192.0.2.10:53", with(rules.Zero, udp("192.0.2.10", 53))},
+		{"--set 1 0 2678400", rules.Command{Verb: rules.SetTimeouts, Timeouts: service.Timeouts{TCP: 1, UDP: 2678400}}},
+		{"-h -k whatever", rules.Command{Verb: rules.Help}},
+		{"-v", rules.Command{Verb: rules.Version}},
 
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11", addServer(vip, "10.0.0.11", 80, service.DR, 1)},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3", addServer(vip, "10.0.0.11", 8080, service.NAT, 3)},
@@ -183,32 +139,32 @@ func TestParse_ReadsCommandsAsPoptDoes(t *testing.T) {
 		{"-a -f 1 -r 10.0.0.11 -m", addServer(mark(1), "10.0.0.11", 0, service.NAT, 1)},
 		{"-a -f 1 -r 10.0.0.11:http -i", addServer(mark(1), "10.0.0.11", 80, service.TUN, 1)},
 		{"-a -t 192.0.2.10:80 -r 10.0.0.11 -i --tun-type ipip", addServer(vip, "10.0.0.11", 80, service.TUN, 1)},
-		{"-a -t 192.0.2.10:80 -r 10.0.0.11 -x 2147483647 -y 5", with(ipvsadm.AddServer, vip, func(c *ipvsadm.Command) {
+		{"-a -t 192.0.2.10:80 -r 10.0.0.11 -x 2147483647 -y 5", with(rules.AddServer, vip, func(c *rules.Command) {
 			c.Server = server("10.0.0.11", 80, service.DR, 1)
 			c.Server.Upper, c.Server.Lower = 2147483647, 5
 		})},
-		{"-e -t 192.0.2.10:80 -r 10.0.0.11:81", with(ipvsadm.EditServer, vip, func(c *ipvsadm.Command) {
+		{"-e -t 192.0.2.10:80 -r 10.0.0.11:81", with(rules.EditServer, vip, func(c *rules.Command) {
 			c.Server = server("10.0.0.11", 80, service.DR, 1)
 		})},
-		{"-d -t 192.0.2.10:80 -r 10.0.0.11:81", with(ipvsadm.DeleteServer, vip, func(c *ipvsadm.Command) {
+		{"-d -t 192.0.2.10:80 -r 10.0.0.11:81", with(rules.DeleteServer, vip, func(c *rules.Command) {
 			c.Server = server("10.0.0.11", 81, 0, 0)
 		})},
-		{"-d -t 192.0.2.10:80 -r 10.0.0.11", with(ipvsadm.DeleteServer, vip, func(c *ipvsadm.Command) {
+		{"-d -t 192.0.2.10:80 -r 10.0.0.11", with(rules.DeleteServer, vip, func(c *rules.Command) {
 			c.Server = server("10.0.0.11", 80, 0, 0)
 		})},
 
-		{"", listing(ipvsadm.Listing{})},
-		{"-l", listing(ipvsadm.Listing{})},
-		{"-Ln -t 192.0.2.10:80", with(ipvsadm.List, vip, func(c *ipvsadm.Command) { c.Listing.Numeric = true })},
-		{"-LnX --stats --nosort", listing(ipvsadm.Listing{View: ipvsadm.Counts, Numeric: true, Exact: true, Unsorted: true})},
-		{"-L --sort --tun-info --persistent-conn --thresholds --rate", listing(ipvsadm.Listing{View: ipvsadm.Rates})},
-		{"-L --tun-info --persistent-conn --thresholds", listing(ipvsadm.Listing{View: ipvsadm.Thresholds})},
-		{"-L --tun-info --persistent-conn", listing(ipvsadm.Listing{View: ipvsadm.Persistence})},
-		{"-L --tun-info --exact", listing(ipvsadm.Listing{View: ipvsadm.Tunnels, Exact: true})},
-		{"-Lcn", listing(ipvsadm.Listing{View: ipvsadm.Connections, Numeric: true})},
-		{"-Lc --persistent-conn", listing(ipvsadm.Listing{View: ipvsadm.ConnectionData})},
-		{"-L --timeout --tun-info", listing(ipvsadm.Listing{View: ipvsadm.TimeoutValues})},
-		{"-L --daemon", listing(ipvsadm.Listing{View: ipvsadm.Daemons})},
+		{"", listing(rules.Listing{})},
+		{"-l", listing(rules.Listing{})},
+		{"-Ln -t 192.0.2.10:80", with(rules.List, vip, func(c *rules.Command) { c.Listing.Numeric = true })},
+		{"-LnX --stats --nosort", listing(rules.Listing{View: rules.Counts, Numeric: true, Exact: true, Unsorted: true})},
+		{"-L --sort --tun-info --persistent-conn --thresholds --rate", listing(rules.Listing{View: rules.Rates})},
+		{"-L --tun-info --persistent-conn --thresholds", listing(rules.Listing{View: rules.Thresholds})},
+		{"-L --tun-info --persistent-conn", listing(rules.Listing{View: rules.Persistence})},
+		{"-L --tun-info --exact", listing(rules.Listing{View: rules.Tunnels, Exact: true})},
+		{"-Lcn", listing(rules.Listing{View: rules.Connections, Numeric: true})},
+		{"-Lc --persistent-conn", listing(rules.Listing{View: rules.ConnectionData})},
+		{"-L --timeout --tun-info", listing(rules.Listing{View: rules.TimeoutValues})},
+		{"-L --daemon", listing(rules.Listing{View: rules.Daemons})},
 	} {
 		got, err := parse(c.line)
 		if err != nil {
@@ -226,32 +182,8 @@ func TestIsRule_TellsRulesFromFlags(t *testing.T) {
 		"--interface": false, "--timeouts": false, "--help": false, "--tcp-service": false,
 		"-": false, "--": false, "eth0": false, "": false,
 	} {
-		if got := ipvsadm.IsRule(word); got != want {
+		if got := rules.IsRule(word); got != want {
 			t.Errorf("IsRule(%q) = %v, want %v", word, got, want)
 		}
-	}
-}
-
-func TestSystem_ResolvesWithoutNetwork(t *testing.T) {
-	// A minimal system has no /etc/hosts, and then no names of its own.
-	if hosts, _ := os.ReadFile("/etc/hosts"); strings.Contains(string(hosts), "localhost") {
-		if a, err := (ipvsadm.System{}).Host("localhost"); err != nil || a != netip.MustParseAddr("127.0.0.1") {
-			t.Errorf("localhost: got %v, %v, want 127.0.0.1", a, err)
-		}
-	}
-	if p, err := (ipvsadm.System{}).Port("domain", packet.ProtoUDP); err != nil || p != 53 {
-		t.Errorf("domain over UDP: got %v, %v, want 53", p, err)
-	}
-	if _, err := os.Stat("/etc/services"); err != nil {
-		return
-	}
-	if name := (ipvsadm.System{}).PortName(53, packet.ProtoUDP); name != "domain" {
-		t.Errorf("UDP port 53: got %q, want domain", name)
-	}
-	if name := (ipvsadm.System{}).PortName(53, packet.ProtoICMP); name != "" {
-		t.Errorf("port 53 of no protocol: got %q, want none", name)
-	}
-	if _, err := (ipvsadm.System{}).Port("no-such-service", packet.ProtoSCTP); err == nil {
-		t.Error("no-such-service over SCTP: got no error")
 	}
 }

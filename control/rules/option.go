@@ -1,10 +1,10 @@
-package ipvsadm
+package rules
 
-// kind is how an option of the grammar is treated.
+// kind says what may follow an option.
 type kind uint8
 
 const (
-	isCommand kind = iota // says what to do; must come first
+	isCommand kind = iota // the command of the line; must come first
 	isRole                // likewise, with an argument
 	isFlag                // takes no argument
 	isValue               // takes an argument
@@ -53,9 +53,9 @@ const (
 	unchecked // --sort, -6: allowed anywhere, any number of times
 )
 
-// rules say for each name how it is written and which commands may and must have
-// it.
-var rules = [unchecked]struct {
+// usages holds for each name how messages spell it, which commands may have it,
+// and which must.
+var usages = [unchecked]struct {
 	text       string
 	may, needs verbs
 }{

@@ -1,36 +1,35 @@
-package ipvsadm
+package rules
 
 import (
 	"fmt"
 
-	"director/control"
 	"director/service"
 )
 
-// Command is one command line, ipvsadm's defaults filled in.
+// Command is one command line with ipvsadm's defaults filled in.
 type Command struct {
 	Verb     Verb
-	Service  service.Spec       // of -A and -E; of others its Key only, zero where -L and -Z name none
-	Server   service.ServerSpec // of -a and -e; of -d its address and port
-	Listing  Listing            // of -L; of -S its Numeric only
-	Timeouts control.Timeouts   // of --set
+	Service  service.Spec       // of -A and -E; other commands set the Key only, -L and -Z may leave it zero
+	Server   service.ServerSpec // of -a and -e; -d sets the address and port only
+	Listing  Listing            // of -L; -S sets Numeric only
+	Timeouts service.Timeouts   // of --set
 
-	// Refused says why no director of this version carries out what ipvsadm
-	// would ask its kernel for, or is nil. It is an *Error.
+	// Refused is not nil for a correct command that this version does not carry
+	// out. It is an *Error of the kind Refused.
 	Refused error
 }
 
-// draft is a command of which some options were read.
+// draft is a command while its options are being read.
 type draft struct {
 	Command
 	resolver Resolver
-	given    [unchecked]item // without an option: not given
+	given    [unchecked]item // by name; an item without an option was not given
 	server   endpoint        // the real server
 	ipv6     bool            // the service is one of IPv6
 }
 
-// Parse reads one command line, without the program's name. Names of hosts and
-// services are looked up with r. Its errors are of type *Error.
+// Parse reads one command line, without the program's name. r looks up names of
+// hosts and services. Every error is an *Error.
 func Parse(words []string, r Resolver) (Command, error) {
 	if len(words) == 0 {
 		return Command{Verb: List}, nil
@@ -72,11 +71,11 @@ func (d *draft) readAll(s *scanner) error {
 		case it.command():
 			return &Error{
 				Err:  fmt.Errorf("%s: multiple commands specified: give each its own line", it.spelled),
-				Line: fmt.Sprintf("invalid option `%s'", s.word), Code: codeUsage,
+				Line: fmt.Sprintf("invalid option `%s'", s.word),
 			}
 		case it.name != unchecked:
 			if d.has(it.name) {
-				return mistake(it.spelled, fmt.Sprintf("multiple '%s' options specified", rules[it.name].text))
+				return misused(it.spelled, fmt.Sprintf("multiple '%s' options specified", usages[it.name].text))
 			}
 			d.given[it.name] = it
 		}
@@ -88,7 +87,7 @@ func (d *draft) readAll(s *scanner) error {
 
 func (d *draft) has(n name) bool { return d.given[n].option != nil }
 
-// finish checks what only all options together can tell, in ipvsadm's order.
+// finish checks the options against each other, in ipvsadm's order.
 func (d *draft) finish(first item, rest []string) error {
 	if d.Verb == SetTimeouts {
 		if err := d.timeouts(rest); err != nil {
@@ -97,19 +96,18 @@ func (d *draft) finish(first item, rest []string) error {
 		rest = rest[3:]
 	}
 	if len(rest) > 0 {
-		line := "unexpected argument " + rest[0]
-		return &Error{Err: fmt.Errorf("%s", line), Line: line, Code: codeUsage}
+		return misusedLine("unexpected argument " + rest[0])
 	}
 	if err := d.flags(); err != nil {
 		return err
 	}
 	for n := range unchecked {
-		rule, command := rules[n], verbNames[d.Verb]
-		if d.has(n) && !rule.may.has(d.Verb) {
-			return mistake(d.given[n].spelled, fmt.Sprintf("Illegal '%s' option with the '%s' command", rule.text, command))
+		usage, command := usages[n], verbNames[d.Verb]
+		if d.has(n) && !usage.may.has(d.Verb) {
+			return misused(d.given[n].spelled, fmt.Sprintf("Illegal '%s' option with the '%s' command", usage.text, command))
 		}
-		if !d.has(n) && rule.needs.has(d.Verb) {
-			return mistake(first.spelled, fmt.Sprintf("You need to supply the '%s' option for the '%s' command", rule.text, command))
+		if !d.has(n) && usage.needs.has(d.Verb) {
+			return misused(first.spelled, fmt.Sprintf("You need to supply the '%s' option for the '%s' command", usage.text, command))
 		}
 	}
 	return d.finishVerb()
@@ -117,13 +115,15 @@ func (d *draft) finish(first item, rest []string) error {
 
 func (d *draft) finishVerb() error {
 	d.Listing.Numeric = d.has(numeric)
+	var invalid error
 	switch d.Verb {
 	case List:
 		if err := d.listing(); err != nil {
 			return err
 		}
 	case AddService, EditService:
-		if err := d.finishService(); err != nil {
+		var err error
+		if invalid, err = d.finishService(); err != nil {
 			return err
 		}
 	case AddServer, EditServer, DeleteServer:
@@ -131,12 +131,12 @@ func (d *draft) finishVerb() error {
 			return err
 		}
 	}
-	d.Refused = d.refuse()
+	d.Refused = d.refuse(invalid)
 	return nil
 }
 
-// exclusive finds two of the given names, of which only one may be given. The
-// later one conflicts with the earlier one; in says where.
+// exclusive refuses two options of which only one may be given. in says, for the
+// message, in which command or tunnel they conflict.
 func (d *draft) exclusive(in string, names ...name) error {
 	before := unchecked
 	for _, n := range names {
@@ -144,8 +144,8 @@ func (d *draft) exclusive(in string, names ...name) error {
 			continue
 		}
 		if before != unchecked {
-			return mistake(d.given[n].spelled, fmt.Sprintf("The option '%s' conflicts with the '%s' option in the %s",
-				rules[n].text, rules[before].text, in))
+			return misused(d.given[n].spelled, fmt.Sprintf("The option '%s' conflicts with the '%s' option in the %s",
+				usages[n].text, usages[before].text, in))
 		}
 		before = n
 	}

@@ -1,4 +1,7 @@
-package ipvsadm
+// Package names looks up names of hosts and services on the host: in /etc/hosts, the
+// DNS and /etc/services. It is apart from package rules so that reading rules does
+// not need the network.
+package names
 
 import (
 	"bufio"
@@ -13,28 +16,11 @@ import (
 	"director/packet"
 )
 
-// Resolver turns names into numbers. It is asked only about what is not a
-// number already.
-type Resolver interface {
-	// Host returns an IPv4 address of a host.
-	Host(name string) (netip.Addr, error)
-	// Port returns the port of a service over packet.ProtoTCP, ProtoUDP or
-	// ProtoSCTP.
-	Port(name string, proto uint8) (uint16, error)
-}
-
-// Namer turns numbers into names, for listings without -n. An empty name means
-// that there is none.
-type Namer interface {
-	HostName(netip.Addr) string
-	PortName(port uint16, proto uint8) string
-}
-
-// System asks the host: /etc/hosts, DNS, /etc/services.
+// System implements rules.Resolver and rules.Namer.
 type System struct{}
 
-// Host implements Resolver. Of several addresses it takes the first, as ipvsadm
-// does.
+// Host implements rules.Resolver. Like ipvsadm it takes the first of several
+// addresses.
 func (System) Host(name string) (netip.Addr, error) {
 	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip4", name)
 	if err != nil {
@@ -43,7 +29,7 @@ func (System) Host(name string) (netip.Addr, error) {
 	return addrs[0].Unmap(), nil
 }
 
-// Port implements Resolver.
+// Port implements rules.Resolver.
 func (System) Port(name string, proto uint8) (uint16, error) {
 	if proto == packet.ProtoSCTP {
 		if port, ok := services().ports[name+"/sctp"]; ok {
@@ -51,11 +37,11 @@ func (System) Port(name string, proto uint8) (uint16, error) {
 		}
 		return 0, &net.DNSError{Err: "unknown port", Name: "sctp/" + name, IsNotFound: true}
 	}
-	port, err := net.DefaultResolver.LookupPort(context.Background(), protocols[proto], name)
+	port, err := net.DefaultResolver.LookupPort(context.Background(), packet.ProtoName(proto), name)
 	return uint16(port), err
 }
 
-// HostName implements Namer.
+// HostName implements rules.Namer.
 func (System) HostName(a netip.Addr) string {
 	names, err := net.DefaultResolver.LookupAddr(context.Background(), a.String())
 	if err != nil || len(names) == 0 {
@@ -64,21 +50,19 @@ func (System) HostName(a netip.Addr) string {
 	return strings.TrimSuffix(names[0], ".")
 }
 
-// PortName implements Namer.
+// PortName implements rules.Namer.
 func (System) PortName(port uint16, proto uint8) string {
-	return services().names[strconv.Itoa(int(port))+"/"+protocols[proto]]
+	return services().names[strconv.Itoa(int(port))+"/"+packet.ProtoName(proto)]
 }
-
-// protocols are the names in /etc/services.
-var protocols = map[uint8]string{packet.ProtoTCP: "tcp", packet.ProtoUDP: "udp", packet.ProtoSCTP: "sctp"}
 
 type serviceNames struct {
 	ports map[string]uint16 // by name and protocol: "http/tcp"
 	names map[string]string // by port and protocol: "80/tcp"
 }
 
-// services reads /etc/services, where of several entries the first counts. The
-// standard library reads it too, but only forwards, and not for SCTP.
+// services reads /etc/services once. The first of several entries counts. The
+// standard library reads the file too, but it has no look-up by port, and none for
+// SCTP.
 var services = sync.OnceValue(func() serviceNames {
 	s := serviceNames{map[string]uint16{}, map[string]string{}}
 	f, err := os.Open("/etc/services")

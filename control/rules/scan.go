@@ -1,25 +1,25 @@
-package ipvsadm
+package rules
 
 import "strings"
 
-// scanner walks a command line as popt does: short options may stand together
-// behind one dash ("-At"), an argument may be glued to a short option ("-w3",
-// "-w=3") or to a long one ("--weight=3"), else it is the next word, whatever
-// that begins with. Words that are neither are left over, and so are all that
-// follow "--".
+// scanner splits a command line into options as popt does. Short options may
+// share one dash ("-At"). An argument may follow a short option directly ("-w3",
+// "-w=3") or a long one after "=" ("--weight=3"); otherwise it is the next word,
+// even if that begins with a dash. The scanner collects in rest the words that
+// are neither options nor arguments, and all words after "--".
 type scanner struct {
 	words  []string
-	word   string   // the one read last
-	bundle string   // short options of the current word that are still to come
+	word   string   // the last one that was read
+	bundle string   // short options of that word that were not read yet
 	rest   []string // words left over
 }
 
-// item is one option as it was found.
+// item is one option of a command line.
 type item struct {
 	*option
 	spelled string // as the operator wrote it, without its argument
 	arg     string
-	bare    bool // could have an argument and has none
+	bare    bool // its argument is optional and missing
 }
 
 func (i item) String() string {
@@ -74,21 +74,21 @@ func (s *scanner) short() (item, error) {
 	return it, err
 }
 
-// argument gives it the next word if it needs one, and says what is wrong with
-// it.
+// argument completes it with its argument, taking the next word where the
+// argument was not glued to the option.
 func (s *scanner) argument(it *item, glued bool) error {
 	switch {
 	case it.option == nil:
-		return unread(s.word, it.spelled, "unknown option")
+		return unreadable(s.word, it.spelled, "unknown option")
 	case !it.takes():
 		if glued {
-			return unread(s.word, it.spelled, "option does not take an argument")
+			return unreadable(s.word, it.spelled, "option does not take an argument")
 		}
 	case glued:
 	case it.kind == mayValue && (len(s.words) == 0 || strings.HasPrefix(s.words[0], "-")):
 		it.bare = true
 	case len(s.words) == 0:
-		return unread(s.word, it.spelled, "missing argument")
+		return unreadable(s.word, it.spelled, "missing argument")
 	default:
 		s.shift()
 		it.arg = s.word

@@ -1,4 +1,4 @@
-package ipvsadm
+package rules
 
 import (
 	"bufio"
@@ -10,22 +10,24 @@ import (
 	"director/service"
 )
 
-// Write prints services in the form of "ipvsadm -S -n", and what that leaves out:
-// commands that, applied to an empty Table, make it hold the same services.
+// Write prints services as "ipvsadm -S -n" does, and thresholds, which ipvsadm
+// leaves out. The commands that it prints make an empty Table hold the same
+// services.
 func Write(w io.Writer, services []service.Spec) error {
 	b := bufio.NewWriter(w)
 	for i := range services {
 		s := &services[i]
-		writeService(b, s, nil)
+		WriteService(b, s, nil)
 		for j := range s.Servers {
-			writeServer(b, s.Key, &s.Servers[j], nil, true)
+			WriteServer(b, s.Key, &s.Servers[j], nil, true)
 		}
 	}
 	return b.Flush()
 }
 
-// writeService prints the command that adds s, without its servers.
-func writeService(w io.Writer, s *service.Spec, names Namer) {
+// WriteService prints the command that adds s, without its servers. names may be
+// nil, for numbers.
+func WriteService(w io.Writer, s *service.Spec, names Namer) {
 	fmt.Fprintf(w, "-A %s -s %s", serviceArg(s.Key, names), s.Scheduler)
 	if s.Persistent != 0 {
 		fmt.Fprintf(w, " -p %d", s.Persistent)
@@ -40,19 +42,19 @@ func writeService(w io.Writer, s *service.Spec, names Namer) {
 		fmt.Fprint(w, " -o")
 	}
 	if s.Flags != 0 {
-		fmt.Fprintf(w, " -b %s", flagList(s.Flags, s.Scheduler))
+		fmt.Fprintf(w, " -b %s", FlagList(s.Flags, s.Scheduler))
 	}
 	fmt.Fprintln(w)
 }
 
-// methodFlags are the forwarding methods as rules name them.
+// methodFlags holds the options of the forwarding methods.
 var methodFlags = [...]string{service.NAT: "-m", service.DR: "-g", service.TUN: "-i"}
 
-// writeServer prints the command that adds a real server. ipvsadm saves no
-// thresholds.
-func writeServer(w io.Writer, k service.Key, s *service.ServerSpec, names Namer, thresholds bool) {
+// WriteServer prints the command that adds a real server of service k. Thresholds
+// are optional because "ipvsadm -S" leaves them out.
+func WriteServer(w io.Writer, k service.Key, s *service.ServerSpec, names Namer, thresholds bool) {
 	fmt.Fprintf(w, "-a %s -r %s %s -w %d", serviceArg(k, names),
-		hostPort(names, s.Addr, s.Port, namedProto(k)), methodFlags[s.Method], s.Weight)
+		HostPort(names, s.Addr, s.Port, NamedProto(k)), methodFlags[s.Method], s.Weight)
 	if thresholds && s.Upper != 0 {
 		fmt.Fprintf(w, " -x %d", s.Upper)
 	}
@@ -65,7 +67,7 @@ func writeServer(w io.Writer, k service.Key, s *service.ServerSpec, names Namer,
 	fmt.Fprintln(w)
 }
 
-// serviceArg is how a rule names a service.
+// serviceArg returns the option that names service k in a rule.
 func serviceArg(k service.Key, names Namer) string {
 	if k.Mark != 0 {
 		return "-f " + strconv.FormatUint(uint64(k.Mark), 10)
@@ -73,5 +75,5 @@ func serviceArg(k service.Key, names Namer) string {
 	flag := map[uint8]string{
 		packet.ProtoTCP: "-t ", packet.ProtoUDP: "-u ", packet.ProtoSCTP: "--sctp-service ",
 	}[k.Proto]
-	return flag + hostPort(names, k.Addr, k.Port, k.Proto)
+	return flag + HostPort(names, k.Addr, k.Port, k.Proto)
 }

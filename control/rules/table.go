@@ -1,4 +1,4 @@
-package ipvsadm
+package rules
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"director/service"
 )
 
-// Table is what the rules of flags files amount to.
+// Table collects the rules of flags files.
 type Table struct{ registry *service.Registry }
 
 // NewTable returns a table without services.
@@ -15,7 +15,8 @@ func NewTable() *Table { return &Table{service.NewRegistry(service.Options{})} }
 // Services returns the services in the order in which they were added.
 func (t *Table) Services() []service.Spec { return t.registry.Specs() }
 
-// Apply carries out c, or says why that is not possible and changes nothing.
+// Apply adds the service or server of c. If that is not possible it returns why
+// and changes nothing.
 func (t *Table) Apply(c Command) error {
 	rule := serviceArg(c.Service.Key, nil)
 	var err error
@@ -36,5 +37,5 @@ func (t *Table) Apply(c Command) error {
 	return nil
 }
 
-// serverArg is how a rule names a real server.
-func serverArg(r *service.ServerSpec) string { return "-r " + hostPort(nil, r.Addr, r.Port, 0) }
+// serverArg returns the option that names a real server in a rule.
+func serverArg(r *service.ServerSpec) string { return "-r " + HostPort(nil, r.Addr, r.Port, 0) }

@@ -1,4 +1,4 @@
-package ipvsadm_test
+package rules_test
 
 import (
 	"strings"
@@ -6,7 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"director/control/ipvsadm"
+	"director/control/rules"
+	"director/control/rules/rulestest"
 	"director/packet"
 	"director/sched"
 	"director/service"
@@ -14,10 +15,10 @@ import (
 
 // apply runs rules, one per line, against an empty table and returns the error
 // of the last one. The others must succeed.
-func apply(t *testing.T, rules string) (*ipvsadm.Table, error) {
+func apply(t *testing.T, text string) (*rules.Table, error) {
 	t.Helper()
-	table := ipvsadm.NewTable()
-	lines := strings.Split(strings.TrimSpace(rules), "\n")
+	table := rules.NewTable()
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	var err error
 	for _, line := range lines {
 		if err != nil {
@@ -32,33 +33,6 @@ func apply(t *testing.T, rules string) (*ipvsadm.Table, error) {
 	return table, err
 }
 
-const saved = `-A -t 192.0.2.10:80 -s wlc
--a -t 192.0.2.10:80 -r 10.0.0.12:8080 -m -w 2
--a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 1
--a -t 192.0.2.10:80 -r 10.0.0.11:8081 -m -w 0
--A -u 192.0.2.10:80 -s rr
--a -u 192.0.2.10:80 -r 10.0.0.13:80 -i -w 2147483647 --tun-type ipip
--a -u 192.0.2.10:80 -r 10.0.0.14:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum
--a -u 192.0.2.10:80 -r 10.0.0.15:80 -i -w 1 -x 9 --tun-type gue --tun-port 65535 --tun-csum
--a -u 192.0.2.10:80 -r 10.0.0.16:80 -i -w 1 --tun-type gue --tun-port 1 --tun-remcsum
--a -u 192.0.2.10:80 -r 10.0.0.17:80 -i -w 1 --tun-type gre --tun-nocsum
--a -u 192.0.2.10:80 -r 10.0.0.18:80 -i -w 1 --tun-type gre --tun-csum
--A -t 192.0.2.11:443 -s wrr
--a -t 192.0.2.11:443 -r 192.0.2.11:443 -g -w 1
--A -t 192.0.2.12:443 -s lc
--A -t 192.0.2.13:80 -s sh -b sh-fallback,sh-port
--A -t 192.0.2.14:80 -s mh -b mh-port,flag-3
--A -t 192.0.2.15:80 -s rr -b flag-1,flag-2
--A -t 192.0.2.16:0 -s none -p 50 -M 255.255.255.0
--a -t 192.0.2.16:0 -r 10.0.0.11:0 -m -w 1 -x 100 -y 75
--a -t 192.0.2.16:0 -r 10.0.0.12:0 -i -w 1 -x 100 --tun-type ipip
--A -u 192.0.2.16:5060 -s wlc -p 360 -M 0.0.0.0 --pe sip -o -b flag-3
--A --sctp-service 192.0.2.16:80 -s wlc
--A -f 4294967295 -s rr -p 100
--a -f 4294967295 -r 10.0.0.11:8080 -g -w 1
--a -f 4294967295 -r 10.0.0.11:0 -m -w 1
-`
-
 func limited(s service.ServerSpec, upper, lower uint32) service.ServerSpec {
 	s.Upper, s.Lower = upper, lower
 	return s
@@ -71,7 +45,7 @@ func tunnelled(addr string, t packet.Tunnel) service.ServerSpec {
 }
 
 func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
-	table, err := apply(t, saved)
+	table, err := apply(t, rulestest.Saved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,15 +88,15 @@ func TestTable_KeepsTheOrderOfAdding(t *testing.T) {
 }
 
 func TestWrite_PrintsWhatSavePrints(t *testing.T) {
-	table, err := apply(t, saved)
+	table, err := apply(t, rulestest.Saved)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := ipvsadm.Write(&b, table.Services()); err != nil {
+	if err := rules.Write(&b, table.Services()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(saved, b.String()); diff != "" {
+	if diff := cmp.Diff(rulestest.Saved, b.String()); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 }
@@ -147,7 +121,7 @@ func TestTable_RefusesWhatIPVSRefuses(t *testing.T) {
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -m\n-A -t 10.0.0.11:80",
 			"-t 10.0.0.11:80: this address is a real server: only -g forwards to an address of the director"},
 		{service + "-a -t 192.0.2.10:80 -r 10.0.0.11 -x 5 -y 6",
-			"-t 192.0.2.10:80 -r 10.0.0.11:80: -y 6 must not be more than -x 5"},
+			"-t 192.0.2.10:80 -r 10.0.0.11:80: lower threshold 6 must not be more than the upper one, 5"},
 		{service + "-a -f 3 -r 10.0.0.11", "-f 3 -r 10.0.0.11:0: Service not defined"},
 		{"-A -f 3\n-A -f 3", "-f 3: Service already exists"},
 		{service + "-A --sctp-service 192.0.2.10:80\n-A --sctp-service 192.0.2.10:80 -s rr",
@@ -174,7 +148,7 @@ func TestTable_RefusesWhatIPVSRefuses(t *testing.T) {
 }
 
 func TestTable_BoundsTheServersOfAHashTable(t *testing.T) {
-	table := ipvsadm.NewTable()
+	table := rules.NewTable()
 	k := tcp("192.0.2.10", 80)
 	if err := table.Apply(addService(k, "mh")); err != nil {
 		t.Fatal(err)
@@ -196,7 +170,7 @@ func TestTable_BoundsTheServersOfAHashTable(t *testing.T) {
 // FuzzParse feeds single rules. Whatever is accepted must print as a rule that
 // is accepted again and means the same.
 func FuzzParse(f *testing.F) {
-	for _, line := range strings.Split(saved, "\n") {
+	for _, line := range strings.Split(rulestest.Saved, "\n") {
 		f.Add(line)
 	}
 	f.Add("-A -t 192.0.2.13:80 -b flag-3,sh-port,flag-1 -s sh")
@@ -210,11 +184,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		table := ipvsadm.NewTable()
-		if c.Verb == ipvsadm.AddServer {
+		table := rules.NewTable()
+		if c.Verb == rules.AddServer {
 			var b strings.Builder
 			spec := service.Spec{Key: c.Service.Key, Scheduler: "wlc", Persistent: 360}
-			if err := ipvsadm.Write(&b, []service.Spec{spec}); err != nil {
+			if err := rules.Write(&b, []service.Spec{spec}); err != nil {
 				t.Fatal(err)
 			}
 			add, err := parse(b.String())
@@ -229,7 +203,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var b strings.Builder
-		if err := ipvsadm.Write(&b, table.Services()); err != nil {
+		if err := rules.Write(&b, table.Services()); err != nil {
 			t.Fatal(err)
 		}
 		again, err := apply(t, b.String())
