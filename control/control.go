@@ -185,18 +185,22 @@ func (c *Control) Settings() Settings {
 	return Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 }
 
-// ServiceError says with which service something is wrong.
+// ServiceError says which change of a service, or of one of its servers, Update
+// refused.
 type ServiceError struct {
-	Key service.Key
+	Op  Op
 	Err error
 }
+
+// Key returns the service.
+func (e *ServiceError) Key() service.Key { return e.Op.Service.Key }
 
 func (e *ServiceError) Error() string { return e.Err.Error() }
 func (e *ServiceError) Unwrap() error { return e.Err }
 
-// Update has change say what is to be set, and sets it, as one change or, if it is
-// refused, not at all. Nothing else changes meanwhile. A refusal of services is a
-// *ServiceError.
+// Update calls change with the present settings and sets what it returns. It sets
+// all of it or, if something is refused, nothing. No other change comes in between.
+// If a service or server is refused the error is a *ServiceError.
 func (c *Control) Update(change func(now Settings) Settings) error {
 	c.mu.Lock()
 	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
@@ -208,8 +212,8 @@ func (c *Control) Update(change func(now Settings) Settings) error {
 		c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
 	}
 	c.mu.Unlock()
-	if e, ok := errors.AsType[*OpError](err); ok { // whoever asked knows no changes by number
-		err = &ServiceError{ops[e.At].Service.Key, e.Err}
+	if e, ok := errors.AsType[*OpError](err); ok { // the caller does not know the changes by number
+		err = &ServiceError{e.Op, e.Err}
 	}
 	return c.applied(ops, err)
 }

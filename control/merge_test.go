@@ -214,7 +214,7 @@ func TestUpdate_TakesAllBack(t *testing.T) {
 		})
 	}
 	err := change(7)
-	if e, ok := err.(*control.ServiceError); !ok || e.Key != r.Specs()[0].Key { //nolint:errorlint // as documented
+	if e, ok := err.(*control.ServiceError); !ok || e.Key() != r.Specs()[0].Key { //nolint:errorlint // as documented
 		t.Errorf("got %v, want what is wrong with the service", err)
 	}
 	r.Refresh()

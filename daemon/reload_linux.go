@@ -71,7 +71,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	}
 	if err := d.control.Update(func(now control.Settings) control.Settings { return d.merge(next, now) }); err != nil {
 		if e, ok := errors.AsType[*control.ServiceError](err); ok {
-			err = fmt.Errorf("%s: %w", api.NameOf(e.Key), e.Err)
+			err = fmt.Errorf("%s: %w", api.SubjectOf(&e.Op), e.Err)
 		}
 		if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
 			// The request that asked for the reload may have ended.

@@ -102,6 +102,64 @@ func TestPutServices_NamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// Where a request names several servers, the answer names the one that is wrong,
+// with the status of that error.
+func TestServer_NamesTheServerThatIsWrong(t *testing.T) {
+	const (
+		path   = "/v1/services/tcp:192.0.2.10:80"
+		other  = `"service":"tcp:192.0.2.11:80"`
+		good   = `{"server":"10.0.0.21:80","method":"nat"}`
+		weight = `{"server":"10.0.0.22:80","method":"nat","weight":-1}`
+		vip    = `{"server":"192.0.2.10:80","method":"nat"}`
+		gue    = `{"server":"10.0.0.22","method":"tun","tunnel":{"type":"gue"}}`
+		port   = `{"server":"10.0.0.22:81","method":"dr"}`
+	)
+	r := newRig(t)
+	r.does("POST", "/v1/services", web)
+	_, _, before := r.ask("GET", "/v1/services", "")
+	list := func(bad string) string { return `"servers":[` + good + `,` + bad + `]` }
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		code, says         string
+	}{
+		{"PUT", path, `{` + list(weight) + `}`, 422, "out-of-range", "server 10.0.0.22:80: weight -1: must be 0 or more; nothing is changed"},
+		{"PUT", path, `{` + list(vip) + `}`, 422, "invalid", "server 192.0.2.10:80: this real server is the director itself"},
+		{"PUT", path, `{` + list(gue) + `}`, 422, "invalid", "server 10.0.0.22:80: tunnel gue: "},
+		{"PUT", path, `{` + list(port) + `}`, 400, "bad-request", "server 10.0.0.22:81: by dr packets keep their port"},
+		{"PUT", path, `{"servers":[{"server":"10.0.0.11:8080","method":"nat","weight":-2}]}`, 422, "out-of-range", "server 10.0.0.11:8080: weight -2: "},
+		{"POST", "/v1/services", `{` + other + `,` + list(weight) + `}`, 422, "out-of-range", "server 10.0.0.22:80: weight -1: "},
+		{"POST", "/v1/services", `{` + other + `,` + list(gue) + `}`, 422, "invalid", "server 10.0.0.22:80: tunnel gue: "},
+		{"POST", "/v1/services", `{` + other + `,` + list(port) + `}`, 400, "bad-request", "server 10.0.0.22:81: by dr "},
+		{"PUT", "/v1/services", `{"services":[{` + other + `,` + list(weight) + `}]}`, 422, "out-of-range",
+			"services[0]: tcp:192.0.2.11:80: server 10.0.0.22:80: weight -1: "},
+		{"PUT", "/v1/services", `{"services":[` + strings.Replace(web, `"servers":[`, `"servers":[`+weight+`,`, 1) + `]}`, 422, "out-of-range",
+			"services[0]: server 10.0.0.22:80 of tcp:192.0.2.10:80: weight -1: "},
+		{"POST", "/v1/changes", `{"changes":[{"op":"add-service","service":{` + other + `,` + list(weight) + `}}]}`, 422, "out-of-range",
+			"changes[0]: tcp:192.0.2.11:80: server 10.0.0.22:80: weight -1: "},
+		{"POST", "/v1/changes", `{"changes":[{"op":"add-server","service":{"service":"tcp:192.0.2.10:80"},"server":` + weight + `}]}`, 422, "out-of-range",
+			"changes[0]: server 10.0.0.22:80 of tcp:192.0.2.10:80: weight -1: "},
+		{"POST", "/v1/changes", `{"changes":[{"op":"edit-server","service":{"service":"tcp:192.0.2.10:80"},"server":` + good + `}]}`, 404, "no-server",
+			"changes[0]: server 10.0.0.21:80 of tcp:192.0.2.10:80: No such destination"},
+		{"POST", path + "/servers", weight, 422, "out-of-range", "weight -1: "},
+		{"PUT", path + "/servers/10.0.0.11:8080", `{"method":"nat","weight":-1}`, 422, "out-of-range", "weight -1: "},
+		{"POST", path + "/servers", port, 400, "bad-request", "server 10.0.0.22:81: by dr "},
+		{"DELETE", path + "/servers/10.0.0.99:80", "", 404, "no-server", "No such destination"},
+		{"POST", "/v1/services/fwmark:9/servers", weight, 404, "service-not-defined", "Service not defined"},
+		{"PUT", "/v1/services/fwmark:9", `{}`, 404, "no-service", "No such service"},
+		{"DELETE", "/v1/services/fwmark:9", "", 404, "no-service", "No such service"},
+		{"POST", "/v1/services/fwmark:9/zero", "", 404, "no-service", "No such service"},
+	} {
+		e := r.refused(c.method, c.path, c.body, c.status, c.code)
+		if !strings.HasPrefix(e.Message, c.says) {
+			t.Errorf("%s %s %s:\n got %q\nwant %q", c.method, c.path, c.body, e.Message, c.says)
+		}
+	}
+	if _, _, after := r.ask("GET", "/v1/services", ""); after != before {
+		t.Errorf("the services are now %s, were %s", after, before)
+	}
+}
+
 // A path that exists answers other methods with those that it takes.
 func TestServer_SaysWhichMethodsAPathTakes(t *testing.T) {
 	r := newRig(t)

@@ -19,7 +19,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Is lets errors.Is find the error of package service that the director had.
+// Is lets errors.Is find the error of package service that the director answered
+// with.
 func (e *Error) Is(target error) bool {
 	for _, k := range known {
 		if k.err == target {
@@ -29,7 +30,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// known are the errors that have a word of their own.
+// known lists the errors that have a code of their own.
 var known = []struct {
 	err    error
 	code   string
@@ -44,8 +45,8 @@ var known = []struct {
 	{service.ErrInvalid, "invalid", http.StatusUnprocessableEntity},
 }
 
-// errorOf makes an answer of an error. One that no word fits is the client's, who
-// asked for something wrong.
+// errorOf makes an answer of an error. An error without a code of its own is a
+// mistake in the request.
 func errorOf(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -59,28 +60,36 @@ func errorOf(err error) *Error {
 	return e
 }
 
-// refusedAt makes an answer of the error of one of several things, which list names.
+// refusedAt makes an answer of the error of one element of a list. list is the
+// name of the list in the request.
 func refusedAt(list string, at int, err error) *Error {
 	e := *errorOf(err)
 	e.Change, e.Message = &at, fmt.Sprintf("%s[%d]: %s; nothing is changed", list, at, e.Message)
 	return &e
 }
 
-// opError makes an answer of what control.Control said to changes. at is where in
-// the request, whose list has that name, the reason of a change stands.
+// opError makes an answer of the error of control.Control.Apply or Replace. at
+// returns the element of the request's list that a refused change comes from.
 func opError(list string, at func(*control.OpError) int, err error) error {
 	refused, ok := errors.AsType[*control.OpError](err)
 	if !ok {
 		return err
 	}
-	e := errorOf(refused.Err)
-	of := NameOf(refused.Op.Service.Key)
-	if k := refused.Op.Kind; k == control.AddServer || k == control.EditServer || k == control.DeleteServer {
-		of = fmt.Sprintf("server %s of %s", serverName(&refused.Op.Server), of)
-	}
-	named := *e
-	named.Message = of + ": " + e.Message
+	named := *errorOf(refused.Err)
+	named.Message = SubjectOf(&refused.Op) + ": " + named.Message
 	return refusedAt(list, at(refused), &named)
+}
+
+// SubjectOf names the service or server that a change is about.
+func SubjectOf(o *control.Op) string {
+	if isOfServer(o.Kind) {
+		return fmt.Sprintf("server %s of %s", serverName(&o.Server), NameOf(o.Service.Key))
+	}
+	return NameOf(o.Service.Key)
+}
+
+func isOfServer(k control.OpKind) bool {
+	return k == control.AddServer || k == control.EditServer || k == control.DeleteServer
 }
 
 // Errorf makes an error with a status of HTTP and a word for it.

@@ -193,11 +193,9 @@ func (s *HTTPServer) replace(spec service.Spec) error {
 	if !found {
 		return service.ErrNoService
 	}
-	if refused, ok := errors.AsType[*control.OpError](err); ok {
+	if refused, ok := errors.AsType[*control.ServiceError](err); ok && isOfServer(refused.Op.Kind) {
 		e := *errorOf(refused.Err)
-		if refused.Op.Kind != control.EditService {
-			e.Message = fmt.Sprintf("server %s: %s; nothing is changed", serverName(&refused.Op.Server), e.Message)
-		}
+		e.Message = fmt.Sprintf("server %s: %s; nothing is changed", serverName(&refused.Op.Server), e.Message)
 		return &e
 	}
 	return err
