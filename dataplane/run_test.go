@@ -110,6 +110,21 @@ func TestRun_EndsWhenAPortBreaks(t *testing.T) {
 	}
 }
 
+func TestNewWorkers_TakesSixteenInterfaces(t *testing.T) {
+	r := newRig(t, options{})
+	ifaces := make([]dataplane.Interface, 17)
+	for i := range ifaces {
+		ifaces[i] = dataplane.Interface{Queues: []dataplane.Port{memport.New()}, Hosts: []dataplane.Port{memport.New()}}
+	}
+	waiters := []dataplane.Waiter{memport.NewWaiter()}
+	if _, err := dataplane.NewWorkers(r.shared, ifaces[:16], waiters); err != nil {
+		t.Errorf("16 interfaces: %v", err)
+	}
+	if _, err := dataplane.NewWorkers(r.shared, ifaces, waiters); err == nil || err.Error() != "17 interfaces: want 16 or fewer" {
+		t.Errorf("17 interfaces: %v", err)
+	}
+}
+
 // sleeper is a worker's Waiter that tells when it sleeps, and for how long.
 type sleeper struct {
 	*memport.Waiter

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"director/dataplane"
 	"director/internal/cli"
 	"director/sched"
 )
@@ -90,5 +92,27 @@ func TestCheck_FailsWhenItCannotPrint(t *testing.T) {
 	code := run([]string{"check", "--interface=eth0"}, cli.IO{In: strings.NewReader(""), Out: full{}, Err: &e})
 	if want := "write the configuration: no space left on device\n"; code != cli.Failed || e.String() != want {
 		t.Errorf("got exit %d, stderr %q, want 1 and %q", code, e.String(), want)
+	}
+}
+
+// All verbs take as many interfaces as the data plane serves, and say so of more.
+func TestRun_TakesAsManyInterfacesAsTheDataPlane(t *testing.T) {
+	var names []string
+	for i := range dataplane.MaxInterfaces + 1 {
+		names = append(names, fmt.Sprintf("nosuch%d", i))
+	}
+	tooMany := strings.Join(names, ",")
+	most := strings.Join(names[:dataplane.MaxInterfaces], ",")
+	for _, verb := range []string{"check", "run"} {
+		want := fmt.Sprintf("--interface=%s: 17 interfaces: want 16 or fewer\n", tooMany)
+		if code, out, err := direct("", verb+" --interface="+tooMany); code != cli.Usage || out != "" || err != want {
+			t.Errorf("%s with 17: exit %d, %q, %q, want exit %d, nothing, %q", verb, code, out, err, cli.Usage, want)
+		}
+	}
+	if code, _, err := direct("", "check --interface="+most); code != cli.OK || err != "" {
+		t.Errorf("check with 16: exit %d, %q", code, err)
+	}
+	if code, _, err := direct("", "run --http= --control= --interface="+most); code == cli.OK || strings.Contains(err, "interfaces: want") {
+		t.Errorf("run with 16 that do not exist: exit %d, %q", code, err)
 	}
 }
