@@ -9,7 +9,7 @@ import (
 
 // ftp is the port of FTP's control connections. A service there also accepts data
 // connections to other ports.
-const ftp = 21
+const ftp = packet.FTPPort
 
 // rules is everything that decides which frames are the director's.
 type rules struct {
