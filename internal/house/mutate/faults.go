@@ -81,7 +81,7 @@ var faults = []fault{
 	{"track: all stay", track, `} else if f.Out == in {`, `} else {`},
 	{"track: nothing left for the stages", track, `			w.rest = true
 `, ``},
-	{"classify: all to one address", classify, `if f.Dst != dst {`, `if i == 0 {`},
+	{"classify: all to one address", classify, `if f.Dst != dst {`, `if i == 0 || f.Dst == dst {`},
 	{"classify: frames for others", classify, `!packet.ParsePlain(f) || f.To != mac {`, `!packet.ParsePlain(f) {`},
 	// The connection.
 	{"find in: any addresses", table, `addrs != f.Src.Lo<<32|uint64(f.Dst.V4()) || `, ``},
@@ -112,7 +112,7 @@ var faults = []fault{
 	{"parse: later fragments", plain, `(IPv4MF|IPv4OffsetMask)&0xff<<8 | (IPv4MF|IPv4OffsetMask)>>8`, `IPv4MF&0xff<<8 | IPv4MF>>8`},
 	{"parse: low bits of the offset", plain, `(IPv4MF|IPv4OffsetMask)&0xff<<8 | `, ``},
 	{"parse: options", plain, `plainStartMask = 0xffffff`, `plainStartMask = 0x00ffff`},
-	{"parse: shorter than its headers", plain, `total < least || `, ``},
+	{"parse: shorter than its headers", plain, `total < least || `, `total < least-UDPLen || `},
 	{"parse: longer than the frame", plain, `int32(total) > f.Len-EthLen || `, ``},
 	{"parse: wrong checksum", plain, ` || !plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {`, ` {`},
 	{"parse: half of the checksum", plain, `(s+carry)%0xffff == 0`, `(s+carry)%0xff == 0`},

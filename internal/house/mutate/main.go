@@ -24,7 +24,7 @@ import (
 // ones find most faults, and soon; what they do not find is for the whole of both
 // packages.
 var runs = [][]string{
-	{"-run=^TestTraffic_", "./dataplane"},
+	{"-run=^Test(Traffic|Hit)_", "./dataplane"},
 	{"./dataplane", "./inspect/replay"},
 }
 
