@@ -252,6 +252,9 @@ func (tr *traffic) damage(b []byte) []byte {
 		b[bit/8%len(b)] ^= 1 << (bit % 8)
 	case 1: // a bit of the IPv4 header, with a checksum that fits
 		bit := tr.IntN(packet.IPv4Len * 8)
+		if tr.IntN(2) == 0 {
+			bit %= 8 // of the version and the header's length
+		}
 		ip[bit/8] ^= 1 << (bit % 8)
 		ip.SetChecksum(0)
 		ip.SetChecksum(^packet.Sum(ip[:header], 0))

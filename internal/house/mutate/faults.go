@@ -84,7 +84,7 @@ var faults = []fault{
 	{"classify: all to one address", classify, `if f.Dst != dst {`, `if i == 0 || f.Dst == dst {`},
 	{"classify: frames for others", classify, `!packet.ParsePlain(f) || f.To != mac {`, `!packet.ParsePlain(f) {`},
 	// The connection.
-	{"find in: any addresses", table, `addrs != f.Src.Lo<<32|uint64(f.Dst.V4()) || `, ``},
+	{"find in: any addresses", table, `addrs != f.Src.Lo<<32|uint64(f.Dst.V4()) || `, `addrs == 0 || `},
 	{"find in: any ports", table, `uint32(dest) != uint32(f.SrcPort)<<16|uint32(f.DstPort) ||
 `, ``},
 	{"find in: the service's port", table, `dest>>32<<16 | server>>16&0xffff}`, `dest>>32<<16 | dest&0xffff}`},
