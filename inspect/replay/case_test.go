@@ -15,14 +15,14 @@ import (
 	"director/inspect/replay"
 )
 
-// begin is when all cases begin, in seconds since 1970. What a case says of
-// time is relative to it.
+// begin is the start of all cases, in seconds since 1970. The times of a case are relative
+// to it.
 const begin = 1_700_000_000
 
 // at returns the instant of a time stamp.
 func at(stamp, begin int64) time.Duration { return time.Duration(stamp - begin*int64(time.Second)) }
 
-// scenario is one case: what goes in and what is to come out.
+// scenario is one case: its input and the expected output.
 type scenario struct {
 	network
 	flags         strings.Builder
@@ -32,7 +32,7 @@ type scenario struct {
 	way           replay.Way
 }
 
-// command is a line of the script, at an instant, and what it is to print.
+// command is a line of the script at an instant, and its expected output.
 type command struct {
 	line, output string
 	at           time.Duration
@@ -93,7 +93,7 @@ func (s *scenario) line(text string) error {
 	return s.becomes(word, rest)
 }
 
-// becomes reads what becomes of the last frame.
+// becomes reads the expected result of the last frame.
 func (s *scenario) becomes(word, rest string) error {
 	last := s.in[len(s.in)-1]
 	switch word {
@@ -145,7 +145,7 @@ func (s *scenario) command(text string) error {
 	return nil
 }
 
-// String is the line as the file of --script has it.
+// String returns the line in the form of the --script file.
 func (c command) String() string {
 	seconds := fmt.Sprintf("%d.%06d", begin+c.at/time.Second, c.at%time.Second/time.Microsecond)
 	return strings.TrimSuffix(seconds, ".000000") + " " + c.line
@@ -167,7 +167,7 @@ func (s *scenario) on(iface string) *replay.Interface {
 	return s.summary.Interfaces[iface]
 }
 
-// captured is the frame as a capture holds it.
+// captured returns the frame in the form of a capture.
 func (f *frame) captured() *pcap.Frame {
 	b := f.bytes()
 	return &pcap.Frame{Interface: f.iface, Time: begin*int64(time.Second) + int64(f.at), Data: b, Length: len(b)}

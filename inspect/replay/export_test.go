@@ -14,8 +14,8 @@ type Way struct {
 	CountFrom uint32 // see conntrack.Table
 }
 
-// RunWay is Run in a certain way. state lists what the director is left with: its
-// connections, and what was counted for its servers.
+// RunWay is like Run, but in the given way. state lists the director's connections at the
+// end, and the counters of its servers.
 func RunWay(c *config.Config, r *config.Replay, files Files, w Way) (summary *Summary, state string, err error) {
 	p, err := newPlayer(c, r, w.Long)
 	if err != nil {

@@ -35,7 +35,7 @@ const (
 	client = "198.51.100.7"
 )
 
-// rig is a director in memory that forwards, and that is asked.
+// rig is a director in memory. It forwards packets and answers questions.
 type rig struct {
 	*memlab.Director
 	t testing.TB
@@ -69,12 +69,12 @@ func network() neigh.Snapshot {
 	return s
 }
 
-// used is the mark of all neighbours.
+// used is the mark that all neighbours share.
 var used neigh.Mark
 
 func (r *rig) director() *why.Director { return &why.Director{Control: r.Control, Shared: r.Shared} }
 
-// spec is a service with servers 10.0.0.11 and so on, of these weights.
+// spec returns a service with servers 10.0.0.11 and following, which have these weights.
 func spec(proto uint8, port uint16, scheduler string, method service.Method, weights ...int32) service.Spec {
 	s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: port, Proto: proto}, Scheduler: scheduler}
 	for i, w := range weights {
@@ -93,7 +93,7 @@ func web(scheduler string, weights ...int32) service.Spec {
 
 func server(i int) packet.Addr { return packet.AddrFrom4(0x0a00000b + uint32(i)) }
 
-// send has the director receive a frame, and returns what it sends, by interface.
+// send sends a frame to the director, and returns the frames that it sends, by interface.
 func (r *rig) send(iface int, frame []byte) (sent [2][][]byte) {
 	r.t.Helper()
 	r.Step(iface, frame)
@@ -104,19 +104,19 @@ func (r *rig) send(iface int, frame []byte) (sent [2][][]byte) {
 	return sent
 }
 
-// segment has the director receive a client's segment.
+// segment sends a client's segment to the director.
 func (r *rig) segment(src, dst, flags string) {
 	r.t.Helper()
 	r.send(0, packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[0], Src: src, Dst: dst, Flags: flags}.Bytes())
 }
 
-// answer has the director receive a server's segment.
+// answer sends a server's segment to the director.
 func (r *rig) answer(src, dst, flags string) {
 	r.t.Helper()
 	r.send(1, packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[1], Src: src, Dst: dst, Flags: flags}.Bytes())
 }
 
-// state is what can be seen of a director.
+// state is the visible state of a director.
 type state struct {
 	Connections []control.Connection
 	Services    []control.Service
@@ -138,8 +138,8 @@ func (r *rig) state() state {
 	return s
 }
 
-// ask asks the director, and holds it to its word: asking changed nothing, and the
-// packet, when it comes, goes where the answer says.
+// ask asks the director and checks the answer: the question changes nothing, and when the
+// packet arrives, it goes where the answer says.
 func (r *rig) ask(q why.Question) why.Explanation {
 	r.t.Helper()
 	used.Take()
@@ -164,7 +164,7 @@ var comparers = []cmp.Option{
 	cmp.Comparer(func(a, b packet.Addr) bool { return a == b }),
 }
 
-// hold has the packet of an explanation come, and compares.
+// hold sends the packet of an explanation to the director, and compares the results.
 func (r *rig) hold(e *why.Explanation, before dataplane.Counts) {
 	r.t.Helper()
 	iface := 0
@@ -226,7 +226,7 @@ func unnumbered(frame []byte) string {
 	return fmt.Sprintf("%x", b)
 }
 
-// verdict is what became of one packet between two counts.
+// verdict derives the result of one packet from the counters before and after it.
 func verdict(before, after dataplane.Counts) string {
 	for reason := range packet.Reasons {
 		if after.Drops[reason] != before.Drops[reason] {
