@@ -1,14 +1,14 @@
-// Command compare measures two builds of the director by "director bench micro"
-// in turn, A B A B and so on, so that what disturbs the machine for a while
-// disturbs both:
+// Command compare measures two builds of the director with "director bench micro".
+// It alternates between them (A B A B ...), so a disturbance of the machine affects
+// both:
 //
 //	go run ./bench/compare --a=./director.a --b=./director.b --only='/hit/'
 //	go run ./bench/compare --a=./director --b='./director --huge-pages=false' --only='/1M$'
 //
-// What follows a binary's name are flags of bench micro for it alone. Everything
-// is a time or a size: a ratio B/A below 1 says that B is better. The rows memory
-// and floor do not depend on the data plane: where their ratio is far from 1, the
-// machine was not quiet enough to tell.
+// Flags after the name of a binary are flags of bench micro for that binary only.
+// All values are times or sizes: a ratio B/A below 1 means that B is better. The
+// rows memory and floor do not depend on the data plane. If their ratio is far from
+// 1, the machine was not quiet enough for a comparison.
 package main
 
 import (
@@ -25,19 +25,19 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run compares as the flags say, and returns the exit code: 2 for flags that
-// are wrong, 1 for what cannot be measured.
+// run parses the flags and compares the two builds. It returns the exit code: 2 for
+// wrong flags, 1 for a measurement that fails.
 func run(args []string, stdout, stderr io.Writer) int {
 	t := trial{measure: measure, say: func(text string) { fmt.Fprintln(stderr, text) }}
 	fs := pflag.NewFlagSet("compare", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.Usage = func() {}
-	a := fs.String("a", "", "the binary that is compared with, and flags of bench micro for it alone")
-	b := fs.String("b", "", "the binary that may be better, and flags of bench micro for it alone")
+	a := fs.String("a", "", "the binary to compare with, followed by flags of bench micro for it only")
+	b := fs.String("b", "", "the binary that may be better, followed by flags of bench micro for it only")
 	only := fs.String("only", "", "measure the rows whose names match this regular expression")
-	fs.IntVar(&t.rounds, "rounds", 7, "how often both are measured")
-	repetitions := fs.Int("repetitions", 5, "how often all rows are taken in turn in a round")
-	length := fs.Duration("time", micro.Defaults().Time, "how long a row takes in each repetition")
+	fs.IntVar(&t.rounds, "rounds", 7, "number of rounds; each round measures both binaries")
+	repetitions := fs.Int("repetitions", 5, "repetitions of each row in a round")
+	length := fs.Duration("time", micro.Defaults().Time, "measuring time of a row in each repetition")
 	cpus := fs.String("cpus", "auto", "the CPUs of the workers")
 	err := fs.Parse(args)
 	switch {
@@ -64,7 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// arguments are those of bench micro for both.
+// arguments returns the flags of bench micro that both binaries get.
 func arguments(only, cpus string, repetitions int, length time.Duration) []string {
 	args := []string{"--json", "--cpus=" + cpus, fmt.Sprintf("--repetitions=%d", repetitions), fmt.Sprintf("--time=%s", length)}
 	if only != "" {

@@ -17,27 +17,27 @@ import (
 	"director/bench/micro"
 )
 
-// trial is a comparison of two contenders, A and B.
+// trial is a comparison of two binaries, A and B.
 type trial struct {
-	contenders [2][]string // a binary and flags of its own, each
-	args       []string    // flags of both
+	contenders [2][]string // for each: a binary and its own flags
+	args       []string    // flags for both
 	rounds     int
 	measure    func(command []string) (*micro.Result, error)
 	say        func(text string)
 
-	before, after string // load averages
+	before, after string // load averages before and after the rounds
 	last          [2]*micro.Result
 	rows          []string                // names, in the order of the output
-	taken         map[string][2][]reading // by names, a reading a round
+	taken         map[string][2][]reading // by row name; one reading for each round
 }
 
-// reading is what a round gave for a row: the less, the better.
+// reading is the result of one row in one round. Lower is better.
 type reading struct {
 	row, unit    string
 	best, median float64
 }
 
-// name says who the contenders are.
+// name sets the commands of the two binaries.
 func (t *trial) name(a, b string) error {
 	t.contenders = [2][]string{strings.Fields(a), strings.Fields(b)}
 	for i, c := range t.contenders {
@@ -46,15 +46,15 @@ func (t *trial) name(a, b string) error {
 		}
 	}
 	if t.rounds < 1 {
-		return fmt.Errorf("%d rounds: it needs one", t.rounds)
+		return fmt.Errorf("%d rounds: want 1 or more", t.rounds)
 	}
 	return nil
 }
 
-// letters name the contenders.
+// letters are the names of the two binaries in the output.
 var letters = [2]string{"A", "B"}
 
-// measure has a binary measure itself.
+// measure runs a binary with bench micro and returns its result.
 func measure(command []string) (*micro.Result, error) {
 	var stderr bytes.Buffer
 	cmd := exec.Command(command[0], command[1:]...)
@@ -70,13 +70,13 @@ func measure(command []string) (*micro.Result, error) {
 	return r, nil
 }
 
-// command is what measures a contender.
+// command returns the command line that measures one of the two binaries.
 func (t *trial) command(contender int) []string {
 	c := t.contenders[contender]
 	return slices.Concat(c[:1], []string{"bench", "micro"}, t.args, c[1:])
 }
 
-// run takes all rounds.
+// run measures all rounds.
 func (t *trial) run() error {
 	t.taken = map[string][2][]reading{}
 	t.before = machine.Load(machine.Host)
@@ -92,7 +92,7 @@ func (t *trial) run() error {
 		}
 	}
 	t.after = machine.Load(machine.Host)
-	// A row that one of them does not have cannot be compared.
+	// A row that only one binary has cannot be compared.
 	t.rows = slices.DeleteFunc(t.rows, func(row string) bool {
 		both := t.taken[row]
 		return len(both[0]) != t.rounds || len(both[1]) != t.rounds
@@ -103,7 +103,7 @@ func (t *trial) run() error {
 	return nil
 }
 
-// keep files a result's readings.
+// keep stores the readings of a result.
 func (t *trial) keep(contender int, r *micro.Result) {
 	for _, x := range readings(r) {
 		both, known := t.taken[x.row]
@@ -115,7 +115,7 @@ func (t *trial) keep(contender int, r *micro.Result) {
 	}
 }
 
-// readings are all that a result says, as times and sizes.
+// readings returns all values of a result as times and sizes.
 func readings(r *micro.Result) []reading {
 	const ns, us = "ns", "µs"
 	spread := func(row string, s figure.Spread) reading { return reading{row, ns, s.Min, s.Median} }
@@ -130,7 +130,7 @@ func readings(r *micro.Result) []reading {
 		}
 	}
 	for _, s := range r.Scaling {
-		all = append(all, reading{s.Name, ns, 1000 / s.Mpps.Max, 1000 / s.Mpps.Median}) // between two packets of all workers
+		all = append(all, reading{s.Name, ns, 1000 / s.Mpps.Max, 1000 / s.Mpps.Median}) // time between two packets of all workers together
 	}
 	for _, t := range r.Batch {
 		name := "batch, connections stay"
@@ -145,7 +145,7 @@ func readings(r *micro.Result) []reading {
 	return all
 }
 
-// write prints what was found.
+// write prints the comparison.
 func (t *trial) write(out io.Writer) error {
 	var b strings.Builder
 	for i, r := range t.last {
@@ -157,7 +157,7 @@ func (t *trial) write(out io.Writer) error {
 	}
 	m := t.last[0].Machine
 	fmt.Fprintf(&b, "%s, %d CPUs, %s %s; load averages %s before, %s after\n", m.CPU, m.NumCPU, m.OS, m.Kernel, t.before, t.after)
-	fmt.Fprintf(&b, "%d rounds, A B A B ...; min is the least of all, median that of the rounds' medians\n\n", t.rounds)
+	fmt.Fprintf(&b, "%d rounds, A B A B ...; min is the minimum over all rounds, median is the median of the medians of the rounds\n\n", t.rounds)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "%-28s\tunit\tA min\tA median\tB min\tB median\tB/A min\tB/A median\tB less\t\n", "row")
 	for _, row := range t.rows {
@@ -178,7 +178,8 @@ func (t *trial) write(out io.Writer) error {
 	return err
 }
 
-// summary is the least of a row's rounds, and the median of their medians.
+// summary returns the minimum over all rounds of a row, and the median of their
+// medians.
 func summary(rounds []reading) (least, median float64) {
 	var medians []float64
 	least = rounds[0].best

@@ -15,7 +15,8 @@ import (
 	"director/bench/micro"
 )
 
-// result has a row of each kind, at times that are so many percent.
+// result returns a result with a row of each kind. Its times are percent % of a
+// base value.
 func result(percent float64) *micro.Result {
 	p := percent / 100
 	return &micro.Result{
@@ -80,7 +81,7 @@ func TestTrial_LeavesOutWhatOnlyOneHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	if slices.Contains(x.rows, "dr/hit/1") || slices.Contains(x.rows, "dr/hit/2") || !slices.Contains(x.rows, "floor") {
-		t.Errorf("rows %q, want those of both", x.rows)
+		t.Errorf("rows %q, want the rows that both have", x.rows)
 	}
 }
 
@@ -96,7 +97,7 @@ func TestTrial_NeedsTwoAndARound(t *testing.T) {
 	}
 }
 
-// script is a program of so many shell lines.
+// script writes a shell script with these lines and returns its path.
 func script(t *testing.T, lines string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "director")

@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Woken is the token of the event by which Wake ends a Wait.
+// Woken is the token of the event that Wake causes.
 const Woken = -1
 
-// Poll is an epoll instance. But for Wake its methods are for one thread.
+// Poll is an epoll instance. Only one thread may call its methods, except Wake.
 type Poll struct {
 	fd, wake int
-	added    unix.EpollEvent // here, so that adding does not allocate
+	added    unix.EpollEvent // a field, so that adding a descriptor does not allocate
 	ready    []unix.EpollEvent
 }
 
-// New makes a Poll that reports up to batch events at a time.
+// New makes a Poll that reports up to batch events in one call.
 func New(batch int) (*Poll, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -35,13 +35,13 @@ func New(batch int) (*Poll, error) {
 	return p, nil
 }
 
-// Add watches a descriptor for events (EPOLLIN, ...), which come with the token,
-// any number from 0. Closing the descriptor ends it.
+// Add watches a descriptor for events (EPOLLIN, ...). Its events carry the token,
+// which is 0 or more. Closing the descriptor removes it.
 func (p *Poll) Add(fd int, token int32, events uint32) error {
 	return p.control(unix.EPOLL_CTL_ADD, fd, token, events)
 }
 
-// Change watches a descriptor for other events from now on.
+// Change replaces the events for which a descriptor is watched.
 func (p *Poll) Change(fd int, token int32, events uint32) error {
 	return p.control(unix.EPOLL_CTL_MOD, fd, token, events)
 }
@@ -54,10 +54,10 @@ func (p *Poll) control(op, fd int, token int32, events uint32) error {
 	return nil
 }
 
-// Wait returns the events of descriptors that are ready, tokens in their Fd. It
-// waits for the first one as long as timeout, or for ever if that is negative.
-// The events are valid until the next call; a descriptor has at most one among
-// them.
+// Wait returns the events of the ready descriptors, with their tokens in Fd. It
+// waits up to timeout for the first event, or without limit if timeout is negative.
+// The events are valid until the next call. A descriptor has at most one event
+// among them.
 func (p *Poll) Wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	n, errno := wait(p.fd, p.ready, timeout)
 	switch errno {
@@ -69,13 +69,13 @@ func (p *Poll) Wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	return nil, fmt.Errorf("wait for descriptors: %w", errno)
 }
 
-// Wake ends the Wait that goes on, or the next one. It may be called from
-// anywhere until Close.
+// Wake ends the current Wait, or the next one if none is running. Any goroutine may
+// call it until Close.
 func (p *Poll) Wake() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
-	_, _ = unix.Write(p.wake, one[:]) // fails when it is awake already
+	_, _ = unix.Write(p.wake, one[:]) // fails if a wake-up is already pending
 }
 
-// Close lets go of the instance, not of the descriptors that it watched.
+// Close closes the epoll instance, but not the descriptors that it watches.
 func (p *Poll) Close() error { return errors.Join(unix.Close(p.wake), unix.Close(p.fd)) }

@@ -35,7 +35,7 @@ func TestPoll_TellsWhatIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	go p.Wake()
-	// A hang-up is reported whether it was asked for or not.
+	// epoll reports a hang-up even if it was not asked for.
 	for seen := map[int32]bool{}; !seen[epoll.Woken]; {
 		events, err := p.Wait(-1)
 		if err != nil {

@@ -1,13 +1,13 @@
 package epoll
 
-// none is no slot.
+// none stands for no slot.
 const none = -1
 
-// Links are the links of a set of slots, numbered from 0, each of which is in
-// at most one queue.
+// Links holds the links of a set of slots, which are numbered from 0. Each slot is
+// in at most one queue.
 type Links struct{ next, prev []int32 }
 
-// Grow makes links for n slots.
+// Grow makes room for the links of n slots.
 func (l *Links) Grow(n int) {
 	for len(l.next) < n {
 		l.next = append(l.next, none)
@@ -15,20 +15,20 @@ func (l *Links) Grow(n int) {
 	}
 }
 
-// Queue is slots in the order that they were pushed. If all wait for the same
-// time, the first is the next one whose time is over.
+// Queue holds slots in the order in which they were pushed. If all slots have the
+// same time-out, the first slot is the next one to expire.
 type Queue struct {
 	links       *Links
 	first, last int32
 }
 
-// NewQueue returns an empty queue of the slots that l links.
+// NewQueue returns an empty queue of slots whose links are in l.
 func NewQueue(l *Links) Queue { return Queue{l, none, none} }
 
-// First returns the slot that was pushed first.
+// First returns the slot that was pushed before all others in the queue.
 func (q *Queue) First() (slot int32, ok bool) { return q.first, q.first != none }
 
-// Push puts a slot that is in no queue at the end.
+// Push appends a slot, which must not be in any queue.
 func (q *Queue) Push(slot int32) {
 	q.links.next[slot], q.links.prev[slot] = none, q.last
 	if q.last == none {
@@ -39,7 +39,7 @@ func (q *Queue) Push(slot int32) {
 	q.last = slot
 }
 
-// Remove takes out a slot that is in this queue.
+// Remove removes a slot, which must be in this queue.
 func (q *Queue) Remove(slot int32) {
 	next, prev := q.links.next[slot], q.links.prev[slot]
 	if prev == none {

@@ -8,7 +8,7 @@ import (
 	"director/bench/epoll"
 )
 
-// drain takes everything out of a queue, from the front.
+// drain removes all slots from a queue, from the front, and returns them.
 func drain(q *epoll.Queue) (all []int32) {
 	for slot, ok := q.First(); ok; slot, ok = q.First() {
 		all = append(all, slot)

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wait is epoll_pwait2(2), which golang.org/x/sys lacks: epoll_wait(2) counts
-// milliseconds, the time of twenty connections.
+// wait calls epoll_pwait2(2), which golang.org/x/sys lacks. epoll_wait(2) is too
+// coarse: it counts in milliseconds, and 20 connections are made in one.
 func wait(fd int, ready []unix.EpollEvent, timeout time.Duration) (n int, errno unix.Errno) {
 	var ts unix.Timespec
-	var until unsafe.Pointer // none waits for ever
+	var until unsafe.Pointer // nil waits without limit
 	if timeout >= 0 {
 		ts = unix.NsecToTimespec(timeout.Nanoseconds())
 		until = unsafe.Pointer(&ts)

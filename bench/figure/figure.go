@@ -1,5 +1,5 @@
-// Package figure is what the benchmarks judge by: figures that are to be
-// reached, and what repeating a measurement gave.
+// Package figure judges the results of benchmarks: it holds figures with their
+// targets, and the spread of repeated measurements.
 package figure
 
 import (
@@ -9,24 +9,24 @@ import (
 	"text/tabwriter"
 )
 
-// How a value is to compare with what it is to reach.
+// How a value is compared with its target.
 const (
 	AtLeast = "≥"
 	AtMost  = "≤"
 	Below   = "<"
 )
 
-// Figure is a ratio, a share or a number, and what it is to be.
+// Figure is a ratio, a share or a number, with an optional target.
 type Figure struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
-	Sign  string  `json:"sign"` // how Value is to compare with Reach; empty: it is to be nothing
+	Sign  string  `json:"sign"` // how Value is compared with Reach; empty: no target
 	Reach float64 `json:"reach"`
-	Met   *bool   `json:"met,omitempty"` // nil if nobody is to judge
+	Met   *bool   `json:"met,omitempty"` // nil if the figure is not judged
 	Note  string  `json:"note,omitempty"`
 }
 
-// Judge makes a figure, met if value compares with reach as sign says.
+// Judge makes a figure. It is met if value compares with reach as sign says.
 func Judge(name string, value float64, sign string, reach float64) Figure {
 	met := value <= reach
 	switch sign {
@@ -38,7 +38,7 @@ func Judge(name string, value float64, sign string, reach float64) Figure {
 	return Figure{Name: name, Value: value, Sign: sign, Reach: reach, Met: &met}
 }
 
-// ToReach says what the figure is to be; nothing of one that is only told.
+// ToReach returns the target as text, empty if there is none.
 func (f *Figure) ToReach() string {
 	if f.Sign == "" {
 		return ""
@@ -46,7 +46,7 @@ func (f *Figure) ToReach() string {
 	return fmt.Sprintf("%s %g", f.Sign, f.Reach)
 }
 
-// Verdict says whether the figure is what it is to be, or why nobody says.
+// Verdict returns whether the figure is met, or why it is not judged.
 func (f *Figure) Verdict() string {
 	switch {
 	case f.Met == nil:
@@ -57,8 +57,7 @@ func (f *Figure) Verdict() string {
 	return "NO"
 }
 
-// Unjudged takes the verdicts out of figures whose measurement was too short
-// for any.
+// Unjudged removes the verdicts from figures whose measurement was too short.
 func Unjudged(all []Figure) {
 	for i := range all {
 		all[i].Met = nil
@@ -76,15 +75,15 @@ func Write(out io.Writer, all []Figure) {
 	w.Flush()
 }
 
-// Spread is what the repetitions of a measurement gave.
+// Spread summarises the repetitions of a measurement.
 type Spread struct {
 	Min    float64 `json:"min"`
 	Median float64 `json:"median"`
 	Max    float64 `json:"max"`
 }
 
-// SpreadOf returns the spread of samples, the zero Spread of none. The median
-// of an even number is the mean of the middle two.
+// SpreadOf returns the spread of samples, or the zero Spread if there are none. The
+// median of an even number of samples is the mean of the middle two.
 func SpreadOf(samples []float64) Spread {
 	if len(samples) == 0 {
 		return Spread{}

@@ -28,12 +28,12 @@ func TestJudge_ComparesAsItsSignSays(t *testing.T) {
 func TestWrite_PrintsVerdictsAndNotes(t *testing.T) {
 	all := []figure.Figure{figure.Judge("floor / memory", 0.1234, figure.AtMost, 0.12), figure.Judge("b", 2, figure.AtLeast, 1)}
 	figure.Unjudged(all[1:])
-	all[1].Note = "not judged: nobody looked"
+	all[1].Note = "not judged: too short"
 	var b strings.Builder
 	figure.Write(&b, all)
-	want := "figure          value  to reach  met                        \n" +
-		"floor / memory  0.123  ≤ 0.12    NO                         \n" +
-		"b               2      ≥ 1       not judged: nobody looked  \n"
+	want := "figure          value  to reach  met                    \n" +
+		"floor / memory  0.123  ≤ 0.12    NO                     \n" +
+		"b               2      ≥ 1       not judged: too short  \n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}

@@ -1,5 +1,5 @@
-// Package machine says where a figure was taken. What a system does not tell is
-// left empty: only Linux tells most of it.
+// Package machine describes the machine on which a figure was measured. Facts that
+// a system does not provide are left empty; only Linux provides most of them.
 package machine
 
 import (
@@ -18,20 +18,21 @@ var Host = os.DirFS("/")
 // Facts describe a machine.
 type Facts struct {
 	OS, Arch string
-	Model    string // of the CPU
+	Model    string // the CPU model
 	NumCPU   int
-	Caches   []string // of the first CPU, from the first level up
+	Caches   []string // of the first CPU, L1 first
 	Memory   int64    // bytes
 	Kernel   string
-	Product  string // who made the machine, and what it is called
-	// Virtual says what betrays a virtual machine; empty if nothing does.
+	Product  string // manufacturer and product name
+	// Virtual is the sign by which a virtual machine was recognised. It is empty if
+	// there is none.
 	Virtual   string
-	Governor  string // of the first CPU's frequency
-	HugePages string // whether memory gets transparent huge pages: always, madvise, never
+	Governor  string // frequency governor of the first CPU
+	HugePages string // mode of transparent huge pages: always, madvise, never
 	Load      string // the load averages of 1, 5 and 15 minutes
 }
 
-// Look describes the machine whose files these are.
+// Look describes the machine that has these files.
 func Look(host fs.FS) Facts {
 	return Facts{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, NumCPU: runtime.NumCPU(),
@@ -47,7 +48,7 @@ func Look(host fs.FS) Facts {
 	}
 }
 
-// word is what a file says, empty if it is not there.
+// word returns the trimmed content of a file, empty if it is not there.
 func word(host fs.FS, name string) string {
 	text, err := fs.ReadFile(host, name)
 	if err != nil {
@@ -56,7 +57,7 @@ func word(host fs.FS, name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// field is the first value of that name in a file of "NAME: VALUE" lines.
+// field returns the first value with that name in a file of "NAME: VALUE" lines.
 func field(host fs.FS, file, name string) string {
 	for l := range strings.Lines(word(host, file)) {
 		if n, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(n) == name {
@@ -66,26 +67,26 @@ func field(host fs.FS, file, name string) string {
 	return ""
 }
 
-// chosen is the word in brackets.
+// chosen returns the word in brackets.
 func chosen(words string) string {
 	_, after, _ := strings.Cut(words, "[")
 	before, _, _ := strings.Cut(after, "]")
 	return before
 }
 
-// Model is that of the CPU.
+// Model returns the model of the CPU.
 func Model(host fs.FS) string { return field(host, "proc/cpuinfo", "model name") }
 
-// Kernel is the release of the kernel.
+// Kernel returns the release of the kernel.
 func Kernel(host fs.FS) string { return word(host, "proc/sys/kernel/osrelease") }
 
-// Load is the load averages of 1, 5 and 15 minutes.
+// Load returns the load averages of 1, 5 and 15 minutes.
 func Load(host fs.FS) string {
 	f := strings.Fields(word(host, "proc/loadavg"))
 	return strings.Join(f[:min(3, len(f))], " ")
 }
 
-// memory is what the kernel may hand out.
+// memory returns the bytes of memory that the kernel manages.
 func memory(host fs.FS) int64 {
 	kB, err := strconv.ParseInt(strings.TrimSuffix(field(host, "proc/meminfo", "MemTotal"), " kB"), 10, 64)
 	if err != nil {
@@ -94,7 +95,7 @@ func memory(host fs.FS) int64 {
 	return kB << 10
 }
 
-// caches are those of the first CPU (sysfs-devices-system-cpu).
+// caches returns the caches of the first CPU (sysfs-devices-system-cpu).
 func caches(host fs.FS) (all []string) {
 	for i := range 8 {
 		at := fmt.Sprintf("sys/devices/system/cpu/cpu0/cache/index%d/", i)
@@ -112,25 +113,25 @@ func caches(host fs.FS) (all []string) {
 	return all
 }
 
-// virtual looks for a hypervisor. One that hides, or an ARM machine's, may show
-// itself by the product.
+// virtual looks for a hypervisor. If the CPU does not report one (a hidden
+// hypervisor, or an ARM machine), the product name may show it.
 func virtual(host fs.FS) string {
 	if kind := word(host, "sys/hypervisor/type"); kind != "" {
 		return kind
 	}
 	if slices.Contains(strings.Fields(field(host, "proc/cpuinfo", "flags")), "hypervisor") {
-		return "the CPU says that there is a hypervisor"
+		return "the CPU reports a hypervisor"
 	}
 	return ""
 }
 
-// Slug is a short name of the machine, for files: amd-epyc-7763-8cpu.
+// Slug returns a short name of the machine for file names: amd-epyc-7763-8cpu.
 func (f *Facts) Slug() string {
 	model := f.Model
 	if model == "" {
 		model = f.OS + " " + f.Arch
 	}
-	model, _, _ = strings.Cut(model, "@") // the rest is a frequency
+	model, _, _ = strings.Cut(model, "@") // the frequency follows the @
 	var words []string
 	for w := range strings.FieldsFuncSeq(strings.ToLower(trademark.Replace(model)), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
@@ -143,7 +144,7 @@ func (f *Facts) Slug() string {
 	return fmt.Sprintf("%s-%dcpu", strings.Join(words[:min(maxWords, len(words))], "-"), f.NumCPU)
 }
 
-// maxWords of a CPU's model tell it from others.
+// maxWords is how many words of the CPU model Slug keeps.
 const maxWords = 5
 
 var trademark = strings.NewReplacer("(R)", " ", "(r)", " ", "(TM)", " ", "(tm)", " ")

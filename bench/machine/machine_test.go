@@ -11,7 +11,7 @@ import (
 	"director/bench/machine"
 )
 
-// files is a file system of these.
+// files returns a file system with these files.
 func files(all map[string]string) fstest.MapFS {
 	host := fstest.MapFS{}
 	for name, text := range all {
@@ -36,7 +36,7 @@ func TestLook_DescribesAVirtualMachine(t *testing.T) {
 	want := machine.Facts{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, NumCPU: runtime.NumCPU(), Model: "AMD EPYC",
 		Caches: []string{"L1d 32K", "L3 32768K shared by CPUs 0-1"},
-		Memory: 24683656 << 10, Kernel: "6.18.44", Product: "QEMU", Virtual: "the CPU says that there is a hypervisor",
+		Memory: 24683656 << 10, Kernel: "6.18.44", Product: "QEMU", Virtual: "the CPU reports a hypervisor",
 		Governor: "performance", HugePages: "madvise", Load: "0.25 0.50 1.00",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -44,14 +44,14 @@ func TestLook_DescribesAVirtualMachine(t *testing.T) {
 	}
 }
 
-func TestLook_LeavesOutWhatNobodyTells(t *testing.T) {
+func TestLook_LeavesOutUnknownFacts(t *testing.T) {
 	got := machine.Look(files(nil))
 	want := machine.Facts{OS: runtime.GOOS, Arch: runtime.GOARCH, NumCPU: runtime.NumCPU()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if _, err := machine.Used(files(nil)); err == nil {
-		t.Error("CPU times of nobody")
+		t.Error("got CPU times without a file")
 	}
 }
 
@@ -119,7 +119,8 @@ func TestUsed_TellsOthersFromThisProcess(t *testing.T) {
 	}
 	before := read("100 0 100 1000 10 5 5 7", "50 20 1 1")
 	after := read("180 0 120 1100 10 6 6 17", "110 30 5 5")
-	// 102 ticks busy, of which 78 are ours; 100 idle, 10 stolen.
+	// 102 ticks busy, 78 of them by this process and its children; 100 idle, 10
+	// stolen.
 	want := machine.Usage{Total: 2120 * time.Millisecond, Others: 240 * time.Millisecond, Stolen: 100 * time.Millisecond}
 	got := after.Since(before)
 	if got != want {

@@ -8,21 +8,22 @@ import (
 	"time"
 )
 
-// tick is a second divided by USER_HZ, what /proc counts CPU time in.
+// tick is 1 s divided by USER_HZ, the unit of CPU time in /proc.
 const tick = 10 * time.Millisecond
 
-// Spent is CPU time since the machine or a process started, in steps of 10 ms: two
-// readings tell what was spent between them. Most kernels sample it.
+// Spent is the CPU time since the machine or a process started, in steps of 10 ms.
+// The difference of two readings is the CPU time between them. Most kernels sample
+// it.
 type Spent struct {
-	User, System  time.Duration // hard interrupts are the system's
+	User, System  time.Duration // System includes hard interrupts
 	Softirq, Idle time.Duration // of CPUs only
-	Stolen        time.Duration // of CPUs only: what the hypervisor gave to other machines
+	Stolen        time.Duration // of CPUs only: time that the hypervisor gave to other machines
 }
 
-// Busy is all time but idle and stolen.
+// Busy returns all time except idle and stolen time.
 func (s Spent) Busy() time.Duration { return s.User + s.System + s.Softirq }
 
-// Since is what was spent after an earlier reading.
+// Since returns the time spent after an earlier reading.
 func (s Spent) Since(before Spent) Spent {
 	return Spent{
 		s.User - before.User, s.System - before.System, s.Softirq - before.Softirq,
@@ -30,15 +31,15 @@ func (s Spent) Since(before Spent) Spent {
 	}
 }
 
-// Plus is the sum of two.
+// Plus returns the sum of two readings.
 func (s Spent) Plus(t Spent) Spent {
 	return Spent{s.User + t.User, s.System + t.System, s.Softirq + t.Softirq, s.Idle + t.Idle, s.Stolen + t.Stolen}
 }
 
-// All is the key of all CPUs together in what CPUs returns.
+// All is the key of the sum of all CPUs in the result of CPUs.
 const All = -1
 
-// CPUs reads what each CPU has spent (proc_stat(5)), by number.
+// CPUs returns the time that each CPU has spent (proc_stat(5)), by CPU number.
 func CPUs(host fs.FS) (map[int]Spent, error) {
 	text, err := fs.ReadFile(host, "proc/stat")
 	if err != nil {
@@ -67,15 +68,16 @@ func CPUs(host fs.FS) (map[int]Spent, error) {
 	return cpus, nil
 }
 
-// Process reads what a process, or "self", has spent itself, and what those of its
-// children have that it has waited for (proc_pid_stat(5)).
+// Process returns the time that a process, or "self", has spent, and the time of
+// those children that it has waited for (proc_pid_stat(5)).
 func Process(host fs.FS, pid string) (own, children Spent, err error) {
 	name := "proc/" + pid + "/stat"
 	text, err := fs.ReadFile(host, name)
 	if err != nil {
 		return own, children, err
 	}
-	// The name, second, may hold anything, and ends with the last parenthesis.
+	// The name (field 2) may contain any character. It ends with the last
+	// parenthesis.
 	rest := string(text[strings.LastIndexByte(string(text), ')')+1:])
 	t, err := ticks(strings.Fields(rest), 11, 4) // utime, stime, cutime, cstime
 	if err != nil {
@@ -84,7 +86,7 @@ func Process(host fs.FS, pid string) (own, children Spent, err error) {
 	return Spent{User: t[0], System: t[1]}, Spent{User: t[2], System: t[3]}, nil
 }
 
-// ticks reads n times from the first one on.
+// ticks parses n times, starting with field first.
 func ticks(fields []string, first, n int) ([]time.Duration, error) {
 	if len(fields) < first+n {
 		return nil, fmt.Errorf("%d fields, want %d", len(fields), first+n)

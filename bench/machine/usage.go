@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Usage is CPU time, of all CPUs together.
+// Usage is the CPU time of all CPUs together.
 type Usage struct {
-	Total  time.Duration // that there was
-	Others time.Duration // that anybody but this process and its children took
-	Stolen time.Duration // that the hypervisor gave to other machines
+	Total  time.Duration // available
+	Others time.Duration // used by others than this process and its children
+	Stolen time.Duration // given to other machines by the hypervisor
 }
 
-// Used returns what was used since the machine started, of which two readings
-// tell what was used between them.
+// Used returns the usage since the machine started. The difference of two readings
+// is the usage between them.
 func Used(host fs.FS) (Usage, error) {
 	cpus, err := CPUs(host)
 	own, children, e := Process(host, "self")
@@ -29,13 +29,13 @@ func Used(host fs.FS) (Usage, error) {
 	}, nil
 }
 
-// Since is what was used after an earlier reading. Both clocks of the kernel
-// tick on their own, so that others may seem to give some back.
+// Since returns the usage after an earlier reading. The kernel's two clocks tick
+// independently, so Others may seem to decrease; it is then 0.
 func (u Usage) Since(before Usage) Usage {
 	return Usage{u.Total - before.Total, max(0, u.Others-before.Others), u.Stolen - before.Stolen}
 }
 
-// Share is a part of the total.
+// Share returns part as a share of the total.
 func (u Usage) Share(part time.Duration) float64 {
 	if u.Total <= 0 {
 		return 0

@@ -9,7 +9,7 @@ import (
 	"director/bench/figure"
 )
 
-// String is the record as Markdown.
+// String returns the record as Markdown.
 func (r *Record) String() string {
 	var b strings.Builder
 	m := &r.Machine
@@ -32,24 +32,25 @@ func (r *Record) String() string {
 	return b.String()
 }
 
-// fence writes text that is to stay as it is.
+// fence writes a code block.
 func fence(b *strings.Builder, language, text string) {
 	fmt.Fprintf(b, "```%s\n%s\n```\n", language, strings.TrimRight(text, "\n"))
 }
 
-// writeQuiet says what the figures are worth.
+// writeQuiet writes whether the machine was quiet, and so whether the figures are
+// reliable.
 func (r *Record) writeQuiet(b *strings.Builder) {
 	if r.Quick {
-		fmt.Fprint(b, "**A quick run**: it shows that the rows work. Its figures mean little, and none is judged.\n\n")
+		fmt.Fprint(b, "**A quick run**: it only shows that all rows run. Its figures are not reliable, and none is judged.\n\n")
 	}
 	disturbed := r.Disturbances()
 	if len(disturbed) == 0 {
-		fmt.Fprintf(b, "The machine was quiet: a load average of at most %g at the beginning; what should not vary at most %g times "+
-			"away from its median; others, where they can be told apart, and the hypervisor with at most %g %% of the CPUs.\n\n",
+		fmt.Fprintf(b, "The machine was quiet: a load average of at most %g at the beginning; steady rows at most %g times "+
+			"away from its median; other processes, where they can be measured, and the hypervisor with at most %g %% of the CPUs.\n\n",
 			quietLoad, quietSpread, quietShare*100)
 		return
 	}
-	fmt.Fprint(b, "**The machine was not quiet**: these figures are not to be compared with others.\n\n")
+	fmt.Fprint(b, "**The machine was not quiet**: do not compare these figures with others.\n\n")
 	for _, d := range disturbed {
 		fmt.Fprintf(b, "* WARNING: %s\n", d)
 	}
@@ -66,7 +67,7 @@ func (r *Record) writeFigures(b *strings.Builder) {
 			fmt.Fprintf(b, "Not taken: %s.\n", p.Missing)
 			continue
 		case len(p.Figures) == 0:
-			fmt.Fprint(b, "None: no row was measured that has one to reach.\n")
+			fmt.Fprint(b, "None: no row with a target was measured.\n")
 			continue
 		}
 		if met, judged := tally(p.Figures); judged > 0 {
@@ -80,7 +81,7 @@ func (r *Record) writeFigures(b *strings.Builder) {
 	}
 }
 
-// tally counts the figures that are met, and those that are judged.
+// tally counts the figures that are met and the figures that are judged.
 func tally(all []figure.Figure) (met, judged int) {
 	for i := range all {
 		if m := all[i].Met; m != nil {
@@ -93,7 +94,7 @@ func tally(all []figure.Figure) (met, judged int) {
 	return met, judged
 }
 
-// cell is text that stands in a table.
+// cell escapes text for a table cell.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 func (r *Record) writeMachine(b *strings.Builder) {
@@ -128,7 +129,7 @@ func (r *Record) writeMachine(b *strings.Builder) {
 		row("commit", stamp)
 		row("working tree", map[string]string{"true": "CHANGED since that commit", "false": "clean"}[setting["vcs.modified"]])
 	case r.Commit != "":
-		row("commit", r.Commit+", as who took this record says: the binary has no stamp")
+		row("commit", r.Commit+", as given by the caller: the binary has no VCS stamp")
 	default:
 		row("commit", "")
 	}
@@ -137,11 +138,11 @@ func (r *Record) writeMachine(b *strings.Builder) {
 	}
 	row("profile (PGO)", cmp.Or(setting["-pgo"], "none"))
 	if setting["-race"] == "true" {
-		row("race detector", "ON: no figure of such a build means anything")
+		row("race detector", "ON: the figures of such a build are meaningless")
 	}
 }
 
-// writeSteady shows what the judgement on the machine goes by.
+// writeSteady writes the values by which the machine is judged.
 func (r *Record) writeSteady(b *strings.Builder) {
 	for i := range r.Parts {
 		p := &r.Parts[i]
@@ -150,9 +151,9 @@ func (r *Record) writeSteady(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "\n%s took %s.", p.Name, p.Took.Round(time.Second))
 		if u := p.Used; u != nil {
-			fmt.Fprintf(b, " Meanwhile the hypervisor kept %.1f %% of the CPUs", u.Share(u.Stolen)*100)
+			fmt.Fprintf(b, " Meanwhile the hypervisor took %.1f %% of the CPUs", u.Share(u.Stolen)*100)
 			if p.Alone {
-				fmt.Fprintf(b, ", and others had %.1f %%", u.Share(u.Others)*100)
+				fmt.Fprintf(b, ", and other processes used %.1f %%", u.Share(u.Others)*100)
 			}
 			fmt.Fprint(b, ".")
 		}
@@ -160,7 +161,7 @@ func (r *Record) writeSteady(b *strings.Builder) {
 		if len(p.Steady) == 0 {
 			continue
 		}
-		fmt.Fprint(b, "\n| should not vary | min/median | max/median |\n|---|---|---|\n")
+		fmt.Fprint(b, "\n| steady row | min/median | max/median |\n|---|---|---|\n")
 		for _, row := range p.Steady {
 			s := row.Spread
 			fmt.Fprintf(b, "| %s | %.2f | %.2f |\n", cell(row.Name), s.Min/s.Median, s.Max/s.Median)

@@ -15,7 +15,7 @@ import (
 	"director/bench/record"
 )
 
-// quiet is a record of a machine on which nothing else happened.
+// quiet returns a record of a machine without disturbances.
 func quiet() *record.Record {
 	return &record.Record{
 		Begin: time.Date(2026, 11, 26, 23, 30, 0, 0, time.FixedZone("", -3600)),
@@ -56,7 +56,7 @@ func TestRecord_PutsTheFiguresFirst(t *testing.T) {
 		"| CPU | AMD EPYC, 2 CPUs, amd64 |", "| caches | L1d 32K, L2 512K |", "| memory | 24.0 GiB |", "| virtual machine | no sign of it |",
 		"| frequency governor | unknown |", "| system | linux 6.18.44 |", "| load averages at the beginning | 0.50 0.10 0.20 |", "| Go | go1.26.8 |",
 		"| commit | 53e884e |", "| working tree | clean |", "| GOAMD64 | v3 |", "| profile (PGO) | default.pgo |",
-		"bench micro took 1m1s. Meanwhile the hypervisor kept 1.0 % of the CPUs, and others had 2.0 %.",
+		"bench micro took 1m1s. Meanwhile the hypervisor took 1.0 % of the CPUs, and other processes used 2.0 %.",
 		"| memory | 0.88 | 1.14 |",
 		"```sh\nmake build GOAMD64=v3\n./director bench record\n```", "```sh\n./director bench micro --only='a|b'\n./director bench lab\n```",
 		"## All of bench micro\n\n```\nrow  ns/packet\nfloor  8\n```\n", "## The build\n", "\tvcs.modified=false\n",
@@ -68,7 +68,7 @@ func TestRecord_PutsTheFiguresFirst(t *testing.T) {
 		after = rest
 	}
 	if strings.Contains(text, "WARNING") || strings.Contains(text, "All of bench lab") {
-		t.Errorf("got\n%s\nwant no warning, and no table of what was not taken", text)
+		t.Errorf("got\n%s\nwant no warning, and no table of a part that was not run", text)
 	}
 }
 
@@ -80,12 +80,12 @@ func TestRecord_CallsNoRunQuietThatWasNot(t *testing.T) {
 		"load":         {func(r *record.Record) { r.Machine.Load = "0.51 0.10 0.20" }, []string{"the load average was 0.51 at the beginning, more than 0.5"}},
 		"load unknown": {func(r *record.Record) { r.Machine.Load = "" }, []string{"the load average at the beginning is unknown"}},
 		"memory": {func(r *record.Record) { r.Parts[0].Steady[0].Spread = figure.Spread{Min: 100, Median: 100, Max: 116} },
-			[]string{"bench micro: the most of memory is 1.16 times the median, more than 1.15"}},
+			[]string{"bench micro: the maximum of memory is 1.16 times the median, more than 1.15"}},
 		"floor": {func(r *record.Record) { r.Parts[0].Steady[1].Spread = figure.Spread{Min: 8, Median: 10, Max: 12} },
-			[]string{"bench micro: the most of floor is 1.20 times the median, more than 1.15", "bench micro: the median of floor is 1.25 times the least, more than 1.15"}},
-		"others":                          {func(r *record.Record) { r.Parts[0].Used.Others = 3 * time.Second }, []string{"bench micro: others had 3.0 % of the CPUs, more than 2 %"}},
-		"others who cannot be told apart": {func(r *record.Record) { r.Parts[0].Used.Others, r.Parts[0].Alone = 3*time.Second, false }, nil},
-		"hypervisor":                      {func(r *record.Record) { r.Parts[0].Used.Stolen = 4 * time.Second }, []string{"bench micro: the hypervisor kept 4.0 % of the CPUs, more than 2 %"}},
+			[]string{"bench micro: the maximum of floor is 1.20 times the median, more than 1.15", "bench micro: the median of floor is 1.25 times the minimum, more than 1.15"}},
+		"others":                         {func(r *record.Record) { r.Parts[0].Used.Others = 3 * time.Second }, []string{"bench micro: other processes used 3.0 % of the CPUs, more than 2 %"}},
+		"others that cannot be measured": {func(r *record.Record) { r.Parts[0].Used.Others, r.Parts[0].Alone = 3*time.Second, false }, nil},
+		"hypervisor":                     {func(r *record.Record) { r.Parts[0].Used.Stolen = 4 * time.Second }, []string{"bench micro: the hypervisor took 4.0 % of the CPUs, more than 2 %"}},
 	} {
 		r := quiet()
 		c.disturb(r)
@@ -121,7 +121,7 @@ func TestRecord_SaysWhatItDoesNotKnow(t *testing.T) {
 		want     []string
 	}{
 		{[]debug.BuildSetting{{Key: "-race", Value: "true"}}, "", []string{"| commit | unknown |", "| profile (PGO) | none |", "| race detector | ON"}},
-		{nil, "53e884e-dirty", []string{"| commit | 53e884e-dirty, as who took "}},
+		{nil, "53e884e-dirty", []string{"| commit | 53e884e-dirty, as given by "}},
 		{[]debug.BuildSetting{{Key: "vcs.revision", Value: "85eb862"}, {Key: "vcs.modified", Value: "true"}}, "53e884e",
 			[]string{"| commit | 85eb862 |\n| working tree | CHANGED "}},
 	} {
