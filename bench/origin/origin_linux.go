@@ -1,7 +1,6 @@
-// Package origin starts web servers of others as real servers of the evaluation:
-// Apache, which the paper's had, and nginx. They answer like bench/server, as far
-// as a load generator sees, with a page that has the paper's size. It needs
-// Linux.
+// Package origin starts third-party web servers as real servers of the evaluation:
+// Apache, which the paper used, and nginx. For a load generator they answer like
+// bench/server, with a page of the paper's size. It needs Linux.
 package origin
 
 import (
@@ -19,28 +18,29 @@ import (
 	"director/internal/lab/program"
 )
 
-// Site is where a server is to work.
+// Site describes where a server runs.
 type Site struct {
 	Host    *lab.Host
 	Listen  netip.AddrPort
-	Name    string // that it tells clients: server.NameHeader
-	Workers int    // processes, one for each CPU that it may have
-	// Dir is for its files. Programs that give up root must get in.
+	Name    string // sent to clients in server.NameHeader
+	Workers int    // processes, one for each CPU that the server may use
+	// Dir is for the server's files. Programs that drop root privileges must be
+	// able to enter it.
 	Dir string
 }
 
-// Server is a web server that is installed, or is not.
+// Server is a web server, installed or not.
 type Server struct {
 	program string
-	modules []string // files that it needs
-	version []string // arguments that have it tell its version
+	modules []string // files that must exist
+	version []string // arguments that print the version
 	files   func(s Site) string
 	args    func(dir, config string) []string
 }
 
 var all = map[string]Server{"apache2": apache, "nginx": nginx}
 
-// Find returns the server of a name: apache2 or nginx.
+// Find returns the server with this name: apache2 or nginx.
 func Find(name string) (Server, error) {
 	if s, ok := all[name]; ok {
 		return s, nil
@@ -48,7 +48,7 @@ func Find(name string) (Server, error) {
 	return Server{}, fmt.Errorf("web server %q: want apache2 or nginx", name)
 }
 
-// Lacks says why it cannot take part here; empty: it can.
+// Lacks returns why the server cannot be used here, empty if it can.
 func (s Server) Lacks() string {
 	if _, err := exec.LookPath(s.program); err != nil {
 		return s.program + " is not installed"
@@ -61,15 +61,15 @@ func (s Server) Lacks() string {
 	return ""
 }
 
-// Version is that of its program, in a few words.
+// Version returns the version of the program, in a few words.
 func (s Server) Version() string {
-	out, _ := exec.Command(s.program, s.version...).CombinedOutput() // nothing, if it is not there
+	out, _ := exec.Command(s.program, s.version...).CombinedOutput() // prints nothing if the program is not installed
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return line
 }
 
-// Start writes the server's files below the site's directory, and returns when it
-// answers.
+// Start writes the server's files into the site's directory, starts the server, and
+// returns when it answers.
 func (s Server) Start(ctx context.Context, site Site) (*program.Program, error) {
 	pages := filepath.Join(site.Dir, "pages")
 	if err := os.MkdirAll(pages, 0o755); err != nil {
@@ -117,16 +117,16 @@ http {
 	},
 }
 
-// apacheModules is where Debian keeps Apache's modules, and which are loaded: what a
-// page needs, and nothing more.
+// apacheModules is where Debian keeps Apache's modules. Only the modules that a
+// static page needs are loaded.
 const apacheModules = "/usr/lib/apache2/modules/"
 
 var apacheLoads = []string{"mpm_event", "authz_core", "dir", "headers"}
 
-// apache is Apache 2 as Debian builds it. As in the paper logging is off, and no
-// child ends after so many requests; threads take the place of its 200 to 1500
-// processes. Nor does a child end because many threads are idle: its CPU time would
-// be missing from the sum.
+// apache is Apache 2 as Debian builds it. As in the paper, logging is off, and
+// children do not end after a number of requests. Threads replace the paper's 200
+// to 1500 processes. Children do not end when many threads are idle: their CPU time
+// would be missing from the sum.
 var apache = Server{
 	program: "apache2", version: []string{"-v"},
 	modules: apacheFiles(),

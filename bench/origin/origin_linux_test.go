@@ -18,7 +18,8 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// Both answer the page, say who they are, and leave nothing behind.
+// Both servers answer with the page, send their names, and leave no process or file
+// behind.
 func TestServer_AnswersThePage(t *testing.T) {
 	labtest.RequireRoot(t)
 	for _, name := range []string{"apache2", "nginx"} {
@@ -34,7 +35,7 @@ func TestServer_AnswersThePage(t *testing.T) {
 				t.Error("no version")
 			}
 			l := labtest.New(t, lab.Config{Servers: 1})
-			dir, err := os.MkdirTemp("", "origin-") // not below a directory that only root may enter
+			dir, err := os.MkdirTemp("", "origin-") // t.TempDir is below a directory that only root may enter
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +68,7 @@ func TestServer_AnswersThePage(t *testing.T) {
 	}
 }
 
-// ask takes the page as the load generator does, and reads on until the server
+// ask requests the page as the load generator does, and reads until the server
 // closes.
 func ask(t *testing.T, client *lab.Host, at netip.Addr) {
 	t.Helper()
@@ -103,7 +104,7 @@ func ask(t *testing.T, client *lab.Host, at netip.Addr) {
 	}
 }
 
-// stateOf is a process's, empty if there is none.
+// stateOf returns the state of a process, empty if there is none.
 func stateOf(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -114,6 +115,6 @@ func stateOf(pid int) string {
 
 func TestFind_KnowsTwo(t *testing.T) {
 	if _, err := origin.Find("lighttpd"); err == nil {
-		t.Error("it knows lighttpd")
+		t.Error("Find accepts lighttpd")
 	}
 }

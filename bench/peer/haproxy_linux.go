@@ -11,14 +11,14 @@ import (
 	"director/internal/lab/program"
 )
 
-// haproxy is HAProxy in TCP mode, with a thread per worker.
+// haproxy is HAProxy in TCP mode, with one thread for each worker.
 type haproxy struct{}
 
 func (haproxy) Lacks() string   { return lacks("haproxy") }
 func (haproxy) Version() string { return firstLine("haproxy", "-v") }
 
 func (haproxy) Start(ctx context.Context, s Site) (Running, error) {
-	if err := hold(s); err != nil {
+	if err := addService(s); err != nil {
 		return nil, err
 	}
 	var b strings.Builder

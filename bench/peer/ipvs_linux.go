@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ipvs is the kernel's own LVS, masquerading, by ipvsadm.
+// ipvs is the kernel's IPVS, masquerading, configured by ipvsadm.
 type ipvs struct{}
 
 func (ipvs) Lacks() string {
@@ -24,7 +24,7 @@ func (ipvs) Version() string {
 }
 
 func (ipvs) Start(ctx context.Context, s Site) (Running, error) {
-	if err := hold(s); err != nil {
+	if err := addService(s); err != nil {
 		return nil, err
 	}
 	lines := fmt.Sprintf("-A -t %s -s rr\n", s.Service)

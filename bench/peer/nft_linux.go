@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// nft is the kernel's destination NAT, its servers taken in turn.
+// nft is the kernel's destination NAT. It uses the servers in turn.
 type nft struct{}
 
 func (nft) Lacks() string   { return lacks("nft") }
@@ -30,7 +30,7 @@ func (nft) Start(ctx context.Context, s Site) (Running, error) {
 	return kernel(func() error { return do(context.Background(), s.Host, "", "nft", "delete", "table", "ip", "bench") }), nil
 }
 
-// kernel is a balancer without processes, and what stops it.
+// kernel is a balancer without processes: the function that stops it.
 type kernel func() error
 
 func (kernel) PIDs() []int   { return nil }

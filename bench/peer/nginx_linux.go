@@ -11,10 +11,10 @@ import (
 	"director/internal/lab/program"
 )
 
-// nginx is nginx's stream module, with a process per worker.
+// nginx is nginx's stream module, with one process for each worker.
 type nginx struct{}
 
-// streamModule is where Debian keeps the module, if it is not built in.
+// streamModule is where Debian installs the module, if it is not built in.
 const streamModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 func (nginx) Lacks() string {
@@ -36,7 +36,7 @@ func (nginx) Lacks() string {
 func (nginx) Version() string { return firstLine("nginx", "-v") }
 
 func (nginx) Start(ctx context.Context, s Site) (Running, error) {
-	if err := hold(s); err != nil {
+	if err := addService(s); err != nil {
 		return nil, err
 	}
 	var b strings.Builder

@@ -1,5 +1,5 @@
-// Package peer starts other balancers in the director's place: each is one Go
-// file here, or one shell script somewhere (see Script). It needs Linux.
+// Package peer starts other balancers in place of the director. Each one is a Go
+// file here, or a shell script anywhere (see Script). It needs Linux.
 package peer
 
 import (
@@ -15,34 +15,34 @@ import (
 	"director/internal/lab"
 )
 
-// Site is where a balancer is to work.
+// Site describes where a balancer runs.
 type Site struct {
-	Host    *lab.Host        // the director's
-	Service netip.AddrPort   // what the clients ask, over TCP
-	Servers []netip.AddrPort // who answer; the host is their default gateway
-	Workers int              // threads or processes that it may use, one for each CPU that it may have
-	Dir     string           // for files; removed afterwards
+	Host    *lab.Host        // the host that the director would run on
+	Service netip.AddrPort   // the address that clients connect to, over TCP
+	Servers []netip.AddrPort // the real servers; the host is their default gateway
+	Workers int              // threads or processes that it may use, one for each CPU
+	Dir     string           // for files; the caller removes it afterwards
 }
 
-// Running is a balancer that works.
+// Running is a started balancer.
 type Running interface {
-	// PIDs are its processes; none if it works in the kernel.
+	// PIDs returns its process ids, none if it runs in the kernel.
 	PIDs() []int
-	// Stop ends it and takes back what it did to the host.
+	// Stop ends it and reverts its changes to the host.
 	Stop() error
 }
 
-// Balancer is something that spreads TCP connections over servers.
+// Balancer distributes TCP connections over servers.
 type Balancer interface {
-	// Lacks says why it cannot take part here; empty: it can.
+	// Lacks returns why the balancer cannot be used here, empty if it can.
 	Lacks() string
-	// Version is that of its program, in a few words.
+	// Version returns the version of its program, in a few words.
 	Version() string
-	// Start returns when it works.
+	// Start starts the balancer and returns when it is ready.
 	Start(ctx context.Context, s Site) (Running, error)
 }
 
-// all are the balancers that are known by name.
+// all contains the balancers that have a name.
 var all = map[string]Balancer{
 	"haproxy": haproxy{},
 	"nginx":   nginx{},
@@ -50,7 +50,7 @@ var all = map[string]Balancer{
 	"ipvs":    ipvs{},
 }
 
-// Names are those of all balancers, in order.
+// Names returns the names of all balancers, sorted.
 func Names() []string {
 	names := make([]string, 0, len(all))
 	for n := range all {
@@ -60,7 +60,7 @@ func Names() []string {
 	return names
 }
 
-// Find returns the balancer of a name: one of Names, or the path of a script.
+// Find returns the balancer for one of Names, or for the path of a script.
 func Find(name string) (Balancer, error) {
 	if b, ok := all[name]; ok {
 		return b, nil
@@ -71,7 +71,7 @@ func Find(name string) (Balancer, error) {
 	return nil, fmt.Errorf("balancer %q: want one of %s, or the path of a script", name, strings.Join(Names(), ", "))
 }
 
-// lacks says that a program is not installed.
+// lacks returns a message if a program is not installed.
 func lacks(program string) string {
 	if _, err := exec.LookPath(program); err != nil {
 		return program + " is not installed"
@@ -79,14 +79,14 @@ func lacks(program string) string {
 	return ""
 }
 
-// firstLine is the first line that a command prints, on whichever output.
+// firstLine returns the first line that a command prints, on stdout or stderr.
 func firstLine(name string, args ...string) string {
-	out, _ := exec.Command(name, args...).CombinedOutput() // some say it and fail
+	out, _ := exec.Command(name, args...).CombinedOutput() // some programs print the version and still fail
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return line
 }
 
-// do runs a command in a host to its end.
+// do runs a command in a host and waits for its end.
 func do(ctx context.Context, h *lab.Host, stdin string, name string, args ...string) error {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -101,8 +101,8 @@ func do(ctx context.Context, h *lab.Host, stdin string, name string, args ...str
 	return nil
 }
 
-// hold gives the service's address to the host itself, for programs that end the
-// clients' connections.
-func hold(s Site) error {
+// addService assigns the service's address to the host itself, for programs that
+// terminate the clients' connections.
+func addService(s Site) error {
 	return s.Host.AddAddr("lo", netip.PrefixFrom(s.Service.Addr(), s.Service.Addr().BitLen()))
 }

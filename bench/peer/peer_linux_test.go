@@ -18,8 +18,8 @@ import (
 	"director/internal/lab/web"
 )
 
-// Each balancer spreads connections over the servers evenly, and takes back what
-// it did to the host.
+// Each balancer distributes connections evenly over the servers, and reverts its
+// changes to the host.
 func TestBalancers_BalanceEvenly(t *testing.T) {
 	path, err := filepath.Abs("example.sh")
 	if err != nil {
@@ -61,7 +61,8 @@ func TestBalancers_BalanceEvenly(t *testing.T) {
 				})
 			}
 			got := ask(40)
-			// Threads and processes each begin a round of their own.
+			// Each thread or process has a round robin of its own, so the counts
+			// are not exactly equal.
 			if got.Failed() != 0 || got.Servers["rs1"] < 15 || got.Servers["rs2"] < 15 {
 				t.Errorf("%d failed (%v), servers %v; want 20 each", got.Failed(), got.First, got.Servers)
 			}
@@ -69,7 +70,7 @@ func TestBalancers_BalanceEvenly(t *testing.T) {
 				t.Error(err)
 			}
 			if got := ask(1); got.Failed() != 1 {
-				t.Error("it still balances")
+				t.Error("it still balances after Stop")
 			}
 		})
 	}
@@ -77,11 +78,11 @@ func TestBalancers_BalanceEvenly(t *testing.T) {
 
 func TestFind_NamesWhatThereIs(t *testing.T) {
 	if _, err := peer.Find("f5"); err == nil || !strings.Contains(err.Error(), "haproxy, ipvs, nft, nginx") {
-		t.Errorf("got %v, want the names", err)
+		t.Errorf("got %v, want an error with the names", err)
 	}
 	b, err := peer.Find("/no/such/script")
 	if err != nil || b.Lacks() == "" {
-		t.Errorf("%v: a script that is not there lacks nothing", err)
+		t.Errorf("%v: Lacks returns nothing for a missing script", err)
 	}
 }
 

@@ -13,22 +13,23 @@ import (
 	"director/internal/lab/program"
 )
 
-// Script is a balancer that a program of anybody's starts, stops and describes. It
-// is called with one argument, in the director's network namespace:
+// Script is a balancer that a user's program starts, stops and describes. The
+// program is called with one argument, in the director's network namespace:
 //
-//	lacks    print why it cannot take part, or nothing
-//	version  print what it is, in a line
-//	start    begin to balance, return when it works, and print the ids of its
-//	         processes, if it has any, one in a line
-//	stop     end it, and take everything back
+//	lacks    print why the balancer cannot be used here, or nothing
+//	version  print its name and version, in one line
+//	start    start it, return when it is ready, and print the ids of its
+//	         processes, if it has any, one in each line
+//	stop     end it, and revert all changes
 //
-// For the last two the environment says what it is to do: SERVICE is the address
-// and port that clients ask, SERVERS those of the servers, separated by blanks,
-// WORKERS how many threads or processes it may use, and DIR a folder for files.
-// An exit code other than 0 is a failure, which what it printed explains.
+// For the last two, environment variables contain the parameters: SERVICE is the
+// address and port that clients connect to; SERVERS are the addresses and ports of
+// the servers, separated by spaces; WORKERS is the number of threads or processes
+// that it may use; DIR is a directory for files. An exit code other than 0 is a
+// failure; the output becomes the error message.
 type Script struct{ Path string }
 
-// Lacks asks the script.
+// Lacks calls the script with "lacks".
 func (s Script) Lacks() string {
 	if _, err := os.Stat(s.Path); err != nil {
 		return err.Error()
@@ -40,10 +41,10 @@ func (s Script) Lacks() string {
 	return fmt.Sprintf("%s lacks: %v", s.Path, err)
 }
 
-// Version asks the script.
+// Version calls the script with "version".
 func (s Script) Version() string { return firstLine(s.Path, "version") }
 
-// Start has the script start.
+// Start calls the script with "start".
 func (s Script) Start(ctx context.Context, site Site) (Running, error) {
 	r := &scripted{path: s.Path, site: site}
 	out, err := r.call(ctx, "start")
@@ -75,7 +76,7 @@ func (r *scripted) Stop() error {
 	return err
 }
 
-// call returns what the script prints.
+// call runs the script and returns what it prints.
 func (r *scripted) call(ctx context.Context, verb string) (string, error) {
 	servers := make([]string, len(r.site.Servers))
 	for i, a := range r.site.Servers {
@@ -84,7 +85,7 @@ func (r *scripted) call(ctx context.Context, verb string) (string, error) {
 	var out, said program.Output
 	cmd := exec.CommandContext(ctx, r.path, verb)
 	cmd.Stdout, cmd.Stderr = &out, &said
-	cmd.WaitDelay = time.Second // what it leaves running may keep its outputs
+	cmd.WaitDelay = time.Second // a process that it leaves running may keep its output open
 	cmd.Env = append(os.Environ(), "SERVICE="+r.site.Service.String(), "SERVERS="+strings.Join(servers, " "),
 		"WORKERS="+strconv.Itoa(max(1, r.site.Workers)), "DIR="+r.site.Dir)
 	err := r.site.Host.Start(cmd)

@@ -9,28 +9,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Report says what was sent.
+// Report contains what was sent.
 type Report struct {
 	Due     uint64        `json:"due"`     // SYNs
-	Sent    uint64        `json:"sent"`    // of these, taken by the kernel
-	Refused uint64        `json:"refused"` // by the kernel, which had no room
+	Sent    uint64        `json:"sent"`    // of these, accepted by the kernel
+	Refused uint64        `json:"refused"` // rejected by the kernel because it had no room
 	Seconds float64       `json:"seconds"`
 	Rate    float64       `json:"rate"` // sent per second
-	Late    time.Duration `json:"late"` // nanoseconds: the most that a SYN was sent too late
+	Late    time.Duration `json:"late"` // nanoseconds: the largest delay of a SYN after its due time
 }
 
-// burst is the most SYNs that are sent before the clock is read again, when the
-// sender is late.
+// burst is how many SYNs a late sender sends at most before it reads the clock
+// again.
 const burst = 64
 
-// Send carries out a plan, in the network namespace of the calling thread, until
-// ctx ends. Raw sockets leave finding the way to the kernel, which AF_PACKET
+// Send executes a plan in the network namespace of the calling thread, until ctx
+// ends. It uses raw sockets because the kernel then finds the route; AF_PACKET
 // would not.
 func Send(ctx context.Context, p Plan) (r Report, err error) {
 	if err := p.Validate(); err != nil {
 		return r, err
 	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW) // which has IP_HDRINCL set: raw(7)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW) // sets IP_HDRINCL: raw(7)
 	if err != nil {
 		return r, fmt.Errorf("raw socket: %w", err)
 	}
@@ -42,7 +42,7 @@ func Send(ctx context.Context, p Plan) (r Report, err error) {
 
 func send(ctx context.Context, p *Plan, fd int) (r Report, err error) {
 	s := newSegment(p.Target)
-	to := unix.SockaddrInet4{Addr: p.Target.Addr().As4()} // the port is in the segment
+	to := unix.SockaddrInet4{Addr: p.Target.Addr().As4()} // the port is in the TCP header
 	senders, all := p.senders(), uint64(p.Rate*p.Duration.Seconds())
 	begun := time.Now()
 	defer func() { r.Seconds = time.Since(begun).Seconds() }()
@@ -74,7 +74,7 @@ func send(ctx context.Context, p *Plan, fd int) (r Report, err error) {
 			return r, nil
 		}
 	}
-	// Until the last one's time is over, so that the rate is the plan's.
+	// Wait until the time of the last SYN is over, so that the rate is the plan's.
 	select {
 	case <-ctx.Done():
 	case <-time.After(p.Duration - time.Since(begun)):

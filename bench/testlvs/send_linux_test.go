@@ -14,7 +14,7 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// What is sent arrives, each SYN once, from senders who take turns.
+// Each SYN that is sent arrives once, and the senders take turns.
 func TestSend_ArrivesEvenly(t *testing.T) {
 	labtest.RequireRoot(t)
 	l := labtest.New(t, lab.Config{Servers: 1})
@@ -44,7 +44,7 @@ func TestSend_ArrivesEvenly(t *testing.T) {
 	for {
 		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
 		if err != nil {
-			break // no more
+			break // nothing more to read
 		}
 		if n == 44 && buf[33] == 0x02 { // SYN
 			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte(buf[12:16])), binary.BigEndian.Uint16(buf[20:]))

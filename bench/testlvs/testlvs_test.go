@@ -15,7 +15,7 @@ func plan() Plan {
 	return Plan{Target: netip.MustParseAddrPort("192.0.2.10:80"), Rate: 1000, Duration: time.Second, Sources: Sources}
 }
 
-// Another decoder finds SYNs of all senders, whose checksums are right.
+// An independent decoder finds SYNs of all senders with correct checksums.
 func TestSegment_IsASYNOfEachSender(t *testing.T) {
 	p := plan()
 	p.Sources = netip.MustParsePrefix("198.18.7.64/30")
@@ -50,18 +50,18 @@ func TestSegment_IsASYNOfEachSender(t *testing.T) {
 	}
 }
 
-func TestPlan_IsForNetworksOfOnesOwn(t *testing.T) {
+func TestPlan_RejectsPublicTargets(t *testing.T) {
 	good := plan()
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*Plan){
-		"somebody's address": func(p *Plan) { p.Target = netip.MustParseAddrPort("8.8.8.8:53") },
-		"no port":            func(p *Plan) { p.Target = netip.MustParseAddrPort("10.0.0.1:0") },
-		"IPv6":               func(p *Plan) { p.Target = netip.MustParseAddrPort("[::1]:80") },
-		"no sources":         func(p *Plan) { p.Sources = netip.Prefix{} },
-		"no rate":            func(p *Plan) { p.Rate = 0 },
-		"no time":            func(p *Plan) { p.Duration = 0 },
+		"public address": func(p *Plan) { p.Target = netip.MustParseAddrPort("8.8.8.8:53") },
+		"no port":        func(p *Plan) { p.Target = netip.MustParseAddrPort("10.0.0.1:0") },
+		"IPv6":           func(p *Plan) { p.Target = netip.MustParseAddrPort("[::1]:80") },
+		"no sources":     func(p *Plan) { p.Sources = netip.Prefix{} },
+		"no rate":        func(p *Plan) { p.Rate = 0 },
+		"no time":        func(p *Plan) { p.Duration = 0 },
 	} {
 		p := plan()
 		change(&p)
