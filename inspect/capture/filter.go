@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"director/dataplane"
@@ -93,20 +92,14 @@ func parseAddr(s string) (netip.Addr, error) {
 // parseService parses PROTO:VIP:PORT, where PROTO is tcp, udp or sctp, or fwmark:N.
 func parseService(s string) (k service.Key, err error) {
 	kind, rest, _ := strings.Cut(s, ":")
-	switch kind {
-	case "tcp":
-		k.Proto = packet.ProtoTCP
-	case "udp":
-		k.Proto = packet.ProtoUDP
-	case "sctp":
-		k.Proto = packet.ProtoSCTP
-	case "fwmark":
-		mark, err := strconv.ParseUint(rest, 10, 32)
-		if err != nil || mark == 0 {
+	if kind == "fwmark" {
+		if k.Mark, err = service.ParseMark(rest); err != nil {
 			return k, errors.New("want fwmark:N, N from 1 to 4294967295")
 		}
-		return service.Key{Mark: uint32(mark)}, nil
-	default:
+		return k, nil
+	}
+	var ok bool
+	if k.Proto, ok = packet.ParseProto(kind); !ok {
 		return k, errors.New("want tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
 	}
 	a, err := netip.ParseAddrPort(rest)

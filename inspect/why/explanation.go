@@ -158,13 +158,10 @@ const (
 )
 
 func protoName(p uint8) string {
+	if name := packet.ProtoName(p); name != "" {
+		return name
+	}
 	switch p {
-	case packet.ProtoTCP:
-		return "tcp"
-	case packet.ProtoUDP:
-		return "udp"
-	case packet.ProtoSCTP:
-		return "sctp"
 	case packet.ProtoICMP:
 		return "icmp"
 	case packet.ProtoIPIP:

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"director/control"
@@ -201,12 +200,10 @@ func addresses(data []byte) []packet.Addr {
 
 // flow returns the flow of the question's packet.
 func (q *Question) flow() (f packet.Flow, err error) {
-	protos := []string{"tcp", "udp", "sctp"}
-	at := slices.Index(protos, strings.ToLower(q.Proto))
-	if at < 0 {
-		return f, wrong("%q: the protocol is one of %s", q.Proto, strings.Join(protos, ", "))
+	var ok bool
+	if f.Proto, ok = packet.ParseProto(strings.ToLower(q.Proto)); !ok {
+		return f, wrong("%q: the protocol is one of tcp, udp, sctp", q.Proto)
 	}
-	f.Proto = [...]uint8{packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP}[at]
 	if f.Src, f.SrcPort, err = end(q.Src); err != nil {
 		return f, wrong("the source %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"director/control"
+	"director/packet"
 	"director/service"
 )
 
@@ -62,5 +63,5 @@ func local(k *service.Key) (addr, port, proto, mark string) {
 	if k.Mark != 0 {
 		return "", "0", "FWM", fmt.Sprintf("%08X", k.Mark)
 	}
-	return k.Addr.String(), strconv.Itoa(int(k.Port)), strings.ToUpper(protocols[k.Proto]), ""
+	return k.Addr.String(), strconv.Itoa(int(k.Port)), strings.ToUpper(packet.ProtoName(k.Proto)), ""
 }

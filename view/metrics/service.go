@@ -87,17 +87,13 @@ func collectService(s *control.Service, out sink) {
 	}
 }
 
-// protocols are the labels of protocols. The service of a firewall mark has no protocol and
-// is labelled fwmark.
-var protocols = map[uint8]string{packet.ProtoTCP: "tcp", packet.ProtoUDP: "udp", packet.ProtoSCTP: "sctp", 0: "fwmark"}
-
 // serviceLabels returns the labels of a service: protocol and address, or "fwmark" and
 // the mark.
 func serviceLabels(k *service.Key) (proto, name string) {
 	if k.Mark != 0 {
-		return protocols[0], strconv.FormatUint(uint64(k.Mark), 10)
+		return "fwmark", strconv.FormatUint(uint64(k.Mark), 10)
 	}
-	return protocols[k.Proto], endpoint(k.Addr, k.Port)
+	return packet.ProtoName(k.Proto), endpoint(k.Addr, k.Port)
 }
 
 func endpoint(a packet.Addr, port uint16) string { return netip.AddrPortFrom(a.Netip(), port).String() }

@@ -167,16 +167,8 @@ func nameOf(k service.Key) (id, proto, name string) {
 		mark := strconv.FormatUint(uint64(k.Mark), 10)
 		return "mark-" + mark, "mark", mark
 	}
-	switch k.Proto {
-	case packet.ProtoTCP:
-		proto = "TCP"
-	case packet.ProtoUDP:
-		proto = "UDP"
-	case packet.ProtoSCTP:
-		proto = "SCTP"
-	}
-	name = endpoint(k.Addr, k.Port)
-	return strings.ToLower(proto) + "-" + name, proto, name
+	proto, name = packet.ProtoName(k.Proto), endpoint(k.Addr, k.Port)
+	return proto + "-" + name, strings.ToUpper(proto), name
 }
 
 func endpoint(a packet.Addr, port uint16) string {

@@ -155,11 +155,7 @@ func serviceName(k service.Key) string {
 	if k.Mark != 0 {
 		return fmt.Sprintf("FWM %d", k.Mark)
 	}
-	proto, known := map[uint8]string{packet.ProtoTCP: "TCP", packet.ProtoUDP: "UDP", packet.ProtoSCTP: "SCTP"}[k.Proto]
-	if !known {
-		proto = fmt.Sprint(k.Proto)
-	}
-	return proto + " " + endpoint(k.Addr, k.Port)
+	return strings.ToUpper(packet.ProtoName(k.Proto)) + " " + endpoint(k.Addr, k.Port)
 }
 
 func endpoint(a packet.Addr, port uint16) string { return netip.AddrPortFrom(a.Netip(), port).String() }
