@@ -6,7 +6,7 @@
 #                 DEB_MAINTAINER, GOARCH=arm64
 # make package-test  builds the packages, looks into them, and installs them below a directory (root)
 
-.PHONY: build/manual install install-director install-bench uninstall deb stage package-test
+.PHONY: build/manual build/manual-bench install install-director install-bench uninstall deb stage package-test
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -26,31 +26,44 @@ DEB_MAINTAINER ?= $(or $(shell git config user.name 2>/dev/null),director) <$(or
 DEB_ARCH = $(or $(GOARCH),$(shell go env GOARCH))
 SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null)
 
-# What this machine's director says about itself, whatever is installed.
-build/manual: build-director
-	rm -rf $@
-	./$(BINARY) manual $@ 2>/dev/null || GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./cmd/director manual $@
+# Man pages and completions. Programs with the tag manual write them; the machine that
+# builds runs these, whatever GOOS and GOARCH are. MANUAL is where they go.
+MANUAL = build/manual
+MANUALS = GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off -tags manual
+
+build/manual:
+	rm -rf $(MANUAL)/director
+	$(MANUALS) ./cmd/director $(MANUAL)/director
+
+build/manual-bench:
+	rm -rf $(MANUAL)/director-bench
+	$(MANUALS) ./cmd/director-bench $(MANUAL)/director-bench
+
+# Installs the man pages and completions of $(1).
+define install-manual
+install -d $(MAN) $(BASH) $(ZSH) $(FISH)
+for p in $(MANUAL)/$(1)/man8/*.8; do gzip -9nc $$p >$(MAN)/$${p##*/}.gz && chmod 644 $(MAN)/$${p##*/}.gz; done
+install -m 644 $(MANUAL)/$(1)/bash/$(1) $(BASH)/$(1)
+install -m 644 $(MANUAL)/$(1)/zsh/_$(1) $(ZSH)/_$(1)
+install -m 644 $(MANUAL)/$(1)/fish/$(1).fish $(FISH)/$(1).fish
+endef
 
 install: install-director install-bench
 
-install-bench: build-bench
+install-bench: build-bench build/manual-bench
 	install -d $(SBIN)
 	install -m 755 $(BENCH) $(SBIN)/director-bench
+	$(call install-manual,director-bench)
 
-install-director: build/manual
-	install -d $(SBIN) $(UNITS) $(SYSUSERS) $(MAN) $(DOC)/examples $(BASH) $(ZSH) $(FISH)
+install-director: build-director build/manual
+	install -d $(SBIN) $(UNITS) $(SYSUSERS) $(DOC)/examples
 	install -m 755 $(BINARY) $(SBIN)/director
 	ln -sf director $(SBIN)/ipvsadm
 	install -m 755 packaging/scripts/ipvsadm-save packaging/scripts/ipvsadm-restore $(SBIN)
 	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/director.service >build/director.service
 	install -m 644 build/director.service $(UNITS)/director.service
 	install -m 644 packaging/sysusers.conf $(SYSUSERS)/director.conf
-	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz
-	for p in build/manual/man8/*.8; do gzip -9nc $$p >$(MAN)/$${p##*/}.gz; done
-	chmod 644 $(MAN)/director*.8.gz
-	install -m 644 build/manual/bash/director $(BASH)/director
-	install -m 644 build/manual/zsh/_director $(ZSH)/_director
-	install -m 644 build/manual/fish/director.fish $(FISH)/director.fish
+	$(call install-manual,director)
 	cp -R $(DOCUMENTS) $(DOC)
 	install -m 644 LICENSE $(DOC)/copyright
 	install -m 644 packaging/director.flags packaging/pin-interrupts.conf $(DOC)/examples
@@ -64,6 +77,7 @@ uninstall:
 	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
 	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz $(MAN)/ipvsadm.8.gz $(MAN)/ipvsadm-*.8.gz
 	rm -f $(BASH)/director $(ZSH)/_director $(FISH)/director.fish
+	rm -f $(BASH)/director-bench $(ZSH)/_director-bench $(FISH)/director-bench.fish
 	rm -rf $(DOC)
 
 stage: export GOOS = linux

@@ -22,7 +22,7 @@ import (
 	"director/internal/cli"
 )
 
-// loadFlags are those of bench load.
+// loadFlags has the flags of bench load.
 type loadFlags struct {
 	plan           load.Plan
 	target, cpus   string
@@ -35,7 +35,7 @@ type loadFlags struct {
 
 func (f *loadFlags) set() *pflag.FlagSet {
 	p := &f.plan
-	fs := cli.NewFlags("director bench load")
+	fs := cli.NewFlags()
 	fs.StringVar(&f.target, "target", "", "the address and port to ask (required)")
 	fs.Float64Var(&p.Rate, "rate", 1000, "connections to begin per second, whatever becomes of them")
 	fs.BoolVar(&p.Poisson, "poisson", false, "begin them at random times of that rate, not evenly")
@@ -59,7 +59,7 @@ func (f *loadFlags) set() *pflag.FlagSet {
 	fs.StringVar(&f.log, "log", "", "append a line of JSON, the whole report, to this file")
 	fs.StringVar(&f.with, "with", "", "have another program do it, as well as it can: "+strings.Join(load.Programs, ", "))
 	fs.StringVar(&f.part, "part", "", "")
-	_ = fs.MarkHidden("part") // it is there
+	_ = fs.MarkHidden("part") // the flag exists
 	return fs
 }
 
@@ -140,15 +140,19 @@ func parsePage(text string) (p load.Page, err error) {
 	return p, err
 }
 
-// benchLoad asks a web server, and says how it answered.
-func benchLoad(args []string, std cli.IO) int {
+func loadVerb() cli.Verb {
 	var flags loadFlags
-	if code, over := cli.Parse(flags.set(), "director bench load --target ADDRESS:PORT [flags]", args, std, flags.check); over {
-		return code
+	return cli.Verb{
+		Use: "load --target ADDRESS:PORT [flags]", Flags: cli.Flags(flags.set()),
+		Check: flags.check, Run: flags.ask,
 	}
+}
+
+// ask asks a web server and reports how it answered.
+func (f *loadFlags) ask(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := flags.run(ctx, std); err != nil {
+	if err := f.run(ctx, std); err != nil {
 		fmt.Fprintln(std.Err, err)
 		if errors.Is(err, load.ErrPlan) {
 			return cli.Usage

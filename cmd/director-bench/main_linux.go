@@ -12,42 +12,25 @@ import (
 	"director/internal/cli"
 )
 
-// verbs returns the verbs in the order of the help text.
-func verbs() (all []cli.Verb) {
-	runs := map[string]func([]string, cli.IO) int{
-		"load": benchLoad, "serve": benchServe, "testlvs": benchTestlvs, "paper": benchPaper,
+// commandLine returns the command line of director-bench.
+func commandLine() *cli.Program {
+	verbs := map[string]cli.Verb{"load": loadVerb(), "serve": serveVerb(), "testlvs": testlvsVerb(), "paper": paperVerb()}
+	p := &cli.Program{
+		Name: cli.BenchProgram, Path: "director bench",
+		About: cli.BenchProgram + " has the benchmarks that director does not link.",
 	}
 	for _, v := range cli.BenchVerbs() {
-		all = append(all, cli.Verb{Name: v.Name, Summary: v.Summary, Run: runs[v.Name]})
+		verb := verbs[v.Name]
+		verb.Summary = v.Summary
+		p.Verbs = append(p.Verbs, verb)
 	}
-	return append(all,
-		cli.Verb{Name: "version", Summary: "print what this binary was built from", Run: cli.Version},
-		cli.Verb{Name: "help", Summary: "print this list", Run: help},
-	)
+	p.Verbs = append(p.Verbs, cli.Verb{Use: "version", Summary: "print what this binary was built from", Run: cli.Version})
+	return p
 }
 
 func main() { os.Exit(run(os.Args[1:], cli.System())) }
 
-func run(args []string, std cli.IO) int {
-	if len(args) == 0 {
-		return help(nil, std)
-	}
-	name := args[0]
-	if name == "-h" || name == "--help" {
-		name = "help"
-	}
-	if v := cli.Find(verbs(), name); v != nil {
-		return v.Run(args[1:], std)
-	}
-	fmt.Fprintf(std.Err, "%s: unknown verb: \"%s help\" lists them\n", args[0], cli.BenchProgram)
-	return cli.Usage
-}
-
-func help(_ []string, std cli.IO) int {
-	fmt.Fprintf(std.Out, "%s has the benchmarks of director that need more than director links.\n\nUsage: director bench VERB [flags]\n\n", cli.BenchProgram)
-	cli.List(std.Out, verbs())
-	return cli.OK
-}
+func run(args []string, std cli.IO) int { return commandLine().Run(args, std) }
 
 // program returns the command "director ARGS…". A verb of this program starts this
 // program directly. Tests replace it.

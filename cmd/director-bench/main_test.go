@@ -65,9 +65,9 @@ func TestRun_ListsTheVerbs(t *testing.T) {
 		if code != cli.OK || err != "" {
 			t.Errorf("director-bench %s: exit %d, stderr %q, want 0 and nothing", line, code, err)
 		}
-		for _, v := range verbs() {
-			if !strings.Contains(out, "  "+v.Name+" ") || v.Run == nil {
-				t.Errorf("director-bench %s does not list %s, or cannot run it:\n%s", line, v.Name, out)
+		for _, v := range commandLine().Verbs {
+			if !strings.Contains(out, "  "+v.Name()+" ") || v.Run == nil {
+				t.Errorf("director-bench %s does not list %s, or cannot run it:\n%s", line, v.Name(), out)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ import (
 	"director/internal/ranges"
 )
 
-// paperFlags are those of bench paper.
+// paperFlags has the flags of bench paper.
 type paperFlags struct {
 	out, cpus, suite, commit string
 	only, balancers          []string
@@ -46,7 +46,7 @@ var (
 
 func (f *paperFlags) set() *pflag.FlagSet {
 	o := &f.options
-	fs := cli.NewFlags("director bench paper")
+	fs := cli.NewFlags()
 	fs.StringVar(&f.out, "out", "paper-run", "the folder of the run; one that is there goes on where it ended")
 	fs.StringSliceVar(&f.only, "only", nil, "the figures to take, such as fig7,fig14; all if not given")
 	fs.BoolVar(&o.Quick, "quick", false, "few rates, once and shortly: see that it works, the figures mean little")
@@ -63,7 +63,7 @@ func (f *paperFlags) set() *pflag.FlagSet {
 	return fs
 }
 
-// complete makes options of what the flags say.
+// complete turns the flags into options.
 func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 	o := &f.options
 	if o.Quick {
@@ -94,30 +94,23 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 	return cpus, err
 }
 
-// benchPaper takes the paper's evaluation again.
-func benchPaper(args []string, std cli.IO) int {
-	var flags paperFlags
+func paperVerb() cli.Verb {
+	flags := new(paperFlags)
 	fs := flags.set()
-	if code, over := cli.Parse(fs, "director bench paper [flags]", args, std, nil); over {
-		return code
+	return cli.Verb{
+		Use: "paper [flags]", Flags: cli.Flags(fs),
+		Check: func() error { return flags.readSuite(fs) },
+		Run:   func(std cli.IO) int { return flags.evaluate(fs, std) },
 	}
-	if flags.suite != "" {
-		more, err := readSuite(flags.suite)
-		if err != nil {
-			fmt.Fprintln(std.Err, err)
-			return cli.Usage
-		}
-		flags = paperFlags{}
-		fs = flags.set()
-		if code, over := cli.Parse(fs, "director bench paper [flags]", append(more, args...), std, nil); over {
-			return code
-		}
-	}
+}
+
+// evaluate takes the paper's evaluation again.
+func (f *paperFlags) evaluate(fs *pflag.FlagSet, std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	cpus, err := flags.complete(fs)
+	cpus, err := f.complete(fs)
 	if err == nil {
-		err = flags.run(ctx, cpus, std)
+		err = f.run(ctx, cpus, std)
 	}
 	switch {
 	case err == nil:
@@ -126,24 +119,36 @@ func benchPaper(args []string, std cli.IO) int {
 		fmt.Fprintln(std.Err, err)
 		return cli.Usage
 	case ctx.Err() != nil:
-		err = fmt.Errorf("%w: what was measured is in %s, and the same command goes on from there", cli.ErrStopped, flags.out)
+		err = fmt.Errorf("%w: what was measured is in %s, and the same command goes on from there", cli.ErrStopped, f.out)
 	}
 	fmt.Fprintln(std.Err, err)
 	return cli.Failed
 }
 
-// readSuite reads flags, one in a line; a line that begins with # is a remark.
-func readSuite(name string) (args []string, err error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("--suite: %w", err)
+// readSuite sets the flags of the suite file, one in a line, except for those that the
+// command line set. Lists accumulate. A line that begins with # is a comment.
+func (f *paperFlags) readSuite(fs *pflag.FlagSet) error {
+	if f.suite == "" {
+		return nil
 	}
+	text, err := os.ReadFile(f.suite)
+	if err != nil {
+		return fmt.Errorf("--suite: %w", err)
+	}
+	given := map[string]bool{}
+	fs.VisitAll(func(f *pflag.Flag) { given[f.Name] = f.Changed })
+	var args []string
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			args = append(args, line)
 		}
 	}
-	return args, nil
+	return new(paperFlags).set().ParseAll(args, func(flag *pflag.Flag, value string) error {
+		if _, list := flag.Value.(pflag.SliceValue); given[flag.Name] && !list {
+			return nil
+		}
+		return fs.Set(flag.Name, value)
+	})
 }
 
 func (f *paperFlags) run(ctx context.Context, cpus []int, std cli.IO) error {

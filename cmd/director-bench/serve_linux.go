@@ -15,14 +15,14 @@ import (
 	"director/internal/cli"
 )
 
-// serveFlags are those of bench serve.
+// serveFlags has the flags of bench serve.
 type serveFlags struct {
 	listen  []string
 	options server.Options
 }
 
 func (f *serveFlags) set() *pflag.FlagSet {
-	fs := cli.NewFlags("director bench serve")
+	fs := cli.NewFlags()
 	fs.StringSliceVar(&f.listen, "listen", nil, "the addresses and ports to answer at, such as 0.0.0.0:80 (required)")
 	fs.StringVar(&f.options.Name, "name", "server", "what it calls itself, in the header "+server.NameHeader)
 	fs.IntVar(&f.options.Cap, "cap", 0, "connections to take up per second, the others wait; the paper's servers took 4000; 0 is no limit")
@@ -50,17 +50,21 @@ func (f *serveFlags) check() error {
 	return nil
 }
 
-// benchServe is a web server that costs little, until it is told to stop. Its
-// first line says that it answers, its last one what it did.
-func benchServe(args []string, std cli.IO) int {
+func serveVerb() cli.Verb {
 	var flags serveFlags
-	if code, over := cli.Parse(flags.set(), "director bench serve --listen ADDRESS:PORT [flags]", args, std, flags.check); over {
-		return code
+	return cli.Verb{
+		Use: "serve --listen ADDRESS:PORT [flags]", Flags: cli.Flags(flags.set()),
+		Check: flags.check, Run: flags.serve,
 	}
+}
+
+// serve runs a web server until a signal stops it. It prints READY when it answers, and
+// its counters at the end.
+func (f *serveFlags) serve(std cli.IO) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(stop)
-	s, err := server.Start(flags.options)
+	s, err := server.Start(f.options)
 	if err != nil {
 		fmt.Fprintln(std.Err, err)
 		return cli.Failed

@@ -16,7 +16,7 @@ import (
 	"director/internal/cli"
 )
 
-// testlvsFlags are those of bench testlvs.
+// testlvsFlags has the flags of bench testlvs.
 type testlvsFlags struct {
 	target, sources string
 	plan            testlvs.Plan
@@ -25,7 +25,7 @@ type testlvsFlags struct {
 
 func (f *testlvsFlags) set() *pflag.FlagSet {
 	p := &f.plan
-	fs := cli.NewFlags("director bench testlvs")
+	fs := cli.NewFlags()
 	fs.StringVar(&f.target, "target", "", "the address and port to send to, of a network of one's own (required)")
 	fs.Float64Var(&p.Rate, "rate", 1000, "SYNs per second")
 	fs.DurationVar(&p.Duration, "duration", 5*time.Second, "for how long")
@@ -48,20 +48,24 @@ func (f *testlvsFlags) check() (err error) {
 	return f.plan.Validate()
 }
 
-// benchTestlvs sends SYNs from addresses that nobody has.
-func benchTestlvs(args []string, std cli.IO) int {
+func testlvsVerb() cli.Verb {
 	var flags testlvsFlags
-	if code, over := cli.Parse(flags.set(), "director bench testlvs --target ADDRESS:PORT [flags]", args, std, flags.check); over {
-		return code
+	return cli.Verb{
+		Use: "testlvs --target ADDRESS:PORT [flags]", Flags: cli.Flags(flags.set()),
+		Check: flags.check, Run: flags.send,
 	}
+}
+
+// send sends SYNs from addresses that nobody has.
+func (f *testlvsFlags) send(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	r, err := testlvs.Send(ctx, flags.plan)
+	r, err := testlvs.Send(ctx, f.plan)
 	if err != nil {
 		fmt.Fprintln(std.Err, err)
 		return cli.Failed
 	}
-	if flags.json {
+	if f.json {
 		err = json.NewEncoder(std.Out).Encode(r)
 	} else {
 		_, err = fmt.Fprintf(std.Out, "%d SYNs sent of %d in %.2f s, %.0f per second; the latest by %v\n",

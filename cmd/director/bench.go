@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"director/bench/micro"
@@ -16,43 +19,39 @@ import (
 	"director/internal/cli"
 )
 
-// benches returns the verbs of bench. Those of cli.BenchProgram run there.
-func benches() []cli.Verb {
-	all := append([]cli.Verb{
-		{Name: "micro", Summary: "measure the data plane in memory, against the speed of memory: needs no privileges and no network", Run: benchMicro},
-	}, hostBenches()...)
-	all = append(all, cli.Verb{Name: "record", Summary: "take both for the record: write figures, machine, build and commands to a file", Run: benchRecord})
+func benchVerb() cli.Verb {
+	verbs := append([]cli.Verb{microVerb()}, hostBenches()...)
+	verbs = append(verbs, recordVerb())
 	for _, v := range cli.BenchVerbs() {
-		all = append(all, cli.Verb{Name: v.Name, Summary: v.Summary, Run: func(args []string, std cli.IO) int {
-			fmt.Fprintln(std.Err, execBench(append([]string{v.Name}, args...)))
-			return cli.Failed
+		verbs = append(verbs, cli.Verb{Use: v.Name, Summary: v.Summary, Elsewhere: true, RunArgs: func(args []string, std cli.IO) int {
+			return benchElsewhere(append([]string{v.Name}, args...), std)
 		}})
 	}
-	return all
-}
-
-// execBench starts cli.BenchProgram in place of this process, and returns if it cannot.
-// Tests replace it.
-var execBench = cli.ExecBench
-
-// bench measures how fast the director is.
-func bench(args []string, std cli.IO) int {
-	out, code := std.Err, cli.Usage
-	if len(args) > 0 {
-		if v := cli.Find(benches(), args[0]); v != nil {
-			return v.Run(args[1:], std)
-		}
-		if args[0] == "--help" || args[0] == "-h" {
-			out, code = std.Out, cli.OK
-		}
+	return cli.Verb{
+		Use: "bench VERB [flags]", Summary: "measure how fast the director is on this machine",
+		About: cli.BenchProgram + ", a package of its own, has load, serve, testlvs and paper.",
+		Verbs: verbs,
 	}
-	fmt.Fprint(out, "Usage: director bench VERB [flags]\n\n")
-	cli.List(out, benches())
-	fmt.Fprintf(out, "\n%s has load, serve, testlvs and paper. It is a package of its own.\n", cli.BenchProgram)
-	return code
 }
 
-// microFlags are those of bench micro.
+// benchElsewhere starts cli.BenchProgram in place of this process. It returns only if it
+// cannot.
+func benchElsewhere(args []string, std cli.IO) int {
+	fmt.Fprintln(std.Err, cli.ExecBench(args))
+	return cli.Failed
+}
+
+// completesBench reports whether a shell asks to complete the arguments of a verb of
+// cli.BenchProgram, and returns the question for that program.
+func completesBench(args []string) (question []string, ok bool) {
+	if len(args) < 4 || !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) || args[1] != "bench" {
+		return nil, false
+	}
+	known := slices.ContainsFunc(cli.BenchVerbs(), func(v cli.BenchVerb) bool { return v.Name == args[2] })
+	return append([]string{args[0]}, args[2:]...), known
+}
+
+// microFlags has the flags of bench micro.
 type microFlags struct {
 	cpus, only, profile string
 	json, quick, huge   bool
@@ -62,8 +61,8 @@ type microFlags struct {
 
 func (m *microFlags) set() *pflag.FlagSet {
 	d := micro.Defaults()
-	fs := cli.NewFlags("director bench micro")
-	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs of the workers, one each, a list such as 2-5; auto takes all, and pins where the system can")
+	fs := cli.NewFlags()
+	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs of the workers, one each, a list such as 2-5; auto takes all, and pins threads if the system can")
 	fs.StringVar(&m.only, "only", "", "measure the rows whose names match this regular expression, such as ^nat-in/hit or /1M$")
 	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are taken in turn")
 	fs.DurationVar(&m.time, "time", d.Time, "how long a row takes in each repetition")
@@ -75,17 +74,22 @@ func (m *microFlags) set() *pflag.FlagSet {
 	return fs
 }
 
-// benchMicro measures the data plane in memory.
-func benchMicro(args []string, std cli.IO) int {
+func microVerb() cli.Verb {
 	var flags microFlags
 	fs := flags.set()
-	if code, over := cli.Parse(fs, "director bench micro [flags]", args, std, nil); over {
-		return code
+	return cli.Verb{
+		Use: "micro [flags]", Summary: "measure the data plane in memory, against the speed of memory: needs no privileges and no network",
+		Flags: cli.Flags(fs),
+		Run:   func(std cli.IO) int { return flags.measure(fs, std) },
 	}
-	options, err := flags.options(fs)
+}
+
+// measure measures the data plane in memory.
+func (m *microFlags) measure(fs *pflag.FlagSet, std cli.IO) int {
+	options, err := m.options(fs)
 	if err == nil {
 		options.Progress = func(text string) { fmt.Fprintln(std.Err, text) }
-		err = flags.run(options, std.Out)
+		err = m.run(options, std.Out)
 	}
 	switch {
 	case err == nil:
@@ -98,7 +102,7 @@ func benchMicro(args []string, std cli.IO) int {
 	return cli.Failed
 }
 
-// options are the flags as they were given.
+// options returns the options that the flags describe.
 func (m *microFlags) options(fs *pflag.FlagSet) (o micro.Options, err error) {
 	o = micro.Defaults()
 	if m.quick {
@@ -120,7 +124,7 @@ func (m *microFlags) options(fs *pflag.FlagSet) (o micro.Options, err error) {
 	return o, err
 }
 
-// run measures and prints.
+// run measures and prints the result.
 func (m *microFlags) run(o micro.Options, out io.Writer) (err error) {
 	if m.profile != "" {
 		f, err := os.Create(m.profile)

@@ -20,17 +20,16 @@ import (
 // hostBenches returns the benchmarks that need Linux.
 func hostBenches() []cli.Verb {
 	return []cli.Verb{
-		{Name: "lab", Summary: "measure the director beside the kernel's own forwarding, over veth pairs: needs root", Run: benchLab},
+		labVerb(),
 	}
 }
 
-// benchSelf returns the command that is this program with other arguments.
-// Tests replace it.
+// benchSelf returns the command "director ARGS…" of this program. Tests replace it.
 var benchSelf = func(args ...string) *exec.Cmd {
 	return exec.Command("/proc/self/exe", args...)
 }
 
-// labFlags are those of bench lab.
+// labFlags has the flags of bench lab.
 type labFlags struct {
 	cpus, only  string
 	json, quick bool
@@ -39,7 +38,7 @@ type labFlags struct {
 
 func (l *labFlags) set() *pflag.FlagSet {
 	l.options = lab.Defaults()
-	fs := cli.NewFlags("director bench lab")
+	fs := cli.NewFlags()
 	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs of sources and workers, a list such as 0-3; auto takes all")
 	fs.StringVar(&l.only, "only", "", "measure the rows whose names match this regular expression, such as ^director-dr-xdp/1 or ^latency/")
 	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are taken in turn")
@@ -49,17 +48,22 @@ func (l *labFlags) set() *pflag.FlagSet {
 	return fs
 }
 
-// benchLab measures the director over veth pairs.
-func benchLab(args []string, std cli.IO) int {
+func labVerb() cli.Verb {
 	var flags labFlags
 	fs := flags.set()
-	if code, over := cli.Parse(fs, "director bench lab [flags]", args, std, nil); over {
-		return code
+	return cli.Verb{
+		Use: "lab [flags]", Summary: "measure the director beside the kernel's own forwarding, over veth pairs: needs root",
+		Flags: cli.Flags(fs),
+		Run:   func(std cli.IO) int { return flags.compare(fs, std) },
 	}
-	err := flags.complete(fs)
+}
+
+// compare measures the director over veth pairs.
+func (l *labFlags) compare(fs *pflag.FlagSet, std cli.IO) int {
+	err := l.complete(fs)
 	if err == nil {
-		flags.options.Progress = func(text string) { fmt.Fprintln(std.Err, text) }
-		err = flags.run(std)
+		l.options.Progress = func(text string) { fmt.Fprintln(std.Err, text) }
+		err = l.run(std)
 	}
 	switch {
 	case err == nil:
@@ -72,7 +76,7 @@ func benchLab(args []string, std cli.IO) int {
 	return cli.Failed
 }
 
-// complete makes options of what the flags say.
+// complete turns the flags into options.
 func (l *labFlags) complete(fs *pflag.FlagSet) (err error) {
 	o := &l.options
 	if l.quick {
@@ -95,7 +99,7 @@ func (l *labFlags) complete(fs *pflag.FlagSet) (err error) {
 	return err
 }
 
-// measure runs until it is done or told to stop.
+// measure measures until it is done or a signal stops it.
 func (l *labFlags) measure() (*lab.Result, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -106,7 +110,7 @@ func (l *labFlags) measure() (*lab.Result, error) {
 	return result, err
 }
 
-// run measures and prints.
+// run measures and prints the result.
 func (l *labFlags) run(std cli.IO) error {
 	if err := cli.CanBuildLab("bench lab"); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 	"director/internal/cli"
 )
 
-// recordFlags are those of bench record.
+// recordFlags has the flags of bench record.
 type recordFlags struct {
 	out, commit, cpus, only string
 	parts                   []string
@@ -27,7 +27,7 @@ type recordFlags struct {
 }
 
 func (r *recordFlags) set() *pflag.FlagSet {
-	fs := cli.NewFlags("director bench record")
+	fs := cli.NewFlags()
 	fs.StringVar(&r.out, "out", ".", "the directory for the record, a file DATE-MACHINE.md")
 	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
 	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to take")
@@ -37,7 +37,7 @@ func (r *recordFlags) set() *pflag.FlagSet {
 	return fs
 }
 
-// args are the flags of a part.
+// args returns the flags for a part.
 func (r *recordFlags) args() (args []string) {
 	if r.quick {
 		args = append(args, "--quick")
@@ -51,26 +51,50 @@ func (r *recordFlags) args() (args []string) {
 	return args
 }
 
-// recorder takes a part of the record: what it found, or the error of options
-// that it cannot carry out, of a stop, or of a failure.
+// recorder takes a part of the record. Its error says that the options are wrong, that a
+// signal stopped it, or that it failed.
 type recorder struct {
 	name string
 	take func(args []string, std cli.IO) (record.Part, error)
 }
 
-// recorders are the parts, in the order of the record.
+// recorders returns the parts, in the order of the record.
 func recorders() []recorder {
 	return []recorder{{"micro", recordMicro}, {"lab", recordLab}}
 }
 
-// cli.ErrStopped is the error of a benchmark that was told to stop.
-func benchRecord(args []string, std cli.IO) int {
+func recordVerb() cli.Verb {
 	var flags recordFlags
 	fs := flags.set()
-	if code, over := cli.Parse(fs, "director bench record [flags]", args, std, flags.check); over {
-		return code
+	return cli.Verb{
+		Use: "record [flags]", Summary: "take both for the record: write figures, machine, build and commands to a file",
+		Flags: cli.Flags(fs), Check: flags.check,
+		Run: func(std cli.IO) int { return flags.record(given(fs), std) },
 	}
-	err := flags.run(args, std)
+}
+
+// given returns the flags that were set, as a command line.
+func given(fs *pflag.FlagSet) (args []string) {
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Changed {
+			return
+		}
+		value := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
+		if value == f.NoOptDefVal {
+			args = append(args, "--"+f.Name)
+			return
+		}
+		args = append(args, "--"+f.Name+"="+value)
+	})
+	return args
+}
+
+// record takes the benchmarks and writes a file about them. args is its command line.
+func (r *recordFlags) record(args []string, std cli.IO) int {
+	err := r.run(args, std)
 	switch {
 	case err == nil:
 		return cli.OK
@@ -94,9 +118,8 @@ func (r *recordFlags) check() error {
 	return nil
 }
 
-// run takes the parts and saves the record, if there is anything to save. The
-// last part is taken first: bench lab looks at the load of the machine, bench
-// micro makes some.
+// run takes the parts and saves the record, unless it is empty. It takes the last part
+// first, because bench lab checks the load of the machine and bench micro causes some.
 func (r *recordFlags) run(args []string, std cli.IO) error {
 	all := recorders()
 	rec := &record.Record{
@@ -130,7 +153,7 @@ func (r *recordFlags) run(args []string, std cli.IO) error {
 		return errors.Join(append(failed, errors.New("there is nothing to record"))...)
 	}
 	name, err := rec.Save(r.out)
-	if err != nil { // what was measured is not lost
+	if err != nil { // print the figures, so that they are not lost
 		fmt.Fprint(std.Out, rec)
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -141,14 +164,14 @@ func (r *recordFlags) run(args []string, std cli.IO) error {
 	return errors.Join(slices.DeleteFunc(failed, optionsAreWrong)...)
 }
 
-// optionsAreWrong reports whether a benchmark has no such rows, or cannot be
-// taken in this way. If another can, this is no failure of the record.
+// optionsAreWrong reports whether a benchmark does not have the selected rows or cannot
+// use the options. The record succeeds if the other benchmark can.
 func optionsAreWrong(err error) bool {
 	return errors.Is(err, micro.ErrOptions) || labOptionsAreWrong(err)
 }
 
-// commands build the binary and take the record again. said is the commit that
-// counts where the build has no stamp.
+// commands returns the commands that build the binary and take the record again. said is
+// the commit to name if the build has no stamp.
 func commands(build *debug.BuildInfo, said string, args []string) (lines []string) {
 	commit, making := strings.TrimSuffix(said, "-dirty"), "make build"
 	if build != nil {
@@ -167,7 +190,7 @@ func commands(build *debug.BuildInfo, said string, args []string) (lines []strin
 	return append(lines, making, shellLine(append([]string{"./director", "bench", "record"}, args...)))
 }
 
-// shellLine writes words as a shell reads them.
+// shellLine quotes words for a shell.
 func shellLine(words []string) string {
 	var quoted []string
 	for _, w := range words {

@@ -14,32 +14,36 @@ import (
 )
 
 // captureVerb writes what the running director receives, sends and drops.
-func captureVerb(args []string, std cli.IO) int {
+func captureVerb() cli.Verb {
 	options := capture.DefaultOptions()
-	fs := cli.NewFlags("director capture")
-	name := fs.String("out", "", "where the frames go, as pcapng; - is standard output (required)")
+	fs := cli.NewFlags()
+	name := fs.String("out", "", "the file for the frames, as pcapng; - is standard output (required)")
 	socket := fs.String("control", controlSocket(), "the unix socket of the director's control API")
 	options.Flags(fs)
-	check := func() error {
-		if *name == "" {
-			return errors.New("--out: required: name the file to write, or - for standard output")
-		}
-		return options.Check()
+	return cli.Verb{
+		Use: "capture --out FILE [flags]", Summary: "write what the running director receives, sends and drops, as pcapng",
+		Flags: cli.Flags(fs),
+		Check: func() error {
+			if *name == "" {
+				return errors.New("--out: required: name the file to write, or - for standard output")
+			}
+			return options.Check()
+		},
+		Run: func(std cli.IO) int {
+			if err := captureTo(*name, *socket, options, std); err != nil {
+				fmt.Fprintln(std.Err, err)
+				if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == "bad-request" {
+					return cli.Usage
+				}
+				return cli.Failed
+			}
+			return cli.OK
+		},
 	}
-	if code, over := cli.Parse(fs, "director capture --out FILE [flags]", args, std, check); over {
-		return code
-	}
-	if err := captureTo(*name, *socket, options, std); err != nil {
-		fmt.Fprintln(std.Err, err)
-		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == "bad-request" {
-			return cli.Usage
-		}
-		return cli.Failed
-	}
-	return cli.OK
 }
 
-// captureTo captures until a bound is reached or an interrupt, and says how much.
+// captureTo captures until a limit is reached or a signal arrives, and says how much it
+// wrote.
 func captureTo(name, socket string, o capture.Options, std cli.IO) (err error) {
 	out := std.Out
 	if name != "-" {

@@ -8,10 +8,17 @@ import (
 	"director/internal/cli"
 )
 
-// check reads the flags of run and prints what they amount to as a flags file.
-// It never looks at the host.
+func checkVerb() cli.Verb {
+	return cli.Verb{
+		Use: "check [flags]", Summary: "check flags and rules, and print the effective configuration",
+		Flags: commonFlags(""), RunArgs: check,
+	}
+}
+
+// check reads the flags of run and prints the configuration that they mean, as a flags
+// file. It never looks at the host.
 func check(args []string, std cli.IO) int {
-	c, code := configure("check", args, std)
+	c, code := configure(args, std)
 	if c == nil {
 		return code
 	}
@@ -22,17 +29,28 @@ func check(args []string, std cli.IO) int {
 	return cli.OK
 }
 
-// configure parses the flags that run and check share. Without a configuration
-// there is nothing left to do but to exit with code.
-func configure(verb string, args []string, std cli.IO) (c *config.Config, code int) {
+// commonFlags returns the flags of run, which other verbs take, too, behind a title.
+func commonFlags(title string) []cli.Group {
+	own, sysctls := config.Flags()
+	return []cli.Group{{Title: title, Flags: own}, {Title: "The sysctls of IPVS (0 unless a default is given)", Flags: sysctls}}
+}
+
+// configure parses the flags that run and check share. If it returns no configuration,
+// the verb ends with code.
+func configure(args []string, std cli.IO) (c *config.Config, code int) {
 	c, err := config.Parse(args, std.In)
-	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.Out, "Usage: director %s [flags]\n\n%s", verb, config.Usage())
-		return nil, cli.OK
-	}
 	if err != nil {
-		fmt.Fprintln(std.Err, err)
-		return nil, cli.Usage
+		return nil, refuseConfig(err, std)
 	}
 	return c, cli.OK
+}
+
+// refuseConfig prints an error of package config and returns the exit code. It asks for the
+// help if that is what the error stands for.
+func refuseConfig(err error, std cli.IO) int {
+	if errors.Is(err, config.ErrHelp) {
+		return cli.AskHelp
+	}
+	fmt.Fprintln(std.Err, err)
+	return cli.Usage
 }

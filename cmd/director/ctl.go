@@ -14,12 +14,11 @@ import (
 	"director/internal/cli"
 )
 
-// controlVariable is the environment variable that names the control socket where
-// no flag does: scripts that call ipvsadm have none.
+// controlVariable is the environment variable that names the control socket. Scripts that
+// call ipvsadm need it, because ipvsadm has no flag for that.
 const controlVariable = "DIRECTOR_CONTROL"
 
-// controlSocket returns where the director is that the verbs ask, unless a flag
-// says otherwise.
+// controlSocket returns the control socket that verbs use unless a flag names another.
 func controlSocket() string {
 	if path := os.Getenv(controlVariable); path != "" {
 		return path
@@ -27,8 +26,20 @@ func controlSocket() string {
 	return api.DefaultSocket
 }
 
-// ctl is ipvsadm for a running director: its grammar, output and exit codes.
-// "director ctl" takes the flag --control in front of them.
+func ctlVerb() cli.Verb {
+	return cli.Verb{
+		Use: "ctl [--control PATH] COMMAND [OPTIONS]", Summary: "ipvsadm for the running director: the same commands, output and exit codes",
+		About:   ctlAbout,
+		RunArgs: ctl,
+		Text:    ipvsadm.HelpText(),
+	}
+}
+
+const ctlAbout = "Commands the running director as ipvsadm commands its kernel. Under the name ipvsadm\n" +
+	"the binary takes the same commands, and " + controlVariable + " names the socket."
+
+// ctl is ipvsadm for a running director: its grammar, output and exit codes. "director
+// ctl" accepts the flag --control in front of them.
 func ctl(args []string, std cli.IO) int {
 	socket := controlSocket()
 	if len(args) > 0 && args[0] == "--control" {
@@ -44,20 +55,18 @@ func ctl(args []string, std cli.IO) int {
 		}
 	}
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
-		fmt.Fprint(std.Out, "Usage: director ctl [--control PATH] COMMAND [OPTIONS]\n\n"+
-			"Commands the running director as ipvsadm does its kernel. Under the name ipvsadm\n"+
-			"the binary takes the same commands, and "+controlVariable+" names the socket.\n\n")
+		return cli.AskHelp
 	}
 	return commandDirector(socket, args, true, std)
 }
 
-// ipvsadmVerb is ipvsadm to the letter.
+// ipvsadmVerb is ipvsadm exactly: it has no flag --control.
 func ipvsadmVerb(args []string, std cli.IO) int {
 	return commandDirector(controlSocket(), args, false, std)
 }
 
-// commandDirector carries out a command line of ipvsadm. explain says more about
-// refusals than ipvsadm does.
+// commandDirector carries out a command line of ipvsadm. With explain, refusals have more
+// detail than ipvsadm gives.
 func commandDirector(socket string, args []string, explain bool, std cli.IO) int {
 	client := api.Open(socket)
 	defer client.Close()
@@ -70,7 +79,7 @@ func commandDirector(socket string, args []string, explain bool, std cli.IO) int
 	if err == nil && (c.Verb == rules.Help || c.Verb == rules.Version) {
 		return shell.Execute(c)
 	}
-	// Like ipvsadm, look whether there is anybody to command before anything else.
+	// As in ipvsadm, an unreachable director is reported before a wrong command line.
 	if _, err := remote.Timeouts(); errors.Is(err, api.ErrUnreachable) {
 		fmt.Fprintf(std.Err, "Can't initialize ipvs: %v\n", err)
 		return cli.Usage

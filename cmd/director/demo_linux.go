@@ -41,11 +41,7 @@ type demoRow struct {
 
 // demo builds the lab, has a client fetch pages through the director by every
 // forwarding method and every I/O, and shows what happened.
-func demo(args []string, std cli.IO) int {
-	if len(args) > 0 {
-		fmt.Fprintf(std.Err, "demo takes no arguments, got %q\n", args[0])
-		return cli.Usage
-	}
+func demo(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)

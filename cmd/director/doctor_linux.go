@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"director/control/config"
@@ -10,17 +9,20 @@ import (
 	"director/internal/cli"
 )
 
-// doctorVerb says what the host offers and what run would use of it. It exits
-// with cli.Failed if run would not start.
-func doctorVerb(args []string, std cli.IO) int {
-	c, d, err := config.ParseDoctor(args, std.In)
-	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.Out, "Usage: director doctor [flags]\n\n%s", config.DoctorUsage())
-		return cli.OK
+func doctorVerb() cli.Verb {
+	return cli.Verb{
+		Use: "doctor [flags]", Summary: "say what this host offers, what run would use, and what to mend",
+		Flags:   append(cli.Flags(config.DoctorFlags()), commonFlags("As for run, but --interface may be left out")...),
+		RunArgs: examineHost,
 	}
+}
+
+// examineHost says what the host offers and what run would use of it. It fails if run would
+// not start.
+func examineHost(args []string, std cli.IO) int {
+	c, d, err := config.ParseDoctor(args, std.In)
 	if err != nil {
-		fmt.Fprintln(std.Err, err)
-		return cli.Usage
+		return refuseConfig(err, std)
 	}
 	facts, err := doctor.Gather(c, "/")
 	if err != nil {

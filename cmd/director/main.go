@@ -4,25 +4,22 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"director/internal/cli"
 )
 
-// verbs returns the verbs in the order of the help text.
-func verbs() []cli.Verb {
-	return append(hostVerbs(),
-		cli.Verb{Name: "ctl", Summary: "ipvsadm for the running director: the same commands, output and exit codes", Run: ctl},
-		cli.Verb{Name: "capture", Summary: "write what the running director receives, sends and drops, as pcapng", Run: captureVerb},
-		cli.Verb{Name: "why", Summary: "explain where a packet goes and why", Run: whyVerb},
-		cli.Verb{Name: "replay", Summary: "send captured frames through the same pipeline, under a virtual clock", Run: replayVerb},
-		cli.Verb{Name: "bench", Summary: "measure how fast the director is on this machine", Run: bench},
-		cli.Verb{Name: "check", Summary: "check flags and rules, and print the effective configuration", Run: check},
-		cli.Verb{Name: "version", Summary: "print what this binary was built from", Run: cli.Version},
-		cli.Verb{Name: "help", Summary: "print this list", Run: help},
-	)
+// commandLine returns the command line of director. Its verbs are in the order of the help
+// text.
+func commandLine() *cli.Program {
+	return &cli.Program{
+		Name: "director", Path: "director", About: "director is a Linux Virtual Server in userspace.",
+		Verbs: append(hostVerbs(),
+			ctlVerb(), captureVerb(), whyVerb(), replayVerb(), benchVerb(), checkVerb(),
+			cli.Verb{Use: "version", Summary: "print what this binary was built from", Run: cli.Version},
+		),
+	}
 }
 
 func main() {
@@ -35,22 +32,8 @@ func main() {
 }
 
 func run(args []string, std cli.IO) int {
-	if len(args) == 0 {
-		return help(nil, std)
+	if bench, ok := completesBench(args); ok {
+		return benchElsewhere(bench, std)
 	}
-	name := args[0]
-	if name == "-h" || name == "--help" {
-		name = "help"
-	}
-	if v := cli.Find(append(verbs(), hiddenVerbs()...), name); v != nil {
-		return v.Run(args[1:], std)
-	}
-	fmt.Fprintf(std.Err, "%s: unknown verb: \"director help\" lists them\n", args[0])
-	return cli.Usage
-}
-
-func help(_ []string, std cli.IO) int {
-	fmt.Fprint(std.Out, "director is a Linux Virtual Server in userspace.\n\nUsage: director VERB [flags]\n\n")
-	cli.List(std.Out, verbs())
-	return cli.OK
+	return commandLine().Run(args, std)
 }

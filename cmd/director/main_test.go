@@ -26,9 +26,9 @@ func TestRun_ListsTheVerbs(t *testing.T) {
 		if code != cli.OK || err != "" {
 			t.Errorf("director %s: exit %d, stderr %q, want 0 and nothing", line, code, err)
 		}
-		for _, v := range verbs() {
-			if !strings.Contains(out, "  "+v.Name+" ") || !strings.Contains(out, v.Summary) {
-				t.Errorf("director %s does not list %s:\n%s", line, v.Name, out)
+		for _, v := range commandLine().All() {
+			if !strings.Contains(out, "  "+v.Name()+" ") || !strings.Contains(out, v.Summary) {
+				t.Errorf("director %s does not list %s:\n%s", line, v.Name(), out)
 			}
 		}
 	}
@@ -38,6 +38,24 @@ func TestRun_RefusesAnUnknownVerb(t *testing.T) {
 	code, out, err := direct("", "balance --all")
 	if want := "balance: unknown verb: \"director help\" lists them\n"; code != cli.Usage || out != "" || err != want {
 		t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
+	}
+}
+
+// Help of a verb is the same in every form.
+func TestHelp_OfAVerb(t *testing.T) {
+	for _, verb := range []string{"top", "run", "why", "ctl", "bench", "bench micro"} {
+		_, want, _ := direct("", verb+" --help")
+		for _, line := range []string{verb + " -h", "help " + verb} {
+			code, out, err := direct("", line)
+			if code != cli.OK || err != "" || out != want || !strings.HasPrefix(out, "Usage: director "+verb+" ") {
+				t.Errorf("director %s: exit %d, stderr %q, stdout\n%s\nwant exit 0 and\n%s", line, code, err, out, want)
+			}
+		}
+	}
+	for _, line := range []string{"help balance", "help top --all", "--all"} {
+		if code, out, err := direct("", line); code != cli.Usage || out != "" || err == "" {
+			t.Errorf("director %s: exit %d, stdout %q, stderr %q, want exit 2 and an error", line, code, out, err)
+		}
 	}
 }
 

@@ -14,16 +14,19 @@ import (
 	"director/internal/cli"
 )
 
-// replayVerb sends captured frames through the pipeline under a virtual clock.
-func replayVerb(args []string, std cli.IO) int {
-	c, r, err := config.ParseReplay(args, std.In)
-	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.Out, "Usage: director replay [flags]\n\n%s", config.ReplayUsage())
-		return cli.OK
+func replayVerb() cli.Verb {
+	return cli.Verb{
+		Use: "replay [flags]", Summary: "send captured frames through the same pipeline, under a virtual clock",
+		Flags:   append(cli.Flags(config.ReplayFlags()), commonFlags("As for run")...),
+		RunArgs: replayCapture,
 	}
+}
+
+// replayCapture sends captured frames through the pipeline under a virtual clock.
+func replayCapture(args []string, std cli.IO) int {
+	c, r, err := config.ParseReplay(args, std.In)
 	if err != nil {
-		fmt.Fprintln(std.Err, err)
-		return cli.Usage
+		return refuseConfig(err, std)
 	}
 	skipped, err := replayFiles(c, r, std.Out)
 	switch {

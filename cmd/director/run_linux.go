@@ -17,9 +17,16 @@ import (
 	"director/internal/cli"
 )
 
-// runVerb forwards traffic in the foreground until it is told to stop.
-func runVerb(args []string, std cli.IO) int {
-	c, code := configure("run", args, std)
+func runVerb() cli.Verb {
+	return cli.Verb{
+		Use: "run [flags]", Summary: "forward traffic in the foreground until SIGTERM",
+		Flags: commonFlags(""), RunArgs: runDirector,
+	}
+}
+
+// runDirector forwards traffic until a signal stops it.
+func runDirector(args []string, std cli.IO) int {
+	c, code := configure(args, std)
 	if c == nil {
 		return code
 	}
@@ -38,7 +45,8 @@ func runVerb(args []string, std cli.IO) int {
 	return cli.Failed
 }
 
-// newLogger writes to w what the flags ask for.
+// newLogger returns a logger that writes to w in the format and from the level that
+// the flags say.
 func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !cli.IsTerminal(w)}

@@ -18,18 +18,19 @@ import (
 	"director/view/top"
 )
 
-// topFlags are those of top.
+// topFlags has the flags of top.
 type topFlags struct {
 	control     string
 	interval    time.Duration
 	plain, once bool
 }
 
-// shortestInterval between two questions: a director has other things to do.
+// shortestInterval is the least time between two questions, so that top costs the
+// director little.
 const shortestInterval = 100 * time.Millisecond
 
 func (f *topFlags) set() *pflag.FlagSet {
-	fs := cli.NewFlags("director top")
+	fs := cli.NewFlags()
 	fs.StringVar(&f.control, "control", controlSocket(), "the unix socket of the director's control API")
 	fs.DurationVar(&f.interval, "interval", 2*time.Second, "how often the director is asked")
 	fs.BoolVar(&f.plain, "plain", false, "print lines, a block at each interval, as is done without a terminal")
@@ -44,9 +45,7 @@ func (f *topFlags) check() error {
 	return nil
 }
 
-func topVerb(args []string, std cli.IO) int { return watch(args, std, socketSource) }
-
-// socketSource asks the director at a control socket.
+// socketSource returns a source that asks the director at a control socket.
 func socketSource(socket string) top.Source {
 	client := api.Open(socket)
 	return top.Ask(func(ctx context.Context) (f figures.Figures, err error) {
@@ -57,23 +56,28 @@ func socketSource(socket string) top.Source {
 	})
 }
 
-// watch shows the director behind a socket.
-func watch(args []string, std cli.IO, open func(socket string) top.Source) int {
+// topVerb shows the running director. open returns the source of its figures.
+func topVerb(open func(socket string) top.Source) cli.Verb {
 	var flags topFlags
-	fs := flags.set()
-	if code, over := cli.Parse(fs, "director top [flags]", args, std, flags.check); over {
-		return code
+	return cli.Verb{
+		Use: "top [flags]", Summary: "watch the running director in a terminal: rates, loads, drops and losses",
+		Flags: cli.Flags(flags.set()), Check: flags.check,
+		Run: func(std cli.IO) int { return flags.watch(std, open) },
 	}
+}
+
+// watch shows the director behind a socket until a signal arrives.
+func (f *topFlags) watch(std cli.IO, open func(socket string) top.Source) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	if err := flags.show(ctx, std, top.Options{Source: open(flags.control), Interval: flags.interval}); err != nil {
+	if err := f.show(ctx, std, top.Options{Source: open(f.control), Interval: f.interval}); err != nil {
 		fmt.Fprintln(std.Err, err)
 		return cli.Failed
 	}
 	return cli.OK
 }
 
-// show shows it as well as can be shown here.
+// show draws on a terminal and prints lines elsewhere.
 func (f *topFlags) show(ctx context.Context, std cli.IO, o top.Options) error {
 	switch {
 	case f.once:
@@ -84,8 +88,8 @@ func (f *topFlags) show(ctx context.Context, std cli.IO, o top.Options) error {
 	return top.Show(ctx, o)
 }
 
-// onTerminal reports whether standard input and output are a terminal that can do
-// more than print.
+// onTerminal reports whether standard input and output are a terminal that can move
+// the cursor.
 func onTerminal(std cli.IO) bool {
 	for _, f := range []any{std.In, std.Out} {
 		file, ok := f.(*os.File)

@@ -18,10 +18,10 @@ import (
 	"director/view/top"
 )
 
-// watched runs "director top" of a director that answers at once.
+// watched runs "director top" against a director that answers at once.
 func watched(line string) (code int, out, err string) {
 	var o, e bytes.Buffer
-	code = watch(strings.Fields(line), cli.IO{In: strings.NewReader(""), Out: &o, Err: &e}, func(socket string) top.Source {
+	open := func(socket string) top.Source {
 		began := time.Now()
 		return func(context.Context) (figures.Figures, []control.Service, error) {
 			if socket != controlSocket() {
@@ -32,7 +32,9 @@ func watched(line string) (code int, out, err string) {
 			}}
 			return figures.Figures{At: time.Now(), Started: began, PID: 4242}, []control.Service{s}, nil
 		}
-	})
+	}
+	p := &cli.Program{Name: "director", Path: "director", Verbs: []cli.Verb{topVerb(open)}}
+	code = p.Run(append([]string{"top"}, strings.Fields(line)...), cli.IO{In: strings.NewReader(""), Out: &o, Err: &e})
 	return code, o.String(), e.String()
 }
 

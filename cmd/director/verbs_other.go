@@ -4,5 +4,5 @@ package main
 
 import "director/internal/cli"
 
-// hostVerbs are none: they need Linux. A configuration can be checked anywhere.
+// hostVerbs returns nothing: these verbs need Linux.
 func hostVerbs() []cli.Verb { return nil }

@@ -14,19 +14,22 @@ import (
 	"director/internal/cli"
 )
 
-// whyVerb explains where a packet goes and why.
-func whyVerb(args []string, std cli.IO) int {
+func whyVerb() cli.Verb {
+	return cli.Verb{
+		Use: "why [flags] PROTO SRC DST\nwhy [flags] --in FILE", Summary: "explain where a packet goes and why",
+		About: `Explains what the running director does with a packet, as in
+"director why tcp 198.51.100.7:40000 192.0.2.10:80", and changes nothing.
+With --flagfile it explains what a director with these rules would do.`,
+		Flags:   append(cli.Flags(config.WhyFlags()), commonFlags("As for run")...),
+		RunArgs: explainPacket,
+	}
+}
+
+// explainPacket explains where a packet goes and why.
+func explainPacket(args []string, std cli.IO) int {
 	c, w, err := config.ParseWhy(args, std.In)
 	if errors.Is(err, config.ErrHelp) {
-		fmt.Fprintf(std.Out, `Usage: director why [flags] PROTO SRC DST
-       director why [flags] --in FILE
-
-Explains what the running director does with a packet, as in
-"director why tcp 198.51.100.7:40000 192.0.2.10:80", and changes nothing.
-With --flagfile it explains what a director with these rules would do.
-
-%s`, config.WhyUsage())
-		return cli.OK
+		return cli.AskHelp
 	}
 	q, err := question(w, err)
 	if err != nil {
@@ -55,7 +58,7 @@ With --flagfile it explains what a director with these rules would do.
 	return cli.OK
 }
 
-// question makes a question of flags and words, unless there is an error already.
+// question makes a question of flags and words. It returns err if that is an error.
 func question(w *config.Why, err error) (*why.Question, error) {
 	switch {
 	case err != nil:
@@ -79,7 +82,7 @@ func question(w *config.Why, err error) (*why.Question, error) {
 	return q, err
 }
 
-// explain asks the director that is meant.
+// explain asks the running director, or one that the flags describe.
 func explain(c *config.Config, w *config.Why, q *why.Question) ([]why.Explanation, error) {
 	if w.Offline {
 		return why.Offline(c, &w.Host, q)

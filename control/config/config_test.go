@@ -250,12 +250,13 @@ func TestParse_TakesAListenersAddressOrNone(t *testing.T) {
 	}
 }
 
-func TestUsage_NamesEveryFlagAndItsDefault(t *testing.T) {
-	usage := config.Usage()
+func TestFlags_HaveEveryFlagAndItsDefault(t *testing.T) {
+	own, sysctls := config.Flags()
+	usage := own.FlagUsages() + sysctls.FlagUsages()
 	for _, want := range []string{
 		"--flagfile FILE", "--interface A[,B...]", "--io auto|xdp|packet", "(default 900,120,300)",
 		"--fwmark MARK=PROTO,PREFIX[,PORTS]", "--icmp-ratelimit MS", "(default 1000)", "(default 6168)",
-		"\nThe sysctls of IPVS (0 unless a default is given):\n\n", "--amemthresh N", "--drop-entry 0-3", "--sloppy-tcp 0|1",
+		"--amemthresh N", "--drop-entry 0-3", "--sloppy-tcp 0|1",
 		"(default 1048576)", "--manage-vips", "--http ADDR", "(default 127.0.0.1:9464)", "--neighbor IP=MAC@IFACE", "(default info)",
 	} {
 		if !strings.Contains(usage, want) {

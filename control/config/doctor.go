@@ -27,11 +27,11 @@ func ParseDoctor(args []string, stdin io.Reader) (*Config, *Doctor, error) {
 	return c, d, nil
 }
 
-// DoctorUsage describes the flags of ParseDoctor with their defaults.
-func DoctorUsage() string {
+// DoctorFlags returns the flags that only ParseDoctor takes.
+func DoctorFlags() *pflag.FlagSet {
 	fs := newFlagSet()
 	addDoctorFlags(fs, new(Doctor))
-	return fs.FlagUsages() + "\nAs for run, but --interface may be left out:\n\n" + Usage()
+	return fs
 }
 
 // addDoctorFlags defines the flags of doctor over the fields of d.

@@ -48,7 +48,7 @@ func newFlagSet() *pflag.FlagSet {
 
 // addFlags defines the director's own flags, in the order of the help text.
 func addFlags(fs *pflag.FlagSet, c *Config) {
-	fs.Var(value{"FILE", nil, func() []string { return nil }}, flagfile,
+	fs.Var(value{"FILE", func(string) error { return nil }, func() []string { return nil }}, flagfile,
 		"read flags and ipvsadm rules (-A, -a) from FILE, one per line; - is standard input (repeatable)")
 	fs.Var(interfaces(&c.Interfaces), "interface", "the interfaces that carry balanced traffic (required)")
 	fs.Var(choice(&c.IO, IOAuto, IOXDP, IOPacket), "io", "AF_XDP, AF_PACKET, or the best that works")
@@ -90,12 +90,13 @@ func addSysctls(fs *pflag.FlagSet, v *sysctl.Values) {
 	}
 }
 
-// Usage describes all flags with their defaults.
-func Usage() string {
+// Flags returns all flags with their defaults, for help texts and completions. Parse
+// uses flags of its own.
+func Flags() (own, sysctls *pflag.FlagSet) {
 	c, own, sysctls := defaults(), newFlagSet(), newFlagSet()
 	addFlags(own, c)
 	addSysctls(sysctls, &c.Sysctl)
-	return own.FlagUsages() + "\nThe sysctls of IPVS (0 unless a default is given):\n\n" + sysctls.FlagUsages()
+	return own, sysctls
 }
 
 // Write prints c as a flags file: every flag with its value, then the rules.

@@ -65,11 +65,11 @@ func ParseReplay(args []string, stdin io.Reader) (*Config, *Replay, error) {
 
 func replayDefaults() *Replay { return &Replay{Workers: 1, Seed: 1} }
 
-// ReplayUsage describes the flags of ParseReplay with their defaults.
-func ReplayUsage() string {
+// ReplayFlags returns the flags that only ParseReplay takes.
+func ReplayFlags() *pflag.FlagSet {
 	fs := newFlagSet()
 	addReplayFlags(fs, replayDefaults())
-	return fs.FlagUsages() + "\nAs for run:\n\n" + Usage()
+	return fs
 }
 
 // addReplayFlags defines the flags of replay over the fields of r.

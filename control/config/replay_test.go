@@ -101,11 +101,11 @@ func TestParse_RefusesTheFlagsOfReplay(t *testing.T) {
 	}
 }
 
-func TestReplayUsage_NamesItsFlagsAndThoseOfRun(t *testing.T) {
-	usage := config.ReplayUsage()
+func TestReplayFlags_AreThoseOfReplay(t *testing.T) {
+	usage := config.ReplayFlags().FlagUsages()
 	for _, want := range []string{
 		"--in FILE", "--script FILE", "--link NAME=MAC[,mtu=N][,addr=PREFIX...]", "--route PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]",
-		"--workers N", "(default 1)", "--interface A[,B...]",
+		"--workers N", "(default 1)",
 	} {
 		if !strings.Contains(usage, want) {
 			t.Errorf("the help text lacks %q:\n%s", want, usage)

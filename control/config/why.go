@@ -37,11 +37,11 @@ func ParseWhy(args []string, stdin io.Reader) (*Config, *Why, error) {
 	return c, w, nil
 }
 
-// WhyUsage describes the flags of ParseWhy with their defaults.
-func WhyUsage() string {
+// WhyFlags returns the flags that only ParseWhy takes.
+func WhyFlags() *pflag.FlagSet {
 	fs := newFlagSet()
 	addWhyFlags(fs, new(Why))
-	return fs.FlagUsages() + "\nAs for run:\n\n" + Usage()
+	return fs
 }
 
 // addWhyFlags defines the flags of why over the fields of w.

@@ -2,6 +2,9 @@ package ipvsadm
 
 const version = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"
 
+// HelpText returns what ipvsadm prints for -h.
+func HelpText() string { return version + help }
+
 // help describes what ipvsadm does here.
 const help = `Usage:
   ipvsadm -A|-E SERVICE [-s SCHEDULER] [-p [SECONDS]] [-M MASK] [--pe sip] [-b FLAGS] [-o]

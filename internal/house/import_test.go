@@ -68,7 +68,7 @@ var mayImport = []struct {
 	{"inspect/why", []string{"packet", "sched", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control", "control/config", "inspect/replay", "inspect/pcap"}, false},
 	{"internal/house/...", nil, false},
 	{"internal/cli", []string{"host/..."}, false},
-	{"packaging/...", nil, false},
+	{"packaging/...", []string{"internal/cli"}, false},
 	{"cmd/director", []string{"..."}, false},
 	{"cmd/director-bench", []string{"..."}, false},
 }

@@ -1,100 +1,97 @@
 package manual_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"director/internal/cli"
 	"director/packaging/manual"
 )
 
-// said is what the commands of a small program say to --help; "version" takes no
-// notice, and "help" prints the list.
-var said = map[string]string{
-	"":     "It does things.\n\nUsage: director VERB [flags]\n\n  go      .begin at once\n  sub     more\n  version  print it\n  help    print this list\n",
-	"help": "It does things.\n\nUsage: director VERB [flags]\n\n  go      begin\n",
-	"go": `Usage: director go [flags]
-
-      --io auto|xdp           how; it's the best (default auto)
-  -f, --from FILE             where from
-      --quick[=true|false]    "soon"
-      --force                 now
-
-Others:
-
-      --list all|LIST         which ones [all]
-`,
-	"version":   "version 1\n",
-	"sub":       "Usage: director sub VERB [flags]\n\n  rules   as elsewhere\n",
-	"sub rules": "Usage:\n  rules -A [options]\n\n  -A   add\n",
+// small is a program with a verb that has flags of all kinds.
+func small() *cli.Program {
+	own, others := cli.NewFlags(), cli.NewFlags()
+	own.String("io", "auto", "how; it's `auto|xdp` the best")
+	own.StringP("from", "f", "", ".begin `FILE`")
+	own.Bool("force", false, "now")
+	own.String("secret", "", "")
+	_ = own.MarkHidden("secret")
+	others.String("list", "", `"which" ones [all] `+"`all|LIST`")
+	others.String("quick", "true", "soon `bool`")
+	others.Lookup("quick").NoOptDefVal = "true"
+	return &cli.Program{Name: "director", Path: "director", Verbs: []cli.Verb{
+		{Use: "go [flags]\ngo --from FILE", Summary: ".begin at once", About: ".first\nsecond", Text: "Usage:\n  -A  add\n",
+			Flags: []cli.Group{{Flags: own}, {Title: "Others", Flags: others}}},
+		{Use: "sub VERB [flags]", Summary: "more", Verbs: []cli.Verb{
+			{Use: "here", Summary: "a verb of sub"}, {Use: "there", Summary: "of another program", Elsewhere: true},
+		}},
+	}}
 }
 
-func help(words ...string) string { return said[strings.Join(words, " ")] }
-
-func TestRead_FindsVerbsAndFlags(t *testing.T) {
-	got := manual.Read(help)
-	want := &manual.Page{
-		Words: []string{"director"}, Usage: "director VERB [flags]",
-		Blocks: []manual.Block{{Lines: []string{"It does things."}}},
-		Verbs: []*manual.Page{
-			{Words: []string{"director", "go"}, Summary: ".begin at once", Usage: "director go [flags]", Blocks: []manual.Block{
-				{Flags: []manual.Flag{
-					{Name: "io", Kind: "auto|xdp", About: "how; it's the best (default auto)"},
-					{Short: "f", Name: "from", Kind: "FILE", About: "where from"},
-					{Name: "quick", Kind: "[true|false]", About: `"soon"`},
-					{Name: "force", About: "now"},
-				}},
-				{Title: "Others", Flags: []manual.Flag{{Name: "list", Kind: "all|LIST", About: "which ones [all]"}}},
-			}},
-			{Words: []string{"director", "sub"}, Summary: "more", Usage: "director sub VERB [flags]", Verbs: []*manual.Page{
-				{Words: []string{"director", "sub", "rules"}, Summary: "as elsewhere", Blocks: []manual.Block{
-					{Title: "Usage", Lines: []string{"  rules -A [options]", "", "  -A   add"}},
-				}},
-			}},
-			{Words: []string{"director", "version"}, Summary: "print it"},
-			{Words: []string{"director", "help"}, Summary: "print this list"},
-		},
+func written(t *testing.T, m *manual.Manual) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := m.Write(dir); err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	return dir
 }
 
-func TestRoff_MeansWhatItSays(t *testing.T) {
-	page := manual.Read(help).Verbs[0]
-	got := page.Roff([]manual.Section{
-		{Words: "director go", Title: "DESCRIPTION", Items: [][2]string{{"", ".first"}, {"", "second"}}},
+func page(t *testing.T, dir, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "man8", name+".8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestWrite_PagesMeanWhatTheVerbsSay(t *testing.T) {
+	dir := written(t, &manual.Manual{Program: small(), Summary: "a program", Links: map[string]string{"old": "director-go"}, Sections: []manual.Section{
+		{Words: "director go", Title: "DESCRIPTION", Items: [][2]string{{"", "third"}}},
 		{Words: "director sub", Title: "ELSEWHERE"},
 		{Title: "FILES", Items: [][2]string{{"/a-b", "a 'file'"}}},
-	})
+	}})
 	want := `.TH DIRECTOR\-GO 8 "" director "System Administration"
 .SH NAME
 director\-go \- .begin at once
 .SH SYNOPSIS
 .B director go
 [flags]
+.br
+.B director go
+\-\-from FILE
 .SH DESCRIPTION
 \&.first
-.PP
 second
+.PP
+third
 .SH OPTIONS
 .TP
 \fB\-\-io\fR=\fIauto|xdp\fR
-how; it\(aqs the best (default auto)
+how; it\(aqs auto|xdp the best (default \(dqauto\(dq)
 .TP
 \fB\-f\fR, \fB\-\-from\fR=\fIFILE\fR
-where from
-.TP
-\fB\-\-quick\fR[=\fItrue|false\fR]
-\(dqsoon\(dq
+\&.begin FILE
 .TP
 \fB\-\-force\fR
 now
 .SS Others
 .TP
 \fB\-\-list\fR=\fIall|LIST\fR
-which ones [all]
+\(dqwhich\(dq ones [all] all|LIST
+.TP
+\fB\-\-quick\fR[=\fItrue|false\fR]
+soon bool (default \(dqtrue\(dq)
+.SH COMMANDS
+.nf
+Usage:
+  \-A  add
+.fi
 .SH FILES
 .TP
 .B /a\-b
@@ -102,7 +99,30 @@ a \(aqfile\(aq
 .SH SEE ALSO
 .BR director (8)
 `
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, page(t, dir, "director-go")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := page(t, dir, "old"); got != ".so man8/director-go.8\n" {
+		t.Errorf("the link is %q", got)
+	}
+}
+
+func TestWrite_PagesAreThoseOfTheProgramsOwnVerbs(t *testing.T) {
+	names := func(m *manual.Manual) (all []string) {
+		files, err := filepath.Glob(filepath.Join(written(t, m), "man8", "*.8"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			all = append(all, strings.TrimSuffix(filepath.Base(f), ".8"))
+		}
+		return all
+	}
+	want := []string{"director-go", "director-sub-here", "director-sub", "director"}
+	if diff := cmp.Diff(want, names(&manual.Manual{Program: small(), Summary: "a program"})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"director-go", "director-sub"}, names(&manual.Manual{Program: small()})); diff != "" {
+		t.Errorf("without a page for the program, verbs without flags have none: -want +got:\n%s", diff)
 	}
 }

@@ -2,42 +2,47 @@ package manual
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+
+	"github.com/spf13/pflag"
+
+	"director/internal/cli"
 )
 
-// Section is text that no help text has, for the page of the command Words, or
-// for all pages where Words is empty.
-type Section struct {
-	Words string
-	Title string
-	Items [][2]string // term and what it is; without a term a paragraph
+// words returns the command line of the page: director bench micro.
+func (p page) words() string {
+	words, _, _ := strings.Cut(p.verb.Use, "\n")
+	for _, mark := range []string{" [", " -", " VERB", " PROTO"} {
+		words, _, _ = strings.Cut(words, mark)
+	}
+	return strings.TrimSpace(p.path + " " + words)
 }
 
-// Name is the page's name in the manual: director-bench-micro.
-func (p *Page) Name() string { return strings.Join(p.Words, "-") }
+// name returns the page's name in the manual: director-bench-micro.
+func (p page) name() string { return strings.ReplaceAll(p.words(), " ", "-") }
 
-// Roff is the page in the man macros of groff and mandoc, for section 8.
-func (p *Page) Roff(sections []Section) string {
+// roff returns the page in the man macros of groff and mandoc, for section 8.
+func (p page) roff(sections []Section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH %s 8 \"\" director \"System Administration\"\n", strings.ToUpper(escape(p.Name())))
-	summary := p.Summary
-	if summary == "" {
-		summary = "Linux Virtual Server in userspace"
-	}
-	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", escape(p.Name()), escape(summary))
-	synopsis := p.Usage
-	if synopsis == "" {
-		synopsis = strings.Join(p.Words, " ")
-	}
-	words := strings.Join(p.Words, " ")
-	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n", escape(words))
-	if rest := strings.TrimSpace(strings.TrimPrefix(synopsis, words)); rest != "" {
-		fmt.Fprintf(&b, "%s\n", text(rest))
+	fmt.Fprintf(&b, ".TH %s 8 \"\" director \"System Administration\"\n", strings.ToUpper(escape(p.name())))
+	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", escape(p.name()), escape(p.verb.Summary))
+	b.WriteString(".SH SYNOPSIS\n")
+	words := p.words()
+	for i, line := range p.verb.Synopsis(p.path) {
+		if i > 0 {
+			b.WriteString(".br\n")
+		}
+		fmt.Fprintf(&b, ".B %s\n", escape(words))
+		if rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words)); rest != "" {
+			fmt.Fprintf(&b, "%s\n", text(rest))
+		}
 	}
 	describe, others := split(sections, words)
-	rest := p.description(&b, describe)
-	p.verbs(&b)
-	options(&b, rest)
+	p.description(&b, describe)
+	list(&b, p.verb.Verbs)
+	options(&b, p.verb.Flags)
+	lines(&b, p.verb.Text)
 	for _, s := range others {
 		fmt.Fprintf(&b, ".SH %s\n", escape(s.Title))
 		s.items(&b, true)
@@ -46,8 +51,8 @@ func (p *Page) Roff(sections []Section) string {
 	return b.String()
 }
 
-// split takes the sections of one page, those that describe it apart. One of its
-// own takes the place of one that all pages have.
+// split returns the sections of one page, first those that describe it. A section of its
+// own replaces one that all pages have.
 func split(sections []Section, words string) (describe, others []Section) {
 	own := map[string]bool{}
 	for _, s := range sections {
@@ -65,81 +70,87 @@ func split(sections []Section, words string) (describe, others []Section) {
 	return describe, others
 }
 
-// description writes what the help text says in front of its flags, and what else
-// describes the command. It returns the blocks that are left.
-func (p *Page) description(b *strings.Builder, more []Section) []Block {
-	blocks := p.Blocks
-	for len(blocks) > 0 && blocks[0].Flags == nil && blocks[0].Title == "" {
-		blocks = blocks[1:]
-	}
-	said := p.Blocks[:len(p.Blocks)-len(blocks)]
-	if len(said)+len(more) == 0 {
-		return blocks
+// description writes what the help says before the flags, then the sections.
+func (p page) description(b *strings.Builder, more []Section) {
+	if p.verb.About == "" && more == nil {
+		return
 	}
 	b.WriteString(".SH DESCRIPTION\n")
-	for _, block := range said {
-		block.lines(b)
+	for line := range strings.Lines(p.verb.About) {
+		b.WriteString(text(strings.TrimRight(line, "\n")) + "\n")
 	}
 	for _, s := range more {
-		s.items(b, len(said) == 0)
+		s.items(b, p.verb.About == "")
 	}
-	return blocks
 }
 
-func (p *Page) verbs(b *strings.Builder) {
-	if len(p.Verbs) == 0 {
+func list(b *strings.Builder, verbs []cli.Verb) {
+	if len(verbs) == 0 {
 		return
 	}
 	b.WriteString(".SH VERBS\n")
-	for _, v := range p.Verbs {
-		fmt.Fprintf(b, ".TP\n.B %s\n%s\n", escape(v.Words[len(v.Words)-1]), text(v.Summary))
+	for _, v := range verbs {
+		fmt.Fprintf(b, ".TP\n.B %s\n%s\n", escape(v.Name()), text(v.Summary))
 	}
 }
 
-func options(b *strings.Builder, blocks []Block) {
-	for i, block := range blocks {
+func options(b *strings.Builder, groups []cli.Group) {
+	for i, g := range groups {
 		if i == 0 {
 			b.WriteString(".SH OPTIONS\n")
 		}
-		if block.Title != "" {
-			fmt.Fprintf(b, ".SS %s\n", escape(block.Title))
+		if g.Title != "" {
+			fmt.Fprintf(b, ".SS %s\n", escape(g.Title))
 		}
-		for _, f := range block.Flags {
-			fmt.Fprintf(b, ".TP\n%s\n%s\n", f.term(), text(f.About))
-		}
-		block.lines(b)
+		g.Flags.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				fmt.Fprintf(b, ".TP\n%s\n%s\n", term(f), text(about(f)))
+			}
+		})
 	}
 }
 
-// lines writes lines as they are.
-func (block Block) lines(b *strings.Builder) {
-	if block.Lines == nil {
-		return
-	}
-	b.WriteString(".nf\n")
-	for _, l := range block.Lines {
-		b.WriteString(text(l) + "\n")
-	}
-	b.WriteString(".fi\n")
-}
-
-func (f Flag) term() string {
+// term writes how a flag is given.
+func term(f *pflag.Flag) string {
 	var b strings.Builder
-	if f.Short != "" {
-		fmt.Fprintf(&b, "\\fB\\-%s\\fR, ", f.Short)
+	if f.Shorthand != "" {
+		fmt.Fprintf(&b, "\\fB\\-%s\\fR, ", f.Shorthand)
 	}
 	fmt.Fprintf(&b, "\\fB\\-\\-%s\\fR", escape(f.Name))
-	switch {
-	case f.wanted():
-		fmt.Fprintf(&b, "=\\fI%s\\fR", escape(f.Kind))
-	case f.Kind != "":
-		fmt.Fprintf(&b, "[=\\fI%s\\fR]", escape(strings.Trim(f.Kind, "[]")))
+	switch kind, optional := cli.Kind(f); {
+	case kind != "" && !optional:
+		fmt.Fprintf(&b, "=\\fI%s\\fR", escape(kind))
+	case kind != "":
+		b.WriteString("[=\\fItrue|false\\fR]")
 	}
 	return b.String()
 }
 
-// items writes the section's items; the first paragraph below a heading needs no
-// request of its own.
+// described cuts a flag's description, with its default, out of the line of a help text:
+// only pflag knows how to print defaults.
+var described = regexp.MustCompile(`(?s)^.*?\S {2,}(\S.*?)\n$`)
+
+// about returns the description of a flag and its default.
+func about(f *pflag.Flag) string {
+	alone := pflag.NewFlagSet("", pflag.ContinueOnError)
+	alone.AddFlag(f)
+	return described.ReplaceAllString(alone.FlagUsages(), "$1")
+}
+
+// lines writes lines as they are.
+func lines(b *strings.Builder, all string) {
+	if all == "" {
+		return
+	}
+	b.WriteString(".SH COMMANDS\n.nf\n")
+	for line := range strings.Lines(all) {
+		b.WriteString(text(strings.TrimRight(line, "\n")) + "\n")
+	}
+	b.WriteString(".fi\n")
+}
+
+// items writes the items of a section. The first paragraph after a heading needs no
+// request.
 func (s Section) items(b *strings.Builder, first bool) {
 	for i, item := range s.Items {
 		switch {
@@ -154,13 +165,14 @@ func (s Section) items(b *strings.Builder, first bool) {
 }
 
 // seeAlso names the pages above and below.
-func (p *Page) seeAlso(b *strings.Builder) {
+func (p page) seeAlso(b *strings.Builder) {
+	words := strings.Fields(p.words())
 	var names []string
-	for n := 1; n < len(p.Words); n++ {
-		names = append(names, strings.Join(p.Words[:n], "-"))
+	for n := 1; n < len(words); n++ {
+		names = append(names, strings.Join(words[:n], "-"))
 	}
-	for _, v := range p.Verbs {
-		names = append(names, v.Name())
+	for _, v := range p.verb.Verbs {
+		names = append(names, p.name()+"-"+v.Name())
 	}
 	if names == nil {
 		return
@@ -177,11 +189,10 @@ func (p *Page) seeAlso(b *strings.Builder) {
 
 var escaper = strings.NewReplacer(`\`, `\e`, `-`, `\-`, `'`, `\(aq`, `"`, `\(dq`, `^`, `\(ha`, `~`, `\(ti`, "`", `\(ga`)
 
-// escape keeps characters from what they mean to roff.
+// escape removes the meaning that characters have for roff.
 func escape(s string) string { return escaper.Replace(s) }
 
-// text is escape for a line of its own, whose first character could make a
-// request of it.
+// text escapes a whole line, whose first character could turn it into a request.
 func text(s string) string {
 	if s = escape(s); strings.HasPrefix(s, ".") {
 		s = `\&` + s

@@ -1,0 +1,14 @@
+//go:build manual && linux
+
+package main
+
+import (
+	"os"
+
+	"director/internal/cli"
+	"director/packaging/manual"
+)
+
+// With the tag manual the program writes its man pages and completions, and does nothing
+// else. Without the tag it does not link what that needs.
+func init() { os.Exit(manual.Bench(commandLine()).Run(os.Args[1:], cli.System())) }

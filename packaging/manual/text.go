@@ -1,0 +1,48 @@
+package manual
+
+import "director/internal/cli"
+
+// Director returns the manual of director. Scripts know it as ipvsadm, too.
+func Director(p *cli.Program) *Manual {
+	return &Manual{
+		Program: p, Summary: "Linux Virtual Server in userspace", Sections: append(directorSections, exitStatus),
+		Links: map[string]string{"ipvsadm": "director-ctl", "ipvsadm-save": "director-ctl", "ipvsadm-restore": "director-ctl"},
+	}
+}
+
+// Bench returns the manual of director-bench. Its verbs are verbs of "director bench",
+// whose page director has.
+func Bench(p *cli.Program) *Manual { return &Manual{Program: p, Sections: []Section{exitStatus}} }
+
+var exitStatus = Section{Title: "EXIT STATUS", Items: [][2]string{
+	{"0", "done"},
+	{"1", "failed while working, or cannot start here"},
+	{"2", "the command line or the configuration is wrong"},
+}}
+
+var directorSections = []Section{
+	{Words: "director", Title: "DESCRIPTION", Items: [][2]string{
+		{"", "It reads frames from NIC queues over AF_XDP or AF_PACKET, decides per connection which real server gets them, and rewrites and sends them, by the rules of ipvsadm."},
+		{"", "Flags and files of flags configure it. Such a file has flags, one in a line, and rules in ipvsadm's grammar. The output of ipvsadm -S -n is such a file."},
+	}},
+	{Words: "director run", Title: "SIGNALS", Items: [][2]string{
+		{"SIGTERM, SIGINT", "stop. The director restores interfaces, addresses and interrupts, except for what --state leaves to the next director."},
+		{"SIGHUP", "read the flags files again and apply the difference. If they are wrong, report that and change nothing."},
+	}},
+	{Words: "director run", Title: "PRIVILEGES", Items: [][2]string{
+		{"", "Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, and /dev/net/tun. A user other than root also needs a limit of locked memory (RLIMIT_MEMLOCK) above 8 MiB for each queue. Once it forwards, the director keeps CAP_NET_ADMIN alone, whether root started it or not."},
+	}},
+	{Words: "director run", Title: "FILES", Items: [][2]string{
+		{"/etc/director/director.flags", "the flags file that director.service uses"},
+		{"/run/director/control.sock", "the control socket"},
+	}},
+	{Words: "director ctl", Title: "ENVIRONMENT", Items: [][2]string{
+		{"DIRECTOR_CONTROL", "the control socket of the director to command, /run/director/control.sock if not set"},
+	}},
+	{Words: "director ctl", Title: "EXIT STATUS", Items: [][2]string{
+		{"0", "done; of -R: the last line was"},
+		{"1", "nothing to list"},
+		{"2", "the command line is wrong, or no director answers"},
+		{"255", "the director refused, or there is no such command"},
+	}},
+}
