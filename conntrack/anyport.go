@@ -50,7 +50,7 @@ func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	e := &t.entries[c.index]
 	from, to := t.lockBoth(e, hash)
 	defer unlockBoth(from, to)
-	if !same(c.word, e.state.Load()) || !e.read(c.index, c) || !c.Is(AnyPort) {
+	if !same(c.word, e.state.Load()) || !t.take(c.index, c) || !c.Is(AnyPort) {
 		return false
 	}
 	k := c.Key()
@@ -64,14 +64,18 @@ func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 		return false
 	}
 	was := e.hash.Load()
+	t.beginChange(e)
 	e.dest.Store(c.dest | uint64(port)<<16)
+	t.step()
 	b.put(at, tagOf(hash), c.index)
 	e.server.Store(c.srvWord &^ uint64(AnyPort))
+	t.step()
 	e.hash.Store(hash)
+	t.endChange(e)
 	// The new slot was filled first, so its bucket stays in its chain.
 	t.clearSlot(from, was, c.index)
 	t.anyPort.Add(-1)
-	return e.read(c.index, c)
+	return t.take(c.index, c)
 }
 
 // lockBoth locks the shard of an entry and that of hash, which may be one. Of two

@@ -3,8 +3,9 @@ package conntrack
 import "iter"
 
 // Dump yields a copy of each live connection and template, parents before their
-// children. Nobody may change the table meanwhile, and the caller must not keep
-// what it is lent.
+// children. It leaves out an entry that a worker did not finish to change, if one
+// died. Nobody may change the table meanwhile, and the caller must not keep what it
+// is lent.
 func (t *Table) Dump() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		var r Record
@@ -16,7 +17,7 @@ func (t *Table) Dump() iter.Seq[*Record] {
 				sh := &t.shards[i]
 				for index := sh.first; index < sh.fresh.Load(); index++ {
 					e := &t.entries[index]
-					if e.state.Load()&liveBit == 0 || t.generation(e) != generation || !t.read(index, &r) {
+					if !e.whole() || t.generation(e) != generation || !t.read(index, &r) {
 						continue
 					}
 					found = true

@@ -8,7 +8,7 @@ import (
 // entry is one connection, one cache line. While the entry is live its words
 // have these parts, most significant first:
 //
-//	state     generation 16 | number 32 | unused 7 | live 1 | State 8
+//	state     generation 16 | Flags 11 | parts 5 | packets 24 | State 8
 //	addrs     client 32     | virtual 32            (IPv4, host order)
 //	dest      target 32     | client port 16 | virtual port 16
 //	server    server 32     | target port 16 | proto 8 | Kind and method 8
@@ -18,11 +18,10 @@ import (
 //	          index of the next free one, plus 1
 //	family    children 32   | index of the parent + 1, or 0
 //
-// The number is a template's time-out in seconds, else how many packets of the
-// client's came, up to maxPackets.
-//
-// A wider address family keeps its addresses in a second line and a digest of
-// them in addrs; nothing else differs.
+// The parts of the state word say whether the entry is live, whether it is being
+// changed, and which parts of its extension belong to it. A connection with
+// addresses that are not IPv4 keeps all three in the extension; addrs and the
+// target in dest are then 0.
 type entry struct {
 	state    ordered.Uint64
 	addrs    ordered.Uint64
@@ -36,17 +35,32 @@ type entry struct {
 
 // Parts of the state word.
 const (
-	stateMask   = 0xff
-	liveBit     = 1 << 8
-	numberShift = 16
-	numberOne   = 1 << numberShift
-	numberMask  = 0xffffffff << numberShift
-	genShift    = 48
-	genOne      = 1 << genShift
+	stateMask    = 0xff
+	packetsShift = 8
+	packetOne    = 1 << packetsShift
+	packetsMask  = 1<<24 - 1 // enough for the thresholds and periods of the sync protocol
+
+	liveShift = 32
+	liveBit   = 1 << liveShift
+	// wideBit: the addresses are in the extension.
+	wideBit = 1 << 33
+	// changingBit is set while several words of a live entry change: see whole.
+	changingBit = 1 << 34
+	// markedBit: the firewall mark and the time-out are in the extension.
+	markedBit = 1 << 35
+	// pairBit: the second line of the extension belongs to the connection.
+	pairBit = 1 << 36
+
+	flagsShift = 37
+	flagsMask  = 1<<11 - 1
+	genShift   = 48
+	genOne     = 1 << genShift
+	genMask    = 0xffff << genShift
 )
 
-// maxPackets is where counting a client's packets stops: drop_entry asks
-// whether there were more than 8.
+// maxPackets is where counting a client's packets stops. The thinner asks whether
+// there were more than 8, and up to here a packet changes the state word. The word
+// has room for packetsMask.
 const maxPackets = 15
 
 const childOne = 1 << 32
@@ -55,11 +69,27 @@ const childOne = 1 << 32
 // connection.
 func same(a, b uint64) bool { return (a^b)>>genShift == 0 && b&liveBit != 0 }
 
+// packetsOf returns the number of packets in a state word.
+func packetsOf(word uint64) uint32 { return uint32(word) >> packetsShift }
+
+// whole reports whether the entry holds a connection all of whose words belong
+// together, which is so whenever no goroutine works on it. It is for whoever takes
+// the table over from a process that may have died at any point:
+//
+//   - An insertion makes the entry live by its last write.
+//   - A removal makes it dead by its first one.
+//   - A change of several words sets changingBit before and clears it after.
+//
+// Buckets, free lists, due times and numbers of children follow from the entries
+// that are whole.
+func (e *entry) whole() bool { return e.state.Load()&(liveBit|changingBit) == liveBit }
+
 // Conn is a consistent copy of an entry, taken when it was looked up. It stays
 // with the worker that took it for one batch.
 type Conn struct {
 	index                      uint32
 	word, addrs, dest, srvWord uint64
+	wide                       [3]packet.Addr // client, virtual, target; valid by wideBit
 }
 
 // State returns the state the connection was in when the copy was taken.
@@ -80,47 +110,84 @@ func refOf(word uint64, index uint32) Ref { return Ref(word>>genShift<<32 | uint
 // Is reports whether the connection is of that kind.
 func (c *Conn) Is(k Kind) bool { return uint8(c.srvWord)&uint8(k) != 0 }
 
+func (c *Conn) isWide() bool { return c.word&wideBit != 0 }
+
 // Target returns where the client's packets go.
 func (c *Conn) Target() (packet.Addr, uint16) {
+	if c.isWide() {
+		return c.wide[2], uint16(c.srvWord >> 16)
+	}
 	return packet.AddrFrom4(uint32(c.dest >> 32)), uint16(c.srvWord >> 16)
 }
 
 // Virtual returns what the real server's answers pretend to come from.
 func (c *Conn) Virtual() (packet.Addr, uint16) {
+	if c.isWide() {
+		return c.wide[1], uint16(c.dest)
+	}
 	return packet.AddrFrom4(uint32(c.addrs)), uint16(c.dest)
 }
 
 // Key returns the connection's key.
 func (c *Conn) Key() Key {
+	virtual, port := c.Virtual()
+	client := packet.AddrFrom4(uint32(c.addrs >> 32))
+	if c.isWide() {
+		client = c.wide[0]
+	}
 	return Key{
-		Client:      packet.AddrFrom4(uint32(c.addrs >> 32)),
-		Virtual:     packet.AddrFrom4(uint32(c.addrs)),
+		Client:      client,
+		Virtual:     virtual,
 		ClientPort:  uint16(c.dest >> 16),
-		VirtualPort: uint16(c.dest),
+		VirtualPort: port,
 		Proto:       uint8(c.srvWord >> 8),
 	}
 }
 
-// number returns a template's time-out in seconds or a connection's packets.
-func (c *Conn) number() uint32 { return uint32(c.word >> numberShift) }
+// packets returns how many packets the client sent, up to maxPackets.
+func (c *Conn) packets() uint32 { return packetsOf(c.word) }
 
-// encode writes everything but the state word of a dead entry.
-func (e *entry) encode(n *Record, hash uint64) {
-	k, t := &n.Key, &n.Target
-	virtual := k.Virtual.V4()
-	if n.Is(Template) && n.Mark != 0 {
-		virtual = n.Mark
+// encode makes c the copy of an entry that holds r, as far as r says: its index
+// and generation are 0.
+func (c *Conn) encode(r *Record) {
+	c.index = 0
+	c.word = liveBit | uint64(r.State) | uint64(min(r.Packets, packetsMask))<<packetsShift |
+		uint64(r.Flags&flagsMask)<<flagsShift
+	c.addrs, c.dest = 0, uint64(r.ClientPort)<<16|uint64(r.VirtualPort)
+	c.srvWord = uint64(r.Server)<<32 | uint64(r.Target.Port)<<16 | uint64(r.Proto)<<8 | uint64(r.Method) | uint64(r.Kind)
+	if r.Wide() {
+		c.word |= wideBit
+		c.wide = [3]packet.Addr{r.Client, r.Virtual, r.Addr}
+	} else {
+		c.addrs = uint64(r.Client.V4())<<32 | uint64(r.Virtual.V4())
+		c.dest |= uint64(r.Addr.V4()) << 32
 	}
-	e.addrs.Store(uint64(k.Client.V4())<<32 | uint64(virtual))
-	e.dest.Store(uint64(t.Addr.V4())<<32 | uint64(k.ClientPort)<<16 | uint64(k.VirtualPort))
-	e.server.Store(uint64(t.Server)<<32 | uint64(t.Port)<<16 | uint64(k.Proto)<<8 | uint64(t.Method) | uint64(n.Kind))
-	e.hash.Store(hash)
-	e.deadline.Store(n.Deadline)
+	if r.Mark != 0 || r.Timeout != 0 || r.Is(Template) {
+		c.word |= markedBit
+	}
+	if r.Paired() {
+		c.word |= pairBit
+	}
 }
 
-// read takes a consistent copy of e, or reports false when the entry is dead
-// or changed hands meanwhile.
-func (e *entry) read(index uint32, c *Conn) bool {
+// write writes everything of r, which c encodes, but the state word to the dead
+// entry at index.
+func (t *Table) write(index uint32, r *Record, c *Conn, hash uint64) {
+	e := &t.entries[index]
+	e.addrs.Store(c.addrs)
+	e.dest.Store(c.dest)
+	e.server.Store(c.srvWord)
+	e.hash.Store(hash)
+	e.deadline.Store(r.Deadline)
+	if c.word&(wideBit|markedBit|pairBit) != 0 {
+		t.extensions[index].write(r, c)
+	}
+}
+
+// take takes a consistent copy of the entry at index, or reports false when it is
+// dead or changed hands meanwhile.
+func (t *Table) take(index uint32, c *Conn) bool {
+	e := &t.entries[index]
 	word := e.state.Load()
 	if word&liveBit == 0 {
 		return false
@@ -129,6 +196,9 @@ func (e *entry) read(index uint32, c *Conn) bool {
 	// wider loads than it was stored by, for which the processor waits.
 	c.index, c.word = index, word
 	c.addrs, c.dest, c.srvWord = e.addrs.Load(), e.dest.Load(), e.server.Load()
+	if word&wideBit != 0 {
+		t.extensions[index].readAddrs(&c.wide)
+	}
 	return same(word, e.state.Load())
 }
 
@@ -142,15 +212,23 @@ const (
 
 // isIn reports whether f is a client's packet of the connection.
 func (c *Conn) isIn(f *packet.Flow) bool {
-	return c.addrs == uint64(f.Src.V4())<<32|uint64(f.Dst.V4()) &&
-		uint32(c.dest) == uint32(f.SrcPort)<<16|uint32(f.DstPort) &&
-		uint16(c.srvWord)&inMask == uint16(f.Proto)<<8
+	if uint32(c.dest) != uint32(f.SrcPort)<<16|uint32(f.DstPort) || uint16(c.srvWord)&inMask != uint16(f.Proto)<<8 {
+		return false
+	}
+	if c.isWide() {
+		return c.wide[0] == f.Src && c.wide[1] == f.Dst
+	}
+	return c.addrs == f.Src.Lo<<32|uint64(f.Dst.V4()) && f.Src.Is4() && f.Dst.Is4()
 }
 
 // isOut reports whether f is a real server's answer of the connection, which
 // then masquerades: other answers do not come by.
 func (c *Conn) isOut(f *packet.Flow) bool {
-	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() &&
-		uint16(c.dest>>16) == f.DstPort && uint16(c.srvWord>>16) == f.SrcPort &&
-		uint16(c.srvWord)&outMask == uint16(f.Proto)<<8
+	if uint16(c.dest>>16) != f.DstPort || uint16(c.srvWord>>16) != f.SrcPort || uint16(c.srvWord)&outMask != uint16(f.Proto)<<8 {
+		return false
+	}
+	if c.isWide() {
+		return c.wide[0] == f.Dst && c.wide[2] == f.Src
+	}
+	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() && f.Dst.Is4() && f.Src.Is4()
 }

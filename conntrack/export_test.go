@@ -1,5 +1,11 @@
 package conntrack
 
+import (
+	"reflect"
+
+	"director/internal/ordered"
+)
+
 // Chunk is how many entries are looked at together.
 const Chunk = chunk
 
@@ -28,4 +34,26 @@ func (t *Table) Looked(hash uint64) (own, all int) {
 		all += t.shards[i].halfOpen.at
 	}
 	return t.shardOf(hash).halfOpen.at, all
+}
+
+// Stepped has do called between the writes of changes.
+func Stepped(t *Table, do func()) { t.stepped = do }
+
+// Sizes returns how many bytes an entry takes, and what only some connections need.
+func Sizes() (entries, extensions uintptr) {
+	return reflect.TypeFor[entry]().Size(), reflect.TypeFor[extension]().Size()
+}
+
+// Touched reports whether anything of the extension at a connection's index is not
+// zero.
+func Touched(t *Table, c *Conn) bool {
+	x := &t.extensions[c.index]
+	for _, words := range [][]ordered.Uint64{x.addrs[:], x.local[:], x.shifts[:], {x.marks, x.ports, x.second}} {
+		for i := range words {
+			if words[i].Load() != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -36,14 +36,15 @@ func (t *Table) hinted(h Hint) *entry {
 	return nil
 }
 
-// still reports whether word, which e's state was, is of a connection that has not
-// ended since: its end changes the generation.
+// still reports whether word, which e's state was, is of a connection with IPv4
+// addresses (liveBit without wideBit) that has not ended since: its end changes the
+// generation.
 func (e *entry) still(word uint64) bool {
-	return word&liveBit != 0 && (word^e.state.Load())>>genShift == 0
+	return word>>liveShift&3 == 1 && (word^e.state.Load())>>genShift == 0
 }
 
-// HitIn is FindIn where there is a hint. It may find nothing although there is
-// a connection.
+// HitIn is FindIn where there is a hint, for IPv4. It may find nothing although
+// there is a connection.
 func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
 	e := t.hinted(h)
 	if e == nil {
@@ -58,8 +59,8 @@ func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
 	return Hit{e, word, server, dest>>32<<16 | server>>16&0xffff}
 }
 
-// HitOut is FindOut where there is a hint. It may find nothing although there is
-// a connection.
+// HitOut is FindOut where there is a hint, for IPv4. It may find nothing although
+// there is a connection.
 func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 	e := t.hinted(h)
 	if e == nil {
@@ -80,7 +81,7 @@ func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 // reports false and does nothing, and for an answer that may be the first to
 // assure the parent of the connection.
 func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) bool {
-	state, packets := State(h.word&stateMask), uint32(h.word>>numberShift)
+	state, packets := State(h.word&stateMask), packetsOf(h.word)
 	if m[dir][ev][state] != state || dir != Out && packets < maxPackets {
 		return false
 	}

@@ -24,10 +24,7 @@ const (
 // Imagine makes c a copy of a connection that is in no table: for a packet that
 // is forwarded as if there was one.
 func Imagine(r *Record, c *Conn) {
-	var e entry
-	e.encode(r, 0)
-	e.state.Store(liveBit | uint64(r.State))
-	e.read(0, c)
+	c.encode(r)
 }
 
 // Insert adds a connection unless it exists. hash is that of its client's side:
@@ -76,8 +73,12 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 			return Full
 		}
 	}
+	c.encode(n)
+	if packets := c.packets(); !n.Is(Template) && packets < t.countFrom {
+		c.word += uint64(t.countFrom-packets) << packetsShift
+	}
+	t.write(index, n, c, hash)
 	e := &t.entries[index]
-	e.encode(n, hash)
 	e.family.Store(family)
 	sh.order = max(sh.order+1, uint64(n.Order))
 	e.order.Store(sh.order)
@@ -86,18 +87,16 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	}
 	// Exchanged, because a store might become visible after dueBy has looked at
 	// the chunk's time: a sweeper would then find neither the one nor the other.
-	number := uint64(max(n.Packets, t.countFrom))
-	if n.Is(Template) {
-		number = uint64(n.Timeout)
-	}
-	e.state.Swap(e.state.Load()&^(stateMask|numberMask) | liveBit | number<<numberShift | uint64(n.State))
+	c.index, c.word = index, c.word|e.state.Load()&genMask
+	t.step()
+	e.state.Swap(c.word)
+	t.step()
 	t.dueBy(index, e.deadline.Load())
 	b.put(at, tagOf(hash), index)
 	t.arrived(sh, index, int(t.used.Add(1)))
 	if n.Kind&AnyPort != 0 {
 		t.anyPort.Add(1)
 	}
-	e.read(index, c)
 	return outcome
 }
 

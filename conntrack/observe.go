@@ -10,8 +10,8 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 	to := m[dir][ev][c.State()]
 	for {
 		word := c.word&^stateMask | uint64(to)
-		if dir != Out && c.number() < maxPackets {
-			word += numberOne
+		if dir != Out && c.packets() < maxPackets {
+			word += packetOne
 		}
 		if word == c.word {
 			break

@@ -119,7 +119,7 @@ func (t *Table) forget(sh *shard, victim *Conn) bool {
 		l.n--
 		c := &l.list[l.n]
 		e := &t.entries[c.index]
-		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && e.read(c.index, victim) &&
+		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && t.take(c.index, victim) &&
 			e.children() == 0 && t.killIn(sh, c.index, victim, &halfOpen) {
 			return true
 		}

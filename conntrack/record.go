@@ -49,12 +49,41 @@ const (
 	methodMask = 0x07
 )
 
+// Flags are marks of a connection that no packet's way depends on. The state word
+// of an entry has room for 11.
+type Flags uint16
+
+// The flags.
+const (
+	// Synced: it came from another director.
+	Synced Flags = 1 << iota
+	// NeedsSync: another director is to be told of it.
+	NeedsSync
+	// Cookie: its SYN was answered with a cookie.
+	Cookie
+	// Displaced: its server is not the one that the scheduler would choose now.
+	Displaced
+	// SeenFailing: it counted as a failure of its server.
+	SeenFailing
+
+	// AllFlags are all of them.
+	AllFlags = 1<<iota - 1
+)
+
+// Shift is by how much the sequence numbers of one side of a TCP connection are
+// moved: those after From by By, those up to it by Before (struct ip_vs_seq).
+type Shift struct {
+	From       uint32
+	By, Before int32
+}
+
 // Record is everything that a table knows of one connection or template. It is
 // what is inserted, listed, saved and restored.
 type Record struct {
 	Key
 	Target
 	Kind     Kind
+	Flags    Flags
 	State    State
 	Packets  uint32 // of the client's so far, counted up to a limit
 	Timeout  uint32 // of a template, in seconds
@@ -62,6 +91,14 @@ type Record struct {
 	Deadline int64  // when it expires, on the table's clock
 	Order    int64  // when it was made, on the table's clock; the greater is the younger
 	Data     string // of the persistence engine, for a template of kind Engine
+
+	// Local and LocalPort are what the real server sees as the client, where that is
+	// not the client's own address and port. ClientShift and ServerShift move the
+	// sequence numbers that each side sends. The table keeps them; no packet uses
+	// them yet.
+	Local                    packet.Addr
+	LocalPort                uint16
+	ClientShift, ServerShift Shift
 
 	// ID names the connection in its table, and Parent the connection that
 	// controls it, which does not end before it. Parent is 0 if there is none.
@@ -76,6 +113,12 @@ func (r *Record) Is(k Kind) bool { return r.Kind&k != 0 }
 // is not set has no address.
 func (r *Record) Wide() bool {
 	return !r.Client.Is4() || !r.Virtual.Is4() || !r.Addr.Is4() && !r.Addr.IsZero()
+}
+
+// Paired reports whether the connection has a second tuple or moves sequence
+// numbers.
+func (r *Record) Paired() bool {
+	return !r.Local.IsZero() || r.LocalPort != 0 || r.ClientShift != Shift{} || r.ServerShift != Shift{}
 }
 
 // Ref names a connection among all that the table ever held: an index plus 1, and
@@ -94,19 +137,16 @@ func (t *Table) record(e *entry, c *Conn, r *Record) {
 		Key:      c.Key(),
 		Target:   Target{Addr: addr, Port: port, Method: c.Method(), Server: c.Server()},
 		Kind:     Kind(c.srvWord) &^ methodMask,
+		Flags:    Flags(c.word >> flagsShift & flagsMask),
 		State:    c.State(),
+		Packets:  c.packets(),
 		Deadline: e.deadline.Load(),
 		Order:    int64(e.order.Load()),
 		ID:       c.Ref(),
 		Parental: e.children() != 0,
 	}
-	if r.Is(Template) {
-		r.Timeout = c.number()
-	} else {
-		r.Packets = c.number()
-	}
-	if r.Is(Template) && r.Proto == 0 {
-		r.Mark, r.Virtual = r.Virtual.V4(), packet.AddrFrom4(0)
+	if c.word&(markedBit|pairBit) != 0 {
+		t.extensions[c.index].read(c.word, r)
 	}
 	if r.Is(Engine) {
 		r.Data = t.data.get(c.index)
@@ -122,7 +162,7 @@ func (t *Table) record(e *entry, c *Conn, r *Record) {
 func (t *Table) read(index uint32, r *Record) bool {
 	e := &t.entries[index]
 	var c Conn
-	if !e.read(index, &c) {
+	if !t.take(index, &c) {
 		return false
 	}
 	t.record(e, &c, r)

@@ -142,7 +142,7 @@ func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
 	for ; l.n > 0; l.n-- {
 		c := &l.list[l.n-1]
 		e := &t.entries[c.index]
-		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && e.read(c.index, victim) &&
+		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && t.take(c.index, victim) &&
 			e.children() == 0 && halfOpen[victim.State()] {
 			return true
 		}

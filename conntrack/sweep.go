@@ -71,7 +71,7 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	// Read again under the lock: a packet may have come, or the entry may
 	// have gone to a connection of another shard, whose own lock guards it.
 	deadline := e.deadline.Load()
-	if t.shardOf(e.hash.Load()) != sh || deadline > now || !e.read(index, c) {
+	if t.shardOf(e.hash.Load()) != sh || deadline > now || !t.take(index, c) {
 		return false
 	}
 	if e.children() == 0 {
@@ -82,19 +82,9 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	}
 	t.setDeadline(index, deadline)
 	if c.Is(Template) {
-		t.setNumber(e, c.word, lease)
+		t.setTimeout(index, lease)
 	}
 	return false
-}
-
-// setNumber changes the number in the state word of a live entry.
-func (t *Table) setNumber(e *entry, word uint64, number uint32) {
-	for same(word, e.state.Load()) {
-		word = e.state.Load()
-		if e.state.CompareAndSwap(word, word&^numberMask|uint64(number)<<numberShift) {
-			return
-		}
-	}
 }
 
 // kill ends the connection that c is a copy of and reports false when it
@@ -131,6 +121,7 @@ func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) b
 		}
 		c.word = word
 	}
+	t.step()
 	t.letGo(e.family.Load())
 	t.remove(sh, index)
 	return true
@@ -160,7 +151,7 @@ func (t *Table) end(index uint32, word uint64, c *Conn) (parent uint32, state ui
 	e := &t.entries[index]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
-	if !same(word, e.state.Load()) || e.children() != 0 || !e.read(index, c) {
+	if !same(word, e.state.Load()) || e.children() != 0 || !t.take(index, c) {
 		return 0, 0, false
 	}
 	// The parent lives as long as this connection is its child.

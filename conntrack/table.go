@@ -60,6 +60,7 @@ type Table struct {
 	buckets    []bucket
 	overflow   []bucket
 	entries    []entry
+	extensions []extension    // at the same indexes, untouched by most connections
 	due        []atomic.Int64 // when a chunk is to be looked at; 0: at once
 	shards     []shard
 	homeShift  uint // from hash to bucket number, less than 64
@@ -68,6 +69,7 @@ type Table struct {
 	data       dataTable
 	origin     *Table // of a shadow
 	countFrom  uint32 // see CountFrom
+	stepped    func() // see step
 
 	_       [64]byte // what follows changes with every connection
 	used    atomic.Int64
@@ -112,6 +114,10 @@ func newTable(size, shards int, seed [3]uint64) (*Table, error) {
 		t.Close()
 		return nil, err
 	}
+	if t.extensions, err = arena.MakeSparse[extension](size); err != nil {
+		t.Close()
+		return nil, err
+	}
 	if t.due, err = arena.Make[atomic.Int64]((size + chunk - 1) / chunk); err != nil {
 		t.Close()
 		return nil, err
@@ -149,8 +155,9 @@ func (t *Table) Close() {
 	arena.Free(t.buckets)
 	arena.Free(t.overflow)
 	arena.Free(t.entries)
+	arena.Free(t.extensions)
 	arena.Free(t.due)
-	t.buckets, t.overflow, t.entries, t.due = nil, nil, nil, nil
+	t.buckets, t.overflow, t.entries, t.extensions, t.due = nil, nil, nil, nil, nil
 }
 
 // CountFrom makes new connections begin as if n of the client's packets had come

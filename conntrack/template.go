@@ -41,12 +41,8 @@ func (t *Table) HashOf(r *Record) uint64 {
 // FindTemplate looks up a template that may be used. hash is that of k, mark and
 // data; mark is 0 unless the template is a firewall mark's.
 func (t *Table) FindTemplate(hash uint64, k *Key, mark uint32, data string, c *Conn) bool {
-	want := *k
-	if mark != 0 {
-		want.Virtual = packet.AddrFrom4(mark)
-	}
 	return t.scan(hash, c, func(c Conn) bool {
-		return c.Is(Template) && !c.Is(Hidden) && c.Key() == want &&
+		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k && t.mark(&c) == mark &&
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
 	})
 }
@@ -58,7 +54,7 @@ func (t *Table) scan(hash uint64, c *Conn, fits func(Conn) bool) bool {
 	for range maxChain {
 		for set := b.match(tag); set != 0; set &= set - 1 {
 			index := b.index[set.first()].Load()
-			if t.entries[index].read(index, c) && fits(*c) {
+			if t.take(index, c) && fits(*c) {
 				return true
 			}
 		}
@@ -88,7 +84,31 @@ func (t *Table) change(r Ref, do func(*entry)) {
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
 	if same(r.word(), e.state.Load()) {
+		t.beginChange(e)
 		do(e)
+		t.endChange(e)
+	}
+}
+
+// beginChange says that several words of a live entry change until endChange: see
+// whole. The caller holds the lock of the entry's shard, so there is one change at a
+// time; the state may move meanwhile.
+func (t *Table) beginChange(e *entry) {
+	e.state.Add(changingBit)
+	t.step()
+}
+
+// endChange says that all words of the entry belong together again.
+func (t *Table) endChange(e *entry) {
+	t.step()
+	e.state.Add(-changingBit & (1<<64 - 1))
+	t.step()
+}
+
+// step is called between the writes of a change, for tests that stop there.
+func (t *Table) step() {
+	if t.stepped != nil {
+		t.stepped()
 	}
 }
 
@@ -129,20 +149,20 @@ func (t *Table) retain(parent Ref, now int64) bool {
 	}
 	e.family.Add(childOne)
 	if Kind(e.server.Load())&Template != 0 {
-		t.renew(parent.index(), word, now)
+		t.renew(parent.index(), now)
 	}
 	return true
 }
 
 // renew begins a template's time anew. The caller holds the shard's lock.
-func (t *Table) renew(index uint32, word uint64, now int64) {
-	t.setDeadline(index, now+int64(uint32(word>>numberShift))*second)
+func (t *Table) renew(index uint32, now int64) {
+	t.setDeadline(index, now+int64(t.timeout(index))*second)
 }
 
 // Renew begins the time of a template anew, from which a connection was made
 // that is in no table.
 func (t *Table) Renew(c *Conn, now int64) {
-	t.change(c.Ref(), func(e *entry) { t.renew(c.index, e.state.Load(), now) })
+	t.change(c.Ref(), func(*entry) { t.renew(c.index, now) })
 }
 
 // Assure is what a real server's answer does to the template of such a

@@ -36,7 +36,7 @@ func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 		for set := b.used(); set != 0; set &= set - 1 {
 			index := b.index[set.first()].Load()
 			var c Conn
-			if t.table.entries[index].read(index, &c) && t.drops(&c, now, timeouts) {
+			if t.table.take(index, &c) && t.drops(&c, now, timeouts) {
 				var dead [2]Conn
 				for i := range t.table.Remove(c.Ref(), &dead) {
 					settle(&dead[i])
@@ -65,7 +65,7 @@ func (t *Thinner) drops(c *Conn, now int64, timeouts *Timeouts) bool {
 
 // idle reports whether a connection looks abandoned and it is its turn.
 func (t *Thinner) idle(c *Conn, now, timeout int64) bool {
-	packets := c.number()
+	packets := c.packets()
 	left := t.table.entries[c.index].deadline.Load() - now
 	if left > timeout-idleTime || packets == 0 || packets > thinPackets {
 		return false

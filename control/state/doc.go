@@ -20,11 +20,14 @@
 //	packets                             4
 //	time-out of a template, in seconds  4
 //	firewall mark                       4
+//	flags                               2
 //	time left, in nanoseconds           8
 //	order                               8
 //	its name                            8
 //	addresses: client, virtual, target  3 × 4 if all are IPv4, else 3 × 16
 //	name of the parent                  8, if it has one
+//	local address, local port           16 + 2, and
+//	shifts: client, server              2 × 3 × 4, if it has a second tuple or shifts
 //	data of the persistence engine      2 + as many as that says, if there are any
 //	dialogue of the FTP helper          28, if there is one
 //

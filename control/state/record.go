@@ -26,13 +26,15 @@ const (
 	hasData
 	hasDialogue
 	wide
+	paired
 	allParts = 1<<iota - 1
 )
 
 const (
-	fixedSize    = 51 // after the mark
+	fixedSize    = 53 // after the mark
 	narrowSize   = 3 * 4
 	wideSize     = 3 * 16
+	pairSize     = 16 + 2 + 2*3*4
 	dialogueSize = 28
 	// maxTime bounds what is left of a connection's life, or how long it is over,
 	// in nanoseconds: a persistent service's is at most 31 days.
@@ -53,6 +55,7 @@ func appendRecord(b []byte, r *conntrack.Record, d *dataplane.Dialogue, clock in
 	for _, n := range [...]uint32{r.Server, r.Packets, r.Timeout, r.Mark} {
 		b = little.AppendUint32(b, n)
 	}
+	b = little.AppendUint16(b, uint16(r.Flags))
 	for _, n := range [...]uint64{uint64(r.Deadline - clock), uint64(r.Order), uint64(r.ID)} {
 		b = little.AppendUint64(b, n)
 	}
@@ -66,6 +69,16 @@ func appendRecord(b []byte, r *conntrack.Record, d *dataplane.Dialogue, clock in
 	}
 	if r.Parent != 0 {
 		b = little.AppendUint64(b, uint64(r.Parent))
+	}
+	if parts&paired != 0 {
+		b = little.AppendUint64(b, r.Local.Hi)
+		b = little.AppendUint64(b, r.Local.Lo)
+		b = little.AppendUint16(b, r.LocalPort)
+		for _, s := range [...]conntrack.Shift{r.ClientShift, r.ServerShift} {
+			b = little.AppendUint32(b, s.From)
+			b = little.AppendUint32(b, uint32(s.By))
+			b = little.AppendUint32(b, uint32(s.Before))
+		}
 	}
 	if r.Data != "" {
 		b = append(little.AppendUint16(b, uint16(len(r.Data))), r.Data...)
@@ -92,7 +105,8 @@ func flag(b bool) byte {
 // partsOf says which parts a record has.
 func partsOf(r *conntrack.Record, d *dataplane.Dialogue) byte {
 	return flag(r.Parent != 0)*hasParent | flag(r.Parental)*parental |
-		flag(r.Data != "")*hasData | flag(d != nil)*hasDialogue | flag(r.Wide())*wide
+		flag(r.Data != "")*hasData | flag(d != nil)*hasDialogue | flag(r.Wide())*wide |
+		flag(r.Paired())*paired
 }
 
 // decoder reads records one after the other, into memory that it keeps.
@@ -141,6 +155,7 @@ func (d *decoder) record() (*conntrack.Record, *dataplane.Dialogue, error) {
 	parts := c.u8()
 	r.ClientPort, r.VirtualPort, r.Port = c.u16(), c.u16(), c.u16()
 	r.Server, r.Packets, r.Timeout, r.Mark = c.u32(), c.u32(), c.u32(), c.u32()
+	r.Flags = conntrack.Flags(c.u16())
 	left := int64(c.u64())
 	r.Deadline, r.Order, r.ID = d.now+left, int64(c.u64()), conntrack.Ref(c.u64())
 	r.Parental = parts&parental != 0
@@ -197,6 +212,16 @@ func (d *decoder) rest(r *conntrack.Record, parts byte) error {
 			return errors.New("a record announces a parent and has none")
 		}
 	}
+	if parts&paired != 0 {
+		c, err := d.take(pairSize)
+		if err != nil {
+			return err
+		}
+		r.Local, r.LocalPort = packet.Addr{Hi: c.u64(), Lo: c.u64()}, c.u16()
+		for _, s := range [...]*conntrack.Shift{&r.ClientShift, &r.ServerShift} {
+			*s = conntrack.Shift{From: c.u32(), By: int32(c.u32()), Before: int32(c.u32())}
+		}
+	}
 	if parts&hasData != 0 {
 		c, err := d.take(2)
 		if err != nil {
@@ -234,8 +259,8 @@ func (d *decoder) readDialogue() error {
 func (d *decoder) judge(r *conntrack.Record) error {
 	template := r.Kind&conntrack.Template != 0
 	switch {
-	case r.Kind&^conntrack.Kinds != 0, service.Method(r.Method) > service.Bypass, r.State >= conntrack.States:
-		return fmt.Errorf("a record is of unknown kind %#x, method %d or state %d", r.Kind, r.Method, r.State)
+	case r.Kind&^conntrack.Kinds != 0, r.Flags&^conntrack.AllFlags != 0, service.Method(r.Method) > service.Bypass, r.State >= conntrack.States:
+		return fmt.Errorf("a record is of unknown kind %#x, method %d or state %d, or has unknown flags %#x", r.Kind, r.Method, r.State, r.Flags)
 	case template != (r.State >= conntrack.TemplateNone):
 		return fmt.Errorf("a record of kind %#x is in state %d", r.Kind, r.State)
 	case (r.Data != "") != (r.Kind&conntrack.Engine != 0), r.Kind&conntrack.Engine != 0 && !template:

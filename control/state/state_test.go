@@ -79,6 +79,8 @@ func connections() []saved {
 	direct.Kind, direct.Method, direct.Parent, direct.State, direct.ID = 0, uint8(service.DR), 0, conntrack.SCTPEstablished, 6
 	six := direct
 	six.Client, six.Virtual, six.Addr, six.ID = packet.MustAddr("2001:db8::7"), packet.MustAddr("2001:db8::1"), packet.MustAddr("2001:db8:1::11"), 7
+	six.Flags, six.Local, six.LocalPort = conntrack.Synced|conntrack.SeenFailing, packet.MustAddr("2001:db8:2::1"), 1024
+	six.ClientShift, six.ServerShift = conntrack.Shift{From: 1, By: -2, Before: 3}, conntrack.Shift{From: 4, By: 5, Before: -6}
 	dialogue := dataplane.Dialogue{
 		Control: ftp.Control{
 			Out:  ftp.Sequence{Start: 1, End: 0xfffffff0, Before: -3, After: 4, Pending: true},
@@ -241,15 +243,16 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		"no header":               {reseal(at(16, '[')), now, "header:"},
 		"an unknown kind":         {reseal(at(header+1, 0xff)), now, "unknown kind"},
 		"an unknown method":       {reseal(at(header+2, 9)), now, "method 9"},
+		"an unknown flag":         {reseal(at(header+29, 0x80)), now, "unknown flags"},
 		"an unknown state":        {reseal(at(header+3, 200)), now, "state 200"},
 		"a state of templates":    {reseal(at(header+1, 0)), now, "is in state"},
 		"unknown parts":           {reseal(at(header+5, 0x80)), now, "unknown parts"},
 		"data without an engine":  {reseal(at(header+1, 0x80)), now, "engine"},
 		"a server of nobody":      {reseal(at(header+12, 1)), now, "server 1"},
-		"a time out of range":     {reseal(at(header+35, 0x7f)), now, "out of range"},
-		"an order out of range":   {reseal(at(header+43, 0x80)), now, "out of range"},
-		"a parent that comes not": {reseal(at(header+44, 78)), now, "before its parent"},
-		"no name":                 {reseal(at(header+44, 0)), now, "no name"},
+		"a time out of range":     {reseal(at(header+37, 0x7f)), now, "out of range"},
+		"an order out of range":   {reseal(at(header+45, 0x80)), now, "out of range"},
+		"a parent that comes not": {reseal(at(header+46, 78)), now, "before its parent"},
+		"no name":                 {reseal(at(header+46, 0)), now, "no name"},
 		"no mark":                 {reseal(at(header, 'x')), now, "where a record should begin"},
 		"too few records":         {reseal(at(header, 'e')), now, "connections, the file says"},
 	} {

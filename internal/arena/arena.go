@@ -21,6 +21,16 @@ func Make[T any](n int) ([]T, error) {
 	return s, nil
 }
 
+// MakeSparse is like Make for values of which few are used: they lie on small pages,
+// so that a value that is used costs one small page and no more.
+func MakeSparse[T any](n int) ([]T, error) {
+	s, err := sparse[T](n)
+	if err != nil {
+		return nil, fmt.Errorf("allocate %d table entries: %w", n, err)
+	}
+	return s, nil
+}
+
 // HugePages chooses the pages of memory that is allocated later. True asks for
 // huge pages, which is the default. False declines them even where the kernel
 // gives huge pages to every process. A benchmark uses it to compare both. Do

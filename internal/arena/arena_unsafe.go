@@ -27,10 +27,23 @@ func alloc[T any](n int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
 }
 
+func sparse[T any](n int) ([]T, error) {
+	s, err := alloc[T](n)
+	if len(s) != 0 {
+		// A kernel without transparent huge pages refuses, and gives small ones.
+		_ = unix.Madvise(bytes(s), unix.MADV_NOHUGEPAGE)
+	}
+	return s, err
+}
+
+// bytes is the memory of s, which has values.
+func bytes[T any](s []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
+}
+
 func free[T any](s []T) {
 	if len(s) == 0 {
 		return
 	}
-	p := unsafe.Pointer(&s[0])
-	_ = Unmap(unsafe.Slice((*byte)(p), len(s)*int(unsafe.Sizeof(s[0]))))
+	_ = Unmap(bytes(s))
 }

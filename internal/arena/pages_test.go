@@ -38,6 +38,20 @@ func adviceOn(t *testing.T, s []line) (advice []string) {
 	return nil
 }
 
+func TestMakeSparse_LiesOnSmallPages(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
+		t.Skip("this kernel has no transparent huge pages")
+	}
+	s, err := arena.MakeSparse[line](1 << 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer arena.Free(s)
+	if got := adviceOn(t, s); slices.Contains(got, "hg") || !slices.Contains(got, "nh") {
+		t.Errorf("flags %q of the mapping", got)
+	}
+}
+
 func TestHugePages_AreAskedForOrDeclined(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
 		t.Skip("this kernel has no transparent huge pages")

@@ -22,6 +22,7 @@ var mayImport = []struct {
 	{"internal/namespace", nil, false},
 	{"internal/nettest", []string{"packet", "internal/namespace"}, false},
 	{"internal/browsertest", nil, false},
+	{"internal/fields", nil, false},
 	{"internal/memlab", []string{"packet", "dataplane/sysctl", "conntrack", "neigh", "service", "dataplane", "dataplane/memport", "control"}, false},
 	{"sched", []string{"packet"}, true},
 	{"nat", []string{"packet"}, true},

@@ -1,0 +1,103 @@
+package conntrack_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/conntrack"
+)
+
+// crash is what a step panics with.
+type crash struct{}
+
+// until runs do up to its n-th step, as if the process had died there. It reports
+// whether there was such a step.
+func until(table *conntrack.Table, n int, do func()) (crashed bool) {
+	conntrack.Stepped(table, func() {
+		if n--; n < 0 {
+			panic(crash{})
+		}
+	})
+	defer conntrack.Stepped(table, nil)
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case crash:
+			crashed = true
+		default:
+			panic(r)
+		}
+	}()
+	do()
+	return false
+}
+
+// held returns what whoever takes the table over finds of the only connection in it:
+// nothing, if the entry is not whole.
+func held(table *conntrack.Table) (all []conntrack.Record) {
+	for r := range table.Dump() {
+		all = append(all, *r)
+	}
+	return all
+}
+
+// A change that stops anywhere leaves an entry that is as it was, as it should be,
+// or not whole.
+func TestDump_AfterAnInterruption(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes bool // several words of a live entry
+		record  *conntrack.Record
+		change  func(*conntrack.Table, *conntrack.Conn)
+	}{
+		"insertion": {false, nil, func(table *conntrack.Table, _ *conntrack.Conn) {
+			insertRecord(table, full(t)["IPv6"], new(conntrack.Conn))
+		}},
+		"the client's port becomes known": {true, awaiting(1, nil, 0), func(table *conntrack.Table, _ *conntrack.Conn) {
+			fill(table, 1, new(conntrack.Conn))
+		}},
+		"hiding": {true, childRecord(1, nil, 0), func(table *conntrack.Table, c *conntrack.Conn) { table.Hide(c.Ref()) }},
+		"invalidation": {true, templateRecord(1, 300, 0), func(table *conntrack.Table, c *conntrack.Conn) {
+			table.Invalidate(c)
+		}},
+		"removal": {false, childRecord(1, nil, 0), func(table *conntrack.Table, c *conntrack.Conn) {
+			table.Remove(c.Ref(), new([2]conntrack.Conn))
+		}},
+		"expiry": {false, childRecord(1, nil, 0), func(table *conntrack.Table, _ *conntrack.Conn) { sweepAll(table, 1000*second) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := func() (*conntrack.Table, *conntrack.Conn) {
+				table, conn := newTable(t, 8), new(conntrack.Conn)
+				if c.record != nil {
+					*conn = mustInsert(t, table, c.record)
+				}
+				return table, conn
+			}
+			table, conn := begin()
+			before := held(table)
+			c.change(table, conn)
+			after := held(table)
+			if cmp.Equal(before, after) {
+				t.Fatal("nothing changed")
+			}
+			incomplete, n := 0, 0
+			for crashed := true; crashed; n++ {
+				table, conn := begin()
+				crashed = until(table, n, func() { c.change(table, conn) })
+				switch got := held(table); {
+				case cmp.Equal(got, before), cmp.Equal(got, after):
+				case len(got) == 0 && c.changes:
+					incomplete++
+				default:
+					t.Errorf("stopped at step %d: %+v\nwant it as before or after:\n%+v\n%+v", n, got, before, after)
+				}
+				if !crashed && !cmp.Equal(held(table), after) {
+					t.Errorf("after all %d steps: %+v, want %+v", n, held(table), after)
+				}
+			}
+			if n < 2 || (incomplete > 0) != c.changes {
+				t.Errorf("%d steps, %d of them known as incomplete", n, incomplete)
+			}
+		})
+	}
+}
