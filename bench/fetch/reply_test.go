@@ -7,15 +7,16 @@ import (
 	"testing"
 )
 
-// replies are whole ones of ten bytes, and whether the end of the connection is
-// their end.
+// replies are complete replies of ten bytes. The value is true if the end of the
+// connection ends the reply.
 var replies = map[string]bool{
 	"HTTP/1.0 200 OK\r\nX-Server: rs1\r\n\r\n0123456789":                                                                      true,
 	"HTTP/1.1 200 OK\r\nx-server:rs1\r\ncontent-length: 10\r\nConnection: close\r\n\r\n0123456789":                            false,
 	"HTTP/1.1 200 OK\r\nX-SERVER:  rs1 \r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6;x\r\n456789\r\n0\r\na: b\r\n\r\n": false,
 }
 
-// A reply is the same wherever it is split, into two pieces or into bytes.
+// A reply is read in the same way wherever it is split, into two pieces or into
+// single bytes.
 func TestReply_MayComeInPieces(t *testing.T) {
 	for text, ends := range replies {
 		for cut := range len(text) + 1 {
@@ -29,7 +30,7 @@ func TestReply_MayComeInPieces(t *testing.T) {
 		}
 		for cut := range len(text) {
 			if done, f, _ := feedAll([][]byte{[]byte(text[:cut])}, true); done && f == Sound {
-				t.Errorf("%q is taken for whole", text[:cut])
+				t.Errorf("%q is reported as complete", text[:cut])
 			}
 		}
 	}
@@ -69,8 +70,8 @@ func TestReply_RefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-// FuzzReply feeds anything, in pieces of any size: the pieces do not matter, and
-// whatever is complete has as many bytes as it must.
+// FuzzReply feeds arbitrary bytes in pieces of any size. The pieces must not change
+// the result, and a complete reply must have the expected number of bytes.
 func FuzzReply(f *testing.F) {
 	for text := range replies {
 		f.Add([]byte(text), 3)

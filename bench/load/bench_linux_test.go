@@ -9,8 +9,8 @@ import (
 	"director/bench/server"
 )
 
-// BenchmarkDrive is connections per second of one thread against one of the
-// evaluation's servers, over loopback: httperf's kind, a page on each.
+// BenchmarkDrive measures connections per second of one thread against one server
+// of the evaluation over loopback, one page on each connection, as httperf does.
 func BenchmarkDrive(b *testing.B) {
 	at := netip.MustParseAddrPort("127.0.0.1:18080")
 	s, err := server.Start(server.Options{Listen: []netip.AddrPort{at}, Name: "rs1"})

@@ -14,28 +14,29 @@ import (
 	"director/bench/fetch"
 )
 
-// crowd makes the connections of a plan by a goroutine each, where a lane's event
-// loop does not know the protocol: TLS. They share the recorder under a lock, which
-// is nothing beside a handshake.
+// crowd makes each connection of a plan in a goroutine of its own. It is for TLS,
+// which the event loop of a lane does not implement. The goroutines share the
+// recorder under a lock, whose cost is small compared with a handshake.
 type crowd struct {
 	plan       Plan
 	start      time.Time
 	config     *tls.Config
 	stay, last [][]byte
-	visitors   sync.WaitGroup
+	sessions   sync.WaitGroup
 
 	mu   sync.Mutex
 	rec  *recorder
 	draw pages
-	turn int // whose is the next source
+	turn int // index of the next source
 }
 
-// crowd carries out the plan.
+// crowd executes the plan with TLS.
 func (p Plan) crowd(ctx context.Context, start time.Time) (Report, error) {
 	c := &crowd{
 		plan: p, start: start, rec: newRecorder(p), draw: newPages(p, 0),
-		// What is measured is the handshake, with servers of one's own: whose they are is
-		// known. Without a cache of sessions each connection makes a whole one.
+		// The handshake is what is measured, against servers of the user's own, so
+		// the certificate need not be verified. There is no session cache, so each
+		// connection makes a full handshake.
 		config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}, //nolint:gosec // see above
 	}
 	c.stay, c.last = p.requests()
@@ -55,9 +56,10 @@ func (p Plan) crowd(ctx context.Context, start time.Time) (Report, error) {
 
 func (c *crowd) now() time.Duration { return time.Since(c.start) }
 
-// run sends visitors when they are due, and returns when the last one is back.
+// run starts the connections at their times, and returns when the last one has
+// ended.
 func (c *crowd) run(ctx context.Context) {
-	defer c.visitors.Wait()
+	defer c.sessions.Wait()
 	pace := newPacer(c.plan, 0)
 	for due, more := pace.next(); more; due, more = pace.next() {
 		select {
@@ -65,21 +67,21 @@ func (c *crowd) run(ctx context.Context) {
 			return
 		case <-time.After(due - c.now()):
 		}
-		c.visitors.Go(func() { c.visit(ctx, due) })
+		c.sessions.Go(func() { c.makeConnection(ctx, due) })
 	}
 }
 
-// visit makes a connection, and counts what becomes of it unless ctx ends it.
-func (c *crowd) visit(ctx context.Context, due time.Duration) {
+// makeConnection makes a connection, and counts its outcome unless ctx ends it.
+func (c *crowd) makeConnection(ctx context.Context, due time.Duration) {
 	if !c.enter(due, c.now()) {
 		return
 	}
-	v := visitor{crowd: c, times: times{due: due, asked: due, begun: c.now()}}
+	v := session{crowd: c, times: times{due: due, asked: due, begun: c.now()}}
 	err := v.connect(ctx)
 	if err == nil {
-		defer context.AfterFunc(ctx, func() { _ = v.conn.SetDeadline(time.Unix(1, 0)) })() // it ends what waits
+		defer context.AfterFunc(ctx, func() { _ = v.conn.SetDeadline(time.Unix(1, 0)) })() // aborts blocked reads and writes
 		err = v.ask(ctx)
-		_ = v.conn.Close() // what was to be read is read
+		_ = v.conn.Close() // all data has been read
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,11 +94,11 @@ func (c *crowd) visit(ctx context.Context, due time.Duration) {
 	c.rec.closed()
 }
 
-// enter counts a visitor, and reports whether there is room.
+// enter counts the start of a connection, and reports whether it may be opened.
 func (c *crowd) enter(due, now time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now-due >= c.plan.Timeout { // it would be over before it begins
+	if now-due >= c.plan.Timeout { // its time-out is over before it starts
 		c.rec.missed(due)
 		return false
 	}
@@ -109,17 +111,17 @@ func (c *crowd) enter(due, now time.Duration) bool {
 	return true
 }
 
-// visitor is one connection, its goroutine's own.
-type visitor struct {
+// session is one connection. Only its goroutine uses it.
+type session struct {
 	*crowd
 	times
 	conn  *tls.Conn
 	reply fetch.Reply
-	buf   [16 << 10]byte // a record of TLS
+	buf   [16 << 10]byte // holds one TLS record
 }
 
-// connect makes the connection and its handshake.
-func (v *visitor) connect(ctx context.Context) error {
+// connect opens the connection and makes the handshake.
+func (v *session) connect(ctx context.Context) error {
 	d := net.Dialer{Deadline: v.start.Add(v.due + v.plan.Timeout)}
 	if n := len(v.plan.Sources); n > 0 {
 		v.mu.Lock()
@@ -131,7 +133,7 @@ func (v *visitor) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tcp := conn.(*net.TCPConn) // what that network gives
+	tcp := conn.(*net.TCPConn) // DialContext returns a TCPConn for this network
 	for _, o := range []struct {
 		bytes int
 		set   func(int) error
@@ -146,7 +148,7 @@ func (v *visitor) connect(ctx context.Context) error {
 		err = v.conn.HandshakeContext(ctx)
 	}
 	if err != nil {
-		_ = conn.Close() // it is the handshake that counts
+		_ = conn.Close() // the error of the handshake counts
 		return err
 	}
 	v.mu.Lock()
@@ -156,7 +158,7 @@ func (v *visitor) connect(ctx context.Context) error {
 }
 
 // ask makes the requests.
-func (v *visitor) ask(ctx context.Context) error {
+func (v *session) ask(ctx context.Context) error {
 	for left := v.plan.Requests; left > 0; left-- {
 		if left < v.plan.Requests {
 			if v.reply.Closes {
@@ -176,7 +178,7 @@ func (v *visitor) ask(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := v.conn.Read(v.buf[:]) // the server ends first, and has the TIME_WAIT
+	_, err := v.conn.Read(v.buf[:]) // the server closes first, so TIME_WAIT is at its end
 	if err == nil {
 		return v.reply.Err(fetch.Endless)
 	}
@@ -184,7 +186,7 @@ func (v *visitor) ask(ctx context.Context) error {
 }
 
 // exchange makes one request and reads its reply.
-func (v *visitor) exchange(last bool) error {
+func (v *session) exchange(last bool) error {
 	v.mu.Lock()
 	page := v.draw.next()
 	v.mu.Unlock()
@@ -224,6 +226,6 @@ func (v *visitor) exchange(last bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.rec.replied(v.times, &v.reply)
-	v.reply.Code = 0 // it is counted, whatever becomes of the connection
+	v.reply.Code = 0 // the reply is counted, whatever happens to the connection later
 	return nil
 }

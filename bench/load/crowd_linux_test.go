@@ -14,7 +14,7 @@ import (
 	"director/bench/server"
 )
 
-// A handshake on each connection, and everything counted as without TLS.
+// Each connection makes a handshake, and all counters are as without TLS.
 func TestDrive_MakesHandshakes(t *testing.T) {
 	at := startServer(t, server.Options{Name: "rs1", TLS: true})
 	for name, p := range map[string]load.Plan{
@@ -33,13 +33,13 @@ func TestDrive_MakesHandshakes(t *testing.T) {
 				t.Errorf("%d connections, %d requests, %d replies, errors %v; want %d replies", r.Connections, r.Requests, r.Replies, r.Errors, want)
 			}
 			if r.Servers["rs1"] != want || r.Connected != r.Connections || r.Response.Count != want || r.Connect.P50 <= 0 || r.CPU.Total() <= 0 {
-				t.Errorf("%+v: want all by rs1, with times", r)
+				t.Errorf("%+v: want all from rs1, with times", r)
 			}
 		})
 	}
 }
 
-// What goes wrong before there is a connection is told apart.
+// Failures before a connection exists are counted by their kind.
 func TestDrive_TellsHandshakesThatFail(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve func(net.Conn)
@@ -71,7 +71,7 @@ func TestDrive_RefusesThreadsWithTLS(t *testing.T) {
 	}
 }
 
-// Another program speaks with the server.
+// curl, an independent client, can talk to the server.
 func TestServer_SpeaksTLSWithCurl(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")

@@ -2,14 +2,14 @@ package load
 
 import "math/rand/v2"
 
-// pages picks what is asked for.
+// pages picks the pages to request.
 type pages struct {
 	of      []Page
 	weights int
 	draw    *rand.Rand
 }
 
-// newPages makes those of thread i.
+// newPages makes the pages of thread i.
 func newPages(p Plan, i int) pages {
 	d := pages{of: p.Pages, draw: rand.New(rand.NewPCG(p.Seed, uint64(p.Share.Index)<<32|uint64(i)))}
 	for _, page := range p.Pages {
@@ -18,7 +18,7 @@ func newPages(p Plan, i int) pages {
 	return d
 }
 
-// next picks a page by its weight.
+// next picks a page according to the weights.
 func (d *pages) next() int {
 	if len(d.of) == 1 {
 		return 0

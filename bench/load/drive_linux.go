@@ -12,9 +12,9 @@ import (
 	"director/host/cpu"
 )
 
-// Drive carries out a plan, from start on or if that is zero at once, and reports
-// what became of it. If ctx ends before it, what is open is cut off, and the error
-// is ctx's.
+// Drive executes a plan and reports the result. It starts at start, or at once if
+// start is zero. If ctx ends first, Drive aborts the open connections and returns
+// the error of ctx.
 func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
@@ -37,7 +37,7 @@ func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 	results := make(chan result, p.Threads)
 	for i := range p.Threads {
 		go func() {
-			runtime.LockOSThread() // and never unlocked: the thread may be pinned
+			runtime.LockOSThread() // without unlock, because the thread may be pinned
 			report, err := p.lane(ctx, i, start)
 			results <- result{report, err}
 		}()
@@ -58,14 +58,14 @@ func Drive(ctx context.Context, p Plan, start time.Time) (Report, error) {
 		sum, errs = merged, append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Report{}, err // of a part of the plan only
+		return Report{}, err // covers only a part of the plan
 	}
 	sum.Clients = 1
 	sum.rates()
 	return sum, ctx.Err()
 }
 
-// lane carries out one thread's part on the calling thread.
+// lane executes the part of one thread on the calling thread.
 func (p Plan) lane(ctx context.Context, i int, start time.Time) (Report, error) {
 	if len(p.CPUs) > 0 {
 		if err := cpu.Pin(p.CPUs[i]); err != nil {
@@ -90,7 +90,8 @@ func (p Plan) lane(ctx context.Context, i int, start time.Time) (Report, error) 
 	return report, nil
 }
 
-// stamp adds who made the report of one thread, and by what.
+// stamp completes the report of one thread with the engine, the times and the CPU
+// usage.
 func (r *Report) stamp(engine string, p Plan, start time.Time, after, before CPU) {
 	r.Engine, r.Plan, r.Start, r.Took = engine, p, start, time.Since(start)
 	r.Clients, r.Threads = 1, 1
@@ -98,16 +99,18 @@ func (r *Report) stamp(engine string, p Plan, start time.Time, after, before CPU
 	r.rates()
 }
 
-// usage is what the calling thread, or the process, has used so far.
+// usage returns the CPU time that the calling thread, or the process, has used so
+// far.
 func usage(whose int) (CPU, error) {
 	var u unix.Rusage
 	if err := unix.Getrusage(whose, &u); err != nil {
-		return CPU{}, fmt.Errorf("read the time that was used: %w", err)
+		return CPU{}, fmt.Errorf("read the CPU time: %w", err)
 	}
 	return CPU{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}, nil
 }
 
-// raiseDescriptors has the process hold n descriptors, if it may.
+// raiseDescriptors raises the process's limit of open descriptors to n, if
+// permitted.
 func raiseDescriptors(n int) error {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
@@ -120,7 +123,7 @@ func raiseDescriptors(n int) error {
 	if unix.Setrlimit(unix.RLIMIT_NOFILE, &want) == nil {
 		return nil
 	}
-	want = unix.Rlimit{Cur: l.Max, Max: l.Max} // only root may raise the upper one
+	want = unix.Rlimit{Cur: l.Max, Max: l.Max} // only root may raise the hard limit
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &want); err != nil {
 		return fmt.Errorf("raise the limit of descriptors to %d: %w", n, err)
 	}

@@ -22,10 +22,10 @@ import (
 	"director/bench/server"
 )
 
-// startServer starts one of the evaluation's servers at a port of loopback.
+// startServer starts one of the evaluation's servers at a loopback port.
 func startServer(t testing.TB, o server.Options) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a port
+	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestDrive_KeepsConnections(t *testing.T) {
 	}
 }
 
-// What goes wrong is counted by what it is.
+// Failures are counted by their kind.
 func TestDrive_NamesWhatWentWrong(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -120,7 +120,7 @@ func TestDrive_NamesWhatWentWrong(t *testing.T) {
 		{"no room", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), fetch.NoDescriptor, load.Plan{Timeout: 2 * time.Second, MaxOpen: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel() // most of it is waiting
+			t.Parallel() // the test mostly waits
 			c.p.Target, c.p.Rate, c.p.Duration = c.at, 100, 30*time.Millisecond
 			r := drive(t, c.p)
 			want := map[fetch.Kind]int64{c.want: 3}
@@ -134,7 +134,7 @@ func TestDrive_NamesWhatWentWrong(t *testing.T) {
 	}
 }
 
-// A reply may come in pieces of any size.
+// A reply may arrive in pieces of any size.
 func TestDrive_ReadsRepliesInPieces(t *testing.T) {
 	at := listen(t, func(c net.Conn) {
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
@@ -151,7 +151,7 @@ func TestDrive_ReadsRepliesInPieces(t *testing.T) {
 	}
 }
 
-// Thousands of connections are open at a time, and none afterwards.
+// Thousands of connections are open at the same time, and none afterwards.
 func TestDrive_HoldsThousandsOpen(t *testing.T) {
 	at := startServer(t, server.Options{Name: "rs1"})
 	before := descriptors(t)
@@ -160,12 +160,12 @@ func TestDrive_HoldsThousandsOpen(t *testing.T) {
 		Pages: []load.Page{{Path: "/?wait=1500ms", Size: server.PageSize}},
 	})
 	if r.Replies != 4000 || r.MostOpen < 3000 || r.Failed() != 0 {
-		t.Errorf("%d replies, %d open at a time, errors %v; want 4000, most of them at a time", r.Replies, r.MostOpen, r.Errors)
+		t.Errorf("%d replies, at most %d open at a time, errors %v; want 4000, most of them open together", r.Replies, r.MostOpen, r.Errors)
 	}
 	if r.Response.P50 < 1500*time.Millisecond {
 		t.Errorf("median %v, but the server waits 1.5 s", r.Response.P50)
 	}
-	if after := descriptors(t); after > before+2 { // the server may not have closed its last ones
+	if after := descriptors(t); after > before+2 { // the server may not have closed its last connections yet
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
@@ -179,7 +179,7 @@ func descriptors(t *testing.T) int {
 	return len(all)
 }
 
-// A connection costs no allocation, neither of the client nor of the server.
+// A connection makes no allocation, in the client or in the server.
 func TestDrive_AllocatesNothingPerConnection(t *testing.T) {
 	at := startServer(t, server.Options{Name: "rs1"})
 	mallocs := func(d time.Duration) uint64 {
@@ -196,8 +196,8 @@ func TestDrive_AllocatesNothingPerConnection(t *testing.T) {
 	}
 }
 
-// A server that ends a connection early costs it the requests that were to come,
-// and no reply counts twice.
+// If a server closes a connection early, the connection's remaining requests are
+// not made, and no reply counts twice.
 func TestDrive_CountsRepliesOnce(t *testing.T) {
 	for _, think := range []time.Duration{0, time.Hour} {
 		at := listen(t, func(c net.Conn) {
@@ -234,8 +234,8 @@ func TestDrive_EndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Clients that share a plan make it up together, and their reports, written and
-// read, are one.
+// Clients that share a plan make all its connections together. Their reports
+// survive JSON and merge into one.
 func TestReport_MergesShares(t *testing.T) {
 	at := startServer(t, server.Options{Name: "rs1"})
 	var sum load.Report
@@ -258,7 +258,7 @@ func TestReport_MergesShares(t *testing.T) {
 		}
 	}
 	if sum.Connections != 200 || sum.Replies != 200 || sum.Clients != 3 || sum.Response.Count != 200 || sum.Servers["rs1"] != 200 || sum.Late != late {
-		t.Errorf("%d connections, %d replies of %d clients, %d times, %d late: want 200 of 3, %d late", sum.Connections, sum.Replies, sum.Clients, sum.Response.Count, sum.Late, late)
+		t.Errorf("%d connections, %d replies of %d clients, %d response times, %d late: want 200 of 3 clients, %d late", sum.Connections, sum.Replies, sum.Clients, sum.Response.Count, sum.Late, late)
 	}
 	other := drive(t, load.Plan{Target: at, Rate: 100, Duration: 100 * time.Millisecond})
 	if _, err := sum.Merge(other); err == nil {

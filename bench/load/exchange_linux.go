@@ -8,18 +8,18 @@ import (
 	"director/bench/fetch"
 )
 
-// ready goes on with a connection that the kernel has something to say of.
+// ready handles an event of a connection.
 func (l *lane) ready(at int32, events uint32) {
 	s := &l.slots[at]
 	if s.fd < 0 {
-		return // it ended while this event waited
+		return // it was closed after the event was read
 	}
 	now := l.now()
 	if s.step == connecting {
 		if events&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) == 0 {
 			return
 		}
-		// Had connecting failed, writing says why.
+		// If connecting failed, the write returns the error.
 		if events&unix.EPOLLERR == 0 {
 			l.rec.established(s.due, now-s.begun)
 		}
@@ -48,7 +48,7 @@ func (l *lane) ask(at int32, now time.Duration) {
 	l.write(at, now)
 }
 
-// write writes what it can of the request.
+// write writes as much of the request as possible.
 func (l *lane) write(at int32, now time.Duration) {
 	s := &l.slots[at]
 	for len(s.out) > 0 {
@@ -68,14 +68,14 @@ func (l *lane) write(at int32, now time.Duration) {
 	l.rec.sent(s.due)
 }
 
-// errnoOf is the error of a system call, which is always one.
+// errnoOf returns the errno of a failed system call.
 func errnoOf(err error) unix.Errno {
-	errno, _ := err.(unix.Errno) //nolint:errorlint // golang.org/x/sys wraps none
+	errno, _ := err.(unix.Errno) //nolint:errorlint // golang.org/x/sys does not wrap it
 	return errno
 }
 
-// read reads what there is. After a short read there is nothing more until the
-// next edge, unless the connection has ended.
+// read reads the available bytes. After a short read nothing more is available
+// until the next edge, unless the connection has ended.
 func (l *lane) read(at int32, now time.Duration, ended bool) {
 	s := &l.slots[at]
 	for {
@@ -102,7 +102,7 @@ func (l *lane) read(at int32, now time.Duration, ended bool) {
 			return
 		}
 		if n < len(l.buf) && ended && s.step == ending {
-			l.close(at) // the end that was told of is all that is left
+			l.close(at) // only the end of the connection, which was reported, is left
 			return
 		}
 		if n < len(l.buf) && !ended {
@@ -111,11 +111,12 @@ func (l *lane) read(at int32, now time.Duration, ended bool) {
 	}
 }
 
-// consume takes bytes of a reply, and reports whether more may come.
+// consume handles bytes of a reply, and reports whether more may follow.
 func (l *lane) consume(at int32, p []byte, now time.Duration) bool {
 	s := &l.slots[at]
 	if s.step != reading {
-		// Bytes that nobody asked for: of the next reply, or behind the last.
+		// Unexpected bytes: the server sent them before the next request, or after
+		// the last reply.
 		l.fail(at, fetch.BadReply.Index(), s.reply.Err(fetch.Endless))
 		return false
 	}
@@ -130,7 +131,7 @@ func (l *lane) consume(at int32, p []byte, now time.Duration) bool {
 	return true
 }
 
-// bad ends a connection whose reply is wrong.
+// bad closes a connection whose reply is wrong.
 func (l *lane) bad(at int32, f fetch.Fault) {
 	s := &l.slots[at]
 	var err error
@@ -140,7 +141,7 @@ func (l *lane) bad(at int32, f fetch.Fault) {
 	l.fail(at, fetch.BadReply.Index(), err)
 }
 
-// end takes the end of a connection.
+// end handles the end of a connection.
 func (l *lane) end(at int32, now time.Duration) {
 	s := &l.slots[at]
 	if s.step == ending {
@@ -148,7 +149,7 @@ func (l *lane) end(at int32, now time.Duration) {
 		return
 	}
 	if s.step == thinking {
-		l.bad(at, fetch.CutShort) // its reply is counted, the next request can not be made
+		l.bad(at, fetch.CutShort) // its reply is counted; the next request cannot be made
 		return
 	}
 	done, f := s.reply.End()
@@ -156,7 +157,7 @@ func (l *lane) end(at int32, now time.Duration) {
 	case f != fetch.Sound || !done:
 		l.bad(at, max(f, fetch.CutShort))
 	case s.left > 1:
-		l.bad(at, fetch.CutShort) // there were to be more
+		l.bad(at, fetch.CutShort) // more replies were expected
 	default:
 		s.end = now
 		l.rec.replied(s.times, &s.reply)
@@ -164,15 +165,15 @@ func (l *lane) end(at int32, now time.Duration) {
 	}
 }
 
-// done goes on when a reply is complete, and reports whether the connection is
-// still to be read.
+// done continues after a complete reply, and reports whether the connection must be
+// read further.
 func (l *lane) done(at int32, now time.Duration) bool {
 	s := &l.slots[at]
 	s.end = now
 	l.rec.replied(s.times, &s.reply)
-	s.reply.Code = 0 // it is counted, whatever becomes of the connection
+	s.reply.Code = 0 // the reply is counted, whatever happens to the connection later
 	if s.left--; s.left == 0 {
-		s.step = ending // the server ends first, and has the TIME_WAIT
+		s.step = ending // the server closes first, so TIME_WAIT is at its end
 		return true
 	}
 	if s.reply.Closes {
@@ -183,7 +184,7 @@ func (l *lane) done(at int32, now time.Duration) bool {
 	l.waiting.Remove(at)
 	if l.plan.Think > 0 {
 		s.step, s.until = thinking, now+l.plan.Think
-		l.musing.Push(at)
+		l.thinking.Push(at)
 		return true
 	}
 	s.asked, s.begun = now, now

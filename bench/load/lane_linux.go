@@ -11,7 +11,7 @@ import (
 	"director/bench/fetch"
 )
 
-// step is where a connection is.
+// step is the state of a connection.
 type step uint8
 
 const (
@@ -19,22 +19,22 @@ const (
 	writing
 	reading
 	thinking
-	ending // the last reply is complete, the server's end is awaited
+	ending // the last reply is complete; the server has not closed yet
 )
 
-// slot is room for one connection. It is used again and again.
+// slot is a slot for one connection. Slots are reused.
 type slot struct {
 	times
 	reply fetch.Reply
-	out   []byte // what is still to be written of the request
+	out   []byte // the part of the request that is not written yet
 	until time.Duration
 	fd    int
-	left  int // requests that are still to be made, this one included
+	left  int // requests still to be made, including the current one
 	page  int
 	step  step
 }
 
-// lane makes the connections of one thread: it alone touches it.
+// lane makes the connections of one thread. Only that thread uses it.
 type lane struct {
 	plan       Plan
 	pace       pacer
@@ -44,19 +44,19 @@ type lane struct {
 	slots      []slot
 	free       []int32
 	links      epoll.Links
-	waiting    epoll.Queue // for a reply, by when they give up
-	musing     epoll.Queue // between a reply and the next request
-	most       int         // connections that may be open
+	waiting    epoll.Queue // connections that wait for a reply, by time-out
+	thinking   epoll.Queue // connections between a reply and the next request
+	most       int         // limit of open connections
 	to         unix.Sockaddr
 	from       []unix.Sockaddr
-	turn       int // whose is the next source
+	turn       int // index of the next source
 	stay, last [][]byte
 	draw       pages
 	buf        [64 << 10]byte
 }
 
-// eventsAtOnce is how many connections are looked at between two looks at the
-// clock for those that are due.
+// eventsAtOnce is the most events that are handled, and the most connections that
+// are begun, in one round of the loop.
 const eventsAtOnce = 64
 
 func newLane(p Plan, i int, start time.Time) (*lane, error) {
@@ -69,7 +69,7 @@ func newLane(p Plan, i int, start time.Time) (*lane, error) {
 		most: p.MaxOpen / p.Threads, to: sockaddr(p.Target.Addr().AsSlice(), p.Target.Port()),
 		draw: newPages(p, i), turn: i,
 	}
-	l.waiting, l.musing = epoll.NewQueue(&l.links), epoll.NewQueue(&l.links)
+	l.waiting, l.thinking = epoll.NewQueue(&l.links), epoll.NewQueue(&l.links)
 	l.stay, l.last = p.requests()
 	for _, a := range p.Sources {
 		l.from = append(l.from, sockaddr(a.AsSlice(), 0))
@@ -77,7 +77,7 @@ func newLane(p Plan, i int, start time.Time) (*lane, error) {
 	return l, nil
 }
 
-// sockaddr is what the kernel calls an address of four or sixteen bytes.
+// sockaddr returns the kernel's form of an address of 4 or 16 bytes.
 func sockaddr(ip []byte, port uint16) unix.Sockaddr {
 	if len(ip) == 4 {
 		return &unix.SockaddrInet4{Addr: [4]byte(ip), Port: int(port)}
@@ -87,15 +87,15 @@ func sockaddr(ip []byte, port uint16) unix.Sockaddr {
 
 func (l *lane) now() time.Duration { return time.Since(l.start) }
 
-// run makes all connections of the lane and returns when none is open, or when
-// ctx ends, whose open connections are cut off and not counted.
+// run makes all connections of the lane. It returns when none is open, or when ctx
+// ends. In that case it aborts the open connections and does not count them.
 func (l *lane) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, l.poll.Wake)()
 	due, more := l.pace.next()
 	for {
 		now := l.now()
 		for n := 0; more && due <= now && n < eventsAtOnce; n++ {
-			if now-due >= l.plan.Timeout { // it would be over before it begins
+			if now-due >= l.plan.Timeout { // its time-out is over before it starts
 				l.rec.missed(due)
 			} else {
 				l.begin(due, now)
@@ -119,13 +119,13 @@ func (l *lane) run(ctx context.Context) error {
 	}
 }
 
-// patience is how long the lane may wait for what is ready.
+// patience returns how long the lane may wait for events.
 func (l *lane) patience(due time.Duration, more bool, now time.Duration) time.Duration {
 	wait := time.Hour
 	if more {
 		wait = due - now
 	}
-	for _, q := range [...]*epoll.Queue{&l.waiting, &l.musing} {
+	for _, q := range [...]*epoll.Queue{&l.waiting, &l.thinking} {
 		if at, ok := q.First(); ok {
 			wait = min(wait, l.slots[at].until-now)
 		}
@@ -133,7 +133,8 @@ func (l *lane) patience(due time.Duration, more bool, now time.Duration) time.Du
 	return max(0, wait)
 }
 
-// expire ends what took too long, and sends what was thought about long enough.
+// expire closes connections whose time-out is over, and sends the next request of
+// those whose think time is over.
 func (l *lane) expire(now time.Duration) {
 	for at, ok := l.waiting.First(); ok && l.slots[at].until <= now; at, ok = l.waiting.First() {
 		if l.slots[at].step == ending {
@@ -142,16 +143,16 @@ func (l *lane) expire(now time.Duration) {
 		}
 		l.fail(at, fetch.Timeout.Index(), nil)
 	}
-	for at, ok := l.musing.First(); ok && l.slots[at].until <= now; at, ok = l.musing.First() {
+	for at, ok := l.thinking.First(); ok && l.slots[at].until <= now; at, ok = l.thinking.First() {
 		s := &l.slots[at]
-		l.musing.Remove(at)
+		l.thinking.Remove(at)
 		s.asked, s.begun = s.until, now
 		l.await(at, now)
 		l.ask(at, now)
 	}
 }
 
-// begin begins a connection that was due.
+// begin starts a connection that is due.
 func (l *lane) begin(due, now time.Duration) {
 	l.rec.began(due, now)
 	if l.rec.open >= l.most {
@@ -169,14 +170,14 @@ func (l *lane) begin(due, now time.Duration) {
 	l.rec.opened()
 	s.until = due + l.plan.Timeout
 	l.waiting.Push(at)
-	// The edge of the connection's being made comes with the first wait. Later ones
-	// tell of what may be read, and of the end.
+	// The event that the connection is established comes with the first wait. Later
+	// events report readable data and the end.
 	if err := l.poll.Add(fd, at, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET); err != nil {
 		l.fail(at, fetch.Other.Index(), err)
 	}
 }
 
-// connect makes a socket and begins to connect it.
+// connect creates a socket and starts to connect it.
 func (l *lane) connect() (fd int, err error) {
 	family := unix.AF_INET
 	if !l.plan.Target.Addr().Is4() {
@@ -196,7 +197,7 @@ func (l *lane) connect() (fd int, err error) {
 	return fd, nil
 }
 
-// prepare gives a socket its buffers and its address.
+// prepare sets a socket's buffer sizes and its source address.
 func (l *lane) prepare(fd int) error {
 	for _, o := range [...]struct{ name, bytes int }{{unix.SO_SNDBUF, l.plan.SendBuffer}, {unix.SO_RCVBUF, l.plan.RecvBuffer}} {
 		if o.bytes > 0 {
@@ -208,8 +209,8 @@ func (l *lane) prepare(fd int) error {
 	if len(l.from) == 0 {
 		return nil
 	}
-	// The port is chosen at connecting, when the kernel knows the whole connection:
-	// each address has all ports for each target (ip(7)).
+	// With this option the kernel picks the port at connect, when it has the whole
+	// tuple. So each address can use all ports for each target (ip(7)).
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return err
 	}
@@ -217,7 +218,7 @@ func (l *lane) prepare(fd int) error {
 	return unix.Bind(fd, l.from[l.turn%len(l.from)])
 }
 
-// take finds room for a connection.
+// take returns a free slot, or a new one.
 func (l *lane) take() int32 {
 	if n := len(l.free); n > 0 {
 		at := l.free[n-1]
@@ -229,13 +230,13 @@ func (l *lane) take() int32 {
 	return int32(len(l.slots) - 1)
 }
 
-// await begins the time-out of a request.
+// await starts the time-out of a request.
 func (l *lane) await(at int32, now time.Duration) {
 	l.slots[at].until = now + l.plan.Timeout
 	l.waiting.Push(at)
 }
 
-// fail counts what became of a connection and ends it.
+// fail counts a failed connection and closes it.
 func (l *lane) fail(at int32, kind int, err error) {
 	s := &l.slots[at]
 	l.rec.fails(s.due, kind, err)
@@ -245,11 +246,11 @@ func (l *lane) fail(at int32, kind int, err error) {
 	l.close(at)
 }
 
-// close ends a connection and gives its room back.
+// close closes a connection and frees its slot.
 func (l *lane) close(at int32) {
 	s := &l.slots[at]
 	if s.step == thinking {
-		l.musing.Remove(at)
+		l.thinking.Remove(at)
 	} else {
 		l.waiting.Remove(at)
 	}
@@ -260,7 +261,7 @@ func (l *lane) close(at int32) {
 	l.free = append(l.free, at)
 }
 
-// cut ends every connection, uncounted.
+// cut closes all connections without counting them.
 func (l *lane) cut() {
 	for at := range l.slots {
 		if s := &l.slots[at]; s.fd > 0 {
@@ -270,10 +271,10 @@ func (l *lane) cut() {
 	}
 }
 
-// finish makes the report of what the lane saw.
+// finish returns the report of the lane.
 func (l *lane) finish() (Report, error) {
 	if err := l.poll.Close(); err != nil {
-		return Report{}, fmt.Errorf("close the poll of a lane: %w", err)
+		return Report{}, fmt.Errorf("close the epoll instance of a lane: %w", err)
 	}
 	return l.rec.report(), nil
 }

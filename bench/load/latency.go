@@ -8,7 +8,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// What a histogram tells apart: microseconds, to three digits, up to an hour.
+// Resolution and range of a histogram: microseconds, three digits, up to one hour.
 const (
 	finest    = int64(time.Microsecond)
 	longest   = int64(time.Hour)
@@ -18,11 +18,11 @@ const (
 // Latency is the distribution of a time.
 type Latency struct {
 	Summary
-	hist *hdrhistogram.Histogram // nil if nothing but the summary is known
+	hist *hdrhistogram.Histogram // nil if only the summary is known
 }
 
-// Summary is what is told of a distribution: how many times, and times in
-// nanoseconds. What is not known is 0.
+// Summary summarises a distribution: the number of values, and times in
+// nanoseconds. Unknown values are 0.
 type Summary struct {
 	Count  int64         `json:"count"`
 	Min    time.Duration `json:"min"`
@@ -39,12 +39,12 @@ func newLatency() Latency {
 	return Latency{hist: hdrhistogram.New(finest, longest, precision)}
 }
 
-// record adds a time; one out of range counts as the nearest in it.
+// record adds a time. A time out of range is recorded as the nearest limit.
 func (l *Latency) record(d time.Duration) {
-	_ = l.hist.RecordValue(min(max(int64(d), 0), longest)) // in range: it cannot fail
+	_ = l.hist.RecordValue(min(max(int64(d), 0), longest)) // cannot fail: the value is in range
 }
 
-// sum makes the summary of what was recorded.
+// sum computes the summary from the histogram.
 func (l *Latency) sum() {
 	h := l.hist
 	p := h.ValueAtPercentilesSlice([]float64{50, 90, 99, 99.9})
@@ -55,7 +55,7 @@ func (l *Latency) sum() {
 	}
 }
 
-// Percentile returns the time that p percent did not exceed.
+// Percentile returns the time that p percent of the values did not exceed.
 func (l *Latency) Percentile(p float64) time.Duration {
 	if l.hist == nil {
 		return 0
@@ -63,7 +63,7 @@ func (l *Latency) Percentile(p float64) time.Duration {
 	return time.Duration(l.hist.ValueAtPercentile(p))
 }
 
-// merged returns the times of both.
+// merged returns the distribution of both.
 func (l Latency) merged(other Latency) Latency {
 	if l.hist == nil && other.hist == nil {
 		return l
@@ -78,8 +78,8 @@ func (l Latency) merged(other Latency) Latency {
 	return both
 }
 
-// latencyJSON is a Latency as it is written: the summary, and the histogram in
-// HdrHistogram's own text form, which its tools read.
+// latencyJSON is the JSON form of a Latency: the summary, and the histogram in
+// HdrHistogram's text form, which its tools read.
 type latencyJSON struct {
 	Summary
 	HDR string `json:"hdr,omitempty"`
@@ -98,7 +98,7 @@ func (l Latency) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (l *Latency) UnmarshalJSON(text []byte) error {
 	var in latencyJSON
 	if err := json.Unmarshal(text, &in); err != nil {

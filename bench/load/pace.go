@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// pacer says when the connections of one thread begin, as times since the
+// pacer computes the start times of the connections of one thread, relative to the
 // start of the plan.
 type pacer struct {
-	rate        float64 // of all threads of all clients
-	lane, lanes int64   // of those this one, counting from 0
+	rate        float64 // connections per second of all threads of all clients
+	lane, lanes int64   // this thread's number among all, from 0, and how many there are
 	end         time.Duration
 
-	n       int64 // connections that it has told of
+	n       int64 // connections returned so far
 	poisson *rand.Rand
-	at      float64 // seconds, of the last one drawn
+	at      float64 // seconds: the last random start time
 }
 
 // newPacer makes the pacer of thread i of the plan's Threads.
@@ -32,12 +32,13 @@ func newPacer(p Plan, i int) pacer {
 	return t
 }
 
-// next returns when the next connection begins, and false when that is after
+// next returns the start time of the next connection, and false if that is after
 // the end.
 func (t *pacer) next() (at time.Duration, ok bool) {
 	var seconds float64
 	if t.poisson != nil {
-		// Poisson processes of a part of the rate each make up one of the whole.
+		// The sum of Poisson processes, each with a part of the rate, is a Poisson
+		// process of the whole rate.
 		t.at += t.poisson.ExpFloat64() * float64(t.lanes) / t.rate
 		seconds = t.at
 	} else {

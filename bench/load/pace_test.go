@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The lanes of all clients make up one rate, to the nanosecond.
+// The lanes of all clients together keep the rate, exact to the nanosecond.
 func TestPacer_LanesMakeUpTheRate(t *testing.T) {
 	p := Plan{Rate: 300, Duration: time.Second, Threads: 3, Share: Share{Of: 2}}.WithDefaults()
 	seen := map[time.Duration]int{}
@@ -42,7 +42,8 @@ func TestPacer_DrawsAPoissonProcess(t *testing.T) {
 	if n < 99_000 || n > 101_000 {
 		t.Errorf("%d connections in 10 s of 10,000", n)
 	}
-	// The second moment of an exponential distribution is twice its mean's square.
+	// The second moment of an exponential distribution is twice the square of its
+	// mean.
 	if m := squares / float64(n); m < 1.9 || m > 2.1 {
 		t.Errorf("second moment %.2f, want 2", m)
 	}

@@ -1,7 +1,7 @@
-// Package load generates HTTP load. Drive begins connections at a rate, whatever
-// becomes of the earlier ones, as httperf did for the LVS paper. It runs an event
-// loop on each of its threads and needs Linux. With lets other load generators do
-// the same. Which server gave a reply is read from its X-Server header.
+// Package load generates HTTP load. Drive begins connections at a constant rate,
+// independently of the outcome of earlier ones, as httperf did for the LVS paper.
+// It runs one event loop in each thread and needs Linux. With runs other load
+// generators. The X-Server header of a reply shows which server sent it.
 package load
 
 import (
@@ -13,63 +13,65 @@ import (
 	"director/bench/fetch"
 )
 
-// ErrPlan is wrapped by errors about a Plan that nobody could carry out.
+// ErrPlan is wrapped by errors about an invalid Plan.
 var ErrPlan = errors.New("plan")
 
-// DefaultMaxOpen is the number of connections that one client holds open at a time.
+// DefaultMaxOpen is how many connections one client may hold open at a time.
 const DefaultMaxOpen = 50_000
 
-// Plan says what to ask, of whom, and when. Its times are nanoseconds in JSON.
+// Plan describes the requests, the target and the timing. Its times are nanoseconds
+// in JSON.
 type Plan struct {
 	Target netip.AddrPort `json:"target"`
 
-	// Rate is how many connections begin in a second. Connection i begins at
-	// i/Rate whatever became of the others; if Poisson is set, the time between
-	// two is exponentially distributed instead, with the mean of 1/Rate.
+	// Rate is how many connections begin per second. Connection i begins at i/Rate,
+	// independently of the others. If Poisson is set, the time between two
+	// connections is random instead: exponentially distributed with mean 1/Rate.
 	Rate    float64 `json:"rate"`
 	Poisson bool    `json:"poisson,omitempty"`
-	Seed    uint64  `json:"seed,omitempty"` // of what is drawn: times and pages
+	Seed    uint64  `json:"seed,omitempty"` // of the random times and pages
 
-	// Connections that begin in the first Warmup are made and not counted, those
-	// of the Duration behind it are.
+	// Connections that begin during Warmup are made but not counted. Those that
+	// begin in the Duration after it are counted.
 	Warmup   time.Duration `json:"warmup"`
 	Duration time.Duration `json:"duration"`
-	Interval time.Duration `json:"interval"` // of a sample of the reply rate; 0 means a tenth of Duration, at most 5 s, which is httperf's
+	Interval time.Duration `json:"interval"` // length of a sample of the reply rate; 0 means a tenth of Duration, but at most 5 s, as httperf uses
 
-	// Timeout is that of a request. The first one's holds connecting, too.
+	// Timeout is the time-out of a request. That of the first request includes
+	// connecting.
 	Timeout time.Duration `json:"timeout"`
 
-	TLS      bool          `json:"tls,omitempty"`   // a handshake on each connection; by goroutines, which run on all CPUs
-	Requests int           `json:"requests"`        // on each connection; more than one makes them HTTP/1.1
+	TLS      bool          `json:"tls,omitempty"`   // a TLS handshake on each connection; uses goroutines, which run on all CPUs
+	Requests int           `json:"requests"`        // per connection; more than one uses HTTP/1.1
 	Think    time.Duration `json:"think,omitempty"` // between a reply and the next request
-	Pages    []Page        `json:"pages"`           // that are asked for, each as often as its weight says
+	Pages    []Page        `json:"pages"`           // pages to request, each as often as its weight says
 
-	Sources    []netip.Addr `json:"sources,omitempty"` // the client's addresses, used in turn; none leaves it to the kernel
-	CPUs       []int        `json:"cpus,omitempty"`    // a thread on each; none means Threads that run anywhere
-	Threads    int          `json:"threads,omitempty"` // without CPUs; 0 means 1
-	MaxOpen    int          `json:"maxOpen"`           // connections that may be open at a time; more are fd-unavail
+	Sources    []netip.Addr `json:"sources,omitempty"` // the client's addresses, used in turn; if empty, the kernel chooses
+	CPUs       []int        `json:"cpus,omitempty"`    // one thread is pinned to each; if empty, Threads run unpinned
+	Threads    int          `json:"threads,omitempty"` // used without CPUs; 0 means 1
+	MaxOpen    int          `json:"maxOpen"`           // limit of open connections; a connection beyond it counts as fd-unavail
 	SendBuffer int          `json:"sendBuffer,omitempty"`
-	RecvBuffer int          `json:"recvBuffer,omitempty"` // bytes, of each socket; 0 leaves them to the kernel
+	RecvBuffer int          `json:"recvBuffer,omitempty"` // bytes of each socket's buffers; 0 means the kernel's defaults
 
-	// Share makes this one of several clients that carry out one plan together.
+	// Share is set if several clients execute one plan together.
 	Share Share `json:"share"`
 }
 
-// Share is the part of one of several clients: of the connections of a plan
-// those whose number modulo Of is Index. The zero Share is all.
+// Share is the part of one of several clients: the connections of the plan whose
+// number modulo Of is Index. The zero Share means all connections.
 type Share struct {
 	Index int `json:"index"`
 	Of    int `json:"of"`
 }
 
-// Page is something to ask for.
+// Page is a page to request.
 type Page struct {
 	Path   string `json:"path"`
-	Size   int64  `json:"size"`   // bytes that a good reply has, or fetch.AnySize
+	Size   int64  `json:"size"`   // bytes of a good reply, or fetch.AnySize
 	Weight int    `json:"weight"` // 0 means 1
 }
 
-// WithDefaults returns the plan with what it leaves open filled in.
+// WithDefaults returns the plan with defaults for the fields that are not set.
 func (p Plan) WithDefaults() Plan {
 	if p.Timeout == 0 {
 		p.Timeout = fetch.DefaultTimeout
@@ -103,7 +105,8 @@ func (p Plan) WithDefaults() Plan {
 	return p
 }
 
-// Validate says what is wrong with a plan that has its defaults.
+// Validate returns an error if the plan is invalid. The plan must have its
+// defaults.
 func (p Plan) Validate() error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: "+format, append([]any{ErrPlan}, args...)...)
@@ -112,18 +115,18 @@ func (p Plan) Validate() error {
 	case !p.Target.IsValid() || p.Target.Port() == 0:
 		return wrong("no target, want ADDRESS:PORT")
 	case !(p.Rate > 0) || p.Rate > 1e9:
-		return wrong("a rate of %v connections a second", p.Rate)
+		return wrong("a rate of %v connections per second: want up to 1e9", p.Rate)
 	case p.Duration <= 0 || p.Warmup < 0 || p.Timeout <= 0 || p.Think < 0 || p.Interval <= 0:
-		return wrong("durations are positive: %v after %v, time-out %v, think time %v, interval %v",
+		return wrong("durations must be positive: %v after a warm-up of %v, time-out %v, think time %v, interval %v",
 			p.Duration, p.Warmup, p.Timeout, p.Think, p.Interval)
 	case p.Duration/p.Interval > maxSamples:
 		return wrong("an interval of %v gives more than %d samples", p.Interval, maxSamples)
 	case p.Requests < 1 || p.Threads < 1 || p.SendBuffer < 0 || p.RecvBuffer < 0:
-		return wrong("%d requests, %d threads, buffers of %d and %d bytes", p.Requests, p.Threads, p.SendBuffer, p.RecvBuffer)
+		return wrong("%d requests, %d threads, buffers of %d and %d bytes: too small", p.Requests, p.Threads, p.SendBuffer, p.RecvBuffer)
 	case p.TLS && (p.Threads > 1 || len(p.CPUs) > 0):
-		return wrong("TLS runs on all CPUs: no threads or CPUs of its own")
+		return wrong("TLS runs on all CPUs: threads and CPUs cannot be chosen")
 	case p.MaxOpen < p.Threads:
-		return wrong("%d open connections for %d threads", p.MaxOpen, p.Threads)
+		return wrong("%d open connections for %d threads: want one for each", p.MaxOpen, p.Threads)
 	case p.Share.Index < 0 || p.Share.Index >= p.Share.Of:
 		return wrong("share %d of %d", p.Share.Index, p.Share.Of)
 	}
@@ -140,11 +143,11 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// maxSamples bounds what a report holds of the reply rate.
+// maxSamples limits the number of samples of the reply rate in a report.
 const maxSamples = 100_000
 
-// requests are what is sent for each page: on a connection that stays, and on
-// one that ends with the reply.
+// requests returns the requests for each page: one for a connection that stays
+// open, and one for a connection that ends with the reply.
 func (p Plan) requests() (stay, last [][]byte) {
 	const agent = "User-Agent: director\r\n"
 	for _, page := range p.Pages {

@@ -6,9 +6,10 @@ import (
 	"director/bench/fetch"
 )
 
-// recorder is what one thread writes down. Times are since the start of the plan.
+// recorder holds the measurements of one thread. Times are relative to the start of
+// the plan.
 type recorder struct {
-	from, to time.Duration // the measured part
+	from, to time.Duration // the measured interval
 	interval time.Duration
 
 	due, unstarted, late  int64
@@ -17,8 +18,8 @@ type recorder struct {
 	headBytes, bodyBytes  int64
 	failed                [len(fetch.Kinds)]int64
 	examples              [len(fetch.Kinds)]error
-	classes               [6]int64 // replies by the first digit of their status; 0 of none
-	samples               []int64  // good replies by interval of their end
+	classes               [6]int64 // replies by the first digit of their status; index 0 is not used
+	samples               []int64  // good replies by the interval in which they ended
 	servers               []served
 	open, mostOpen        int
 	response, uncorrected Latency
@@ -31,12 +32,12 @@ type served struct {
 	count int64
 }
 
-// lateAfter is how late a connection may begin. What comes later is not the load
-// that was asked for.
+// lateAfter is the largest accepted delay of a connection's start. A connection
+// that starts later is not the requested load.
 const lateAfter = 10 * time.Millisecond
 
-// maxServers bounds the names that are told apart: a server that sends another
-// one each time must not fill the memory.
+// maxServers limits the number of server names. A server that sends a different
+// name each time must not exhaust the memory.
 const maxServers = 1024
 
 func newRecorder(p Plan) *recorder {
@@ -47,10 +48,10 @@ func newRecorder(p Plan) *recorder {
 	}
 }
 
-// measured reports whether a connection that is due at a time counts.
+// measured reports whether a connection that is due at this time counts.
 func (r *recorder) measured(due time.Duration) bool { return due >= r.from && due < r.to }
 
-// began counts a connection that was due at one time and begins now.
+// began counts a connection that was due at due and begins at now.
 func (r *recorder) began(due, now time.Duration) {
 	if !r.measured(due) {
 		return
@@ -62,7 +63,7 @@ func (r *recorder) began(due, now time.Duration) {
 	}
 }
 
-// missed counts a connection that was due and is never begun.
+// missed counts a connection that is due and never begins.
 func (r *recorder) missed(due time.Duration) {
 	if r.measured(due) {
 		r.due++
@@ -70,7 +71,7 @@ func (r *recorder) missed(due time.Duration) {
 	}
 }
 
-// established counts a connection that was made.
+// established counts an established connection.
 func (r *recorder) established(due, took time.Duration) {
 	if r.measured(due) {
 		r.connected++
@@ -85,13 +86,13 @@ func (r *recorder) sent(due time.Duration) {
 	}
 }
 
-// times are those of a request whose reply is complete.
+// times are the times of a request whose reply is complete.
 type times struct {
-	due   time.Duration // the connection's
-	asked time.Duration // when the request was due: the connection's start as planned, or that of a further request
-	begun time.Duration // when it began: connecting, or sending a further request
+	due   time.Duration // when its connection was due
+	asked time.Duration // when the request was due: the planned start of the connection, or the time of a further request
+	begun time.Duration // when it began: the start of connecting, or of sending a further request
 	sent  time.Duration
-	first time.Duration // byte of the reply
+	first time.Duration // first byte of the reply
 	end   time.Duration
 }
 
@@ -128,8 +129,8 @@ func (r *recorder) count(name []byte) {
 	r.servers = append(r.servers, served{string(name), 1})
 }
 
-// fails counts a failure of a connection that was due at a time. The caller
-// asks isNew first if making err costs something.
+// fails counts a failure of a connection. If err is expensive to build, the caller
+// checks isNew first.
 func (r *recorder) fails(due time.Duration, kind int, err error) {
 	if !r.measured(due) {
 		return
@@ -140,7 +141,7 @@ func (r *recorder) fails(due time.Duration, kind int, err error) {
 	}
 }
 
-// isNew reports whether there is no example yet of a kind of failure.
+// isNew reports whether this kind of failure has no example yet.
 func (r *recorder) isNew(kind int) bool { return r.examples[kind] == nil }
 
 // broken counts the status of a reply that is not good.
@@ -150,7 +151,7 @@ func (r *recorder) broken(due time.Duration, reply *fetch.Reply) {
 	}
 }
 
-// opened and closed follow how many connections there are.
+// opened and closed count the open connections.
 func (r *recorder) opened() {
 	r.open++
 	r.mostOpen = max(r.mostOpen, r.open)
@@ -158,8 +159,7 @@ func (r *recorder) opened() {
 
 func (r *recorder) closed() { r.open-- }
 
-// report makes the report of what was recorded, but for what the thread itself
-// took.
+// report returns the report, without the CPU time of the thread.
 func (r *recorder) report() Report {
 	rep := Report{
 		Connections: r.due, Unstarted: r.unstarted, Late: r.late, Connected: r.connected,

@@ -8,55 +8,56 @@ import (
 	"director/bench/fetch"
 )
 
-// Report is what became of a plan: of the connections of its measured part, if
-// nothing else is said. Its times are nanoseconds in JSON.
+// Report is the result of a plan. Unless stated otherwise it covers the connections
+// of the measured part. Its times are nanoseconds in JSON.
 type Report struct {
-	Engine string    `json:"engine"` // epoll, or another program
+	Engine string    `json:"engine"` // epoll, or the name of another program
 	Plan   Plan      `json:"plan"`
 	Start  time.Time `json:"start"`
 	Took   time.Duration
 	Notes  []string `json:"notes,omitempty"` // what the engine cannot do or measure
 
 	Clients  int `json:"clients"` // processes
-	Threads  int `json:"threads"` // of all clients
+	Threads  int `json:"threads"` // of all clients together
 	MostOpen int `json:"mostOpen"`
 
-	Connections int64 `json:"connections"` // that were due
-	Unstarted   int64 `json:"unstarted"`   // of those, never begun: the client was late by more than the time-out
-	Late        int64 `json:"late"`        // of those, begun more than 10 ms late
+	Connections int64 `json:"connections"` // connections that were due
+	Unstarted   int64 `json:"unstarted"`   // of these, never begun, because the client was late by more than the time-out
+	Late        int64 `json:"late"`        // of these, begun more than 10 ms late
 	Connected   int64 `json:"connected"`
 
 	Requests  int64            `json:"requests"`
-	Replies   int64            `json:"replies"`           // good ones
-	Classes   [6]int64         `json:"classes"`           // all that had a status, by its first digit
-	Servers   map[string]int64 `json:"servers,omitempty"` // good ones by X-Server
-	HeadBytes int64            `json:"headBytes"`         // of good ones
+	Replies   int64            `json:"replies"`           // good replies
+	Classes   [6]int64         `json:"classes"`           // all replies with a status, by its first digit
+	Servers   map[string]int64 `json:"servers,omitempty"` // good replies by X-Server
+	HeadBytes int64            `json:"headBytes"`         // of good replies
 	BodyBytes int64            `json:"bodyBytes"`
 
 	Errors   map[fetch.Kind]int64  `json:"errors,omitempty"`
-	Examples map[fetch.Kind]string `json:"examples,omitempty"` // one of each
+	Examples map[fetch.Kind]string `json:"examples,omitempty"` // one error text for each kind
 
-	// Samples are good replies by the interval, from the end of the warm-up on,
-	// in which they ended, whatever part their connection belongs to.
+	// Samples are the good replies by the interval in which they ended, from the
+	// end of the warm-up on. They include replies of connections outside the
+	// measured part.
 	Samples   []int64       `json:"samples,omitempty"`
 	Interval  time.Duration `json:"interval"`
 	ReplyRate Rate          `json:"replyRate"`
 
-	// Response is from the moment that the request was due to the end of its
-	// reply, so that it holds how late the client was: nothing is left out that
-	// a user would have waited. Uncorrected begins when the client did. Both
-	// hold connecting if the request is its connection's first.
+	// Response is the time from the moment when the request was due to the end of
+	// its reply. It includes the delay of the client, so it covers the whole time
+	// that a user would have waited. Uncorrected starts when the client started the
+	// request. Both include connecting for the first request of a connection.
 	Response    Latency `json:"response"`
 	Uncorrected Latency `json:"uncorrected"`
 	Connect     Latency `json:"connect"`
-	FirstByte   Latency `json:"firstByte"` // from the request to the first byte of the reply: httperf's response
-	Lateness    Latency `json:"lateness"`  // of the begin of a connection
+	FirstByte   Latency `json:"firstByte"` // from the request to the first byte of the reply; httperf calls it response
+	Lateness    Latency `json:"lateness"`  // delay of a connection's start
 
 	CPU CPU `json:"cpu"` // of all threads of all clients
 }
 
-// Rate is good replies per second: over the whole measured part, and what the
-// samples say of it. One sample has no deviation.
+// Rate is the good replies per second: over the whole measured part, and statistics
+// of the samples. One sample has no deviation.
 type Rate struct {
 	Mean    float64 `json:"mean"`
 	Min     float64 `json:"min"`
@@ -65,16 +66,16 @@ type Rate struct {
 	Samples int     `json:"samples"`
 }
 
-// CPU is processor time.
+// CPU is CPU time.
 type CPU struct {
 	User   time.Duration `json:"user"`
 	System time.Duration `json:"system"`
 }
 
-// Total is all of it.
+// Total returns the sum of both.
 func (c CPU) Total() time.Duration { return c.User + c.System }
 
-// Failed is how many connections failed.
+// Failed returns how many connections failed.
 func (r *Report) Failed() int64 {
 	var n int64
 	for _, v := range r.Errors {
@@ -83,11 +84,11 @@ func (r *Report) Failed() int64 {
 	return n
 }
 
-// rates fills in ReplyRate from the samples.
+// rates computes ReplyRate from the samples.
 func (r *Report) rates() {
 	r.ReplyRate = Rate{}
 	var all int64
-	whole := int(r.Plan.Duration / r.Interval) // a last interval that is cut off says nothing
+	whole := int(r.Plan.Duration / r.Interval) // an incomplete last interval is ignored
 	var sum, squares float64
 	for i, n := range r.Samples {
 		all += n
@@ -112,8 +113,8 @@ func (r *Report) rates() {
 	r.ReplyRate.Mean = float64(all) / r.Plan.Duration.Seconds()
 }
 
-// Merge returns the report of two clients of one plan: counts and times are
-// added. The plan is the first one's, its share all that the clients shared.
+// Merge returns the report of two clients of one plan together. Counts and times
+// are added. The plan is the first client's, with a Share that covers both.
 func (r Report) Merge(o Report) (Report, error) {
 	if len(r.Samples) != len(o.Samples) || r.Interval != o.Interval || r.Plan.Warmup != o.Plan.Warmup || r.Plan.Duration != o.Plan.Duration {
 		return r, fmt.Errorf("reports of %d samples every %v and of %d every %v are not of one plan",
@@ -158,7 +159,7 @@ func (r Report) Merge(o Report) (Report, error) {
 	return m, nil
 }
 
-// added returns the sums of two sets of counts.
+// added returns the sums of two sets of counters.
 func added[K comparable](a, b map[K]int64) map[K]int64 {
 	sum := make(map[K]int64, len(a))
 	for _, counts := range []map[K]int64{a, b} {
@@ -169,20 +170,20 @@ func added[K comparable](a, b map[K]int64) map[K]int64 {
 	return sum
 }
 
-// Verdict says which end a run found the limit of.
+// Verdict is the outcome of a run: which end reached its limit.
 type Verdict string
 
-// What a run shows. The client is judged first: what it did not ask says
-// nothing of the target.
+// The outcomes of a run. The client is judged first: if it did not offer the rate,
+// the run shows nothing about the target.
 const (
-	Held              Verdict = "held"             // the rate was offered, and answered
-	ClientSaturates   Verdict = "client saturates" // it was not offered
-	TargetSaturates   Verdict = "target saturates" // it was offered, and more than a hundredth not answered well
-	RateNotDetermined Verdict = "not determined"   // the engine offers no rate of its own
+	Held              Verdict = "held"             // the rate was offered and answered
+	ClientSaturates   Verdict = "client saturates" // the client did not offer the rate
+	TargetSaturates   Verdict = "target saturates" // the rate was offered, but more than 1 % was not answered well
+	RateNotDetermined Verdict = "not determined"   // the engine has no constant rate
 )
 
-// tolerated is the share of connections that may begin late or fail. A pause of
-// the machine hits some in every long run.
+// tolerated is the share of connections that may begin late or fail. Every long run
+// has some, because the machine pauses.
 const tolerated = 0.01
 
 // Verdict judges the run.

@@ -7,7 +7,7 @@ import (
 	"director/bench/load"
 )
 
-// A hundredth may begin late or fail. The client is judged first.
+// 1 % may begin late or fail. The client is judged first.
 func TestVerdict_SaysWhichEndSaturates(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// patience is the time-out of a request where the test is not about it.
+// patience is the time-out of a request in tests that do not test time-outs.
 const patience = 20 * time.Second
 
 // reply returns a complete HTTP reply of a server.

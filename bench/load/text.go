@@ -9,7 +9,7 @@ import (
 	"director/bench/fetch"
 )
 
-// Text tells of a run in the manner of httperf.
+// Text formats a report similar to httperf's output.
 func (r *Report) Text() string {
 	var b strings.Builder
 	seconds := r.Plan.Duration.Seconds()

@@ -14,14 +14,14 @@ import (
 	"director/bench/fetch"
 )
 
-// ErrMissing is matched by the error of a program that is not installed.
+// ErrMissing is matched by the error for a program that is not installed.
 var ErrMissing = exec.ErrNotFound
 
-// Programs are the other clients that Plan.With knows.
+// Programs are the other load generators that Plan.With supports.
 var Programs = []string{"httperf", "wrk"}
 
-// With has another program carry out the plan as well as it can, and reports what
-// it printed. Notes say what it cannot do.
+// With runs another program with the plan, as closely as the program permits, and
+// parses its output into a report. The report's Notes contain the differences.
 func (p Plan) With(ctx context.Context, program string) (Report, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
@@ -32,7 +32,7 @@ func (p Plan) With(ctx context.Context, program string) (Report, error) {
 		return Report{}, fmt.Errorf("%w: program %q: want one of %s", ErrPlan, program, strings.Join(Programs, ", "))
 	}
 	if len(p.Pages) > 1 || p.Poisson || p.Think > 0 || p.TLS || len(p.Sources) > 0 {
-		return Report{}, fmt.Errorf("%w: %s is given one page, evenly, from the kernel's address, without TLS", ErrPlan, program)
+		return Report{}, fmt.Errorf("%w: %s supports one page, a constant rate, one source address and no TLS", ErrPlan, program)
 	}
 	start := time.Now()
 	r, err := run(ctx, p)
@@ -57,8 +57,8 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	return said.String(), nil
 }
 
-// httperf runs httperf(1). It has no warm-up: what it says is of all connections.
-// It samples the reply rate every five seconds and knows no percentiles.
+// httperf runs httperf(1). It has no warm-up, so its figures cover all connections.
+// It samples the reply rate every five seconds and reports no percentiles.
 func httperf(ctx context.Context, p Plan) (r Report, err error) {
 	n := int(p.Rate * p.Duration.Seconds())
 	args := []string{
@@ -88,7 +88,7 @@ func httperf(ctx context.Context, p Plan) (r Report, err error) {
 		Engine: "httperf", Connections: int64(n), Connected: int64(total[0]), Requests: int64(total[1]), Replies: int64(total[2]),
 		Interval: p.Interval, Errors: map[fetch.Kind]int64{},
 		CPU:   CPU{User: seconds(used[0]), System: seconds(used[1])},
-		Notes: []string{"httperf has no warm-up, rounds its median to half a millisecond, and counts times from when it began"},
+		Notes: []string{"httperf has no warm-up, rounds its median to half a millisecond, and measures times from the start of a connection, not from its due time"},
 	}
 	for i, k := range []fetch.Kind{fetch.Timeout, fetch.KernelGaveUp, fetch.Refused, fetch.Reset} {
 		r.note(k, failed[i])
@@ -113,7 +113,7 @@ func (r *Report) note(k fetch.Kind, n float64) {
 // wrkOpen is how many connections wrk keeps busy.
 const wrkOpen = 64
 
-// wrk runs wrk(1), which asks as fast as it is answered.
+// wrk runs wrk(1), which sends the next request as soon as a reply is complete.
 func wrk(ctx context.Context, p Plan) (r Report, err error) {
 	args := []string{
 		"--threads=1", "--connections=" + strconv.Itoa(wrkOpen), fmt.Sprintf("--duration=%ds", max(1, int(p.Duration.Seconds()))),
@@ -130,7 +130,7 @@ func wrk(ctx context.Context, p Plan) (r Report, err error) {
 	total := s.numbers(`(\d+) requests in ([\d.]+)(?:s|m)`, 2)
 	r = Report{
 		Engine: "wrk", Replies: int64(total[0]), Requests: int64(total[0]), Interval: p.Interval, Errors: map[fetch.Kind]int64{},
-		Notes: []string{fmt.Sprintf("wrk offers no rate: it keeps %d connections busy", wrkOpen)},
+		Notes: []string{fmt.Sprintf("wrk has no constant rate: it keeps %d connections busy", wrkOpen)},
 	}
 	for name, to := range map[string]*time.Duration{"50": &r.Uncorrected.P50, "90": &r.Uncorrected.P90, "99": &r.Uncorrected.P99} {
 		*to = s.duration(`\s` + name + `%\s+(\S+)`)
@@ -140,10 +140,11 @@ func wrk(ctx context.Context, p Plan) (r Report, err error) {
 		return r, s.err
 	}
 	if m := regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)`).FindStringSubmatch(text); m != nil {
-		n := func(i int) float64 { v, _ := strconv.ParseFloat(m[i], 64); return v } // digits are a number
+		n := func(i int) float64 { v, _ := strconv.ParseFloat(m[i], 64); return v } // the pattern matches only digits
 		r.note(fetch.Other, n(1)+n(3))
 		r.note(fetch.Timeout, n(4))
-		// With "Connection: close" wrk counts each end of a connection as a read error.
+		// With "Connection: close" wrk counts each end of a connection as a read
+		// error.
 		if p.Requests > 1 {
 			r.note(fetch.Reset, n(2))
 		}
@@ -159,7 +160,8 @@ func wrk(ctx context.Context, p Plan) (r Report, err error) {
 
 func seconds(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
 
-// scanner finds figures in what a program printed, and remembers what it missed.
+// scanner finds figures in the output of a program, and collects errors for missing
+// ones.
 type scanner struct {
 	text string
 	err  error
@@ -169,17 +171,17 @@ type scanner struct {
 func (s *scanner) find(pattern string, n int) []string {
 	m := regexp.MustCompile(pattern).FindStringSubmatch(s.text)
 	if m == nil {
-		s.err = errors.Join(s.err, fmt.Errorf("nothing like %q in what it printed:\n%s", pattern, s.text))
+		s.err = errors.Join(s.err, fmt.Errorf("no match for %q in the output:\n%s", pattern, s.text))
 		return make([]string, n)
 	}
 	return m[1:]
 }
 
-// numbers returns the n numbers of a pattern, zeros if it is not there.
+// numbers returns the n numbers of a pattern, or zeros if there is no match.
 func (s *scanner) numbers(pattern string, n int) []float64 {
 	v := make([]float64, n)
 	for i, text := range s.find(pattern, n) {
-		v[i], _ = strconv.ParseFloat(text, 64) // the pattern lets nothing else by
+		v[i], _ = strconv.ParseFloat(text, 64) // the pattern matches only numbers
 	}
 	return v
 }

@@ -13,7 +13,7 @@ import (
 	"director/bench/server"
 )
 
-// Other programs count what we count, of the same plan.
+// Other programs report the same counts as our engine for the same plan.
 func TestWith_AgreesWithOurs(t *testing.T) {
 	at := startServer(t, server.Options{Name: "rs1"})
 	p := load.Plan{Target: at, Rate: 200, Duration: time.Second, Timeout: 5 * time.Second}
@@ -27,7 +27,7 @@ func TestWith_AgreesWithOurs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if program == "wrk" { // it offers no rate
+			if program == "wrk" { // it has no constant rate
 				if r.Replies == 0 || r.Failed() != 0 || r.Verdict() != load.RateNotDetermined || r.Uncorrected.P50 <= 0 {
 					t.Errorf("%+v", r)
 				}

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// maxBytes is the largest body, for memory holds it whole.
+// maxBytes is the largest body, because a body is held in memory.
 const maxBytes = 64 << 20
 
-// answer is a whole reply.
+// answer is a complete reply.
 type answer struct {
 	text []byte
 	size int  // of the body, in bytes
-	last bool // the connection ends behind it
+	last bool // the server closes the connection after it
 }
 
-// way is what a path and a version of HTTP lead to.
+// way is the key of a reply: the path, and whether the connection stays open.
 type way struct {
 	path string
-	stay bool // the connection goes on
+	stay bool // the connection stays open
 }
 
-// answers makes replies, and keeps those that were made.
+// answers builds replies and caches them.
 type answers struct {
 	name string
 	made map[way]answer
@@ -32,14 +32,14 @@ type answers struct {
 
 func newAnswers(name string) answers { return answers{name, make(map[way]answer)} }
 
-// keep bounds how many replies are kept, and their sizes.
+// Limits of the cache: the number of replies, and the size of each.
 const (
 	keep     = 64
 	keepSize = 1 << 20
 )
 
-// to returns the reply to a request, given without its last empty line, and how
-// long it is to wait.
+// to returns the reply to a request, and how long to wait before sending it. head
+// is the request without the empty line at its end.
 func (a *answers) to(head []byte) (r answer, wait time.Duration) {
 	line, fields, _ := bytes.Cut(head, []byte("\r\n"))
 	method, rest, _ := bytes.Cut(line, []byte(" "))
@@ -55,7 +55,7 @@ func (a *answers) to(head []byte) (r answer, wait time.Duration) {
 			return a.make(400, 0, false), 0
 		}
 	}
-	if r, ok := a.made[way{string(path), stay}]; ok { // without a copy of path
+	if r, ok := a.made[way{string(path), stay}]; ok { // does not copy path
 		return r, wait
 	}
 	size, ok := sizeOf(string(path))
@@ -69,7 +69,7 @@ func (a *answers) to(head []byte) (r answer, wait time.Duration) {
 	return r, wait
 }
 
-// staying reports whether the connection goes on behind the reply.
+// staying reports whether the connection stays open after the reply.
 func staying(version, fields []byte) bool {
 	stay := bytes.Equal(version, []byte("HTTP/1.1"))
 	for len(fields) > 0 {
@@ -84,7 +84,8 @@ func staying(version, fields []byte) bool {
 	return stay
 }
 
-// sizeOf is how many bytes a path has, and ok whether there is one.
+// sizeOf returns the size of the body of a path; ok is false if there is no such
+// path.
 func sizeOf(path string) (n int, ok bool) {
 	if path == "/" {
 		return PageSize, true
@@ -94,7 +95,7 @@ func sizeOf(path string) (n int, ok bool) {
 	return n, ok && err == nil && n >= 0 && n <= maxBytes
 }
 
-// make makes a reply of a status with a body of n bytes.
+// make builds a reply with a status and a body of n bytes.
 func (a *answers) make(status, n int, stay bool) answer {
 	reason := map[int]string{200: "OK", 400: "Bad Request", 404: "Not Found"}[status]
 	connection := "close"

@@ -8,10 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRequest bounds the head of a request, in bytes; no body is read.
+// maxRequest is the longest accepted head of a request, in bytes. Bodies are not
+// read.
 const maxRequest = 8192
 
-// ready goes on with a connection.
+// ready handles an event of a connection.
 func (l *loop) ready(at int32, events uint32) {
 	c := &l.conns[at]
 	if c.fd < 0 {
@@ -47,7 +48,7 @@ func (l *loop) ready(at int32, events uint32) {
 	}
 }
 
-// serve answers the requests that are complete in got.
+// serve answers the complete requests in got.
 func (l *loop) serve(at int32, got []byte) {
 	c := &l.conns[at]
 	for {
@@ -70,7 +71,7 @@ func (l *loop) serve(at int32, got []byte) {
 			return
 		}
 		if !l.write(at) {
-			if c.fd >= 0 { // it waits for room
+			if c.fd >= 0 { // it waits until the socket is writable
 				c.got = append(c.got[:0], rest...)
 			}
 			return
@@ -79,7 +80,8 @@ func (l *loop) serve(at int32, got []byte) {
 	}
 }
 
-// resume sends an answer that was due, and goes on with what came meanwhile.
+// resume sends an answer that was delayed, then serves the requests that arrived in
+// the meantime.
 func (l *loop) resume(w wakeup) {
 	c := &l.conns[w.at]
 	if c.fd < 0 || c.turn != w.turn {
@@ -91,8 +93,8 @@ func (l *loop) resume(w wakeup) {
 	}
 }
 
-// write writes what it can, and reports whether that was all and the connection
-// goes on.
+// write writes as much as possible. It reports whether everything was written and
+// the connection stays open.
 func (l *loop) write(at int32) bool {
 	c := &l.conns[at]
 	for len(c.out) > 0 {
@@ -117,7 +119,7 @@ func (l *loop) write(at int32) bool {
 		return false
 	}
 	if c.last {
-		l.drop(at) // the server ends first
+		l.drop(at) // the server closes first
 		return false
 	}
 	if c.blind {
@@ -132,14 +134,14 @@ func (l *loop) write(at int32) bool {
 	return true
 }
 
-// wakeup is an answer that is due at a time.
+// wakeup is an answer that is to be sent at a time.
 type wakeup struct {
 	when time.Duration
 	at   int32
 	turn uint32
 }
 
-// waits is a heap of them, the next one first.
+// waits is a heap of delayed answers, the earliest first.
 type waits []wakeup
 
 func (w waits) Len() int           { return len(w) }
@@ -153,7 +155,7 @@ func (w *waits) Pop() any {
 	return x
 }
 
-// due takes out the next answer whose time has come.
+// due removes and returns the next answer whose time has come.
 func (w *waits) due(now time.Duration) (wakeup, bool) {
 	if len(*w) == 0 || (*w)[0].when > now {
 		return wakeup{}, false

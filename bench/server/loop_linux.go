@@ -10,37 +10,36 @@ import (
 	"director/bench/epoll"
 )
 
-// eventsAtOnce is how many connections are looked at between two looks at the
-// clock.
+// eventsAtOnce is how many events are handled between two readings of the clock.
 const eventsAtOnce = 256
 
-// loop is one thread of a server: it alone touches it, but for the counts and
-// stopping.
+// loop is one thread of a server. Only that thread uses it, except for the counters
+// and the stop flag.
 type loop struct {
 	name     string
 	poll     *epoll.Poll
 	sockets  []int
-	shut     bool // the sockets are not watched, because no connection may come in
+	shut     bool // the listening sockets are not watched, because the rate limit is reached
 	bucket   bucket
 	start    time.Time
 	conns    []conn
 	free     []int32
-	heap     waits // answers that are due later
+	heap     waits // delayed answers
 	answers  answers
 	counts   counters
 	stopping atomic.Bool
 	buf      [32 << 10]byte
 }
 
-// conn is room for one connection, used again and again.
+// conn is a slot for one connection. Slots are reused.
 type conn struct {
 	fd    int
-	turn  uint32 // tells those that have used the room apart
-	got   []byte // of a request that is not complete yet
-	out   []byte // what is still to be written
-	last  bool   // the connection ends behind it
-	busy  bool   // an answer is due: what comes meanwhile waits
-	blind bool   // writing waits for room
+	turn  uint32 // distinguishes the successive connections of the slot
+	got   []byte // the incomplete request
+	out   []byte // the part of the reply that is not written yet
+	last  bool   // close the connection after it
+	busy  bool   // an answer is delayed; requests that arrive in the meantime wait in got
+	blind bool   // waits until the socket is writable
 }
 
 func newLoop(o Options, i int) (*loop, error) {
@@ -59,7 +58,7 @@ func newLoop(o Options, i int) (*loop, error) {
 		}
 		l.sockets = append(l.sockets, fd)
 	}
-	// Room i belongs to socket i.
+	// Slot i belongs to listening socket i.
 	l.conns = make([]conn, len(l.sockets))
 	if err := l.watch(true); err != nil {
 		return nil, errors.Join(err, l.close())
@@ -69,7 +68,8 @@ func newLoop(o Options, i int) (*loop, error) {
 
 func (l *loop) now() time.Duration { return time.Since(l.start) }
 
-// watch has the poll look at the listening sockets, or not any more.
+// watch starts or stops watching the listening sockets, as shut says. The first
+// call adds them to the poll.
 func (l *loop) watch(first bool) error {
 	var events uint32
 	if !l.shut {
@@ -87,7 +87,7 @@ func (l *loop) watch(first bool) error {
 	return nil
 }
 
-// run answers until the server stops.
+// run serves connections until the server is closed.
 func (l *loop) run() error {
 	for !l.stopping.Load() {
 		now := l.now()
@@ -119,7 +119,7 @@ func (l *loop) run() error {
 	return nil
 }
 
-// patience is how long the loop may wait for what is ready.
+// patience returns how long the loop may wait for events.
 func (l *loop) patience(now time.Duration) time.Duration {
 	wait := time.Hour
 	if l.shut {
@@ -131,27 +131,28 @@ func (l *loop) patience(now time.Duration) time.Duration {
 	return max(0, wait)
 }
 
-// accept takes up the connections that wait, as many as may come in.
+// accept accepts pending connections, as many as the rate limit permits.
 func (l *loop) accept(socket int) error {
 	for range eventsAtOnce {
 		if !l.bucket.take(l.now()) {
 			l.shut = true
 			return l.watch(false)
 		}
-		// The library's Accept4 makes an address, which nobody wants to know.
+		// unix.Accept4 would allocate the client's address, which is not needed.
 		r, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(socket), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 		if errno != 0 {
 			if l.bucket.every > 0 {
-				l.bucket.next -= l.bucket.every // nobody came
+				l.bucket.next -= l.bucket.every // no connection was accepted: return the token
 			}
-			return nil // the next event tries again, whatever it was
+			return nil // the next event tries again, whatever the error was
 		}
 		l.counts.connections.Add(1)
 		at := l.take()
 		fd, c := int(r), &l.conns[at]
 		c.fd, c.last, c.busy, c.blind, c.out, c.got = fd, false, false, false, nil, c.got[:0]
 		c.turn++
-		// Most requests are there already: the client sent them behind its ACK.
+		// Usually the request has arrived already: the client sent it right after
+		// its ACK.
 		if err := l.poll.Add(fd, at, unix.EPOLLIN|unix.EPOLLRDHUP); err != nil {
 			l.drop(at)
 		}
@@ -169,7 +170,7 @@ func (l *loop) take() int32 {
 	return int32(len(l.conns) - 1)
 }
 
-// drop ends a connection.
+// drop closes a connection.
 func (l *loop) drop(at int32) {
 	c := &l.conns[at]
 	unix.Close(c.fd)
@@ -178,7 +179,7 @@ func (l *loop) drop(at int32) {
 	l.free = append(l.free, at)
 }
 
-// close lets go of everything.
+// close closes all descriptors.
 func (l *loop) close() error {
 	for i := len(l.sockets); i < len(l.conns); i++ {
 		if l.conns[i].fd > 0 {

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// secure is a server of TLS: a goroutine for each connection, for a handshake
-// costs so much that an event loop would save nothing.
+// secure is a server with TLS. It uses one goroutine for each connection: a
+// handshake is so expensive that an event loop would save nothing.
 type secure struct {
 	listeners []net.Listener
 	config    *tls.Config
 	counts    counters
 	running   sync.WaitGroup
-	done      chan struct{} // closed when the server is
+	done      chan struct{} // closed when the server is closed
 
 	mu      sync.Mutex
 	answers answers
@@ -51,7 +51,7 @@ func newSecure(o Options) (*secure, error) {
 			return nil, errors.Join(err, s.close())
 		}
 		f := os.NewFile(uintptr(fd), at.String())
-		l, err := net.FileListener(f) // of a copy
+		l, err := net.FileListener(f) // duplicates the descriptor
 		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -61,7 +61,7 @@ func newSecure(o Options) (*secure, error) {
 	return s, nil
 }
 
-// selfSigned makes a certificate that nobody vouches for.
+// selfSigned makes a self-signed certificate.
 func selfSigned(name string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -78,10 +78,10 @@ func selfSigned(name string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// acceptPause is between a connection that could not be taken up and the next.
+// acceptPause is the wait after a failed accept.
 const acceptPause = time.Millisecond
 
-// accept takes connections up until the listener is closed.
+// accept accepts connections until the listener is closed.
 func (s *secure) accept(l net.Listener) {
 	for {
 		s.await()
@@ -89,7 +89,7 @@ func (s *secure) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // it ended before it was taken up, or there is no descriptor left
+		if err != nil { // the client reset it before the accept, or no descriptor is free
 			if s.over(acceptPause) {
 				return
 			}
@@ -98,7 +98,7 @@ func (s *secure) accept(l net.Listener) {
 		s.mu.Lock()
 		if s.over(0) {
 			s.mu.Unlock()
-			_ = conn.Close() // nobody has been promised anything
+			_ = conn.Close() // no request has been read yet
 			return
 		}
 		s.open[conn] = struct{}{}
@@ -122,7 +122,8 @@ func (s *secure) await() {
 	}
 }
 
-// over waits, and reports whether the server has been closed meanwhile.
+// over waits for a time, or until the server is closed. It reports whether it is
+// closed.
 func (s *secure) over(wait time.Duration) bool {
 	if wait > 0 {
 		select {
@@ -138,11 +139,11 @@ func (s *secure) over(wait time.Duration) bool {
 	}
 }
 
-// serve answers one connection's requests until either end has enough of it.
+// serve answers the requests of one connection until either end closes it.
 func (s *secure) serve(conn net.Conn) {
 	c := tls.Server(conn, s.config)
 	defer func() {
-		_ = c.Close() // which ends conn, whether the client still hears it or not
+		_ = c.Close() // closes conn too, even if the client no longer reads
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.open, conn)
@@ -170,7 +171,8 @@ func (s *secure) serve(conn net.Conn) {
 	}
 }
 
-// readHead reads a request up to its empty line, without that.
+// readHead reads the head of a request and returns it without the empty line at its
+// end.
 func readHead(r *bufio.Reader) (head []byte, err error) {
 	for {
 		line, err := r.ReadSlice('\n')
@@ -186,7 +188,7 @@ func readHead(r *bufio.Reader) (head []byte, err error) {
 	}
 }
 
-// close ends the server and its connections.
+// close closes the server and its connections.
 func (s *secure) close() error {
 	s.mu.Lock()
 	close(s.done)
@@ -196,7 +198,7 @@ func (s *secure) close() error {
 	}
 	s.listeners = nil
 	for conn := range s.open {
-		_ = conn.Close() // in the middle of whatever it does
+		_ = conn.Close() // even in the middle of a reply
 	}
 	s.mu.Unlock()
 	s.running.Wait()

@@ -1,7 +1,7 @@
-// Package server is the evaluation's real server: HTTP/1.0 and 1.1 by an event
-// loop, cheap enough that what stands in front of it is what is measured. It
-// can be held to so many connections a second, as slow as the paper's. It needs
-// Linux.
+// Package server is the real server of the evaluation: HTTP/1.0 and 1.1 in an event
+// loop. It needs so little CPU time that the balancer in front of it is the
+// bottleneck. Its rate of connections can be limited, to be as slow as the paper's
+// servers. It needs Linux.
 package server
 
 import (
@@ -16,22 +16,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PageSize is that of the page at "/", the paper's, in bytes.
+// PageSize is the size of the page at "/", in bytes. It is the size of the paper's
+// page.
 const PageSize = 628
 
-// NameHeader tells a client behind a balancer who answered.
+// NameHeader is the header with the server's name. It shows a client behind a
+// balancer which server answered.
 const NameHeader = "X-Server"
 
-// Options of a server.
+// Options configure a server.
 type Options struct {
 	Listen []netip.AddrPort
-	Name   string // for NameHeader
-	// Cap is how many connections are taken up per second; 0: all. The others wait
-	// in the kernel's queue, as in front of a web server that is busy.
+	Name   string // value of NameHeader
+	// Cap is how many connections are accepted per second; 0: no limit. The others
+	// wait in the kernel's queue, as with a busy web server.
 	Cap     int
-	Threads int // each with sockets of its own (SO_REUSEPORT); 0: 1
-	// TLS has connections begin with a handshake of TLS 1.3, by a certificate that is
-	// made at the start. They are served by goroutines: Threads means nothing.
+	Threads int // each has its own sockets (SO_REUSEPORT); 0: 1
+	// TLS requires a handshake of TLS 1.3 on each connection. The certificate is
+	// generated at the start. Goroutines serve the connections, so Threads is
+	// ignored.
 	TLS bool
 }
 
@@ -40,11 +43,11 @@ type Options struct {
 //	GET /         PageSize bytes
 //	GET /bytes/N  N bytes
 //
-// either with ?wait=DURATION after that long. Its methods are safe for concurrent
-// use.
+// With ?wait=DURATION it waits for that time first. Its methods are safe for
+// concurrent use.
 type Server struct {
 	loops   []*loop
-	secure  *secure // with TLS, instead of loops
+	secure  *secure // with TLS, in place of loops
 	running sync.WaitGroup
 	mu      sync.Mutex
 	errs    []error
@@ -53,16 +56,16 @@ type Server struct {
 // Counts is what a server has done.
 type Counts struct {
 	Name        string `json:"name"`
-	Connections uint64 `json:"connections"` // taken up
-	Requests    uint64 `json:"requests"`    // answered, with whatever status
+	Connections uint64 `json:"connections"` // accepted
+	Requests    uint64 `json:"requests"`    // answered, with any status
 	Bytes       uint64 `json:"bytes"`       // of bodies
 }
 
-// counters are a thread's own, read by others.
+// counters belong to one thread. Other goroutines read them.
 type counters struct{ connections, requests, bytes atomic.Uint64 }
 
-// Start opens the sockets, in the network namespace of the calling thread, and
-// begins to answer.
+// Start opens the sockets in the network namespace of the calling thread and starts
+// to serve.
 func Start(o Options) (*Server, error) {
 	if len(o.Listen) == 0 || o.Cap < 0 {
 		return nil, fmt.Errorf("server: %d addresses, %d connections per second", len(o.Listen), o.Cap)
@@ -97,7 +100,7 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Counts returns what has been done so far.
+// Counts returns the totals since the start.
 func (s *Server) Counts() (c Counts) {
 	for _, l := range s.loops {
 		c.add(l.name, &l.counts)
@@ -115,8 +118,8 @@ func (c *Counts) add(name string, more *counters) {
 	c.Bytes += more.bytes.Load()
 }
 
-// Close ends the server and its connections, and returns what went wrong while it
-// ran.
+// Close closes the server and its connections, and returns the errors that occurred
+// while it ran.
 func (s *Server) Close() error {
 	if s.secure != nil {
 		return s.secure.close()
@@ -136,11 +139,11 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// backlog is how many connections may wait to be taken up; the kernel lowers it to
+// backlog is how many connections may wait to be accepted. The kernel limits it to
 // net.core.somaxconn.
 const backlog = 4096
 
-// listen opens one socket of a thread.
+// listen opens a listening socket of one thread.
 func listen(at netip.AddrPort) (fd int, err error) {
 	family := unix.AF_INET6
 	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: at.Addr().As16(), Port: int(at.Port())}
@@ -168,17 +171,17 @@ func listen(at netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
-// bucket lets so many connections in per second. The zero bucket lets all in.
+// bucket limits the connections per second. The zero bucket has no limit.
 type bucket struct {
 	every time.Duration // between two connections
-	next  time.Duration // when the next one may come
+	next  time.Duration // earliest time of the next connection
 }
 
-// burst is for how long a bucket saves up, so that connections that come in little
-// clumps are not held to less than its rate.
+// burst is the time for which a bucket accumulates unused tokens. So connections
+// that arrive in small groups still reach the full rate.
 const burst = 10 * time.Millisecond
 
-// take reports whether a connection may come in now.
+// take reports whether a connection may be accepted now, and takes its token.
 func (b *bucket) take(now time.Duration) bool {
 	if b.every == 0 {
 		return true

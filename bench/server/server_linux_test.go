@@ -16,7 +16,7 @@ import (
 
 func start(t *testing.T, o server.Options) (s *server.Server, at netip.AddrPort) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a port
+	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func start(t *testing.T, o server.Options) (s *server.Server, at netip.AddrPort)
 	return s, at
 }
 
-// Another implementation understands what it answers.
+// net/http, an independent implementation, understands the replies.
 func TestServer_AnswersHTTP(t *testing.T) {
 	s, at := start(t, server.Options{Name: "rs7"})
 	for _, c := range []struct {
@@ -59,7 +59,7 @@ func TestServer_AnswersHTTP(t *testing.T) {
 	}
 }
 
-// Several requests in one piece, and one in many, are answered in their order.
+// Several requests in one segment, and one request in many, are answered in order.
 func TestServer_TakesRequestsInPieces(t *testing.T) {
 	_, at := start(t, server.Options{Name: "rs1"})
 	const two = "GET /bytes/1?wait=10ms HTTP/1.1\r\n\r\nGET /bytes/2 HTTP/1.1\r\nConnection: close\r\n\r\n"
@@ -88,12 +88,12 @@ func TestServer_TakesRequestsInPieces(t *testing.T) {
 	defer c.Close()
 	_, _ = fmt.Fprintf(c, "GET / HTTP/1.1\r\nX: %s", strings.Repeat("x", 20_000))
 	if text, _ := io.ReadAll(c); len(text) > 0 {
-		t.Errorf("a head without end is answered %q", text)
+		t.Errorf("an endless head is answered with %q", text)
 	}
 }
 
-// A server that is held to a rate takes up no more than that, and loses nobody who
-// can wait.
+// A server with a rate limit accepts no more connections than that, and every
+// client that waits is served.
 func TestServer_KeepsToItsCap(t *testing.T) {
 	s, at := start(t, server.Options{Name: "rs1", Cap: 200})
 	const duration = 500 * time.Millisecond
@@ -103,9 +103,9 @@ func TestServer_KeepsToItsCap(t *testing.T) {
 	}
 	// 250 connections at 200 per second take a second and a quarter.
 	if took := r.Response.Max; r.Replies != 250 || took < 500*time.Millisecond {
-		t.Errorf("%d replies, the last after %v (errors %v): it is faster than 200 per second", r.Replies, took, r.Errors)
+		t.Errorf("%d replies, the last after %v (errors %v): want at most 200 per second", r.Replies, took, r.Errors)
 	}
 	if got := s.Counts().Connections; got != 250 {
-		t.Errorf("%d connections were taken up", got)
+		t.Errorf("%d connections were accepted", got)
 	}
 }
