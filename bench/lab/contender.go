@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// contender is a way to get packets from the source to the sink.
+// contender is one way to forward packets from the source to the sink.
 type contender struct {
 	name    string
 	arrives arrival
-	rps     bool // receiving moves to the CPU that a worker would have
-	echoes  bool // it takes part in the comparison of round trips
-	ours    bool // it is the director, with this option for a method and this I/O
+	rps     bool // receiving moves to the CPU that a worker would use
+	echoes  bool // it takes part in the latency comparison
+	ours    bool // it is the director, with this forwarding option and this I/O
 	option  string
 	io      string
 	start   func(context.Context, *bench, *network, placement) (*running, error)
-	// lacks says why the contender cannot take part, or nothing.
+	// lacks returns why the contender cannot run here, empty if it can.
 	lacks func() string
 }
 
@@ -29,7 +29,7 @@ type running struct {
 	stop   func() error
 }
 
-// contenders lists them in the order of the table.
+// contenders returns the contenders in the order of the table.
 func contenders() []contender {
 	all := []contender{
 		{name: "forward", arrives: unchanged, echoes: true, start: startForward},
@@ -42,7 +42,7 @@ func contenders() []contender {
 		for _, m := range methods {
 			all = append(all, contender{
 				name: fmt.Sprintf("director-%s-%s", m.name, io), arrives: m.arrives,
-				echoes: m.arrives != tunnelled, // nobody opens the tunnel
+				echoes: m.arrives != tunnelled, // no host decapsulates the tunnel
 				ours:   true, option: m.option, io: io,
 				start: startDirector(m.option, io, 0),
 			})
@@ -51,7 +51,7 @@ func contenders() []contender {
 	return all
 }
 
-// methods are the director's, with the option of ipvsadm that asks for them.
+// methods are the director's forwarding methods, with ipvsadm's options for them.
 var methods = []struct {
 	name, option string
 	arrives      arrival

@@ -12,8 +12,8 @@ import (
 	"director/host/cpu"
 )
 
-// onCPU runs f on a CPU. The calling goroutine is locked to its thread, which
-// may run where it could before when f has returned.
+// onCPU runs f on a CPU. It locks the goroutine to its thread meanwhile, and then
+// restores the CPU affinity of the thread.
 func onCPU(c int, f func() error) error {
 	var before unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
@@ -26,7 +26,7 @@ func onCPU(c int, f func() error) error {
 	return f()
 }
 
-// spent is what some CPUs have spent together since the machine started.
+// spent returns the CPU time of some CPUs together since the machine started.
 func spent(cpus []int) (sum machine.Spent, err error) {
 	all, err := machine.CPUs(machine.Host)
 	for _, c := range cpus {
@@ -35,20 +35,20 @@ func spent(cpus []int) (sum machine.Spent, err error) {
 	return sum, err
 }
 
-// The CPU clocks of other processes and threads, linux/posix-timers_types.h:
-// the complement of the id, and what is to be counted of whom.
+// CPU clocks of other processes and threads (linux/posix-timers_types.h): the
+// complement of the id, combined with the type of the clock.
 const (
 	clockSched     = 2 // CPUCLOCK_SCHED
 	clockPerThread = 4 // CPUCLOCK_PERTHREAD_MASK
 )
 
-// processTime is the CPU time that a process has used, the softirqs that
-// interrupted it included unless the kernel accounts for them apart.
+// processTime returns the CPU time that a process has used. It includes softirqs
+// that interrupted the process, unless the kernel accounts for them separately.
 func processTime(pid int) (time.Duration, error) {
 	return clockTime(int32(^pid)<<3 | clockSched)
 }
 
-// threadTime is the same of a thread of this process.
+// threadTime returns the same for a thread of this process.
 func threadTime(tid int) (time.Duration, error) {
 	return clockTime(int32(^tid)<<3 | clockSched | clockPerThread)
 }

@@ -11,8 +11,8 @@ import (
 	"director/internal/ranges"
 )
 
-// startDirector returns how to start "director run" with a forwarding method and
-// an I/O. A table size of 0 is the director's own.
+// startDirector returns a function that starts "director run" with a forwarding
+// method and an I/O. A table size of 0 means the director's default.
 func startDirector(method, io string, tableSize int) func(context.Context, *bench, *network, placement) (*running, error) {
 	return func(ctx context.Context, b *bench, n *network, p placement) (*running, error) {
 		flags := []string{

@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	echoRate  = 10_000 // packets a second
-	echoFirst = 500    // round trips that are not counted: caches, connection, clocks
-	echoPort  = 4000   // the client's
+	echoRate  = 10_000 // packets per second
+	echoFirst = 500    // round trips that are not counted, until caches, connection and clocks are warm
+	echoPort  = 4000   // of the client
 	echoWait  = 100 * time.Millisecond
 )
 
-// trips are the round trips of a client that sends at a fixed rate, whether
-// answers come or not.
+// trips are the round trips of a client that sends at a fixed rate, independently
+// of the answers.
 type trips struct {
 	times []time.Duration
 	lost  int
 }
 
-// roundTrips has a client at the source ask the virtual address, and a server at
-// the sink answer, for some time.
+// roundTrips runs a client at the source, which sends requests to the virtual
+// address, and a server at the sink, which answers, for time d.
 func (r *rig) roundTrips(ctx context.Context, d time.Duration) (t trips, err error) {
 	client := netip.AddrPortFrom(sourceNet.Addr(), echoPort)
 	var stopping atomic.Bool
@@ -52,7 +52,7 @@ func (r *rig) roundTrips(ctx context.Context, d time.Duration) (t trips, err err
 		}
 		return fd, err
 	}
-	// Where a request arrives depends on the contender.
+	// The destination address at the sink depends on the contender.
 	failed := make([]error, 2)
 	for i, a := range []netip.Addr{virtual, servers[0]} {
 		fd, err := open(r.net.sink, netip.AddrPortFrom(a, echo), client)
@@ -73,7 +73,7 @@ func (r *rig) roundTrips(ctx context.Context, d time.Duration) (t trips, err err
 	return t, errors.Join(err, errors.Join(failed...))
 }
 
-// ask sends n requests at the rate and gathers what comes back.
+// ask sends n requests at the rate and collects the answers.
 func (r *rig) ask(ctx context.Context, fd, n int) (t trips, err error) {
 	begin := time.Now()
 	var done atomic.Bool
@@ -100,7 +100,7 @@ func (r *rig) ask(ctx context.Context, fd, n int) (t trips, err error) {
 				case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
 					return fmt.Errorf("receive an answer: %w", err)
 				case done.Load():
-					return nil // nothing came since the last was sent
+					return nil // nothing arrived since the last request
 				}
 			}
 			return nil
@@ -111,13 +111,14 @@ func (r *rig) ask(ctx context.Context, fd, n int) (t trips, err error) {
 	return t, errors.Join(err, sendErr)
 }
 
-// ask sends n requests, each with the time since begin in it.
+// ask sends n requests. Each contains the time since begin.
 func ask(ctx context.Context, fd, n int, begin time.Time) error {
-	// The kernel's slack of 50 µs would be half of what is between two packets.
+	// The kernel's default slack of 50 µs would be half of the time between two
+	// packets.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set the timer slack: %w", err)
 	}
-	defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }() // 0: the default again
+	defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }() // 0 restores the default
 	var buf [8]byte
 	for i := range n {
 		due := time.Duration(i) * time.Second / echoRate
@@ -136,7 +137,7 @@ func ask(ctx context.Context, fd, n int, begin time.Time) error {
 	return nil
 }
 
-// answer sends back what comes, until it is told to stop.
+// answer sends every packet back, until stopping is set.
 func answer(fd int, stopping *atomic.Bool) error {
 	var buf [64]byte
 	for !stopping.Load() {
@@ -151,7 +152,7 @@ func answer(fd int, stopping *atomic.Bool) error {
 	return nil
 }
 
-// connected opens a UDP socket in a host whose reads end after a while.
+// connected opens a UDP socket in a host. Its reads have a time-out.
 func connected(h *lab.Host, from, to netip.AddrPort) (fd int, err error) {
 	address := func(a netip.AddrPort) unix.Sockaddr {
 		return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}

@@ -8,18 +8,18 @@ import (
 	"director/bench/figure"
 )
 
-// The figures to reach.
+// Targets of the figures.
 const (
-	reachXSK      = 0.93 // DR against the bare AF_XDP loop
-	reachNFT      = 1.3  // NAT against nftables
-	reachForward  = 0.85 // DR against ip_forward,
-	fairForward   = 0.92 // where the bare loop itself is that good
-	reachLatency  = 1.3  // p50 against ip_forward
+	reachXSK      = 0.93 // DR compared with the bare AF_XDP loop
+	reachNFT      = 1.3  // NAT compared with nftables
+	reachForward  = 0.85 // DR compared with ip_forward,
+	fairForward   = 0.92 // if the bare loop itself reaches this
+	reachLatency  = 1.3  // p50 compared with ip_forward
 	reachIdle     = 0.01 // of a CPU
 	reachLossless = 0    // packets
 )
 
-// figures compares the rows that are there, those of one worker.
+// figures compares the rows of one worker that were measured.
 func (r *Result) figures() (all []figure.Figure) {
 	for _, n := range []int{fewFlows, manyFlows} {
 		all = append(all, r.ratio("director-dr-xdp", "xsk", n, reachXSK)...)
@@ -31,7 +31,7 @@ func (r *Result) figures() (all []figure.Figure) {
 			figures := r.ratio("director-dr-xdp", forward, n, reachForward)
 			if len(bare) > 0 && len(figures) > 0 && !*bare[0].Met {
 				figures[0].Met = nil
-				figures[0].Note = fmt.Sprintf("not judged: the bare loop has %.2f of it, less than %g", bare[0].Value, fairForward)
+				figures[0].Note = fmt.Sprintf("not judged: the bare loop reaches %.2f of it, less than %g", bare[0].Value, fairForward)
 			}
 			all = append(all, figures...)
 		}
@@ -51,7 +51,7 @@ func (r *Result) figures() (all []figure.Figure) {
 	return all
 }
 
-// ratio compares the packet rates of two contenders, if both are there.
+// ratio compares the packet rates of two contenders, if both were measured.
 func (r *Result) ratio(a, b string, flows int, reach float64) []figure.Figure {
 	x, y := r.rateOf(a, flows), r.rateOf(b, flows)
 	if x == 0 || y == 0 {
@@ -60,7 +60,8 @@ func (r *Result) ratio(a, b string, flows int, reach float64) []figure.Figure {
 	return []figure.Figure{figure.Judge(fmt.Sprintf("%s / %s, %dk flows", a, b, flows/1000), x/y, figure.AtLeast, reach)}
 }
 
-// rateOf is a contender's packet rate with one worker, 0 if it was not taken.
+// rateOf returns a contender's packet rate with one worker, 0 if it was not
+// measured.
 func (r *Result) rateOf(contender string, flows int) float64 {
 	for _, t := range r.Throughput {
 		if t.Name == peakName(contender, 1, flows) {

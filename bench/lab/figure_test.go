@@ -13,7 +13,7 @@ import (
 	"director/bench/machine"
 )
 
-// taken is a result with these rates of one worker and 1k flows.
+// taken returns a result with these rates of one worker and 1k flows.
 func taken(rates map[string]float64) *Result {
 	r := &Result{}
 	for name, pps := range rates {
@@ -22,7 +22,7 @@ func taken(rates map[string]float64) *Result {
 	return r
 }
 
-// verdicts are what is said of each figure.
+// verdicts returns the verdict on each figure.
 func verdicts(all []figure.Figure) map[string]string {
 	said := map[string]string{}
 	for _, f := range all {
@@ -38,7 +38,7 @@ func verdicts(all []figure.Figure) map[string]string {
 	return said
 }
 
-func TestFigures_JudgeTheRowsThatAreThere(t *testing.T) {
+func TestFigures_JudgeTheMeasuredRows(t *testing.T) {
 	const dr, nat = "director-dr-xdp", "director-nat-xdp"
 	for _, c := range []struct {
 		rates map[string]float64
@@ -97,14 +97,14 @@ func TestQuantile_TakesTheMiddle(t *testing.T) {
 
 func TestResult_WritesWhatItHas(t *testing.T) {
 	r := taken(map[string]float64{"nft": 1e6, "director-nat-xdp": 1e6})
-	r.Skipped = []Skipped{{"forward", "nobody is there"}}
+	r.Skipped = []Skipped{{"forward", "not available"}}
 	r.Throughput[0].Otherwise = 7
 	r.Figures = r.figures()
 	var b strings.Builder
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"nft/1/1k ", " 1000 ", ": 7 packets arrived otherwise", "director-nat-xdp / nft, 1k flows  1      ≥ 1.3     NO", "Not taken: forward: nobody is there"} {
+	for _, want := range []string{"nft/1/1k ", " 1000 ", ": 7 packets did not arrive as", "director-nat-xdp / nft, 1k flows  1      ≥ 1.3     NO", "Not taken: forward: not available"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("got\n%s\nwant %q in it", b.String(), want)
 		}

@@ -10,14 +10,14 @@ import (
 	"director/bench/machine"
 )
 
-// Machine is where the figures were taken.
+// Machine describes the machine on which the figures were measured.
 type Machine struct {
 	CPU    string `json:"cpu"`
 	NumCPU int    `json:"num_cpu"`
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
-	// Load is the machine's load average when the measurement began: on a quiet
-	// one near 0.
+	// Load is the load average of the machine at the start of the measurement. It
+	// is near 0 on a quiet machine.
 	Load string `json:"load"`
 }
 

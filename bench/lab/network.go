@@ -14,7 +14,7 @@ import (
 	"director/internal/lab"
 )
 
-// The addresses of the doc comment's picture.
+// The addresses in the picture of the package comment.
 var (
 	clients   = netip.MustParsePrefix("198.18.0.0/15") // RFC 2544: benchmarks
 	sourceNet = netip.MustParsePrefix("10.1.0.2/24")
@@ -30,18 +30,18 @@ var (
 )
 
 const (
-	discard = 9 // RFC 863: where the load goes
-	echo    = 7 // RFC 862: what answers, for round trips
+	discard = 9 // RFC 863: the destination of the load
+	echo    = 7 // RFC 862: the port that answers, for round trips
 )
 
-// network is the three hosts, wired and with routes: what is sent to the virtual
-// address arrives at the sink if the director's kernel forwards it, and answers
-// come back that way.
+// network is the three hosts with their links and routes. Packets to the virtual
+// address arrive at the sink if the director's kernel forwards them, and answers
+// return the same way.
 type network struct {
 	lab                    *lab.Lab
 	source, director, sink *lab.Host
 	workers                int
-	// end is each interface by name.
+	// end contains each interface by name.
 	end map[string]end
 }
 
@@ -51,8 +51,8 @@ type end struct {
 	mac   net.HardwareAddr
 }
 
-// newNetwork builds a network with a queue per worker. rps, unless empty, is the
-// set of CPUs that receiving on the director moves to.
+// newNetwork builds a network with one queue per worker. rps is the set of CPUs to
+// which receiving on the director is moved; empty: not moved.
 func newNetwork(ctx context.Context, workers int, rps string) (*network, error) {
 	l, hosts, err := lab.Bare(ctx, "source", "director", "sink")
 	if err != nil {
@@ -61,8 +61,8 @@ func newNetwork(ctx context.Context, workers int, rps string) (*network, error) 
 	n := &network{lab: l, source: hosts[0], director: hosts[1], sink: hosts[2], workers: workers, end: map[string]end{}}
 	if err := inOrder(
 		func() error { return n.director.Sysctl("net.ipv4.ip_forward", "1") },
-		// With direct routing answers come from an address that a running
-		// director holds itself.
+		// With direct routing, answers come from an address that a running director
+		// has assigned to its own host.
 		func() error { return n.director.Sysctl("net.ipv4.conf.all.accept_local", "1") },
 		func() error { return n.wire(rps) },
 		n.address, n.route, n.introduce,
@@ -72,11 +72,11 @@ func newNetwork(ctx context.Context, workers int, rps string) (*network, error) 
 	return n, nil
 }
 
-// wire connects the hosts. Checksums are complete before a frame is on a cable,
-// as AF_XDP needs it, and in0 receives in NAPI with every contender, as live
-// frames need it.
+// wire connects the hosts. Checksums are complete in every frame on a cable, as
+// AF_XDP requires. in0 receives in NAPI with every contender, as live frames
+// require.
 func (n *network) wire(rps string) error {
-	const mask = "net.core.rps_default_mask" // of devices made from now on, since Linux 6.3
+	const mask = "net.core.rps_default_mask" // for devices created from now on; since Linux 6.3
 	if rps != "" {
 		if err := n.director.Sysctl(mask, rps); err != nil {
 			return err
@@ -120,8 +120,7 @@ func (n *network) route() error {
 	)
 }
 
-// introduce tells neighbours each other's Ethernet addresses for good, so that no
-// ARP gets lost under load.
+// introduce sets permanent neighbour entries, so that no ARP is lost under load.
 func (n *network) introduce() error {
 	for dev, h := range map[string]*lab.Host{"src0": n.source, "in0": n.director, "out0": n.director, "sink0": n.sink} {
 		l, err := h.Link.LinkByName(dev)
@@ -141,8 +140,8 @@ func (n *network) introduce() error {
 	return errors.Join(errs...)
 }
 
-// know makes a host know that a neighbour on dev is to be found at the interface
-// there.
+// know adds a permanent entry to a host: neighbour, on dev, has the Ethernet
+// address of the interface there.
 func (n *network) know(h *lab.Host, dev string, neighbour netip.Addr, there string) error {
 	err := h.Link.NeighSet(&netlink.Neigh{
 		LinkIndex: n.end[dev].index, State: netlink.NUD_PERMANENT,
@@ -164,7 +163,7 @@ func addRoute(h *lab.Host, dst netip.Prefix, gateway netip.Addr) error {
 	return nil
 }
 
-// inOrder takes steps until one fails, and returns its error.
+// inOrder runs steps until one fails, and returns its error.
 func inOrder(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// startNFT has the kernel rewrite the destination to one of the servers. The
-// rules go with the namespace.
+// startNFT configures the kernel to rewrite the destination to one of the servers.
+// The rules disappear with the namespace.
 func startNFT(ctx context.Context, b *bench, n *network, p placement) (*running, error) {
 	rules := fmt.Sprintf(`table ip lab {
 	chain prerouting {
@@ -35,7 +35,7 @@ func startNFT(ctx context.Context, b *bench, n *network, p placement) (*running,
 	return startForward(ctx, b, n, p)
 }
 
-// lacksNFT says why nftables cannot take part. What conntrack may hold is a
+// lacksNFT returns why nftables cannot run here. The limit of conntrack is a
 // setting of the machine, not of a namespace.
 func lacksNFT() string {
 	if _, err := exec.LookPath("nft"); err != nil {
@@ -47,7 +47,7 @@ func lacksNFT() string {
 		return "" // conntrack is not loaded yet
 	}
 	if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && n < 2*manyFlows {
-		return fmt.Sprintf("net.netfilter.nf_conntrack_max is %d: it must hold %d flows with room to spare", n, manyFlows)
+		return fmt.Sprintf("net.netfilter.nf_conntrack_max is %d: it must be well above %d flows", n, manyFlows)
 	}
 	return ""
 }

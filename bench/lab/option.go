@@ -10,32 +10,32 @@ import (
 	"time"
 )
 
-// ErrOptions is what Run's error matches when the options cannot be carried out.
+// ErrOptions is matched by errors of Run about options that cannot be measured.
 var ErrOptions = errors.New("cannot be measured")
 
-// Options say what to measure, and for how long.
+// Options configure what to measure, and for how long.
 type Options struct {
-	// CPUs are those of sources and workers. Two let one worker work beside its
-	// source; four let two.
+	// CPUs are the CPUs of sources and workers. One worker beside its source needs
+	// two, two workers need four.
 	CPUs        []int
 	Duration    time.Duration  // of a window, in which packets are counted
-	Repetitions int            // how often all rows of throughput and latency are taken in turn
-	Only        *regexp.Regexp // the rows to take, by name; nil takes all
-	Loss        time.Duration  // for how long half the peak rate is sent
-	Idle        time.Duration  // for how long an idle director is watched
-	TableSize   int            // connections that the idle director's table has room for
+	Repetitions int            // how often all rows of throughput and latency are measured in turn
+	Only        *regexp.Regexp // the names of the rows to measure; nil: all
+	Loss        time.Duration  // how long half the peak rate is sent
+	Idle        time.Duration  // how long an idle director is measured
+	TableSize   int            // connection table size of the idle director
 
-	// Director returns the command that is "director ARGS…".
+	// Director returns the command for "director ARGS…".
 	Director func(args ...string) *exec.Cmd
-	// Progress is told what comes next.
+	// Progress is called with the name of each step that begins.
 	Progress func(text string)
 
-	settle time.Duration // least time before a window
+	settle time.Duration // minimum time before a window
 	flows  []int         // of the rows of throughput
 	quick  bool
 }
 
-// Defaults take about eight minutes.
+// Defaults returns options for a run of about eight minutes.
 func Defaults() Options {
 	return Options{
 		Duration: 2 * time.Second, Repetitions: 3, Loss: 10 * time.Second, Idle: 5 * time.Second,
@@ -43,8 +43,8 @@ func Defaults() Options {
 	}
 }
 
-// Quick shortens everything so that one can see in half a minute that it works.
-// Figures are not judged then.
+// Quick shortens everything to about half a minute, to show that it works. Figures
+// are not judged then.
 func (o Options) Quick() Options {
 	o.Duration, o.Repetitions, o.settle = 100*time.Millisecond, 1, 20*time.Millisecond
 	o.Loss, o.Idle, o.TableSize = 200*time.Millisecond, 500*time.Millisecond, 1<<13

@@ -10,16 +10,16 @@ import (
 	"director/bench/machine"
 )
 
-// The numbers of flows that throughput is measured with.
+// The numbers of flows with which throughput is measured.
 const (
 	fewFlows  = 1000
 	manyFlows = 100_000
 )
 
-// window is what happened between two samples.
+// window is the difference of two samples.
 type window struct {
 	pps, offered float64
-	lost         uint64 // of what was offered
+	lost         uint64 // of the offered packets
 	otherwise    uint64 // arrived, but not as they should
 	packets      uint64
 	process      time.Duration
@@ -41,9 +41,8 @@ func between(a, b sample) window {
 	return w
 }
 
-// windows floods the rig with each number of flows in turn and returns what
-// happened in a window of each. Before it the source has been through the flows
-// three times.
+// windows floods the rig with each number of flows in turn, and returns one window
+// for each. Before each window the source has sent all flows three times.
 func (b *bench) windows(ctx context.Context, r *rig, d time.Duration, flows ...int) (all []window, err error) {
 	horizon := time.Duration(len(flows))*(d+b.settle)*3/2 + 200*time.Millisecond
 	if err := r.flood(flows[0], horizon); err != nil {

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// placement says which CPU does what.
+// placement is the assignment of work to CPUs.
 type placement struct {
-	sources []int // the CPU of each source; its frames land on queue CPU mod workers
+	sources []int // the CPU of each source; its frames arrive on queue CPU mod workers
 	workers []int // the CPU of the worker of each queue
 }
 
-// place gives n workers and their n sources CPUs, and reports whether there are
-// enough: the sources' CPUs must differ in the queue that they land on. Workers
-// get CPUs of their own while there are any.
+// place assigns CPUs to n workers and their n sources, and reports whether there
+// are enough. The CPUs of the sources must lead to different queues. Workers get
+// CPUs of their own while there are any.
 func place(cpus []int, n int) (p placement, ok bool) {
 	rest := slices.Clone(cpus)
 	for q := range n {
@@ -31,18 +31,18 @@ func place(cpus []int, n int) (p placement, ok bool) {
 		rest = slices.Concat(rest, p.sources)
 	}
 	p.workers = rest[:n]
-	slices.Sort(p.workers) // --cpus is in queue order, and ascending
+	slices.Sort(p.workers) // --cpus is in queue order, and sorted
 	return p, true
 }
 
-// cpus lists the CPUs that have a part.
+// cpus lists the CPUs that are used.
 func (p placement) cpus() []int {
 	all := slices.Concat(p.sources, p.workers)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// mask is the CPUs that RPS moves work to, as the kernel writes sets.
+// mask returns the CPUs to which RPS moves work, in the kernel's format of sets.
 func (p placement) mask() string {
 	var words [32]uint32
 	for _, c := range p.workers {
@@ -60,7 +60,7 @@ func (p placement) mask() string {
 	return b.String()
 }
 
-// describe says which work shares which CPU.
+// describe returns which work each CPU does, one line for each.
 func (p placement) describe() []string {
 	var text []string
 	for _, c := range p.cpus() {

@@ -13,7 +13,7 @@ func TestPlace_KeepsWorkersApartWhileItCan(t *testing.T) {
 	for _, c := range []struct {
 		cpus             []int
 		n                int
-		sources, workers []int // nil: refused
+		sources, workers []int // nil: not possible
 	}{
 		{[]int{0}, 1, []int{0}, []int{0}},
 		{[]int{0, 1}, 1, []int{0}, []int{1}},

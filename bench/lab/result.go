@@ -10,8 +10,8 @@ import (
 	"director/bench/figure"
 )
 
-// Result is what a run found. Its JSON is stable. Rates are in packets a second,
-// CPU times in seconds of a million packets that arrived.
+// Result is the result of a run. Its JSON is stable. Rates are packets per second,
+// CPU times are seconds per million packets that arrived.
 type Result struct {
 	Machine     Machine         `json:"machine"`
 	CPUs        []int           `json:"cpus"`
@@ -26,13 +26,13 @@ type Result struct {
 	Skipped     []Skipped       `json:"skipped"`
 }
 
-// Place says what each CPU did while there were so many workers.
+// Place contains what each CPU did with this number of workers.
 type Place struct {
 	Workers int      `json:"workers"`
 	CPUs    []string `json:"cpus"`
 }
 
-// Throughput is a contender's most. Times and shares are medians.
+// Throughput is the highest rate of a contender. Times and shares are medians.
 type Throughput struct {
 	Name      string        `json:"name"`
 	Contender string        `json:"contender"`
@@ -40,15 +40,15 @@ type Throughput struct {
 	Flows     int           `json:"flows"`
 	PPS       figure.Spread `json:"pps"`
 	Offered   float64       `json:"offered_pps"`
-	Lost      float64       `json:"lost_share"` // of what was offered
-	Otherwise uint64        `json:"otherwise"`  // packets that arrived, not as the contender should send them
+	Lost      float64       `json:"lost_share"` // of the offered packets
+	Otherwise uint64        `json:"otherwise"`  // packets that arrived, but not as the contender should send them
 	Process   float64       `json:"process_cpu_s_per_mpkt"`
 	Softirq   float64       `json:"softirq_cpu_s_per_mpkt"`
 	Busy      float64       `json:"busy_cpu_s_per_mpkt"`
 }
 
-// Latency is of round trips at a low rate. Quantiles are medians of the
-// repetitions'.
+// Latency is the latency of round trips at a low rate. Quantiles are medians of the
+// repetitions' quantiles.
 type Latency struct {
 	Name      string  `json:"name"`
 	Contender string  `json:"contender"`
@@ -59,31 +59,31 @@ type Latency struct {
 	Lost      int     `json:"lost"`
 }
 
-// Loss is what is lost at half of the rate that is the most.
+// Loss is the loss at half of the peak rate.
 type Loss struct {
 	Name      string  `json:"name"`
 	Contender string  `json:"contender"`
 	Rate      float64 `json:"rate_pps"`
-	Reached   float64 `json:"reached_pps"` // what the source made of that
+	Reached   float64 `json:"reached_pps"` // the rate that the source reached
 	Arrived   uint64  `json:"arrived"`
 	Lost      uint64  `json:"lost"`
 }
 
-// Idle is a director with a full table and no traffic.
+// Idle is the CPU usage of a director with a full table and no traffic.
 type Idle struct {
 	Name      string  `json:"name"`
 	Contender string  `json:"contender"`
 	Table     string  `json:"table"`
-	CPU       float64 `json:"cpu_share"` // of one
+	CPU       float64 `json:"cpu_share"` // of one CPU
 }
 
-// Skipped is rows that could not be taken.
+// Skipped names rows that could not be measured, and why.
 type Skipped struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
 }
 
-// peakName names a row of throughput.
+// peakName returns the name of a row of throughput.
 func peakName(contender string, workers, flows int) string {
 	return fmt.Sprintf("%s/%d/%dk", contender, workers, flows/1000)
 }
@@ -157,7 +157,8 @@ func (row *latencyRow) result() Latency {
 	return l
 }
 
-// quantile returns that of ascending times, in microseconds; 0 of none.
+// quantile returns a quantile of sorted times, in microseconds; 0 if there are
+// none.
 func quantile(times []time.Duration, q float64) float64 {
 	if len(times) == 0 {
 		return 0

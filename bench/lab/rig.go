@@ -11,7 +11,7 @@ import (
 	"director/bench/machine"
 )
 
-// rig is a network with sources, a contender and a sink at work.
+// rig is a network with running sources, contender and sink.
 type rig struct {
 	place   placement
 	net     *network
@@ -20,7 +20,7 @@ type rig struct {
 	runs    *running
 }
 
-// newRig builds a network of its own for a contender and starts it.
+// newRig builds a network for a contender and starts it.
 func (b *bench) newRig(ctx context.Context, c *contender, p placement) (r *rig, err error) {
 	rps := ""
 	if c.rps {
@@ -49,7 +49,7 @@ func (b *bench) newRig(ctx context.Context, c *contender, p placement) (r *rig, 
 	return r, err
 }
 
-// close takes down what there is, the contender first.
+// close stops everything that was started, the contender first.
 func (r *rig) close() error {
 	var errs []error
 	if r.runs != nil {
@@ -67,11 +67,11 @@ func (r *rig) close() error {
 	return errors.Join(errs...)
 }
 
-// sample is what has been counted up to a moment.
+// sample contains the counters at one moment.
 type sample struct {
 	at                       time.Time
 	sent, arrived, otherwise uint64
-	spent                    machine.Spent // by the place's CPUs
+	spent                    machine.Spent // by the CPUs of the placement
 	process                  time.Duration
 }
 
@@ -92,7 +92,7 @@ func (r *rig) sample() (s sample, err error) {
 	return s, err
 }
 
-// sent is how many frames all sources have sent.
+// sent returns how many frames all sources have sent.
 func (r *rig) sent() (sum uint64, err error) {
 	for _, s := range r.sources {
 		n, err := s.sent()
@@ -104,8 +104,8 @@ func (r *rig) sent() (sum uint64, err error) {
 	return sum, nil
 }
 
-// flood has all sources send so many flows as fast as they can, for about
-// horizon before their first pause, until halt.
+// flood lets all sources send flows flows as fast as they can, until halt. They
+// send for about horizon before their first pause.
 func (r *rig) flood(flows int, horizon time.Duration) error {
 	for _, s := range r.sources {
 		if err := errors.Join(s.setFlows(flows), s.flood(horizon)); err != nil {
@@ -123,12 +123,12 @@ func (r *rig) halt() error {
 	return errors.Join(errs...)
 }
 
-// patience is how long the rig waits for what must happen.
+// patience is how long the rig waits for an expected event.
 const patience = 30 * time.Second
 
-// warm waits until so many frames more have been sent, as many as there are
-// flows have arrived, and so much time has passed: a contender meets its tables'
-// memory for the first time with the first packets, and some need long for that.
+// warm waits until frames more frames have been sent, flows frames have arrived,
+// and the time least has passed. The first packets make a contender touch its
+// tables' memory for the first time, which takes some contenders long.
 func (r *rig) warm(ctx context.Context, frames, flows uint64, least time.Duration) error {
 	before, err := r.sample()
 	if err != nil {
@@ -147,7 +147,7 @@ func (r *rig) warm(ctx context.Context, frames, flows uint64, least time.Duratio
 			return nil
 		}
 		if passed > patience {
-			return fmt.Errorf("in %v %d packets were sent, %d arrived as they should and %d otherwise: want %d of %d",
+			return fmt.Errorf("in %v %d packets were sent, %d arrived as expected and %d in another form: want %d of %d",
 				patience, now.sent-before.sent, w.packets, w.otherwise, flows, frames)
 		}
 	}
@@ -171,7 +171,7 @@ func (r *rig) quiet(ctx context.Context) error {
 	return nil
 }
 
-// sleep waits for d, unless ctx ends.
+// sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

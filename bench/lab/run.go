@@ -22,13 +22,13 @@ type bench struct {
 	incomplete []Skipped
 }
 
-// peakRow is a contender with a number of workers; it has a window for each
-// number of flows.
+// peakRow is a contender with a number of workers. It has a window for each number
+// of flows.
 type peakRow struct {
 	contender contender
 	workers   int
 	flows     []int
-	windows   [][]window // by flows, then repetitions
+	windows   [][]window // by flows, then by repetition
 }
 
 type latencyRow struct {
@@ -38,18 +38,19 @@ type latencyRow struct {
 
 type lossRow struct {
 	contender contender
-	rate      float64 // half the peak
+	rate      float64 // half of the peak
 	took      time.Duration
 	window    window
 }
 
 type idleRow struct {
 	contender contender
-	conns     string // the status line
+	conns     string // from the status line
 	share     float64
 }
 
-// Run measures. It returns early when ctx ends, and leaves nothing behind.
+// Run measures. It returns early if ctx ends, and removes everything that it
+// created.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (b *bench) say(format string, args ...any) {
 	}
 }
 
-// plan finds out which rows are wanted, and can be had.
+// plan determines which rows are selected and possible.
 func (b *bench) plan() error {
 	all := contenders()
 	able := slices.DeleteFunc(slices.Clone(all), func(c contender) bool {
@@ -107,7 +108,7 @@ func (b *bench) plan() error {
 		p, ok := place(b.CPUs, workers)
 		if !ok || workers > len(b.CPUs) {
 			b.incomplete = append(b.incomplete, Skipped{fmt.Sprintf("*/%d/*", workers),
-				fmt.Sprintf("CPUs %v: each of %d workers needs a source on a CPU of another number modulo %d", b.CPUs, workers, workers)})
+				fmt.Sprintf("CPUs %v: each of %d workers needs a source on a CPU with a different number modulo %d", b.CPUs, workers, workers)})
 			continue
 		}
 		b.places[workers] = p
@@ -128,8 +129,9 @@ func (b *bench) plan() error {
 
 func (b *bench) wants(name string) bool { return b.Only == nil || b.Only.MatchString(name) }
 
-// planPeak plans the throughput of a contender. With two sources RPS would only
-// exchange their CPUs; with one CPU it has nowhere to move work to.
+// planPeak plans the throughput of a contender. It leaves out RPS with two sources,
+// where RPS would only exchange their CPUs, and with one CPU, where there is no
+// other CPU to use.
 func (b *bench) planPeak(c contender, workers int) {
 	if c.rps && (workers > 1 || len(b.CPUs) < 2) {
 		return
@@ -146,7 +148,7 @@ func (b *bench) planPeak(c contender, workers int) {
 	}
 }
 
-// planOne plans what is measured with one worker only.
+// planOne plans the rows that use one worker only.
 func (b *bench) planOne(c contender) {
 	if c.echoes && b.wants("latency/"+c.name) {
 		b.latencies = append(b.latencies, &latencyRow{contender: c})
@@ -186,7 +188,7 @@ func (b *bench) latency(ctx context.Context, row *latencyRow) error {
 	})
 }
 
-// loss finds a director's peak rate, and what is lost at half of it.
+// loss measures a director's peak rate, and the loss at half of it.
 func (b *bench) loss(ctx context.Context, row *lossRow) error {
 	return b.with(ctx, &row.contender, 1, func(r *rig) error {
 		peak, err := b.windows(ctx, r, b.Duration, b.flows[len(b.flows)-1])
@@ -215,7 +217,7 @@ func (b *bench) loss(ctx context.Context, row *lossRow) error {
 	})
 }
 
-// idle fills a director's table and watches it do nothing.
+// idle fills a director's table and measures its CPU usage without traffic.
 func (b *bench) idle(ctx context.Context, row *idleRow) error {
 	c := row.contender
 	c.start = startDirector(c.option, c.io, b.TableSize)
@@ -241,8 +243,8 @@ func (b *bench) idle(ctx context.Context, row *idleRow) error {
 	})
 }
 
-// fill floods a director until its table is full, as it says itself, once a
-// second.
+// fill floods a director until its table is full. The director reports this in its
+// status line once per second.
 func (b *bench) fill(ctx context.Context, r *rig) (err error) {
 	if err := r.flood(b.TableSize, b.settle+time.Second); err != nil {
 		return err
@@ -262,7 +264,7 @@ func (b *bench) fill(ctx context.Context, r *rig) (err error) {
 	}
 }
 
-// with runs f over a rig of its own.
+// with calls f with a new rig.
 func (b *bench) with(ctx context.Context, c *contender, workers int, f func(*rig) error) error {
 	r, err := b.newRig(ctx, c, b.places[workers])
 	if err != nil {

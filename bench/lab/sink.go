@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// arrival is how packets of the load are to arrive at the sink.
+// arrival is the form in which packets of the load should arrive at the sink.
 type arrival struct {
 	proto uint8
 	to    netip.Prefix
@@ -64,13 +64,14 @@ func newSink(n *network, want arrival) (*sink, error) {
 	return s, nil
 }
 
-// counts is how many packets arrived as they should, and otherwise.
+// counts returns how many packets arrived as expected, and how many in another
+// form.
 func (s *sink) counts() (arrived, otherwise uint64, err error) {
 	var n [2]uint64
 	for i := range n {
 		var perCPU []uint64
 		if err := s.objects.Counts.Lookup(uint32(i), &perCPU); err != nil {
-			return 0, 0, fmt.Errorf("count what arrived: %w", err)
+			return 0, 0, fmt.Errorf("read the counters of the sink: %w", err)
 		}
 		for _, c := range perCPU {
 			n[i] += c

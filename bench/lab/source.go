@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	frameLen   = 60              // 64 bytes on the wire, less the frame check sequence
+	frameLen   = 60              // 64 bytes on the wire, without the frame check sequence
 	ethLen     = 14              // IEEE 802.3: two addresses and a type
 	headersLen = ethLen + 20 + 8 // IPv4 (RFC 791) and UDP (RFC 768)
-	writtenLen = 48              // what the program writes: the headers, in whole words
+	writtenLen = 48              // written by the program: the headers, in whole words
 	liveFrames = 2               // BPF_F_TEST_XDP_LIVE_FRAMES, linux/bpf.h
 	firstChunk = 1 << 17         // frames of a flood before its rate is known
-	burst      = 64              // frames that the kernel sends together
+	burst      = 64              // frames that the kernel sends in one batch
 	maxChunk   = 1 << 30 / burst * burst
 )
 
-// xdpContext is struct xdp_md, linux/bpf.h: where the program is told that a
-// frame came in.
+// xdpContext is struct xdp_md (linux/bpf.h). It tells the program on which
+// interface and queue a frame arrived.
 type xdpContext struct {
 	Data, DataEnd, DataMeta       uint32
 	Ifindex, QueueIndex, EgressIf uint32
@@ -39,7 +39,7 @@ type source struct {
 	cpu     int
 	objects sourceObjects
 	running sync.WaitGroup
-	err     error // of the flood, once running
+	err     error // of the flood, after running is done
 }
 
 // newSource makes the i-th of n sources, which share the flows.
@@ -64,7 +64,8 @@ func newSource(net *network, cpu, i, n int) (*source, error) {
 	return s, nil
 }
 
-// template is the headers of the load, but for source and checksums.
+// template returns the headers of the load, without source address, source port and
+// checksums.
 func template(to, from []byte) (h [writtenLen]byte) {
 	copy(h[0:], to)
 	copy(h[6:], from)
@@ -81,8 +82,8 @@ func template(to, from []byte) (h [writtenLen]byte) {
 	return h
 }
 
-// sums adds the 16-bit words, in the machine's order, that the checksums of IPv4
-// and of UDP cover, but for those that vary.
+// sums adds the 16-bit words, in the machine's byte order, that the checksums of
+// IPv4 and UDP cover, except those that vary.
 func sums(h [writtenLen]byte) (ip, udp uint32) {
 	words := func(b []byte) (sum uint32) {
 		for ; len(b) > 0; b = b[2:] {
@@ -95,15 +96,15 @@ func sums(h [writtenLen]byte) (ip, udp uint32) {
 	return words(header), words(header[12:]) + words(pseudo) + words(datagram)
 }
 
-// setFlows changes how many flows the sources have, all together.
+// setFlows sets the number of flows of all sources together.
 func (s *source) setFlows(n int) error { return s.objects.Flows.Set(uint32(n)) }
 
-// sent is how many frames left, or were lost on the cable.
+// sent returns how many frames were sent, including those lost on the cable.
 func (s *source) sent() (n uint64, err error) { return n, s.objects.Sent.Get(&n) }
 
-// flood begins to send as fast as it can, until halt. The first frames leave in
-// a chunk of their own, whose rate says how many to ask the kernel for so that
-// the next pause comes after horizon: each asking costs some 20 ms.
+// flood starts to send as fast as possible, until halt. It first sends a short
+// chunk to measure the rate. From this it computes how many frames the kernel must
+// send without a pause for the time horizon: each call costs about 20 ms.
 func (s *source) flood(horizon time.Duration) error {
 	if err := errors.Join(s.objects.Gap.Set(uint64(0)), s.objects.Stopped.Set(uint32(0))); err != nil {
 		return err
@@ -116,7 +117,7 @@ func (s *source) flood(horizon time.Duration) error {
 	return nil
 }
 
-// chunks sends one chunk after another until the source is stopped.
+// chunks sends chunk after chunk until the source is stopped.
 func (s *source) chunks(horizon time.Duration) error {
 	chunk := firstChunk
 	for {
@@ -133,14 +134,14 @@ func (s *source) chunks(horizon time.Duration) error {
 	}
 }
 
-// halt ends the flood and waits until the last frame has left.
+// halt ends the flood and waits until the last frame has been sent.
 func (s *source) halt() error {
 	err := s.objects.Stopped.Set(uint32(1))
 	s.running.Wait()
 	return errors.Join(err, s.err)
 }
 
-// pace sends for some time at a rate, in frames a second, in bursts.
+// pace sends for time d at a rate, in frames per second, in bursts.
 func (s *source) pace(rate float64, d time.Duration) error {
 	gap := uint64(burst / rate * 1e9)
 	if err := errors.Join(s.objects.Gap.Set(gap), s.objects.Stopped.Set(uint32(0))); err != nil {
@@ -152,7 +153,7 @@ func (s *source) pace(rate float64, d time.Duration) error {
 	})
 }
 
-// run has the kernel run the program over n frames and send them.
+// run lets the kernel run the program over n frames and send them.
 func (s *source) run(n int) error {
 	_, err := s.objects.Source.Run(&ebpf.RunOptions{
 		Data:    make([]byte, frameLen),

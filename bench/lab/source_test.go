@@ -12,8 +12,8 @@ import (
 	"director/internal/packettest"
 )
 
-// TestSource_SendsValidFramesOfEveryFlow has gopacket judge what two sources
-// make of the flows that they share.
+// TestSource_SendsValidFramesOfEveryFlow decodes with gopacket the frames that two
+// sources make of the flows that they share.
 func TestSource_SendsValidFramesOfEveryFlow(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it loads a BPF program")
@@ -33,7 +33,7 @@ func TestSource_SendsValidFramesOfEveryFlow(t *testing.T) {
 		}
 		for range flows {
 			frame := make([]byte, frameLen)
-			// What a receiver may have left of the frame before.
+			// Fill the buffer with data that an earlier receiver may have left.
 			for i := range frame[:headersLen] {
 				frame[i] = 0xff
 			}

@@ -43,16 +43,16 @@ func columns(b *strings.Builder) *tabwriter.Writer {
 	return tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 }
 
-// left makes a word that stands in the first column of one.
+// left pads a word of the first column.
 func left(word string) string { return fmt.Sprintf("%-28s", word) }
 
 func (r *Result) writeThroughput(b *strings.Builder) {
 	if len(r.Throughput) == 0 {
 		return
 	}
-	fmt.Fprint(b, "\nThe most that is forwarded: contender/workers/flows. CPU seconds per million packets: of the contender's process;\n"+
-		"in softirq, and busy at all, on the CPUs above, the source's included. A softirq that interrupts the process counts\n"+
-		"in both, unless the kernel accounts for interrupts apart (CONFIG_IRQ_TIME_ACCOUNTING).\n\n")
+	fmt.Fprint(b, "\nThe highest forwarded rate: contender/workers/flows. CPU seconds per million packets: of the contender's process;\n"+
+		"in softirq, and busy in total, on the CPUs above, including the source's. A softirq that interrupts the process counts\n"+
+		"in both, unless the kernel accounts for interrupts separately (CONFIG_IRQ_TIME_ACCOUNTING).\n\n")
 	w := columns(b)
 	fmt.Fprintf(w, "%s\tkpps\tmin\tmax\toffered\tlost %%\tprocess\tsoftirq\tbusy\t\n", left("row"))
 	for _, t := range r.Throughput {
@@ -62,7 +62,7 @@ func (r *Result) writeThroughput(b *strings.Builder) {
 	w.Flush()
 	for _, t := range r.Throughput {
 		if t.Otherwise > 0 {
-			fmt.Fprintf(b, "%s: %d packets arrived otherwise than this contender is to send them\n", t.Name, t.Otherwise)
+			fmt.Fprintf(b, "%s: %d packets did not arrive as this contender should send them\n", t.Name, t.Otherwise)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (r *Result) writeThroughput(b *strings.Builder) {
 func (r *Result) writeRest(b *strings.Builder) {
 	if len(r.Latency) > 0 {
 		fmt.Fprintf(b, "\nRound trips of a UDP pair at %d packets/s, client on the source's CPU, server on the worker's.\n"+
-			"With direct routing the answer goes back through the director's kernel.\n\n", echoRate)
+			"With direct routing the answer returns through the director's kernel.\n\n", echoRate)
 		w := columns(b)
 		fmt.Fprintf(w, "%s\tp50 µs\tp99\ttrips\tlost\t\n", left("row"))
 		for _, l := range r.Latency {
@@ -79,7 +79,7 @@ func (r *Result) writeRest(b *strings.Builder) {
 		w.Flush()
 	}
 	if len(r.Loss) > 0 {
-		fmt.Fprint(b, "\nAt half of the rate that is the most.\n\n")
+		fmt.Fprint(b, "\nAt half of the peak rate.\n\n")
 		w := columns(b)
 		fmt.Fprintf(w, "%s\tkpps\treached\tarrived\tlost\t\n", left("row"))
 		for _, l := range r.Loss {
@@ -99,6 +99,6 @@ func (r *Result) writeFigures(b *strings.Builder) {
 	if len(r.Figures) == 0 {
 		return
 	}
-	fmt.Fprint(b, "\nFigures, of one worker.\n\n")
+	fmt.Fprint(b, "\nFigures with one worker.\n\n")
 	figure.Write(b, r.Figures)
 }

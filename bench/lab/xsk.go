@@ -20,24 +20,24 @@ import (
 )
 
 const (
-	// xskWait is how long a forwarder sleeps at most, in nanoseconds, before it
-	// looks whether it is to stop.
+	// xskWait is the longest wait of a forwarder, in nanoseconds, before it checks
+	// whether it must stop.
 	xskWait = 20_000_000
 	// xskRing is the number of entries of each ring, as in the director's ports.
 	xskRing = 2048
-	// xskKicks is how many more system calls than one a batch may take. Kernels
-	// without XDP_MAX_TX_SKB_BUDGET move 32 frames in each.
+	// xskKicks is how many additional system calls a batch may take. Kernels
+	// without XDP_MAX_TX_SKB_BUDGET send 32 frames in each.
 	xskKicks = 3
 )
 
-// xsk is a set of forwarders, one for each queue. A forwarder does nothing
-// between receiving and sending but the copy that a second interface costs. Its
-// sockets are opened and driven by github.com/asavie/xdp, in the way of that
-// package's examples: the loop shares no code with the director's ports.
+// xsk is a set of forwarders, one for each queue. Between receiving and sending, a
+// forwarder only makes the copy that a second interface requires. Its sockets are
+// opened and used through github.com/asavie/xdp, as in that package's examples: the
+// loop shares no code with the director's ports.
 //
-// The package demands an order of calls. It takes a frame for free as soon as it
-// was received, so Fill comes after the frame has been copied. Its slices are
-// valid until the next call.
+// The package requires an order of calls. It treats a frame as free as soon as it
+// was received, so Fill must follow the copying of the frame. Its slices are valid
+// until the next call.
 //
 // A closed socket leaves its rings mapped, so its queue stays busy until the
 // process ends. Every contender has interfaces of its own.
@@ -49,16 +49,16 @@ type xsk struct {
 	running    sync.WaitGroup
 }
 
-// forwarder serves a queue.
+// forwarder serves one queue.
 type forwarder struct {
 	in, out *xdp.Socket
 	waiter  *poller.Poller
-	headers [12]byte // the Ethernet addresses that frames leave with
+	headers [12]byte // the Ethernet addresses of outgoing frames
 	tid     int
-	err     error // how it ended
+	err     error // the error that ended it
 }
 
-// lacksXSK says why the bare loop cannot take part.
+// lacksXSK returns why the bare loop cannot run here.
 func lacksXSK() string {
 	if runtime.GOARCH != "amd64" {
 		return "github.com/asavie/xdp has no memory barriers in its rings: only amd64 orders its loads and stores"
@@ -76,7 +76,7 @@ func startXSK(_ context.Context, _ *bench, n *network, p placement) (*running, e
 		x.running.Go(func() {
 			var once sync.Once
 			begun := func() { once.Do(func() { started <- struct{}{} }) }
-			defer begun() // it may not come as far
+			defer begun() // also if run fails before it calls begun
 			f.err = n.director.Do(func() error {
 				return onCPU(p.workers[i], func() error {
 					f.tid = unix.Gettid()
@@ -92,7 +92,8 @@ func startXSK(_ context.Context, _ *bench, n *network, p placement) (*running, e
 	return &running{used: x.used, stop: x.stop}, nil
 }
 
-// open opens both queues of each worker and sends up what arrives.
+// open opens both queues of each worker and attaches the program that redirects
+// frames to them.
 func (x *xsk) open(n *network) error {
 	spec, err := loadRedirect()
 	if err != nil {
@@ -122,7 +123,7 @@ func (x *xsk) open(n *network) error {
 		if f.waiter, err = poller.New(f.in.FD()); err != nil {
 			return err
 		}
-		f.fill() // frames come as soon as the socket is registered
+		f.fill() // frames arrive as soon as the socket is registered
 		if err := x.objects.Sockets.Put(uint32(q), uint32(f.in.FD())); err != nil {
 			return fmt.Errorf("register the socket of queue %d: %w", q, err)
 		}
@@ -130,7 +131,7 @@ func (x *xsk) open(n *network) error {
 	return nil
 }
 
-// newSocket opens a socket in copy mode: veth has no other.
+// newSocket opens a socket in copy mode: veth supports no other mode.
 func newSocket(ifindex, queue int) (*xdp.Socket, error) {
 	xdp.DefaultSocketFlags = unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP
 	s, err := xdp.NewSocket(ifindex, queue, &xdp.SocketOptions{
@@ -141,13 +142,13 @@ func newSocket(ifindex, queue int) (*xdp.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Lets one Transmit move a whole batch. Older kernels refuse it: step repeats
-	// the call.
+	// This lets one Transmit send a whole batch. Older kernels reject the option;
+	// step then repeats the call.
 	_ = unix.SetsockoptInt(s.FD(), unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, 256)
 	return s, nil
 }
 
-// run forwards until it is told to stop. Transmit panics when the link goes down.
+// run forwards until stopping is set. Transmit panics when the link goes down.
 func (f *forwarder) run(stopping *atomic.Bool) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -169,7 +170,8 @@ func (f *forwarder) run(stopping *atomic.Bool) (err error) {
 	return nil
 }
 
-// step forwards a batch and returns its length. What finds no room is lost.
+// step forwards a batch and returns its length. Frames without room in a ring are
+// lost.
 func (f *forwarder) step() int {
 	f.out.Complete(f.out.NumCompleted())
 	received := f.in.Receive(packet.BatchSize)
@@ -189,8 +191,9 @@ func (f *forwarder) step() int {
 	return len(received)
 }
 
-// fill gives the kernel frames to receive into, when half of the fill ring is
-// free: to find free frames the package looks at all.
+// fill gives frames to the kernel to receive into, when half of the fill ring is
+// free. It is not called more often because the package searches all frames for
+// free ones.
 func (f *forwarder) fill() {
 	if n := f.in.NumFreeFillSlots(); n >= xskRing/2 {
 		f.in.Fill(f.in.GetDescs(n))
@@ -208,7 +211,7 @@ func (x *xsk) used() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// stop ends the forwarders and closes everything that is open.
+// stop stops the forwarders and closes their sockets.
 func (x *xsk) stop() error {
 	x.stopping.Store(true)
 	x.running.Wait()

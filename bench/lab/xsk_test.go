@@ -12,8 +12,8 @@ import (
 	"director/internal/nettest"
 )
 
-// TestForwarder_ForwardsAllAndSurvivesALinkThatGoesDown sends more frames than
-// the sockets have, so that each frame of the UMEM is used again.
+// TestForwarder_ForwardsAllAndSurvivesALinkThatGoesDown sends more frames than the
+// UMEM has, so that each frame is reused.
 func TestForwarder_ForwardsAllAndSurvivesALinkThatGoesDown(t *testing.T) {
 	if why := lacksXSK(); why != "" {
 		t.Skip(why)

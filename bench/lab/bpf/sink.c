@@ -2,9 +2,9 @@
 
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the load ends: it is counted and dropped before the host sees it, at the
-// tc hook. An XDP program in its place would make veth copy each of the frames
-// that a generic transmit made.
+// The sink of the load. It counts and drops packets at the tc hook, before the
+// host's stack. An XDP program in its place would make veth copy each frame that
+// a generic transmit made.
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -17,7 +17,7 @@
 
 #define DISCARD 9 // RFC 863: the load's port
 
-// How a packet of the load is to arrive: in a tunnel or not, and where to.
+// The form in which a packet should arrive: tunnelled or not, and its destination.
 const volatile __u8 proto;
 const volatile __be32 net;
 const volatile __be32 mask;
@@ -62,5 +62,5 @@ int sink(struct __sk_buff *skb)
 	return TC_ACT_SHOT;
 }
 
-// The licence of the project. No helper used here asks for the GPL.
+// The licence of the project. No helper used here requires the GPL.
 char _license[] SEC("license") = "Apache-2.0";

@@ -2,18 +2,18 @@
 
 // SPDX-License-Identifier: Apache-2.0
 //
-// The source of the load. It is not attached: userspace has the kernel run it
-// over frames of its own making (BPF_F_TEST_XDP_LIVE_FRAMES), and what it returns
-// XDP_TX for leaves by the interface that it is said to have come in by. The
-// pages are used again, with whatever was written into them on the way, so the
-// headers are written anew for every frame.
+// The source of the load. It is not attached: userspace makes the kernel run it
+// over generated frames (BPF_F_TEST_XDP_LIVE_FRAMES). A frame for which it returns
+// XDP_TX is sent on the interface of the program's context. The kernel reuses the
+// pages, and other programs on the path may have changed them, so this program
+// writes the headers of every frame.
 
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define HEADERS 6  // words of 64 bits: Ethernet, IPv4, UDP, and a little of what they carry
-#define BURST 64   // frames that the kernel sends together
+#define HEADERS 6  // words of 64 bits: Ethernet, IPv4, UDP, and the start of the payload
+#define BURST 64   // frames that the kernel sends in one batch
 
 // A flow is an address of 198.18.0.0/15 (RFC 2544), of which there are 2^17, and
 // a port.
@@ -21,14 +21,14 @@
 #define ADDRESS_BITS 17
 #define FIRST_PORT 1024
 
-// The furthest that a paced source falls behind before it gives up what it has
-// missed: a pause of the machine must not become a burst.
+// A paced source that is later than this skips the bursts that it has missed: a
+// pause of the machine must not become a large burst.
 #define PATIENCE 1000000 // ns
 
-#define LONGEST_WAIT (1 << 23) // turns of a loop of some 20 ns
+#define LONGEST_WAIT (1 << 23) // iterations of a loop of about 20 ns
 
-// The headers, source and checksums being 0, and the sums over the 16-bit words
-// of what they hold already: of the IPv4 header, and of the UDP pseudo header and
+// The headers, with source and checksums 0, and the sums of the 16-bit words that
+// do not vary: those of the IPv4 header, and those of the UDP pseudo header and UDP
 // header.
 const volatile __u64 headers[HEADERS];
 const volatile __u32 ip_sum;
@@ -38,12 +38,12 @@ const volatile __u32 udp_sum;
 const volatile __u32 first;
 const volatile __u32 step;
 
-// What userspace changes while the program runs.
+// Userspace writes these while the program runs.
 volatile __u32 flows;   // of all sources
-volatile __u64 gap;     // ns between the beginnings of two bursts; 0 is none
-volatile __u32 stopped; // what is still to be run sends nothing
+volatile __u64 gap;     // ns between the starts of two bursts; 0: no pacing
+volatile __u32 stopped; // the remaining runs send nothing
 
-// What userspace reads.
+// Userspace reads this.
 volatile __u64 sent;
 
 static __u32 next;
@@ -62,7 +62,7 @@ struct frame {
 	__u16 data[3];
 } __attribute__((packed));
 
-// word is 64 bits of a frame, whatever they are.
+// word is any 64 bits of a frame.
 typedef __u64 __attribute__((may_alias)) word;
 
 static long early(__u32 turn, void *unused)
@@ -116,9 +116,9 @@ int source(struct xdp_md *ctx)
 	f->ip_check = checksum(ip_sum + f->saddr[0] + f->saddr[1]);
 	f->udp_check = checksum(udp_sum + f->saddr[0] + f->saddr[1] + f->sport);
 	if (!f->udp_check)
-		f->udp_check = 0xffff; // RFC 768: 0 would say that there is none
+		f->udp_check = 0xffff; // RFC 768: 0 means no checksum
 	return XDP_TX;
 }
 
-// The licence of the project. No helper used here asks for the GPL.
+// The licence of the project. No helper used here requires the GPL.
 char _license[] SEC("license") = "Apache-2.0";
