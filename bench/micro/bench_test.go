@@ -7,8 +7,8 @@ import (
 	"director/bench/figure"
 )
 
-// BenchmarkRow takes each row of "director bench micro", a millisecond at a
-// time: an operation is that. What counts is the metric.
+// BenchmarkRow measures each row of "director bench micro". One operation measures
+// a row for a millisecond, so only the reported metric is meaningful.
 func BenchmarkRow(b *testing.B) {
 	run := &bench{Options: quick(), rigs: map[rigKey]*rig{}}
 	defer run.close()

@@ -11,25 +11,25 @@ import (
 )
 
 const (
-	// halfOpenTime is longer than a half-open connection lives.
+	// halfOpenTime is longer than the time-out of a half-open connection.
 	halfOpenTime = 61 * time.Second
-	// mostBatches bounds a measurement that does not come to its end.
+	// mostBatches limits a measurement that would not end.
 	mostBatches = 1 << 22
 )
 
-// burst measures the time of single batches: with nothing but packets of
-// established connections, and while connections end beside them, as fast as
-// workers end any. Half the table is established, three eighths are half-open
-// and end all at once: a flood of SYNs is over.
+// burst measures the time of single batches, first while no connection ends, then
+// while connections end as fast as the workers can remove them. Half of the table
+// is established connections. Three eighths are half-open connections that all
+// expire at once, as after a SYN flood.
 type burst struct {
 	rig     *rig
 	worker  *dataplane.Worker
 	traffic *traffic
 	dying   uint32
-	first   uint32 // flow among those that end
+	first   uint32 // first flow that ends
 
 	steady, expiring []quantiles
-	most             uint64 // connections that ended in one batch
+	most             uint64 // largest number of connections that ended in one batch
 	mean             []float64
 	times            []time.Duration
 }
@@ -37,7 +37,8 @@ type burst struct {
 // quantiles of the time of a batch, in microseconds.
 type quantiles struct{ p50, p99, p999, most float64 }
 
-// halfFull makes a director, of its own row, with half its table established.
+// halfFull makes a director of its own row. Half of its table is established
+// connections.
 func (b *bench) halfFull(p path) (*rig, error) {
 	r, err := newRig(p, b.TableSize, b.ports)
 	if err != nil {
@@ -61,8 +62,8 @@ func (b *bench) bursts() (*burst, error) {
 	}, nil
 }
 
-// take measures once more: for as long as d while nothing ends, then until all
-// that are to end have.
+// take measures once: for time d while no connection ends, then until all half-open
+// connections have ended.
 func (s *burst) take(d time.Duration) error {
 	crew, err := s.rig.crew(1)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *burst) take(d time.Duration) error {
 	return s.rig.running(s.end)
 }
 
-// stay takes the times of batches while no connection ends.
+// stay measures batches while no connection ends.
 func (s *burst) stay(d time.Duration) error {
 	s.times = s.times[:0]
 	for start := time.Now(); time.Since(start) < d; {
@@ -93,7 +94,7 @@ func (s *burst) stay(d time.Duration) error {
 	return nil
 }
 
-// end takes the times of batches until all half-open connections have ended.
+// end measures batches until all half-open connections have ended.
 func (s *burst) end() error {
 	s.times = s.times[:0]
 	before, ended := s.worker.Counts().Expired, uint64(0)
@@ -113,14 +114,14 @@ func (s *burst) end() error {
 	return nil
 }
 
-// step takes the time of a batch.
+// step measures one batch.
 func (s *burst) step() error {
 	took, err := timed(s.worker)
 	s.times = append(s.times, took)
 	return err
 }
 
-// timed has a worker make a step, with a whole batch, and takes its time.
+// timed runs one step of a worker, with a full batch, and returns its time.
 func timed(w *dataplane.Worker) (time.Duration, error) {
 	start := time.Now()
 	n, err := w.Step()
@@ -131,7 +132,7 @@ func timed(w *dataplane.Worker) (time.Duration, error) {
 	return took, err
 }
 
-// quantilesOf sorts the times.
+// quantilesOf sorts the times and returns their quantiles.
 func quantilesOf(times []time.Duration) quantiles {
 	slices.Sort(times)
 	at := func(permille int) float64 {

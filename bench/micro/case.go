@@ -7,16 +7,16 @@ import (
 	"director/packet"
 )
 
-// row is something that is measured: in every repetition once, for a time.
+// row is one measurement. Each repetition measures it once.
 type row struct {
 	name    string
 	measure func(d time.Duration) (sample, error)
 	samples []float64 // ns per packet
-	allocs  uint64    // in the repetition that had fewest
+	allocs  uint64    // the minimum over the repetitions
 	packets int       // in all repetitions
 }
 
-// take measures once more.
+// take measures once.
 func (r *row) take(d time.Duration) error {
 	s, err := r.measure(d)
 	if err != nil {
@@ -30,7 +30,7 @@ func (r *row) take(d time.Duration) error {
 	return nil
 }
 
-// flowName writes a number of flows as rows are named by: 1, 1k, 64k, 1M.
+// flowName returns a number of flows as it appears in row names: 1, 1k, 64k, 1M.
 func flowName(n uint32) string {
 	switch {
 	case n >= 1_000_000 && n%1_000_000 == 0:
@@ -70,9 +70,10 @@ func (b *bench) hit(p path, flows uint32) (func(time.Duration) (sample, error), 
 	}, nil
 }
 
-// begin measures first packets, with so many connections in the table. What a
-// round has made is ended, untimed, and driven out of the caches: in a director
-// at work the place of a new connection was left by one long past.
+// begin measures first packets, with flows connections in the table. The
+// connections that a round has made are removed, unmeasured, and evicted from the
+// caches. In a running director, too, the slot of a new connection was last used
+// long ago.
 func (b *bench) begin(p path, flows uint32) (func(time.Duration) (sample, error), error) {
 	r, err := b.rig(p, flows)
 	if err != nil {

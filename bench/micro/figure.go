@@ -6,20 +6,20 @@ import (
 	"director/bench/figure"
 )
 
-// The figures to reach.
+// Targets of the figures.
 const (
-	reachFloor   = 0.12 // of memory
-	reachOne     = 0.35 // of memory: a hit of one flow
-	reachMany    = 0.9  // of memory: a hit of a million
-	reachNew     = 3    // of memory: a new connection beside a million
+	reachFloor   = 0.12 // times memory
+	reachOne     = 0.35 // times memory: a hit with one flow
+	reachMany    = 0.9  // times memory: a hit with 1M flows
+	reachNew     = 3    // times memory: a new connection with 1M in the table
 	reachHit2    = 1.9  // times one worker
 	reachNew2    = 1.6  // times one worker
-	reachMemory  = 192  // bytes of a connection
-	reachAllocs  = 0    // of a packet
+	reachMemory  = 192  // bytes per connection
+	reachAllocs  = 0    // per packet
 	manyForReach = 1_000_000
 )
 
-// figures judges the rows that are there.
+// figures judges the rows that were measured.
 func (r *Result) figures() (all []figure.Figure) {
 	judge := func(name string, value float64, sign string, reach float64) {
 		all = append(all, figure.Judge(name, value, sign, reach))
@@ -58,16 +58,16 @@ func (r *Result) figures() (all []figure.Figure) {
 	return all
 }
 
-// bytesEach names the figure of the footprint.
+// bytesEach is the name of the footprint figure.
 var bytesEach = fmt.Sprintf("bytes of a connection, %s of them", flowName(manyForReach))
 
-// ofMemory names a figure that is a row's time against that of memory.
+// ofMemory names the ratio of a row's time to that of memory.
 func ofMemory(row string) string { return row + " / memory" }
 
-// ofOne names a figure that is many workers' packets against one's.
+// ofOne names the ratio of many workers' packet rate to one worker's.
 func ofOne(row string) string { return row + " / one worker" }
 
-// figure returns the one of that name, nil if there is none.
+// figure returns the figure with this name, nil if there is none.
 func (r *Result) figure(name string) *figure.Figure {
 	for i := range r.Figures {
 		if r.Figures[i].Name == name {

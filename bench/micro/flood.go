@@ -12,20 +12,20 @@ import (
 // flooding is how many frames of a batch are SYNs of the flood.
 const flooding = packet.BatchSize / 2
 
-// flood measures the time of single batches while SYNs of ever new clients meet a
-// table that is full: half of it are established connections, half are half-open
-// ones, of which each SYN ends one. The other half of each batch are packets of
-// the established.
+// flood measures the time of single batches while SYNs of new clients arrive at a
+// full table. Half of the table is established connections, half is half-open ones.
+// Each SYN replaces a half-open connection. The other half of each batch is packets
+// of established connections.
 type flood struct {
 	rig     *rig
 	worker  *dataplane.Worker
-	traffic *traffic // of the established
+	traffic *traffic // of the established connections
 	syns    *traffic
 	times   []time.Duration
 	batches []quantiles
 }
 
-// floods makes a director whose table is full.
+// floods makes a director with a full table.
 func (b *bench) floods() (*flood, error) {
 	p := paths[0]
 	r, err := b.halfFull(p)
@@ -44,7 +44,7 @@ func (b *bench) floods() (*flood, error) {
 	}, nil
 }
 
-// take measures once more, for as long as d.
+// take measures once, for time d.
 func (s *flood) take(d time.Duration) error {
 	crew, err := s.rig.crew(1)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *flood) take(d time.Duration) error {
 	return s.kept(&before, &after)
 }
 
-// rush takes the times of batches.
+// rush measures batches for time d.
 func (s *flood) rush(d time.Duration) error {
 	s.times = s.times[:0]
 	for start := time.Now(); time.Since(start) < d && len(s.times) < mostBatches; {
@@ -77,9 +77,9 @@ func (s *flood) rush(d time.Duration) error {
 	return nil
 }
 
-// kept reports an error unless every frame of the measurement was sent, every
-// SYN made a connection in place of another, and the established connections are
-// all there, with the servers that they had.
+// kept returns an error unless every frame of the measurement was sent, every SYN
+// made a connection in place of another, and all established connections are still
+// there with the same servers.
 func (s *flood) kept(before, after *dataplane.Counts) error {
 	conns, batches := s.rig.shared.Conns(), uint64(len(s.times))
 	if sent := after.Tx[0] - before.Tx[0]; sent != batches*packet.BatchSize {

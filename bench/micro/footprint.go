@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// resident returns the bytes of memory that the process has, and how many of
-// them lie on transparent huge pages; false where there is no Linux to ask.
+// resident returns the bytes of memory that the process uses, and how many of them
+// are on transparent huge pages. ok is false on systems other than Linux.
 func resident() (all, huge int64, ok bool) {
 	text, err := os.ReadFile("/proc/self/smaps_rollup")
 	if err != nil {
@@ -33,8 +33,8 @@ func resident() (all, huge int64, ok bool) {
 	return all, huge, ok
 }
 
-// footprint is the memory that a director takes, per connection: all of it, the
-// table, its reserves and what else it needs.
+// footprint returns all memory of a director per connection: the table, its
+// reserves and everything else.
 func (b *bench) footprint(flows uint32) (bytes float64, ok bool, err error) {
 	debug.FreeOSMemory()
 	before, _, _ := resident()

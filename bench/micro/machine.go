@@ -7,19 +7,19 @@ import (
 	"director/bench/machine"
 )
 
-// Machine is where and by what a figure was taken.
+// Machine describes the machine and the build that were measured.
 type Machine struct {
-	CPU       string            `json:"cpu,omitempty"` // its model, where Linux tells
+	CPU       string            `json:"cpu,omitempty"` // the model; only on Linux
 	Kernel    string            `json:"kernel,omitempty"`
 	OS        string            `json:"os"`
 	Arch      string            `json:"arch"`
 	NumCPU    int               `json:"num_cpu"`
 	Go        string            `json:"go"`
-	Build     map[string]string `json:"build"`           // what shapes the code, of the build settings
-	HugeBytes int64             `json:"huge_page_bytes"` // of this process that lie on transparent huge pages
+	Build     map[string]string `json:"build"`           // the build settings that influence the code
+	HugeBytes int64             `json:"huge_page_bytes"` // of this process, on transparent huge pages
 }
 
-// here looks around while the tables are there.
+// here describes the machine while the tables exist.
 func here() Machine {
 	m := Machine{
 		CPU: machine.Model(machine.Host), Kernel: machine.Kernel(machine.Host),

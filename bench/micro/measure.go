@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// between is how many batches pass between two looks at the clock.
+	// between is how many batches run between two readings of the clock.
 	between = 16
-	// freshShare is the part of a row's time that new connections take: what
-	// surrounds them, untimed, takes several times as long.
+	// freshShare is the part of a row's time that is given to new connections. The
+	// unmeasured work around them takes several times as long.
 	freshShare = 4
 )
 
@@ -24,25 +24,24 @@ type sample struct {
 	allocs  uint64
 }
 
-// add counts another measurement of the same in.
+// add adds another measurement of the same row.
 func (s *sample) add(o sample) {
 	s.packets += o.packets
 	s.time += o.time
 	s.allocs += o.allocs
 }
 
-// ns is the time of one packet.
+// ns returns the time per packet in nanoseconds.
 func (s sample) ns() float64 { return float64(s.time) / float64(s.packets) }
 
-// mallocs returns how many objects were ever allocated.
+// mallocs returns how many objects have been allocated since the start.
 func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Mallocs
 }
 
-// repeat makes steps, which return how many packets they dealt with, for as
-// long as d.
+// repeat calls step, which returns its number of packets, for time d.
 func repeat(d time.Duration, step func() (int, error)) (s sample, err error) {
 	before, start := mallocs(), time.Now()
 	for s.time < d {
@@ -59,7 +58,7 @@ func repeat(d time.Duration, step func() (int, error)) (s sample, err error) {
 	return s, nil
 }
 
-// batches makes so many steps.
+// batches calls step n times.
 func batches(n int, step func() (int, error)) (s sample, err error) {
 	before, start := mallocs(), time.Now()
 	for range n {
@@ -74,8 +73,8 @@ func batches(n int, step func() (int, error)) (s sample, err error) {
 	return s, nil
 }
 
-// forwarded is the function forwarded for the only worker of a director that
-// runs.
+// forwarded calls the function forwarded for the only worker of a director, while
+// the clock runs.
 func (r *rig) forwarded(w *dataplane.Worker, conns uint64, measure func() (sample, error)) (s sample, err error) {
 	err = r.running(func() error {
 		s, err = forwarded(w, conns, measure)
@@ -84,9 +83,9 @@ func (r *rig) forwarded(w *dataplane.Worker, conns uint64, measure func() (sampl
 	return s, err
 }
 
-// forwarded runs measure and reports an error unless the worker sent every
-// frame that it got meanwhile, or more connections began than it should be:
-// a row that measures the way to a drop is worse than none.
+// forwarded runs measure. It returns an error unless the worker sent every frame
+// that it received, or if more connections began than expected: a row that measures
+// drops would mislead.
 func forwarded(w *dataplane.Worker, conns uint64, measure func() (sample, error)) (sample, error) {
 	before := w.Counts()
 	s, err := measure()
@@ -103,7 +102,7 @@ func forwarded(w *dataplane.Worker, conns uint64, measure func() (sample, error)
 	return s, nil
 }
 
-// lost says what became of frames that were not sent.
+// lost describes what happened to frames that were not sent.
 func lost(before, after *dataplane.Counts) string {
 	text := ""
 	for reason := range packet.Reasons {

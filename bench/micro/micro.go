@@ -16,39 +16,39 @@ import (
 	"director/service"
 )
 
-// Options say what to measure and how long. The zero value of each stands for
-// what Defaults has, where there is one.
+// Options configure the measurement. A zero value stands for the value in Defaults,
+// if there is one.
 type Options struct {
-	// CPUs are those of the workers; rows with one worker take the first.
+	// CPUs are the CPUs of the workers. Rows with one worker use the first.
 	CPUs []int
-	// Pin keeps the calling thread on a CPU; nil: threads run where they like.
+	// Pin pins the calling thread to a CPU; nil: threads are not pinned.
 	Pin func(cpu int) error
-	// Repetitions of all rows in turn, and how long a row takes in each.
+	// Repetitions is how often all rows are measured in turn, Time how long a row
+	// is measured in each repetition.
 	Repetitions int
 	Time        time.Duration
-	// Area is the memory, in bytes, that the reads go over to which all is
-	// compared.
+	// Area is the size, in bytes, of the memory that the reference reads use.
 	Area int
-	// TableSize is the most connections that a director's table holds.
+	// TableSize is the largest number of connections in a director's table.
 	TableSize int
-	// SmallPages has tables, frames and memory lie on pages of the usual size
-	// instead of huge ones: to see what those give.
+	// SmallPages puts tables, frames and memory on normal pages instead of huge
+	// ones, to show the effect of huge pages.
 	SmallPages bool
-	// Flows are the numbers of connections, ascending; the last one is that of
-	// the rows about many connections.
+	// Flows are the numbers of connections, ascending. The last one is used in the
+	// rows about many connections.
 	Flows []uint32
-	// Only selects rows by their names; nil: all. The floor and memory are
-	// always there.
+	// Only selects rows by their names; nil: all. The floor and memory are always
+	// measured.
 	Only *regexp.Regexp
-	// Profile gets a CPU profile of the repetitions; nil: none.
+	// Profile receives a CPU profile of the repetitions; nil: none.
 	Profile io.Writer
-	// Progress, if set, is told what begins.
+	// Progress, if set, is called with the name of each step that begins.
 	Progress func(text string)
 
 	quick bool
 }
 
-// Defaults are the options of a whole run on one CPU.
+// Defaults returns the options of a full run on one CPU.
 func Defaults() Options {
 	return Options{
 		CPUs:        []int{0},
@@ -60,20 +60,20 @@ func Defaults() Options {
 	}
 }
 
-// Quick makes the options those of a run of seconds: to see that all of it
-// works, and that nothing allocates. No figure is judged.
+// Quick returns the options with values for a run of seconds. It shows that all
+// rows work and that nothing allocates. No figure is judged.
 func (o Options) Quick() Options {
 	o.quick = true
-	// The runtime allocates something now and then; a row's own allocations are
-	// those that it makes every time.
+	// The Go runtime itself allocates sometimes. A row's own allocations are those
+	// that occur in every repetition.
 	o.Repetitions, o.Time, o.Area = 4, time.Millisecond, 16<<20
 	return o
 }
 
-// ErrOptions is the error of options that ask for what cannot be measured.
+// ErrOptions is wrapped by errors about options that cannot be measured.
 var ErrOptions = errors.New("the benchmark cannot be run as asked")
 
-// bench is a run.
+// bench is one run.
 type bench struct {
 	Options
 	ports  []*port
@@ -87,7 +87,7 @@ type bench struct {
 	scaling       []*scalingRow
 	burst         *burst
 	flood         *flood
-	perConn       *float64 // bytes
+	perConn       *float64 // bytes per connection
 }
 
 type rigKey struct {
@@ -103,21 +103,21 @@ type caseRow struct {
 	flows uint32
 }
 
-// Run measures.
+// Run measures the rows and returns the result.
 func Run(o Options) (*Result, error) {
 	if len(o.CPUs) == 0 || o.Repetitions < 1 || o.Time <= 0 || len(o.Flows) == 0 {
-		return nil, fmt.Errorf("%w: it needs a CPU, a repetition, some time and some flows", ErrOptions)
+		return nil, fmt.Errorf("%w: want at least one CPU, one repetition, a time and flows", ErrOptions)
 	}
 	if o.TableSize < 1 || o.TableSize > conntrack.MaxSize {
-		return nil, fmt.Errorf("%w: tables hold 1 to %d connections, not %d", ErrOptions, conntrack.MaxSize, o.TableSize)
+		return nil, fmt.Errorf("%w: want a table for 1 to %d connections, got %d", ErrOptions, conntrack.MaxSize, o.TableSize)
 	}
 	if o.SmallPages {
 		if err := arena.HugePages(false); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 		}
-		defer func() { _ = arena.HugePages(true) }() // as before: it worked then
+		defer func() { _ = arena.HugePages(true) }() // cannot fail: it worked before
 	}
-	// The workers do not yield their processors, and others need some.
+	// The workers never yield their processors, and other goroutines need some.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(o.CPUs) + 2))
 	b := &bench{Options: o, rigs: map[rigKey]*rig{}}
 	defer b.close()
@@ -144,7 +144,8 @@ func (b *bench) say(format string, args ...any) {
 // wants reports whether a row is selected.
 func (b *bench) wants(name string) bool { return b.Only == nil || b.Only.MatchString(name) }
 
-// rig returns the director of a path with so many established connections.
+// rig returns the director for a path with this number of established connections.
+// Directors are shared between rows.
 func (b *bench) rig(p path, flows uint32) (*rig, error) {
 	key := rigKey{p.method, flows}
 	if r := b.rigs[key]; r != nil {
@@ -159,7 +160,7 @@ func (b *bench) rig(p path, flows uint32) (*rig, error) {
 	return r, r.establish(flows)
 }
 
-// prepare makes what the selected rows need, and the rows.
+// prepare makes the selected rows and what they need.
 func (b *bench) prepare() error {
 	for range b.CPUs {
 		p, err := newPort()
@@ -207,7 +208,7 @@ func (b *bench) prepare() error {
 	return nil
 }
 
-// compareWith makes the rows that all others are compared with.
+// compareWith makes the reference rows, with which all others are compared.
 func (b *bench) compareWith(many uint32) {
 	b.memory = row{name: "memory", measure: func(d time.Duration) (sample, error) { return b.area.memory(d), nil }}
 	t := newTraffic(paths[0], [servers]uint32{}, many, 1)
@@ -275,7 +276,7 @@ func (b *bench) makeScaling(many uint32) error {
 	return nil
 }
 
-// repeat takes all rows in turn, again and again.
+// repeat measures all rows in turn, once in each repetition.
 func (b *bench) repeat() error {
 	if b.Profile != nil {
 		if err := pprof.StartCPUProfile(b.Profile); err != nil {
@@ -292,7 +293,8 @@ func (b *bench) repeat() error {
 	return nil
 }
 
-// round takes each row once. A profile's samples carry the name of their row.
+// round measures each row once. The samples of a profile are labelled with the name
+// of the row.
 func (b *bench) round() (err error) {
 	for _, t := range b.turns() {
 		pprof.Do(context.Background(), pprof.Labels("row", t.name), func(context.Context) { err = t.take(b.Time) })
@@ -303,10 +305,10 @@ func (b *bench) round() (err error) {
 	return nil
 }
 
-// references is how many rows there are in any case.
+// references is how many reference rows there are.
 const references = 2
 
-// turn is a row's in a round.
+// turn is the measurement of one row in a round.
 type turn struct {
 	name string
 	take func(d time.Duration) error
@@ -333,7 +335,7 @@ func (b *bench) turns() []turn {
 	return turns
 }
 
-// close gives the tables' memory back.
+// close frees the memory of the tables.
 func (b *bench) close() {
 	if b.area != nil {
 		b.area.close()
@@ -345,6 +347,6 @@ func (b *bench) close() {
 		r.close()
 	}
 	for _, p := range b.ports {
-		_ = p.Close() // memory: nothing is lost with it
+		_ = p.Close() // memory only: nothing is lost
 	}
 }

@@ -17,9 +17,9 @@ import (
 	"director/conntrack"
 )
 
-// quick is a run that sees all kinds of rows at work, with smaller tables than
-// "director bench micro --quick". Under the race detector they lie on the Go
-// heap, and are smaller still.
+// quick returns options for a run with all kinds of rows, with smaller tables than
+// "director bench micro --quick". Under the race detector the tables are on the Go
+// heap and smaller still.
 func quick() Options {
 	o := Defaults().Quick()
 	o.CPUs = []int{0, 1}
@@ -76,7 +76,7 @@ func TestRun_MeasuresEveryRow(t *testing.T) {
 	checkBatches(t, got)
 }
 
-// parsed is r after a turn through JSON, which must not change it.
+// parsed returns r after encoding and decoding as JSON, which must not change it.
 func parsed(t *testing.T, r *Result) *Result {
 	t.Helper()
 	text, err := json.Marshal(r)
@@ -100,11 +100,11 @@ func names[T any](rows []T, name func(T) string) (all []string) {
 	return all
 }
 
-// checkBatches holds that connections ended while packets were forwarded, and
-// never more in a batch than may.
+// checkBatches checks that connections ended while packets were forwarded, and
+// never more in one batch than permitted.
 func checkBatches(t *testing.T, r *Result) {
 	t.Helper()
-	const bound = 64 // of what one call of the sweeper ends
+	const bound = 64 // most connections that one call of the sweeper may end
 	if len(r.Batch) != 3 {
 		t.Fatalf("%d rows of batch times, want 3", len(r.Batch))
 	}
@@ -120,8 +120,8 @@ func checkBatches(t *testing.T, r *Result) {
 	}
 }
 
-// A flood that costs an established connection its place, or its server, is not
-// measured but reported.
+// If a flood removes an established connection, or changes its server, the run
+// returns an error.
 func TestRun_EndsWhenAFloodCostsAConnection(t *testing.T) {
 	for name, spoil := range map[string]func(r *rig) error{
 		"its place": func(r *rig) error {
@@ -157,7 +157,7 @@ func TestRun_EndsWhenAFloodCostsAConnection(t *testing.T) {
 	}
 }
 
-// small is a run of few rows.
+// small returns options for a run of few rows.
 func small(only string) Options {
 	o := quick()
 	o.Area, o.TableSize, o.Flows, o.Only = 1<<20, 1<<12, []uint32{1, 100}, regexp.MustCompile(only)
@@ -207,7 +207,7 @@ func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 }
 
 func TestRun_EndsWhenItCannotPin(t *testing.T) {
-	for _, first := range []int{0, 1} { // the CPU that cannot be had
+	for _, first := range []int{0, 1} { // the CPU that cannot be used
 		o := small("^scaling/hit/2$")
 		refused := errors.New("not yours")
 		o.Pin = func(cpu int) error {

@@ -7,8 +7,8 @@ import (
 	"director/packet"
 )
 
-// The memory that frames lie in: as many chunks as an AF_XDP queue has, of the
-// same size, used in turn.
+// The memory of the frames: as many chunks as an AF_XDP queue has, of the same
+// size, used in turn.
 const (
 	chunks    = 4096
 	chunkSize = 2048
@@ -17,30 +17,29 @@ const (
 // umem is that memory.
 type umem [chunks][chunkSize]byte
 
-// port is a dataplane.Port that receives whatever its traffic makes and sends
-// into nothing. It belongs to one worker.
+// port is a dataplane.Port that receives the frames that its traffic makes, and
+// discards what is sent. One worker owns it.
 type port struct {
 	umem    *umem
-	next    uint32 // how many chunks were used: the next one modulo their number
+	next    uint32 // number of chunks used so far; modulo chunks it is the next one
 	traffic *traffic
-	beside  *traffic // of half of each batch, if there is any
+	beside  *traffic // makes half of each batch; may be nil
 
-	ring [chunks]uint64 // descriptors of what was sent: length and place
+	ring [chunks]uint64 // descriptors of sent frames: length and position
 	sent uint64
 
-	keep int      // of the frames to be sent so many are copied
-	kept [][]byte // to here
+	keep int      // how many sent frames are copied
+	kept [][]byte // the copies
 }
 
-// newPort makes a port. Its memory lies on huge pages, where a real UMEM may
-// not: it is written here through the worker's own translation buffer, which a
-// NIC would not do.
+// newPort makes a port. Its memory is on huge pages, unlike a real UMEM, because
+// this program writes the frames: a NIC would not use the worker's TLB for that.
 func newPort() (*port, error) {
 	memory, err := arena.Make[[chunkSize]byte](chunks)
 	if err != nil {
 		return nil, err
 	}
-	clear(memory) // all of it is there before the first frame
+	clear(memory) // touches all pages before the first frame
 	return &port{umem: (*umem)(memory)}, nil
 }
 
@@ -53,10 +52,11 @@ func (p *port) Recv(b *packet.Batch) error {
 	return nil
 }
 
-// Alloc has no frame to spare: nothing here is to be sent beside what comes in.
+// Alloc returns false: there are no spare frames, because nothing but received
+// frames is sent.
 func (p *port) Alloc(*packet.Batch) bool { return false }
 
-// Flush writes the descriptors of what is to be sent and takes all frames back.
+// Flush writes the descriptors of the frames to be sent and takes all frames back.
 func (p *port) Flush(b *packet.Batch) error {
 	if p.keep > 0 {
 		p.copy(b)
@@ -74,7 +74,7 @@ func (p *port) Flush(b *packet.Batch) error {
 	return nil
 }
 
-// copy keeps frames that are to be sent, as many as it still should.
+// copy copies frames that are to be sent, up to the limit keep.
 func (p *port) copy(b *packet.Batch) {
 	for i := range b.N {
 		if f := &b.Frames[i]; f.Verdict == packet.Tx && p.keep > 0 {
@@ -84,10 +84,10 @@ func (p *port) copy(b *packet.Batch) {
 	}
 }
 
-// Fd returns -1: there is nothing to wait on.
+// Fd returns -1, because there is no descriptor to wait on.
 func (p *port) Fd() int { return -1 }
 
-// Close gives the frames' memory back.
+// Close frees the memory of the frames.
 func (p *port) Close() error {
 	arena.Free(p.umem[:])
 	return nil

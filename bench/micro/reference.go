@@ -9,8 +9,8 @@ import (
 	"director/packet"
 )
 
-// area is memory in which each cache line names the next one to read: one cycle
-// through all of them, in random order.
+// area is memory in which each cache line contains the index of the next one to
+// read. It is one cycle through all lines, in random order.
 type area struct {
 	lines []line
 	at    uint32
@@ -29,7 +29,7 @@ func newArea(size int) (*area, error) {
 	for i := range lines {
 		lines[i].next = uint32(i)
 	}
-	// Sattolo's algorithm: a permutation of one cycle.
+	// Sattolo's algorithm makes a permutation with a single cycle.
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := len(lines) - 1; i > 0; i-- {
 		j := random.IntN(i)
@@ -40,7 +40,7 @@ func newArea(size int) (*area, error) {
 
 func (a *area) close() { arena.Free(a.lines) }
 
-// read reads n times, each time where the last read said.
+// read makes n dependent reads.
 func (a *area) read(n int) {
 	at := a.at
 	for range n {
@@ -49,8 +49,8 @@ func (a *area) read(n int) {
 	a.at = at
 }
 
-// sweep reads the whole area once, in order: what other tables left in the
-// caches is gone then.
+// sweep reads the whole area once, in order. This evicts other tables from the
+// caches.
 func (a *area) sweep() {
 	var sum uint32
 	for i := range a.lines {
@@ -59,7 +59,7 @@ func (a *area) sweep() {
 	a.at = sum % uint32(len(a.lines))
 }
 
-// memory returns the nanoseconds of a dependent random read, over time d.
+// memory measures the time of a dependent random read, for time d.
 func (a *area) memory(d time.Duration) sample {
 	const reads = 4096
 	n, start := 0, time.Now()

@@ -2,8 +2,8 @@ package micro
 
 import "director/bench/figure"
 
-// Result is what a run found. Its JSON is stable. Times are in nanoseconds of a
-// packet, unless their name says otherwise; a ratio is of medians.
+// Result is the result of a run. Its JSON is stable. Times are nanoseconds per
+// packet, unless the name says otherwise. Ratios are ratios of medians.
 type Result struct {
 	Machine     Machine         `json:"machine"`
 	Includes    string          `json:"includes"`
@@ -12,24 +12,24 @@ type Result struct {
 	Repetitions int             `json:"repetitions"`
 	RowMillis   float64         `json:"row_ms"`
 	TableSize   int             `json:"table_size"`
-	SmallPages  bool            `json:"small_pages"`  // huge ones were declined
-	Area        int             `json:"memory_bytes"` // that the reads went over
+	SmallPages  bool            `json:"small_pages"`  // normal pages instead of huge ones
+	Area        int             `json:"memory_bytes"` // size of the area of the reference reads
 	Memory      Reference       `json:"memory"`
 	Floor       Reference       `json:"floor"`
 	Cases       []Case          `json:"cases"`
 	Stages      []StageCase     `json:"stages"`
 	Scaling     []Scaling       `json:"scaling"`
 	Batch       []BatchTimes    `json:"batch"`
-	Footprint   *Footprint      `json:"footprint,omitempty"` // nil: nobody to ask
+	Footprint   *Footprint      `json:"footprint,omitempty"` // nil: unknown on this system
 	Figures     []figure.Figure `json:"figures"`
 }
 
-// Includes says what a case's time holds.
-const includes = "one-armed director, one service (rr, 8 servers); per packet: the port writing the 64-byte frame of a random flow " +
+// Includes describes what the time of a case includes.
+const includes = "director with one interface, one service (rr, 8 servers); per packet: the port writing the 64-byte frame of a random flow " +
 	"into a 2 KiB chunk and taking its descriptor back, parsing, both checksums, look-up, state, deadline, counters, next hop, " +
 	"rewriting (established connections are past the 15 packets that the table counts); per batch of 64: reading the clock, sweeping the table, publishing; not: system calls, a NIC, a second interface"
 
-// Reference is what cases are compared with.
+// Reference is a row with which cases are compared.
 type Reference struct {
 	NS    figure.Spread `json:"ns"`
 	Ratio float64       `json:"ratio"` // to memory
@@ -42,7 +42,7 @@ type Case struct {
 	New    bool          `json:"new"`
 	Flows  uint32        `json:"flows"`
 	NS     figure.Spread `json:"ns"`
-	Mpps   float64       `json:"mpps"` // per core, of the median
+	Mpps   float64       `json:"mpps"` // per core, from the median
 	Allocs float64       `json:"allocs"`
 	Ratio  float64       `json:"ratio"` // to memory
 }
@@ -50,23 +50,23 @@ type Case struct {
 // StageCase is a case with the medians of its stages.
 type StageCase struct {
 	Name   string             `json:"name"`
-	Stages map[string]float64 `json:"stages"` // those that the case has
+	Stages map[string]float64 `json:"stages"` // only the stages that the case has
 	Sum    float64            `json:"sum"`
-	Whole  float64            `json:"whole,omitempty"` // of the worker's own step, if that row was measured
+	Whole  float64            `json:"whole,omitempty"` // the worker's own step, if that row was measured
 }
 
-// Scaling is a number of workers over one table, in millions of packets per
-// second of all of them.
+// Scaling is a number of workers that share one table. Rates are millions of
+// packets per second of all workers together.
 type Scaling struct {
 	Name    string        `json:"name"`
 	Kind    string        `json:"kind"`
 	Workers int           `json:"workers"`
 	Flows   uint32        `json:"flows"`
 	Mpps    figure.Spread `json:"mpps"`
-	Speedup float64       `json:"speedup"` // against one worker without a lock
+	Speedup float64       `json:"speedup"` // compared with one worker without a lock
 }
 
-// BatchTimes are medians of the repetitions' quantiles, in microseconds.
+// BatchTimes are the medians of the repetitions' quantiles, in microseconds.
 type BatchTimes struct {
 	Expiring bool    `json:"expiring"`
 	Flood    bool    `json:"flood"`
@@ -74,18 +74,18 @@ type BatchTimes struct {
 	P99      float64 `json:"p99_us"`
 	P999     float64 `json:"p999_us"`
 	Max      float64 `json:"max_us"`
-	Ended    float64 `json:"ended"`      // connections that ended in a batch, on average
-	MostEnd  uint64  `json:"most_ended"` // in any batch
+	Ended    float64 `json:"ended"`      // connections that ended per batch, on average
+	MostEnd  uint64  `json:"most_ended"` // in one batch, at most
 	Lost     uint64  `json:"lost"`       // packets of established connections; a run that loses one fails
 }
 
-// Footprint is the memory of a connection, all included.
+// Footprint is all memory of a director per connection.
 type Footprint struct {
 	Conns uint32  `json:"conns"`
 	Bytes float64 `json:"bytes_per_conn"`
 }
 
-// result puts together what was measured.
+// result assembles the result of the run.
 func (b *bench) result() *Result {
 	r := &Result{
 		Machine: here(), Includes: includes, CPUs: b.CPUs, Pinned: b.Pin != nil, Repetitions: b.Repetitions,
@@ -157,7 +157,7 @@ func (s *stageRow) has(i stage) bool {
 }
 
 func (b *bench) scalingResult() (all []Scaling) {
-	one := map[string][]float64{} // what one worker did, by repetition
+	one := map[string][]float64{} // rates of one worker, by repetition
 	for _, s := range b.scaling {
 		if s.workers == 1 {
 			one[s.kind] = s.samples
@@ -174,9 +174,9 @@ func (b *bench) scalingResult() (all []Scaling) {
 	return all
 }
 
-// speedup is how many times base's samples those of the same repetitions are, 0
-// without a base. The rows of a repetition follow one another, so that a noisy
-// neighbour mostly disturbs all of them or none.
+// speedup returns the median ratio of samples to base, repetition by repetition, or
+// 0 without a base. The rows of a repetition are measured one after the other, so a
+// disturbance of the machine usually affects all of them or none.
 func speedup(samples, base []float64) float64 {
 	if base == nil {
 		return 0
@@ -209,7 +209,7 @@ func (s *flood) result() BatchTimes {
 	return t
 }
 
-// medianOf is the median of one figure of the samples.
+// medianOf returns the median of one value of the samples.
 func medianOf[T any](samples []T, value func(T) float64) float64 {
 	var all []float64
 	for _, s := range samples {

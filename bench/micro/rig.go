@@ -17,35 +17,35 @@ import (
 )
 
 const (
-	// clockTick is how far the workers' clock moves at a time, in nanoseconds,
-	// as in "director run".
+	// clockTick is the step of the workers' clock, in nanoseconds, as in "director
+	// run".
 	clockTick = 1 << 25
-	// lifetime of an established connection, in seconds: no connection of a
-	// case ends while others are measured.
+	// lifetime is the time-out of an established connection, in seconds. It is so
+	// long that no connection of a case ends while others are measured.
 	lifetime = 24 * 60 * 60
-	// oldAge is how many packets the client of an established connection has
-	// sent: so many that the table has stopped counting.
+	// oldAge is how many packets the client of an established connection has sent:
+	// so many that the table no longer counts them.
 	oldAge = 16
 )
 
-// rig is a director in memory with one service, by one method.
+// rig is a director in memory with one service and one forwarding method.
 type rig struct {
 	path    path // any path of the method
 	shared  *dataplane.Engine
 	control *control.Control
 	ports   []*port
-	flows   uint32          // established connections: numbers 0..flows-1
-	order   [servers]uint32 // addresses of the servers that they go to, in turn
+	flows   uint32          // established connections are the flows 0..flows-1
+	order   [servers]uint32 // addresses of their servers, in turn
 	crews   map[int][]*dataplane.Worker
-	fresh   uint32 // the next flow that the table does not hold
+	fresh   uint32 // the next flow that is not in the table
 
-	// The workers' clock stands still while the director is not measured: after
-	// each pause they would begin a round over the table.
-	passed time.Duration // until it last stood still
-	start  time.Time     // since when it runs; zero: it does not
+	// The workers' clock stops while the director is not measured. Otherwise the
+	// workers would sweep the whole table after each pause.
+	passed time.Duration // until the clock last stopped
+	start  time.Time     // when the clock was last started; zero: it is stopped
 }
 
-// newRig makes a director for up to size connections whose workers use ports.
+// newRig makes a director for up to size connections. Its workers use ports.
 func newRig(p path, size int, ports []*port) (*rig, error) {
 	conns, err := conntrack.New(size)
 	if err != nil {
@@ -78,7 +78,7 @@ func newRig(p path, size int, ports []*port) (*rig, error) {
 
 func (r *rig) close() { r.shared.Conns().Close() }
 
-// clock is the workers'.
+// clock is the clock of the workers.
 func (r *rig) clock() int64 {
 	t := r.passed
 	if !r.start.IsZero() {
@@ -87,7 +87,7 @@ func (r *rig) clock() int64 {
 	return int64(t) &^ (clockTick - 1)
 }
 
-// running runs do while the clock does.
+// running calls do while the clock runs.
 func (r *rig) running(do func() error) error {
 	r.start = time.Now()
 	defer func() {
@@ -97,7 +97,7 @@ func (r *rig) running(do func() error) error {
 	return do()
 }
 
-// network is what the host of the director knows.
+// network returns the neighbours and routes of the director's host.
 func network() neigh.Snapshot {
 	addr := func(a uint32) netip.Addr { return packet.AddrFrom4(a).Netip() }
 	const index = 2
@@ -120,8 +120,8 @@ func network() neigh.Snapshot {
 	return s
 }
 
-// crew returns n workers of the director, each on a port of its own. Several
-// crews share it; one works at a time.
+// crew returns n workers of the director, each with its own port. Several crews
+// share the director; only one works at a time.
 func (r *rig) crew(n int) ([]*dataplane.Worker, error) {
 	if w := r.crews[n]; w != nil {
 		return w, nil
@@ -135,8 +135,8 @@ func (r *rig) crew(n int) ([]*dataplane.Worker, error) {
 	return workers, err
 }
 
-// establish fills the table with established connections of the flows
-// 0..n-1, chosen servers for by the service and long past their first packets.
+// establish fills the table with established connections of the flows 0..n-1. The
+// service chooses their servers, and their first packets are long past.
 func (r *rig) establish(n uint32) error {
 	for i := range n {
 		server, err := r.insert(i, conntrack.TCPEstablished, oldAge)
@@ -154,8 +154,8 @@ func (r *rig) establish(n uint32) error {
 	return nil
 }
 
-// insert makes the connection of a flow as a worker does, in a given state and
-// after a number of packets, and returns the address of its server.
+// insert inserts the connection of a flow as a worker does, in a given state and
+// with a number of packets. It returns the address of the server.
 func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (server uint32, err error) {
 	f, now, view := flow(number), r.clock(), r.shared.View()
 	s := view.Services.Lookup(&f)
@@ -181,14 +181,14 @@ func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (serv
 
 var errRoom = fmt.Errorf("%w: the connection table is too small", ErrOptions)
 
-// newFlows returns the numbers of n flows that the table does not hold.
+// newFlows returns the number of the first of n flows that are not in the table.
 func (r *rig) newFlows(n uint32) (first uint32) {
 	first = r.fresh
 	r.fresh += n
 	return first
 }
 
-// end ends the connections of n flows from first on.
+// end removes the connections of n flows, starting with first.
 func (r *rig) end(first, n uint32) error {
 	conns := r.shared.Conns()
 	var c conntrack.Conn
@@ -205,9 +205,9 @@ func (r *rig) end(first, n uint32) error {
 	return nil
 }
 
-// room is how many new connections a round makes: few enough that the table is
-// not much fuller at its end than at its beginning, as many as make a time that
-// can be measured, whole batches.
+// room returns how many new connections a round makes. It is small enough that the
+// table does not fill up much during the round, large enough for a measurable time,
+// and a multiple of the batch size.
 func (r *rig) room() uint32 {
 	const most = 16384
 	free := r.shared.Conns().Size() - r.shared.Conns().Used()

@@ -9,8 +9,8 @@ import (
 	"director/packet"
 )
 
-// scalingRow is a number of workers, each on its own port and CPU, over one
-// table.
+// scalingRow is a number of workers that share one table, each with its own port
+// and CPU.
 type scalingRow struct {
 	name    string
 	kind    string
@@ -20,19 +20,19 @@ type scalingRow struct {
 	rig     *rig
 	traffic []*traffic
 	batches []packet.Batch // of the floor
-	lock    *sync.Mutex    // around each step; nil: none
-	samples []float64      // millions of packets per second of all workers
+	lock    *sync.Mutex    // held during each step; nil: none
+	samples []float64      // millions of packets per second of all workers together
 }
 
 // The kinds of scaling rows.
 const (
-	scaleFloor = "floor" // nothing in common: how far the CPUs themselves go
+	scaleFloor = "floor" // nothing is shared: shows how far the CPUs themselves scale
 	scaleHit   = "hit"
 	scaleNew   = "new"
 	scaleGiant = "hit, giant lock"
 )
 
-// workerCounts are 1, 2, 4 and so on, and n.
+// workerCounts returns 1, 2, 4 and so on, and n.
 func workerCounts(n int) (counts []int) {
 	for w := 1; w < n; w *= 2 {
 		counts = append(counts, w)
@@ -40,7 +40,7 @@ func workerCounts(n int) (counts []int) {
 	return append(counts, n)
 }
 
-// scale measures NAT with many workers.
+// scale makes the row of NAT with many workers.
 func (b *bench) scale(kind string, workers int, flows uint32) (*scalingRow, error) {
 	p := paths[0]
 	r, err := b.rig(p, flows)
@@ -70,7 +70,7 @@ func scalingName(kind string, workers int) string {
 	return fmt.Sprintf("scaling/%s/%d", names[kind], workers)
 }
 
-// step is a worker's, under the lock if there is one.
+// step returns the step of a worker, under the lock if there is one.
 func (s *scalingRow) step(worker int) func() (int, error) {
 	w := s.crew[worker]
 	switch {
@@ -86,7 +86,7 @@ func (s *scalingRow) step(worker int) func() (int, error) {
 	}
 }
 
-// take measures once more.
+// take measures once.
 func (s *scalingRow) take(d time.Duration) (err error) {
 	for i, t := range s.traffic {
 		s.rig.ports[i].traffic = t
@@ -104,7 +104,7 @@ func (s *scalingRow) take(d time.Duration) (err error) {
 	return nil
 }
 
-// together has all workers measure at the same time, each of whom begins conns
+// together lets all workers measure at the same time. Each of them begins conns
 // connections.
 func (s *scalingRow) together(conns uint64, measure func(worker int) (sample, error)) (samples []sample, err error) {
 	err = s.rig.running(func() error {
@@ -119,7 +119,7 @@ func (s *scalingRow) together(conns uint64, measure func(worker int) (sample, er
 	return samples, err
 }
 
-// hit has all workers forward established connections' packets for as long as d.
+// hit lets all workers forward packets of established connections for time d.
 func (s *scalingRow) hit(d time.Duration) (mpps float64, err error) {
 	samples, err := s.together(0, func(i int) (sample, error) { return repeat(d, s.step(i)) })
 	for _, one := range samples {
@@ -128,7 +128,7 @@ func (s *scalingRow) hit(d time.Duration) (mpps float64, err error) {
 	return mpps, err
 }
 
-// begin has all workers begin connections of one service for as long as d.
+// begin lets all workers begin connections of one service for time d.
 func (s *scalingRow) begin(d time.Duration) (mpps float64, err error) {
 	var sum sample
 	for sum.time < d {
@@ -152,8 +152,8 @@ func (s *scalingRow) begin(d time.Duration) (mpps float64, err error) {
 	return 1000 / sum.ns(), nil
 }
 
-// addTogether counts in what workers measured at the same time: all their
-// packets, and the time of the slowest.
+// addTogether adds samples that were measured at the same time: the sum of the
+// packets, and the time of the slowest worker.
 func (s *sample) addTogether(samples []sample) {
 	var slowest time.Duration
 	for _, one := range samples {

@@ -8,16 +8,16 @@ import (
 	"director/packet"
 )
 
-// stage is a part of the way of a packet.
+// stage is a part of the processing of a packet.
 type stage int
 
-// The stages, in the order of the way. The port's own come first and last.
+// The stages, in the order of processing. The port's stages come first and last.
 const (
 	receive  stage = iota
 	parse          // headers and their checksum
 	classify       // virtual address or not, hash, touching the table's bucket
 	lookUp         // of the connection
-	state          // the state machine, the deadline, the server's counts
+	state          // the state machine, the deadline, the server's counters
 	schedule       // new connections: the service and its scheduler
 	insert         // new connections: into the table
 	rewrite        // next hop, addresses, checksums, time to live
@@ -44,7 +44,7 @@ func stageRowName(p path, flows uint32, fresh bool) string {
 	return "stages/" + caseName(p, flows, fresh)
 }
 
-// stagesOf measures the stages of a case.
+// stagesOf makes the row that measures the stages of a case.
 func (b *bench) stagesOf(p path, flows uint32, fresh bool) (*stageRow, error) {
 	s := &stageRow{name: stageRowName(p, flows, fresh), path: p, flows: flows, fresh: fresh}
 	r, err := b.rig(p, flows)
@@ -58,7 +58,7 @@ func (b *bench) stagesOf(p path, flows uint32, fresh bool) (*stageRow, error) {
 	return s, nil
 }
 
-// take measures the stages once more.
+// take measures the stages once.
 func (s *stageRow) take(d time.Duration) error {
 	w := s.walk
 	w.times, w.packets = [stages]time.Duration{}, 0
@@ -76,7 +76,7 @@ func (s *stageRow) take(d time.Duration) error {
 		return nil
 	})
 	if err == nil && w.failed > 0 {
-		err = fmt.Errorf("%d frames did not go as they should", w.failed)
+		err = fmt.Errorf("%d frames were not forwarded as expected", w.failed)
 	}
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *stageRow) take(d time.Duration) error {
 	return nil
 }
 
-// begin has walks begin connections for as long as d, and returns how many.
+// begin lets walks begin connections for time d, and returns the number of walks.
 func (w *walk) begin(d time.Duration) (walks int, err error) {
 	sum := func() (t time.Duration) {
 		for _, stage := range w.times {
@@ -111,7 +111,7 @@ func (w *walk) begin(d time.Duration) (walks int, err error) {
 	return walks, nil
 }
 
-// hit takes a batch of established connections' packets all the way.
+// hit takes a batch of packets of established connections through all stages.
 func (w *walk) hit() {
 	w.now = w.rig.clock()
 	t := time.Now()
@@ -131,7 +131,7 @@ func (w *walk) hit() {
 	w.lap(transmit, t)
 }
 
-// start takes a batch of first packets all the way.
+// start takes a batch of first packets through all stages.
 func (w *walk) start() {
 	w.now = w.rig.clock()
 	t := time.Now()
@@ -153,15 +153,14 @@ func (w *walk) start() {
 	w.lap(transmit, t)
 }
 
-// lap adds the time since the last one to a stage.
+// lap adds the time since last to a stage, and returns the current time.
 func (w *walk) lap(s stage, last time.Time) time.Time {
 	now := time.Now()
 	w.times[s] += now.Sub(last)
 	return now
 }
 
-// readings returns the nanoseconds that lie between two readings of the clock:
-// the median.
+// readings returns the median of the nanoseconds between two readings of the clock.
 func readings() float64 {
 	var all [1001]float64
 	for i := range all {

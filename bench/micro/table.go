@@ -41,7 +41,7 @@ func (r *Result) writeHead(b *strings.Builder) {
 	if r.SmallPages {
 		pages = "declined"
 	}
-	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections. Huge pages %s: %d MiB lie on some.\n",
+	fmt.Fprintf(b, "\nWorkers on CPUs %v, %s. Tables for %d connections. Huge pages %s: %d MiB are on huge pages.\n",
 		r.CPUs, pinned, r.TableSize, pages, m.HugeBytes>>20)
 	fmt.Fprintf(b, "%d repetitions of all rows in turn, %g ms each (new connections: a quarter).\nIncluded: %s.\n\n",
 		r.Repetitions, r.RowMillis, r.Includes)
@@ -52,10 +52,10 @@ func columns(b *strings.Builder) *tabwriter.Writer {
 	return tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 }
 
-// left makes a word that stands in the first column of one.
+// left pads a word of the first column.
 func left(word string) string { return fmt.Sprintf("%-24s", word) }
 
-// reached says what a figure should be, and whether it is, if anybody judges.
+// reached returns the target of a figure, and whether it is met, if it is judged.
 func (r *Result) reached(name string) string {
 	f := r.figure(name)
 	if f == nil || f.Met == nil {
@@ -85,8 +85,8 @@ func (r *Result) writeStages(b *strings.Builder) {
 	if len(r.Stages) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nThe stages by themselves, in batches of 64, ns/packet. The clock is read between them, which keeps them from\n"+
-		"overlapping; what reading costs is taken off. Counters, sweeping and publishing are in none.\n\n")
+	fmt.Fprintf(b, "\nThe stages measured separately, in batches of 64, ns/packet. The clock is read between them, so they do not\n"+
+		"overlap; the cost of reading it is subtracted. Counters, sweeping and publishing are not included.\n\n")
 	w := columns(b)
 	fmt.Fprintf(w, "%s\t%s\tsum\twhole step\t\n", left("row"), strings.Join(stageNames[:], "\t"))
 	for _, s := range r.Stages {
@@ -110,8 +110,8 @@ func (r *Result) writeScaling(b *strings.Builder) {
 	if len(r.Scaling) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nWorkers over one table, NAT in, each with its own port and CPU; the giant lock is one mutex around each worker's step.\n"+
-		"The floor's workers have nothing in common: what they lack to a multiple of one is the machine's. How many times one worker's\n"+
+	fmt.Fprintf(b, "\nWorkers that share one table, NAT in, each with its own port and CPU; the giant lock is one mutex around each worker's step.\n"+
+		"The floor's workers share nothing: what they lack to a perfect speedup is due to the machine. The factor over one worker\n"+
 		"is the median of the repetitions.\n\n")
 	w := columns(b)
 	fmt.Fprintf(w, "%s\tworkers\tMpps\tmin\tmax\tx one worker\tto reach\tmet\t\n", left("row"))
@@ -124,8 +124,8 @@ func (r *Result) writeScaling(b *strings.Builder) {
 
 func (r *Result) writeRest(b *strings.Builder) {
 	if len(r.Batch) > 0 {
-		fmt.Fprintf(b, "\nThe time of a batch of 64, NAT in, half the table established; when connections end, three eighths of it end at once.\n"+
-			"In a flood the rest of the table is half-open, and half of each batch are SYNs, each of which ends one of those.\n\n")
+		fmt.Fprintf(b, "\nThe time of a batch of 64, NAT in, half the table established; when connections end, three eighths of it expire at once.\n"+
+			"In a flood the rest of the table is half-open, and half of each batch is SYNs. Each SYN replaces a half-open connection.\n\n")
 		w := columns(b)
 		fmt.Fprintf(w, "%s\tp50 µs\tp99\tp99.9\tmax\tended/batch\tmost\tlost\t\n", left("connections"))
 		for _, t := range r.Batch {
@@ -141,7 +141,7 @@ func (r *Result) writeRest(b *strings.Builder) {
 		w.Flush()
 	}
 	if f := r.Footprint; f != nil {
-		fmt.Fprintf(b, "\nMemory of a connection, all included, with %d: %.0f bytes %s\n", f.Conns, f.Bytes,
+		fmt.Fprintf(b, "\nMemory per connection, everything included, with %d: %.0f bytes %s\n", f.Conns, f.Bytes,
 			strings.ReplaceAll(r.reached(bytesEach), "\t", " "))
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// bound runs do on a thread of its own on a CPU. The thread ends with it:
-// nobody else should run where it was pinned.
+// bound runs do on its own thread, pinned to a CPU. The thread ends with do, so
+// that no other goroutine runs on a pinned thread.
 func (b *bench) bound(cpu int, do func() error) error {
 	done := make(chan error)
 	go func() {
@@ -25,8 +25,8 @@ func (b *bench) bound(cpu int, do func() error) error {
 	return <-done
 }
 
-// together runs do for each of n workers, on the worker's CPU, and returns what
-// they measured. They begin at the same moment.
+// together runs do for each of n workers, on the worker's CPU, and returns their
+// samples. All begin at the same moment.
 func (b *bench) together(n int, do func(worker int) (sample, error)) ([]sample, error) {
 	samples, errs := make([]sample, n), make([]error, n)
 	var ready atomic.Int32
@@ -41,7 +41,7 @@ func (b *bench) together(n int, do func(worker int) (sample, error)) ([]sample, 
 				samples[i], err = do(i)
 				return err
 			})
-			ready.Add(1) // one that could not begin keeps nobody waiting
+			ready.Add(1) // a worker that failed to start does not block the others
 		})
 	}
 	all.Wait()

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// lineLen is what a frame occupies: 64 bytes on the wire, of which the
-	// checksum of 4 never reaches memory.
+	// lineLen is the size of a frame in memory: 64 bytes on the wire, but the frame
+	// check sequence of 4 bytes does not reach memory.
 	lineLen  = 64
 	frameLen = lineLen - 4
 	ipLen    = packet.IPv4Len + packet.TCPLen
@@ -20,13 +20,13 @@ const (
 	clientNet  = 198<<24 | 18<<16       // 198.18.0.0/15 (RFC 2544 appendix C)
 	firstPort  = 1024                   // of clients
 	virtualIP  = 192<<24 | 2<<8 | 10    // 192.0.2.10
-	serverIP   = 10<<24 | 11            // 10.0.0.11, the first of them
+	serverIP   = 10<<24 | 11            // 10.0.0.11, the first server
 	ownIP      = 10<<24 | 1             // 10.0.0.1
 	gatewayIP  = 10<<24 | 254           // 10.0.0.254, towards the clients
 	servers    = 8                      // a power of two
 	virtual    = 80                     // port
-	masked     = 8080                   // port of masquerading servers
-	firstFresh = 1 << (clientBits + 10) // number of the first flow that no table holds before it is measured
+	masked     = 8080                   // port of servers behind NAT
+	firstFresh = 1 << (clientBits + 10) // number of the first flow that is in no table before it is measured
 )
 
 // Offsets in a frame, in bytes.
@@ -34,10 +34,10 @@ const (
 	l3      = packet.EthLen
 	l4      = packet.EthLen + packet.IPv4Len
 	endOfIP = packet.EthLen + ipLen
-	// Those of the words of eight bytes that differ between frames.
-	addrsAt = l3 + 10 // the header's checksum, the source, half the destination
-	portsAt = l4 - 2  // the other half, the ports, half the sequence number
-	sumAt   = l4 + 14 // the window, the segment's checksum, the urgent pointer, padding
+	// Offsets of the 8-byte words that differ between frames.
+	addrsAt = l3 + 10 // IP checksum, source, first half of the destination
+	portsAt = l4 - 2  // second half of the destination, ports, half of the sequence number
+	sumAt   = l4 + 14 // window, TCP checksum, urgent pointer, padding
 )
 
 var (
@@ -47,7 +47,7 @@ var (
 
 func serverMAC(n uint32) packet.MAC { return packet.MAC{2, 0, 0, 0, 1, byte(n)} }
 
-// client returns the address and port of a flow, by its number.
+// client returns the address and port of a flow, given its number.
 func client(flow uint32) (addr, port uint32) {
 	return clientNet + flow&(1<<clientBits-1), firstPort + flow>>clientBits
 }
@@ -57,7 +57,7 @@ func flowOf(addr uint32, port uint16) uint32 {
 	return addr - clientNet | (uint32(port)-firstPort)<<clientBits
 }
 
-// path is a way that packets go through the director.
+// path is a direction and forwarding method of packets.
 type path struct {
 	name   string
 	method service.Method
@@ -71,7 +71,7 @@ var paths = []path{
 	{"tun", service.TUN, false},
 }
 
-// serverPort is the port of the real servers.
+// serverPort returns the port of the real servers.
 func (p path) serverPort() uint16 {
 	if p.method == service.NAT {
 		return masked
@@ -79,7 +79,7 @@ func (p path) serverPort() uint16 {
 	return virtual
 }
 
-// flow returns a flow's packets from its client.
+// flow returns the five-tuple of packets from a flow's client.
 func flow(number uint32) packet.Flow {
 	addr, port := client(number)
 	return packet.Flow{
@@ -88,41 +88,42 @@ func flow(number uint32) packet.Flow {
 	}
 }
 
-// traffic makes the frames of a case. A frame costs arithmetic and the writing
-// of one cache line: nothing is read but what lies in traffic itself.
+// traffic makes the frames of a case. A frame costs some arithmetic and the writing
+// of one cache line. Only memory of traffic itself is read.
 type traffic struct {
-	_        [64]byte // keep two workers' traffic off one cache line
+	_        [64]byte // keeps two workers' traffic on different cache lines
 	template [lineLen]byte
-	ip, tcp  uint32          // sums of what the template holds already
-	addrs    uint64          // its word at addrsAt,
+	ip, tcp  uint32          // checksums of the constant part of the template
+	addrs    uint64          // the template's word at addrsAt,
 	ports    uint64          // at portsAt
 	sum      uint64          // and at sumAt
-	order    [servers]uint32 // addresses of the servers that the flows go to, in turn
+	order    [servers]uint32 // addresses of the servers of the flows, in turn
 	reply    bool
 
 	random uint64
-	flows  uint32 // drawn from 0..flows-1; 0: in turn instead
-	next   uint32 // in turn: the next one
-	left   uint32 // in turn: how many more
+	flows  uint32 // random flows from 0..flows-1; 0: flows in turn
+	next   uint32 // in turn: the next flow
+	left   uint32 // in turn: how many flows are left
 	_      [64]byte
 }
 
 // newTraffic returns the packets of established connections on a path. order
-// holds the servers of the flows 0, 1, ..., and so on in turn.
+// contains the servers of the flows 0, 1, ...; it repeats.
 func newTraffic(p path, order [servers]uint32, flows, seed uint32) *traffic {
 	t := &traffic{order: order, reply: p.reply, flows: flows, random: uint64(seed) << 32}
 	t.blank(p, packet.ACK)
 	return t
 }
 
-// newSYNs returns first packets of flows that are asked for later.
+// newSYNs returns first packets. A call of ask sets their flows.
 func newSYNs(p path) *traffic {
 	t := &traffic{}
 	t.blank(p, packet.SYN)
 	return t
 }
 
-// blank makes the template: all but the client, the server and the checksums.
+// blank makes the template: everything except the client, the server and the
+// checksums.
 func (t *traffic) blank(p path, flags uint8) {
 	from, to := uint32(0), uint32(virtualIP)
 	mac, srcPort, dstPort := gatewayMAC, uint16(0), uint16(virtual)
@@ -150,10 +151,10 @@ func (t *traffic) blank(p path, flags uint8) {
 	t.addrs, t.ports, t.sum = word(addrsAt), word(portsAt), word(sumAt)
 }
 
-// ask has the next n frames be of the flows from first on, one each.
+// ask sets the flows of the next n frames: one frame for each, starting with first.
 func (t *traffic) ask(first, n uint32) { t.next, t.left = first, n }
 
-// batch is how many of n frames there are.
+// batch returns how many of n frames are available.
 func (t *traffic) batch(n int) int {
 	if t.flows == 0 {
 		n = min(n, int(t.left))
@@ -162,7 +163,7 @@ func (t *traffic) batch(n int) int {
 	return n
 }
 
-// number returns the flow of the next frame: drawn as wyrand draws, or in turn.
+// number returns the flow of the next frame: random (wyrand), or in turn.
 func (t *traffic) number() uint32 {
 	if t.flows == 0 {
 		t.next++
@@ -173,13 +174,13 @@ func (t *traffic) number() uint32 {
 	return uint32(uint64(uint32(hi^lo)) * uint64(t.flows) >> 32)
 }
 
-// write receives n frames, or as many as there are and the batch has room for,
-// each in the next chunk of memory, and returns the chunk after the last.
+// write receives n frames, or fewer if there are no more or the batch is full. Each
+// frame uses the next chunk of memory. It returns the chunk after the last.
 //
-// Every row pays for it, the floor too, so it is one loop without calls, and
-// writes a frame once, by words: those that differ between frames are put
-// together in registers. What does not differ is copied in pieces of the sizes
-// that the compiler has instructions for.
+// Every row includes its cost, the floor too. So it is one loop without calls, and
+// it writes each frame once, in words. The words that differ between frames are
+// computed in registers. The others are copied in pieces of sizes for which the
+// compiler has instructions.
 func (t *traffic) write(batch *packet.Batch, n int, memory *umem, next uint32) uint32 {
 	for range t.batch(min(n, packet.BatchSize-batch.N)) {
 		chunk := &memory[next%chunks]
@@ -208,9 +209,9 @@ func (t *traffic) write(batch *packet.Batch, n int, memory *umem, next uint32) u
 	return next
 }
 
-// checksum returns that of words of 16 and 32 bits whose sum, not 0, is given.
-// Turned by 16 bits, the halves are added to each other, and the carry of the
-// lower ones to the sum of the upper ones, which is all that counts.
+// checksum returns the Internet checksum for a sum, not 0, of 16-bit and 32-bit
+// words. The sum is added to itself rotated by 16 bits. This adds the two halves,
+// and the carry of the lower half goes into the upper half, which holds the result.
 func checksum(sum uint32) uint64 {
 	return uint64(^(sum + bits.RotateLeft32(sum, 16)) >> 16)
 }

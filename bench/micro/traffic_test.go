@@ -12,14 +12,14 @@ import (
 	"director/packet"
 )
 
-// order is one that servers may be in.
+// order is a possible order of the servers.
 var order = [servers]uint32{serverIP + 3, serverIP + 1, serverIP, serverIP + 2, serverIP + 4, serverIP + 5, serverIP + 6, serverIP + 7}
 
-// numbers are those of flows: the first and the last of what they consist of.
+// numbers are flow numbers at the limits of their parts.
 var numbers = []uint32{0, 1, 65_535, 65_536, 1<<clientBits - 1, 1 << clientBits, 999_999, firstFresh, 1<<32 - 1}
 
-// memoryOf is a frame of a flow, all of its cache line, in a chunk of memory
-// that was in use before.
+// memoryOf returns a frame of a flow, with its whole cache line, in a chunk of
+// memory that was used before.
 func memoryOf(t *traffic, memory *umem, number uint32) []byte {
 	var b packet.Batch
 	line := memory[7][packet.Headroom:][:lineLen]
@@ -47,13 +47,13 @@ func TestTraffic_MakesFramesThatOthersUnderstand(t *testing.T) {
 				t.Errorf("%s, flow %d: %s, SYN %v, ACK %v, want %s, an ACK", p.name, number, got.Flow(), got.TCP.SYN, got.TCP.ACK, want)
 			}
 			if back := flowOf(addr, uint16(port)); back != number {
-				t.Errorf("flow %d is taken for %d", number, back)
+				t.Errorf("flow %d is read back as %d", number, back)
 			}
 		}
 	}
 }
 
-// plainly makes a frame field by field, and the sums when all else is there.
+// plainly makes a frame field by field, and computes the checksums at the end.
 func plainly(p path, number uint32, flags uint8) []byte {
 	b := make([]byte, lineLen)
 	addr, port := client(number)
@@ -81,7 +81,7 @@ func TestTraffic_WritesAllBytesOfALine(t *testing.T) {
 	for _, p := range paths {
 		for kind, tr := range map[uint8]*traffic{packet.ACK: newTraffic(p, order, 1, 0), packet.SYN: newSYNs(p)} {
 			if kind == packet.SYN && p.reply {
-				continue // servers begin nothing here
+				continue // servers begin no connection here
 			}
 			for _, number := range some {
 				if diff := cmp.Diff(plainly(p, number, kind), memoryOf(tr, memory, number)); diff != "" {
@@ -100,11 +100,11 @@ func TestTraffic_DrawsAllFlows(t *testing.T) {
 	}
 	for n, times := range seen {
 		if n >= 100 || times < 50 || times > 150 {
-			t.Errorf("flow %d drawn %d times of 10000, want about 100, below 100 only", n, times)
+			t.Errorf("flow %d was chosen %d times of 10000, want about 100, and no flow above 99", n, times)
 		}
 	}
 	if len(seen) != 100 {
-		t.Errorf("%d flows of 100 drawn", len(seen))
+		t.Errorf("%d flows of 100 were chosen", len(seen))
 	}
 }
 
@@ -123,7 +123,7 @@ func TestPort_ReceivesWhatIsAskedFor(t *testing.T) {
 		}
 		for i := range b.N {
 			if d := packettest.Decode(t, b.Frames[i].Bytes()); !d.TCP.SYN || d.TCP.ACK {
-				t.Errorf("frame %d is no SYN", i)
+				t.Errorf("frame %d is not a SYN", i)
 			}
 			b.Frames[i].Verdict = packet.Tx
 		}

@@ -7,9 +7,9 @@ import (
 	"director/packet"
 )
 
-// verify makes one step and looks at the frames it sends: to the right server
-// or client, by the right next hop, with checksums that sum up. known says that
-// the connections were there before.
+// verify makes one step and checks the frames that it sends: the right server or
+// client, the right next hop, and correct checksums. known means that the
+// connections existed before.
 func (r *rig) verify(p path, from *port, known bool, step func() (int, error)) error {
 	from.keep, from.kept = packet.BatchSize, nil
 	defer func() { from.keep, from.kept = 0, nil }()
@@ -28,7 +28,7 @@ func (r *rig) verify(p path, from *port, known bool, step func() (int, error)) e
 	return nil
 }
 
-// judge looks at one frame.
+// judge checks one frame.
 func (r *rig) judge(p path, b []byte, known bool) error {
 	f := &packet.Frame{Buf: b, Len: int32(len(b))}
 	reason := packet.Parse(f)
@@ -56,8 +56,8 @@ func (r *rig) judge(p path, b []byte, known bool) error {
 	return r.judgeAddrs(p, f, mac, outer, known)
 }
 
-// judgeAddrs looks at the addresses of a frame: those of its segment, its
-// Ethernet destination and the tunnel's.
+// judgeAddrs checks the addresses of a frame: those of its segment, the Ethernet
+// destination and the tunnel.
 func (r *rig) judgeAddrs(p path, f *packet.Frame, mac packet.MAC, outer packet.Flow, known bool) error {
 	service := flow(0)
 	if p.reply {
@@ -89,8 +89,8 @@ func (r *rig) judgeAddrs(p path, f *packet.Frame, mac packet.MAC, outer packet.F
 	return nil
 }
 
-// serverBehind returns the address of the real server with that Ethernet
-// address; the zero address for none.
+// serverBehind returns the address of the real server with this Ethernet address,
+// or the zero address.
 func (r *rig) serverBehind(mac packet.MAC) packet.Addr {
 	for n := range uint32(servers) {
 		if serverMAC(n) == mac {

@@ -8,7 +8,7 @@ import (
 	"director/packet"
 )
 
-// sent returns a rig and the frames that one step sends of a path's traffic.
+// sent returns a rig and the frames that one step sends for a path.
 func sent(t *testing.T, p path) (*rig, [][]byte) {
 	t.Helper()
 	q, err := newPort()
@@ -63,11 +63,11 @@ func TestVerify_SeesWhatIsWrong(t *testing.T) {
 			bad := bytes.Clone(frames[0])
 			bad[at] ^= 0x40
 			if r.judge(p, bad, true) == nil {
-				t.Errorf("%s: another %s goes unseen", p.name, what)
+				t.Errorf("%s: a wrong %s is not detected", p.name, what)
 			}
 		}
 		if r.judge(p, frames[0], false) == nil && !p.reply {
-			t.Errorf("%s: a known flow passes for a new one", p.name)
+			t.Errorf("%s: a known flow is accepted as a new one", p.name)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"director/service"
 )
 
-// walk takes batches through the stages one by one, from the same parts as a
-// worker's, and takes the time of each. The clock is read between stages; what
-// that costs is taken off.
+// walk takes batches through the stages one by one, with the same components as a
+// worker, and measures each stage. The clock is read between stages; the cost of
+// reading it is subtracted.
 type walk struct {
 	rig    *rig
 	path   path
@@ -29,13 +29,13 @@ type walk struct {
 	view   *dataplane.View
 	now    int64
 	ident  uint16
-	failed int // frames that did not go as they should
+	failed int // frames that were not forwarded as expected
 
 	times   [stages]time.Duration
 	packets int
 }
 
-func (w *walk) receive() { _ = w.port.Recv(&w.batch) } // of memory: it cannot fail
+func (w *walk) receive() { _ = w.port.Recv(&w.batch) } // memory only: cannot fail
 
 func (w *walk) parse() {
 	for i := range w.batch.N {
@@ -146,7 +146,7 @@ func (w *walk) rewrite() {
 	}
 }
 
-// translate does what the path does with a packet's headers.
+// translate rewrites the headers of a packet as the path requires.
 func (w *walk) translate(f *packet.Frame, c *conntrack.Conn, hop *neigh.Hop) bool {
 	addr, port := c.Target()
 	switch {
@@ -167,5 +167,5 @@ func (w *walk) translate(f *packet.Frame, c *conntrack.Conn, hop *neigh.Hop) boo
 
 func (w *walk) transmit() {
 	w.packets += w.batch.N
-	_ = w.port.Flush(&w.batch) // into memory: it cannot fail
+	_ = w.port.Flush(&w.batch) // memory only: cannot fail
 }
