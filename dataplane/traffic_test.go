@@ -262,8 +262,8 @@ func (tr *traffic) damage(b []byte) []byte {
 		ip.SetTotalLen(uint16(packet.IPv4Len + tr.IntN(len(ip)-packet.IPv4Len+4)))
 		ip.SetChecksum(0)
 		ip.SetChecksum(^packet.Sum(ip[:header], 0))
-	case 6: // a wrong checksum that is right modulo 255
-		ip.SetChecksum(binary.BigEndian.Uint16(ip[10:]) + 255)
+	case 6: // a checksum that is nearly right: off by one or right modulo 255
+		ip.SetChecksum(binary.BigEndian.Uint16(ip[10:]) + []uint16{1, 1<<16 - 1, 255}[tr.IntN(3)])
 	case 3: // of another network
 		b[tr.IntN(6)] ^= 1
 	case 4:

@@ -28,15 +28,11 @@ var faults = []fault{
 	{"in: removed server", hit, `f.TCPFlags&packet.SYN != 0 || !v.Services.Member(id) || `, `f.TCPFlags&packet.SYN != 0 || `},
 	{"in: helper not asked", hit, `|| c.Is(conntrack.Helper) || p.TTL() <= 1 {`, `|| p.TTL() <= 1 {`},
 	{"in: datagram without checksum", hit, `method == service.NAT && nat.Summed(p, f.Proto):`, `method == service.NAT:`},
-	{"in: any tunnel fits", hit, `method == service.TUN && w.wraps(f, hop, id):`, `method == service.TUN:`},
+	{"in: any tunnel fits", hit, `method == service.TUN && s.fitsIPIP(f, hop, id):`, `method == service.TUN:`},
 	{"in: state machine of direct routing", hit, `dir = conntrack.In
 `, `dir = conntrack.InOnly
 `},
-	{"in: state machine ignored", hit, `	if !c.Steady(dir, event(f), w.now, w.machine, &v.Timeouts) {
-		return false
-	}
-`, `	c.Steady(dir, event(f), w.now, w.machine, &v.Timeouts)
-`},
+	{"in: state machine ignored", hit, `if !c.Steady(dir, event(f), s.now, s.machine, &v.Timeouts) {`, `if !c.Steady(dir, event(f), s.now, s.machine, &v.Timeouts) && dir > conntrack.InOnly {`},
 	// What a client's packet counts and becomes.
 	{"in: packets not counted", hit, `	t.InPkts++
 `, ``},
@@ -46,14 +42,14 @@ var faults = []fault{
 		p.Forward(0)
 `, `	case service.DR:
 `},
-	{"tunnel: one identification for all", hit, `		w.ident++
+	{"tunnel: one identification for all", hit, `		b.out.ident++
 `, ``},
-	{"tunnel: DF always copied", hit, `w.ident, v.Sysctl.PMTUDisc)`, `w.ident, true)`},
-	{"tunnel: DF never copied", hit, `w.ident, v.Sysctl.PMTUDisc)`, `w.ident, false)`},
+	{"tunnel: DF always copied", hit, `ident, v.Sysctl.PMTUDisc)`, `ident, true)`},
+	{"tunnel: DF never copied", hit, `ident, v.Sysctl.PMTUDisc)`, `ident, false)`},
 	{"tunnel: Ethernet addresses inside", hit, `		p = f.Front()
 `, ``},
 	{"tunnel: from the server", hit, `nat.PlainIPIP(f, hop.Source.V4(), addr, `, `nat.PlainIPIP(f, addr, addr, `},
-	{"tunnel: path MTU ignored", hit, `width := server.Path.MTU(hop.MTU, w.now)`, `width := hop.MTU; _ = server.Path.MTU`},
+	{"tunnel: path MTU ignored", hit, `width := server.Path.MTU(hop.MTU, s.now)`, `width := hop.MTU; _ = server.Path.MTU`},
 	{"tunnel: IPIP for all", hit, `server.Tunnel().Encap == packet.IPIP && `, ``},
 	{"tunnel: no least MTU", hit, `width >= minTunnelMTU+packet.IPv4Len && `, ``},
 	{"tunnel: one byte below the least MTU", hit, `width >= minTunnelMTU+packet.IPv4Len && `, `width >= minTunnelMTU+packet.IPv4Len-1 && `},
@@ -79,7 +75,7 @@ var faults = []fault{
 	{"Ethernet addresses exchanged", hit, `p.SetAddrs(&hop.Dst, &hop.Src)`, `p.SetAddrs(&hop.Src, &hop.Dst)`},
 	{"leaves by the first interface", hit, `f.Out, f.Verdict = hop.Interface, packet.Tx`, `f.Out, f.Verdict = 0, packet.Tx`},
 	{"track: all stay", track, `} else if f.Out == in {`, `} else {`},
-	{"track: nothing left for the stages", track, `			w.rest = true
+	{"track: nothing left for the stages", track, `			b.rest = true
 `, ``},
 	{"classify: all to one address", classify, `if f.Dst != dst {`, `if i == 0 || f.Dst == dst {`},
 	{"classify: frames for others", classify, `!packet.ParsePlain(f) || f.To != mac {`, `!packet.ParsePlain(f) {`},
@@ -116,7 +112,7 @@ var faults = []fault{
 	{"parse: longer than the frame", plain, `int32(total) > f.Len-EthLen || `, ``},
 	{"parse: wrong checksum", plain, ` || !plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {`, ` {`},
 	{"parse: half of the checksum", plain, `(s+carry)%0xffff == 0`, `(s+carry)%0xff == 0`},
-	{"parse: carry lost", plain, `s, carry = bits.Add64(s, uint64(`, `s, _ = bits.Add64(s, uint64(`},
+	{"parse: carry lost", plain, `Uint32(b[16:])), carry)`, `Uint32(b[16:])), 0)`},
 	{"parse: flags from the wrong byte", plain, `b[plainL4+tcpFlags]`, `b[plainL4+tcpFlags-1]`},
 	{"parse: ports exchanged", plain, `= uint16(ports>>16), uint16(ports), proto`, `= uint16(ports), uint16(ports>>16), proto`},
 	{"parse: flags of a datagram", plain, `least, flags = IPv4Len+UDPLen, 0`, `least = IPv4Len+UDPLen`},
