@@ -69,6 +69,11 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 			say(full, fmt.Sprintf("%s/s lost at %s queue %d", amount(q.lost), q.Interface, q.Queue), "", "#queues")
 		}
 	}
+	for _, u := range v.Unserved {
+		if u.rate > 0 {
+			say(full, fmt.Sprintf("%s/s lost at %s", amount(u.rate), u.Name), "frames arrive on queues that no worker serves", "#queues")
+		}
+	}
 	for _, w := range v.Workers {
 		if w.Hot {
 			say(full, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")

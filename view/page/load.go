@@ -1,9 +1,9 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -101,7 +101,11 @@ type queueRow struct {
 }
 
 // loss is a number of lost frames, by kind or interface.
-type loss struct{ Name, Total string }
+type loss struct {
+	Name, Total string
+
+	rate float64
+}
 
 func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 	rows := make([]queueRow, len(f.Queues))
@@ -114,7 +118,7 @@ func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 		}
 		for _, l := range q.Losses() {
 			if l.Frames > 0 {
-				row.Losses = append(row.Losses, loss{l.Text, count(l.Frames)})
+				row.Losses = append(row.Losses, loss{Name: l.Text, Total: count(l.Frames)})
 			}
 		}
 		rows[i] = row
@@ -123,9 +127,11 @@ func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 }
 
 // unserved returns, for each interface, the frames that arrived on queues without a worker.
-func unserved(f *figures.Figures) (all []loss) {
-	for _, name := range slices.Sorted(maps.Keys(f.Unserved)) {
-		all = append(all, loss{name, count(f.Unserved[name])})
+// The order of the interfaces does not depend on the rates.
+func unserved(rates *figures.Rates) (all []loss) {
+	for _, t := range rates.Unserved {
+		all = append(all, loss{t.Name, count(t.Total), t.Rate})
 	}
+	slices.SortFunc(all, func(a, b loss) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

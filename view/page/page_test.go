@@ -236,6 +236,28 @@ func TestPage_IsReadWhileItIsSampled(t *testing.T) {
 	all.Wait()
 }
 
+// There is an alert only while frames are lost. A total that no longer grows raises none.
+func TestPage_AlertsWhileNoWorkerServesAQueue(t *testing.T) {
+	s := newSource(1, 1)
+	p := newPage(t, s)
+	p.Sample()
+	const alert = "▲ 20 /s lost at eth1 frames arrive on queues that no worker serves"
+	for _, c := range []struct {
+		total uint64
+		want  bool
+	}{{0, false}, {100, true}, {100, false}} {
+		s.change(func(s *source) {
+			s.step(page.Period)
+			s.figures.Unserved["eth1"] = c.total
+		})
+		p.Sample()
+		got := words(get(t, p, "/"))
+		if strings.Contains(got, alert) != c.want {
+			t.Errorf("%d frames in total: alert %v, want %v:\n%s", c.total, !c.want, c.want, got)
+		}
+	}
+}
+
 // A source that says nothing at all has a page too.
 func TestPage_OfNothing(t *testing.T) {
 	p := newPage(t, &source{figures: figures.Figures{Started: began, At: began}})

@@ -33,6 +33,7 @@ func (s *source) Figures() figures.Figures {
 		f.Workers = append(f.Workers, w)
 	}
 	f.Queues = append([]figures.Queue(nil), s.figures.Queues...)
+	f.Unserved = clone(s.figures.Unserved)
 	return f
 }
 
