@@ -34,7 +34,11 @@ func (d *Daemon) Figures() figures.Figures {
 		if a.xdp == nil {
 			continue
 		}
-		if n, err := a.xdp.Unserved(); err == nil && n > 0 {
+		n, err := a.xdp.Unserved()
+		if err != nil {
+			d.log.Warn().Err(err).Str("interface", a.name).Msg("figures show an old counter of frames on queues that no worker serves")
+		}
+		if n > 0 {
 			if f.Unserved == nil {
 				f.Unserved = map[string]uint64{}
 			}
@@ -96,7 +100,7 @@ func (d *Daemon) queueFigures(a *interfaceIO, i int) figures.Queue {
 	case *afxdp.Port:
 		c, err := p.Counters()
 		if err != nil {
-			d.log.Warn().Err(err).Str("interface", a.name).Msg("port counters")
+			d.log.Warn().Err(err).Str("interface", a.name).Msg("figures show old counters of the kernel")
 		}
 		addXDP(&f, &c)
 		f.Attach, f.Mode = attachNames[a.hook], p.Terms().Mode.String()

@@ -2,6 +2,7 @@ package afxdp
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,26 @@ type counters struct {
 	refused                 atomic.Uint64
 	kicks, wakes            atomic.Uint64
 	downKicks, kickErrors   atomic.Uint64
+}
+
+// kernelCounters is what the kernel said when it was asked last.
+type kernelCounters struct {
+	mu   sync.Mutex
+	last unix.XDPStatistics
+}
+
+// read asks the kernel for the statistics of the socket fd. With an error it returns
+// those of the last call that succeeded: zeros would look like counters that fell, and
+// the next call would show all losses a second time.
+func (k *kernelCounters) read(fd int) (unix.XDPStatistics, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now, err := getsockopt[unix.XDPStatistics](fd, unix.XDP_STATISTICS)
+	if err != nil {
+		return k.last, fmt.Errorf("statistics of the AF_XDP socket: %w", err)
+	}
+	k.last = now
+	return now, nil
 }
 
 // Counters says what became of the frames, and how often the kernel had to be
@@ -43,9 +64,10 @@ func (c *counters) lost(full, invalid uint32, down bool) {
 	c.invalid.Add(uint64(invalid))
 }
 
-// Counters reads the counters, the kernel's included. Any goroutine may ask
-// while the port is open.
-func (p *Port) Counters() (Counters, error) {
+// Counters reads the counters, the kernel's included. Any goroutine may call it while
+// the port is open. With an error, Kernel has the values of the last successful call;
+// the other counters are up to date.
+func (p *Port) Counters() (_ Counters, err error) {
 	c := &p.count
 	out := Counters{
 		Received:    c.rx.Load(),
@@ -59,10 +81,6 @@ func (p *Port) Counters() (Counters, error) {
 		KickErrors:  c.kickErrors.Load(),
 		Wakes:       c.wakes.Load(),
 	}
-	kernel, err := getsockopt[unix.XDPStatistics](p.fd, unix.XDP_STATISTICS)
-	if err != nil {
-		return out, fmt.Errorf("statistics of the AF_XDP socket: %w", err)
-	}
-	out.Kernel = kernel
-	return out, nil
+	out.Kernel, err = p.kernel.read(p.fd)
+	return out, err
 }

@@ -20,9 +20,10 @@ type Port struct {
 	down  bool // the last kick found the link down
 	stuck bool // the last kick left frames in the transmit ring
 
-	terms Terms
-	count counters
-	sock  *socket
+	terms  Terms
+	count  counters
+	kernel kernelCounters
+	sock   *socket
 }
 
 // Recv lends the frames that have arrived. Token is the address of the chunk.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -26,6 +27,9 @@ type XDP struct {
 	program  *ebpf.Program
 	sockets  *ebpf.Map
 	unserved *ebpf.Map
+
+	mu   sync.Mutex
+	last uint64 // what Unserved returned last
 }
 
 // AttachXDP attaches the steering program to an interface that has the given
@@ -82,16 +86,20 @@ func (x *XDP) Register(queue, fd int) error {
 }
 
 // Unserved returns how many of the director's frames were dropped because they
-// arrived on a queue without a socket. Any goroutine may call it.
+// arrived on a queue without a socket. With an error it returns the number of the last
+// call that succeeded, so that the counter never falls. Any goroutine may call it.
 func (x *XDP) Unserved() (uint64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	var perCPU []uint64
 	if err := x.unserved.Lookup(uint32(0), &perCPU); err != nil {
-		return 0, fmt.Errorf("count of frames on unserved queues: %w", err)
+		return x.last, fmt.Errorf("count of frames on unserved queues: %w", err)
 	}
 	var sum uint64
 	for _, n := range perCPU {
 		sum += n
 	}
+	x.last = sum
 	return sum, nil
 }
 

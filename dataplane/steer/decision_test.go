@@ -264,3 +264,17 @@ func TestXDP_CountsFramesOnUnservedQueues(t *testing.T) {
 		t.Errorf("unserved: got %d, %v, want 3", got, err)
 	}
 }
+
+func TestXDP_KeepsTheCountOfUnservedFramesIfItCannotBeRead(t *testing.T) {
+	xdp := attachXDP(t, load(t))
+	for range 3 {
+		verdict(t, xdp.Program(), decisions()[0].frame)
+	}
+	if got, err := xdp.Unserved(); err != nil || got != 3 {
+		t.Fatalf("unserved: got %d, %v, want 3", got, err)
+	}
+	xdp.Close() // the map can no longer be read
+	if got, err := xdp.Unserved(); err == nil || got != 3 {
+		t.Errorf("unserved, map closed: got %d, %v, want 3 and an error", got, err)
+	}
+}
