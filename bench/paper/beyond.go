@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// Peers are the balancers that are measured in the director's place, by the
-// names under which package peer knows them, in the order of the table.
+// Peers are the balancers that are measured in place of the director, in the order
+// of the table. The names are those of package peer.
 var Peers = []string{"haproxy", "nginx", "nft", "ipvs"}
 
-// Schedulers are those whose effect is measured, all that pick a server by
-// other means than the connection's service alone.
+// Schedulers are the schedulers whose effect is measured: those that choose a
+// server for each connection without other settings.
 var Schedulers = []string{"rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "mh", "lblc", "lblcr", "fo", "ovf", "twos"}
 
-// beyond are the measurements that the authors wished for, and ours.
+// beyond returns the figures beyond the paper's: those that its authors wished for,
+// and new ones.
 func (m matrix) beyond() []Figure {
 	dr := uncapped(m.director(DR, 1, 4))
 	vary := func(s Setup, change func(*Setup)) Setup {
@@ -30,7 +31,7 @@ func (m matrix) beyond() []Figure {
 	}
 	software := Figure{
 		ID: "software", Kind: Rates, Title: "Apache and nginx as servers",
-		About: "Not capped. The paper's servers ran Apache 1.3.",
+		About: "Servers without a cap. The paper's servers ran Apache 1.3.",
 		Grid:  []float64{0.1, 0.25, 0.5, 0.75, 1},
 	}
 	for _, server := range []string{Apache, Nginx} {
@@ -42,7 +43,7 @@ func (m matrix) beyond() []Figure {
 	return []Figure{ceiling, software, m.agree(), m.wrk(), m.workloads(dr), m.schedulers(dr), m.testlvs(), m.peers()}
 }
 
-// agree compares our client with httperf.
+// agree compares the built-in client with httperf.
 func (m matrix) agree() Figure {
 	f := Figure{
 		ID: "agree", Kind: Rates, Title: "Our client against httperf",
@@ -62,11 +63,11 @@ func (m matrix) agree() Figure {
 	return f
 }
 
-// wrk is what a closed loop makes of the same servers.
+// wrk shows the rate that a closed-loop client reaches with the same servers.
 func (m matrix) wrk() Figure {
 	f := Figure{
-		ID: "wrk", Kind: Highest, Title: "wrk: as much as a closed loop gets", Closed: true,
-		About: "wrk knows no rate: it keeps 64 connections busy, each followed by a new one as soon as it has been answered. Servers without a cap.",
+		ID: "wrk", Kind: Highest, Title: "wrk: the rate of a closed loop", Closed: true,
+		About: "wrk has no constant rate: it keeps 64 connections busy and replaces each as soon as it has been answered. Servers without a cap.",
 		Grid:  []float64{1},
 	}
 	for _, c := range []Curve{
@@ -79,12 +80,12 @@ func (m matrix) wrk() Figure {
 	return f
 }
 
-// workloads is what other traffic than the paper's makes of it.
+// workloads shows other traffic than the paper's.
 func (m matrix) workloads(dr Setup) Figure {
 	f := Figure{
 		ID: "workloads", Kind: Rates, Title: "Keep-alive, TLS, variable sizes and service times",
-		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection brings ten replies; with TLS each begins with a whole handshake, which the servers end.",
-		Grid:  []float64{0.02, 0.05, 0.1, 0.25, 0.5, 0.75}, // of which TLS does the first ones
+		About: "DR, 1 worker, 4 servers without a cap. With keep-alive a connection has ten replies. With TLS each connection begins with a full handshake with the server.",
+		Grid:  []float64{0.02, 0.05, 0.1, 0.25, 0.5, 0.75}, // TLS uses only the first ones
 	}
 	for _, w := range []struct{ workload, label string }{
 		{"", "the page"}, {KeepAlive, "keep-alive, ten pages"}, {TLS, "TLS"}, {Sizes, "variable sizes"}, {Service, "variable service times"},
@@ -96,12 +97,12 @@ func (m matrix) workloads(dr Setup) Figure {
 	return f
 }
 
-// schedulers is how evenly each spreads connections that take very different
-// times.
+// schedulers shows how evenly each scheduler distributes connections of very
+// different durations.
 func (m matrix) schedulers(dr Setup) Figure {
 	f := Figure{
 		ID: "schedulers", Kind: Times, Title: "Schedulers under variable sizes and service times",
-		About: "DR, 1 worker, 4 servers without a cap, at a quarter of the bed's ceiling: the shares of the least and the most used server, and the response time that all but one in a hundred stay below.",
+		About: "DR, 1 worker, 4 servers without a cap, at a quarter of the bed's ceiling: the shares of the least and the most used server, and the 99th percentile of the response time.",
 		Grid:  []float64{0.25},
 	}
 	for _, workload := range []string{Sizes, Service} {
@@ -114,15 +115,15 @@ func (m matrix) schedulers(dr Setup) Figure {
 	return f
 }
 
-// floods are the SYNs per second of testlvs.
+// floods are the rates of testlvs, in SYNs per second.
 var floods = []int{0, 5000, 20_000, 80_000}
 
-// testlvs is what connections that nobody means to make do to those of others.
+// testlvs shows the effect of a SYN flood on the connections of real clients.
 func (m matrix) testlvs() Figure {
 	f := Figure{
-		ID: "testlvs", Kind: Floods, Title: "testlvs: SYNs from addresses that nobody has",
-		About: "The authors set testlvs aside because it yields no metric. Here it has two: the connections that the director takes up, and " +
-			"the requests that fail of honest clients, on connections of ten pages that last a second.",
+		ID: "testlvs", Kind: Floods, Title: "testlvs: SYNs from addresses that no host has",
+		About: "The authors did not use testlvs because it yields no metric. Here it has two: the connections that the director accepts, and " +
+			"the failed requests of real clients, on connections of ten pages that last a second.",
 		Grid: []float64{0.02},
 	}
 	for _, method := range []string{NAT, DR} {
@@ -142,12 +143,12 @@ func perSecond(syns int) string {
 	return fmt.Sprintf("%d,%03d SYNs/s", syns/1000, syns%1000)
 }
 
-// peers is the table of all balancers in the same bed.
+// peers compares all balancers in the same bed.
 func (m matrix) peers() Figure {
 	f := Figure{
 		ID: "peers", Kind: Rates, Title: "Other balancers in the same bed",
-		About: "Four servers without a cap. HAProxy and nginx end the client's connection and open one of their own, which the others do not.",
-		Grid:  append([]float64{0.125, 0.375}, ofCeiling...), // half of what the slower ones do
+		About: "Four servers without a cap. HAProxy and nginx terminate the client's connection and open their own to the server. The others do not.",
+		Grid:  append([]float64{0.125, 0.375}, ofCeiling...), // half of the rates of the slower ones
 		Curves: []Curve{
 			{uncapped(m.direct()), "Direct"},
 			{Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"},
@@ -162,7 +163,7 @@ func (m matrix) peers() Figure {
 	return f
 }
 
-// SetupsOf returns the setups of figures, each once, in order.
+// SetupsOf returns the setups of the figures, each once, in order.
 func SetupsOf(figures []Figure) (setups []Setup) {
 	for _, f := range figures {
 		for _, c := range f.Curves {

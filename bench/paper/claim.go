@@ -6,8 +6,8 @@ import (
 	"director/bench/figure"
 )
 
-// Claims judges what the report says by its data; what has not been measured is
-// not claimed.
+// Claims judges the claims of the report by its data. A claim whose setups were not
+// measured is left out.
 func Claims(d *Data) []figure.Figure {
 	m := matrix{&d.Run}
 	last := m.workers()[len(m.workers())-1]
@@ -19,8 +19,9 @@ func Claims(d *Data) []figure.Figure {
 		}
 		most, other := Peak(over), Peak(under)
 		c := figure.Judge(name, most.Rate.Median/other.Rate.Median, figure.AtLeast, least)
-		// A ratio between dots that left the machine no CPU is one of what a reply costs.
-		c.Note = fmt.Sprintf("by means %.2f; CPUs busy %.1f : %.1f, %.0f : %.0f µs a reply", meanPeak(over)/meanPeak(under),
+		// If neither dot left the machine idle CPU time, their ratio is one of the
+		// cost of a reply.
+		c.Note = fmt.Sprintf("by means %.2f; CPUs busy %.1f : %.1f, %.0f : %.0f µs per reply", meanPeak(over)/meanPeak(under),
 			most.Busy.Median, other.Busy.Median, most.PerConnection(), other.PerConnection())
 		claims = append(claims, c)
 	}
@@ -48,8 +49,8 @@ func Claims(d *Data) []figure.Figure {
 	return append(claims, d.agreement(m)...)
 }
 
-// meanPeak is the most replies per second as the paper counts them: by the mean of
-// the repetitions, which a single one that fell far behind lowers.
+// meanPeak returns the highest reply rate by the mean of the repetitions, as the
+// paper computes it. A single repetition far below the others lowers it.
 func meanPeak(dots []Dot) (most float64) {
 	for _, d := range dots {
 		sum := 0.0
@@ -61,7 +62,8 @@ func meanPeak(dots []Dot) (most float64) {
 	return most
 }
 
-// agreement is how well our client and httperf agree on the reply rate.
+// agreement judges how well the built-in client and httperf agree on the reply
+// rate.
 func (d *Data) agreement(m matrix) (claims []figure.Figure) {
 	theirs := m.director(DR, 1, 1)
 	theirs.Client = "httperf"
@@ -74,9 +76,9 @@ func (d *Data) agreement(m matrix) (claims []figure.Figure) {
 	return claims
 }
 
-// Added is what standing in between adds to the median response time at a
-// setup's lowest offered rate, in microseconds, against Direct at the same or
-// the nearest rate; ok whether both were measured.
+// Added returns what the balancer adds to the median response time at a setup's
+// lowest offered rate, in microseconds, compared with Direct at the same or the
+// nearest rate. ok reports whether both were measured.
 func (d *Data) Added(s, direct Setup) (added Value, ok bool) {
 	through, without := d.Dots(s), d.Dots(direct)
 	if len(through) == 0 || len(without) == 0 {

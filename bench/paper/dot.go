@@ -6,33 +6,34 @@ import (
 	"director/bench/figure"
 )
 
-// Dot is a place on a curve: all repetitions of a setup at one offered rate.
+// Dot is a position on a curve: all repetitions of a setup at one offered rate.
 type Dot struct {
 	Offered float64
-	N       int // repetitions
+	N       int // number of repetitions
 
 	Rate   Value // replies per second
-	Errors Value // as a share of the connections begun
+	Errors Value // share of the connections begun
 	P50    Value // microseconds
 	P99    Value // microseconds
-	Busy   Value // CPU seconds per second of all CPUs
+	Busy   Value // CPU seconds per second, of all CPUs
 	Bits   Value // per second
 
-	// Overrun says that the client itself began connections late, or no CPU had
-	// anything left: the machine is at its end, whatever the setup could do on another.
+	// Overrun is set if the client itself began connections late, or all CPUs were
+	// busy. The machine has reached its limit then; the setup could do more on
+	// another.
 	Overrun bool
 
 	Points []*Point
 }
 
-// Value is what the repetitions gave. The median counts, for a machine that others
-// share has moments that say nothing of the setup.
+// Value summarises the repetitions. The median is used because a shared machine has
+// moments that do not depend on the setup.
 type Value struct{ Median, Least, Most float64 }
 
-// Off is how far the repetition lies that is farthest from the median.
+// Off returns the largest distance of a repetition from the median.
 func (v Value) Off() float64 { return max(v.Most-v.Median, v.Median-v.Least) }
 
-// ValueOf is something of each point.
+// ValueOf summarises a value of each point.
 func ValueOf(points []*Point, of func(*Point) float64) Value {
 	all := make([]float64, len(points))
 	for i, p := range points {
@@ -46,15 +47,15 @@ func valueOf(all []float64) Value {
 	return Value{s.Median, s.Min, s.Max}
 }
 
-// tooLate is how late, in microseconds, the client may begin one connection in a
-// hundred before the rate that it offers is not the one that it was to offer.
+// tooLate is the limit for the 99th percentile of the client's delay, in
+// microseconds. Above it the client does not offer the requested rate.
 const tooLate = 50_000
 
-// full is the share of all CPUs beyond which nothing is left: they are counted by
-// ticks.
+// full is the share of CPU time above which all CPUs count as busy. It is below 1
+// because CPU time is counted in ticks.
 const full = 0.95
 
-// Dots returns the curve of a setup, by ascending rates.
+// Dots returns the curve of a setup, sorted by rate.
 func (d *Data) Dots(s Setup) (dots []Dot) {
 	byRate := make(map[float64][]*Point)
 	for i := range d.Points {
@@ -85,7 +86,7 @@ func (d *Data) Dots(s Setup) (dots []Dot) {
 	return dots
 }
 
-// Peak is the dot with the most replies.
+// Peak returns the dot with the highest reply rate.
 func Peak(dots []Dot) (peak Dot) {
 	for _, d := range dots {
 		if d.Rate.Median > peak.Rate.Median {
@@ -95,13 +96,13 @@ func Peak(dots []Dot) (peak Dot) {
 	return peak
 }
 
-// behind is how much lower than the offered rate the reply rate may be where a rate
-// is sustained: in a short time a queue takes up a lot without an error.
+// behind is how much lower than the offered rate the reply rate of a sustained rate
+// may be. An error share alone is not enough: in a short run a queue takes many
+// connections without an error.
 const behind = 0.03
 
-// Sustained is the dot with the highest offered rate up to which no more than a
-// share of the connections failed and replies keep up, and ok whether there is
-// one.
+// Sustained returns the dot with the highest offered rate up to which at most share
+// of the connections failed and the replies keep up. ok is false if there is none.
 func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
 	for _, d := range dots {
 		if d.Errors.Median > share || d.Rate.Median < (1-behind)*d.Offered {
@@ -112,12 +113,12 @@ func Sustained(dots []Dot, share float64) (best Dot, ok bool) {
 	return best, ok
 }
 
-// Saturated is the share of errors above which a rate is not sustained, where
-// the paper names no other.
+// Saturated is the share of errors above which a rate is not sustained, unless the
+// paper states another.
 const Saturated = 0.01
 
-// PerConnection is the CPU time of all CPUs, softirqs included, that a reply
-// cost at a dot, in microseconds.
+// PerConnection returns the CPU time per reply at a dot, in microseconds, of all
+// CPUs and including softirqs.
 func (d *Dot) PerConnection() float64 {
 	if d.Rate.Median == 0 {
 		return 0

@@ -10,7 +10,8 @@ import (
 	"director/bench/paper"
 )
 
-// data is a setup that does up to so many connections per second.
+// data returns data of setups, each with its highest rate in connections per
+// second.
 func data(of map[paper.Setup]float64) *paper.Data {
 	d := &paper.Data{Run: begun()}
 	for s, most := range of {
@@ -55,7 +56,7 @@ func TestDots_AreMeansOfRepetitions(t *testing.T) {
 	}
 }
 
-// A figure may bear fewer errors than others do.
+// A figure may allow a lower share of errors than others.
 func TestFigure_SustainsUpToItsOwnShareOfErrors(t *testing.T) {
 	dots := []paper.Dot{
 		{Offered: 1000, Rate: paper.Value{Median: 1000}},
@@ -69,7 +70,7 @@ func TestFigure_SustainsUpToItsOwnShareOfErrors(t *testing.T) {
 	}
 }
 
-// Claims are computed, and only of what was measured.
+// Claims are computed only from what was measured.
 func TestClaims_FollowTheData(t *testing.T) {
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1, Cap: 1000}
 	good := map[paper.Setup]float64{
@@ -78,7 +79,7 @@ func TestClaims_FollowTheData(t *testing.T) {
 	verdicts := func() map[string]bool {
 		met := map[string]bool{}
 		for _, c := range paper.Claims(data(good)) {
-			if c.Met != nil { // what is only told is not
+			if c.Met != nil { // not judged
 				met[c.Name] = *c.Met
 			}
 		}
@@ -96,17 +97,17 @@ func TestClaims_FollowTheData(t *testing.T) {
 	good[setup(paper.DR, 4)], good[setup(paper.NAT, 4)] = 3000, 2000
 	met = verdicts()
 	if met["DR, 4 servers / 1 server"] || met["NAT / DR, 4 servers"] || !met["DR, 1 server / Direct"] {
-		t.Errorf("of worse data: %v", met)
+		t.Errorf("with worse data: %v", met)
 	}
 	d := data(good)
-	for i := range d.Points { // one repetition of three in a bad moment
+	for i := range d.Points { // one repetition of three is disturbed
 		if p := &d.Points[i]; p.Setup == setup(paper.DR, 2) && p.Repetition == 1 {
 			p.ReplyRate = 0
 		}
 	}
 	for _, c := range paper.Claims(d) {
 		if c.Name == "DR, 2 servers / 1 server" && (!*c.Met || !strings.HasPrefix(c.Note, "by means 1.33; CPUs busy 0.2 : ")) {
-			t.Errorf("%+v: want it met by medians, and told by means", c)
+			t.Errorf("%+v: want it met by medians, and the means in the note", c)
 		}
 	}
 	d = data(good)
@@ -114,13 +115,13 @@ func TestClaims_FollowTheData(t *testing.T) {
 		return c.Met == nil && strings.HasPrefix(c.Name, "DR, 1 server: added to the median") && math.Abs(c.Value) < 0.2
 	})
 	if !told {
-		t.Errorf("what DR adds to the response time is not told: %+v", paper.Claims(d))
+		t.Errorf("no claim about what DR adds to the response time: %+v", paper.Claims(d))
 	}
 	added, ok := d.Added(setup(paper.DR, 1), direct)
 	if !ok || added.Median > 0.11 || added.Median < -0.11 {
 		t.Errorf("added %+v (%v), want about 0.1 µs less", added, ok)
 	}
 	if len(paper.Claims(&paper.Data{Run: begun()})) != 0 {
-		t.Error("something is claimed of nothing")
+		t.Error("got claims without data")
 	}
 }

@@ -2,40 +2,42 @@ package paper
 
 import "slices"
 
-// Kind is what a figure looks like.
+// Kind is the form of a figure.
 type Kind string
 
 // The kinds of figures.
 const (
-	Rates     Kind = "rates"     // reply rate against offered rate, a curve for each setup
-	CPUs      Kind = "cpus"      // who used the CPUs at the highest sustained rate of each setup
-	Highest   Kind = "highest"   // the highest sustained rate of each setup, and what flowed then
+	Rates     Kind = "rates"     // reply rate by offered rate, one curve for each setup
+	CPUs      Kind = "cpus"      // CPU usage at the highest sustained rate of each setup
+	Highest   Kind = "highest"   // highest sustained rate of each setup, and its network traffic
 	Times     Kind = "times"     // response times and shares of the servers at one rate
-	Sweep     Kind = "sweep"     // throughput against message size
-	Floods    Kind = "floods"    // connections taken up and clients harmed against SYNs per second
-	Emulation Kind = "emulation" // rates, of workers that are held to shares of a CPU
+	Sweep     Kind = "sweep"     // throughput by message size
+	Floods    Kind = "floods"    // connections accepted and requests failed, by SYNs per second
+	Emulation Kind = "emulation" // rates of workers that are limited to a share of a CPU
 )
 
-// Figure is curves beside the paper's own.
+// Figure is a set of curves beside the paper's own.
 type Figure struct {
-	ID        string // as --only knows it: fig7
+	ID        string // for --only: fig7
 	Title     string
-	About     string // what it shows and how it was taken
+	About     string // what it shows and how it was measured
 	Kind      Kind
 	Curves    []Curve
 	Published []Published
-	// Grid is the offered rates, as parts of the unit: of one server's cap where
-	// servers are capped, of the bed's ceiling where they are not. Empty: the
-	// usual ones of each setup.
+	// Grid contains the offered rates as multiples of the unit. The unit is one
+	// server's cap if servers are capped, and the bed's ceiling otherwise. Empty:
+	// the usual rates of each setup.
 	Grid []float64
-	// Share is of errors, up to which a rate counts as sustained; 0: Saturated.
+	// Share is the share of errors up to which a rate counts as sustained; 0:
+	// Saturated.
 	Share float64
-	// Closed says that the clients know no rate: what they got is what counts.
+	// Closed means that the clients have no constant rate: the rate that they reach
+	// counts.
 	Closed bool
 }
 
-// Sustained is the highest of a curve's dots that the figure counts as sustained,
-// and ok whether there is one.
+// Sustained returns the highest dot of a curve that the figure counts as sustained.
+// ok is false if there is none.
 func (f *Figure) Sustained(dots []Dot) (best Dot, ok bool) {
 	if f.Closed {
 		best = Peak(dots)
@@ -53,35 +55,36 @@ type Curve struct {
 	Label string
 }
 
-// Published is a curve of the paper in so far as its text and tables give
-// numbers: the reply rate follows the offered rate up to a peak and stays there.
-// Rates are connections per second of one server's 4,000.
+// Published is a curve of the paper, as far as its text and tables give numbers:
+// the reply rate follows the offered rate up to a peak and stays there. Rates are
+// connections per second; one server answers 4,000.
 type Published struct {
 	Label   string
 	Peak    float64
-	Servers int // whose marker the curve is to have; 0: none
+	Servers int // the curve gets the marker of this number of servers; 0: none
 }
 
-// PublishedCap is what one server of the paper answered per second.
+// PublishedCap is how many connections per second one server of the paper answered.
 const PublishedCap = 4000
 
-// usual are the offered rates of setups with capped servers, as multiples of one
-// server's cap, by the number of servers.
+// usual contains the offered rates of setups with capped servers, as multiples of
+// one server's cap, by number of servers.
 var usual = map[int][]float64{
 	1: {0.5, 0.9, 1, 1.1, 1.5},
 	2: {1, 1.5, 1.8, 2, 2.2, 2.6},
 	4: {1, 2, 3, 3.6, 4, 4.4, 5},
 }
 
-// ofCeiling are those of servers that are not capped, as parts of the bed's
-// ceiling.
+// ofCeiling are the offered rates of setups with uncapped servers, as parts of the
+// bed's ceiling.
 var ofCeiling = []float64{0.25, 0.5, 0.75, 0.9, 1, 1.15, 1.5}
 
-// quick are the ones of a quick run.
+// quick contains the rates of a quick run. The key is whether the servers are
+// capped.
 var quick = map[bool][]float64{true: {0.5, 1}, false: {0.25, 0.5}}
 
-// Rates returns the offered rates at which a figure wants a setup measured, in
-// connections per second, ascending.
+// Rates returns the offered rates at which the figure needs a setup measured, in
+// connections per second, sorted.
 func (f *Figure) Rates(s Setup, run *Run) []float64 {
 	if f.Kind == Sweep {
 		return nil
@@ -112,10 +115,10 @@ func (f *Figure) Rates(s Setup, run *Run) []float64 {
 	return slices.Compact(rates)
 }
 
-// fewRates are as many as a quick run bears of a figure's own.
+// fewRates is how many of a figure's own rates a quick run uses at most.
 const fewRates = 4
 
-// thin is every third one.
+// thin returns every third rate.
 func thin(grid []float64) (few []float64) {
 	for i := 0; i < len(grid); i += 3 {
 		few = append(few, grid[i])
@@ -123,8 +126,8 @@ func thin(grid []float64) (few []float64) {
 	return few
 }
 
-// round leaves three digits of a rate: the same setup in two figures
-// is to be measured at the same rates.
+// round rounds a rate to three digits, so that the same setup has the same rates in
+// all figures.
 func round(rate float64) float64 {
 	step := 1.0
 	for rate/step >= 1000 {

@@ -2,7 +2,7 @@ package paper
 
 import "fmt"
 
-// Figures returns all figures of a run, the paper's first and in its order.
+// Figures returns all figures of a run. The paper's are first, in its order.
 func Figures(run *Run) []Figure {
 	m := matrix{run}
 	all := append([]Figure{m.fig3()}, m.curves()...)
@@ -12,13 +12,13 @@ func Figures(run *Run) []Figure {
 	return append(all, m.beyond()...)
 }
 
-// methods are in the paper's order.
+// methods are the forwarding methods in the paper's order.
 var methods = []string{NAT, DR, TUN}
 
 func (m matrix) fig3() Figure {
 	f := Figure{
 		ID: "fig3", Kind: Sweep, Title: "Throughput against message size",
-		About: "A message there and back over one connection, again and again, as netpipe does it: half a turn takes a message.",
+		About: "Like netpipe, a client sends a message over one connection and the server returns it, repeatedly. The time of a message is half of a round trip.",
 		Curves: []Curve{
 			{uncapped(m.direct()), "Direct"},
 			{Setup{Balancer: Forward, Servers: 1}, "kernel forwarding"},
@@ -30,12 +30,12 @@ func (m matrix) fig3() Figure {
 	return f
 }
 
-// name is a method as people write it.
+// name returns the usual spelling of a method.
 func name(method string) string {
 	return map[string]string{NAT: "NAT", DR: "DR", TUN: "TUN"}[method]
 }
 
-// curves are figures 6 to 14.
+// curves returns figures 6 to 14.
 func (m matrix) curves() []Figure {
 	of := func(method string, workers int, giant bool) func(int) Setup {
 		return func(servers int) Setup {
@@ -50,7 +50,7 @@ func (m matrix) curves() []Figure {
 	figures := []Figure{
 		{
 			ID: "fig6", Title: "NAT, 1 worker",
-			About:  "The paper's director saturated with one server, so that more did not help.",
+			About:  "The paper's director saturated with one server, so more servers did not help.",
 			Curves: m.byServers("NAT", of(NAT, 1, false)),
 			Published: []Published{
 				{"paper: Direct", 4000, 1}, {"paper: NAT, 1 to 4 servers", 4270, 0},
@@ -65,7 +65,7 @@ func (m matrix) curves() []Figure {
 		},
 		{
 			ID: "fig8", Title: "Giant lock: all workers against one, 4 servers (the paper's kernel 2.2, SMP)",
-			About: "The paper gained little by four CPUs, because one lock covered the network stack.",
+			About: "The paper gained little from four CPUs, because one lock covered the network stack.",
 			Curves: []Curve{
 				{m.giant(DR, 1, 4), "DR, giant lock, 1 worker"},
 				{m.giant(DR, last, 4), "DR, giant lock, " + workers(last)},
@@ -132,14 +132,14 @@ func (m matrix) curves() []Figure {
 	return figures
 }
 
-// emulation is the paper's figures 8 and 12 to 14 on workers that are held to a
-// share of a CPU.
+// emulation shows the paper's figures 8 and 12 to 14 with workers that are limited
+// to a share of a CPU.
 func (m matrix) emulation() Figure {
 	f := Figure{
-		ID: "emulated", Kind: Emulation, Title: "Emulated: DR by workers, each held to a share of a CPU",
+		ID: "emulated", Kind: Emulation, Title: "Emulated: DR by workers, each limited to a share of a CPU",
 		About: "Client, director and servers share this machine's CPUs. Here each worker may use only a share of one (CFS bandwidth), " +
-			"so that more workers show. The share was looked for with three servers' rate offered, until one worker answered about half of that; " +
-			"what it came to in the run is in the curves. It does not cover softirqs.",
+			"so that the effect of more workers shows. The share was chosen so that one worker answered about half of the rate of three servers; " +
+			"the rate in the run is in the curves. The share does not cover softirqs.",
 		Published: []Published{{"paper: 1 CPU", 7200, 4}, {"paper: 2 CPUs", 10000, 4}, {"paper: 4 CPUs", 13000, 4}},
 	}
 	for _, n := range []int{1, 2, 4} {
@@ -152,7 +152,7 @@ func (m matrix) emulation() Figure {
 	return f
 }
 
-// fig15 is network I/O at the highest rate that each can sustain.
+// fig15 shows network I/O at the highest sustained rate.
 func (m matrix) fig15() Figure {
 	last := m.workers()[len(m.workers())-1]
 	return Figure{
@@ -166,14 +166,14 @@ func (m matrix) fig15() Figure {
 	}
 }
 
-// cpus are figures 16 to 18.
+// cpus returns figures 16 to 18.
 func (m matrix) cpus() (figures []Figure) {
 	counts := m.workers()
 	for i, n := range []int{1, 2, 4} {
 		n = min(n, counts[len(counts)-1])
 		f := Figure{
 			ID: fmt.Sprintf("fig%d", 16+i), Kind: CPUs, Title: "CPU of the director and of each server: DR, " + workers(n),
-			About: "At the highest sustained rate. Softirq time that interrupts a process counts as its system time, whoever the packet is for.",
+			About: "At the highest sustained rate. Softirq time that interrupts a process counts as its system time, even if the packet is for another process.",
 		}
 		for _, s := range serverCounts {
 			f.Curves = append(f.Curves, Curve{m.director(DR, n, s), servers(s)})
@@ -186,7 +186,7 @@ func (m matrix) cpus() (figures []Figure) {
 func (m matrix) fig19() Figure {
 	f := Figure{
 		ID: "fig19", Kind: Rates, Title: "Receiving on the worker's CPU, and on another",
-		About: "A veth pair has no interrupt line: its receiving is softirq work of the CPU that sends. So the clients are pinned, " +
+		About: "A veth pair has no interrupt line: receiving is softirq work of the CPU that sends. So the clients are pinned, " +
 			"to the worker's CPU or to another.",
 	}
 	for _, s := range []int{2, 4} {

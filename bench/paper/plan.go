@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Job is a setup that is built once, and what is measured on it before it is
-// taken down.
+// Job is a setup that is built once, and the measurements that are made before it
+// is closed.
 type Job struct {
 	Setup      Setup
 	Repetition int
 	Rates      []float64 // connections per second
-	Sizes      []int     // of messages, in bytes
+	Sizes      []int     // bytes of a message
 }
 
-// Plan returns the jobs of figures, without what has been measured already.
-// Repetitions are rounds over all setups, so that what disturbs the machine for
-// a while disturbs them alike.
+// Plan returns the jobs for the figures, without what is already measured. Each
+// repetition is one round over all setups, so a disturbance of the machine affects
+// all of them.
 func Plan(figures []Figure, s *Store) (jobs []Job) {
 	setups := SetupsOf(figures)
 	for r := range s.Run.Options.Repetitions {
@@ -36,7 +36,7 @@ func Plan(figures []Figure, s *Store) (jobs []Job) {
 	return jobs
 }
 
-// want adds what a figure needs of the job's setup and is not there.
+// want adds what a figure needs of the job's setup and the store does not have.
 func (j *Job) want(f *Figure, s *Store) {
 	for _, rate := range f.Rates(j.Setup, &s.Run) {
 		p := Point{Setup: j.Setup, Offered: rate, Repetition: j.Repetition}
@@ -50,7 +50,7 @@ func (j *Job) want(f *Figure, s *Store) {
 	}
 }
 
-// with adds a value in order, unless it is there or has been measured.
+// with inserts a value in order, unless it is already there or measured.
 func with[T cmp.Ordered](values []T, v T, measured bool) []T {
 	i, there := slices.BinarySearch(values, v)
 	if measured || there {
@@ -59,14 +59,14 @@ func with[T cmp.Ordered](values []T, v T, measured bool) []T {
 	return slices.Insert(values, i, v)
 }
 
-// What a job takes beside its points, for the estimate of the time left.
+// The times of a job in addition to its points, for the estimate.
 const (
 	building     = 1200 * time.Millisecond
 	betweenRates = 200 * time.Millisecond
 	ofSize       = 250 * time.Millisecond
 )
 
-// Estimate is how long jobs will take.
+// Estimate returns the expected time of jobs.
 func Estimate(jobs []Job, o *Options) (sum time.Duration) {
 	for i := range jobs {
 		sum += jobs[i].Estimate(o)
@@ -74,7 +74,7 @@ func Estimate(jobs []Job, o *Options) (sum time.Duration) {
 	return sum
 }
 
-// Estimate is how long the job will take.
+// Estimate returns the expected time of the job.
 func (j *Job) Estimate(o *Options) time.Duration {
 	return building + time.Duration(len(j.Rates))*(o.Warmup+o.Duration+betweenRates) + time.Duration(len(j.Sizes))*ofSize
 }

@@ -8,7 +8,7 @@ import (
 	"director/bench/paper"
 )
 
-// A plan holds what all figures want, once, and nothing that is there.
+// A plan contains what all figures need, once, without what is already measured.
 func TestPlan_MeasuresEachPointOnce(t *testing.T) {
 	s := open(t, t.TempDir())
 	figures := paper.Figures(&s.Run)
@@ -51,7 +51,7 @@ func TestPlan_MeasuresEachPointOnce(t *testing.T) {
 	}
 }
 
-// A whole run is to take 90 minutes at most, a quick one 5.
+// A full run must take 90 minutes at most, a quick run 5.
 func TestPlan_TakesItsTime(t *testing.T) {
 	for quick, most := range map[bool]time.Duration{false: 80 * time.Minute, true: 5 * time.Minute} {
 		run := begun()
@@ -78,7 +78,7 @@ func TestFigures_CanBeToldApart(t *testing.T) {
 			ids[f.ID] = true
 			labels := map[string]bool{}
 			for _, c := range f.Curves {
-				if labels[c.Label] && workers > 1 { // with one worker all workers are one
+				if labels[c.Label] && workers > 1 { // with one worker, "all workers" has the same label
 					t.Errorf("%d workers: %s has two curves %q", workers, f.ID, c.Label)
 				}
 				labels[c.Label] = true
@@ -106,7 +106,7 @@ func TestSetup_KeysAreAllDifferent(t *testing.T) {
 	}
 }
 
-// A quick run takes few rates of each figure, and a script is called by its name.
+// A quick run uses few rates of each figure. A script is named after its file.
 func TestFigures_OfAQuickRunAreFew(t *testing.T) {
 	run := begun()
 	run.Options.Balancers = "/somewhere/mine.sh"

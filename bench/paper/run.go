@@ -8,50 +8,50 @@ import (
 	"director/bench/machine"
 )
 
-// Options are what a run depends on: measurements taken with other options must
-// not be mixed.
+// Options are the parameters of a run. Measurements with different options must not
+// be mixed.
 type Options struct {
 	Quick       bool          `json:"quick"`
 	Repetitions int           `json:"repetitions"`
-	Duration    time.Duration `json:"duration"`            // that a point is measured
-	Warmup      time.Duration `json:"warmup"`              // before it, at the same rate
-	Cap         int           `json:"cap"`                 // connections per second that a capped server takes; 0: found out in the beginning
-	CPUs        string        `json:"cpus"`                // that all take part on, a list such as 0-3
-	Balancers   string        `json:"balancers,omitempty"` // scripts of more balancers, separated by commas
+	Duration    time.Duration `json:"duration"`            // measuring time of a point
+	Warmup      time.Duration `json:"warmup"`              // time before it, at the same rate
+	Cap         int           `json:"cap"`                 // connections per second that a capped server accepts; 0: determined at the start
+	CPUs        string        `json:"cpus"`                // CPUs for all processes of the bed, a list such as 0-3
+	Balancers   string        `json:"balancers,omitempty"` // scripts of additional balancers, separated by commas
 }
 
-// balancers are the paths of the scripts.
+// balancers returns the paths of the scripts.
 func (o *Options) balancers() []string {
 	return strings.FieldsFunc(o.Balancers, func(r rune) bool { return r == ',' })
 }
 
-// Scaling is what bench micro says of a number of workers, each on a CPU of its
-// own, in memory.
+// Scaling is the result of bench micro for a number of workers, each with its own
+// CPU, in memory.
 type Scaling struct {
 	Kind    string        `json:"kind"`
 	Workers int           `json:"workers"`
-	Mpps    figure.Spread `json:"mpps"` // millions of packets per second of all workers
+	Mpps    figure.Spread `json:"mpps"` // millions of packets per second of all workers together
 }
 
-// Run is what is known of a run as a whole.
+// Run describes a run as a whole.
 type Run struct {
 	Options  Options           `json:"options"`
 	Begun    time.Time         `json:"begun"`
-	Took     time.Duration     `json:"took"` // of measuring, over all sittings
+	Took     time.Duration     `json:"took"` // total measuring time, over all sittings
 	Sittings int               `json:"sittings"`
-	Complete bool              `json:"complete"` // nothing of the plan is missing
+	Complete bool              `json:"complete"` // all of the plan is measured
 	Commit   string            `json:"commit"`
 	Go       string            `json:"go"`
 	Machine  machine.Facts     `json:"machine"`
-	Versions map[string]string `json:"versions,omitempty"` // of the programs that took part
+	Versions map[string]string `json:"versions,omitempty"` // of the programs that were used
 	Skipped  map[string]string `json:"skipped"`            // setups that could not be built, and why
-	Price    float64           `json:"price,omitempty"`    // of the director, in dollars; 0: nobody said
+	Price    float64           `json:"price,omitempty"`    // of the director, in dollars; 0: unknown
 
-	// Found out before the rest was measured.
-	Workers int     `json:"workers"` // the most that have a CPU each
+	// Determined before the other measurements.
+	Workers int     `json:"workers"` // largest number that can each have a CPU
 	Cap     int     `json:"cap"`     // connections per second of a capped server
-	Ceiling float64 `json:"ceiling"` // connections per second that the whole bed does with servers that are not capped
-	Quota   float64 `json:"quota"`   // of a CPU, with which one worker takes half as much again as one capped server
+	Ceiling float64 `json:"ceiling"` // connections per second of the whole bed with uncapped servers
+	Quota   float64 `json:"quota"`   // share of a CPU with which one worker can serve 1.5 capped servers
 
-	Scaling []Scaling `json:"scaling,omitempty"` // beside what is emulated
+	Scaling []Scaling `json:"scaling,omitempty"` // measured beside the emulation
 }

@@ -5,15 +5,14 @@ import (
 	"strings"
 )
 
-// What may stand between clients and servers, apart from the peers, which are
-// called by their names.
+// The systems between clients and servers. The peers have their own names.
 const (
-	Direct   = "direct"   // nothing: the clients ask the first server itself
-	Forward  = "forward"  // the director's kernel, which forwards to the first server
+	Direct   = "direct"   // nothing: the clients connect to the first server directly
+	Forward  = "forward"  // the director's kernel forwards to the first server
 	Director = "director" // director run
 )
 
-// The servers' software, by its program.
+// The servers' software, by program name.
 const (
 	Embedded = "" // director bench serve
 	Apache   = "apache2"
@@ -27,33 +26,34 @@ const (
 	TUN = "tun"
 )
 
-// What the clients do.
+// The workloads of the clients.
 const (
-	Page      = "page"      // the paper's: HTTP/1.0, a connection for each page of 628 bytes
+	Page      = "page"      // the paper's: HTTP/1.0, one connection for each page of 628 bytes
 	KeepAlive = "keepalive" // HTTP/1.1, ten pages on each connection
-	TLS       = "tls"       // a page for each connection, with a handshake between client and server
+	TLS       = "tls"       // one connection for each page, with a handshake between client and server
 	Sizes     = "sizes"     // pages of very different sizes
-	Service   = "service"   // pages that take the server very different times
-	Lasting   = "lasting"   // ten pages on each connection, over a second
+	Service   = "service"   // pages of very different service times
+	Lasting   = "lasting"   // ten pages on each connection, over one second
 )
 
-// Where the senders of the director's packets run, whose softirq its receiving is
-// on veth: the part that the interrupt plays in the paper's figure 19.
+// The CPU of the processes that send packets to the director. On veth their softirq
+// does the director's receiving, so this stands for the interrupt CPU in the
+// paper's figure 19.
 const (
 	Anywhere = ""
 	Shared   = "shared" // on the worker's own CPU
-	Apart    = "apart"  // on another
+	Apart    = "apart"  // on another CPU
 )
 
-// Setup is one way to put clients, a balancer and real servers together. The
-// zero values of all but the first four are the paper's.
+// Setup is one combination of clients, a balancer and real servers. The zero values
+// of all fields but the first four are the paper's configuration.
 type Setup struct {
 	Balancer  string  `csv:"balancer"`
 	Method    string  `csv:"method,omitempty"` // of the director
 	Workers   int     `csv:"workers,omitempty"`
 	Servers   int     `csv:"servers"`
-	Cap       int     `csv:"cap,omitempty"`   // connections per second that each server takes; 0: all it can
-	Quota     float64 `csv:"quota,omitempty"` // of a CPU, that each worker may use: emulated; 0: no limit
+	Cap       int     `csv:"cap,omitempty"`   // connections per second that each server accepts; 0: no limit
+	Quota     float64 `csv:"quota,omitempty"` // share of a CPU that each worker may use (emulation); 0: no limit
 	GiantLock bool    `csv:"giant_lock,omitempty"`
 	IO        string  `csv:"io,omitempty"`        // xdp or packet; empty: xdp
 	Server    string  `csv:"server,omitempty"`    // the servers' software
@@ -61,10 +61,10 @@ type Setup struct {
 	Workload  string  `csv:"workload,omitempty"`  // empty: page
 	Scheduler string  `csv:"scheduler,omitempty"` // empty: rr
 	Placement string  `csv:"placement,omitempty"`
-	Flood     int     `csv:"flood,omitempty"` // SYNs per second from addresses that nobody has, beside the clients
+	Flood     int     `csv:"flood,omitempty"` // SYNs per second from addresses that no host has, in addition to the clients
 }
 
-// Key names the setup, in words that sort and that --only may match:
+// Key returns the name of the setup, for sorting and for --only:
 // director-dr/w2/rs4/cap1000.
 func (s Setup) Key() string {
 	var b strings.Builder
@@ -90,10 +90,9 @@ func (s Setup) Key() string {
 	return b.String()
 }
 
-// Emulated reports whether the setup's CPUs are not the machine's own but shares
-// of them.
+// Emulated reports whether the workers are limited to shares of a CPU.
 func (s Setup) Emulated() bool { return s.Quota > 0 }
 
-// Capacity is what the servers' caps let through in connections per second, 0
-// if they are not capped.
+// Capacity returns the connections per second that the servers' caps permit, 0 if
+// they are not capped.
 func (s Setup) Capacity() int { return s.Servers * s.Cap }

@@ -24,19 +24,19 @@ const (
 	transfersFile = "transfers.csv"
 )
 
-// ErrOther is the error of continuing a run with other options than it was begun
+// ErrOther is returned if a run is continued with other options than it was started
 // with.
-var ErrOther = errors.New("this is the data of a run with other options")
+var ErrOther = errors.New("the directory has the data of a run with other options")
 
-// Data is all that a run has measured.
+// Data contains all measurements of a run.
 type Data struct {
 	Run       Run
 	Points    []Point
-	Usage     map[string][]Usage // by point
+	Usage     map[string][]Usage // by key of the point
 	Transfers []Transfer
 }
 
-// Read reads the files of a run, as many as there are.
+// Read reads those files of a run that exist.
 func Read(dir fs.FS) (*Data, error) {
 	d := &Data{Usage: make(map[string][]Usage)}
 	text, err := fs.ReadFile(dir, runFile)
@@ -60,11 +60,11 @@ func Read(dir fs.FS) (*Data, error) {
 	}
 	for _, u := range usage {
 		if !done[u.Point] {
-			continue // of a point that was cut off
+			continue // the point is incomplete
 		}
 		rows := d.Usage[u.Point]
 		if i := slices.IndexFunc(rows, func(r Usage) bool { return r.Subject == u.Subject }); i >= 0 {
-			rows[i] = u // that point was taken again
+			rows[i] = u // the point was measured again
 			continue
 		}
 		d.Usage[u.Point] = append(rows, u)
@@ -72,8 +72,7 @@ func Read(dir fs.FS) (*Data, error) {
 	return d, nil
 }
 
-// readRows reads a file whose last line may have been cut off by a crash; that
-// line is left out.
+// readRows reads a file. It leaves out the last line if a crash cut it off.
 func readRows[T any](dir fs.FS, name string, rows *[]T) error {
 	text, err := fs.ReadFile(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,16 +88,16 @@ func readRows[T any](dir fs.FS, name string, rows *[]T) error {
 	return nil
 }
 
-// Store keeps what is measured, row by row, so that an interrupted run goes on
-// where it ended. It belongs to one goroutine.
+// Store saves measurements row by row, so that an interrupted run can be continued.
+// One goroutine uses it.
 type Store struct {
 	Data
 	dir string
 	has map[string]bool
 }
 
-// Open makes the directory of a run, or continues the run that is in it: with
-// the options that it was begun with, or not at all (ErrOther).
+// Open creates the directory of a run, or continues the run in it. If that run was
+// started with other options, it returns ErrOther.
 func Open(dir string, run Run) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -128,7 +127,7 @@ func Open(dir string, run Run) (*Store, error) {
 // Has reports whether a row with this key has been measured.
 func (s *Store) Has(key string) bool { return s.has[key] }
 
-// SaveRun writes what is known of the run as a whole.
+// SaveRun writes the description of the run.
 func (s *Store) SaveRun() error {
 	text, err := json.MarshalIndent(&s.Run, "", "  ")
 	if err != nil {
@@ -141,11 +140,11 @@ func (s *Store) SaveRun() error {
 	return os.Rename(temporary, filepath.Join(s.dir, runFile))
 }
 
-// AddPoint keeps a point and who used the CPUs meanwhile. The point's row comes
-// last: a point without it has not been measured.
+// AddPoint saves a point and its CPU usage. The row of the point is written last:
+// usage without it does not count.
 func (s *Store) AddPoint(p Point, usage []Usage) error {
 	key := p.Key()
-	p.Fault = strings.Join(strings.Fields(p.Fault), " ") // a row is a line, lest half of one be taken for whole
+	p.Fault = strings.Join(strings.Fields(p.Fault), " ") // a row must be one line, so that a line cut off by a crash is recognised
 	for i := range usage {
 		usage[i].Point = key
 	}
@@ -163,7 +162,7 @@ func (s *Store) AddPoint(p Point, usage []Usage) error {
 	return nil
 }
 
-// AddTransfer keeps a step of a sweep.
+// AddTransfer saves a step of a sweep.
 func (s *Store) AddTransfer(t Transfer) error {
 	if err := appendRows(s.dir, transfersFile, []Transfer{t}); err != nil {
 		return err
@@ -173,8 +172,8 @@ func (s *Store) AddTransfer(t Transfer) error {
 	return nil
 }
 
-// appendRows adds rows to a file, below its header. What a crash left of a last
-// line is cut off.
+// appendRows appends rows to a file, after its header. It first removes an
+// incomplete last line, which a crash may have left.
 func appendRows[T any](dir, name string, rows []T) (err error) {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -43,7 +43,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// What was measured is there again, whole, when the run goes on.
+// A run that is continued has all measurements of before.
 func TestStore_GoesOnWhereItEnded(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -64,11 +64,12 @@ func TestStore_GoesOnWhereItEnded(t *testing.T) {
 	}
 	p := point(1000, 2)
 	if again.Has(p.Key()) {
-		t.Errorf("%s is taken for measured", p.Key())
+		t.Errorf("%s is reported as measured", p.Key())
 	}
 }
 
-// Half a turn takes a message; repetitions of a size are one step.
+// The time of a message is half of a round trip. The repetitions of a size are one
+// step.
 func TestSteps_AreMeansOfTransfers(t *testing.T) {
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
 	d := &paper.Data{}
@@ -80,11 +81,11 @@ func TestSteps_AreMeansOfTransfers(t *testing.T) {
 		t.Errorf("%+v: want a step of 4 bytes, 1000 µs, 64 and 21.3 kb/s", steps)
 	}
 	if len(d.Steps(paper.Setup{Balancer: paper.Forward, Servers: 1})) != 0 {
-		t.Error("steps of what was not measured")
+		t.Error("got steps without measurements")
 	}
 }
 
-// A crash in the middle of a row costs that point and no other.
+// A crash during the writing of a row loses that point only.
 func TestStore_SurvivesACutOffRow(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -102,7 +103,7 @@ func TestStore_SurvivesACutOffRow(t *testing.T) {
 	must(t, s.AddPoint(second, []paper.Usage{{Subject: "director", User: 3}}))
 	s = open(t, dir)
 	if got := s.Usage[second.Key()]; len(s.Points) != 2 || len(got) != 1 || got[0].User != 3 {
-		t.Errorf("%d points, usage %+v: want both, and the later usage", len(s.Points), got)
+		t.Errorf("%d points, usage %+v: want both points, and the later usage", len(s.Points), got)
 	}
 }
 

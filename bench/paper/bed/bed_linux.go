@@ -1,5 +1,5 @@
-// Package bed builds the setups of the evaluation out of network namespaces, and
-// measures on them. It needs root and Linux.
+// Package bed builds the setups of the evaluation in network namespaces and
+// measures them. It needs root and Linux.
 package bed
 
 import (
@@ -21,20 +21,20 @@ import (
 	"director/service"
 )
 
-// ErrLacks is matched by the error of a setup that cannot be built here, which
-// says why.
+// ErrLacks is matched by the error of a setup that cannot be built on this machine.
+// The error contains the reason.
 var ErrLacks = errors.New("cannot take part")
 
 // Self returns the command "director ARGS…", where ARGS may be a verb of director-bench.
 type Self func(args ...string) *exec.Cmd
 
-// port is what the clients ask, and the servers answer at.
+// port is the port of the service and of the servers.
 const port = 80
 
-// sources are the addresses that the clients have: the paper's 14 machines.
+// sources is the number of client addresses: the paper had 14 client machines.
 const sources = 14
 
-// Bed is a setup that works. One goroutine uses it.
+// Bed is a running setup. One goroutine uses it.
 type Bed struct {
 	self     Self
 	setup    paper.Setup
@@ -43,23 +43,23 @@ type Bed struct {
 	target   netip.AddrPort
 	director *process.Director
 	peer     peer.Running
-	subjects []subject // whose CPU time is told
+	subjects []subject // whose CPU time is reported
 	versions map[string]string
 	share    *quota
-	stops    []func() error // of the servers, and of files
+	stops    []func() error // stop the servers and remove files
 }
 
-// subject is processes whose CPU time is told under one name.
+// subject is a group of processes whose CPU time is reported under one name.
 type subject struct {
 	name string
 	pids func() []int
 }
 
-// alone is a process without children.
+// alone returns the list of a process without children.
 func alone(pid int) func() []int { return func() []int { return []int{pid} } }
 
-// Build builds a setup on these CPUs. What it made is gone after Close, or when
-// ctx ends.
+// Build builds a setup on these CPUs. Everything that it created is removed by
+// Close, or when ctx ends.
 func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, err error) {
 	b = &Bed{self: self, setup: s, cpus: cpus, versions: make(map[string]string)}
 	defer func() {
@@ -77,7 +77,7 @@ func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, e
 		Sources: sources, Servers: s.Servers, Method: methods[s.Method], Queues: [2]int{max(1, s.Workers), max(1, s.Workers)},
 	}
 	if s.Balancer == paper.Direct {
-		c.Method = service.DR // whose clients have a way to the servers
+		c.Method = service.DR // because its clients have a route to the servers
 	}
 	if b.lab, err = lab.New(ctx, c); err != nil {
 		return b, err
@@ -133,8 +133,9 @@ func (b *Bed) direct(ctx context.Context) error {
 	return err
 }
 
-// warm has the director touch its memory: the kernel gives it page by page, in the
-// worker's time, and that of a worker with a small share of a CPU is soon used up.
+// warm makes the director touch its memory. The kernel allocates each page at the
+// first access, in the worker's time, which would soon use up a small share of a
+// CPU.
 func (b *Bed) warm() error {
 	c, err := b.clients(2000, &paper.Options{Duration: 500 * time.Millisecond})
 	if err != nil {
@@ -143,7 +144,7 @@ func (b *Bed) warm() error {
 	return c.result(new(load.Report))
 }
 
-// stand starts another balancer in the director's place.
+// stand starts another balancer in place of the director.
 func (b *Bed) stand(ctx context.Context) error {
 	p, err := peer.Find(b.setup.Balancer)
 	if err != nil {
@@ -172,8 +173,8 @@ func (b *Bed) stand(ctx context.Context) error {
 	return nil
 }
 
-// folder makes one for a program's files, which goes with the bed. Programs that
-// give up root may get in.
+// folder creates a directory for a program's files, which Close removes. Programs
+// that drop root privileges can enter it.
 func (b *Bed) folder() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "director-bed-"); err != nil {
 		return "", err
@@ -182,11 +183,11 @@ func (b *Bed) folder() (dir string, err error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// Versions are those of the programs that take part, apart from the director.
+// Versions returns the versions of the programs that are used, except the director.
 func (b *Bed) Versions() map[string]string { return b.versions }
 
-// versionOf asks a client program, which says it first, whatever it then does, but
-// for warnings.
+// versionOf runs a client program, which prints its version first, possibly after
+// warnings.
 func versionOf(client string) (string, error) {
 	out, err := exec.Command(client, "--version").CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
@@ -200,7 +201,7 @@ func versionOf(client string) (string, error) {
 	return client, nil
 }
 
-// Close takes the setup down.
+// Close stops and removes the setup.
 func (b *Bed) Close() error {
 	var errs []error
 	if b.share != nil {
@@ -221,5 +222,5 @@ func (b *Bed) Close() error {
 	return errors.Join(errs...)
 }
 
-// settle is how long a client takes to be there before it begins.
+// settle is the time that a client needs to start before its first connection.
 const settle = 100 * time.Millisecond

@@ -48,8 +48,8 @@ func allCPUs(t *testing.T) []int {
 	return cpus
 }
 
-// measure measures until the client could keep its rate, which on a busy machine is
-// not always the first time, and otherwise says nothing of the bed.
+// measure repeats a measurement until the client kept its rate. On a busy machine
+// this may fail the first time, which is no fault of the bed.
 func measure(t *testing.T, b *bed.Bed, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, err error) {
 	t.Helper()
 	for range 10 {
@@ -62,8 +62,8 @@ func measure(t *testing.T, b *bed.Bed, rate float64, o *paper.Options) (p paper.
 	return p, usage, err
 }
 
-// Every kind of setup is built, answers all that is asked at a low rate, evenly,
-// says who used the CPUs, and leaves nothing behind.
+// Every kind of setup is built, answers all requests at a low rate, uses the
+// servers evenly, reports CPU usage, and leaves nothing behind.
 func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 	labtest.RequireRoot(t)
 	cpus := allCPUs(t)
@@ -74,7 +74,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 		change(&s)
 		return s
 	}
-	busy := 0.0 // CPUs are sampled: one point alone may have used none
+	busy := 0.0 // CPU time is sampled, so a single point may show none
 	for _, s := range []paper.Setup{
 		{Balancer: paper.Direct, Servers: 1},
 		{Balancer: paper.Forward, Servers: 1},
@@ -111,8 +111,9 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			}
 			astray := 0.1
 			if s.Flood > 0 {
-				// The SYNs between take turns as well, so that the clients' connections
-				// fall to the servers as coins do: 6 of 60 once in 10^9 times.
+				// The SYNs of the flood take turns too, so the clients' connections
+				// fall on the servers at random: 6 or fewer of 60 on one of them
+				// has a probability of 10^-9.
 				astray = 0.4
 			}
 			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.5-astray || p.MostShare > 0.5+astray) {
@@ -129,7 +130,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			for _, u := range usage {
 				seen[u.Subject] = true
 				if u.User < 0 || u.Sys < 0 {
-					t.Errorf("%+v: less than nothing was used", u)
+					t.Errorf("%+v: negative CPU usage", u)
 				}
 			}
 			want := []string{"rs1", "client", "cpu0"}
@@ -138,13 +139,13 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			}
 			for _, name := range want {
 				if !seen[name] {
-					t.Errorf("nothing is told of %s, only of %v", name, seen)
+					t.Errorf("no usage of %s, only of %v", name, seen)
 				}
 			}
 		})
 	}
 	if busy <= 0 {
-		t.Error("all that was measured used no CPU")
+		t.Error("no point used any CPU")
 	}
 	left, err := filepath.Glob("/sys/fs/cgroup/cpu/director-bench-*")
 	if err != nil || len(left) > 0 {
@@ -152,7 +153,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 	}
 }
 
-// Messages of all sizes come back, by whatever way.
+// Messages of all sizes return, on every path.
 func TestBed_SendsMessagesThereAndBack(t *testing.T) {
 	labtest.RequireRoot(t)
 	for _, s := range []paper.Setup{
@@ -175,7 +176,7 @@ func TestBed_SendsMessagesThereAndBack(t *testing.T) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := b.Sweep(gone, 1); !errors.Is(err, context.Canceled) {
-			t.Errorf("after its context it says %v", err)
+			t.Errorf("after its context ended: got %v", err)
 		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
@@ -183,7 +184,8 @@ func TestBed_SendsMessagesThereAndBack(t *testing.T) {
 	}
 }
 
-// A run that is interrupted goes on where it ended, and notes what cannot be built.
+// A run that was interrupted continues where it stopped, and notes which setups
+// cannot be built.
 func TestRun_GoesOnWhereItEnded(t *testing.T) {
 	labtest.RequireRoot(t)
 	cpus, dir := allCPUs(t), t.TempDir()
@@ -195,7 +197,7 @@ func TestRun_GoesOnWhereItEnded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Run.Ceiling == 0 { // as if it had been looked for
+		if s.Run.Ceiling == 0 { // as if it had been measured
 			s.Run.Ceiling, s.Run.Cap, s.Run.Quota = 1000, 100, 0.5
 		}
 		return s
@@ -217,13 +219,13 @@ func TestRun_GoesOnWhereItEnded(t *testing.T) {
 	if had == 0 || had > 3 {
 		t.Fatalf("%d points were kept", had)
 	}
-	t.Setenv("PATH", "") // nothing is installed, above all no httperf
+	t.Setenv("PATH", "") // no program is installed, in particular not httperf
 	second := begin()
 	r = bed.Run{Self: self, CPUs: cpus, Store: second}
 	if err := r.Take(t.Context(), []string{"fig10", "agree"}); err != nil {
 		t.Fatal(err)
 	}
-	if len(second.Points) != 8+2*4-4 { // four setups at two rates, two of them at four, half of which are the same
+	if len(second.Points) != 8+2*4-4 { // four setups at two rates, two of them at four; half of those are the same
 		t.Errorf("%d points", len(second.Points))
 	}
 	keys := map[string]bool{}

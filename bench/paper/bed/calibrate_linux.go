@@ -13,18 +13,18 @@ import (
 	"director/internal/ranges"
 )
 
-// The bed's ceiling is looked for from a rate that every machine holds, by steps of
-// this factor.
+// The search for the bed's ceiling starts at a rate that every machine can serve,
+// and increases it by this factor.
 const (
 	firstRate = 1000
 	rateStep  = 1.4
 )
 
-// capOfCeiling is the share of the ceiling that a capped server takes, so that
-// four of them leave CPU to spare; the paper's cap is the most.
+// capOfCeiling is a capped server's share of the ceiling. It is so small that four
+// servers leave CPU time to spare. The cap is never higher than the paper's.
 const capOfCeiling = 0.08
 
-// calibrate finds out what the machine does, which caps and rates follow from.
+// calibrate measures the machine's limits, from which it derives caps and rates.
 func (r *Run) calibrate(ctx context.Context) error {
 	run := &r.Store.Run
 	full := paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 4}
@@ -40,7 +40,8 @@ func (r *Run) calibrate(ctx context.Context) error {
 	if run.Skipped == nil {
 		run.Skipped = make(map[string]string)
 	}
-	// A worker's share at that many servers' rate, by what its process used.
+	// The share that a worker needs at the rate of that many servers, from the CPU
+	// time of its process.
 	run.Quota = emulated * float64(run.Cap) * perConnection
 	if err := r.adjust(ctx); err != nil && !errors.Is(err, ErrLacks) {
 		return err
@@ -48,15 +49,16 @@ func (r *Run) calibrate(ctx context.Context) error {
 	return r.Store.SaveRun()
 }
 
-// A worker that is held to a share of a CPU is to take so many servers' rate, as
-// nearly as this.
+// The rate, in capped servers, that a worker limited to a share of a CPU should
+// serve, and the tolerance.
 const (
 	emulated = 1.5
 	near     = 0.08
 )
 
-// adjust corrects the quota by what a worker that is held to it does: one that
-// waits for its share finds more frames together, and they cost it less.
+// adjust corrects the quota by measuring a worker that is limited to it. A worker
+// that must wait for its share finds more frames in a batch, so each frame costs
+// less.
 func (r *Run) adjust(ctx context.Context) error {
 	run := &r.Store.Run
 	want := emulated * float64(run.Cap)
@@ -86,14 +88,14 @@ func (r *Run) once(ctx context.Context, s paper.Setup, rate float64) (float64, e
 	return p.ReplyRate, errors.Join(err, b.Close())
 }
 
-// scale has bench micro measure how workers scale that have nothing to do with
-// anything but memory, if a figure shows what is emulated.
+// scale measures with bench micro how workers scale in memory, without a kernel, if
+// a figure shows emulated workers.
 func (r *Run) scale(ctx context.Context, figures []paper.Figure) error {
 	run := &r.Store.Run
 	if len(run.Scaling) > 0 || !slices.ContainsFunc(figures, func(f paper.Figure) bool { return f.Kind == paper.Emulation }) {
 		return nil
 	}
-	r.say("how workers scale in memory: bench micro", 0)
+	r.say("scaling of workers in memory: bench micro", 0)
 	args := []string{"bench", "micro", "--json", "--only=^scaling/", "--cpus=" + ranges.Format(r.CPUs)}
 	if run.Options.Quick {
 		args = append(args, "--quick")
@@ -102,7 +104,7 @@ func (r *Run) scale(ctx context.Context, figures []paper.Figure) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })() // it is there, or it has ended
+	defer context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })() // fails only if it has ended
 	var result micro.Result
 	if err := c.result(&result); err != nil {
 		return errors.Join(ctx.Err(), err)
@@ -113,14 +115,14 @@ func (r *Run) scale(ctx context.Context, figures []paper.Figure) error {
 	return nil
 }
 
-// climb offers more and more until it is not answered, and returns the most
-// replies per second, and the CPU seconds of the director's process for each.
+// climb increases the rate until it is no longer answered. It returns the highest
+// reply rate, and the CPU seconds of the director's process per reply.
 func (r *Run) climb(ctx context.Context, s paper.Setup) (most, perConnection float64, err error) {
 	b, err := Build(ctx, r.Self, s, r.CPUs)
 	if err != nil {
 		return 0, 0, err
 	}
-	again := false // a machine that others share has moments in which it does less
+	again := false // a shared machine is slower at times, so one failure is tolerated
 	for rate := float64(firstRate); ; {
 		r.say(fmt.Sprintf("looking for the ceiling: %.0f connections/s", rate), 0)
 		p, _, err := b.Measure(ctx, math.Round(rate), &r.Store.Run.Options)

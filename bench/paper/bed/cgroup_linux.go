@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Where the hierarchies of control groups are that may know shares of a CPU:
-// version 1's, of that controller alone, and version 2's, of all.
+// Mount points of the control group hierarchies that can limit CPU shares: that of
+// the cpu controller (version 1), and the unified one (version 2).
 const (
 	mountV1 = "/sys/fs/cgroup/cpu"
 	mountV2 = "/sys/fs/cgroup"
 )
 
-// hasCPU reports whether groups of a hierarchy can be held to a share of a CPU.
+// hasCPU reports whether a hierarchy can limit groups to a share of a CPU.
 func hasCPU(mount string) bool {
 	if _, err := os.Stat(filepath.Join(mount, "cpu.cfs_quota_us")); err == nil {
 		return true
@@ -27,8 +27,8 @@ func hasCPU(mount string) bool {
 	return err == nil && slices.Contains(strings.Fields(string(controllers)), "cpu")
 }
 
-// v1 makes a group for each thread, which may be in any group, whatever those of
-// its process are (Documentation/admin-guide/cgroup-v1/cgroups.rst).
+// v1 makes a group for each thread. In version 1 a thread may be in any group,
+// independently of its process (Documentation/admin-guide/cgroup-v1/cgroups.rst).
 func (q *quota) v1(mount string, pid int, tids []int, each, period time.Duration) error {
 	home, err := homeOf(pid, "cpu")
 	if err != nil {
@@ -47,8 +47,8 @@ func (q *quota) v1(mount string, pid int, tids []int, each, period time.Duration
 	return nil
 }
 
-// v2 makes a group for the process, since its threads cannot leave that, with one
-// for each thread below it (Documentation/admin-guide/cgroup-v2.rst, "Threads").
+// v2 makes a group for the process, which its threads cannot leave, and a group
+// below it for each thread (Documentation/admin-guide/cgroup-v2.rst, "Threads").
 func (q *quota) v2(mount string, pid int, tids []int, each, period time.Duration) error {
 	process, threads, err := q.threaded(mount, pid, tids)
 	if err != nil {
@@ -57,7 +57,8 @@ func (q *quota) v2(mount string, pid int, tids []int, each, period time.Duration
 	return q.share([]string{mount, process}, threads, each, period)
 }
 
-// share gives groups their share; those above, in their order, must have it to give.
+// share sets the share of groups. The groups above them, in order, must first
+// enable the controller.
 func (q *quota) share(above, groups []string, each, period time.Duration) error {
 	for _, group := range above {
 		if err := q.give(group); err != nil {
@@ -73,7 +74,7 @@ func (q *quota) share(above, groups []string, each, period time.Duration) error 
 	return nil
 }
 
-// threaded moves a process into a group, and threads of it into ones below.
+// threaded moves a process into a group, and some of its threads into groups below.
 func (q *quota) threaded(mount string, pid int, tids []int) (process string, threads []string, err error) {
 	home, err := homeOf(pid, "")
 	if err != nil {
@@ -93,8 +94,8 @@ func (q *quota) threaded(mount string, pid int, tids []int) (process string, thr
 	return process, threads, nil
 }
 
-// homeOf finds the group that a process is in, in the hierarchy of a controller, or
-// in that of version 2, which names none (cgroups(7), "/proc files").
+// homeOf returns the group of a process in the hierarchy of a controller. The empty
+// name stands for version 2 (cgroups(7), "/proc files").
 func homeOf(pid int, controller string) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
@@ -109,14 +110,14 @@ func homeOf(pid int, controller string) (string, error) {
 	return "", fmt.Errorf("process %d is in no group for %q", pid, controller)
 }
 
-// setting is what is to be written to a file of a group.
+// setting is a value for a file of a group.
 type setting struct {
 	file string
 	to   any
 }
 
-// make makes a group with settings. In the end it goes, and whoever is in it moves
-// to another.
+// make creates a group with settings. At the end its members move to home and the
+// group is removed.
 func (q *quota) make(group, members, home string, settings ...setting) error {
 	if err := os.Mkdir(group, 0o755); err != nil {
 		return err
@@ -137,7 +138,7 @@ func (q *quota) make(group, members, home string, settings ...setting) error {
 	return nil
 }
 
-// give lets a group's children have shares of a CPU, if they have none yet.
+// give enables CPU shares for a group's children, if they are not enabled yet.
 func (q *quota) give(group string) error {
 	const name = "cgroup.subtree_control"
 	has, err := os.ReadFile(filepath.Join(group, name))

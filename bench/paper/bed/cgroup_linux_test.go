@@ -13,8 +13,8 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// threadsOf starts a process with threads, which ends with the test, and returns
-// its id and two of theirs.
+// threadsOf starts a process with threads, which ends with the test. It returns the
+// ids of the process and of two threads.
 func threadsOf(t *testing.T) (pid int, tids []int) {
 	t.Helper()
 	cmd := self("bench", "serve", "--listen=127.0.0.1:0", "--name=rs1")
@@ -56,12 +56,13 @@ func read(t *testing.T, elements ...string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// The kernel's own groups take threads, and all are back where they were afterwards.
+// The kernel accepts threads in the groups, and afterwards all are back in their
+// former group.
 func TestQuota_ThreadsHaveGroupsOfTheirOwn(t *testing.T) {
 	labtest.RequireRoot(t)
 	mount := "/sys/fs/cgroup"
 	if controllers, _ := filepath.Glob(mount + "/unified/cgroup.controllers"); len(controllers) > 0 {
-		mount += "/unified" // beside version 1
+		mount += "/unified" // the hierarchy of version 2 beside version 1
 	}
 	if _, err := os.Stat(filepath.Join(mount, "cgroup.controllers")); err != nil {
 		t.Skipf("not on this kernel: no cgroup v2: %v", err)
@@ -88,15 +89,15 @@ func TestQuota_ThreadsHaveGroupsOfTheirOwn(t *testing.T) {
 		t.Error(err)
 	}
 	if after, err := bed.HomeOf(pid, ""); after != before || err != nil {
-		t.Errorf("it is in %q (%v), was in %q", after, err, before)
+		t.Errorf("the process is in %q (%v), was in %q", after, err, before)
 	}
 	if _, err := os.Stat(process); !os.IsNotExist(err) {
 		t.Errorf("%s is left behind: %v", process, err)
 	}
 }
 
-// Version 2's shares are written as cgroup-v2.rst wants them, and what groups above
-// had is left to them.
+// The shares of version 2 have the format of cgroup-v2.rst, and controllers that
+// groups above had enabled stay enabled.
 func TestQuota_WritesSharesForVersion2(t *testing.T) {
 	root, process, thread := t.TempDir(), t.TempDir(), t.TempDir()
 	control := func(group string) string { return filepath.Join(group, "cgroup.subtree_control") }
@@ -112,16 +113,16 @@ func TestQuota_WritesSharesForVersion2(t *testing.T) {
 	for file, want := range map[string]string{
 		control(root):                    "cpuset cpu memory",
 		control(process):                 "+cpu",
-		filepath.Join(thread, "cpu.max"): "1000 20000", // a millisecond, the least, in 20
+		filepath.Join(thread, "cpu.max"): "1000 20000", // 1 ms, the minimum, of 20 ms
 	} {
 		if got := read(t, file); got != want {
-			t.Errorf("%s is told %q, want %q", file, got, want)
+			t.Errorf("%s contains %q, want %q", file, got, want)
 		}
 	}
 	if err := q.Close(); err != nil {
 		t.Error(err)
 	}
 	if has, had := read(t, control(root)), read(t, control(process)); has != "cpuset cpu memory" || had != "-cpu" {
-		t.Errorf("afterwards the root is told %q, the process's group %q", has, had)
+		t.Errorf("afterwards the root contains %q, the process's group %q", has, had)
 	}
 }

@@ -1,21 +1,21 @@
 package bed
 
-// HomeOf is for tests.
+// HomeOf exports homeOf to the tests.
 var HomeOf = homeOf
 
-// Quota is for tests.
+// Quota exports quota to the tests.
 type Quota struct{ quota }
 
-// Threaded gives threads groups of their own.
+// Threaded moves threads into groups of their own.
 func (q *Quota) Threaded(mount string, pid int, tids []int) (process string, threads []string, err error) {
 	return q.threaded(mount, pid, tids)
 }
 
-// Share gives groups a share of a CPU.
+// Share limits groups to a share of a CPU.
 func (q *Quota) Share(above, groups []string, share float64) error {
 	each, period := shareOf(share)
 	return q.share(above, groups, each, period)
 }
 
-// Close lets them go.
+// Close removes the groups.
 func (q *Quota) Close() error { return q.close() }

@@ -11,14 +11,14 @@ import (
 	"director/view/figures"
 )
 
-// flood is SYNs from addresses that nobody has, sent beside the clients.
+// flood is a running SYN flood beside the clients.
 type flood struct {
 	*child
 	bed  *Bed
-	made uint64 // connections, by the director, before
+	made uint64 // connections that the director had made before
 }
 
-// flood begins one for a time, if the setup wants it; nil if not.
+// flood starts a flood of a given duration, if the setup has one; nil otherwise.
 func (b *Bed) flood(ctx context.Context, over time.Duration) (f *flood, err error) {
 	if b.setup.Flood == 0 {
 		return nil, nil
@@ -32,7 +32,7 @@ func (b *Bed) flood(ctx context.Context, over time.Duration) (f *flood, err erro
 	return f, err
 }
 
-// tell waits for the end and adds to a point what became of the flood.
+// tell waits for the end of the flood and adds its results to a point.
 func (f *flood) tell(ctx context.Context, p *paper.Point) error {
 	var sent testlvs.Report
 	if err := f.result(&sent); err != nil {
@@ -43,7 +43,7 @@ func (f *flood) tell(ctx context.Context, p *paper.Point) error {
 	return err
 }
 
-// made is how many connections the director has made so far.
+// made returns how many connections the director has made so far.
 func (b *Bed) made(ctx context.Context) (n uint64, err error) {
 	c := api.Open(b.director.Control())
 	defer c.Close()

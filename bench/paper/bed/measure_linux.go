@@ -15,10 +15,10 @@ import (
 	"director/internal/lab"
 )
 
-// samples of the CPUs are taken while a point is measured.
+// samples is how often the CPU usage is sampled during a point.
 const samples = 5
 
-// Measure offers a rate and tells what came of it, and who used the CPUs.
+// Measure offers a rate, and returns the result and the CPU usage.
 func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, err error) {
 	client, err := b.clients(rate, o)
 	if err != nil {
@@ -45,12 +45,12 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	return p, watched.usage(), nil
 }
 
-// pointOf is what a client's report says.
+// pointOf makes a point of a client's report.
 func pointOf(s paper.Setup, rate float64, r *load.Report) paper.Point {
 	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 	response := r.Response
 	if response.Count == 0 {
-		response = r.Uncorrected // of programs that know no due time
+		response = r.Uncorrected // other programs do not know the due time
 	}
 	p := paper.Point{
 		Setup: s, Offered: rate, Seconds: r.Plan.Duration.Seconds(),
@@ -78,7 +78,7 @@ func pointOf(s paper.Setup, rate float64, r *load.Report) paper.Point {
 	return p
 }
 
-// traffic is what has passed a host's interfaces.
+// traffic is the counters of a host's interface.
 type traffic struct{ bytes, packets uint64 }
 
 func trafficOf(h *lab.Host) (t traffic, err error) {

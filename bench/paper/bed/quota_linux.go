@@ -13,25 +13,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shortest is the period in which a thread gets its share: short, so that a worker
-// that must wait does not do so for long, and frames can wait in its rings. The
-// kernel gives a millisecond at the least (min_cfs_quota_period in
-// kernel/sched/core.c), which makes the period of a small share longer.
+// shortest is the period in which a thread gets its share. It is short, so that a
+// worker waits only briefly and its rings can hold the frames that arrive
+// meanwhile. The kernel's minimum quota is 1 ms (min_cfs_quota_period in
+// kernel/sched/core.c), so a small share has a longer period.
 const (
 	shortest = 10 * time.Millisecond
 	least    = time.Millisecond
 )
 
-// shareOf is a share of a CPU as a time in a period.
+// shareOf converts a share of a CPU to a time and a period.
 func shareOf(share float64) (each, period time.Duration) {
 	period = max(shortest, time.Duration(float64(least)/share))
 	return max(least, time.Duration(share*float64(period))), period
 }
 
-// quota is what holds threads to shares of a CPU.
+// quota limits threads to shares of a CPU.
 type quota struct{ undo []func() error }
 
-// hold holds each worker of a director to a share of a CPU.
+// hold limits each worker of a director to a share of a CPU.
 func hold(pid, workers int, share float64) (q *quota, err error) {
 	threads, err := workersOf(pid)
 	if err != nil {
@@ -58,14 +58,14 @@ func hold(pid, workers int, share float64) (q *quota, err error) {
 	case err == nil:
 		return q, nil
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS), errors.Is(err, unix.EBUSY):
-		// In a container groups are often not to be changed, or only below one that
-		// has processes.
+		// Containers often cannot change groups, or only below one that has
+		// processes.
 		err = fmt.Errorf("%w: %w", ErrLacks, err)
 	}
-	return q, fmt.Errorf("hold a worker to a share of a CPU: %w", err)
+	return q, fmt.Errorf("limit a worker to a share of a CPU: %w", err)
 }
 
-// workersOf finds threads by their names.
+// workersOf returns the worker threads by name.
 func workersOf(pid int) (map[string]int, error) {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -75,7 +75,7 @@ func workersOf(pid int) (map[string]int, error) {
 	for _, t := range tasks {
 		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/comm", pid, t.Name()))
 		if err != nil {
-			continue // it ended
+			continue // the thread has ended
 		}
 		if tid, err := strconv.Atoi(t.Name()); err == nil {
 			threads[strings.TrimSpace(string(name))] = tid
@@ -84,7 +84,7 @@ func workersOf(pid int) (map[string]int, error) {
 	return threads, nil
 }
 
-// close lets the threads go.
+// close removes the limits.
 func (q *quota) close() error {
 	var errs []error
 	for _, undo := range slices.Backward(q.undo) {

@@ -11,21 +11,22 @@ import (
 	"director/bench/paper"
 )
 
-// Run measures what figures want and a store does not have. It ends early, with
-// all that was measured kept, when ctx ends.
+// Run measures what figures need and a store does not have. If ctx ends it stops
+// early; everything measured so far is saved.
 type Run struct {
 	Self  Self
 	CPUs  []int
 	Store *paper.Store
-	// Progress is told what is being done, which share of the figures is measured, from
-	// 0 to 1, and how long the rest will take; zeros while nobody knows.
+	// Progress is called with the current step, the share of the figures that is
+	// measured (from 0 to 1), and the remaining time. The numbers are 0 while
+	// unknown.
 	Progress func(what string, share float64, left time.Duration)
 
-	whole time.Duration // estimated of all jobs
+	whole time.Duration // estimated time of all jobs
 }
 
-// Take measures what all figures with these names want, of all figures if there
-// are none. What cannot be built here is noted in the store and left out.
+// Take measures what the figures with these names need; no names means all figures.
+// Setups that cannot be built are noted in the store and left out.
 func (r *Run) Take(ctx context.Context, names []string) error {
 	run := &r.Store.Run
 	before, begun := run.Took, time.Now()
@@ -45,7 +46,7 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 	jobs := paper.Plan(figures, r.Store)
 	r.whole = paper.Estimate(jobs, &run.Options)
 	for i := range jobs {
-		delete(run.Skipped, jobs[i].Setup.Key()) // what was missing may be there by now
+		delete(run.Skipped, jobs[i].Setup.Key()) // what was missing may be available now
 	}
 	for i := range jobs {
 		if _, skipped := run.Skipped[jobs[i].Setup.Key()]; skipped {
@@ -65,8 +66,8 @@ func (r *Run) Take(ctx context.Context, names []string) error {
 	return r.Store.SaveRun()
 }
 
-// complete reports whether nothing is missing but what cannot be built here,
-// whichever figures were asked for.
+// complete reports whether all figures are measured, except setups that cannot be
+// built here. It checks all figures, not only the requested ones.
 func (r *Run) complete() bool {
 	run := &r.Store.Run
 	return !slices.ContainsFunc(paper.Plan(paper.Figures(run), r.Store), func(j paper.Job) bool {
@@ -75,7 +76,7 @@ func (r *Run) complete() bool {
 	})
 }
 
-// do builds a setup and measures on it.
+// do builds a setup and measures it.
 func (r *Run) do(ctx context.Context, j *paper.Job, left func() time.Duration) (err error) {
 	r.say(j.Setup.Key(), left())
 	b, err := Build(ctx, r.Self, j.Setup, r.CPUs)
@@ -109,7 +110,7 @@ func (r *Run) do(ctx context.Context, j *paper.Job, left func() time.Duration) (
 	return nil
 }
 
-// note keeps the versions of what takes part.
+// note saves the versions of the programs that are used.
 func (r *Run) note(versions map[string]string) {
 	run := &r.Store.Run
 	if run.Versions == nil {
@@ -118,7 +119,7 @@ func (r *Run) note(versions map[string]string) {
 	maps.Copy(run.Versions, versions)
 }
 
-// say tells how far the run is, if somebody wants to know.
+// say reports progress, if the caller asked for it.
 func (r *Run) say(what string, left time.Duration) {
 	if r.Progress == nil {
 		return

@@ -31,7 +31,7 @@ func (b *Bed) serve(ctx context.Context) error {
 	return nil
 }
 
-// origin starts a server of others.
+// origin starts a third-party web server.
 func (b *Bed) origin(ctx context.Context, h *lab.Host, name string) (pids func() []int, err error) {
 	s, err := origin.Find(b.setup.Server)
 	if err != nil {
@@ -49,14 +49,14 @@ func (b *Bed) origin(ctx context.Context, h *lab.Host, name string) (pids func()
 	if err != nil {
 		return nil, err
 	}
-	b.stops = slices.Insert(b.stops, 0, p.Stop) // before its files go
+	b.stops = slices.Insert(b.stops, 0, p.Stop) // before its files are removed
 	return p.PIDs, nil
 }
 
-// anyAddress is a port at all addresses of a host.
+// anyAddress returns a port at all addresses of a host.
 func anyAddress(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.IPv4Unspecified(), port) }
 
-// embedded starts a server of this program.
+// embedded starts the server of this program.
 func (b *Bed) embedded(_ context.Context, h *lab.Host, name string) (pids func() []int, err error) {
 	args := []string{"bench", "serve", "--listen=" + anyAddress(port).String(), "--name=" + name, fmt.Sprintf("--cap=%d", b.setup.Cap)}
 	if b.setup.Workload == paper.TLS {
@@ -72,7 +72,7 @@ func (b *Bed) embedded(_ context.Context, h *lab.Host, name string) (pids func()
 		return nil, err
 	}
 	b.stops = append(b.stops, func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it is there, or it has ended
+		_ = cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
 		return cmd.Wait()
 	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "READY\n" {

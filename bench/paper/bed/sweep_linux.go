@@ -11,15 +11,15 @@ import (
 	"director/bench/paper"
 )
 
-// sweepPort is where the first server sends messages back.
+// sweepPort is the port at which the first server returns messages.
 const sweepPort = 5002
 
-// sweepTime is how long messages of one size go there and back, unless a single
-// turn takes longer.
+// sweepTime is how long messages of one size are sent, unless a single round trip
+// takes longer.
 const sweepTime = 200 * time.Millisecond
 
-// Sweep sends messages of a size to the first server and back, over one
-// connection, and tells how long that took, as netpipe does.
+// Sweep sends messages of one size to the first server and back, over one
+// connection, and measures the time, as netpipe does.
 func (b *Bed) Sweep(ctx context.Context, size int) (t paper.Transfer, err error) {
 	l, err := b.lab.Servers[0].Listen("tcp4", anyAddress(sweepPort).String())
 	if err != nil {
@@ -33,10 +33,10 @@ func (b *Bed) Sweep(ctx context.Context, size int) (t paper.Transfer, err error)
 		return t, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })() // it ends what waits
+	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })() // aborts blocked reads and writes
 	t = paper.Transfer{Setup: b.setup, Bytes: size}
 	message := make([]byte, size)
-	if err := turn(c, message); err != nil { // which finds how much may be under way
+	if err := turn(c, message); err != nil { // an untimed first message opens the congestion window
 		return t, errors.Join(err, ctx.Err())
 	}
 	begun := time.Now()
@@ -50,7 +50,7 @@ func (b *Bed) Sweep(ctx context.Context, size int) (t paper.Transfer, err error)
 	return t, nil
 }
 
-// turn sends a message and waits for it to come back.
+// turn sends a message and waits until it is back.
 func turn(c net.Conn, message []byte) error {
 	if _, err := c.Write(message); err != nil {
 		return err
@@ -59,11 +59,12 @@ func turn(c net.Conn, message []byte) error {
 	return err
 }
 
-// sendBack sends back each whole message of one connection, until it ends.
+// sendBack returns each complete message of one connection, until the connection
+// ends.
 func sendBack(l net.Listener, size int) error {
 	c, err := l.Accept()
 	if errors.Is(err, net.ErrClosed) {
-		return nil // nobody came
+		return nil // no connection was made
 	}
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func sendBack(l net.Listener, size int) error {
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		err = nil // between two messages
+		err = nil // the connection ended between two messages
 	}
 	return errors.Join(err, c.Close())
 }

@@ -11,22 +11,22 @@ import (
 	"director/bench/paper"
 )
 
-// reading is what has been used up to a moment.
+// reading is the usage up to one moment.
 type reading struct {
 	at      time.Time
 	cpus    map[int]machine.Spent // by number
-	procs   []machine.Spent       // of the subjects
+	procs   []machine.Spent       // of the subjects, in their order
 	traffic traffic
 }
 
-// watched is readings, and of whom.
+// watched is a series of readings with their subjects.
 type watched struct {
 	cpus     []int
 	subjects []subject
 	readings []reading
 }
 
-// watch takes readings over a time that begins after a while.
+// watch waits for the time after, then takes readings during the time over.
 func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Duration) (w watched, err error) {
 	w.cpus, w.subjects = b.cpus, subjects
 	next := time.Now().Add(after)
@@ -50,7 +50,7 @@ func (b *Bed) watch(ctx context.Context, subjects []subject, after, over time.Du
 	return w, nil
 }
 
-// read takes a reading, the next one after before, nil if it is the first.
+// read takes a reading. before is the previous one, nil for the first.
 func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 	r = reading{at: time.Now(), procs: make([]machine.Spent, len(subjects))}
 	if r.cpus, err = machine.CPUs(machine.Host); err != nil {
@@ -60,7 +60,7 @@ func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 		for _, pid := range s.pids() {
 			t, _, err := machine.Process(machine.Host, strconv.Itoa(pid))
 			if err != nil && before != nil {
-				r.procs[i] = before.procs[i] // one that has ended uses no more
+				r.procs[i] = before.procs[i] // a process that has ended uses no more
 				break
 			}
 			r.procs[i] = r.procs[i].Plus(t)
@@ -70,7 +70,7 @@ func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 	return r, err
 }
 
-// tell adds to a point what the readings say of the whole.
+// tell adds the readings of the whole machine to a point.
 func (w *watched) tell(p *paper.Point) {
 	first, last := w.readings[0], w.readings[len(w.readings)-1]
 	seconds := last.at.Sub(first.at).Seconds()
@@ -86,7 +86,7 @@ func (w *watched) tell(p *paper.Point) {
 	p.Packets = float64(last.traffic.packets-first.traffic.packets) / seconds
 }
 
-// usage are the rows of the subjects and the CPUs.
+// usage returns the rows of the subjects and the CPUs.
 func (w *watched) usage() (rows []paper.Usage) {
 	share := func(of func(*reading) time.Duration) (mean, dev float64) {
 		var v []float64

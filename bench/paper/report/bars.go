@@ -10,14 +10,14 @@ import (
 	"director/bench/paper"
 )
 
-// bar is a row of a bar chart: parts one after the other, each with its colour.
+// bar is a row of a bar chart: parts in a line, each with its colour.
 type bar struct {
 	Label  string
 	Parts  []part
-	Span   span   // that the end strays over
-	Value  string // as written at the end
-	Header bool   // a line of text instead of a bar
-	// Range makes a bar from From to the end of the only part, instead of from 0.
+	Span   span   // range of the repetitions at the end of the bar
+	Value  string // text at the end of the bar
+	Header bool   // a line of text in place of a bar
+	// Range draws a bar with one part from From to its end, instead of from 0.
 	Range bool
 	From  float64
 }
@@ -27,10 +27,10 @@ type part struct {
 	colour ink
 }
 
-// span is from a value to a higher one; nothing if they are the same.
+// span is an interval; empty if both ends are equal.
 type span struct{ from, to float64 }
 
-// spanOf is that of repetitions, in units of so much.
+// spanOf returns the interval of the repetitions, divided by unit.
 func spanOf(v paper.Value, unit float64) span { return span{v.Least / unit, v.Most / unit} }
 
 func (b *bar) end() float64 {
@@ -41,13 +41,13 @@ func (b *bar) end() float64 {
 	return sum
 }
 
-// bars is a chart of lying bars, whose names stand above them: so they have room
-// on a phone.
+// bars is a chart of horizontal bars. The names are above the bars, so there is
+// room for them on a phone.
 type bars struct {
 	rows  []bar
-	full  float64 // length of the whole width; 0: of the longest bar
-	track bool    // shows the whole width behind each bar
-	fair  float64 // where a line is drawn across; 0: nowhere
+	full  float64 // value of the full width; 0: the longest bar
+	track bool    // shows the full width behind each bar
+	fair  float64 // value of a vertical line; 0: none
 	label string
 }
 
@@ -78,7 +78,7 @@ func (b *bar) height() vg.Length {
 	return rowHeight
 }
 
-// longest is what the whole width stands for.
+// longest returns the value of the full width.
 func (b *bars) longest() float64 {
 	most := b.full
 	for i := range b.rows {
@@ -90,7 +90,7 @@ func (b *bars) longest() float64 {
 	return most
 }
 
-// at draws the rows from the top down.
+// at draws the rows from top to bottom.
 func (b *bars) at(s *size, c *vgsvg.Canvas) {
 	canvas := draw.New(c)
 	scale := (s.width - 12) / vg.Length(b.longest())
@@ -116,7 +116,7 @@ func (b *bars) at(s *size, c *vgsvg.Canvas) {
 	}
 }
 
-// bar draws one, and what it strays by.
+// bar draws one bar and the range of its repetitions.
 func (b *bars) bar(c *draw.Canvas, r *bar, y, scale vg.Length) {
 	const thick = 11
 	fill := func(colour ink, from, to vg.Length) {
@@ -148,7 +148,7 @@ func (b *bars) bar(c *draw.Canvas, r *bar, y, scale vg.Length) {
 	}
 }
 
-// block is a bar's colour in a legend.
+// block draws a bar's colour for a legend.
 func block(colour ink) template.HTML {
 	s := size{class: "swatch", width: 44, height: 16}
 	c := s.canvas()
@@ -157,7 +157,7 @@ func block(colour ink) template.HTML {
 	return s.svg(c, "")
 }
 
-// thumbnail is the bars and nothing else.
+// thumbnail draws the bars without text.
 func (b bars) thumbnail() template.HTML {
 	b.full = 0
 	s := size{class: "thumb", width: 120, height: 64}

@@ -10,7 +10,7 @@ import (
 	"director/bench/paper"
 )
 
-// describe is a setup in words, but for its number of servers.
+// describe returns a description of a setup, without its number of servers.
 func describe(s paper.Setup) string {
 	words := []string{s.Balancer}
 	if s.Method != "" {
@@ -36,7 +36,7 @@ func describe(s paper.Setup) string {
 	return strings.Join(words, ", ")
 }
 
-// matrix is the paper's figure 5 of this run: which setups were measured.
+// matrix makes the paper's figure 5 for this run: the setups that were measured.
 func matrix(d *paper.Data) table {
 	counts := []int{1, 2, 4}
 	t := table{Head: []string{"", "1 server", "2 servers", "4 servers"}}
@@ -73,16 +73,16 @@ func matrix(d *paper.Data) table {
 var features = table{
 	Head: []string{"", "NAT", "DR", "TUN"},
 	Rows: [][]string{
-		{"how a packet is forwarded", "addresses and ports rewritten", "frame's addresses rewritten", "wrapped in another IP packet"},
-		{"servers' answers", "through the director", "straight to the client", "straight to the client"},
-		{"servers must", "have the director as gateway", "hold the virtual address, silent about it", "hold it too, and unwrap"},
-		{"servers' network", "behind the director, private addresses do", "the director's own segment", "any that it has a route to"},
+		{"how a packet is forwarded", "addresses and ports rewritten", "Ethernet addresses rewritten", "wrapped in another IP packet"},
+		{"servers' answers", "through the director", "directly to the client", "directly to the client"},
+		{"servers must", "have the director as gateway", "have the virtual address, without answering ARP for it", "also have it, and decapsulate"},
+		{"servers' network", "behind the director; private addresses are sufficient", "the director's own segment", "any that the director has a route to"},
 		{"ports", "may differ", "the same", "the same"},
-		{"costs", "both directions pass the director", "nothing more", "20 bytes more in each packet to the servers"},
+		{"costs", "both directions pass the director", "nothing in addition", "20 bytes more in each packet to the servers"},
 	},
 }
 
-// bed is the paper's figure 2 of this run: the machine and the options.
+// bed makes the paper's figure 2 for this run: the machine and the options.
 func bed(run *paper.Run) table {
 	m, o := &run.Machine, &run.Options
 	t := table{}
@@ -116,7 +116,7 @@ func bed(run *paper.Run) table {
 	return t
 }
 
-// versions is the paper's figure 4 of this run: the software.
+// versions makes the paper's figure 4 for this run: the software.
 func versions(run *paper.Run) table {
 	recorded := func(v string) string { return cmp.Or(v, "not recorded") }
 	t := table{Rows: [][]string{
@@ -128,16 +128,16 @@ func versions(run *paper.Run) table {
 	return t
 }
 
-// price is what a request per second costs, if a run was told what its machine
-// does.
+// price makes the table of prices per request per second, if the run has the price
+// of its machine.
 func price(d *paper.Data) table {
 	t := table{
 		Head: []string{"", "requests/s", "price, $", "$ for a request/s"},
 		Rows: [][]string{{"the paper: LVS, NAT", "3,640", "7,500", "2.06"}, {"the paper: ArrowPoint CS-150", "4,400", "18,000", "4.09"}},
-		Note: "Ours: the highest sustained rate at 0.01 % errors, of servers without a cap. All of the bed is on the one machine that is paid for: clients and servers, too.",
+		Note: "This run: the highest sustained rate at 0.01 % errors, with servers without a cap. The price is that of the one machine, on which clients and servers run, too.",
 	}
 	if d.Run.Price <= 0 {
-		t.Note = "Nobody has told this run what its machine costs: director bench paper --report-only --price=… adds it."
+		t.Note = "The price of the machine is unknown: director bench paper --report-only --price=… adds it."
 		return t
 	}
 	for _, c := range peersFigure(&d.Run).Curves {

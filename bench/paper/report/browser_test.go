@@ -13,7 +13,7 @@ import (
 	"director/internal/browsertest"
 )
 
-// serve serves a page.
+// serve starts a server for a page.
 func serve(t *testing.T, html string) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, html) }))
@@ -21,9 +21,9 @@ func serve(t *testing.T, html string) *httptest.Server {
 	return s
 }
 
-// Without scripts and by nothing but itself the page shows every figure, as wide as
-// the screen and no wider, in letters that can be read: that of data that lacks
-// nothing, and the one that is kept.
+// Without scripts and without other files the page shows every figure, as wide as
+// the screen and no wider, in readable letters. This is tested with complete data
+// and with the data of the committed report.
 func TestReport_InABrowser(t *testing.T) {
 	chromium := browsertest.Start(t)
 	for name, d := range map[string]*paper.Data{"kept": kept(t), "whole": dataOf(wholeRun())} {
@@ -31,7 +31,8 @@ func TestReport_InABrowser(t *testing.T) {
 	}
 }
 
-// looksRight looks at a report on a desk and on a phone, by day or by night.
+// looksRight checks a report on a desktop and a phone screen, in the light or the
+// dark theme.
 func looksRight(t *testing.T, b *browsertest.Browser, d *paper.Data, night bool) {
 	s := serve(t, written(t, d))
 	browsertest.Send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})

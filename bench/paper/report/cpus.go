@@ -10,8 +10,8 @@ import (
 	"director/bench/paper"
 )
 
-// cpus makes the section of who used the CPUs: bars, and the table of the paper's
-// figure 16.
+// cpus makes the section of CPU usage: bars, and the table of the paper's figure
+// 16.
 func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 	s.Taken = fmt.Sprintf("Means of samples over %s, %d repetitions together, and their standard deviation.", short(d.Run.Options.Duration), curves[0].dots[0].N)
 	b := bars{label: f.Title + ": user, system, softirq and idle", full: 1, track: true}
@@ -41,23 +41,23 @@ func (s *section) cpus(d *paper.Data, f *paper.Figure, curves []curve) {
 		}
 	}
 	if len(without) > 0 {
-		s.Missing = append(s.Missing, strings.Join(without, "; ")+": no offered rate was sustained whose CPU time is known")
+		s.Missing = append(s.Missing, strings.Join(without, "; ")+": there is no sustained rate with a known CPU time")
 	}
 	if len(b.rows) > 0 {
 		s.Plots = []drawing{{SVG: b.draw()}}
 		s.Thumbnail = b.thumbnail()
 		s.Legend = []key{
-			{block(user), "user"}, {block(system), "system"}, {block(softirq), "softirq (of a CPU)"}, {block(idle), "idle, or somebody else's"},
+			{block(user), "user"}, {block(system), "system"}, {block(softirq), "softirq (of a CPU)"}, {block(idle), "idle, or used by others"},
 		}
 		s.Data = append(s.Data, t)
 	}
 	if len(said) > 0 {
-		s.Caption = "The director's process used, of one CPU: " + strings.Join(said, "; ") + "."
+		s.Caption = "CPU usage of the director's process, of one CPU: " + strings.Join(said, "; ") + "."
 	}
 	s.theirTable()
 }
 
-// usageBar is the row of a consumer.
+// usageBar makes the row of a consumer.
 func usageBar(u *paper.Usage) bar {
 	used, dev := u.User+u.Sys+u.Soft, math.Sqrt(u.UserDev*u.UserDev+u.SysDev*u.SysDev+u.SoftDev*u.SoftDev)
 	return bar{
@@ -75,8 +75,8 @@ func usageRow(label string, u *paper.Usage) []string {
 	return row
 }
 
-// usageOf is what the consumers used at a dot, the director first and the CPUs last:
-// means over repetitions, and the deviation within one.
+// usageOf returns the usage of the consumers at a dot, the director first and the
+// CPUs last: means over repetitions, and the deviation within one.
 func usageOf(d *paper.Data, dot *paper.Dot) (all []paper.Usage) {
 	type sum struct {
 		paper.Usage
@@ -114,7 +114,7 @@ func usageOf(d *paper.Data, dot *paper.Dot) (all []paper.Usage) {
 	return all
 }
 
-// rank orders consumers as the paper's tables do.
+// rank returns the position of a consumer in the order of the paper's tables.
 func rank(subject string) int {
 	switch {
 	case strings.HasPrefix(subject, "rs"):

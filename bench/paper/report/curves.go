@@ -22,7 +22,7 @@ type curve struct {
 	dots []paper.Dot
 }
 
-// curvesOf are a figure's curves that were measured.
+// curvesOf returns those curves of a figure that were measured.
 func curvesOf(d *paper.Data, f *paper.Figure) (all []curve) {
 	for _, c := range f.Curves {
 		if dots := d.Dots(c.Setup); len(dots) > 0 {
@@ -32,8 +32,8 @@ func curvesOf(d *paper.Data, f *paper.Figure) (all []curve) {
 	return all
 }
 
-// unit is what a figure's rates are counted in: one server's cap where all are
-// capped alike, else connections per second.
+// unit returns the unit of a figure's rates: one server's cap if all servers have
+// the same cap, otherwise 1 connection per second.
 func unit(curves []curve) (per float64, capped bool) {
 	if len(curves) == 0 || curves[0].Setup.Cap == 0 {
 		return 1, false
@@ -46,7 +46,7 @@ func unit(curves []curve) (per float64, capped bool) {
 	return float64(curves[0].Setup.Cap), true
 }
 
-// rates draws reply rates against offered rates.
+// rates draws reply rates by offered rates.
 type rates struct {
 	curves    []curve
 	published []paper.Published
@@ -55,7 +55,7 @@ type rates struct {
 	label     string
 }
 
-// height of plots with axes.
+// height is the height of plots with axes.
 const height = 400
 
 func (r *rates) draw() template.HTML {
@@ -72,7 +72,8 @@ func (r *rates) draw() template.HTML {
 		for i := range r.curves {
 			r.add(p, &r.curves[i])
 		}
-		// Adding has widened the axes to whole glyphs; the plot begins at 0 all the same.
+		// Adding widens the axes to make room for whole glyphs, but the plot must
+		// begin at 0.
 		p.X.Min, p.Y.Min = 0, 0
 		p.X.Max, p.Y.Max = r.extent()
 		canvas := draw.New(c)
@@ -80,7 +81,7 @@ func (r *rates) draw() template.HTML {
 	})
 }
 
-// upwards is what is counted upwards.
+// upwards returns the title of the vertical axis.
 func (r *rates) upwards() string {
 	if r.capped {
 		return "↑ answered, in one server's rate"
@@ -88,7 +89,7 @@ func (r *rates) upwards() string {
 	return "↑ answered: replies per second"
 }
 
-// extent is how far the axes go.
+// extent returns the ends of the axes.
 func (r *rates) extent() (x, y float64) {
 	for _, c := range r.curves {
 		for _, d := range c.dots {
@@ -106,7 +107,7 @@ func (r *rates) extent() (x, y float64) {
 	return x * 1.04, y * 1.1
 }
 
-// theirs are the paper's curves, where they can be compared.
+// theirs returns the paper's curves, if they can be compared.
 func (r *rates) theirs() []paper.Published {
 	if !r.capped {
 		return nil
@@ -114,7 +115,7 @@ func (r *rates) theirs() []paper.Published {
 	return r.published
 }
 
-// addAll adds the line on which all that is offered is answered.
+// addAll adds the line on which all offered connections are answered.
 func (r *rates) addAll(p *plot.Plot) {
 	end := min(p.X.Max, p.Y.Max)
 	l := plotter.Line{XYs: plotter.XYs{{}, {X: end, Y: end}}, LineStyle: draw.LineStyle{Color: line, Width: 5}}
@@ -128,7 +129,7 @@ func (r *rates) addTheirs(p *plot.Plot, s *size) {
 	style := s.style(theirs)
 	style.Font.Size *= 0.92
 	style.XAlign = draw.XRight
-	var above float64 // where the one above lies
+	var above float64 // height of the previous curve
 	for i, t := range all {
 		at := t.Peak / paper.PublishedCap
 		l := plotter.Line{
@@ -140,14 +141,14 @@ func (r *rates) addTheirs(p *plot.Plot, s *size) {
 			TextStyle: []draw.TextStyle{style}, Offset: vg.Point{Y: 3},
 		}
 		if i > 0 && above-at < p.Y.Max*0.07 {
-			label.Offset.Y = -s.font - 1 // below its line, for the other one's stands above
+			label.Offset.Y = -s.font - 1 // below its line, because the name of the other curve is above its own
 		}
 		above = at
 		p.Add(&l, &label)
 	}
 }
 
-// add adds a curve: its line, what its dots stray by, and the dots.
+// add adds a curve: its line, the ranges of the repetitions, and the dots.
 func (r *rates) add(p *plot.Plot, c *curve) {
 	l := lookOf(c.Setup)
 	var dots, overrun plotter.XYs
@@ -166,7 +167,7 @@ func (r *rates) add(p *plot.Plot, c *curve) {
 	}
 }
 
-// addLine adds a line by way of its dots, and what they stray by.
+// addLine adds a line through its dots, and the ranges of the repetitions.
 func addLine(p *plot.Plot, l *look, dots plotter.XYs, errors plotter.YErrors) {
 	p.Add(
 		&plotter.Line{XYs: dots, LineStyle: l.line()},
@@ -175,7 +176,7 @@ func addLine(p *plot.Plot, l *look, dots plotter.XYs, errors plotter.YErrors) {
 	)
 }
 
-// saturated is the mark on dots where the machine was at its end.
+// saturated is the mark of dots at which the machine was saturated.
 func saturated() draw.GlyphStyle {
 	return draw.GlyphStyle{Color: warn, Radius: 7, Shape: ring{}}
 }
@@ -192,13 +193,13 @@ func (ring) DrawGlyph(c *draw.Canvas, sty draw.GlyphStyle, at vg.Point) {
 	c.Stroke(path)
 }
 
-// key is a line of a figure's legend.
+// key is an entry of a figure's legend.
 type key struct {
 	Swatch template.HTML
 	Label  string
 }
 
-// swatch draws a short curve.
+// swatch draws a short curve for the legend.
 func swatch(style draw.LineStyle, glyphs ...draw.GlyphStyle) template.HTML {
 	s := size{class: "swatch", width: 44, height: 16}
 	c := s.canvas()
@@ -212,7 +213,7 @@ func swatch(style draw.LineStyle, glyphs ...draw.GlyphStyle) template.HTML {
 	return s.svg(c, "")
 }
 
-// legend says what the curves are.
+// legend returns the names of the curves.
 func (r *rates) legend() (keys []key) {
 	over := false
 	for _, c := range r.curves {
@@ -223,14 +224,15 @@ func (r *rates) legend() (keys []key) {
 	if len(r.theirs()) > 0 {
 		keys = append(keys, key{swatch(draw.LineStyle{Color: theirs, Width: 1}), "the paper's"})
 	}
-	keys = append(keys, key{swatch(draw.LineStyle{Color: line, Width: 5}), "all that is offered"})
+	keys = append(keys, key{swatch(draw.LineStyle{Color: line, Width: 5}), "all offered connections answered"})
 	if over {
-		keys = append(keys, key{swatch(draw.LineStyle{}, saturated()), "machine saturated: no CPU is left, or the client fell behind"})
+		keys = append(keys, key{swatch(draw.LineStyle{}, saturated()), "machine saturated: all CPUs are busy, or the client was late"})
 	}
 	return keys
 }
 
-// caption says how high each curve comes, in the figure's unit and in numbers.
+// caption returns the highest rate of each curve, in the figure's unit and in
+// numbers.
 func (r *rates) caption() (sentence, numbers string) {
 	var relative, absolute []string
 	for _, c := range r.curves {
@@ -258,7 +260,7 @@ func (r *rates) caption() (sentence, numbers string) {
 	return sentence, numbers
 }
 
-// thumbnail is the curves and nothing else.
+// thumbnail draws the curves without text.
 func (r *rates) thumbnail() template.HTML {
 	s := size{class: "thumb", width: 120, height: 64}
 	c := s.canvas()

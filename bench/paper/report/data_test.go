@@ -9,7 +9,7 @@ import (
 	"director/bench/paper"
 )
 
-// wholeRun is what is known of a run of everything.
+// wholeRun returns the description of a complete run.
 func wholeRun() paper.Run {
 	return paper.Run{
 		Options: paper.Options{Repetitions: 3, Duration: 2 * time.Second, Warmup: 500 * time.Millisecond, CPUs: "0-3"},
@@ -22,8 +22,8 @@ func wholeRun() paper.Run {
 	}
 }
 
-// dataOf is plausible data of a run: every setup that was not skipped, at every rate
-// that a figure wants, three times. The same seed gives the same data.
+// dataOf returns plausible data of a run: every setup that was not skipped, at
+// every rate that a figure needs, three times. The same seed gives the same data.
 func dataOf(run paper.Run) *paper.Data {
 	random := rand.New(rand.NewPCG(1, 2))
 	d := &paper.Data{Run: run, Usage: make(map[string][]paper.Usage)}
@@ -51,7 +51,7 @@ func dataOf(run paper.Run) *paper.Data {
 	return d
 }
 
-// limitOf is what a setup can do.
+// limitOf returns the highest rate of a setup.
 func limitOf(run *paper.Run, s paper.Setup) float64 {
 	limit := run.Ceiling
 	if s.Cap > 0 {
@@ -87,7 +87,8 @@ func pointOf(run *paper.Run, s paper.Setup, rate float64, repetition int, random
 	}
 }
 
-// transfersOf is a sweep: a message costs its way, and its bytes.
+// transfersOf returns a sweep: the cost of a message is a constant plus a cost per
+// byte.
 func transfersOf(run *paper.Run, s paper.Setup, random *rand.Rand) (all []paper.Transfer) {
 	for _, size := range paper.Messages(run.Options.Quick) {
 		for r := range run.Options.Repetitions {
@@ -98,7 +99,7 @@ func transfersOf(run *paper.Run, s paper.Setup, random *rand.Rand) (all []paper.
 	return all
 }
 
-// costOf is the CPU seconds of a reply.
+// costOf returns the CPU seconds of a reply.
 func costOf(s paper.Setup) float64 {
 	added := map[string]float64{paper.Direct: 0, paper.Forward: 12e-6, paper.Director: 30e-6, "haproxy": 170e-6, "nginx": 150e-6, "nft": 20e-6}
 	cost := 190e-6 + added[s.Balancer]

@@ -19,27 +19,28 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// size is that of a drawing in its own units. Each is drawn twice, for wide screens
-// and for narrow ones, for letters do not shrink with the screen.
+// size is the size of a drawing in its own units. Each drawing is made twice, for
+// wide and for narrow screens, because letters must not shrink with the screen.
 type size struct {
 	class         string
 	width, height vg.Length
 	font          vg.Length
 }
 
-// sizes are both, of drawings of this height.
+// sizes returns both sizes, for drawings of this height.
 func sizes(height vg.Length) [2]size {
 	return [2]size{{"wide", 760, height, 12}, {"narrow", 360, height * 0.85, 11}}
 }
 
-// sans is Helvetica by another name, whose letters are as wide as Arial's.
+// sans has the metrics of Arial, and its letters have the same widths as
+// Helvetica's.
 var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
 func (s *size) style(colour ink) gonumtext.Style {
 	return gonumtext.Style{Color: colour, Font: font.From(sans, s.font), Handler: plot.DefaultTextHandler}
 }
 
-// canvas returns an empty one.
+// canvas returns an empty canvas.
 func (s *size) canvas() *vgsvg.Canvas { return vgsvg.New(s.width, s.height) }
 
 var (
@@ -47,12 +48,12 @@ var (
 	family = regexp.MustCompile(`font-family:[^;"]*;font-variant:[^;"]*;font-weight:normal;font-style:normal;`)
 )
 
-// svg is what was drawn, as an element of the page. Nothing in it comes from
-// anywhere but the drawing, which escapes its texts.
+// svg returns the drawing as an element of the page. All of its content comes from
+// the drawing, which escapes its texts.
 func (s *size) svg(c *vgsvg.Canvas, label string) template.HTML {
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
-		panic(err) // a bytes.Buffer takes everything
+		panic(err) // a bytes.Buffer cannot fail
 	}
 	out := prolog.ReplaceAllString(b.String(), "")
 	out = themed(fitted(family.ReplaceAllString(out, "")))
@@ -67,8 +68,8 @@ func (s *size) svg(c *vgsvg.Canvas, label string) template.HTML {
 
 var texts = regexp.MustCompile(`<text x="([^"]*)" y="([^"]*)" transform="scale\(1, -1\)"\s*style="font-size:([0-9.]+)px;([^"]*)">([^<]*)</text>`)
 
-// fitted gives texts the width that they were placed by, whatever font the reader
-// has.
+// fitted fixes the width of texts to the width with which they were placed, because
+// the reader's font may differ.
 func fitted(svg string) string {
 	return texts.ReplaceAllStringFunc(svg, func(element string) string {
 		m := texts.FindStringSubmatch(element)
@@ -82,9 +83,8 @@ func fitted(svg string) string {
 	})
 }
 
-// axes is a plot with nothing in it yet, in the page's colours.
-// What is counted upwards stands above the drawing, where it needs no turning of
-// the head.
+// axes returns an empty plot in the page's colours. The title of the vertical axis
+// is above the drawing, so that it is not rotated.
 func (s *size) axes(x string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -110,10 +110,10 @@ func (s *size) axes(x string) *plot.Plot {
 	return p
 }
 
-// ticks are about five round numbers.
+// ticks returns about five round numbers.
 func ticks(least, most float64) (all []plot.Tick) {
 	step := math.Pow(10, math.Floor(math.Log10((most-least)/5)))
-	for _, more := range []float64{2, 2.5, 2} { // 2, 5 and 10 times the power of ten
+	for _, more := range []float64{2, 2.5, 2} { // gives 2, 5 and 10 times the power of ten
 		if (most-least)/step > 7 {
 			step *= more
 		}
@@ -128,18 +128,18 @@ func ticks(least, most float64) (all []plot.Tick) {
 	return all
 }
 
-// number is a value with three significant digits or all digits before the point,
-// with commas between thousands.
+// number formats a value with three significant digits, or with all digits before
+// the decimal point, and with commas between thousands.
 func number(v float64) string {
 	digits := decimals(v)
 	if digits > 2 {
-		v = math.Round(v*1e4) / 1e4 // what is left of it, without zeros at the end
+		v = math.Round(v*1e4) / 1e4 // removes zeros at the end
 		return strings.Replace(strconv.FormatFloat(v+0, 'f', -1, 64), "-", "−", 1)
 	}
 	return fixed(v, digits)
 }
 
-// decimals are the digits after the point of a number.
+// decimals returns how many digits after the point a number gets.
 func decimals(v float64) int {
 	switch a := math.Abs(v); {
 	case a >= 99.95 || a == math.Trunc(a):
@@ -152,7 +152,7 @@ func decimals(v float64) int {
 	return 4
 }
 
-// fixed is a value with so many digits after the point.
+// fixed formats a value with this many digits after the point.
 func fixed(v float64, decimals int) string {
 	if decimals == 0 || math.IsInf(v, 0) {
 		return grouped(v)
@@ -160,7 +160,7 @@ func fixed(v float64, decimals int) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', decimals, 64), "-", "−", 1)
 }
 
-// grouped is a whole number.
+// grouped formats a whole number with commas.
 func grouped(v float64) string {
 	digits := strconv.FormatFloat(math.Abs(v), 'f', 0, 64)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -172,7 +172,7 @@ func grouped(v float64) string {
 	return digits
 }
 
-// plusMinus is a mean and what it strays by, as precise as the mean.
+// plusMinus formats a mean and its deviation, with the same precision.
 func plusMinus(v, dev float64) string {
 	if dev == 0 {
 		return number(v)

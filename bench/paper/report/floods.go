@@ -6,15 +6,15 @@ import (
 	"director/bench/paper"
 )
 
-// floods makes the section of testlvs: what the director takes up of a flood, and
-// what the flood does to honest clients.
+// floods makes the section of testlvs: the connections that the director accepts of
+// a flood, and the effect of the flood on real clients.
 func (s *section) floods(curves []curve) {
 	held := bars{label: "Connections that the director made per second"}
-	harmed := bars{label: "Requests of honest clients that failed"}
-	slow := bars{label: "Response times of honest clients"}
-	t := table{Head: []string{"", "SYNs/s sent", "connections/s made", "honest connections", "failed", "failed %", "p50 ms", "p99 ms"}}
+	harmed := bars{label: "Failed requests of real clients"}
+	slow := bars{label: "Response times of real clients"}
+	t := table{Head: []string{"", "SYNs/s sent", "connections/s made", "client connections", "failed", "failed %", "p50 ms", "p99 ms"}}
 	worst := 0.0
-	s.Caption = "No honest connection failed."
+	s.Caption = "No connection of a real client failed."
 	for i := range curves {
 		c := &curves[i]
 		d := &c.dots[0]
@@ -27,7 +27,7 @@ func (s *section) floods(curves []curve) {
 		}
 		if c.Setup.Flood > 0 {
 			held.rows = append(held.rows, bar{
-				Label: c.Label, Value: grouped(made) + " of " + grouped(sent) + " and the honest ones", Parts: []part{{made, colour}},
+				Label: c.Label, Value: grouped(made) + ", for " + grouped(sent) + " SYNs and the real clients", Parts: []part{{made, colour}},
 			})
 		}
 		share := 100 * float64(failed) / float64(max(1, started))
@@ -41,16 +41,16 @@ func (s *section) floods(curves []curve) {
 			c.Label, grouped(sent), grouped(made), fmt.Sprint(started), fmt.Sprint(failed), number(share), milliseconds(d.P50), milliseconds(d.P99),
 		})
 		if share > worst {
-			worst, s.Caption = share, fmt.Sprintf("The most harm: %s, %s %% of the honest connections failed.", c.Label, number(share))
+			worst, s.Caption = share, fmt.Sprintf("The worst case: %s, %s %% of the real clients' connections failed.", c.Label, number(share))
 		}
 	}
 	if len(held.rows) > 0 {
-		s.Plots = append(s.Plots, drawing{Title: "Connections that the director made per second, the honest ones among them", SVG: held.draw()})
+		s.Plots = append(s.Plots, drawing{Title: "Connections that the director made per second, including those of the real clients", SVG: held.draw()})
 	}
-	harmed.full = 1 // % at the least, lest nothing look like much
+	harmed.full = 1 // at least 1 %, so that a small share does not look large
 	s.Plots = append(s.Plots,
-		drawing{Title: "Honest connections that failed, of those of all repetitions, %", SVG: harmed.draw()},
-		drawing{Title: "All but one honest reply in a hundred come within", SVG: slow.draw()})
+		drawing{Title: "Failed connections of real clients, all repetitions, %", SVG: harmed.draw()},
+		drawing{Title: "99th percentile of the real clients' response time", SVG: slow.draw()})
 	s.Thumbnail = slow.thumbnail()
 	s.Tables = append(s.Tables, t)
 }

@@ -9,10 +9,10 @@ import (
 	"director/bench/paper"
 )
 
-// tile is a number that the page begins with.
+// tile is a number at the top of the page.
 type tile struct{ Name, Value, Unit, More string }
 
-// claims are what is claimed, judged if the run was long enough to.
+// claims returns the claims. They are judged only if the run was long enough.
 func claims(d *paper.Data) []figure.Figure {
 	all := paper.Claims(d)
 	if d.Run.Options.Quick {
@@ -28,7 +28,7 @@ func tiles(d *paper.Data, all []figure.Figure) []tile {
 	run := &d.Run
 	var tiles []tile
 	if run.Ceiling > 0 {
-		tiles = append(tiles, tile{"The bed without caps", grouped(run.Ceiling), "connections/s", fmt.Sprintf("found at the start, on %d CPUs, clients and servers included", run.Machine.NumCPU)})
+		tiles = append(tiles, tile{"The bed without caps", grouped(run.Ceiling), "connections/s", fmt.Sprintf("measured at the start, on %d CPUs, clients and servers included", run.Machine.NumCPU)})
 	}
 	if run.Cap > 0 {
 		tiles = append(tiles, tile{"One capped server", grouped(float64(run.Cap)), "connections/s", "the paper's: 4,000"})
@@ -54,12 +54,12 @@ func tiles(d *paper.Data, all []figure.Figure) []tile {
 	return tiles
 }
 
-// capped is DR by one worker to so many capped servers.
+// capped returns the setup of DR with one worker and this number of capped servers.
 func capped(run *paper.Run, servers int) paper.Setup {
 	return paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: servers, Cap: run.Cap}
 }
 
-// nearest is the dot whose rate is nearest to one.
+// nearest returns the dot whose rate is nearest to rate.
 func nearest(dots []paper.Dot, rate float64) *paper.Dot {
 	if len(dots) == 0 {
 		return nil
@@ -73,14 +73,15 @@ func nearest(dots []paper.Dot, rate float64) *paper.Dot {
 	return &dots[i]
 }
 
-// capacity is how many connections a CPU could do for a director that had one to
-// itself: by what a connection costs more through it than without.
+// capacity makes the table of how many connections per second a director could
+// serve with one CPU of its own. It is computed from the additional CPU time of a
+// connection through the director.
 func capacity(d *paper.Data) table {
 	t := table{
 		Head: []string{"", "at, offered/s", "CPU µs each", "Direct", "added", "connections/s by one CPU"},
-		Note: "CPU time of the whole machine for each reply, at the highest rate that is sustained and Direct at the nearest. What a balancer " +
-			"adds is its own work, and the kernel's for it; one CPU with nothing else to do gets that far. No number where the difference " +
-			"is not twice what the repetitions stray by, or there is but one.",
+		Note: "CPU time of the whole machine for each reply, at the highest sustained rate, and for Direct at the nearest rate. The time that a balancer " +
+			"adds is its own work and the kernel's work for it. The last column is the rate of one CPU that does only this. There is no number where the difference " +
+			"is less than twice the deviation of the repetitions, or there is only one repetition.",
 	}
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
 	without := d.Dots(direct)
@@ -104,12 +105,12 @@ func capacity(d *paper.Data) table {
 	return t
 }
 
-// cost is the CPU time that a reply cost at a dot, in microseconds, of all CPUs.
+// cost returns the CPU time per reply at a dot, in microseconds, of all CPUs.
 func cost(d *paper.Dot) paper.Value {
 	return paper.ValueOf(d.Points, func(p *paper.Point) float64 { return p.Busy / max(p.ReplyRate, 1) * 1e6 })
 }
 
-// withOff is whole numbers.
+// withOff formats a value and its deviation as whole numbers.
 func withOff(v paper.Value) string {
 	if v.Off() == 0 {
 		return grouped(v.Median)
@@ -117,17 +118,17 @@ func withOff(v paper.Value) string {
 	return grouped(v.Median) + " ± " + grouped(v.Off())
 }
 
-// peersFigure is the figure of all balancers.
+// peersFigure returns the figure of all balancers.
 func peersFigure(run *paper.Run) paper.Figure {
 	chosen, _ := paper.Select(paper.Figures(run), []string{"peers"})
 	return chosen[0]
 }
 
-// peers is all balancers in the same bed.
+// peers makes the table of all balancers in the same bed.
 func peers(d *paper.Data) table {
 	t := table{
 		Head: []string{"", "peak replies/s", "at, offered/s", "p50 ms", "p99 ms", "CPU µs each", "packets/s"},
-		Note: "Times, CPU and packets at the measured rate nearest to half of each one's own peak. Packets are those of the client's interfaces.",
+		Note: "Times, CPU and packets at the measured rate nearest to half of the balancer's own peak. Packets are those of the client's interfaces.",
 	}
 	for _, c := range peersFigure(&d.Run).Curves {
 		dots := d.Dots(c.Setup)
@@ -146,7 +147,7 @@ func peers(d *paper.Data) table {
 	return t
 }
 
-// measured reports whether a table says anything but what is missing.
+// measured reports whether a table contains any measurement.
 func measured(t table) bool {
 	return slices.ContainsFunc(t.Rows, func(r []string) bool { return len(r) == len(t.Head) })
 }

@@ -7,7 +7,7 @@ import (
 	"director/bench/paper"
 )
 
-// published are rows of the paper's own tables, as printed.
+// published contains the rows of the paper's own tables, as printed.
 var published = map[string]table{
 	"fig15": {
 		Caption: "The paper's figure 15",
@@ -18,7 +18,7 @@ var published = map[string]table{
 			{"2.2 DR, 4 CPUs, 4 servers", "9,240", "8,072.30", "7.7"},
 			{"2.4 DR, 4 CPUs, 4 servers", "14,140", "13,019.30", "12.5"},
 		},
-		Note: "The paper calls its last column Mb/s. At 916 bytes a reply, 3,963 replies are 3.6 million bytes: it is megabytes.",
+		Note: "The paper calls its last column Mb/s. At 916 bytes per reply, 3,963 replies are 3.6 million bytes, so the unit is megabytes.",
 	},
 	"fig16": {
 		Caption: "The paper's figure 16: 1 CPU, % of each machine",
@@ -50,7 +50,7 @@ var published = map[string]table{
 	},
 }
 
-// theirTable adds the paper's own table, where it has one.
+// theirTable adds the paper's own table, if there is one.
 func (s *section) theirTable() {
 	if t, ok := published[s.ID]; ok {
 		s.Tables = append(s.Tables, t)

@@ -11,12 +11,12 @@ import (
 	"github.com/lucasb-eyer/go-colorful"
 )
 
-// ink is a colour by the name of its CSS variable, for the reader's theme decides
-// what it looks like. As a color.Color it is a number that themed turns into the
+// ink is a colour, named by its CSS variable, because the reader's theme determines
+// how it looks. As a color.Color it is a number, which themed replaces by the
 // variable.
 type ink string
 
-// The inks of the page that are not those of setups.
+// The colours of the page that do not belong to setups.
 const (
 	text    ink = "text"
 	soft    ink = "soft"
@@ -30,14 +30,14 @@ const (
 	idle    ink = "idle"
 )
 
-// hue is a direction of OKLCH, whose lightness is what eyes see: shades of
-// all hues stand out alike.
+// hue is a hue of OKLCH. Its lightness is perceptual, so shades of all hues have
+// the same contrast.
 type hue struct {
 	name          string
 	angle, chroma float64
 }
 
-// hues are those of setups: the balancers and methods, and the workloads and the
+// hues are the hues of setups: the balancers and methods, and the workloads and
 // servers' software that are compared on one of them.
 var hues = []hue{
 	{"direct", 0, 0}, {"forward", 75, 0.05},
@@ -47,14 +47,14 @@ var hues = []hue{
 	{"apache2", 30, 0.17},
 }
 
-// shades are the lightness of a colour by its shade, on a light ground and on a
-// dark one: least for most servers.
+// shades are the lightness values of the shades, on a light and on a dark
+// background. The contrast is highest for the most servers.
 var shades = [2][3]float64{{0.65, 0.56, 0.43}, {0.88, 0.77, 0.66}}
 
-// shade names one.
+// shade returns a shade of the hue.
 func (h hue) shade(i int) ink { return ink(fmt.Sprintf("%s-%d", h.name, i)) }
 
-// inks are all, in the order of their numbers.
+// inks contains all colours, in the order of their numbers.
 var inks = func() []ink {
 	all := []ink{text, soft, line, card, warn, theirs, user, system, softirq, idle}
 	for _, h := range hues {
@@ -75,7 +75,7 @@ func (i ink) RGBA() (r, g, b, a uint32) {
 
 var numbers = regexp.MustCompile("#" + mark + "([0-9A-F]{2})")
 
-// themed replaces the numbers of inks by their variables.
+// themed replaces the numbers of inks by their CSS variables.
 func themed(svg string) string {
 	return numbers.ReplaceAllStringFunc(svg, func(number string) string {
 		n, err := strconv.ParseUint(number[1+len(mark):], 16, 8)
@@ -86,8 +86,8 @@ func themed(svg string) string {
 	})
 }
 
-// variables are the CSS variables of the setups' colours, in the light or in the
-// dark.
+// variables returns the CSS variables of the setups' colours for the light or the
+// dark theme.
 func variables(dark bool) string {
 	theme := 0
 	if dark {

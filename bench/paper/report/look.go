@@ -12,19 +12,19 @@ import (
 	"director/bench/paper"
 )
 
-// look is how a setup is drawn, the same in every figure: its hue by what stands
-// between clients and servers, or by the workload; shade and shape by the servers;
-// the dashes by the workers, dotted with the giant lock. A marker is hollow where
-// it is not our client, or the clients have a CPU of their own.
+// look is the drawing style of a setup, the same in every figure. The hue shows the
+// balancer or the workload, shade and marker shape the number of servers, and
+// dashes the number of workers (dotted with the giant lock). A marker is hollow if
+// the client is another program, or has a CPU of its own.
 type look struct {
 	colour ink
-	corner float64 // of the marker, the angle of its first corner
-	sides  int     // of the marker; 0: a circle
+	corner float64 // angle of the marker's first corner
+	sides  int     // sides of the marker; 0: a circle
 	hollow bool
 	dashes []vg.Length
 }
 
-// lookOf is the look of a setup.
+// lookOf returns the look of a setup.
 func lookOf(s paper.Setup) look {
 	l := look{hollow: s.Client != "" || s.Placement == paper.Apart}
 	shade := 2
@@ -39,7 +39,7 @@ func lookOf(s paper.Setup) look {
 		l.sides, l.corner = 4, math.Pi/2
 	}
 	if s.Balancer == paper.Direct {
-		shade = 2 // what all others are measured by
+		shade = 2 // the reference for all others
 	}
 	l.colour = hueOf(s).shade(shade)
 	l.dashes = dashesOf(s)
@@ -63,8 +63,8 @@ func hueOf(s paper.Setup) hue {
 	return hues[named("other")]
 }
 
-// dashesOf are those of the line, in turn drawn and left out: a dot more for each
-// time that the workers double.
+// dashesOf returns the lengths of dashes and gaps: one more dot for each doubling
+// of the workers.
 func dashesOf(s paper.Setup) []vg.Length {
 	doubled := bits.Len(uint(max(1, s.Workers) - 1))
 	switch {
@@ -78,18 +78,18 @@ func dashesOf(s paper.Setup) []vg.Length {
 	return append([]vg.Length{8, 3}, slices.Repeat([]vg.Length{2, 3}, doubled-1)...)
 }
 
-// line is the style of the setup's curve.
+// line returns the line style of the setup's curve.
 func (l *look) line() draw.LineStyle {
 	return draw.LineStyle{Color: l.colour, Width: 1.8, Dashes: l.dashes}
 }
 
-// markers is the style of the setup's dots.
+// markers returns the style of the setup's dots.
 func (l *look) markers() draw.GlyphStyle {
 	return draw.GlyphStyle{Color: l.colour, Radius: 4, Shape: l}
 }
 
-// DrawGlyph implements [draw.GlyphDrawer]. A rim of the ground's colour keeps dots
-// apart that lie upon each other.
+// DrawGlyph implements [draw.GlyphDrawer]. A border in the background colour
+// separates overlapping dots.
 func (l *look) DrawGlyph(c *draw.Canvas, sty draw.GlyphStyle, at vg.Point) {
 	var path vg.Path
 	if l.sides == 0 {

@@ -11,8 +11,8 @@ import (
 	"director/bench/paper"
 )
 
-// Which of a figure's curves is which can be seen without reading shades: by hue,
-// by the dots or by the dashes.
+// The curves of a figure can be distinguished without their shades: by hue, dots or
+// dashes.
 func TestLook_TellsCurvesOfAFigureApart(t *testing.T) {
 	for workers := 1; workers <= 8; workers++ {
 		run := paper.Run{Workers: workers, Cap: 1600, Ceiling: 10000, Quota: 0.1}
@@ -34,8 +34,8 @@ func TestLook_TellsCurvesOfAFigureApart(t *testing.T) {
 	}
 }
 
-// Every colour of a curve stands out from the ground, by WCAG 2.2 §1.4.11, in the
-// light and in the dark.
+// Every colour of a curve has enough contrast to the background (WCAG 2.2 §1.4.11),
+// in the light and the dark theme.
 func TestHues_HaveContrast(t *testing.T) {
 	css, err := assets.ReadFile("assets/report.css")
 	if err != nil {
@@ -65,7 +65,7 @@ func luminance(t *testing.T, hex string) float64 {
 	return 0.2126*r + 0.7152*g + 0.0722*b
 }
 
-// An ink's number is turned into its variable, and no other colour is.
+// themed replaces an ink's number by its variable, and changes no other colour.
 func TestThemed_NamesEveryInk(t *testing.T) {
 	for _, i := range inks {
 		r, g, b, _ := i.RGBA()

@@ -29,10 +29,10 @@ var page = template.Must(template.New("report.html").Funcs(template.FuncMap{
 	"named":    func(id string) string { return strings.Replace(id, "fig", "Figure ", 1) },
 }).ParseFS(assets, "assets/report.html"))
 
-// view is what the template shows.
+// view is the data of the template.
 type view struct {
 	Run           *paper.Run
-	Left          int // rows of the data that are not shown
+	Left          int // rows of the data that are left out
 	When          string
 	Tiles         []tile
 	Claims        []figure.Figure
@@ -45,13 +45,13 @@ type view struct {
 	Groups        []group
 }
 
-// group is figures under a heading.
+// group is a group of figures with a heading.
 type group struct {
 	Title    string
 	Sections []section
 }
 
-// ratio is a claim's value: ratios are small, times are not.
+// ratio formats a claim's value. Ratios need decimals, times do not.
 func ratio(v float64) string {
 	if math.Abs(v) >= 10 {
 		return grouped(v)
@@ -59,8 +59,8 @@ func ratio(v float64) string {
 	return fixed(v, 2)
 }
 
-// Write writes the report of a run: one HTML file. The data is only read. An
-// error is the writer's.
+// Write writes the report of a run, one HTML file. It does not change the data. It
+// returns only errors of the writer.
 func Write(w io.Writer, d *paper.Data) error {
 	d, left := sane(d)
 	run := &d.Run

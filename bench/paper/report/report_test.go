@@ -16,7 +16,7 @@ import (
 	"director/bench/paper/report"
 )
 
-// written is the report of data.
+// written returns the report of data.
 func written(t testing.TB, d *paper.Data) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -26,7 +26,7 @@ func written(t testing.TB, d *paper.Data) string {
 	return b.String()
 }
 
-// figureOf is the element of a figure.
+// figureOf returns the element of a figure.
 func figureOf(t testing.TB, html, id string) string {
 	t.Helper()
 	_, after, ok := strings.Cut(html, `<figure id="`+id+`">`)
@@ -67,10 +67,10 @@ func TestWrite_DrawsEveryFigure(t *testing.T) {
 	}
 }
 
-// where is the report that is kept with the source.
+// where is the directory of the committed report.
 const where = "../../report"
 
-// kept is its data.
+// kept returns its data.
 func kept(t testing.TB) *paper.Data {
 	t.Helper()
 	d, err := paper.Read(os.DirFS(where))
@@ -80,8 +80,8 @@ func kept(t testing.TB) *paper.Data {
 	return d
 }
 
-// The page that is kept is the one that its data makes: "make report" draws it
-// again. All that is claimed in it is met, or said not to be.
+// The committed page is the one that "make report" draws from its data. Each claim
+// in it is met, or reported as not met.
 func TestReport_ThatIsKeptIsOfItsData(t *testing.T) {
 	d := kept(t)
 	page, err := os.ReadFile(filepath.Join(where, "index.html"))
@@ -89,15 +89,15 @@ func TestReport_ThatIsKeptIsOfItsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(page) != written(t, d) {
-		t.Error("it is another page than its data makes: make report")
+		t.Error("the page differs from what its data gives: run make report")
 	}
 	if len(page) > 5<<20 || d.Run.Options.Quick || !d.Run.Complete || d.Run.Commit == "" {
 		t.Errorf("%d bytes, %+v: want a whole run in 5 MB at most", len(page), d.Run.Options)
 	}
 }
 
-// The same data makes the same page, so that a report that is kept does not change
-// by itself.
+// The same data gives the same page, so the committed report does not change
+// without a cause.
 func TestWrite_IsTheSameEachTime(t *testing.T) {
 	d := dataOf(wholeRun())
 	first := written(t, d)
@@ -106,7 +106,7 @@ func TestWrite_IsTheSameEachTime(t *testing.T) {
 	}
 }
 
-// Captions are computed: other data, other words.
+// Captions are computed from the data.
 func TestWrite_SaysWhatTheDataSays(t *testing.T) {
 	run := wholeRun()
 	d := &paper.Data{Run: run}
@@ -142,11 +142,11 @@ func TestWrite_JudgesClaims(t *testing.T) {
 	d.Run.Options.Quick = true
 	html = written(t, d)
 	if strings.Contains(html, `class="good"`) || strings.Contains(html, `class="bad"`) || !strings.Contains(html, "This was a quick run.") {
-		t.Error("a quick run is judged, or does not say that it is one")
+		t.Error("a quick run is judged, or the page does not say that it is a quick run")
 	}
 }
 
-// Figure 20 bears one error in ten thousand, figure 15 one in a hundred.
+// Figure 20 allows one error in 10,000, figure 15 one in 100.
 func TestWrite_TakesEachFiguresOwnShareOfErrors(t *testing.T) {
 	run := wholeRun()
 	s := paper.Setup{Balancer: paper.Director, Method: paper.NAT, Workers: 1, Servers: 4, Cap: run.Cap}
@@ -159,8 +159,8 @@ func TestWrite_TakesEachFiguresOwnShareOfErrors(t *testing.T) {
 	}
 }
 
-// A CPU's worth of connections is what one costs more than without a balancer, and
-// is not told by a single repetition.
+// Capacity is computed from the additional cost of a connection compared with
+// Direct. A single repetition is not sufficient.
 func TestWrite_ReckonsCapacity(t *testing.T) {
 	direct, dr := paper.Setup{Balancer: paper.Direct, Servers: 1}, paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 4}
 	d := &paper.Data{Run: wholeRun()}
@@ -172,19 +172,19 @@ func TestWrite_ReckonsCapacity(t *testing.T) {
 	const row = `<th scope="row">director DR</th><td>1,000</td><td>240</td><td>200</td><td>40</td><td>`
 	repeat(1)
 	if !strings.Contains(written(t, d), row+"–</td>") {
-		t.Error("one repetition tells a capacity")
+		t.Error("a capacity is computed from one repetition")
 	}
 	repeat(2)
 	if !strings.Contains(written(t, d), row+"25,000</td>") {
-		t.Error("40 µs more are not 25,000 connections/s")
+		t.Error("40 µs more per connection do not give 25,000 connections/s")
 	}
 }
 
-// Rows that no measurement gives are counted, and shown nowhere.
+// Rows with impossible values are counted and not shown.
 func TestWrite_LeavesOutWhatCannotBe(t *testing.T) {
 	d := dataOf(wholeRun())
 	if strings.Contains(written(t, d), "left out") {
-		t.Error("something is left out of good data")
+		t.Error("rows of good data are left out")
 	}
 	d.Points[0].ReplyRate = math.NaN()
 	d.Points[1].Busy = -1
@@ -195,7 +195,7 @@ func TestWrite_LeavesOutWhatCannotBe(t *testing.T) {
 	}
 }
 
-// The least data, and what should not be, make a page that says what is missing.
+// With minimal or invalid data the page says what is missing.
 func TestWrite_BearsAnyData(t *testing.T) {
 	run := wholeRun()
 	s := paper.Setup{Balancer: paper.Director, Method: paper.DR, Workers: 1, Servers: 4, Cap: run.Cap}
@@ -211,19 +211,19 @@ func TestWrite_BearsAnyData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			html := written(t, d)
 			if strings.Contains(html, "NaN") || strings.Contains(html, "Inf") {
-				t.Error("the page has what is no number in it")
+				t.Error("the page has an invalid number in it")
 			}
 			for _, f := range paper.Figures(&d.Run) {
 				inside := figureOf(t, html, f.ID)
 				if strings.Contains(inside, "<svg") == strings.Contains(inside, "Nothing to draw") {
-					t.Errorf("%s is neither drawn nor said to be missing, or both", f.ID)
+					t.Errorf("%s is neither drawn nor reported as missing, or both", f.ID)
 				}
 			}
 		})
 	}
 }
 
-// failing is a disk that is full.
+// failing is a writer that always fails, like a full disk.
 type failing struct{}
 
 var errFull = errors.New("full")
@@ -252,12 +252,12 @@ func FuzzWrite(f *testing.F) {
 			d.Usage = map[string][]paper.Usage{p.Key(): {{Subject: "director", User: busy, Sys: time, UserDev: busy}}}
 		}
 		if html := written(t, d); strings.Contains(html, "NaN") {
-			t.Error(fmt.Sprint("the page has what is no number in it: ", offered, rate, time, busy))
+			t.Error(fmt.Sprint("the page has an invalid number in it: ", offered, rate, time, busy))
 		}
 	})
 }
 
-// A whole report is made in a moment.
+// BenchmarkWrite measures the making of a whole report.
 func BenchmarkWrite(b *testing.B) {
 	d := dataOf(wholeRun())
 	b.ResetTimer()

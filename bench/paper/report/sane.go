@@ -6,17 +6,17 @@ import (
 	"director/bench/paper"
 )
 
-// most is more than any machine does of anything.
+// most is above every possible measured value.
 const most = 1e15
 
-// possible reports whether all values are numbers that a measurement gives. A file
-// may hold others, and axes have no end then.
+// possible reports whether all values can be measurements. A file may contain
+// others, for which axes would have no end.
 func possible(values ...float64) bool {
-	return !slices.ContainsFunc(values, func(v float64) bool { return !(v >= 0 && v <= most) }) // NaN is neither
+	return !slices.ContainsFunc(values, func(v float64) bool { return !(v >= 0 && v <= most) }) // NaN fails both comparisons
 }
 
-// sane is the data without what no measurement gives, and how many rows were left
-// out.
+// sane returns the data without impossible rows, and the number of rows that it
+// left out.
 func sane(d *paper.Data) (good *paper.Data, left int) {
 	good = &paper.Data{Run: d.Run, Usage: make(map[string][]paper.Usage, len(d.Usage))}
 	for _, p := range d.Points {

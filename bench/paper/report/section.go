@@ -9,7 +9,7 @@ import (
 	"director/bench/paper"
 )
 
-// table is what a table of the page says: the first column is names.
+// table is a table of the page. The first column contains names.
 type table struct {
 	Caption string
 	Head    []string
@@ -24,13 +24,13 @@ type section struct {
 	Plots                   []drawing
 	Caption, Numbers        string
 	Missing                 []string
-	Tables                  []table // shown
-	Data                    []table // below, to open
+	Tables                  []table // always visible
+	Data                    []table // below, can be unfolded
 	Thumbnail               template.HTML
 	Emulated                bool
 }
 
-// drawing is an SVG element for each size, and what stands above it.
+// drawing is an SVG element for each size, and the title above it.
 type drawing struct {
 	Title, Upwards string
 	SVG            template.HTML
@@ -39,7 +39,7 @@ type drawing struct {
 // Drawn reports whether the section has a drawing.
 func (s *section) Drawn() bool { return len(s.Plots) > 0 }
 
-// sectionOf is a figure of a run.
+// sectionOf makes the section of a figure.
 func sectionOf(d *paper.Data, f *paper.Figure) section {
 	s := section{ID: f.ID, Title: f.Title, About: f.About, Emulated: f.Kind == paper.Emulation}
 	if f.Kind == paper.Sweep {
@@ -72,8 +72,8 @@ func sectionOf(d *paper.Data, f *paper.Figure) section {
 	return s
 }
 
-// missing says which of a figure's curves there are not, and why. The reason of
-// many is given once.
+// missing returns the curves of a figure that were not measured, and why. Curves
+// with the same reason are listed together.
 func missing(d *paper.Data, f *paper.Figure) (all []string) {
 	without := make(map[string][]string)
 	var reasons []string
@@ -93,7 +93,7 @@ func missing(d *paper.Data, f *paper.Figure) (all []string) {
 	return all
 }
 
-// reasonOf says why a setup has no data.
+// reasonOf returns why a setup has no data.
 func reasonOf(run *paper.Run, s paper.Setup) string {
 	reason, ok := run.Skipped[s.Key()]
 	if !ok || reason == "" {
@@ -102,7 +102,7 @@ func reasonOf(run *paper.Run, s paper.Setup) string {
 	return strings.TrimPrefix(strings.TrimPrefix(reason, s.Key()+": "), "cannot take part: ")
 }
 
-// taken says how the dots came about.
+// taken returns how the dots were measured.
 func taken(curves []curve, o *paper.Options) string {
 	least, most := curves[0].dots[0].N, 0
 	for _, c := range curves {
@@ -121,7 +121,7 @@ func taken(curves []curve, o *paper.Options) string {
 	return text + "."
 }
 
-// short is a duration as people write it.
+// short formats a duration.
 func short(d time.Duration) string {
 	switch {
 	case d >= time.Hour:
@@ -148,16 +148,16 @@ func (s *section) rates(f *paper.Figure, curves []curve) {
 	s.Thumbnail = r.thumbnail()
 }
 
-// scaling adds how far workers scale in memory, where nothing is emulated.
+// scaling adds how workers scale in memory, where nothing is emulated.
 func (s *section) scaling(run *paper.Run) {
 	if len(run.Scaling) == 0 {
 		return
 	}
 	t := table{
-		Caption: "Beside it, measured: workers in memory, each on a CPU of its own (bench micro), millions of packets per second",
-		Head:    []string{"", "workers", "median", "least", "most", "of one worker’s"},
-		Note: "The floor has nothing in common but the machine: how far its CPUs go together. " +
-			"What one CPU of its own could do by the CPU time of a connection is told under Capacity by CPU time.",
+		Caption: "For comparison, measured without emulation: workers in memory, each on a CPU of its own (bench micro), millions of packets per second",
+		Head:    []string{"", "workers", "median", "least", "most", "relative to one worker"},
+		Note: "The workers of the floor share only the machine: they show how far its CPUs scale. " +
+			"The rate of one whole CPU, computed from the CPU time of a connection, is under Capacity by CPU time.",
 	}
 	one := make(map[string]float64)
 	for _, r := range run.Scaling {
@@ -195,5 +195,5 @@ func points(curves []curve) table {
 	return t
 }
 
-// milliseconds is a time in microseconds, in milliseconds.
+// milliseconds formats a time in microseconds as milliseconds.
 func milliseconds(v paper.Value) string { return plusMinus(v.Median/1000, v.Off()/1000) }

@@ -22,8 +22,8 @@ type sweep struct {
 	steps []paper.Step
 }
 
-// sweep makes the section of throughput against message size: a chart on axes of
-// logarithms, as netpipe's signatures are drawn, and the data.
+// sweep makes the section of throughput by message size: a chart with logarithmic
+// axes, like netpipe's signatures, and the data.
 func (s *section) sweep(d *paper.Data, f *paper.Figure) {
 	var all []sweep
 	var without []string
@@ -56,8 +56,8 @@ func (s *section) sweep(d *paper.Data, f *paper.Figure) {
 		}
 		said = append(said, fmt.Sprintf("%s %s µs and %s Mb/s", c.Label, number(c.steps[0].Latency.Median), grouped(most/1e6)))
 	}
-	s.Caption = "A byte one way takes, and the most that comes through is: " + strings.Join(said, "; ") + ". " +
-		"The frames that pass the director are whole, as AF_XDP wants them; where they need not pass it, offload makes large messages cheap."
+	s.Caption = "The time of one byte in one direction, and the highest throughput: " + strings.Join(said, "; ") + ". " +
+		"AF_XDP needs complete frames, so frames through the director are not offloaded. On a direct path, offload makes large messages cheap."
 	s.Data = append(s.Data, t)
 }
 
@@ -77,7 +77,7 @@ func drawSweeps(label string, all []sweep) template.HTML {
 	})
 }
 
-// extentOf is how far the axes go: bytes, and Mb/s.
+// extentOf returns the ends of the axes: bytes, and Mb/s.
 func extentOf(all []sweep) (x, y [2]float64) {
 	x, y = [2]float64{1, 2}, [2]float64{1, 2}
 	for i, c := range all {
@@ -99,7 +99,7 @@ func addSweep(p *plot.Plot, one *sweep) {
 	var dots plotter.XYs
 	var errors plotter.YErrors
 	for _, step := range one.steps {
-		mbps := func(v float64) float64 { return max(v/1e6, 1e-6) } // an axis of logarithms has no zero
+		mbps := func(v float64) float64 { return max(v/1e6, 1e-6) } // a logarithmic axis has no zero
 		t := step.Throughput
 		dots = append(dots, plotter.XY{X: float64(step.Bytes), Y: mbps(t.Median)})
 		errors = append(errors, struct{ Low, High float64 }{mbps(t.Median) - mbps(t.Least), mbps(t.Most) - mbps(t.Median)})
@@ -107,7 +107,7 @@ func addSweep(p *plot.Plot, one *sweep) {
 	addLine(p, &l, dots, errors)
 }
 
-// decades are the powers of ten, or of a thousand where those are many.
+// decades returns the powers of ten, or of a thousand if there are many.
 func decades(least, most float64) (all []plot.Tick) {
 	step := 1.0
 	if math.Log10(most/least) > 6.5 {
@@ -124,7 +124,7 @@ func decades(least, most float64) (all []plot.Tick) {
 	return all
 }
 
-// bytesOf is a size as people write it.
+// bytesOf formats a size.
 func bytesOf(n float64) string {
 	switch {
 	case n >= 1<<20:

@@ -8,7 +8,7 @@ import (
 	"director/bench/paper"
 )
 
-// times makes the section of response times and shares: for each workload two
+// times makes the section of response times and shares. Each workload has two
 // charts with a row for each scheduler.
 func (s *section) times(curves []curve) {
 	var workloads []string
@@ -31,7 +31,7 @@ func (s *section) times(curves []curve) {
 	s.Caption = strings.Join(said, " ")
 }
 
-// timesOf adds the charts of one workload, and returns what they show.
+// timesOf adds the charts of one workload, and returns a summary.
 func (s *section) timesOf(workload string, curves []curve) string {
 	slow := bars{label: workload + ": response times"}
 	share := bars{label: workload + ": shares of the servers", full: 1}
@@ -58,8 +58,8 @@ func (s *section) timesOf(workload string, curves []curve) string {
 	}
 	share.fair = 1 / float64(max(1, curves[0].Setup.Servers))
 	s.Plots = append(s.Plots,
-		drawing{Title: workload + ": all but one reply in a hundred come within", SVG: slow.draw()},
-		drawing{Title: workload + ": shares of the least and the most used server; the line is an even share", SVG: share.draw()},
+		drawing{Title: workload + ": 99th percentile of the response time", SVG: slow.draw()},
+		drawing{Title: workload + ": shares of the least and the most used server; the line is the even share", SVG: share.draw()},
 	)
 	if s.Thumbnail == "" {
 		s.Thumbnail = slow.thumbnail()
@@ -68,7 +68,7 @@ func (s *section) timesOf(workload string, curves []curve) string {
 		workload, best.Label, milliseconds(best.dots[0].P99), even.Label)
 }
 
-// shares are the means of what the least and the most used server answered.
+// shares returns the mean shares of the least and the most used server.
 func shares(d *paper.Dot) (least, most float64) {
 	for _, p := range d.Points {
 		least += p.LeastShare / float64(d.N)
