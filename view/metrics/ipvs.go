@@ -26,7 +26,7 @@ var (
 	ipvsWeight   = backendGauge("weight", "The current backend weight by local and remote address.")
 )
 
-func backendGauge(name, help string) metric {
+func backendGauge(name, help string) *metric {
 	return ipvs.gauge("node_ipvs_backend_"+name, help,
 		"local_address", "local_port", "remote_address", "remote_port", "proto", "local_mark")
 }

@@ -6,10 +6,13 @@
 package metrics
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
 	"director/control"
@@ -25,81 +28,81 @@ type Source interface {
 	Counted() control.Stats
 }
 
-// New returns a registry of the metrics of s under the director's own names.
-func New(s Source) *prometheus.Registry { return registry(&native, s, collectNative) }
+// Page is the metrics of one source under one set of names.
+type Page struct {
+	set     set
+	source  Source
+	collect func(Source, sink)
+}
 
-// NewIPVS returns a registry of the IPVS metrics of s under node_exporter's names.
-func NewIPVS(s Source) *prometheus.Registry { return registry(&ipvs, s, collectIPVS) }
+// New returns the metrics of s under the director's own names.
+func New(s Source) *Page { return &Page{native, s, collectNative} }
+
+// NewIPVS returns the IPVS metrics of s under node_exporter's names.
+func NewIPVS(s Source) *Page { return &Page{ipvs, s, collectIPVS} }
+
+// text returns what a scrape gets. names selects metrics; without names it has all.
+func (p *Page) text(names []string) []byte {
+	var b bytes.Buffer
+	out := sink{}
+	p.collect(p.source, out)
+	out.write(&b, p.set, names)
+	return b.Bytes()
+}
 
 // maxScrapes is how many scrapes are answered at the same time. Each keeps its numbers in
 // memory until the client has read them.
 const maxScrapes = 4
 
-// Handler answers scrapes of g.
-func Handler(g prometheus.Gatherer, log zerolog.Logger) http.Handler {
-	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
-		ErrorLog:            printer{log},
-		MaxRequestsInFlight: maxScrapes,
+// contentType is that of Prometheus' text format. Every version of Prometheus reads it,
+// whatever else it would accept.
+const contentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+
+// Handler answers scrapes of p. As in Prometheus' own handlers, name[] in the query
+// selects metrics.
+func Handler(p *Page, log zerolog.Logger) http.Handler {
+	scrapes := make(chan struct{}, maxScrapes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case scrapes <- struct{}{}:
+			defer func() { <-scrapes }()
+		default:
+			http.Error(w, fmt.Sprintf("Limit of concurrent requests reached (%d), try again later.", maxScrapes), http.StatusServiceUnavailable)
+			return
+		}
+		text := p.text(r.URL.Query()["name[]"])
+		h := w.Header()
+		h.Set("Content-Type", contentType)
+		h.Add("Vary", "Accept-Encoding")
+		if err := send(w, text, takesGzip(r.Header)); err != nil {
+			log.Debug().Err(err).Msg("a scrape was cut short")
+		}
 	})
 }
 
-// printer logs why a scrape cannot be answered.
-type printer struct{ log zerolog.Logger }
-
-// Println implements promhttp.Logger.
-func (p printer) Println(v ...any) { p.log.Warn().Interface("problem", v).Msg("metrics") }
-
-// metric is the static description of one metric.
-type metric struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
-}
-
-// set is the metrics of one registry.
-type set []*prometheus.Desc
-
-func (s *set) counter(name, help string, labels ...string) metric {
-	return metric{s.define(name, help, labels...), prometheus.CounterValue}
-}
-
-func (s *set) gauge(name, help string, labels ...string) metric {
-	return metric{s.define(name, help, labels...), prometheus.GaugeValue}
-}
-
-func (s *set) define(name, help string, labels ...string) *prometheus.Desc {
-	d := prometheus.NewDesc(name, help, labels, nil)
-	*s = append(*s, d)
-	return d
-}
-
-// sink receives the metrics of a scrape.
-type sink chan<- prometheus.Metric
-
-func (out sink) put(m metric, v float64, labels ...string) {
-	out <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
-}
-
-func (out sink) count(m metric, n uint64, labels ...string) { out.put(m, float64(n), labels...) }
-
-// collector is a prometheus.Collector of a set.
-type collector struct {
-	set     *set
-	source  Source
-	collect func(Source, sink)
-}
-
-func registry(s *set, source Source, collect func(Source, sink)) *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collector{s, source, collect})
-	return r
-}
-
-// Describe implements prometheus.Collector.
-func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range *c.set {
-		out <- d
+// send writes a page, compressed if the client takes that.
+func send(w http.ResponseWriter, text []byte, compressed bool) error {
+	if !compressed {
+		_, err := w.Write(text)
+		return err
 	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	if _, err := io.Copy(z, bytes.NewReader(text)); err != nil {
+		return err
+	}
+	return z.Close()
 }
 
-// Collect implements prometheus.Collector.
-func (c collector) Collect(out chan<- prometheus.Metric) { c.collect(c.source, out) }
+// takesGzip reports whether a client accepts gzip (RFC 9110 §12.5.3).
+func takesGzip(h http.Header) bool {
+	for _, list := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(list, ",") {
+			name, quality, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
+			if strings.EqualFold(name, "gzip") {
+				return strings.Trim(strings.TrimPrefix(quality, "q="), "0.") != "" || quality == ""
+			}
+		}
+	}
+	return false
+}

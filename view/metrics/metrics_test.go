@@ -1,35 +1,42 @@
 package metrics_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"github.com/rs/zerolog"
 
 	"director/control"
 	"director/packet"
 	"director/service"
+	"director/view/figures"
 	"director/view/metrics"
 )
 
-// scrape is what Prometheus gets.
-func scrape(t *testing.T, g prometheus.Gatherer) string {
+// scrape returns what Prometheus gets.
+func scrape(t *testing.T, p *metrics.Page) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	metrics.Handler(g, zerolog.New(zerolog.NewTestWriter(t))).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	metrics.Handler(p, zerolog.New(zerolog.NewTestWriter(t))).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	r := w.Result()
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.StatusCode != http.StatusOK {
@@ -38,9 +45,40 @@ func scrape(t *testing.T, g prometheus.Gatherer) string {
 	return string(body)
 }
 
-// both are the two registries of a source by the name of their golden file.
-func both(s metrics.Source) map[string]*prometheus.Registry {
-	return map[string]*prometheus.Registry{"native": metrics.New(s), "ipvs": metrics.NewIPVS(s)}
+// parse reads a scrape with Prometheus' own parser. What that writes of it again must be
+// the scrape, without two lines for one sample.
+func parse(t *testing.T, text string) []*dto.MetricFamily {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	var again bytes.Buffer
+	var all []*dto.MetricFamily
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		all = append(all, families[name])
+		if _, err := expfmt.MetricFamilyToText(&again, families[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(again.String(), text); d != "" {
+		t.Errorf("Prometheus' library would write it otherwise (-its +ours):\n%s", d)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		sample := line[:strings.LastIndexByte(line, ' ')]
+		if seen[sample] {
+			t.Errorf("two lines of %s", sample)
+		}
+		seen[sample] = line[0] != '#'
+	}
+	return all
+}
+
+// both returns the two pages of a source by the name of their golden file.
+func both(s metrics.Source) map[string]*metrics.Page {
+	return map[string]*metrics.Page{"native": metrics.New(s), "ipvs": metrics.NewIPVS(s)}
 }
 
 // The golden files are what a scrape has to be, byte for byte. After a change that
@@ -64,10 +102,10 @@ func TestScrape_IsTheGoldenOne(t *testing.T) {
 	}
 }
 
-// client_golang has the linter of promtool in it.
+// client_golang has the linter of promtool.
 func TestMetrics_PassTheLinter(t *testing.T) {
 	for name, r := range both(sample()) {
-		problems, err := testutil.GatherAndLint(r)
+		problems, err := promlint.New(strings.NewReader(scrape(t, r))).Lint()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,9 +148,84 @@ func TestScrape_OfNothingIsFine(t *testing.T) {
 func TestScrape_BearsOddNames(t *testing.T) {
 	s := sample()
 	s.figures.Queues[0].Interface = "a\xff\"b\\"
-	if got, want := scrape(t, metrics.New(s)), `interface="a`+"\uFFFD"+`\"b\\",queue="0"`; !strings.Contains(got, want) {
+	got := scrape(t, metrics.New(s))
+	parse(t, got)
+	if want := `interface="a` + "\uFFFD" + `\"b\\",queue="0"`; !strings.Contains(got, want) {
 		t.Errorf("no %s in\n%s", want, got)
 	}
+}
+
+func TestScrape_OfSelectedMetrics(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/metrics?name[]=director_connection_table_used&name[]=none", nil)
+	metrics.Handler(metrics.New(sample()), zerolog.Nop()).ServeHTTP(w, r)
+	if families := parse(t, w.Body.String()); len(families) != 1 || families[0].GetName() != "director_connection_table_used" {
+		t.Errorf("got\n%s\nwant one metric", w.Body)
+	}
+}
+
+func TestHandler_CompressesForWhoTakesIt(t *testing.T) {
+	page := metrics.New(sample())
+	want := scrape(t, page)
+	for accept, compressed := range map[string]bool{
+		"": false, "gzip": true, "deflate, GZIP;q=0.5": true, "gzip; q=0": false, "gzip;q=0.0, br": false, "br": false,
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		metrics.Handler(page, zerolog.Nop()).ServeHTTP(w, r)
+		var body io.Reader = w.Body
+		if coding := w.Header().Get("Content-Encoding"); (coding == "gzip") != compressed {
+			t.Errorf("Accept-Encoding %q: Content-Encoding %q", accept, coding)
+		} else if compressed {
+			z, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = z
+		}
+		if got, err := io.ReadAll(body); err != nil || string(got) != want {
+			t.Errorf("Accept-Encoding %q: %d bytes, %v, want the page of %d", accept, len(got), err, len(want))
+		}
+		if got, want := w.Header().Get("Content-Type"), "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"; got != want {
+			t.Errorf("Content-Type %q, want %q", got, want)
+		}
+	}
+}
+
+// stuck is a source that answers when the test lets it.
+type stuck struct {
+	source
+	asked, answer chan struct{}
+}
+
+func (s *stuck) Figures() figures.Figures {
+	s.asked <- struct{}{}
+	<-s.answer
+	return s.figures
+}
+
+func TestHandler_LimitsScrapes(t *testing.T) {
+	s := &stuck{*sample(), make(chan struct{}), make(chan struct{})}
+	h := metrics.Handler(metrics.New(s), zerolog.Nop())
+	ask := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Code
+	}
+	var scrapes sync.WaitGroup
+	for range 4 {
+		scrapes.Go(func() {
+			if code := ask(); code != http.StatusOK {
+				t.Errorf("status %d of one of four", code)
+			}
+		})
+		<-s.asked
+	}
+	if code := ask(); code != http.StatusServiceUnavailable {
+		t.Errorf("status %d of a fifth, want 503", code)
+	}
+	close(s.answer)
+	scrapes.Wait()
 }
 
 // Scrapes read while numbers change; the race detector looks on.
@@ -135,8 +248,8 @@ func TestScrape_WhileNumbersChange(t *testing.T) {
 		select {
 		case <-done:
 			for name, r := range all {
-				if _, err := r.Gather(); err != nil {
-					t.Errorf("%s: %v", name, err)
+				if len(parse(t, scrape(t, r))) == 0 {
+					t.Errorf("%s: nothing is exported", name)
 				}
 			}
 			return

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"director/packet"
 	"director/view/figures"
 )
@@ -49,7 +47,7 @@ var (
 	workerUnnoted = native.counter("director_worker_unnoted_packets_total",
 		"Packets forwarded without a connection because the table was full.", "worker")
 	workerBatches = native.define("director_worker_batch_frames",
-		"Sizes of the batches that the worker has received, in frames; empty ones are not counted.", "worker")
+		"Sizes of the batches that the worker has received, in frames; empty ones are not counted.", "histogram", "worker")
 )
 
 func collectNative(s Source, out sink) {
@@ -99,12 +97,7 @@ func collectWorker(w *figures.Worker, out sink) {
 	out.count(workerExpired, w.Expired, name)
 	out.count(workerUnnoted, w.Unnoted, name)
 
-	upTo, batches := make(map[float64]uint64, len(w.Batches)), uint64(0)
-	for i, n := range w.Batches {
-		batches += n
-		upTo[float64(uint64(1)<<i)] = batches
-	}
-	out <- prometheus.MustNewConstHistogram(workerBatches, batches, float64(received), upTo, name)
+	out.histogram(workerBatches, w.Batches, float64(received), name)
 }
 
 // collectUnserved exports the counter of every interface with AF_XDP. With AF_PACKET every

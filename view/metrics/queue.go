@@ -36,7 +36,7 @@ var (
 		"AF_PACKET: packets longer than the MTU, from receive offloads, that were taken apart.")
 )
 
-func queueCounter(name, help string) metric {
+func queueCounter(name, help string) *metric {
 	return native.counter("director_queue_"+name+"_total", help, "interface", "queue")
 }
 
@@ -44,7 +44,7 @@ func collectQueue(q *figures.Queue, out sink) {
 	on, name := label(q.Interface), strconv.Itoa(q.Queue)
 	out.put(queueInfo, 1, on, name, strconv.Itoa(q.Worker), q.IO, q.Attach, q.Mode)
 	for _, c := range [...]struct {
-		metric
+		*metric
 		n  uint64
 		io string // the only kind of I/O that has this counter, "" if both have
 	}{

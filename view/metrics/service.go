@@ -34,7 +34,7 @@ var (
 )
 
 // tally holds the metrics that services and servers have in common.
-type tally struct{ conns, inPkts, outPkts, inBytes, outBytes metric }
+type tally struct{ conns, inPkts, outPkts, inBytes, outBytes *metric }
 
 func traffic(of string, labels ...string) tally {
 	name := "director_" + of + "_"
@@ -60,7 +60,7 @@ func (t *tally) collect(s *control.Stats, out sink, labels ...string) {
 	out.count(t.outBytes, s.OutBytes, labels...)
 }
 
-func serverGauge(name, help string) metric {
+func serverGauge(name, help string) *metric {
 	return native.gauge("director_server_"+name, help, "proto", "service", "server")
 }
 
