@@ -130,19 +130,19 @@ func (n *network) introduce() error {
 		n.end[dev] = end{l.Attrs().Index, l.Attrs().HardwareAddr}
 	}
 	errs := []error{
-		n.know(n.source, "src0", inNet.Addr(), "in0"),
-		n.know(n.director, "in0", sourceNet.Addr(), "src0"),
-		n.know(n.sink, "sink0", outNet.Addr(), "out0"),
+		n.addNeighbour(n.source, "src0", inNet.Addr(), "in0"),
+		n.addNeighbour(n.director, "in0", sourceNet.Addr(), "src0"),
+		n.addNeighbour(n.sink, "sink0", outNet.Addr(), "out0"),
 	}
 	for _, a := range servers {
-		errs = append(errs, n.know(n.director, "out0", a, "sink0"))
+		errs = append(errs, n.addNeighbour(n.director, "out0", a, "sink0"))
 	}
 	return errors.Join(errs...)
 }
 
-// know adds a permanent entry to a host: neighbour, on dev, has the Ethernet
+// addNeighbour adds a permanent entry to a host: neighbour, on dev, has the Ethernet
 // address of the interface there.
-func (n *network) know(h *lab.Host, dev string, neighbour netip.Addr, there string) error {
+func (n *network) addNeighbour(h *lab.Host, dev string, neighbour netip.Addr, there string) error {
 	err := h.Link.NeighSet(&netlink.Neigh{
 		LinkIndex: n.end[dev].index, State: netlink.NUD_PERMANENT,
 		IP: neighbour.AsSlice(), HardwareAddr: n.end[there].mac,

@@ -20,7 +20,7 @@ const (
 type window struct {
 	pps, offered float64
 	lost         uint64 // of the offered packets
-	otherwise    uint64 // arrived, but not as they should
+	otherwise    uint64 // arrived, but in another form
 	packets      uint64
 	process      time.Duration
 	spent        machine.Spent

@@ -108,7 +108,7 @@ func TestDrive_NamesWhatWentWrong(t *testing.T) {
 		want fetch.Kind
 		p    load.Plan
 	}{
-		{"nobody listens", netip.MustParseAddrPort(closed.Addr().String()), fetch.Refused, load.Plan{}},
+		{"no listener", netip.MustParseAddrPort(closed.Addr().String()), fetch.Refused, load.Plan{}},
 		{"no answer", raw(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), fetch.Timeout, load.Plan{Timeout: time.Second}},
 		{"reset", raw(func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }), fetch.Reset, load.Plan{}},
 		{"nothing", sends(""), fetch.BadReply, load.Plan{}},

@@ -90,13 +90,13 @@ func (s *secure) accept(l net.Listener) {
 			return
 		}
 		if err != nil { // the client reset it before the accept, or no descriptor is free
-			if s.over(acceptPause) {
+			if s.closedAfter(acceptPause) {
 				return
 			}
 			continue
 		}
 		s.mu.Lock()
-		if s.over(0) {
+		if s.closedAfter(0) {
 			s.mu.Unlock()
 			_ = conn.Close() // no request has been read yet
 			return
@@ -116,15 +116,15 @@ func (s *secure) await() {
 		wait := s.bucket.next - now
 		in := s.bucket.take(now)
 		s.mu.Unlock()
-		if in || s.over(wait) {
+		if in || s.closedAfter(wait) {
 			return
 		}
 	}
 }
 
-// over waits for a time, or until the server is closed. It reports whether it is
+// closedAfter waits for a time, or until the server is closed. It reports whether it is
 // closed.
-func (s *secure) over(wait time.Duration) bool {
+func (s *secure) closedAfter(wait time.Duration) bool {
 	if wait > 0 {
 		select {
 		case <-s.done:
@@ -157,7 +157,7 @@ func (s *secure) serve(conn net.Conn) {
 		s.mu.Lock()
 		a, wait := s.answers.to(head)
 		s.mu.Unlock()
-		if s.over(wait) {
+		if s.closedAfter(wait) {
 			return
 		}
 		if _, err := c.Write(a.text); err != nil {

@@ -91,13 +91,13 @@ func Build(ctx context.Context, self Self, s paper.Setup, cpus []int) (b *Bed, e
 		b.target = netip.AddrPortFrom(b.lab.Servers[0].Addr, port)
 		return b, nil
 	case paper.Director:
-		return b, b.direct(ctx)
+		return b, b.startDirector(ctx)
 	}
-	return b, b.stand(ctx)
+	return b, b.startPeer(ctx)
 }
 
-// direct starts the director.
-func (b *Bed) direct(ctx context.Context) error {
+// startDirector starts the director.
+func (b *Bed) startDirector(ctx context.Context) error {
 	s := b.setup
 	scheduler := s.Scheduler
 	if scheduler == "" {
@@ -128,7 +128,7 @@ func (b *Bed) direct(ctx context.Context) error {
 		if err := b.warm(); err != nil {
 			return err
 		}
-		b.share, err = hold(b.director.PID(), s.Workers, s.Quota)
+		b.share, err = limitWorkers(b.director.PID(), s.Workers, s.Quota)
 	}
 	return err
 }
@@ -144,8 +144,8 @@ func (b *Bed) warm() error {
 	return c.result(new(load.Report))
 }
 
-// stand starts another balancer in place of the director.
-func (b *Bed) stand(ctx context.Context) error {
+// startPeer starts another balancer in place of the director.
+func (b *Bed) startPeer(ctx context.Context) error {
 	p, err := peer.Find(b.setup.Balancer)
 	if err != nil {
 		return err

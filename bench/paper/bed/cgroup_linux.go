@@ -61,13 +61,13 @@ func (q *quota) v2(mount string, pid int, tids []int, each, period time.Duration
 // enable the controller.
 func (q *quota) share(above, groups []string, each, period time.Duration) error {
 	for _, group := range above {
-		if err := q.give(group); err != nil {
+		if err := q.enable(group); err != nil {
 			return err
 		}
 	}
 	limit := fmt.Sprintf("%d %d", each.Microseconds(), period.Microseconds())
 	for _, group := range groups {
-		if err := tell(group, setting{"cpu.max", limit}); err != nil {
+		if err := writeSetting(group, setting{"cpu.max", limit}); err != nil {
 			return err
 		}
 	}
@@ -126,33 +126,33 @@ func (q *quota) make(group, members, home string, settings ...setting) error {
 		text, err := os.ReadFile(filepath.Join(group, members))
 		errs := []error{err}
 		for id := range strings.FieldsSeq(string(text)) {
-			errs = append(errs, tell(home, setting{members, id}))
+			errs = append(errs, writeSetting(home, setting{members, id}))
 		}
 		return errors.Join(append(errs, os.Remove(group))...)
 	})
 	for _, s := range settings {
-		if err := tell(group, s); err != nil {
+		if err := writeSetting(group, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// give enables CPU shares for a group's children, if they are not enabled yet.
-func (q *quota) give(group string) error {
+// enable enables CPU shares for a group's children, if they are not enabled yet.
+func (q *quota) enable(group string) error {
 	const name = "cgroup.subtree_control"
 	has, err := os.ReadFile(filepath.Join(group, name))
 	if err != nil || slices.Contains(strings.Fields(string(has)), "cpu") {
 		return err
 	}
-	if err := tell(group, setting{name, "+cpu"}); err != nil {
+	if err := writeSetting(group, setting{name, "+cpu"}); err != nil {
 		return err
 	}
-	q.undo = append(q.undo, func() error { return tell(group, setting{name, "-cpu"}) })
+	q.undo = append(q.undo, func() error { return writeSetting(group, setting{name, "-cpu"}) })
 	return nil
 }
 
-// tell writes a setting.
-func tell(group string, s setting) error {
+// writeSetting writes a setting.
+func writeSetting(group string, s setting) error {
 	return os.WriteFile(filepath.Join(group, s.file), fmt.Append(nil, s.to), 0)
 }

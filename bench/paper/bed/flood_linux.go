@@ -32,8 +32,8 @@ func (b *Bed) flood(ctx context.Context, over time.Duration) (f *flood, err erro
 	return f, err
 }
 
-// tell waits for the end of the flood and adds its results to a point.
-func (f *flood) tell(ctx context.Context, p *paper.Point) error {
+// addTo waits for the end of the flood and adds its results to a point.
+func (f *flood) addTo(ctx context.Context, p *paper.Point) error {
 	var sent testlvs.Report
 	if err := f.result(&sent); err != nil {
 		return err

@@ -37,11 +37,11 @@ func (b *Bed) Measure(ctx context.Context, rate float64, o *paper.Options) (p pa
 	}
 	p = pointOf(b.setup, rate, &report)
 	if flood != nil {
-		if err := flood.tell(ctx, &p); err != nil {
+		if err := flood.addTo(ctx, &p); err != nil {
 			return p, nil, err
 		}
 	}
-	watched.tell(&p)
+	watched.addTo(&p)
 	return p, watched.usage(), nil
 }
 

@@ -31,8 +31,8 @@ func shareOf(share float64) (each, period time.Duration) {
 // quota limits threads to shares of a CPU.
 type quota struct{ undo []func() error }
 
-// hold limits each worker of a director to a share of a CPU.
-func hold(pid, workers int, share float64) (q *quota, err error) {
+// limitWorkers limits each worker of a director to a share of a CPU.
+func limitWorkers(pid, workers int, share float64) (q *quota, err error) {
 	threads, err := workersOf(pid)
 	if err != nil {
 		return nil, err

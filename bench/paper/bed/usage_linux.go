@@ -70,8 +70,8 @@ func (b *Bed) read(subjects []subject, before *reading) (r reading, err error) {
 	return r, err
 }
 
-// tell adds the readings of the whole machine to a point.
-func (w *watched) tell(p *paper.Point) {
+// addTo adds the readings of the whole machine to a point.
+func (w *watched) addTo(p *paper.Point) {
 	first, last := w.readings[0], w.readings[len(w.readings)-1]
 	seconds := last.at.Sub(first.at).Seconds()
 	for _, c := range w.cpus {
