@@ -201,3 +201,42 @@ func TestTable_AgreesWithAModelOfBothFamilies(t *testing.T) {
 		}
 	}
 }
+
+// Even where the hashes of two families are the same, the packets of one do not find
+// the other's connections.
+func TestFind_KeepsTheFamiliesApart(t *testing.T) {
+	table := newTable(t, 1000)
+	var c, victim conntrack.Conn
+	put := func(hash uint64, r *conntrack.Record) {
+		t.Helper()
+		if table.Insert(hash, r, &c, &victim) != conntrack.Inserted {
+			t.Fatal("not inserted")
+		}
+	}
+	// IPv4, under the hashes of packets with the same low words.
+	four := childRecord(1, nil, 0)
+	widened := func(a packet.Addr) packet.Addr { return packet.Addr{Hi: 0x20010db8 << 32, Lo: a.Lo} }
+	in := packet.Flow{Src: widened(four.Client), Dst: widened(four.Virtual), SrcPort: four.ClientPort, DstPort: four.VirtualPort, Proto: four.Proto}
+	put(table.HashIn(&in), four)
+	if table.FindIn(table.HashIn(&in), &in, &c) {
+		t.Error("a client's IPv6 packet finds an IPv4 connection")
+	}
+	out := packet.Flow{Src: widened(four.Addr), Dst: in.Src, SrcPort: four.Target.Port, DstPort: four.ClientPort, Proto: four.Proto}
+	if table.FindOut(table.HashOut(&out), &out, &c) {
+		t.Error("an IPv6 answer finds an IPv4 connection")
+	}
+	// IPv6, whose entry has zeroes in the place of IPv4 addresses.
+	six := childRecord(2, nil, 0)
+	six.Client, six.Virtual, six.Addr = in.Src, in.Dst, widened(six.Addr)
+	none := packet.AddrFrom4(0)
+	in = packet.Flow{Src: none, Dst: none, SrcPort: six.ClientPort, DstPort: six.VirtualPort, Proto: six.Proto}
+	out = packet.Flow{Src: none, Dst: none, SrcPort: six.Target.Port, DstPort: six.ClientPort, Proto: six.Proto}
+	put(table.HashIn(&in), six)
+	if table.FindIn(table.HashIn(&in), &in, &c) || table.FindOut(table.HashOut(&out), &out, &c) {
+		t.Error("an IPv4 packet finds an IPv6 connection")
+	}
+	hint := sought(table, table.HashIn(&in))
+	if table.HitIn(hint, &in).Found() || table.HitOut(hint, &out).Found() {
+		t.Error("a plain IPv4 packet finds an IPv6 connection")
+	}
+}

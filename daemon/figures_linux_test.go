@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,8 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"director/dataplane"
 	"director/dataplane/afpacket"
 	"director/dataplane/afxdp"
+	"director/internal/fields"
 	"director/packet"
 	"director/view/figures"
 )
@@ -81,6 +84,15 @@ func TestFigures_AreWhatWorkersCount(t *testing.T) {
 	queues := []figures.Queue{{Interface: "eth0", Queue: 0, Worker: 0}, {Interface: "eth0", Queue: 1, Worker: 1}}
 	if diff := cmp.Diff(queues, f.Queues); diff != "" {
 		t.Errorf("queues (-want +got):\n%s", diff)
+	}
+}
+
+// A field that is added to a worker's counts and not named makes this fail.
+func TestNameCounts_LeavesNothingOut(t *testing.T) {
+	counts := fields.Full[dataplane.Counts]()
+	unseen := fields.Unseen(counts, func(c dataplane.Counts) string { return fmt.Sprintf("%+v", nameCounts(c, []string{"eth0"})) })
+	if len(unseen) != 0 {
+		t.Errorf("%v of the counts are in no figure", unseen)
 	}
 }
 

@@ -17,3 +17,14 @@ const (
 
 // Sweeping reports whether the worker is about to end more connections.
 func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
+
+// FullCounts returns what a worker publishes that has counted something different in
+// every place, and how many places there are.
+func FullCounts() (Counts, int) {
+	var c counters
+	for place := range countersLen {
+		c.add(place, uint64(1000+place))
+	}
+	c.publish()
+	return c.snapshot(), countersLen
+}

@@ -53,6 +53,12 @@ func fill(v reflect.Value, n *uint64) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0), n)
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, n)
+		fill(value, n)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), n)
@@ -80,6 +86,24 @@ func zero(v reflect.Value) (names []string) {
 			names = append(names, name.Name)
 		case name.Anonymous && f.Kind() == reflect.Struct:
 			names = append(names, zero(f)...)
+		}
+	}
+	return names
+}
+
+// Unseen returns the names of the exported fields of v, and of the structs embedded
+// in it, whose value makes no difference to what show returns: each is set to zero
+// once. All fields of v must differ from zero.
+func Unseen[T any](v T, show func(T) string) (names []string) {
+	want := show(v)
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if !f.IsExported() || f.Anonymous {
+			continue
+		}
+		less := v
+		reflect.ValueOf(&less).Elem().FieldByIndex(f.Index).SetZero()
+		if show(less) == want {
+			names = append(names, f.Name)
 		}
 	}
 	return names

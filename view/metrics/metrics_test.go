@@ -26,6 +26,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"director/control"
+	"director/internal/fields"
 	"director/packet"
 	"director/service"
 	"director/view/figures"
@@ -306,5 +307,21 @@ func TestScrape_IgnoresZeroing(t *testing.T) {
 	}
 	if after := scrape(t, metrics.New(s)) + scrape(t, metrics.NewIPVS(s)); after != before {
 		t.Error("a scrape shows what was zeroed")
+	}
+}
+
+// A field that is added to the figures of a worker and not exported makes this fail.
+func TestScrape_ShowsEveryFigureOfAWorker(t *testing.T) {
+	full := worker(1, 1)
+	if zero := fields.Zero(full); len(zero) != 0 {
+		t.Fatalf("%v are zero", zero)
+	}
+	unseen := fields.Unseen(full, func(w figures.Worker) string {
+		s := sample()
+		s.figures.Workers = []figures.Worker{w}
+		return scrape(t, metrics.New(s))
+	})
+	if len(unseen) != 0 {
+		t.Errorf("no metric shows %v of a worker", unseen)
 	}
 }
