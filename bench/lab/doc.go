@@ -9,12 +9,13 @@
 //	source src0 ───── in0 director out0 ───── sink0 sink
 //	10.1.0.2     10.1.0.1          10.2.0.1     10.2.0.11..14, virtual 192.0.2.10
 //
-// The load is UDP to port 9 of the virtual address, 64 bytes on the wire. The
-// clients are addresses in 198.18.0.0/15, one for each flow, in turn. The source is
-// an XDP program that the kernel runs over frames that it generates (live frames of
-// BPF_PROG_RUN): no socket and no stack is in front of the director. The sink is a
-// tc program. It counts the packets that arrive as the contender should send them,
-// and drops them. Nothing is answered: all packets go one way.
+// The load is UDP to port 9 of the virtual address, 64 bytes on the wire. Each flow
+// has its own client address and port, in 198.18.0.0/15, and the flows take turns.
+// The source is an XDP program that the kernel runs over frames that it generates
+// (live frames of BPF_PROG_RUN): no socket and no stack is in front of the
+// director. The sink is a tc program. It counts the packets that arrive as the
+// contender should send them, and drops them. Nothing is answered: all packets go
+// one way.
 //
 // # The contenders
 //
@@ -23,7 +24,7 @@
 //	xsk             a loop over AF_XDP sockets that exchanges the Ethernet
 //	                addresses; it uses github.com/asavie/xdp, not the director's
 //	                ports: it shows what this I/O can do
-//	director-M-IO   "director run", four real servers, round robin, with method M
+//	director-M-IO   "director run", four real servers, round robin, forwarding method M
 //
 // # Which CPU does what
 //

@@ -18,7 +18,7 @@ type recorder struct {
 	headBytes, bodyBytes  int64
 	failed                [len(fetch.Kinds)]int64
 	examples              [len(fetch.Kinds)]error
-	classes               [6]int64 // replies by the first digit of their status; index 0 is not used
+	classes               [6]int64 // replies by the first digit of their status
 	samples               []int64  // good replies by the interval in which they ended
 	servers               []served
 	open, mostOpen        int

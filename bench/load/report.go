@@ -114,7 +114,7 @@ func (r *Report) rates() {
 }
 
 // Merge returns the report of two clients of one plan together. Counts and times
-// are added. The plan is the first client's, with a Share that covers both.
+// are added. The plan is the first client's. Its Share covers the whole plan.
 func (r Report) Merge(o Report) (Report, error) {
 	if len(r.Samples) != len(o.Samples) || r.Interval != o.Interval || r.Plan.Warmup != o.Plan.Warmup || r.Plan.Duration != o.Plan.Duration {
 		return r, fmt.Errorf("reports of %d samples every %v and of %d every %v are not of one plan",

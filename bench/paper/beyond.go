@@ -10,8 +10,8 @@ import (
 // of the table. The names are those of package peer.
 var Peers = []string{"haproxy", "nginx", "nft", "ipvs"}
 
-// Schedulers are the schedulers whose effect is measured: those that choose a
-// server for each connection without other settings.
+// Schedulers are the schedulers whose effect is measured: all except none, which
+// chooses no server.
 var Schedulers = []string{"rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "mh", "lblc", "lblcr", "fo", "ovf", "twos"}
 
 // beyond returns the figures beyond the paper's: those that its authors wished for,

@@ -32,8 +32,8 @@ func sizes(height vg.Length) [2]size {
 	return [2]size{{"wide", 760, height, 12}, {"narrow", 360, height * 0.85, 11}}
 }
 
-// sans has the metrics of Arial, and its letters have the same widths as
-// Helvetica's.
+// sans is Liberation Sans. Its letters are as wide as those of Helvetica and
+// Arial.
 var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
 func (s *size) style(colour ink) gonumtext.Style {

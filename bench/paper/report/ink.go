@@ -48,7 +48,7 @@ var hues = []hue{
 }
 
 // shades are the lightness values of the shades, on a light and on a dark
-// background. The contrast is highest for the most servers.
+// background. The lightness is lowest for the most servers.
 var shades = [2][3]float64{{0.65, 0.56, 0.43}, {0.88, 0.77, 0.66}}
 
 // shade returns a shade of the hue.
