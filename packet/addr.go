@@ -8,8 +8,8 @@ import (
 // Addr is an IP address of either family as two machine words in host order,
 // so that comparing and hashing never loops over bytes. IPv4 is held in its
 // IPv4-mapped form (RFC 4291 §2.5.5.2): Hi is 0 and Lo is 0x0000ffff_aabbccdd.
-// The zero Addr is "::", which no packet of ours carries; it stands for
-// "none".
+// The zero Addr is "::". No packet that the director handles carries it, so it
+// means "no address".
 type Addr struct {
 	Hi, Lo uint64
 }
@@ -17,10 +17,10 @@ type Addr struct {
 // v4Prefix is the upper half of Lo of every IPv4-mapped address.
 const v4Prefix = 0xffff << 32
 
-// AddrFrom4 makes an Addr of an IPv4 address in host order.
+// AddrFrom4 converts an IPv4 address in host order to an Addr.
 func AddrFrom4(v4 uint32) Addr { return Addr{Lo: v4Prefix | uint64(v4)} }
 
-// AddrFrom converts a netip.Addr; zones are dropped, the invalid Addr becomes
+// AddrFrom converts a netip.Addr. It drops the zone. An invalid address becomes
 // the zero Addr.
 func AddrFrom(a netip.Addr) Addr {
 	if !a.IsValid() {
@@ -30,7 +30,7 @@ func AddrFrom(a netip.Addr) Addr {
 	return Addr{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
 
-// MustAddr parses s and panics when it is not an address. For tests and
+// MustAddr parses s and panics if s is not an address. It is for tests and
 // literals.
 func MustAddr(s string) Addr { return AddrFrom(netip.MustParseAddr(s)) }
 
@@ -43,16 +43,16 @@ func (a Addr) IsZero() bool { return a == Addr{} }
 // V4 returns an IPv4 address in host order. Precondition: a.Is4().
 func (a Addr) V4() uint32 { return uint32(a.Lo) }
 
-// Reserved reports whether an IPv4 address lies in a block without unicast
-// addresses: "this network" (0/8, RFC 1122 §3.2.1.3), multicast (224/4, RFC
-// 5771), and class E with the limited broadcast address (240/4, RFC 1112 §4).
-// Precondition: a.Is4().
+// Reserved reports whether an IPv4 address is in a block that has no unicast
+// addresses: "this network" (0/8, RFC 1122 §3.2.1.3), multicast (224/4, RFC 5771), or
+// class E with the limited broadcast address (240/4, RFC 1112 §4). Precondition:
+// a.Is4().
 func (a Addr) Reserved() bool {
 	top := a.V4() >> 24
 	return top == 0 || top >= 224
 }
 
-// Netip converts back; IPv4 comes out unmapped.
+// Netip converts a to a netip.Addr. An IPv4 address is returned unmapped.
 func (a Addr) Netip() netip.Addr {
 	if a.IsZero() {
 		return netip.Addr{}

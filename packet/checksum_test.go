@@ -7,7 +7,7 @@ import (
 	"director/packet"
 )
 
-// sumRef is RFC 1071 word by word.
+// sumRef computes the sum of RFC 1071 word by word.
 func sumRef(b []byte, sum uint32) uint16 {
 	s := uint64(sum)
 	for i := 0; i < len(b); i += 2 {
@@ -57,7 +57,7 @@ func TestDelta_MovesAChecksumLikeARecomputation(t *testing.T) {
 			b[i] = byte(r.Uint32())
 		}
 		if r.IntN(8) == 0 {
-			clear(b[:r.IntN(20)]) // words of zero are where the two zeros differ
+			clear(b[:r.IntN(20)]) // with words of zero, the result may be either zero of ones' complement
 		}
 		before := ^packet.Sum(b, 0)
 		from := uint32(b[4])<<24 | uint32(b[5])<<16 | uint32(b[6])<<8 | uint32(b[7])
@@ -83,13 +83,13 @@ func TestChecksumOK_AgreesWithTheSum(t *testing.T) {
 		h.SetChecksum(0)
 		h.SetChecksum(^packet.Sum(h, 0))
 		if !h.ChecksumOK() {
-			t.Fatalf("header %d of %d bytes: its own checksum is refused", n, len(h))
+			t.Fatalf("header %d of %d bytes: the correct checksum was refused", n, len(h))
 		}
 		at := r.IntN(len(h)-1) + 1
 		was := h[at]
 		h[at] += byte(1 + r.IntN(254))
 		if h.ChecksumOK() {
-			t.Fatalf("header %d: byte %d changed from %#02x to %#02x unnoticed", n, at, was, h[at])
+			t.Fatalf("header %d: ChecksumOK after byte %d changed from %#02x to %#02x", n, at, was, h[at])
 		}
 	}
 }

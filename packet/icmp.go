@@ -2,8 +2,8 @@ package packet
 
 import "encoding/binary"
 
-// ICMPLen is the length of an ICMP error's own header in bytes; the packet that
-// it quotes follows.
+// ICMPLen is the length in bytes of the header of an ICMP error. The quoted packet
+// follows it.
 const ICMPLen = 8
 
 // Types and codes of the ICMP errors that concern a connection (RFC 792).
@@ -13,7 +13,7 @@ const (
 	ICMPTimeExceeded = 11
 
 	CodePort       = 3 // of ICMPUnreachable: no such port
-	CodeFragNeeded = 4 // of ICMPUnreachable: too long, and DF forbids to fragment
+	CodeFragNeeded = 4 // of ICMPUnreachable: the packet is too long, and DF is set
 )
 
 // ICMP is a view of an ICMP message, from its header to its end.
@@ -25,37 +25,37 @@ const (
 //	|            unused             |         next-hop MTU          |
 //	+-------------------------------+-------------------------------+
 //
-// The second word is that of "fragmentation needed" (RFC 1191 §4); other types
-// fill it otherwise. Precondition of every method: at least ICMPLen bytes.
+// The second word is shown as "fragmentation needed" uses it (RFC 1191 §4); other
+// types use it differently. Precondition of every method: at least ICMPLen bytes.
 type ICMP []byte
 
 // Type returns the type of the message.
 func (h ICMP) Type() uint8 { return h[0] }
 
-// Code returns what the type leaves open.
+// Code returns the code of the message, which refines the type.
 func (h ICMP) Code() uint8 { return h[1] }
 
-// MTU returns the next-hop MTU; 0 means that the router did not tell.
+// MTU returns the next-hop MTU. 0 means that the router did not report it.
 func (h ICMP) MTU() uint16 { return binary.BigEndian.Uint16(h[6:8]) }
 
-// Set writes the header but for the checksum.
+// Set writes all fields of the header except the checksum, which it sets to 0.
 func (h ICMP) Set(typ, code uint8, mtu uint16) {
 	clear(h[:ICMPLen])
 	h[0], h[1] = typ, code
 	binary.BigEndian.PutUint16(h[6:8], mtu)
 }
 
-// ChecksumOK reports whether the whole message sums up.
+// ChecksumOK reports whether the checksum of the message is correct.
 func (h ICMP) ChecksumOK() bool { return Sum(h, 0) == 0xffff }
 
-// UpdateChecksum computes the checksum over the whole message anew.
+// UpdateChecksum recomputes the checksum of the message.
 func (h ICMP) UpdateChecksum() {
 	h[2], h[3] = 0, 0
 	binary.BigEndian.PutUint16(h[2:4], ^Sum(h, 0))
 }
 
-// ICMP returns the view of the packet's ICMP message. Precondition: it is one,
-// of at least ICMPLen bytes, as where ParseQuote returned true.
+// ICMP returns a view of the ICMP message. Precondition: the packet is an ICMP
+// message of at least ICMPLen bytes, for example because ParseQuote returned true.
 func (f *Frame) ICMP() ICMP {
 	b := f.Bytes()
 	return ICMP(b[f.L4 : uint32(f.L3)+uint32(f.IPLen)])

@@ -1,17 +1,17 @@
 package packet
 
 // Parse reads the Ethernet, IP and transport headers of f into f.Header and
-// returns None when the frame carries a whole TCP, UDP or SCTP packet over IPv4.
-// Otherwise it says what is in the way:
+// returns None if the frame carries a whole TCP, UDP or SCTP packet over IPv4.
+// Otherwise it returns the reason:
 //
-//	Truncated  too short for the headers that it claims
+//	Truncated  the frame is too short for its headers
 //	NotIPv4    another EtherType, VLAN tags included
-//	BadHeader  the IPv4 header contradicts itself or its checksum
-//	Protocol   neither TCP nor UDP nor SCTP, whole or not
-//	Fragment   part of a fragmented packet
+//	BadHeader  the IPv4 header is inconsistent or its checksum is wrong
+//	Protocol   neither TCP nor UDP nor SCTP, whole or fragment
+//	Fragment   a fragment of a TCP, UDP or SCTP packet
 //
-// Addresses and protocol of f.Flow are valid where f.L3 is not 0, ports only
-// with None. Nothing of the frame is changed.
+// The addresses and the protocol of f.Flow are valid if f.L3 is not 0. The ports are
+// valid only if Parse returns None. Parse does not change the bytes of the frame.
 func Parse(f *Frame) Reason {
 	if ParsePlain(f) {
 		return None
@@ -19,8 +19,8 @@ func Parse(f *Frame) Reason {
 	return ParseHeaders(f)
 }
 
-// ParseHeaders is Parse without ParsePlain: it reads any frame header by header and
-// sets f.Plain for none.
+// ParseHeaders is Parse without ParsePlain. It reads every frame header by header and
+// never sets f.Plain.
 func ParseHeaders(f *Frame) Reason {
 	b := f.Bytes()
 	f.Header = Header{}
@@ -34,7 +34,7 @@ func ParseHeaders(f *Frame) Reason {
 	return parseIPv4(f, b)
 }
 
-// parseIPv4 goes on behind the Ethernet header of f, whose bytes are b.
+// parseIPv4 reads what follows the Ethernet header of f. b contains the bytes of f.
 func parseIPv4(f *Frame, b []byte) Reason {
 	if len(b) < EthLen+IPv4Len {
 		return Truncated
@@ -64,8 +64,8 @@ func parseIPv4(f *Frame, b []byte) Reason {
 	return parsePorts(f, L4(ip[headerLen:total]))
 }
 
-// parsePorts reads the transport header. All three protocols begin with the
-// ports, but a header that is not whole counts as none.
+// parsePorts reads the transport header. The headers of all three protocols begin
+// with the ports, but parsePorts requires the complete header.
 func parsePorts(f *Frame, l4 L4) Reason {
 	need := UDPLen
 	switch f.Proto {
@@ -87,15 +87,15 @@ func parsePorts(f *Frame, l4 L4) Reason {
 	return None
 }
 
-// IP returns the view of the packet's IPv4 header and all behind it.
-// Precondition: Parse found an IPv4 header.
+// IP returns a view of the IP packet, from its header to its end. Precondition: Parse
+// found an IPv4 header.
 func (f *Frame) IP() IPv4 {
 	b := f.Bytes()
 	return IPv4(b[f.L3 : uint32(f.L3)+uint32(f.IPLen)])
 }
 
-// Transport returns the view of the packet's transport header and all behind
-// it. Precondition: Parse returned None.
+// Transport returns a view of the packet from its transport header to its end.
+// Precondition: Parse returned None.
 func (f *Frame) Transport() L4 {
 	b := f.Bytes()
 	return L4(b[f.L4 : uint32(f.L3)+uint32(f.IPLen)])

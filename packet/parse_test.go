@@ -12,7 +12,7 @@ import (
 	"director/packet"
 )
 
-// frame lends b as a port would.
+// frame returns a Frame that contains b, with headroom, as a port lends it.
 func frame(b []byte) *packet.Frame {
 	buf := make([]byte, packet.Headroom+len(b))
 	copy(buf[packet.Headroom:], b)
@@ -53,7 +53,7 @@ func TestParse_ReadsTheFlow(t *testing.T) {
 }
 
 func TestParse_NamesWhatIsWrong(t *testing.T) {
-	fix := func(b []byte) []byte { // a valid IPv4 checksum over whatever was changed
+	fix := func(b []byte) []byte { // sets a valid IPv4 checksum after a change
 		ip := packet.IPv4(b[packet.EthLen:])
 		ip.SetChecksum(0)
 		ip.SetChecksum(^packet.Sum(ip[:min(ip.HeaderLen(), len(ip))], 0))
@@ -92,8 +92,8 @@ func TestParse_NamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// FuzzParse holds the parser against gopacket: it never reads outside the
-// frame, never changes it, and where it finds a flow, gopacket finds the same.
+// FuzzParse compares the parser with gopacket. The parser never reads outside the
+// frame and never changes it. If it finds a flow, gopacket finds the same flow.
 func FuzzParse(f *testing.F) {
 	f.Add(good())
 	f.Add(packettest.Frame{UDP: true, Src: "10.0.0.1:53", Dst: "10.0.0.2:53", Options: 4}.Bytes())
@@ -113,19 +113,19 @@ func FuzzParse(f *testing.F) {
 		p := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.NoCopy)
 		ip, ok := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
 		if !ok {
-			t.Fatalf("we see %+v, gopacket no IPv4", fr.Flow)
+			t.Fatalf("Parse finds %+v, gopacket finds no IPv4", fr.Flow)
 		}
 		src, _ := netip.AddrFromSlice(ip.SrcIP)
 		dst, _ := netip.AddrFromSlice(ip.DstIP)
 		if len(ip.Payload) < 4 {
-			t.Fatalf("%d bytes behind the IP header, we see ports", len(ip.Payload))
+			t.Fatalf("%d bytes follow the IP header, Parse finds ports", len(ip.Payload))
 		}
 		want := packet.Flow{
 			Src: packet.AddrFrom(src), Dst: packet.AddrFrom(dst), Proto: uint8(ip.Protocol),
 			SrcPort: binary.BigEndian.Uint16(ip.Payload), DstPort: binary.BigEndian.Uint16(ip.Payload[2:]),
 		}
 		if fr.Flow != want {
-			t.Errorf("flow %+v, gopacket's %+v", fr.Flow, want)
+			t.Errorf("flow %+v, gopacket finds %+v", fr.Flow, want)
 		}
 	})
 }

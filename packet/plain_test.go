@@ -7,9 +7,8 @@ import (
 	"director/packet"
 )
 
-// TestParsePlain_ReadsWhatParseReads compares the two ways of reading a frame:
-// where the headers are plain, an option in front of the ports must change
-// nothing but where they are.
+// TestParsePlain_ReadsWhatParseReads compares the two parsers. The same packet with
+// an IP option is not plain, and Parse must find the same header at other offsets.
 func TestParsePlain_ReadsWhatParseReads(t *testing.T) {
 	for name, in := range map[string]packettest.Frame{
 		"tcp": {Flags: "SA", Payload: []byte("hello")},
@@ -29,34 +28,35 @@ func TestParsePlain_ReadsWhatParseReads(t *testing.T) {
 				t.Errorf("%+v, want %+v", plain.Header, want)
 			}
 			if plain.To != in.DstMAC.Key() {
-				t.Errorf("for %x, want %x", plain.To, in.DstMAC.Key())
+				t.Errorf("Ethernet destination %x, want %x", plain.To, in.DstMAC.Key())
 			}
 		})
 	}
 }
 
-// Every bit of a plain header counts: one that differs makes another packet of it,
-// or none.
+// Every bit of the EtherType and of the IPv4 header matters: a frame with one flipped
+// bit is not plain or not valid.
 func TestParsePlain_RefusesEveryOtherHeader(t *testing.T) {
 	good := packettest.Frame{Src: "198.51.100.7:40000", Dst: "192.0.2.10:80", Flags: "A"}.Bytes()
 	for bit := range (packet.EthLen + packet.IPv4Len) * 8 {
 		if bit < 12*8 {
-			continue // the Ethernet addresses may be any
+			continue // the Ethernet addresses may have any value
 		}
 		b := append([]byte(nil), good...)
 		b[bit/8] ^= 1 << (bit % 8)
 		if packet.ParsePlain(frame(b)) {
-			t.Errorf("taken with bit %d of byte %d wrong", bit%8, bit/8)
+			t.Errorf("ParsePlain = true with bit %d of byte %d flipped", bit%8, bit/8)
 		}
 	}
 	for n := range len(good) {
 		if f := frame(good[:n]); packet.ParsePlain(f) && n < packet.PlainLen {
-			t.Errorf("taken with %d bytes", n)
+			t.Errorf("ParsePlain = true for a frame of %d bytes", n)
 		}
 	}
 }
 
-// The upper bits of the fragment word and the lengths, with a checksum that fits.
+// Here the checksum is correct, so only the fragment bits or the length can make
+// ParsePlain refuse the frame.
 func TestParsePlain_LeavesFragmentsAndWrongLengthsToParse(t *testing.T) {
 	for name, change := range map[string]func(ip packet.IPv4){
 		"more fragments": func(ip packet.IPv4) { ip.SetFlagsOffset(packet.IPv4MF) },
@@ -71,7 +71,7 @@ func TestParsePlain_LeavesFragmentsAndWrongLengthsToParse(t *testing.T) {
 		ip.SetChecksum(0)
 		ip.SetChecksum(^packet.Sum(ip[:packet.IPv4Len], 0))
 		if packet.ParsePlain(f) {
-			t.Errorf("%s: taken", name)
+			t.Errorf("%s: ParsePlain = true, want false", name)
 		}
 	}
 }

@@ -2,32 +2,31 @@ package packet
 
 import "encoding/binary"
 
-// quotedLen is how much of the transport header an ICMP error shows at least
-// (RFC 792): the ports, for every protocol of ours.
+// quotedLen is the number of bytes of the transport header that an ICMP error quotes
+// at least (RFC 792). They contain the ports of TCP, UDP and SCTP.
 const quotedLen = 8
 
-// Quote is the packet that an ICMP error is about, as the error quotes it. L3
-// and L4 are the offsets of its headers from the first byte of the frame that
-// carries the error. IPLen is the length that its header claims; the error
-// seldom shows all of it.
+// Quote describes the packet that an ICMP error quotes. L3 and L4 are the offsets of
+// its headers from the first byte of the frame that carries the error. IPLen is the
+// length in its IPv4 header; an error usually quotes less than that.
 //
-// A packet of a tunnel is about the packet inside: Flow and offsets are the
-// inner packet's, and Outer is what was around it.
+// If the quoted packet is a tunnel packet, Flow and the offsets are those of the
+// inner packet, and Outer describes the outer header.
 type Quote struct {
 	Flow
 	L3, L4 uint16
 	IPLen  uint16
 	TOS    uint8
 	DF     bool
-	// Later says that the packet was a fragment other than the first: it has no
-	// transport header, and the ports are 0.
+	// Later reports whether the packet is a fragment other than the first. Such a
+	// fragment has no transport header, and the ports are 0.
 	Later bool
 	Outer Outer
 }
 
-// Outer is the outer header of a quoted packet of a tunnel. L3 is its offset from
-// the first byte of the frame, 0 where there is none. Port is the one that GUE
-// was sent to.
+// Outer describes the outer header of a quoted tunnel packet. L3 is its offset from
+// the first byte of the frame, or 0 if there is no outer header. Port is the
+// destination port of GUE.
 type Outer struct {
 	Src, Dst Addr
 	L3       uint16
@@ -37,17 +36,18 @@ type Outer struct {
 	Encap    Encap
 }
 
-// Fits reports whether a packet of tunnel t has such an outer header.
+// Fits reports whether the packets of tunnel t have this outer header.
 func (o *Outer) Fits(t Tunnel) bool {
 	return o.Encap == t.Encap && (o.Encap != GUE || o.Port == t.Port)
 }
 
-// ParseQuote reads the packet that f, an ICMP error of a type that concerns
-// connections, quotes. It reports false for every other packet, for a fragment
-// of an error, and for an error that does not show enough: of a packet of a
-// tunnel it must show the ports inside. GUE counts as the UDP that it is. Neither
-// the error's checksum nor the quoted header's is looked at. Where it reports
-// false, q means nothing. Precondition: Parse found an IPv4 header.
+// ParseQuote reads the packet that the ICMP error f quotes. f must be of a type that
+// concerns connections. ParseQuote returns false for every other packet, for a
+// fragment of an error, and for an error that quotes too little. Of a tunnel packet,
+// the error must quote the ports of the inner packet. ParseQuote treats GUE as plain
+// UDP: see ParseGUE. It checks neither the checksum of the error nor that of the
+// quoted header. If it returns false, q is undefined. Precondition: Parse found an
+// IPv4 header.
 func ParseQuote(f *Frame, q *Quote) bool {
 	ip := f.IP()
 	if f.Proto != ProtoICMP || ip.FlagsOffset()&(IPv4MF|IPv4OffsetMask) != 0 {
@@ -76,10 +76,11 @@ func ParseQuote(f *Frame, q *Quote) bool {
 	return q.readPorts(b)
 }
 
-// ParseGUE goes on reading the datagram of UDP that q is about: if it carries a
-// packet as our GUE does, q becomes about the packet inside. Any datagram may
-// look so; whether it was a tunnel's only the ports can tell. Where it reports
-// false, q means nothing. Precondition: ParseQuote(f, q) returned true.
+// ParseGUE reads the inner packet of the UDP datagram that q describes. If the
+// datagram carries a packet in the director's form of GUE, q then describes the inner
+// packet. Any datagram may look like that; only the ports show whether it belonged to
+// a tunnel. If ParseGUE returns false, q is undefined. Precondition: ParseQuote(f, q)
+// returned true.
 func ParseGUE(f *Frame, q *Quote) bool {
 	b := f.whole()
 	at := int(q.L4) + UDPLen
@@ -93,11 +94,11 @@ func ParseGUE(f *Frame, q *Quote) bool {
 	return ok
 }
 
-// whole returns the frame up to the end of its IP packet.
+// whole returns the frame up to the end of its IP packet, without Ethernet padding.
 func (f *Frame) whole() []byte { return f.Bytes()[:uint32(f.L3)+uint32(f.IPLen)] }
 
-// greLen returns the length of the GRE header behind the IPv4 header that was
-// just read, if it is one as ours.
+// greLen returns the length of the GRE header that follows the IPv4 header just read.
+// ok is false if it is not a GRE header as the director writes it.
 func (q *Quote) greLen(b []byte) (n uint16, ok bool) {
 	if len(b) < int(q.L4)+GRELen {
 		return 0, false
@@ -111,8 +112,8 @@ func (q *Quote) greLen(b []byte) (n uint16, ok bool) {
 	return 0, false
 }
 
-// enter reads the packet inside of the one that was just read, behind n bytes of
-// the tunnel's own.
+// enter reads the inner packet of the packet just read. n is the length in bytes of
+// the tunnel header between the two IPv4 headers.
 func (q *Quote) enter(b []byte, e Encap, n uint16) bool {
 	if q.Later {
 		return false
@@ -140,7 +141,7 @@ func (q *Quote) read(b []byte, at uint16) bool {
 	return true
 }
 
-// readPorts reads the ports of the packet whose IPv4 header was just read.
+// readPorts reads the ports of the packet whose IPv4 header read has read.
 func (q *Quote) readPorts(b []byte) bool {
 	if q.Proto != ProtoTCP && q.Proto != ProtoUDP && q.Proto != ProtoSCTP {
 		return false
@@ -156,12 +157,12 @@ func (q *Quote) readPorts(b []byte) bool {
 	return true
 }
 
-// Unwrap cuts the ICMP error f down to the packet that it quotes, as far as it
-// shows it: the quoted packet becomes the frame's, behind the same Ethernet
-// header, without what was around it. So the director can answer a client whose
-// packet an error about a tunnel quotes as if the packet had just come, which is
-// how the kernel relays such errors (ip_vs_in_icmp). The header keeps the length
-// and the checksum that it was quoted with; f.IPLen is what is there.
+// Unwrap replaces the ICMP error f by the packet that it quotes, as far as it quotes
+// it. The Ethernet header stays; all other headers in front of the quoted packet are
+// removed. If an error about a tunnel quotes the packet of a client, the director can
+// then answer the client as if that packet had just arrived. The kernel relays such
+// errors the same way (ip_vs_in_icmp). The IPv4 header keeps the length and the
+// checksum that the error quotes; f.IPLen is the number of bytes that are present.
 // Precondition: ParseQuote(f, q) returned true.
 func Unwrap(f *Frame, q *Quote) {
 	b := f.Bytes()

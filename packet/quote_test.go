@@ -13,8 +13,8 @@ import (
 	"director/packet"
 )
 
-// Addresses of the errors in these tests: a router complains to the virtual
-// address about what a real server sent, or to the director about its tunnel.
+// In these tests a router sends an ICMP error about a packet of a real server to the
+// virtual address, or an error about a tunnel packet to the director.
 var (
 	clientIP = packet.MustAddr("198.51.100.7")
 	vipIP    = packet.MustAddr("192.0.2.10")
@@ -22,24 +22,25 @@ var (
 	ownIP    = packet.MustAddr("10.0.0.1")
 )
 
-// ipOf returns the IP packet of a frame without Ethernet's padding.
+// ipOf returns the IP packet of a frame without Ethernet padding.
 func ipOf(frame []byte) []byte {
 	ip := packet.IPv4(frame[packet.EthLen:])
 	return ip[:ip.TotalLen()]
 }
 
-// tunnelled wraps an IP packet into another.
+// tunnelled wraps an IP packet in IPIP.
 func tunnelled(ip []byte, flags layers.IPv4Flag, offset uint16) []byte {
 	return packettest.Serialize(&layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolIPv4, Flags: flags, FragOffset: offset,
 		SrcIP: ownIP.Netip().AsSlice(), DstIP: serverIP.Netip().AsSlice()}, gopacket.Payload(ip))
 }
 
-// datagram wraps an IP packet into GUE for a port of the server, and gre into GRE.
-// The tests need no checksum of UDP.
+// datagram wraps an IP packet in GUE to a port of the server. The tests do not need a
+// UDP checksum.
 func datagram(ip []byte, port uint16) []byte {
 	return through(layers.IPProtocolUDP, append([]byte{0x90, 0, byte(port >> 8), byte(port), 0, byte(12 + len(ip)), 0, 0, 0, 4, 0, 0}, ip...))
 }
 
+// gre wraps an IP packet in GRE.
 func gre(ip []byte, checksum bool) []byte {
 	header := []byte{0, 0, 8, 0}
 	if checksum {
@@ -48,13 +49,13 @@ func gre(ip []byte, checksum bool) []byte {
 	return through(layers.IPProtocolGRE, append(header, ip...))
 }
 
-// through is what the director sends to the server by a protocol.
+// through returns an IP packet from the director to the server with this protocol.
 func through(proto layers.IPProtocol, body []byte) []byte {
 	return packettest.Serialize(&layers.IPv4{Version: 4, TTL: 64, Protocol: proto, Flags: layers.IPv4DontFragment,
 		SrcIP: ownIP.Netip().AsSlice(), DstIP: serverIP.Netip().AsSlice()}, gopacket.Payload(body))
 }
 
-// icmp is a frame with an ICMP message from a router.
+// icmp returns a frame with an ICMP message from a router.
 func icmp(typ, code uint8, mtu uint16, body []byte) []byte {
 	return packettest.Serialize(
 		&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: []byte{2, 0, 0, 0, 0, 1}, EthernetType: layers.EthernetTypeIPv4},
@@ -64,13 +65,14 @@ func icmp(typ, code uint8, mtu uint16, body []byte) []byte {
 		gopacket.Payload(body))
 }
 
-// answer is what a real server sent to the client, as the client's side saw it.
+// answer returns a packet from the virtual address to the client, as the client
+// receives it.
 func answer(f packettest.Frame) []byte {
 	f.Src, f.Dst = "192.0.2.10:80", "198.51.100.7:40000"
 	return ipOf(f.Bytes())
 }
 
-// request is what a client sent.
+// request returns a packet from the client to the virtual address.
 func request(f packettest.Frame) []byte {
 	f.Src, f.Dst = "198.51.100.7:40000", "192.0.2.10:80"
 	return ipOf(f.Bytes())
@@ -281,9 +283,9 @@ func TestUnwrap_LeavesThePacketInside(t *testing.T) {
 			}
 			got := f.Header
 			if reason := packet.Parse(f); reason != packet.None {
-				t.Fatalf("what is left does not parse: %v", reason)
+				t.Fatalf("the unwrapped packet does not parse: %v", reason)
 			}
-			f.TCPFlags = 0 // an error need not show them
+			f.TCPFlags = 0 // an error need not quote them
 			if got != f.Header {
 				t.Errorf("header %+v, Parse finds %+v", got, f.Header)
 			}
@@ -291,7 +293,8 @@ func TestUnwrap_LeavesThePacketInside(t *testing.T) {
 	}
 }
 
-// FuzzParseQuote holds ParseQuote against gopacket and Unwrap to its bounds.
+// FuzzParseQuote compares ParseQuote with gopacket and checks that Unwrap writes only
+// inside the frame.
 func FuzzParseQuote(f *testing.F) {
 	f.Add(icmp(3, 4, 1400, answer(packettest.Frame{Flags: "A", DF: true})))
 	f.Add(icmp(11, 0, 0, tunnelled(request(packettest.Frame{UDP: true, Options: 8}), layers.IPv4DontFragment, 0)))
@@ -322,16 +325,16 @@ func FuzzParseQuote(f *testing.F) {
 			t.Fatalf("Unwrap left %x of %x", fr.Bytes(), b)
 		}
 		if at := int(fr.Off); !bytes.Equal(fr.Buf[:at], before[:at]) || !bytes.Equal(fr.Buf[at+int(fr.Len):], before[at+int(fr.Len):]) {
-			t.Fatal("Unwrap wrote outside the frame that it left")
+			t.Fatal("Unwrap wrote outside the resulting frame")
 		}
 	})
 }
 
-// judgeQuote compares q with what gopacket reads in the error b.
+// judgeQuote compares q with what gopacket reads from the error b.
 func judgeQuote(t *testing.T, b []byte, q *packet.Quote) {
 	m, ok := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.NoCopy).Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
 	if !ok {
-		t.Fatalf("we see an error about %+v, gopacket no ICMP", q.Flow)
+		t.Fatalf("ParseQuote finds an error about %+v, gopacket finds no ICMP", q.Flow)
 	}
 	quoted := m.Payload
 	if q.Outer.L3 != 0 {
@@ -342,19 +345,19 @@ func judgeQuote(t *testing.T, b []byte, q *packet.Quote) {
 		proto := map[packet.Encap]layers.IPProtocol{
 			packet.IPIP: layers.IPProtocolIPv4, packet.GUE: layers.IPProtocolUDP, packet.GRE: layers.IPProtocolGRE}[q.Outer.Encap]
 		if got := packet.MustAddr(outer.DstIP.String()); got != q.Outer.Dst || outer.Protocol != proto {
-			t.Fatalf("tunnel %d to %v, gopacket's %v to %v", q.Outer.Encap, q.Outer.Dst, outer.Protocol, got)
+			t.Fatalf("tunnel %d to %v, gopacket finds %v to %v", q.Outer.Encap, q.Outer.Dst, outer.Protocol, got)
 		}
 		quoted = quoted[4*int(outer.IHL):]
 		switch q.Outer.Encap {
 		case packet.GUE:
 			if port := binary.BigEndian.Uint16(quoted[2:]); port != q.Outer.Port || !bytes.Equal(quoted[8:12], []byte{0, 4, 0, 0}) {
-				t.Fatalf("GUE to port %d behind %x", q.Outer.Port, quoted[:12])
+				t.Fatalf("GUE to port %d, UDP and GUE headers %x", q.Outer.Port, quoted[:12])
 			}
 			quoted = quoted[12:]
 		case packet.GRE:
 			header := &layers.GRE{}
 			if err := header.DecodeFromBytes(quoted, gopacket.NilDecodeFeedback); err != nil || header.Protocol != layers.EthernetTypeIPv4 {
-				t.Fatalf("gopacket's GRE %+v: %v", header, err)
+				t.Fatalf("gopacket finds GRE %+v: %v", header, err)
 			}
 			quoted = header.Payload
 		}
@@ -368,12 +371,12 @@ func judgeQuote(t *testing.T, b []byte, q *packet.Quote) {
 		want.SrcPort, want.DstPort = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
 	}
 	if q.Flow != want || q.Later != (ip.FragOffset != 0) || q.DF != (ip.Flags&layers.IPv4DontFragment != 0) || q.TOS != ip.TOS {
-		t.Fatalf("quote %+v, gopacket's %+v", q, ip)
+		t.Fatalf("quote %+v, gopacket finds %+v", q, ip)
 	}
 }
 
-// readIPv4 returns nil where gopacket refuses the total length or the options,
-// which are not looked at in a quote.
+// readIPv4 returns nil if gopacket refuses the total length or the options.
+// ParseQuote does not check these.
 func readIPv4(t *testing.T, b []byte) *layers.IPv4 {
 	ip := &layers.IPv4{}
 	if err := ip.DecodeFromBytes(b, gopacket.NilDecodeFeedback); err != nil {

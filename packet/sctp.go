@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// Lengths of SCTP's common header and of a chunk's header, in bytes.
+// Lengths of the SCTP common header and of a chunk header, in bytes.
 const (
 	SCTPLen  = 12
 	chunkLen = 4
@@ -25,16 +25,17 @@ const (
 	ChunkShutdownComplete = 14
 )
 
-// sctpChecksum is where the checksum lies in the common header.
+// sctpChecksum is the offset of the checksum in the common header.
 const sctpChecksum = 8
 
-// castagnoli is the polynomial of SCTP's checksum (RFC 9260 appendix A).
+// castagnoli is the table for the polynomial of the SCTP checksum (RFC 9260 appendix
+// A).
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// chunk returns the type of an SCTP packet's first chunk, or of the second
-// where that is an ABORT behind a COOKIE ECHO or a COOKIE ACK, the chunks that
-// others may follow during the handshake (ip_vs_proto_sctp.c). Precondition: at
-// least SCTPLen+chunkLen bytes.
+// chunk returns the type of the first chunk of an SCTP packet. If the first chunk is
+// a COOKIE ECHO or a COOKIE ACK, which other chunks may follow during the handshake,
+// and the second is an ABORT, chunk returns ChunkAbort (ip_vs_proto_sctp.c).
+// Precondition: at least SCTPLen+chunkLen bytes.
 func (h L4) chunk() uint8 {
 	first := h[SCTPLen]
 	if first != ChunkCookieEcho && first != ChunkCookieAck {
@@ -48,8 +49,8 @@ func (h L4) chunk() uint8 {
 	return first
 }
 
-// UpdateSCTPChecksum computes the checksum of the SCTP packet h, which ends
-// where h ends, anew.
+// UpdateSCTPChecksum recomputes the checksum of the SCTP packet h. h must end where
+// the packet ends.
 func (h L4) UpdateSCTPChecksum() {
 	binary.LittleEndian.PutUint32(h[sctpChecksum:], 0)
 	binary.LittleEndian.PutUint32(h[sctpChecksum:], crc32.Checksum(h, castagnoli))

@@ -11,7 +11,7 @@ import (
 	"director/packet"
 )
 
-// sctp is a frame with an SCTP packet of these chunks.
+// sctp returns a frame with an SCTP packet that contains these chunks.
 func sctp(chunks []byte) []byte {
 	return packettest.Serialize(
 		&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4},

@@ -2,26 +2,27 @@ package packet
 
 import "slices"
 
-// Encap is what a tunnel puts around a packet.
+// Encap is the encapsulation of a tunnel.
 type Encap uint8
 
 // The encapsulations of IPVS (IP_VS_CONN_F_TUNNEL_TYPE_* in linux/ip_vs.h).
 const (
-	IPIP Encap = iota // an IPv4 header (RFC 2003)
-	GUE               // behind it UDP and four bytes (draft-ietf-intarea-gue-09 §3.2)
-	GRE               // behind it four bytes, eight with a checksum (RFC 2784 §2.1)
+	IPIP Encap = iota // an outer IPv4 header (RFC 2003)
+	GUE               // outer IPv4, UDP, and 4 bytes (draft-ietf-intarea-gue-09 §3.2)
+	GRE               // outer IPv4, and 4 bytes, or 8 with a checksum (RFC 2784 §2.1)
 )
 
-// TunnelChecksum says whether a tunnel's own header covers what is behind it.
+// TunnelChecksum says whether the tunnel header has a checksum over the inner packet.
 type TunnelChecksum uint8
 
-// The checksums of tunnels of GUE, and but for the last one of GRE.
+// The checksum modes of GUE. GRE has the first two.
 const (
 	WithoutChecksum TunnelChecksum = iota
 	WithChecksum
-	// WithRemoteChecksum is WithChecksum, and leaves to the far end a checksum
-	// inside that is still to be computed (draft-herbert-remotecsumoffload). No
-	// packet on the wire has one, so none of ours asks for it.
+	// WithRemoteChecksum is like WithChecksum, and also lets the far end compute an
+	// inner checksum that is not computed yet (draft-herbert-remotecsumoffload). The
+	// checksums of packets from the wire are always computed, so the director never
+	// requests this.
 	WithRemoteChecksum
 )
 
@@ -39,9 +40,9 @@ func ParseTunnelChecksum(name string) (TunnelChecksum, bool) {
 // TunnelChecksums returns the names of all checksums.
 func TunnelChecksums() []string { return slices.Clone(checksumNames[:]) }
 
-// encaps holds what is known of each encapsulation: its name in rules, whether
-// the server takes it on a port, and how many of the checksums, in the order of
-// their constants, it can have.
+// encaps describes the encapsulations: the name in rules, whether it needs a port,
+// and the number of checksum modes. An encapsulation has the first modes in the order
+// of their constants.
 var encaps = [...]struct {
 	name      string
 	port      bool
@@ -73,39 +74,39 @@ func Encaps() (names []string) {
 	return names
 }
 
-// HasPort reports whether a tunnel of this encapsulation goes to a port.
+// HasPort reports whether a tunnel of this encapsulation needs a port.
 func (e Encap) HasPort() bool { return encaps[e].port }
 
-// Allows reports whether a tunnel of this encapsulation can be asked for
-// checksum c. For IPIP there is nothing to ask for.
+// Allows reports whether a tunnel of this encapsulation can be configured with
+// checksum mode c. IPIP has no checksum mode.
 func (e Encap) Allows(c TunnelChecksum) bool { return c < encaps[e].checksums }
 
-// Tunnel is how packets are wrapped for a real server. Port, in host order, is
-// where the server takes GUE. The zero Tunnel is IPIP.
+// Tunnel configures how packets are wrapped for a real server. Port is the port, in
+// host order, to which GUE is sent. The zero Tunnel is IPIP.
 type Tunnel struct {
 	Encap    Encap
 	Checksum TunnelChecksum
 	Port     uint16
 }
 
-// Headers between the outer IPv4 header and the packet inside.
+// Headers between the outer IPv4 header and the inner packet.
 const (
-	// GUELen is the length in bytes of GUE's header behind UDP's, and GUEHeader
-	// all of it: version 0, no control message, no options, the packet inside is
-	// IPv4 (protocol 4).
+	// GUELen is the length in bytes of the GUE header, which follows the UDP header.
+	// GUEHeader is its content: version 0, no control message, no options, and an
+	// inner IPv4 packet (protocol 4).
 	GUELen    = 4
 	GUEHeader = ProtoIPIP << 16
 
-	// GRELen is the length in bytes of GRE's header, and GREHeader all of it:
-	// version 0, the packet inside is IPv4 (its EtherType). With GREChecksum in
-	// it another word follows, whose upper half is the checksum.
+	// GRELen is the length in bytes of the GRE header. GREHeader is its content:
+	// version 0, and the EtherType of an inner IPv4 packet. If GREChecksum is set,
+	// another word follows, whose upper half is the checksum.
 	GRELen         = 4
 	GREHeader      = EtherTypeIPv4
 	GREChecksum    = 1 << 31
 	GREChecksumLen = 4
 )
 
-// Overhead returns how many bytes a packet gets longer by the tunnel.
+// Overhead returns the number of bytes that the tunnel adds to a packet.
 func (t Tunnel) Overhead() uint16 {
 	switch {
 	case t.Encap == GUE:

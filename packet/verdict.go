@@ -1,24 +1,23 @@
 package packet
 
-// Verdict is what becomes of a frame at the end of its batch.
+// Verdict says what a port does with a frame at the end of its batch.
 type Verdict uint8
 
 const (
-	// Pending is the verdict of a frame that no stage has decided on yet. A
-	// port that finds it in Flush treats it as Drop.
+	// Pending means that no stage has decided yet. Flush treats it as Drop.
 	Pending Verdict = iota
 	// Tx transmits the frame through the port that lent it.
 	Tx
-	// Drop releases the frame; it is counted under its Reason.
+	// Drop releases the frame. The frame is counted under its Reason.
 	Drop
-	// Host gives the frame back to the kernel, byte for byte as it came.
+	// Host reinjects the frame into the kernel, unchanged.
 	Host
-	// Moved releases the frame: a copy of it leaves by another interface.
+	// Moved releases the frame, because a copy of it leaves by another interface.
 	Moved
 )
 
-// Reason says why a frame was dropped or left to the kernel. Names are stable:
-// scripts and dashboards rely on them. docs/drops.md explains each.
+// Reason says why a frame was dropped or left to the kernel. The names are stable,
+// because scripts and dashboards rely on them. docs/drops.md explains each of them.
 type Reason uint8
 
 // The reasons, in the order in which a packet can meet them.

@@ -27,7 +27,7 @@ type Eth []byte
 // Dst returns the destination address.
 func (h Eth) Dst() MAC { return MAC(h[0:6]) }
 
-// MACKey is an Ethernet address as one word, for comparing.
+// MACKey is an Ethernet address as one word, so that comparing is fast.
 type MACKey uint64
 
 // Key returns m as one word.
@@ -67,21 +67,22 @@ const (
 	udpChecksum = 6
 )
 
-// L4 is a view of a TCP, UDP or SCTP header (RFC 9293 §3.1, RFC 768, RFC 9260
-// §3.1). All begin with the source and the destination port. Precondition: at
-// least TCPLen, UDPLen or SCTPLen bytes, by protocol.
+// L4 is a view of a TCP, UDP or SCTP header and the rest of the packet (RFC 9293
+// §3.1, RFC 768, RFC 9260 §3.1). All three headers begin with the source and the
+// destination port. Precondition: at least TCPLen, UDPLen or SCTPLen bytes, depending
+// on the protocol.
 type L4 []byte
 
 // SrcPort returns the source port in host order.
 func (h L4) SrcPort() uint16 { return binary.BigEndian.Uint16(h[0:2]) }
 
-// SetSrcPort writes the source port; checksums are the caller's business.
+// SetSrcPort writes the source port. The caller updates the checksum.
 func (h L4) SetSrcPort(p uint16) { binary.BigEndian.PutUint16(h[0:2], p) }
 
 // DstPort returns the destination port in host order.
 func (h L4) DstPort() uint16 { return binary.BigEndian.Uint16(h[2:4]) }
 
-// SetDstPort writes the destination port; checksums are the caller's business.
+// SetDstPort writes the destination port. The caller updates the checksum.
 func (h L4) SetDstPort(p uint16) { binary.BigEndian.PutUint16(h[2:4], p) }
 
 // Seq returns the sequence number of a TCP header.
@@ -96,8 +97,8 @@ func (h L4) Ack() uint32 { return binary.BigEndian.Uint32(h[tcpAck:]) }
 // SetAck writes the acknowledgment number of a TCP header.
 func (h L4) SetAck(n uint32) { binary.BigEndian.PutUint32(h[tcpAck:], n) }
 
-// TCPHeaderLen returns the length in bytes that a TCP header claims, options
-// included.
+// TCPHeaderLen returns the length in bytes of a TCP header with its options, as the
+// header states it.
 func (h L4) TCPHeaderLen() int { return int(h[tcpOffset]>>4) * 4 }
 
 // TCPFlags returns the flags of a TCP header.
@@ -115,10 +116,10 @@ func (h L4) TCPChecksum() uint16 { return binary.BigEndian.Uint16(h[tcpChecksum:
 // SetTCPChecksum writes the checksum field of a TCP header.
 func (h L4) SetTCPChecksum(c uint16) { binary.BigEndian.PutUint16(h[tcpChecksum:], c) }
 
-// SetUDPLen writes the length in bytes of a UDP header and all behind it.
+// SetUDPLen writes the length in bytes of a UDP datagram, header included.
 func (h L4) SetUDPLen(n uint16) { binary.BigEndian.PutUint16(h[udpLen:], n) }
 
-// UDPChecksum returns the checksum field of a UDP header; 0 means none.
+// UDPChecksum returns the checksum field of a UDP header. 0 means that there is none.
 func (h L4) UDPChecksum() uint16 { return binary.BigEndian.Uint16(h[udpChecksum:]) }
 
 // SetUDPChecksum writes the checksum field of a UDP header.
