@@ -8,7 +8,7 @@ import (
 	"director/packet"
 )
 
-// BenchmarkRewrite is what each method does to a packet.
+// BenchmarkRewrite measures each forwarding method.
 func BenchmarkRewrite(b *testing.B) {
 	payload := make([]byte, 64)
 	tcp := packettest.Frame{Src: client, Dst: vip, Flags: "A", TTL: 255, Payload: payload}

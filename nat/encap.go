@@ -7,16 +7,15 @@ import (
 	"director/packet"
 )
 
-// The ports that a host takes for its own ends unless told otherwise
-// (net.ipv4.ip_local_port_range), without the last, which the kernel's
-// udp_flow_src_port leaves out.
+// The default range of local ports (net.ipv4.ip_local_port_range) without its last
+// port, which the kernel's udp_flow_src_port never uses either.
 const (
 	firstLocalPort = 32768
 	localPorts     = 60999 - firstLocalPort
 )
 
-// encapsulate writes what GUE or GRE puts between the outer IPv4 header and a
-// packet of the flow f, all of which ip shows.
+// encapsulate writes the GUE or GRE headers between the outer IPv4 header and the
+// inner packet. ip is the whole outer packet, and f is the flow of the inner packet.
 func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) {
 	if t.Encap == packet.GRE {
 		gre(ip[packet.IPv4Len:], t)
@@ -25,7 +24,7 @@ func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) {
 	gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(f), t)
 }
 
-// gue writes the headers of UDP and GUE.
+// gue writes the UDP and GUE headers.
 func gue(ip packet.IPv4, udp packet.L4, from uint16, t packet.Tunnel) {
 	udp.SetSrcPort(from)
 	udp.SetDstPort(t.Port)
@@ -37,7 +36,7 @@ func gue(ip packet.IPv4, udp packet.L4, from uint16, t packet.Tunnel) {
 	}
 }
 
-// gre writes the header of GRE, whose checksum covers all behind it.
+// gre writes the GRE header. Its checksum covers the header and the inner packet.
 func gre(b []byte, t packet.Tunnel) {
 	if t.Checksum == packet.WithoutChecksum {
 		binary.BigEndian.PutUint32(b, packet.GREHeader)
@@ -48,13 +47,13 @@ func gre(b []byte, t packet.Tunnel) {
 	binary.BigEndian.PutUint16(b[packet.GRELen:], ^packet.Sum(b, 0))
 }
 
-// flowPort returns the source port of GUE for a flow, so that routers and the
-// server's NIC, which look no deeper, spread flows and keep the packets of each in
-// order. It is the same on every director.
+// flowPort returns the source port of GUE for a flow. Routers and the server's NIC
+// see only the outer ports. With one port per flow they spread the flows and keep the
+// packets of each flow in order. Every director computes the same port.
 func flowPort(f *packet.Flow) uint16 {
 	h := f.Src.Hi ^ f.Src.Lo ^ bits.RotateLeft64(f.Dst.Hi^f.Dst.Lo, 32)
 	h ^= uint64(f.Proto)<<32 | uint64(f.SrcPort)<<16 | uint64(f.DstPort)
-	// The finalizer of MurmurHash3: every bit in reaches every bit out.
+	// The finalizer of MurmurHash3: every input bit affects every output bit.
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd
 	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
 	return firstLocalPort + uint16(h>>32*localPorts>>32)

@@ -27,14 +27,14 @@ var (
 	overheads = map[string]int{"ipip": 20, "gue": 32, "gue csum": 32, "gue remcsum": 32, "gre": 24, "gre csum": 28}
 )
 
-// wrapped is a tunnel's packet as gopacket sees it.
+// wrapped is a tunnel packet as gopacket decodes it.
 type wrapped struct {
 	outer  *layers.IPv4
-	header string // between the outer header and the packet inside, in words
+	header string // describes the headers between the outer header and the inner packet
 	inside []byte
 }
 
-// unwrap reads a frame of a tunnel; lengths and checksums must be right.
+// unwrap decodes a tunnel packet. It fails the test if a length or checksum is wrong.
 func unwrap(t testing.TB, frame []byte) (w wrapped) {
 	t.Helper()
 	w.outer = &layers.IPv4{}
@@ -100,7 +100,7 @@ func TestTunnel_SaysWhatIsInside(t *testing.T) {
 				if !nat.Tunnel(f, tunnel, own, server, 4711, true) {
 					t.Fatal("no headroom")
 				}
-				nat.Direct(plain) // the packet inside is what DR makes of it
+				nat.Direct(plain) // the inner packet must be what DR would send
 				w := unwrap(t, f.Bytes())
 				if w.header != headers[name] || !bytes.Equal(w.inside, plain.IP()) {
 					t.Errorf("%s around %x\nwant %s around %x", w.header, w.inside, headers[name], plain.IP())
@@ -126,8 +126,8 @@ func TestTunnel_SaysWhatIsInside(t *testing.T) {
 	}
 }
 
-// The longest packet that a tunnel takes has the greatest length that the outer
-// header can say.
+// With the longest packet that a tunnel accepts, the outer header has the greatest
+// possible total length.
 func TestTunnel_TakesNoMoreThanItsHeaderCanSay(t *testing.T) {
 	for name, tunnel := range tunnels {
 		longest := 65535 - overheads[name]
@@ -147,7 +147,7 @@ func TestTunnel_TakesNoMoreThanItsHeaderCanSay(t *testing.T) {
 	}
 }
 
-// guePort wraps a frame and returns the port that it comes from.
+// guePort wraps a frame in GUE and returns the outer source port.
 func guePort(t testing.TB, frame packettest.Frame) int {
 	t.Helper()
 	f := parsed(t, frame.Bytes())
@@ -170,7 +170,7 @@ func TestTunnel_GivesEveryFlowAPort(t *testing.T) {
 			t.Errorf("%s > %s: port %d, then %d", in.Src, in.Dst, port, again)
 		}
 	}
-	// Of so many draws from 28231 ports about 1930 differ.
+	// 2000 random draws from 28231 ports give about 1930 different ports.
 	if len(ports) < 1850 {
 		t.Errorf("%d flows share %d ports", flows, len(ports))
 	}
@@ -178,12 +178,11 @@ func TestTunnel_GivesEveryFlowAPort(t *testing.T) {
 	tcp := guePort(t, plain)
 	plain.UDP = true
 	if udp := guePort(t, plain); udp == tcp {
-		t.Errorf("TCP and UDP both from port %d", tcp)
+		t.Errorf("TCP and UDP both use source port %d", tcp)
 	}
 }
 
-// Of 65535 ports one makes UDP's checksum come out as 0, which must be written as
-// 0xffff.
+// One of the 65535 ports gives a UDP checksum of 0, which must be written as 0xffff.
 func TestTunnel_NeverWritesAZeroChecksumIntoGUE(t *testing.T) {
 	frame := packettest.Frame{Src: client, Dst: vip, Flags: "S"}.Bytes()
 	found := false
@@ -199,7 +198,7 @@ func TestTunnel_NeverWritesAZeroChecksumIntoGUE(t *testing.T) {
 		}
 	}
 	if !found {
-		t.Error("no port made the checksum 0xffff: the case was not met")
+		t.Error("no port gave checksum 0xffff, so the case was not tested")
 	}
 }
 
@@ -217,7 +216,8 @@ func TestTunnel_DoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzTunnel wraps any packet: gopacket finds in the tunnel what DR would send.
+// FuzzTunnel wraps arbitrary packets. gopacket must find in the tunnel the packet
+// that DR would send.
 func FuzzTunnel(f *testing.F) {
 	f.Add(packettest.Frame{Src: client, Dst: vip, Flags: "S", DF: true}.Bytes(), uint8(1), uint8(1), uint16(6080))
 	f.Add(packettest.Frame{Src: client, Dst: vip, UDP: true, Options: 4, TOS: 3}.Bytes(), uint8(2), uint8(1), uint16(0))

@@ -2,14 +2,14 @@ package nat
 
 import "director/packet"
 
-// ErrorToServer masquerades an ICMP error from the clients' side about a real
-// server's packet: it goes to the server, and the packet that it quotes has the
-// server's address and port as source again.
+// ErrorToServer masquerades an ICMP error that comes from the clients' side and
+// quotes a packet of a real server. The error is sent to the server, and the source
+// of the quoted packet becomes the server's address and port again.
 //
-// Here and in ErrorToClient the quoted IPv4 header and the message get new
-// checksums, while the quoted transport checksum stays as it is: the quote
-// seldom shows all that it covers (ip_vs_nat_icmp). Precondition:
-// packet.ParseQuote(f, q) returned true, and q shows ports.
+// ErrorToServer and ErrorToClient recompute the checksums of the quoted IPv4 header
+// and of the ICMP message. They do not change the quoted transport checksum, because
+// the error seldom quotes all bytes that it covers (ip_vs_nat_icmp). Precondition:
+// packet.ParseQuote(f, q) returned true, and q has ports.
 func ErrorToServer(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint16) {
 	AddrToServer(f, addr)
 	quoted, l4 := quote(f, q)
@@ -19,9 +19,9 @@ func ErrorToServer(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint
 	f.ICMP().UpdateChecksum()
 }
 
-// ErrorToClient masquerades an ICMP error from the servers' side, the real
-// server's own or a router's, about a client's packet: it comes from the virtual
-// service, and the packet that it quotes went there.
+// ErrorToClient masquerades an ICMP error that comes from a real server, or a router
+// on the way to it, and quotes a packet of a client. The source of the error and the
+// destination of the quoted packet become the virtual service.
 func ErrorToClient(f *packet.Frame, q *packet.Quote, addr packet.Addr, port uint16) {
 	AddrToClient(f, addr)
 	quoted, l4 := quote(f, q)

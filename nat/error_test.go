@@ -15,13 +15,13 @@ import (
 	"director/packet"
 )
 
-// ipOf returns the IP packet of a frame without Ethernet's padding.
+// ipOf returns the IP packet of a frame without Ethernet padding.
 func ipOf(frame []byte) []byte {
 	ip := packet.IPv4(frame[packet.EthLen:])
 	return ip[:ip.TotalLen()]
 }
 
-// complaint is a frame with an ICMP error that quotes body.
+// complaint returns a frame with an ICMP error that quotes body.
 func complaint(src, dst string, typ, code uint8, mtu uint16, body []byte) []byte {
 	return packettest.Serialize(
 		&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4},
@@ -31,7 +31,7 @@ func complaint(src, dst string, typ, code uint8, mtu uint16, body []byte) []byte
 		gopacket.Payload(body))
 }
 
-// quoting lends an ICMP error as a port would and parses it.
+// quoting returns a parsed frame that contains the ICMP error b, and its quote.
 func quoting(t testing.TB, b []byte) (*packet.Frame, *packet.Quote) {
 	t.Helper()
 	f, q := lent(b), &packet.Quote{}
@@ -44,7 +44,7 @@ func quoting(t testing.TB, b []byte) (*packet.Frame, *packet.Quote) {
 	return f, q
 }
 
-// ones is the sum of RFC 1071 in its plainest form.
+// ones computes the sum of RFC 1071 in the simplest way.
 func ones(b []byte) int {
 	sum := 0
 	for i, v := range b {
@@ -56,7 +56,8 @@ func ones(b []byte) int {
 	return sum
 }
 
-// read tells, by gopacket, what an ICMP error says; its checksums must be right.
+// read decodes an ICMP error with gopacket and describes it in one line. It fails the
+// test if a checksum is wrong.
 func read(t testing.TB, frame []byte) (said string, ip *layers.IPv4, quote []byte) {
 	t.Helper()
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
@@ -98,7 +99,7 @@ func TestErrorToServer_QuotesWhatTheServerSent(t *testing.T) {
 			}
 			l4 := 20 + in.Options
 			if !bytes.Equal(quote[l4+4:], was[l4+4:]) {
-				t.Error("the quoted packet changed behind its ports")
+				t.Error("bytes after the quoted ports changed")
 			}
 		})
 	}
@@ -113,12 +114,12 @@ func TestErrorToClient_ComesFromTheVirtualService(t *testing.T) {
 		t.Errorf("%s ttl %d\nwant %s ttl 59", got, ip.TTL, want)
 	}
 	if !bytes.Equal(quote[24:], was[24:]) {
-		t.Error("the quoted packet changed behind its ports")
+		t.Error("bytes after the quoted ports changed")
 	}
 }
 
-// An error is about a packet on its way, so its quoted header can have been
-// changed by those who do not mend checksums.
+// A router may quote a header that it has changed without updating the checksum, for
+// example with a lower TTL.
 func TestErrorToServer_MendsTheQuotedHeader(t *testing.T) {
 	was := ipOf(packettest.Frame{Src: vip, Dst: client, Flags: "A"}.Bytes())
 	was[8] -= 5
@@ -150,16 +151,18 @@ func TestDirectAndTunnel_ForwardAnErrorAsItIs(t *testing.T) {
 	}
 }
 
-// FuzzErrorRewrite feeds any ICMP error to both rewriters: they change the words
-// that they say, and what they leave sums up.
+// FuzzErrorRewrite passes arbitrary ICMP errors to both rewriters. They must change
+// only the documented fields and leave correct checksums.
 func FuzzErrorRewrite(f *testing.F) {
 	tcp := ipOf(packettest.Frame{Src: vip, Dst: client, Flags: "A", DF: true, Payload: []byte("odd")}.Bytes())
 	f.Add(complaint("203.0.113.1", "192.0.2.10", 3, 4, 1400, tcp), uint32(0x0a00000b), uint16(8080))
 	f.Add(complaint("203.0.113.1", "192.0.2.10", 11, 0, 0, tcp[:28]), uint32(0), uint16(0xffff))
 	f.Fuzz(func(t *testing.T, b []byte, addr uint32, port uint16) {
 		for _, c := range []struct {
-			rewrite             func(*packet.Frame, *packet.Quote, packet.Addr, uint16)
-			outer, quoted, port int // offsets of what changes in the outer header and in the quoted two
+			rewrite func(*packet.Frame, *packet.Quote, packet.Addr, uint16)
+			// Offsets of the fields that change: in the IP header, in the quoted IP
+			// header and in the quoted transport header.
+			outer, quoted, port int
 		}{
 			{nat.ErrorToServer, 16, 12, 0},
 			{nat.ErrorToClient, 12, 16, 2},
@@ -187,7 +190,7 @@ func FuzzErrorRewrite(f *testing.F) {
 				binary.BigEndian.PutUint32(at, addr)
 			}
 			binary.BigEndian.PutUint16(l4[c.port:], port)
-			// The checksums have been judged.
+			// The checksums were checked above.
 			copy(ip[10:12], frame(fr.Buf, fr.L3)[10:])
 			copy(icmp[2:4], frame(fr.Buf, fr.L4)[2:])
 			copy(quoted[10:12], frame(fr.Buf, q.L3)[10:])

@@ -1,27 +1,26 @@
-// Package nat rewrites frames for their real server or their client: the
+// Package nat rewrites frames for a real server or a client. It implements the
 // forwarding methods of LVS.
 //
 //	masquerading     client → server: destination address and port
 //	                 server → client: source address and port
-//	direct routing   nothing but the Ethernet header
-//	tunnelling       an outer IPv4 header in front (RFC 2003), and with GUE or
-//	                 GRE what identifies it behind that (encap.go)
+//	direct routing   only the Ethernet header
+//	tunnelling       adds an outer IPv4 header (RFC 2003); GUE and GRE add
+//	                 their own header after it (encap.go)
 //
-// All of them take one off the time to live. Checksums of TCP and UDP change by
-// what the rewriting changed (RFC 1624), so a packet that came with a wrong one
-// leaves with a wrong one. Every function works on one frame that packet.Parse
-// has understood and changes nothing else.
+// All methods decrement the time to live. The checksums of TCP and UDP are updated by
+// the difference (RFC 1624), so a packet that arrives with a wrong checksum leaves
+// with a wrong one. Every function works on one frame that packet.Parse accepted, and
+// changes nothing else.
 //
-// An ICMP error about a masqueraded connection has the packet that it quotes
-// masqueraded too (error.go); the other methods forward it like any packet. A
-// frame may be longer than packet.MaxFrame: a datagram put together from
+// For an ICMP error about a masqueraded connection, the quoted packet is masqueraded
+// too (error.go). The other methods forward ICMP errors like any packet. A frame can
+// be longer than packet.MaxFrame if it contains a datagram that was reassembled from
 // fragments.
 package nat
 
 import "director/packet"
 
-// ToServer masquerades a client's packet: its destination becomes the real
-// server.
+// ToServer masquerades a client's packet. The destination becomes the real server.
 func ToServer(f *packet.Frame, addr packet.Addr, port uint16) {
 	ip, l4 := f.IP(), f.Transport()
 	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
@@ -32,7 +31,7 @@ func ToServer(f *packet.Frame, addr packet.Addr, port uint16) {
 	mend(f, ip, l4, delta.Replace16(from, port), from != port)
 }
 
-// ToClient masquerades a real server's answer: its source becomes the virtual
+// ToClient masquerades a real server's answer. The source becomes the virtual
 // service.
 func ToClient(f *packet.Frame, addr packet.Addr, port uint16) {
 	ip, l4 := f.IP(), f.Transport()
@@ -44,8 +43,8 @@ func ToClient(f *packet.Frame, addr packet.Addr, port uint16) {
 	mend(f, ip, l4, delta.Replace16(from, port), from != port)
 }
 
-// AddrToServer masquerades a client's packet without ports: only its destination
-// address becomes the real server's.
+// AddrToServer masquerades a client's packet but does not change its ports: only the
+// destination address becomes that of the real server.
 func AddrToServer(f *packet.Frame, addr packet.Addr) {
 	ip := f.IP()
 	delta := packet.Delta(0).Replace32(ip.Dst(), addr.V4())
@@ -53,8 +52,8 @@ func AddrToServer(f *packet.Frame, addr packet.Addr) {
 	ip.Forward(delta)
 }
 
-// AddrToClient masquerades a real server's packet without ports: only its source
-// address becomes the virtual service's.
+// AddrToClient masquerades a real server's packet but does not change its ports: only
+// the source address becomes that of the virtual service.
 func AddrToClient(f *packet.Frame, addr packet.Addr) {
 	ip := f.IP()
 	delta := packet.Delta(0).Replace32(ip.Src(), addr.V4())
@@ -62,10 +61,11 @@ func AddrToClient(f *packet.Frame, addr packet.Addr) {
 	ip.Forward(delta)
 }
 
-// mend applies the change of addresses and ports to the transport checksum. A
-// UDP datagram without one gets one, as in IPVS (ip_vs_proto_udp.c). SCTP's
-// covers no addresses and cannot be mended: it is computed anew, and only where
-// the port changed (ip_vs_proto_sctp.c).
+// mend updates the transport checksum after the change of address and port. delta is
+// this change, and port reports whether the port changed. A UDP datagram without a
+// checksum gets one, as in IPVS (ip_vs_proto_udp.c). The checksum of SCTP does not
+// cover addresses and cannot be updated by the difference. It is recomputed if the
+// port changed (ip_vs_proto_sctp.c).
 func mend(f *packet.Frame, ip packet.IPv4, l4 packet.L4, delta packet.Delta, port bool) {
 	switch f.Proto {
 	case packet.ProtoTCP:
@@ -87,14 +87,14 @@ func mendUDP(ip packet.IPv4, l4 packet.L4, delta packet.Delta) {
 	}
 }
 
-// sumUDP returns the checksum of a datagram that has none.
+// sumUDP returns the checksum of a UDP datagram whose checksum field is 0.
 func sumUDP(ip packet.IPv4, l4 packet.L4) uint16 {
 	pseudo := packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoUDP, uint16(len(l4)))
 	return written(^packet.Sum(l4, uint32(pseudo)))
 }
 
-// written returns a checksum as UDP writes it, where 0 would mean "none" (RFC
-// 768).
+// written returns the value of a UDP checksum field for the checksum c. A checksum of
+// 0 is written as 0xffff, because 0 means that there is no checksum (RFC 768).
 func written(c uint16) uint16 {
 	if c == 0 {
 		return 0xffff
@@ -102,6 +102,6 @@ func written(c uint16) uint16 {
 	return c
 }
 
-// Direct prepares a client's packet, of any protocol, for a real server that
-// holds the virtual address itself.
+// Direct prepares a client's packet, of any protocol, for a real server that has the
+// virtual address configured.
 func Direct(f *packet.Frame) { f.IP().Forward(0) }

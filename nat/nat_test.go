@@ -8,14 +8,14 @@ import (
 	"director/packet"
 )
 
-// lent lends the frame b as a port would.
+// lent returns a Frame that contains b, with headroom, as a port lends it.
 func lent(b []byte) *packet.Frame {
 	buf := make([]byte, packet.Headroom+len(b))
 	copy(buf[packet.Headroom:], b)
 	return &packet.Frame{Buf: buf, Off: packet.Headroom, Len: int32(len(b))}
 }
 
-// parsed lends the frame b and parses it.
+// parsed returns a parsed Frame that contains b.
 func parsed(t testing.TB, b []byte) *packet.Frame {
 	t.Helper()
 	f := lent(b)
@@ -77,8 +77,8 @@ func TestToServer_GivesADatagramWithoutChecksumOne(t *testing.T) {
 	}
 }
 
-// Of 65536 source ports at least one makes the checksum come out as 0, which
-// UDP must write as 0xffff.
+// At least one of the 65536 ports gives a checksum of 0, which must be written as
+// 0xffff.
 func TestToServer_NeverWritesAZeroUDPChecksum(t *testing.T) {
 	frame := packettest.Frame{Src: client, Dst: vip, UDP: true, Payload: []byte("abcd")}.Bytes()
 	ones := 0
@@ -94,7 +94,7 @@ func TestToServer_NeverWritesAZeroUDPChecksum(t *testing.T) {
 		}
 	}
 	if ones == 0 {
-		t.Error("no port made the checksum 0xffff: the case was not met")
+		t.Error("no port gave checksum 0xffff, so the case was not tested")
 	}
 }
 
@@ -103,7 +103,7 @@ func TestToServer_LeavesAWrongChecksumWrong(t *testing.T) {
 	f.Transport().SetTCPChecksum(f.Transport().TCPChecksum() ^ 0x0101)
 	nat.ToServer(f, server, 8080)
 	if _, err := packettest.Read(f.Bytes()); err == nil {
-		t.Error("a packet that came damaged left with a valid checksum")
+		t.Error("a packet that arrived damaged left with a valid checksum")
 	}
 }
 
@@ -116,8 +116,9 @@ func TestDirect_TakesOneOffTheTTL(t *testing.T) {
 	}
 }
 
-// FuzzRewrite feeds any frame that parses to every rewriter: what comes out
-// decodes, and its checksums are valid when those of the input were.
+// FuzzRewrite passes every frame that parses to every rewriter. gopacket must be able
+// to decode the result. The checksums of the result are valid if those of the input
+// are.
 func FuzzRewrite(f *testing.F) {
 	f.Add(packettest.Frame{Src: client, Dst: vip, Flags: "S"}.Bytes(), uint32(0x0a00000b), uint16(8080))
 	f.Add(packettest.Frame{Src: client, Dst: vip, UDP: true, NoChecksum: true, Options: 4, Payload: make([]byte, 32)}.Bytes(), uint32(0xffffffff), uint16(0))
@@ -127,7 +128,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 		before, err := packettest.Read(b)
 		if err != nil || before.Outer != nil {
-			return // gopacket does not vouch for the input
+			return // gopacket does not accept the input
 		}
 		to := packet.AddrFrom4(addr)
 		for name, rewrite := range map[string]func(*packet.Frame){
@@ -145,7 +146,7 @@ func FuzzRewrite(f *testing.F) {
 			after, err := packettest.Read(fr.Bytes())
 			if err != nil {
 				if udpLength {
-					continue // a length that contradicts IP's: gopacket cuts, we do not
+					continue // the UDP length contradicts the IP length: only gopacket truncates
 				}
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -6,9 +6,9 @@ import (
 	"director/packet"
 )
 
-// Summed reports whether a plain frame of protocol proto has a transport
-// checksum: a datagram of UDP may come without, and must not be masqueraded by
-// PlainToServer or PlainToClient.
+// Summed reports whether a plain frame of protocol proto has a transport checksum. A
+// UDP datagram can lack one. PlainToServer and PlainToClient must not masquerade such
+// a datagram.
 func Summed(p *packet.Plain, proto uint8) bool {
 	return proto != packet.ProtoUDP || p.UDPChecksum() != 0
 }
@@ -29,14 +29,14 @@ func PlainToClient(p *packet.Plain, proto uint8, addr uint32, port uint16) {
 	p.Mend(proto, delta+p.SwapSrcPort(port))
 }
 
-// PlainIPIP is Tunnel with IPIP for a plain frame, but for the Ethernet addresses,
-// which are left to be written. Precondition: f.Off and the packet leave room for
-// 20 bytes more.
+// PlainIPIP is Tunnel with IPIP for a plain frame. Unlike Tunnel it does not write
+// the Ethernet addresses; the caller does. Preconditions: the headroom is at least 20
+// bytes, and the packet is at least 20 bytes shorter than the longest IPv4 packet.
 func PlainIPIP(f *packet.Frame, src, dst uint32, id uint16, discover bool) {
 	f.Front().Forward(0)
 	f.Off -= packet.IPv4Len
 	f.Len = packet.EthLen + packet.IPv4Len + int32(f.IPLen)
-	p := f.Front() // and all of the inner header lies in it
+	p := f.Front() // also contains the whole inner IPv4 header
 	p.SetIPv4()
 	outer, inner := (*[packet.IPv4Len]byte)(p[packet.EthLen:]), (*[packet.IPv4Len]byte)(p[packet.EthLen+packet.IPv4Len:])
 	df := binary.BigEndian.Uint16(inner[6:])&packet.IPv4DF != 0

@@ -8,7 +8,7 @@ import (
 	"director/packet"
 )
 
-// plainly is each way of rewriting a plain frame, and the general one.
+// plainly contains each rewriter of plain frames together with the general rewriter.
 var plainly = map[string]struct{ plain, general func(*packet.Frame) }{
 	"to server": {
 		func(f *packet.Frame) { nat.PlainToServer(f.Front(), f.Proto, server.V4(), 8080) },
@@ -25,7 +25,7 @@ var plainly = map[string]struct{ plain, general func(*packet.Frame) }{
 	"tunnel": {
 		func(f *packet.Frame) {
 			nat.PlainIPIP(f, virtual.V4(), server.V4(), 0, true)
-			f.Front().SetAddrs(&packet.MAC{}, &packet.MAC{}) // it leaves them to others
+			f.Front().SetAddrs(&packet.MAC{}, &packet.MAC{}) // PlainIPIP does not write them
 		},
 		func(f *packet.Frame) { nat.Tunnel(f, packet.Tunnel{}, virtual, server, 0, true) },
 	},
@@ -38,8 +38,8 @@ var plainly = map[string]struct{ plain, general func(*packet.Frame) }{
 	},
 }
 
-// agree fails the test unless all plain rewriters make of b what the general ones
-// make of it. Frames without Ethernet addresses: see plainly.
+// agree fails the test unless all plain rewriters and the general ones produce the
+// same frame from b. The Ethernet addresses of b must be zero: see plainly.
 func agree(t *testing.T, b []byte) {
 	t.Helper()
 	for name, way := range plainly {
@@ -73,8 +73,7 @@ func TestPlain_IsWhatTheGeneralRewritingIs(t *testing.T) {
 	}
 }
 
-// A checksum that comes out as 0 is written as what UDP writes for it, whichever
-// the port that makes it so.
+// One of the 65536 ports gives a checksum of 0, which must be written as 0xffff.
 func TestPlain_NeverWritesAZeroUDPChecksum(t *testing.T) {
 	in := packettest.Frame{Src: client, Dst: vip, UDP: true, Payload: []byte("x")}.Bytes()
 	ones := 0
@@ -90,7 +89,7 @@ func TestPlain_NeverWritesAZeroUDPChecksum(t *testing.T) {
 		}
 	}
 	if ones != 1 {
-		t.Errorf("%d ports lead to a sum of 0, want 1", ones)
+		t.Errorf("%d ports give a checksum of 0, want 1", ones)
 	}
 }
 
@@ -105,12 +104,12 @@ func TestSummed_KnowsADatagramWithoutAChecksum(t *testing.T) {
 	} {
 		c.in.Src, c.in.Dst = client, vip
 		if f := parsed(t, c.in.Bytes()); nat.Summed(f.Front(), f.Proto) != c.want {
-			t.Errorf("%+v: Summed is %v", c.in, !c.want)
+			t.Errorf("%+v: Summed = %v, want %v", c.in, !c.want, c.want)
 		}
 	}
 }
 
-// FuzzPlain holds the plain rewriters against the general ones.
+// FuzzPlain compares the plain rewriters with the general ones.
 func FuzzPlain(f *testing.F) {
 	f.Add(packettest.Frame{Src: client, Dst: vip, Flags: "S", DF: true}.Bytes())
 	f.Add(packettest.Frame{Src: client, Dst: vip, UDP: true, TOS: 0xff, Payload: make([]byte, 32)}.Bytes())

@@ -13,7 +13,7 @@ import (
 	"director/packet"
 )
 
-// sctp is a frame with an SCTP packet of one chunk.
+// sctp returns a frame with an SCTP packet of one chunk.
 func sctp(src, dst string, chunk []byte) []byte {
 	from, to := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
 	return packettest.Serialize(
@@ -25,8 +25,8 @@ func sctp(src, dst string, chunk []byte) []byte {
 
 var data = []byte{0, 3, 0, 19, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 'o', 'd', 'd', 0}
 
-// A packet with other addresses and ports is the packet that gopacket builds of
-// them.
+// The rewritten packet equals the packet that gopacket builds with the new addresses
+// and ports.
 func TestMasquerading_ComputesTheSCTPChecksum(t *testing.T) {
 	f := parsed(t, sctp(client, vip, data))
 	nat.ToServer(f, server, 8080)
@@ -44,7 +44,7 @@ func TestMasquerading_ComputesTheSCTPChecksum(t *testing.T) {
 	}
 }
 
-// SCTP's checksum covers no addresses (RFC 9260 §6.8).
+// The SCTP checksum does not cover addresses (RFC 9260 §6.8).
 func TestMasquerading_LeavesTheSCTPChecksumOfAnUnchangedPort(t *testing.T) {
 	in := sctp(client, vip, data)
 	in[packet.EthLen+packet.IPv4Len+8] ^= 1

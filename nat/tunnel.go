@@ -6,32 +6,33 @@ import (
 	"director/packet"
 )
 
-// Tunnel wraps a client's packet, of any protocol, for a real server: an outer
-// IPv4 header from the director's address to the server's, with the inner
-// packet's TTL after its decrement and its TOS (congestion experienced becomes
-// ECN-capable, RFC 6040 §4.1 compatibility as in the kernel's
-// INET_ECN_encapsulate), and behind it what t puts there. Where discover is set
-// (pmtu_disc), the outer header has the inner one's DF bit, else none, so that it
-// may be fragmented on its way.
+// Tunnel wraps a client's packet, of any protocol, for a real server. It writes an
+// outer IPv4 header from the director's address src to the server's address dst, and
+// the headers that t adds after it. The outer TTL is the inner TTL after its
+// decrement. The outer TOS is the inner TOS, except that "congestion experienced"
+// becomes "ECN-capable" (RFC 6040 §4.1 compatibility mode, as in the kernel's
+// INET_ECN_encapsulate).
 //
-// The identification is 0 where DF is set (RFC 6864 §4.1). Otherwise it is id,
-// but never 0, like the kernel's: half the numbers' circle away from its
-// neighbours takes its place.
+// If discover is set (pmtu_disc), the outer DF bit is the inner DF bit. Otherwise the
+// outer DF bit is 0, so that routers can fragment the packet.
 //
-// It reports false, with nothing changed, when the frame has no headroom or the
-// packet no room for t.Overhead() bytes more.
+// The identification is 0 if DF is set (RFC 6864 §4.1). Otherwise it is id. As in the
+// kernel, it is then never 0: for id 0 Tunnel writes 0x8000, which is as far as
+// possible from the preceding and following identifications.
+//
+// Tunnel returns false and changes nothing if the headroom is too small or if the
+// packet with t.Overhead() more bytes would be too long for IPv4.
 func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, discover bool) bool {
 	inner, overhead := f.IP(), t.Overhead()
 	length := int32(f.L3) + int32(f.IPLen)
 	if f.IPLen > math.MaxUint16-overhead || !f.Push(int32(overhead)) {
 		return false
 	}
-	// Padding that Ethernet added behind a short packet would become part of
-	// a longer one.
+	// Drop the padding that Ethernet added to a short packet.
 	f.Len = length + int32(overhead)
 	inner.Forward(0)
 	b := f.Bytes()
-	copy(b[:packet.EthLen], b[overhead:][:packet.EthLen]) // of constant length: no call
+	copy(b[:packet.EthLen], b[overhead:][:packet.EthLen]) // the constant length avoids a call
 	outer := packet.IPv4Fields{
 		TOS: outerTOS(inner.TOS()), TTL: inner.TTL(), Proto: protocols[t.Encap],
 		TotalLen: f.IPLen + overhead, Src: src.V4(), Dst: dst.V4(),
@@ -45,7 +46,7 @@ func Tunnel(f *packet.Frame, t packet.Tunnel, src, dst packet.Addr, id uint16, d
 	return true
 }
 
-// identify returns the identification of an outer header and its flags.
+// identify returns the identification and the flags of an outer header.
 func identify(id uint16, df bool) (identification, flags uint16) {
 	switch {
 	case df:
@@ -56,7 +57,7 @@ func identify(id uint16, df bool) (identification, flags uint16) {
 	return id, 0
 }
 
-// protocols are what the outer header says of what is behind it.
+// protocols are the protocol numbers that the outer header contains.
 var protocols = [...]uint8{packet.IPIP: packet.ProtoIPIP, packet.GUE: packet.ProtoUDP, packet.GRE: packet.ProtoGRE}
 
 // The congestion field of the TOS byte (RFC 3168 §5).
@@ -66,7 +67,7 @@ const (
 	ecnCE   = 0x03
 )
 
-// outerTOS returns the TOS of the outer header around a packet of TOS tos.
+// outerTOS returns the TOS of the outer header for an inner TOS of tos.
 func outerTOS(tos uint8) uint8 {
 	if tos&ecnMask == ecnCE {
 		return tos&^ecnMask | ecnECT0

@@ -78,7 +78,7 @@ func TestTunnel_RefusesAFrameWithoutHeadroom(t *testing.T) {
 		t.Fatal("the frame does not parse")
 	}
 	if nat.Tunnel(f, packet.Tunnel{}, server, server, 1, true) {
-		t.Error("Tunnel found room where there is none")
+		t.Error("Tunnel = true for a frame without headroom")
 	}
 	if string(f.Bytes()) != string(b) {
 		t.Error("Tunnel changed the frame it refused")
