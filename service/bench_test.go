@@ -7,9 +7,9 @@ import (
 	"director/service"
 )
 
-// BenchmarkTable is what the workers ask of the services, of which there are a
-// hundred: for each packet whether its destination is virtual, for one without a
-// connection which service is meant, and for a new one which server.
+// BenchmarkTable measures the look-ups of the workers in a table of a hundred
+// services: whether a destination is virtual (each packet), the service (each packet
+// without a connection) and the real server (each new connection).
 func BenchmarkTable(b *testing.B) {
 	var specs []service.Spec
 	for n := range uint32(100) {

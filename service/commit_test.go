@@ -16,8 +16,7 @@ func server(n int) service.ServerSpec {
 	return service.ServerSpec{Addr: packet.AddrFrom4(0x0a00000b + uint32(n)), Port: 80, Weight: 1}
 }
 
-// Edits before a commit show at it and not before, whatever was edited since the
-// last one.
+// Edits take effect at the next commit and not earlier.
 func TestCommit_ShowsEditsTogether(t *testing.T) {
 	r := newRegistry(t, service.Options{}, web(2))
 	k, s := web(2).Key, r.table.Services()[0]
@@ -49,14 +48,13 @@ func TestCommit_ShowsEditsTogether(t *testing.T) {
 		r.commit()
 		want[0], want[1] = want[1], want[0]
 		if got := chosen(); got != want {
-			t.Errorf("round %d: chosen %v after it, want %v", round, got, want)
+			t.Errorf("round %d: chosen %v after the second commit, want %v", round, got, want)
 		}
 	}
 }
 
-// A worker may meet a server only after it could know of it, and none that was
-// forgotten, whatever table it loaded before: it takes the newest one up when it
-// meets a number that its own does not know.
+// A scheduler never returns a server that the newest table does not contain. A worker
+// loads the newest table when its own does not contain the number of a server.
 func TestCommit_ShowsATableBeforeTheSchedulersFollow(t *testing.T) {
 	r := newRegistry(t, service.Options{}, web(1))
 	k := web(1).Key
@@ -79,7 +77,7 @@ func TestCommit_ShowsATableBeforeTheSchedulersFollow(t *testing.T) {
 		}
 		for range 4 {
 			if got := pick(); got != first {
-				t.Errorf("before the table is shown %v is chosen", got.Addr)
+				t.Errorf("%v is chosen before the table is published", got.Addr)
 			}
 		}
 	})
@@ -103,7 +101,7 @@ func TestCommit_ShowsATableBeforeTheSchedulersFollow(t *testing.T) {
 	}
 }
 
-// Workers schedule while servers and services come and go and their numbers are
+// Workers schedule while servers and services are added and removed, and numbers are
 // used again.
 func TestCommit_UnderWorkers(t *testing.T) {
 	r := newRegistry(t, service.Options{}, web(2))
@@ -139,7 +137,7 @@ func TestCommit_UnderWorkers(t *testing.T) {
 		})
 	}
 	publish := func(n *service.Table) { table.Store(n) }
-	// A step of a worker never takes as long as the time between two collections.
+	// A step of a worker always ends between two collections.
 	everyoneSteps := func() {
 		for i := range steps {
 			for from := steps[i].Load(); steps[i].Load() < from+2 && !t.Failed(); {
@@ -147,7 +145,7 @@ func TestCommit_UnderWorkers(t *testing.T) {
 			}
 		}
 	}
-	now, forgotten := int64(0), 0
+	now, removed := int64(0), 0
 	for i := range 1200 {
 		if i%50 == 49 {
 			r.must(r.DeleteService(k))
@@ -163,24 +161,24 @@ func TestCommit_UnderWorkers(t *testing.T) {
 		if i%20 == 0 {
 			everyoneSteps()
 			if now += 60 * second; r.Collect(now) {
-				forgotten++
+				removed++
 				r.Commit(publish)
 			}
 		}
 	}
 	stop.Store(true)
 	wg.Wait()
-	if forgotten == 0 {
-		t.Error("no number became free: the test tested little")
+	if removed == 0 {
+		t.Error("no number became free, so the case was not tested")
 	}
 	for _, s := range table.Load().Servers() {
 		if s != nil && (s.Load.Total.Load() != 0 || s.Load.Active.Load() != 0) {
-			t.Errorf("server %d is left with %d active of %d connections", s.ID, s.Load.Active.Load(), s.Load.Total.Load())
+			t.Errorf("server %d still has %d active of %d connections", s.ID, s.Load.Active.Load(), s.Load.Total.Load())
 		}
 	}
 }
 
-// A refused change changes nothing, and the words are ipvsadm's.
+// A refused change changes nothing, and the error texts are those of ipvsadm.
 func TestRegistry_RefusesWhatIPVSRefuses(t *testing.T) {
 	spec := web(1)
 	other := key("192.0.2.99", 80, packet.ProtoTCP)
@@ -219,7 +217,7 @@ func TestRegistry_RefusesWhatIPVSRefuses(t *testing.T) {
 			bad := service.Spec{Key: other, Scheduler: "rr", Servers: []service.ServerSpec{server(0), bad(func(s *service.ServerSpec) { s.Weight = -1 })}}
 			err := r.AddService(bad)
 			if len(r.Specs()) != 1 {
-				t.Error("half of it was added")
+				t.Error("the service was added without its servers")
 			}
 			return err
 		}, service.ErrRange},
@@ -259,7 +257,7 @@ func TestRegistry_RefusesWhatIPVSRefuses(t *testing.T) {
 	}
 }
 
-// With -g the director may serve itself, on whatever address.
+// With -g a real server may be the director itself, on any address.
 func TestRegistry_LetsTheDirectorServeItself(t *testing.T) {
 	spec := web(0)
 	r := newRegistry(t, service.Options{}, spec)
@@ -271,7 +269,7 @@ func TestRegistry_LetsTheDirectorServeItself(t *testing.T) {
 			t.Errorf("%s by masquerading: %v, want %v", a, err, service.ErrInvalid)
 		}
 	}
-	// What keeps an address from being virtual goes with the last such server.
+	// An address can become virtual again when the last such server is removed.
 	spec.Key = key("10.0.0.11", 80, packet.ProtoTCP)
 	r.change(r.AddServer(web(0).Key, server(0)))
 	if err := r.AddService(spec); !errors.Is(err, service.ErrInvalid) {

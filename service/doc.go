@@ -1,8 +1,7 @@
 // Package service holds the virtual services and their real servers.
 //
-// A Registry is what the control plane changes: one goroutine, one change at a
-// time, as ipvsadm does. Commit shows the workers the outcome as an immutable
-// Table, which they read without locks. What does change as connections come
-// and go, the loads and the schedulers' positions, is shared by all workers and
-// lives behind pointers in it.
+// The control plane changes a Registry: one goroutine makes one change at a time, as
+// ipvsadm does. Commit publishes the result to the workers as an immutable Table,
+// which they read without locks. The loads and the positions of the schedulers change
+// as connections begin and end. All workers share them through pointers in the table.
 package service

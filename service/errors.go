@@ -8,8 +8,8 @@ import (
 
 //lint:file-ignore ST1005 the texts are ipvsadm's
 
-// What may be wrong with a change of the services. The texts are ipvsadm's: it
-// prints them as they are.
+// The errors of a change of the services. The texts are those of ipvsadm, which
+// prints them unchanged.
 var (
 	ErrServiceExists      = errors.New("Service already exists")
 	ErrNoService          = errors.New("No such service")
@@ -20,7 +20,7 @@ var (
 	ErrInvalid            = errors.New("Invalid operation.  Possibly wrong module version, address not unicast, ...")
 )
 
-// refusal says more than one of the errors above, which it is.
+// refusal wraps one of the errors above with a more precise text.
 type refusal struct {
 	is   error
 	text string
@@ -33,7 +33,7 @@ func refuse(is error, format string, args ...any) error {
 	return &refusal{is, fmt.Sprintf(format, args...)}
 }
 
-// ServerError says which of the servers of a specification is refused.
+// ServerError reports which server of a specification is refused, and why.
 type ServerError struct {
 	Server ServerSpec
 	Err    error

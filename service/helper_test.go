@@ -11,7 +11,7 @@ const second = int64(1_000_000_000)
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-// registry is a Registry whose commits are followed.
+// registry is a Registry together with its newest table.
 type registry struct {
 	*service.Registry
 	t     testing.TB

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// MaxSeconds is the longest time-out and the longest persistence that can be
-// asked for: 31 days (MAX_TIMEOUT in ipvsadm.c).
+// MaxSeconds is the maximum of a configured time-out or persistence time: 31 days
+// (MAX_TIMEOUT in ipvsadm.c).
 const MaxSeconds = 31 * 24 * 60 * 60
 
 // Timeouts are the idle times, in seconds, after which a connection expires: an
-// established TCP connection, a TCP connection after a FIN, and a UDP one. In a
-// change, 0 keeps the present value. The tags are the names in the control API.
+// established TCP connection, a TCP connection after a FIN, and a UDP connection. In
+// a change, 0 keeps the current value. The tags are the names in the control API.
 type Timeouts struct {
 	TCP    uint32 `json:"tcp"`
 	TCPFIN uint32 `json:"tcp_fin"`
@@ -31,7 +31,7 @@ func (t Timeouts) Validate() error {
 	return nil
 }
 
-// Set takes over the time-outs of change that are not 0.
+// Set sets the time-outs that are not 0 in change.
 func (t *Timeouts) Set(change Timeouts) {
 	for _, pair := range [...]struct{ to, by *uint32 }{
 		{&t.TCP, &change.TCP}, {&t.TCPFIN, &change.TCPFIN}, {&t.UDP, &change.UDP},

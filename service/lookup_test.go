@@ -14,7 +14,7 @@ const (
 	sctp = packet.ProtoSCTP
 )
 
-// empty is a service without servers. One of every port has to be persistent.
+// empty returns a service without servers. A service on port 0 must be persistent.
 func empty(k service.Key) service.Spec {
 	s := service.Spec{Key: k, Scheduler: "rr"}
 	if k.Port == 0 && k.Mark == 0 {
@@ -23,8 +23,8 @@ func empty(k service.Key) service.Spec {
 	return s
 }
 
-// A packet's service is that of its mark, of its port, of FTP for what may be a
-// data connection, of every port, in this order (ip_vs_service_find).
+// Lookup tries in this order: the service of the mark, of the port, of FTP if the
+// packet may belong to a data connection, and of port 0 (ip_vs_service_find).
 func TestLookup_GoesFromTheNarrowToTheWide(t *testing.T) {
 	ftp, any := key(vip, 21, tcp), key(vip, 0, tcp)
 	web, high, data := key(vip, 80, tcp), key(vip, 8080, tcp), key(vip, 20, tcp)
@@ -55,13 +55,13 @@ func TestLookup_GoesFromTheNarrowToTheWide(t *testing.T) {
 		{[]service.Key{ftp}, 1023, tcp, none},
 		{[]service.Key{ftp}, 0, tcp, none},
 		{[]service.Key{any}, 0, tcp, any},
-		// Other protocols have neither FTP nor TCP's services.
+		// TCP services, including FTP, do not match other protocols.
 		{[]service.Key{ftp, web, any}, 2000, udp, none},
 		{[]service.Key{key(vip, 21, udp)}, 2000, udp, none},
 		{[]service.Key{key(vip, 0, udp), ftp}, 2000, udp, key(vip, 0, udp)},
 		{[]service.Key{key(vip, 0, sctp), web}, 80, sctp, key(vip, 0, sctp)},
 		{[]service.Key{key(vip, 80, sctp), web}, 80, sctp, key(vip, 80, sctp)},
-		// Services of another address: their kinds are asked for, in vain.
+		// Services of another address: the look-ups are made and find nothing.
 		{[]service.Key{key("192.0.2.11", 21, tcp), key("192.0.2.11", 0, tcp), web}, 2000, tcp, none},
 	} {
 		r := newRegistry(t, service.Options{Marks: marks})
@@ -115,7 +115,7 @@ func TestMarks_TheFirstThatFitsCounts(t *testing.T) {
 			t.Errorf("%s:%d of protocol %d has mark %d, want %d", c.dst, c.port, c.proto, got, c.want)
 		}
 	}
-	// A mark without a service leaves a packet to the service of its address.
+	// If its mark has no service, a packet belongs to the service of its address.
 	if s := r.table.Lookup(&packet.Flow{Dst: packet.MustAddr("198.51.100.7"), DstPort: 80, Proto: tcp}); s == nil || s.Port != 80 {
 		t.Errorf("198.51.100.7:80 is of %+v, want its own service", s)
 	}
@@ -153,7 +153,8 @@ func TestMarks_MakeAddressesVirtual(t *testing.T) {
 	check("203.0.113.64", false, true)
 }
 
-// Random marks and packets against a walk over all addresses of the prefixes.
+// This test compares look-ups of random packets and marks with a walk over all
+// addresses of the prefixes.
 func TestMarks_AgreeWithAWalk(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 2))

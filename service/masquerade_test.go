@@ -16,8 +16,8 @@ func from(s service.ServerSpec, proto uint8) *packet.Flow {
 	return &packet.Flow{Src: s.Addr, SrcPort: s.Port, Dst: packet.MustAddr("198.51.100.7"), DstPort: 40000, Proto: proto}
 }
 
-// Who answers through the director, and whether the answer can be one service's
-// only.
+// Masquerades and Masqueraded find the servers whose answers pass through the
+// director. Sole is set if the answer can belong to one service only.
 func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 	a, b, shared, wide := natServer("10.0.0.11", 8080), natServer("10.0.0.12", 8080), natServer("10.0.0.13", 8080), natServer("10.0.0.14", 0)
 	direct, tunnelled, marked := natServer("10.0.0.15", 80), natServer("10.0.0.16", 80), natServer("10.0.0.17", 80)
@@ -38,7 +38,7 @@ func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 		{a, udp, true, false, false, service.Key{}},
 		{b, tcp, true, true, true, second.Key},
 		{shared, tcp, true, true, false, first.Key},
-		{wide, tcp, true, true, false, every.Key}, // of every port: it does not tell which
+		{wide, tcp, true, true, false, every.Key}, // the service has every port, so the answer does not show which
 		{direct, tcp, false, false, false, service.Key{}},
 		{tunnelled, tcp, false, false, false, service.Key{}},
 		{marked, tcp, true, false, false, service.Key{}},
@@ -57,28 +57,28 @@ func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 			t.Errorf("%v:%d: %+v, want sole %v of %+v", c.server.Addr, c.server.Port, *m, c.sole, c.of)
 		}
 	}
-	// When the other service lets it go it is the first's alone.
+	// After the other service removes the server, only the first has it.
 	r.change(r.DeleteServer(second.Key, shared.Addr, shared.Port))
 	if m := r.table.Masqueraded(from(shared, tcp)); m == nil || !m.Sole {
 		t.Errorf("%+v, want sole", m)
 	}
-	// What was removed may still answer, to what it was asked before.
+	// A removed server may still answer earlier requests.
 	r.change(r.DeleteServer(first.Key, a.Addr, a.Port))
 	if !r.table.Masquerades(a.Addr) || r.table.Masqueraded(from(a, tcp)) != nil {
-		t.Error("a removed server's fragments are not taken, or it is still a service's")
+		t.Error("a removed server does not masquerade any more, or still belongs to a service")
 	}
 }
 
-func TestPath_IsSharedAndForgottenInTime(t *testing.T) {
+func TestPath_IsSharedAndExpires(t *testing.T) {
 	spec := web(1)
 	spec.Servers = append(spec.Servers, natServer("10.0.0.11", 81), natServer("10.0.0.12", 80))
 	r := newRegistry(t, service.Options{}, spec)
 	path, same, other := r.table.Server(0).Path, r.table.Server(1).Path, r.table.Server(2).Path
 	if path != same || path == other {
-		t.Error("servers of one address share a path, others do not")
+		t.Error("servers with one address have different paths, or others share a path")
 	}
 	if got := path.MTU(1500, 0); got != 1500 {
-		t.Errorf("MTU %d before anything is known, want the link's", got)
+		t.Errorf("MTU %d before one was learned, want that of the link", got)
 	}
 	now := int64(5*time.Second) + 1
 	path.Learn(1400, now)
@@ -97,15 +97,16 @@ func TestPath_IsSharedAndForgottenInTime(t *testing.T) {
 	}
 	path.Learn(1200, minutes(20))
 	if got := path.MTU(1500, minutes(25)); got != 1200 {
-		t.Errorf("learned anew: %d, want 1200", got)
+		t.Errorf("learned again: %d, want 1200", got)
 	}
-	// A path lives as long as a server of its address, those in the trash included.
+	// A path exists as long as a server has its address, including servers in the
+	// trash.
 	r.change(r.DeleteServer(spec.Key, spec.Servers[0].Addr, 80))
 	r.change(r.DeleteServer(spec.Key, spec.Servers[0].Addr, 81))
 	r.Collect(60 * second)
 	r.change(r.AddServer(spec.Key, spec.Servers[1]))
 	if got := r.table.Server(1).Path; got != path {
-		t.Error("a server that came back has forgotten its path")
+		t.Error("a server that was added again has another path")
 	}
 	r.change(r.DeleteServer(spec.Key, spec.Servers[1].Addr, 81))
 	for s := int64(2); s < 8; s++ {
@@ -114,13 +115,13 @@ func TestPath_IsSharedAndForgottenInTime(t *testing.T) {
 	r.change(r.AddServer(spec.Key, spec.Servers[1]))
 	for _, s := range r.table.Servers() {
 		if s != nil && s.Port == 81 && s.Path == path {
-			t.Error("a path outlived all servers of its address")
+			t.Error("a path still exists after all servers of its address are removed")
 		}
 	}
 }
 
-// A full table's choice is by the client alone: the same for each of its packets,
-// over all usable servers, whatever thresholds say.
+// When the table is full, the choice depends on the client only. It is the same for
+// each packet of a client, uses all usable servers and ignores thresholds.
 func TestSpare_StaysWithTheClient(t *testing.T) {
 	spec := web(4)
 	spec.Servers[0].Weight = 0
@@ -137,7 +138,7 @@ func TestSpare_StaysWithTheClient(t *testing.T) {
 			f.Src, f.SrcPort = packet.AddrFrom4(0xc6330000+n), uint16(1000*round+int(n))
 			c, ok := s.Spare(f, 0)
 			if !ok {
-				t.Fatal("there is no choice")
+				t.Fatal("Spare finds no server")
 			}
 			if was, ok := clients[f.Src]; ok && was != c.ID {
 				t.Fatalf("client %v goes to server %d, then to %d", f.Src, was, c.ID)
@@ -152,15 +153,15 @@ func TestSpare_StaysWithTheClient(t *testing.T) {
 	if got := r.table.Server(2).Load.Total.Load(); got != 0 {
 		t.Errorf("%d connections are counted, want none", got)
 	}
-	// It follows the list.
+	// Spare follows changes of the list.
 	for _, n := range []int{1, 2} {
 		r.change(r.DeleteServer(spec.Key, spec.Servers[n].Addr, 80))
 	}
 	if c, ok := s.Spare(to(s.Key), 0); !ok || c.ID != 3 {
-		t.Errorf("%v, %v, want the only server of weight", c.Server, ok)
+		t.Errorf("%v, %v, want the only server with a weight", c.Server, ok)
 	}
 	r.change(r.DeleteServer(spec.Key, spec.Servers[3].Addr, 80))
 	if c, ok := s.Spare(to(s.Key), 0); ok {
-		t.Errorf("%v, want none: what is left has no weight", c.Addr)
+		t.Errorf("%v, want none: all servers have weight 0", c.Addr)
 	}
 }

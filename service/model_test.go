@@ -14,7 +14,7 @@ import (
 	"director/service"
 )
 
-// model is what a registry should be, in its plainest form.
+// model is the simplest implementation of a registry.
 type model struct {
 	services []*modelService
 	trash    []*modelServer
@@ -28,9 +28,9 @@ type modelService struct {
 type modelServer struct {
 	of   service.Key
 	spec service.ServerSpec
-	is   *service.Server // nil until it was seen
-	used int             // connections
-	idle int64           // since when it was seen unused in the trash, -1: it was not
+	is   *service.Server // the registry's server; nil until check has seen it
+	used int             // number of connections
+	idle int64           // time at which it was first seen unused in the trash; -1: it was not
 }
 
 func (m *model) find(k service.Key) *modelService {
@@ -46,7 +46,7 @@ func (s *modelService) find(addr packet.Addr, port uint16) int {
 	return slices.IndexFunc(s.servers, func(m *modelServer) bool { return m.spec.Addr == addr && m.spec.Port == port })
 }
 
-// remote reports whether a is the address of a server that must be elsewhere.
+// remote reports whether a is the address of a server that must not be the director.
 func (m *model) remote(a packet.Addr) bool {
 	return slices.ContainsFunc(m.services, func(s *modelService) bool {
 		return slices.ContainsFunc(s.servers, func(o *modelServer) bool {
@@ -112,7 +112,7 @@ func (m *model) addServer(k service.Key, spec service.ServerSpec) error {
 		return service.ErrNoServiceForServer
 	}
 	if err := m.wrong(&spec); err != nil {
-		return err // the numbers are looked at first
+		return err // the registry checks numbers first
 	}
 	if s.find(spec.Addr, spec.Port) >= 0 {
 		return service.ErrServerExists
@@ -174,7 +174,7 @@ func (m *model) collect(now int64) (any bool) {
 	return any
 }
 
-// specs are the services as Registry.Specs tells them.
+// specs returns the services as Registry.Specs does.
 func (m *model) specs() (all []service.Spec) {
 	for _, s := range m.services {
 		spec := s.spec
@@ -186,7 +186,7 @@ func (m *model) specs() (all []service.Spec) {
 	return all
 }
 
-// commands draws random commands that meet each other often.
+// commands draws random commands that often concern the same services and servers.
 type commands struct{ *rand.Rand }
 
 func (r commands) key() service.Key {
@@ -224,7 +224,8 @@ func (r commands) server(k service.Key) service.ServerSpec {
 	return spec
 }
 
-// do gives one random command to both, which must answer alike.
+// do passes one random command to the registry and to the model. Both must return the
+// same result.
 func (r commands) do(t *testing.T, reg *service.Registry, m *model) {
 	t.Helper()
 	var got, want error
@@ -270,7 +271,7 @@ func (r commands) do(t *testing.T, reg *service.Registry, m *model) {
 	}
 }
 
-// check compares what the registry and its newest table show with the model.
+// check compares the registry and its newest table with the model.
 func (m *model) check(t *testing.T, reg *service.Registry, table *service.Table) {
 	t.Helper()
 	members := map[uint32]bool{}
@@ -279,7 +280,7 @@ func (m *model) check(t *testing.T, reg *service.Registry, table *service.Table)
 		want := m.services[at]
 		at++
 		if table.Services()[at-1] != s || s.Key != want.spec.Key {
-			t.Fatalf("service %d is %+v, want %+v, and the table's", at, s.Key, want.spec.Key)
+			t.Fatalf("service %d is %+v, want %+v, the same as in the table", at, s.Key, want.spec.Key)
 		}
 		i := 0
 		reg.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, _ *service.Meter) {
@@ -290,7 +291,7 @@ func (m *model) check(t *testing.T, reg *service.Registry, table *service.Table)
 				t.Fatalf("server %d of %+v: %+v, want %+v", i, s.Key, spec, w.spec)
 			}
 			if w.is != nil && w.is != server {
-				t.Fatalf("%v:%d of %+v is another server than it was", spec.Addr, spec.Port, s.Key)
+				t.Fatalf("%v:%d of %+v is another server than before", spec.Addr, spec.Port, s.Key)
 			}
 			w.is = server
 		})
@@ -305,21 +306,21 @@ func (m *model) check(t *testing.T, reg *service.Registry, table *service.Table)
 	for _, s := range m.trash {
 		known[s.is] = true
 		if table.Server(s.is.ID) != s.is {
-			t.Fatalf("server %d is not known, although it is in the trash", s.is.ID)
+			t.Fatalf("server %d is in the trash and not in the table", s.is.ID)
 		}
 	}
 	for id, s := range table.Servers() {
 		switch {
 		case s == nil || s == table.Bypass():
 		case int(s.ID) != id, table.Member(s.ID) != members[s.ID], !members[s.ID] && !known[s]:
-			t.Fatalf("server %d is numbered %d: a member %v, want %v; in the trash %v", id, s.ID, table.Member(s.ID), members[s.ID], known[s])
+			t.Fatalf("server %d has number %d, member %v, want %v; known to the model %v", id, s.ID, table.Member(s.ID), members[s.ID], known[s])
 		}
 	}
 }
 
-// TestRegistry_AgreesWithAModel gives random commands to a registry and to a
-// model of lists. Servers of which connections are left stay in the trash and
-// come back as the same.
+// TestRegistry_AgreesWithAModel passes random commands to a registry and to the
+// model. Removed servers with connections stay in the trash. If they are added again,
+// they are the same servers.
 func TestRegistry_AgreesWithAModel(t *testing.T) {
 	for seed := range uint64(3) {
 		r := commands{rand.New(rand.NewPCG(seed, 9))}

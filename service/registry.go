@@ -10,17 +10,16 @@ import (
 
 // Options of a registry.
 type Options struct {
-	Workers  int             // how many count
+	Workers  int             // the number of workers, each of which has its own counters
 	Tunables *sched.Tunables // of the schedulers; nil: the defaults
-	Marks    []Mark          // what firewall marks stand for
-	// Seed is what the random numbers of schedulers follow from; 0: different
-	// ones each time.
+	Marks    []Mark          // the definitions of the firewall marks
+	// Seed seeds the random numbers of the schedulers. 0 selects a different seed
+	// each time.
 	Seed uint64
 }
 
-// Registry is the services as they are to be. One goroutine uses it. What a
-// change does to the workers' view happens at Commit, one change after the
-// other.
+// Registry holds the services as configured. One goroutine uses it. The workers see
+// changes only after Commit.
 type Registry struct {
 	options  Options
 	services []*registered // in the order of adding
@@ -28,40 +27,40 @@ type Registry struct {
 	members  map[identity]bool // of all services
 	servers  []*Server         // by number; nil where free
 	free     []uint32          // numbers
-	freed    []uint32          // those that are free after the next Collect
-	around   *Server           // see Table.Bypass; nil before there is a mark's service
+	freed    []uint32          // numbers that are free after the next Collect
+	bypass   *Server           // see Table.Bypass; nil until a firewall mark has a service
 	trash    map[identity]*Server
 	paths    map[packet.Addr]*Path
-	vips     map[packet.Addr]int // services by address
-	remote   map[packet.Addr]int // servers that must not be the director, by address
-	pending  []func()
-	made     uint64 // services so far
-	commits  uint64 // so far
-	gone     Tally  // of services that were deleted
+	vips     map[packet.Addr]int // number of services, by address
+	remote   map[packet.Addr]int // number of servers that must not be the director, by address
+	pending  []func()            // changes of the schedulers that Commit makes
+	made     uint64              // number of schedulers made so far
+	commits  uint64              // number of commits so far
+	gone     Tally               // of deleted services
 	total    Meter
 }
 
-// registered is a service with what only the registry needs to know of it.
+// registered is a service with the data that only the registry uses.
 type registered struct {
 	*Service
 	members stack[member]       // in list order
-	list    stack[sched.Server] // likewise
-	copied  uint64              // the commit that both lists were copied for, to be edited in place until then
-	gone    Tally               // of servers that were removed
+	list    stack[sched.Server] // in the same order
+	copied  uint64              // both lists are copies that may be edited in place until this commit; 0: they are not
+	gone    Tally               // of removed servers
 	meter   Meter
 }
 
-// record is what only the registry needs to know of a server.
+// record is the data of a server that only the registry uses.
 type record struct {
 	lastWeight int32
 	meter      Meter
-	joined     Tally // the server's own when it joined its service
-	skipped    Tally // what it counted while in the trash
-	left       Tally // what it had counted when it came there
-	idle       int64 // since when it is known to be unused, 0: it is not
+	joined     Tally // the result of own when the server was added to its service
+	skipped    Tally // counted while the server was in the trash
+	left       Tally // the count when the server was put into the trash
+	idle       int64 // time at which it was first seen unused; 0: not seen unused yet
 }
 
-// identity is what a removed server is known by when it comes back.
+// identity identifies a removed server when it is added again.
 type identity struct {
 	of   Key
 	addr packet.Addr
@@ -81,9 +80,9 @@ func NewRegistry(o Options) *Registry {
 	}
 }
 
-// Commit has publish show the workers the outcome of all changes since the last
-// call, then has the schedulers follow them: a worker never meets a server that
-// the newest table does not know.
+// Commit publishes a table with all changes since the last call to the workers, then
+// updates the schedulers. The order matters: no scheduler may choose a server that
+// the newest table does not contain.
 func (r *Registry) Commit(publish func(*Table)) {
 	publish(r.table())
 	for _, change := range r.pending {
@@ -103,7 +102,8 @@ func (r *Registry) scheduler(s Spec) (sched.Scheduler, error) {
 	return sched.New(s.Scheduler, sched.Options{Flags: s.Flags, Seed: seed, Tunables: r.options.Tunables})
 }
 
-// AddService adds a service and the servers of its specification, or neither.
+// AddService adds a service and the servers of its specification. If one of them is
+// refused, it adds nothing.
 func (r *Registry) AddService(spec Spec) error {
 	if r.lookup(spec.Key) != nil {
 		return ErrServiceExists
@@ -118,9 +118,9 @@ func (r *Registry) AddService(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if spec.Mark != 0 && r.around == nil {
-		r.around = r.newServer(identity{})
-		r.around.weight.Store(1) // it does not ask connections to go elsewhere
+	if spec.Mark != 0 && r.bypass == nil {
+		r.bypass = r.newServer(identity{})
+		r.bypass.weight.Store(1) // with weight 0 its connections might be rescheduled
 	}
 	servers := spec.Servers
 	spec.Servers = nil
@@ -140,8 +140,8 @@ func (r *Registry) AddService(spec Spec) error {
 	return nil
 }
 
-// EditService gives a service another scheduler, other flags and another
-// persistence. Its servers stay.
+// EditService changes the scheduler, the flags and the persistence of a service. Its
+// servers stay.
 func (r *Registry) EditService(spec Spec) error {
 	s := r.lookup(spec.Key)
 	if s == nil {
@@ -153,7 +153,7 @@ func (r *Registry) EditService(spec Spec) error {
 	if len(s.members.values()) > sched.MaxServers(spec.Scheduler) {
 		return tooMany(spec.Scheduler)
 	}
-	// Only sh and mh make anything of flags, and they keep no place in the list.
+	// Only sh and mh use flags, and they have no position in the list to keep.
 	hashes := spec.Scheduler == "sh" || spec.Scheduler == "mh"
 	if spec.Scheduler != s.Scheduler || hashes && spec.Flags != s.Flags {
 		scheduler, err := r.scheduler(spec)
@@ -170,7 +170,8 @@ func (r *Registry) EditService(spec Spec) error {
 	return nil
 }
 
-// later has the workers' pool of s follow what the registry knows of it now.
+// later lets the next Commit update the pool of s to the current lists. tell informs
+// the scheduler.
 func (r *Registry) later(s *registered, tell func(*pool)) {
 	pool, list, members := s.pool, sched.Servers(s.list.values()), s.members.values()
 	r.pending = append(r.pending, func() { pool.change(list, members, tell) })
@@ -183,9 +184,9 @@ func (r *Registry) DeleteService(k Key) error {
 		return ErrNoService
 	}
 	for _, m := range s.members.values() {
-		r.discard(s, m)
+		r.moveToTrash(s, m)
 	}
-	s.have(nil)
+	s.setMembers(nil)
 	r.later(s, func(p *pool) { p.scheduler.Bind(p.list, &p.position) })
 	r.gone = r.gone.add(s.gone)
 	delete(r.byKey, k)
@@ -213,21 +214,22 @@ func tooMany(scheduler string) error {
 	return refuse(ErrInvalid, "the scheduler %s takes at most %d servers", scheduler, sched.MaxServers(scheduler))
 }
 
-// allowed says why a server of service k cannot be as spec says.
+// allowed returns an error if a server of service k cannot be configured as spec
+// says.
 func (r *Registry) allowed(k Key, spec *ServerSpec) error {
 	if err := spec.Validate(k); err != nil {
 		return err
 	}
-	// The host's own stack serves a local address. A frame can be left to it as it
-	// is, but not rewritten or wrapped.
+	// The kernel of the director serves a local address. The director can leave an
+	// unchanged frame to the kernel, but not a rewritten or wrapped one.
 	if spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()) {
 		return refuse(ErrInvalid, "this real server is the director itself: only -g forwards to it")
 	}
 	return nil
 }
 
-// AddServer adds a real server at the head of a service's list. One that was
-// removed and still has connections is the same again.
+// AddServer adds a real server at the head of a service's list. If the same server is
+// still in the trash, AddServer uses it again.
 func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	s := r.lookup(k)
 	if s == nil {
@@ -242,8 +244,8 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	if len(s.members.values()) >= sched.MaxServers(s.Scheduler) {
 		return tooMany(s.Scheduler)
 	}
-	server := r.revive(s, spec)
-	server.become(spec)
+	server := r.obtain(s, spec)
+	server.configure(spec)
 	m := member{server, spec}
 	s.members.push(m)
 	s.list.push(m.candidate())
@@ -259,8 +261,8 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	return nil
 }
 
-// revive takes a server out of the trash, or makes it.
-func (r *Registry) revive(s *registered, spec ServerSpec) *Server {
+// obtain takes a server out of the trash, or makes a new one.
+func (r *Registry) obtain(s *registered, spec ServerSpec) *Server {
 	id := identity{s.Key, spec.Addr, spec.Port}
 	server := r.trash[id]
 	if server == nil {
@@ -269,7 +271,7 @@ func (r *Registry) revive(s *registered, spec ServerSpec) *Server {
 		delete(r.trash, id)
 		server.record.skipped = server.record.skipped.add(server.counted().sub(server.record.left))
 		if server.pool.Load() != s.pool {
-			server.record.meter.Zero() // its service is not the one it knew
+			server.record.meter.Zero() // the service was deleted and added again
 		}
 	}
 	server.pool.Store(s.pool)
@@ -295,8 +297,8 @@ func (r *Registry) newServer(id identity) *Server {
 	return server
 }
 
-// become notes what a server is to be.
-func (s *Server) become(spec ServerSpec) {
+// configure stores the parts of spec that take effect before the next Commit.
+func (s *Server) configure(spec ServerSpec) {
 	s.weight.Store(spec.Weight)
 	s.setTunnel(spec.Tunnel)
 	if spec.Method == NAT {
@@ -307,9 +309,9 @@ func (s *Server) become(spec ServerSpec) {
 	}
 }
 
-// EditServer changes a real server's weight, method, tunnel and thresholds. Its
-// place in the list and its connections stay as they are, but that connections in
-// a tunnel go by the new one.
+// EditServer changes the weight, method, tunnel and thresholds of a real server. Its
+// place in the list and its connections stay. Connections that use a tunnel use the
+// new tunnel at once.
 func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	s := r.lookup(k)
 	if s == nil {
@@ -323,7 +325,7 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 		return ErrNoServer
 	}
 	if next := r.commits + 1; s.copied != next {
-		s.have(slices.Clone(s.members.values()))
+		s.setMembers(slices.Clone(s.members.values()))
 		s.copied = next
 	}
 	m := &s.members.values()[at]
@@ -334,7 +336,7 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	if spec.Method != DR {
 		r.remote[spec.Addr]++
 	}
-	server.become(spec)
+	server.configure(spec)
 	m.spec = spec
 	s.list.values()[at] = m.candidate()
 	r.later(s, func(p *pool) {
@@ -355,14 +357,15 @@ func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) error {
 		return ErrNoServer
 	}
 	members := slices.Clone(s.members.values())
-	r.discard(s, members[at])
-	s.have(slices.Delete(members, at, at+1))
+	r.moveToTrash(s, members[at])
+	s.setMembers(slices.Delete(members, at, at+1))
 	r.later(s, func(p *pool) { p.scheduler.Removed(p.list, at, &p.position) })
 	return nil
 }
 
-// have gives the service a new list of members, whose memory becomes its own.
-func (s *registered) have(members []member) {
+// setMembers replaces the members of the service. The service takes ownership of the
+// slice.
+func (s *registered) setMembers(members []member) {
 	list := make([]sched.Server, len(members))
 	for i := range members {
 		list[i] = members[i].candidate()
@@ -370,7 +373,7 @@ func (s *registered) have(members []member) {
 	s.members, s.list, s.copied = stackOf(members), stackOf(list), 0
 }
 
-// Specs returns the services as they are to be, in the order of adding.
+// Specs returns the services as configured, in the order in which they were added.
 func (r *Registry) Specs() []Spec {
 	if len(r.services) == 0 {
 		return nil

@@ -2,8 +2,8 @@ package service
 
 import "director/packet"
 
-// Name is what a real server is known by beyond the life of a registry, whose
-// numbers mean nothing to another one. That of Table.Bypass is all zero.
+// Name identifies a real server across restarts. The number of a server is valid in
+// one registry only. The name of Table.Bypass is the zero Name.
 type Name struct {
 	Of   Key
 	Addr packet.Addr
@@ -24,9 +24,10 @@ func (t *Table) Named() map[Name]*Server {
 	return named
 }
 
-// Resume counts a connection that an earlier director began, as Join does. By m
-// its packets go to the server: answers may come by, whatever the rule says now,
-// which the next table knows.
+// Resume counts a connection that an earlier director process began, as Join does. m
+// is the method of the connection. If m is NAT, the server's answers pass through the
+// director even if its rule has another method now. The next table takes this into
+// account.
 func (s *Server) Resume(active bool, m Method) {
 	if m == NAT {
 		s.answers.Store(true)
@@ -38,8 +39,8 @@ func (s *Server) Resume(active bool, m Method) {
 	s.Join(active)
 }
 
-// Overload is for a server that was closed to new connections by its threshold:
-// it stays so until it has few enough.
+// Overload restores the state of a server that got no new connections because of its
+// upper threshold. It stays overloaded until it has few enough connections.
 func (s *Server) Overload() {
 	p := s.pool.Load()
 	if p == nil {

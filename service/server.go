@@ -7,46 +7,45 @@ import (
 	"director/sched"
 )
 
-// Server is a real server of one service. Its number is its place in the table
-// and stands for it in the connection table. It lives on after its removal as
-// long as connections refer to it, and is the same again when it is added anew
-// (the kernel's trash).
+// Server is a real server of one service. Its number is its index in the table and
+// refers to it in the connection table. After its removal the server stays in the
+// trash as long as connections refer to it. If it is added again meanwhile, the same
+// Server is used again. The kernel has the same trash.
 type Server struct {
 	Addr packet.Addr
 	Port uint16
 	ID   uint32
-	Of   Key // the service
+	Of   Key // its service
 
 	Load       *sched.Load
-	Persistent atomic.Int64 // templates that point to it
-	Path       *Path        // to its address
+	Persistent atomic.Int64 // number of persistence templates that refer to it
+	Path       *Path        // the path to its address
 
 	tunnel   atomic.Uint32
 	weight   atomic.Int32
-	answers  atomic.Bool // ever masqueraded: connections may be, still
+	answers  atomic.Bool // used masquerading at some time, so connections may still do
 	upper    atomic.Uint32
 	lower    atomic.Uint32
-	pool     atomic.Pointer[pool] // of its service, the last one if it was removed
+	pool     atomic.Pointer[pool] // of its service, or of its last one if the server was removed
 	counters []Counters           // by worker
-	record   record               // the registry's
+	record   record               // used by the registry only
 }
 
-// Path is what is known of the way to a real server's address beyond its route:
-// the largest packet that routers on it let pass. All servers of one address
-// share it, and all workers.
+// Path is the path MTU to the address of a real server, as routers reported it. All
+// servers with the same address share it, and so do all workers.
 type Path struct{ word atomic.Uint64 }
 
-// pathTime is how long a path's MTU is believed, in seconds (mtu_expires of
-// net/ipv4/route.c).
+// pathTime is the time in seconds after which a learned path MTU expires (mtu_expires
+// in net/ipv4/route.c).
 const pathTime = 600
 
-// Learn notes an MTU that a router told at time now, in nanoseconds.
+// Learn stores an MTU that a router reported. now is in nanoseconds.
 func (p *Path) Learn(mtu uint16, now int64) {
 	until := now/second + pathTime
 	p.word.Store(uint64(until)<<16 | uint64(mtu))
 }
 
-// MTU returns the smaller of mtu and what was learned of late.
+// MTU returns the smaller of mtu and the learned MTU, unless that has expired.
 func (p *Path) MTU(mtu uint16, now int64) uint16 {
 	word := p.word.Load()
 	if word == 0 || now/second >= int64(word>>16) {
@@ -55,16 +54,16 @@ func (p *Path) MTU(mtu uint16, now int64) uint16 {
 	return min(mtu, uint16(word))
 }
 
-// Answers reports whether answers of the server may come by: it masquerades, or
-// did so once.
+// Answers reports whether answers of the server may pass through the director,
+// because the server uses masquerading or did so before.
 func (s *Server) Answers() bool { return s.answers.Load() }
 
-// Weight returns the server's weight as it is now.
+// Weight returns the current weight of the server.
 func (s *Server) Weight() int32 { return s.weight.Load() }
 
-// Tunnel returns how packets are wrapped for the server now, where its
-// connections are tunnelled: they follow an edit of the server
-// (ip_vs_tunnel_xmit asks the destination, not the connection).
+// Tunnel returns the current tunnel of the server. Connections that use a tunnel
+// follow an edit of the server, because ip_vs_tunnel_xmit reads the tunnel from the
+// destination and not from the connection.
 func (s *Server) Tunnel() packet.Tunnel {
 	w := s.tunnel.Load()
 	return packet.Tunnel{Encap: packet.Encap(w >> 24), Checksum: packet.TunnelChecksum(w >> 16), Port: uint16(w)}
@@ -74,15 +73,14 @@ func (s *Server) setTunnel(t packet.Tunnel) {
 	s.tunnel.Store(uint32(t.Encap)<<24 | uint32(t.Checksum)<<16 | uint32(t.Port))
 }
 
-// Ref counts a template that points to the server, and Unref one that does
-// no more.
+// Ref counts a persistence template that refers to the server.
 func (s *Server) Ref() { s.Persistent.Add(1) }
 
-// Unref takes back Ref.
+// Unref undoes Ref.
 func (s *Server) Unref() { s.Persistent.Add(-1) }
 
-// Bind counts a connection that begins to the server. The caller holds the lock
-// of its service.
+// Bind counts a new connection to the server. The caller holds the lock of the
+// service.
 func (s *Server) Bind(active bool) {
 	n := s.Load.Total.Add(1)
 	if active {
@@ -93,8 +91,8 @@ func (s *Server) Bind(active bool) {
 	}
 }
 
-// Join is Bind for a caller that does not hold the lock. The server must be, or
-// have been, in a service.
+// Join is like Bind for a caller that does not hold the lock. The server must be or
+// have been in a service.
 func (s *Server) Join(active bool) {
 	p := s.pool.Load()
 	p.mu.Lock()
@@ -102,16 +100,16 @@ func (s *Server) Join(active bool) {
 	s.Bind(active)
 }
 
-// Release takes back the counting of a connection that ended, or that was
-// counted and did not come to be.
+// Release undoes Bind for a connection that ended, or that was counted but could not
+// be inserted.
 func (s *Server) Release(active bool) {
 	s.Load.Total.Add(-1)
 	if active {
 		s.Load.Active.Add(-1)
 	}
 	if s.upper.Load() != 0 {
-		// Crossing a threshold is judged under the lock: of two workers that
-		// begin and end a connection the last must not judge by an old count.
+		// The threshold is compared under the lock. Otherwise a worker that ends a
+		// connection could decide by an old count after another began one.
 		p := s.pool.Load()
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -119,8 +117,8 @@ func (s *Server) Release(active bool) {
 	}
 }
 
-// relax makes an overloaded server eligible again once it has few enough
-// connections. The caller holds the lock of its service.
+// relax ends the overload of a server that has few enough connections. The caller
+// holds the lock of the service.
 func (s *Server) relax() {
 	total, upper, lower := s.Load.Total.Load(), int64(s.upper.Load()), int64(s.lower.Load())
 	switch {
@@ -129,8 +127,8 @@ func (s *Server) relax() {
 	}
 }
 
-// limit sets the thresholds and judges the load anew. The caller holds the lock
-// of its service.
+// limit sets the thresholds and compares the load with them. The caller holds the
+// lock of the service.
 func (s *Server) limit(upper, lower uint32) {
 	s.upper.Store(upper)
 	s.lower.Store(lower)

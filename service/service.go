@@ -8,45 +8,46 @@ import (
 	"director/sched"
 )
 
-// Service is a virtual service as the workers see it: immutable but for its
-// pool. An edited service is another value with the same pool.
+// Service is a virtual service as the workers see it. Only its pool changes. An edit
+// makes a new Service with the same pool.
 type Service struct {
 	Spec // without servers
 	*pool
 }
 
-// pool is what the connections of a service move: the scheduler and its place
-// in the list, guarded by mu together with the list itself, which must fit.
+// pool is the part of a service that changes with connections: the scheduler and its
+// position in the list. mu guards them and the list, because the position must fit
+// the list.
 type pool struct {
 	mu        sync.Mutex
 	list      sched.Servers // in list order: the last added first
-	members   []member      // likewise
+	members   []member      // in the same order
 	scheduler sched.Scheduler
 	position  sched.Position
 
-	// For a full table; nil until needed with this list.
+	// For packets that find the connection table full. spare is nil until Spare is
+	// called for the current list.
 	spare     sched.Scheduler
 	spareList sched.Servers
 	sparePos  sched.Position
 }
 
-// member is a server as it serves new connections.
+// member is a server with the settings for new connections.
 type member struct {
 	*Server
 	spec ServerSpec
 }
 
-// Choice is a real server for a new connection, and how to reach it.
+// Choice is a real server for a new connection and the forwarding method.
 type Choice struct {
 	*Server
 	Method Method
 }
 
-// Schedule chooses a real server for a new connection, of which f is the first
-// packet, and counts the connection to it. active says whether it begins as an
-// active one. It reports false when no server is usable. Choosing and counting
-// are one step, so that connections that workers begin at the same moment are
-// spread like ones that begin one after the other.
+// Schedule chooses a real server for a new connection and counts the connection. f is
+// the flow of its first packet. active says whether the connection begins as an
+// active one. Schedule returns false if no server is usable. It chooses and counts
+// under one lock, so simultaneous connections are spread like consecutive ones.
 func (s *Service) Schedule(f *packet.Flow, now int64, active bool) (Choice, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,13 +58,14 @@ func (s *Service) Schedule(f *packet.Flow, now int64, active bool) (Choice, bool
 	return c, ok
 }
 
-// Lock lets a worker do several things to the service as one.
+// Lock locks the service, so that a worker can do several operations as one.
 func (s *Service) Lock() { s.mu.Lock() }
 
-// Unlock ends Lock.
+// Unlock unlocks the service.
 func (s *Service) Unlock() { s.mu.Unlock() }
 
-// Choose is Schedule without counting. The caller holds the lock.
+// Choose is like Schedule but does not count the connection. The caller holds the
+// lock.
 func (s *Service) Choose(f *packet.Flow, now int64) (Choice, bool) {
 	i, ok := s.scheduler.Pick(f, now, s.list, &s.position)
 	if !ok {
@@ -73,8 +75,8 @@ func (s *Service) Choose(f *packet.Flow, now int64) (Choice, bool) {
 	return Choice{m.Server, m.spec.Method}, true
 }
 
-// Member returns the choice of the given server, if it is in the service. The
-// caller holds the lock.
+// Member returns the choice of the server with number id, if it is in the service.
+// The caller holds the lock.
 func (s *Service) Member(id uint32) (Choice, bool) {
 	for i := range s.members {
 		if m := &s.members[i]; m.ID == id {
@@ -84,18 +86,19 @@ func (s *Service) Member(id uint32) (Choice, bool) {
 	return Choice{}, false
 }
 
-// Spare chooses a server for a packet that finds no room in the connection
-// table: by a hash of the client's address (mh), so that all its packets go to
-// one server, whatever the service's scheduler and the servers' thresholds.
+// Spare chooses a server for a packet whose connection has no room in the full
+// connection table. It hashes the client's address (mh), so that all packets of a
+// client go to one server. It ignores the service's scheduler and the thresholds of
+// the servers.
 func (s *Service) Spare(f *packet.Flow, now int64) (Choice, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.spare == nil {
 		s.spareList = slices.Clone(s.list)
 		for i := range s.spareList {
-			s.spareList[i].Load = new(sched.Load) // which no threshold knows
+			s.spareList[i].Load = new(sched.Load) // never overloaded
 		}
-		s.spare, _ = sched.New("mh", sched.Options{Flags: sched.Fallback}) // a name it knows
+		s.spare, _ = sched.New("mh", sched.Options{Flags: sched.Fallback}) // mh exists
 		s.spare.Bind(s.spareList, &s.sparePos)
 	}
 	i, ok := s.spare.Pick(f, now, s.spareList, &s.sparePos)
@@ -106,7 +109,7 @@ func (s *Service) Spare(f *packet.Flow, now int64) (Choice, bool) {
 	return Choice{m.Server, m.spec.Method}, true
 }
 
-// change brings a new list into the pool, and tells the scheduler by tell.
+// change replaces the lists of the pool and informs the scheduler by calling tell.
 func (p *pool) change(list sched.Servers, members []member, tell func(*pool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +117,7 @@ func (p *pool) change(list sched.Servers, members []member, tell func(*pool)) {
 	tell(p)
 }
 
-// candidate is the member as schedulers know it.
+// candidate returns the member in the form that schedulers use.
 func (m *member) candidate() sched.Server {
 	return sched.Server{Addr: m.Addr, Port: m.Port, Weight: m.spec.Weight, LastWeight: m.record.lastWeight, Load: m.Load}
 }

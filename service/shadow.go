@@ -7,37 +7,35 @@ import (
 	"director/sched"
 )
 
-// Pick is a question that was put to a service's scheduler, and its answer.
+// Pick records one decision of a service's scheduler: its input and its result.
 type Pick struct {
 	Of      *Service
 	Flow    packet.Flow
 	Servers []Candidate // in list order
-	// Standing is what the scheduler went by beside the servers: see
-	// sched.Standing.
+	// Standing describes the scheduler's own state: see sched.Standing.
 	Standing string
-	Chosen   int // an index of Servers, -1: nobody
+	Chosen   int // an index of Servers; -1: no server
 }
 
-// Candidate is a server as the scheduler saw it when it was asked.
+// Candidate is a server as the scheduler saw it.
 type Candidate struct {
 	Addr             packet.Addr
 	Port             uint16
 	Method           Method
 	Weight           int32
 	Active, Inactive int64
-	Upper, Lower     uint32 // thresholds, 0: none
+	Upper, Lower     uint32 // thresholds; 0: none
 	Overloaded       bool
-	Score            float64 // what the least of which is chosen
-	Scored           bool    // whether the scheduler compares servers by a score
+	Score            float64 // the scheduler chooses the server with the lowest score
+	Scored           bool    // whether the scheduler uses scores
 }
 
-// Shadow returns a copy of the table and of everything that packets change in it:
-// the schedulers with what they remember, the loads of the servers, what is known
-// of paths. Packets that are forwarded by the copy go where those would go that
-// are forwarded by t, and change nothing of it. One worker may use it, and picked
-// is told each time that it asks a scheduler.
+// Shadow returns a copy of the table and of everything in it that packets change: the
+// state of the schedulers, the loads of the servers and the path MTUs. The copy
+// forwards packets like t, and t does not change. One worker may use the copy. picked
+// is called for each decision of a scheduler.
 //
-// Nothing may change the rules meanwhile, and t must be the newest table.
+// The rules must not change during the call, and t must be the newest table.
 func (t *Table) Shadow(picked func(*Pick)) *Table {
 	s := shadow{
 		servers: map[*Server]*Server{}, paths: map[*Path]*Path{}, pools: map[*pool]*pool{},
@@ -55,7 +53,7 @@ func (t *Table) Shadow(picked func(*Pick)) *Table {
 	for i, old := range t.servers {
 		c.servers[i] = s.server(old)
 	}
-	c.around = s.server(t.around)
+	c.bypass = s.server(t.bypass)
 	c.cells = slices.Clone(t.cells)
 	for i, old := range c.cells {
 		c.cells[i] = copies[old]
@@ -64,11 +62,11 @@ func (t *Table) Shadow(picked func(*Pick)) *Table {
 	for i := range c.marks {
 		c.marks[i].of = copies[c.marks[i].of]
 	}
-	c.byMark = nil // only for making the table
+	c.byMark = nil // needed only while a table is built
 	return &c
 }
 
-// shadow is a copy in the making: what has a copy already, and which.
+// shadow maps each original to its copy while the copy is made.
 type shadow struct {
 	servers map[*Server]*Server
 	paths   map[*Path]*Path
@@ -95,8 +93,8 @@ func (s *shadow) pool(old *pool) *pool {
 	return p
 }
 
-// server copies a server. The lock of its service need not be held: nobody changes
-// the rules, and what packets change is read by itself.
+// server copies a server. It needs no lock: the rules do not change, and packets
+// change only atomic fields.
 func (s *shadow) server(old *Server) *Server {
 	if old == nil || s.servers[old] != nil {
 		return s.servers[old]
@@ -131,7 +129,7 @@ func (s *shadow) path(old *Path) *Path {
 	return c
 }
 
-// watched is a scheduler that tells what it is asked.
+// watched is a scheduler that reports its decisions.
 type watched struct {
 	sched.Scheduler
 	of     *Service

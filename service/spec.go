@@ -11,33 +11,33 @@ import (
 	"director/sched"
 )
 
-// Method is how a frame reaches its real server.
+// Method is the forwarding method: how a packet reaches its real server.
 type Method uint8
 
 // The forwarding methods of LVS.
 const (
-	NAT    Method = iota // masquerading (-m): destination rewritten, answers come back through us
-	DR                   // gatewaying (-g): Ethernet destination rewritten, nothing else
-	TUN                  // in a tunnel (-i)
-	Bypass               // to no server: where the packet was going (no rule can ask for it)
+	NAT    Method = iota // masquerading (-m): rewrites the destination; answers return through the director
+	DR                   // gatewaying (-g): rewrites only the Ethernet destination
+	TUN                  // tunnelling (-i): wraps the packet
+	Bypass               // to no server: the packet keeps its destination; no rule can request it
 )
 
 var methodNames = [...]string{NAT: "nat", DR: "dr", TUN: "tun", Bypass: "bypass"}
 
 func (m Method) String() string { return methodNames[m] }
 
-// ParseMethod is the inverse of String for the methods that a rule can ask for.
+// ParseMethod is the inverse of String. It accepts the methods that a rule can have.
 func ParseMethod(name string) (Method, bool) {
 	i := slices.Index(methodNames[:Bypass], name)
 	return Method(max(i, 0)), i >= 0
 }
 
-// Methods returns the names of the methods that a rule can ask for.
+// Methods returns the names of the methods that a rule can have.
 func Methods() []string { return slices.Clone(methodNames[:Bypass]) }
 
-// Key names a virtual service: by address, port and protocol, where port 0 is
-// every port that has no service of its own; or by a firewall mark, with
-// everything else zero. Proto is packet.ProtoTCP, ProtoUDP or ProtoSCTP.
+// Key identifies a virtual service. It contains either a firewall mark and nothing
+// else, or an address, a port and a protocol. Port 0 means every port that has no
+// service of its own. Proto is packet.ProtoTCP, ProtoUDP or ProtoSCTP.
 type Key struct {
 	Addr  packet.Addr
 	Port  uint16
@@ -45,40 +45,39 @@ type Key struct {
 	Mark  uint32
 }
 
-// Spec is a virtual service as the operator asked for it. Servers stand in the
-// order in which they were added.
+// Spec is a virtual service as the operator configured it. Servers are in the order
+// in which they were added.
 type Spec struct {
 	Key
 	Scheduler string      // a name that sched.New knows
 	Flags     sched.Flags // of the scheduler
 
-	Persistent uint32 // seconds for which a client stays with its server; 0: none
-	HostMask   uint32 // bits of a client's IPv4 address that do not tell it from its neighbours; 0: all count
-	OnePacket  bool   // each datagram is scheduled on its own (UDP)
+	Persistent uint32 // seconds for which a client stays with its server; 0: not persistent
+	HostMask   uint32 // bits of a client's IPv4 address that persistence ignores; 0: none
+	OnePacket  bool   // schedules each datagram separately (UDP)
 	Engine     string // persistence engine: "" or "sip"
 
-	Servers []ServerSpec // at most sched.MaxServers of the scheduler
+	Servers []ServerSpec // at most sched.MaxServers(Scheduler)
 }
 
-// ServerSpec is a real server of a service as the operator asked for it. Port
-// equals the service's port unless the method is NAT or the service is a
-// mark's.
+// ServerSpec is a real server of a service as the operator configured it. Port equals
+// the service's port unless the method is NAT or the service has a firewall mark.
 type ServerSpec struct {
 	Addr   packet.Addr
 	Port   uint16
 	Method Method
-	Tunnel packet.Tunnel // of TUN
+	Tunnel packet.Tunnel // if Method is TUN
 	Weight int32         // 0: no new connections
 
-	// Upper is the number of connections at which the server gets no more, 0
-	// for none; Lower the number below which it gets some again, 0 for three
-	// quarters of Upper.
+	// Upper is the number of connections at which the server becomes overloaded and
+	// gets no more; 0 means no limit. Lower is the number below which it gets new
+	// connections again; 0 means three quarters of Upper.
 	Upper, Lower uint32
 }
 
-// Mark says which packets a firewall mark stands for: those to an address of
-// Prefix with a destination port in one of Ports. Of several marks that fit a
-// packet the first counts.
+// Mark defines which packets have a firewall mark: those to an address in Prefix and
+// to a destination port in one of Ports. If several marks match a packet, the first
+// applies.
 type Mark struct {
 	Mark   uint32 // not 0
 	Proto  uint8
@@ -86,7 +85,7 @@ type Mark struct {
 	Ports  []PortRange // nil: every port
 }
 
-// ParseMark reads the number of a firewall mark.
+// ParseMark parses the number of a firewall mark.
 func ParseMark(s string) (uint32, error) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil || n == 0 {
@@ -95,5 +94,5 @@ func ParseMark(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// PortRange is the ports from First to Last, both included.
+// PortRange is a range of ports that includes First and Last.
 type PortRange struct{ First, Last uint16 }

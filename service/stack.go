@@ -1,13 +1,13 @@
 package service
 
-// stack is a list whose newest value comes first. What it returned stays as it
-// was: values that come later lie in front of it, in the same memory.
+// stack is a list whose newest value comes first. A slice that values returned does
+// not change, because later values are stored in front of it in the same memory.
 type stack[T any] struct {
 	buf []T
-	at  int // the first value
+	at  int // index of the first value
 }
 
-// stackOf returns a stack of these values, whose memory becomes its own.
+// stackOf returns a stack of these values. The stack takes ownership of the slice.
 func stackOf[T any](values []T) stack[T] { return stack[T]{buf: values} }
 
 func (s *stack[T]) values() []T { return s.buf[s.at:] }

@@ -4,8 +4,8 @@ import "director/internal/ordered"
 
 const second = 1_000_000_000
 
-// Tally counts connections, and packets and bytes (of IP) from clients and to
-// them.
+// Tally counts connections, and the IP packets and bytes from clients (In) and to
+// clients (Out).
 type Tally struct {
 	Conns, InPkts, OutPkts, InBytes, OutBytes uint64
 }
@@ -18,16 +18,17 @@ func (t Tally) sub(o Tally) Tally {
 	return Tally{t.Conns - o.Conns, t.InPkts - o.InPkts, t.OutPkts - o.OutPkts, t.InBytes - o.InBytes, t.OutBytes - o.OutBytes}
 }
 
-// Counters are what one worker counted for one server, on a cache line of their
-// own. The worker adds to them once a batch, anybody reads them.
+// Counters are the counts of one worker for one server. They fill one cache line, so
+// workers do not share it. The worker adds to them once a batch; any goroutine may
+// read them.
 type Counters struct {
 	conns, inPkts, outPkts, inBytes, outBytes ordered.Uint64
 
 	_ [24]byte
 }
 
-// Add publishes what worker counted in a batch. Only that worker calls it, so
-// a store does what an addition would.
+// Add adds the counts of one batch of a worker. Only that worker calls it, so it
+// needs no atomic addition.
 func (s *Server) Add(worker int, t *Tally) {
 	c := &s.counters[worker]
 	c.conns.Store(c.conns.Load() + t.Conns)
@@ -37,7 +38,7 @@ func (s *Server) Add(worker int, t *Tally) {
 	c.outBytes.Store(c.outBytes.Load() + t.OutBytes)
 }
 
-// counted is what all workers counted.
+// counted returns the sum over all workers.
 func (s *Server) counted() (t Tally) {
 	for i := range s.counters {
 		c := &s.counters[i]
@@ -46,20 +47,20 @@ func (s *Server) counted() (t Tally) {
 	return t
 }
 
-// Counted is what all workers counted for the server since it was made.
+// Counted returns what all workers counted for the server since it was made.
 func (s *Server) Counted() Tally { return s.counted() }
 
-// Meter shows a tally as IPVS shows it: as it was at the last tick, since it was
-// last zeroed, and how fast it grows (ip_vs_est.c). One goroutine uses it.
+// Meter shows a tally as IPVS does: its value at the last tick, counted from the last
+// Zero, and its rates (ip_vs_est.c). One goroutine uses it.
 type Meter struct {
 	seen, zero Tally
 
-	// Exponential averages, connections and packets per second shifted left by
-	// 10 bits, bytes by 5.
+	// Exponential averages per second. Connections and packets are shifted left by 10
+	// bits, bytes by 5.
 	cps, inPPS, outPPS, inBPS, outBPS int64
 }
 
-// tick takes the tally as it is now. It is called every two seconds.
+// tick updates the meter with the current tally. It is called every two seconds.
 func (m *Meter) tick(now Tally) {
 	by := now.sub(m.seen)
 	m.seen = now
@@ -73,13 +74,13 @@ func (m *Meter) tick(now Tally) {
 // average moves avg a quarter of the way to rate.
 func average(avg *int64, rate uint64) { *avg += (int64(rate) - *avg) >> 2 }
 
-// Zero begins to count anew from what was last shown.
+// Zero restarts the count at the value of the last tick.
 func (m *Meter) Zero() { *m = Meter{seen: m.seen, zero: m.seen} }
 
-// Stats returns the tally as shown.
+// Stats returns the count at the last tick, since the last Zero.
 func (m *Meter) Stats() Tally { return m.seen.sub(m.zero) }
 
-// Rates returns by how much the tally grows per second.
+// Rates returns the increase of the tally per second.
 func (m *Meter) Rates() Tally {
 	return Tally{
 		Conns:   uint64(m.cps+511) >> 10,

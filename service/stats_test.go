@@ -8,8 +8,8 @@ import (
 	"director/service"
 )
 
-// shown are the counts of a registry's services and servers by name, after an
-// estimate: "total", the VIP, or the server's address.
+// shown returns the shown counts by name: "total", the address of a service, or the
+// address of a server.
 func (r *registry) shown() map[string]service.Tally {
 	all := map[string]service.Tally{"total": r.Total().Stats()}
 	r.Each(func(s *service.Service, m *service.Meter) {
@@ -21,7 +21,7 @@ func (r *registry) shown() map[string]service.Tally {
 	return all
 }
 
-// expect estimates and compares the connections that are shown.
+// expect calls Estimate and compares the shown connections.
 func (r *registry) expect(what string, want map[string]uint64) {
 	r.t.Helper()
 	r.Estimate()
@@ -43,8 +43,8 @@ const (
 	two   = "10.0.0.12"
 )
 
-// A removed server's counts stop at once; they stay in its service's and come
-// back with it.
+// A removed server stops counting at once. Its counts remain in those of its service.
+// If it is added again, it has its counts again.
 func TestStatistics_AcrossRemovalAndReturn(t *testing.T) {
 	spec := web(2)
 	r := newRegistry(t, service.Options{}, spec)
@@ -52,10 +52,10 @@ func TestStatistics_AcrossRemovalAndReturn(t *testing.T) {
 	count(first, 5)
 	count(second, 7)
 	if got := r.shown()[total]; got != (service.Tally{}) {
-		t.Errorf("%+v shown before the estimator looked", got)
+		t.Errorf("%+v shown before the first Estimate", got)
 	}
 	r.expect("at first", map[string]uint64{total: 12, vip: 12, one: 5, two: 7})
-	count(first, 1) // since the estimator looked
+	count(first, 1) // after Estimate
 	r.change(r.DeleteServer(spec.Key, first.Addr, first.Port))
 	count(first, 100) // in the trash
 	r.expect("removed", map[string]uint64{total: 13, vip: 13, two: 7})
@@ -63,7 +63,7 @@ func TestStatistics_AcrossRemovalAndReturn(t *testing.T) {
 	r.expect("back", map[string]uint64{total: 13, vip: 13, one: 6, two: 7})
 	count(first, 2)
 	r.expect("counting", map[string]uint64{total: 15, vip: 15, one: 8, two: 7})
-	// Again, twice over.
+	// Remove and add it twice more.
 	for range 2 {
 		r.change(r.DeleteServer(spec.Key, first.Addr, first.Port))
 		count(first, 1000)
@@ -73,8 +73,8 @@ func TestStatistics_AcrossRemovalAndReturn(t *testing.T) {
 	r.expect("removed twice more", map[string]uint64{total: 16, vip: 16, one: 9, two: 7})
 }
 
-// When the service itself was removed, its counts are gone, the total's stay, and
-// servers that come back begin at 0.
+// When a service is removed, its counts are removed, and the total keeps them.
+// Servers that are added again begin at 0.
 func TestStatistics_AcrossRemovalOfTheService(t *testing.T) {
 	spec := web(2)
 	r := newRegistry(t, service.Options{}, spec)
@@ -96,8 +96,9 @@ func TestStatistics_AcrossRemovalOfTheService(t *testing.T) {
 	r.expect("cleared", map[string]uint64{total: 15})
 }
 
-// A server that was counted after the estimator looked last shows that count
-// when its service is back: it is zeroed at what was shown last.
+// Zero restarts at the count of the last Estimate. So the next Estimate shows
+// connections that were counted between the last Estimate and Zero, also after the
+// service was removed and added again.
 func TestStatistics_ZeroAtTheLastLook(t *testing.T) {
 	spec := web(1)
 	r := newRegistry(t, service.Options{}, spec)
@@ -129,7 +130,7 @@ func TestZero_OfOneServiceAndOfAll(t *testing.T) {
 	r.expect("counting", map[string]uint64{total: 1, vip: 1, one: 1, "192.0.2.20": 0, two: 0})
 }
 
-// An edit of service or server keeps the counts.
+// An edit of a service or server keeps the counts.
 func TestStatistics_AcrossEdits(t *testing.T) {
 	spec := web(1)
 	r := newRegistry(t, service.Options{}, spec)
@@ -143,8 +144,9 @@ func TestStatistics_AcrossEdits(t *testing.T) {
 	r.expect("edited", map[string]uint64{total: 5, vip: 5, one: 5})
 }
 
-// The numbers are ip_vs_est.c's, by hand: every 2 s a quarter of the way to the
-// new rate, rounded down in the average and up in what is shown.
+// The numbers were computed by hand from ip_vs_est.c. Every 2 s the average moves a
+// quarter of the way to the new rate. The average is rounded down and the shown value
+// up.
 func TestRates_FollowTheKernelsFormulas(t *testing.T) {
 	r := newRegistry(t, service.Options{}, web(1))
 	server := r.table.Server(0)
@@ -153,7 +155,7 @@ func TestRates_FollowTheKernelsFormulas(t *testing.T) {
 		// 4096 bytes: 65536 / 4 = 16384; (16384+15)/32 = 512.
 		{service.Tally{Conns: 100, InPkts: 1000, OutPkts: 1, InBytes: 4096, OutBytes: 100},
 			service.Tally{Conns: 12, InPkts: 125, OutPkts: 0, InBytes: 512, OutBytes: 12}},
-		// Nothing: 12800 - 3200 = 9600, 9; 128000 -> 96000, 94; 128 -> 96, 0;
+		// No traffic: 12800 - 3200 = 9600, 9; 128000 -> 96000, 94; 128 -> 96, 0;
 		// 16384 -> 12288, 384; 400 -> 300, 9.
 		{service.Tally{}, service.Tally{Conns: 9, InPkts: 94, OutPkts: 0, InBytes: 384, OutBytes: 9}},
 		// 9600 + (51200-9600)/4 = 20000, 20; 96000 + (0-96000)/4 = 72000, 70;
@@ -177,7 +179,7 @@ func TestRates_FollowTheKernelsFormulas(t *testing.T) {
 	if got := r.Total().Rates(); got != (service.Tally{}) {
 		t.Errorf("zeroed: %+v, want none", got)
 	}
-	// The next look counts from the last, not from the zero.
+	// The next Estimate counts from the last one, not from Zero.
 	server.Add(0, &service.Tally{Conns: 8})
 	r.Estimate()
 	if got := r.Total().Rates().Conns; got != 1 {
@@ -185,7 +187,7 @@ func TestRates_FollowTheKernelsFormulas(t *testing.T) {
 	}
 }
 
-// A steady rate is reached, and left, in the end.
+// The average converges to a steady rate, and to 0 afterwards.
 func TestRates_SettleAtTheTruth(t *testing.T) {
 	r := newRegistry(t, service.Options{}, web(1))
 	server := r.table.Server(0)
@@ -205,7 +207,7 @@ func TestRates_SettleAtTheTruth(t *testing.T) {
 	}
 }
 
-// What workers count adds up, while it is read.
+// The counts of all workers are summed while the workers count.
 func TestStatistics_OfManyWorkers(t *testing.T) {
 	const workers, steps = 4, 10_000
 	r := newRegistry(t, service.Options{Workers: workers}, web(1))
@@ -235,8 +237,8 @@ func TestStatistics_OfManyWorkers(t *testing.T) {
 	}
 }
 
-// What is counted goes on when what is shown is zeroed or stands still, and stays
-// in the sum of all when its service goes.
+// Tally does not depend on Zero and Estimate. The sum of all services includes
+// removed services.
 func TestTally_OnlyGrows(t *testing.T) {
 	spec := web(2)
 	r := newRegistry(t, service.Options{}, spec)

@@ -10,21 +10,20 @@ import (
 	"director/packet"
 )
 
-// Ports with a meaning (ip_vs_service_find in ip_vs_ctl.c): a service on FTP's
-// control port also takes its data connections, which go to port 20 or to one
-// that needs no privilege (ip_unprivileged_port_start).
+// Ports with a special meaning (ip_vs_service_find in ip_vs_ctl.c). A service on the
+// control port of FTP also gets the data connections. These go to port 20 or to an
+// unprivileged port (ip_unprivileged_port_start).
 const (
 	ftpPort           = packet.FTPPort
 	ftpDataPort       = packet.FTPDataPort
 	firstUnprivileged = 1024
 )
 
-// Table is an immutable set of services, looked up by every worker for every
-// packet.
+// Table is an immutable set of services. Every worker reads it for every packet.
 type Table struct {
 	services []*Service
-	servers  []*Server // by number, nil where there is none
-	around   *Server
+	servers  []*Server // by number; nil if the number is free
+	bypass   *Server
 	member   []bool // by number: whether the server is in its service
 
 	// cells is an open-addressing table with linear probing. Its size is a power of
@@ -34,13 +33,13 @@ type Table struct {
 	vips  packet.AddrSet
 
 	marks  []mark
-	wide   *bart.Lite // the prefixes of marks that are more than one address; nil: none
+	wide   *bart.Lite // the prefixes of marks that contain several addresses; nil: none
 	byMark map[uint32]*Service
 
-	ftp, anyPort bool // whether any service asks for these look-ups
+	ftp, anyPort bool // whether a service needs these look-ups
 
 	masqueraded  map[endpoint]*Masqueraded
-	masquerading map[packet.Addr]bool // real servers of firewall marks as well
+	masquerading map[packet.Addr]bool // includes real servers of firewall marks
 }
 
 type endpoint struct {
@@ -49,24 +48,24 @@ type endpoint struct {
 	proto uint8
 }
 
-// Masqueraded is a real server that answers through the director, as its
-// answers show it.
+// Masqueraded is a real server whose answers pass through the director, found by the
+// source of an answer.
 type Masqueraded struct {
 	Server uint32
-	Of     Key  // a service of it
-	Sole   bool // and its only one
+	Of     Key  // one of its services
+	Sole   bool // whether Of is the only service that the answer can belong to
 }
 
-// mark is a firewall mark that has a service.
+// mark is the definition of a firewall mark.
 type mark struct {
-	of    *Service // nil: the mark has no service, but its packets have the mark
+	of    *Service // nil if no service has the mark; its packets do not match later marks either
 	proto uint8
-	from  uint32 // the prefix's addresses
-	to    uint32
+	from  uint32 // first address of the prefix
+	to    uint32 // last address of the prefix
 	ports []PortRange
 }
 
-// table makes the workers' table of what the registry holds.
+// table builds the workers' table from the registry.
 func (r *Registry) table() *Table {
 	removed := r.removedVIPs()
 	most := len(r.services) + len(removed) + len(r.options.Marks)
@@ -100,16 +99,16 @@ func (r *Registry) table() *Table {
 	for _, m := range r.options.Marks {
 		t.addMark(&m)
 	}
-	if r.around != nil {
-		t.around, t.member[r.around.ID] = r.around, true
+	if r.bypass != nil {
+		t.bypass, t.member[r.bypass.ID] = r.bypass, true
 	}
 	return t
 }
 
-// addMasquerading notes a real server whose answers come by.
+// addMasquerading adds a real server whose answers pass through the director.
 func (t *Table) addMasquerading(k Key, s *Server) {
 	if k.Mark != 0 {
-		return // of any protocol, to any port
+		return // its answers can have any protocol and port
 	}
 	e := endpoint{s.Addr, s.Port, k.Proto}
 	if have := t.masqueraded[e]; have != nil {
@@ -119,12 +118,12 @@ func (t *Table) addMasquerading(k Key, s *Server) {
 	t.masqueraded[e] = &Masqueraded{Server: s.ID, Of: k, Sole: k.Port != 0}
 }
 
-// Masquerades reports whether a is the address of a real server that answers
+// Masquerades reports whether a is the address of a real server whose answers pass
 // through the director.
 func (t *Table) Masquerades(a packet.Addr) bool { return t.masquerading[a] }
 
-// Masqueraded returns the real server that f comes from, if its answers go
-// through the director; else nil. It knows none of firewall marks.
+// Masqueraded returns the real server that sent f, if its answers pass through the
+// director, and otherwise nil. It does not return servers of firewall marks.
 func (t *Table) Masqueraded(f *packet.Flow) *Masqueraded {
 	return t.masqueraded[endpoint{f.Src, f.SrcPort, f.Proto}]
 }
@@ -163,7 +162,8 @@ func (t *Table) addMark(m *Mark) {
 	}
 }
 
-// hash spreads the few keys that the operator chose; nobody else chooses them.
+// hash spreads the keys of services. Only the operator chooses them, so the hash
+// needs no secret seed.
 func hash(a packet.Addr, port uint16, proto uint8) uint64 {
 	h := (a.Hi ^ bits.RotateLeft64(a.Lo, 24) ^ uint64(port)<<8 ^ uint64(proto)) * 0x9e3779b97f4a7c15
 	return h >> 32
@@ -175,14 +175,15 @@ func (t *Table) VIP(a packet.Addr) bool { return t.vips.Has(a) }
 // VIPs returns the addresses of the services in no particular order.
 func (t *Table) VIPs() []packet.Addr { return t.vips.All() }
 
-// Marked reports whether a lies in a prefix of a firewall mark, which may also
-// hold addresses that are nobody's virtual one.
+// Marked reports whether a lies in a prefix of a firewall mark that has a service.
+// Such a prefix can also contain addresses that are not virtual.
 func (t *Table) Marked(a packet.Addr) bool { return t.wide != nil && t.inWide(a) }
 
 func (t *Table) inWide(a packet.Addr) bool { return t.wide.Contains(a.Netip()) }
 
-// Lookup returns the service for a client's packet, or nil: that of its firewall
-// mark, of its destination, of FTP for data connections, of every other port.
+// Lookup returns the service for a client's packet, or nil. It looks in this order
+// for the service of the firewall mark, of the destination address and port, of FTP
+// for data connections, and of port 0.
 func (t *Table) Lookup(f *packet.Flow) *Service {
 	if s := t.lookupMark(f); s != nil {
 		return s
@@ -201,7 +202,7 @@ func (t *Table) Lookup(f *packet.Flow) *Service {
 	return nil
 }
 
-// lookupMark returns the service of the first mark that fits the packet.
+// lookupMark returns the service of the first mark that matches the packet.
 func (t *Table) lookupMark(f *packet.Flow) *Service {
 	for i := range t.marks {
 		m := &t.marks[i]
@@ -221,7 +222,7 @@ func (m *mark) takes(port uint16) bool {
 	return m.ports == nil
 }
 
-// exact returns the service at the packet's destination address and a port.
+// exact returns the service at the packet's destination address and the given port.
 func (t *Table) exact(f *packet.Flow, port uint16) *Service {
 	key := Key{Addr: f.Dst, Port: port, Proto: f.Proto}
 	mask := uint64(len(t.cells) - 1)
@@ -241,19 +242,18 @@ func (t *Table) Server(id uint32) *Server {
 	return t.servers[id]
 }
 
-// Bypass stands for the servers of connections that go to none (Bypass). It has
-// no address and is no service's. Only firewall marks have such connections:
-// where no service is one's, it is nil.
-func (t *Table) Bypass() *Server { return t.around }
+// Bypass returns the server to which connections with the method Bypass refer. It has
+// no address and belongs to no service. Only services of firewall marks have such
+// connections. If there was never one, Bypass returns nil.
+func (t *Table) Bypass() *Server { return t.bypass }
 
-// Member reports whether the server with number id is in its service, and was
-// not removed.
+// Member reports whether the server with number id is in its service, not removed.
 func (t *Table) Member(id uint32) bool { return int(id) < len(t.member) && t.member[id] }
 
-// Servers returns all real servers by number, those that were removed included;
-// nil where a number is free. The caller must not change it.
+// Servers returns all real servers by number, including removed ones. An element is
+// nil if its number is free. The caller must not change the slice.
 func (t *Table) Servers() []*Server { return t.servers }
 
-// Services returns all services in the order of adding. The caller must not
-// change it.
+// Services returns all services in the order in which they were added. The caller
+// must not change the slice.
 func (t *Table) Services() []*Service { return t.services }

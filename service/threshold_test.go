@@ -10,7 +10,7 @@ import (
 	"director/service"
 )
 
-// limited is a service with one server with these thresholds.
+// limited returns a service with one server that has these thresholds.
 func limited(t *testing.T, upper, lower uint32) (*registry, *service.Service, *service.Server) {
 	spec := web(1)
 	spec.Servers[0].Upper, spec.Servers[0].Lower = upper, lower
@@ -18,16 +18,16 @@ func limited(t *testing.T, upper, lower uint32) (*registry, *service.Service, *s
 	return r, r.table.Services()[0], r.table.Server(0)
 }
 
-// bind begins a connection whatever the thresholds say, as that of a persistent
-// client does.
+// bind begins a connection and ignores the thresholds, as a connection of a
+// persistent client does.
 func bind(s *service.Service, server *service.Server) {
 	s.Lock()
 	defer s.Unlock()
 	server.Bind(false)
 }
 
-// A server is overloaded from the connection on that reaches -x until there are
-// fewer than -y, or than three quarters of -x where -y is not set.
+// A server becomes overloaded when its connections reach -x. It stays overloaded
+// until it has fewer than -y, or fewer than three quarters of -x if -y is not set.
 func TestThresholds_AtEveryEdge(t *testing.T) {
 	for upper := uint32(0); upper <= 9; upper++ {
 		for lower := uint32(0); lower <= upper; lower++ {
@@ -69,19 +69,19 @@ func TestThresholds_KeepNewConnectionsAway(t *testing.T) {
 			t.Errorf("connection %d: scheduled %v, want %v", i, ok, want)
 		}
 	}
-	// A client that stays with its server gets it all the same.
+	// A persistent client still gets its server.
 	if c, ok := s.Member(server.ID); !ok || c.Server != server {
 		t.Error("an overloaded server is no member")
 	}
 	server.Release(true)
 	if _, ok := s.Schedule(to(s.Key), 0, true); !ok {
-		t.Error("with one connection left the server gets none: 1 is less than three quarters of 2")
+		t.Error("the server with one connection gets none, although 1 is less than three quarters of 2")
 	}
 	_ = r
 }
 
-// An edit judges anew: at -x or more is overloaded, below -y is not, and between
-// them it is as it was (__ip_vs_update_dest).
+// An edit compares the load again: at -x or more the server is overloaded, below -y
+// it is not, and between them its state stays (__ip_vs_update_dest).
 func TestThresholds_EditJudgesAnew(t *testing.T) {
 	for _, c := range []struct {
 		total                  int
@@ -90,8 +90,8 @@ func TestThresholds_EditJudgesAnew(t *testing.T) {
 		overloaded, afterwards bool
 	}{
 		{4, 0, 0, 4, 2, false, true},
-		{4, 0, 0, 5, 2, false, false}, // between, and was not
-		{4, 4, 1, 5, 2, true, true},   // between, and was
+		{4, 0, 0, 5, 2, false, false}, // between, not overloaded before
+		{4, 4, 1, 5, 2, true, true},   // between, overloaded before
 		{4, 4, 1, 9, 5, true, false},  // below -y
 		{4, 4, 1, 0, 0, true, false},
 		{4, 4, 1, 6, 0, true, false}, // below three quarters of 6
@@ -121,7 +121,7 @@ func TestThresholds_EditJudgesAnew(t *testing.T) {
 	}
 }
 
-// A server that comes back is judged by the connections that it still has.
+// A server that is added again is compared with the connections that it still has.
 func TestThresholds_CountWhatIsLeftOfARemovedServer(t *testing.T) {
 	r, s, server := limited(t, 0, 0)
 	for range 3 {
@@ -133,17 +133,17 @@ func TestThresholds_CountWhatIsLeftOfARemovedServer(t *testing.T) {
 	spec.Upper = 2
 	r.change(r.AddServer(s.Key, spec))
 	if r.table.Server(0) != server || !server.Load.Overloaded.Load() {
-		t.Error("with two connections left and -x 2 it is not overloaded, or another")
+		t.Error("with two connections and -x 2 the server is not overloaded, or it is another server")
 	}
 	r.change(r.DeleteServer(s.Key, spec.Addr, spec.Port))
 	server.Release(false) // in the trash
 	if server.Load.Overloaded.Load() {
-		t.Error("with one left it is overloaded still")
+		t.Error("with one connection the server is still overloaded")
 	}
 }
 
-// However workers meet: never more connections than -x by scheduling, and when
-// all have ended the server is free.
+// Concurrent workers never schedule more than -x connections. When all connections
+// have ended, the server is not overloaded.
 func TestThresholds_UnderConcurrentUse(t *testing.T) {
 	const workers, upper = 4, 5
 	_, s, server := limited(t, upper, 0)
@@ -177,7 +177,7 @@ func TestThresholds_UnderConcurrentUse(t *testing.T) {
 	}
 }
 
-// Connections end on servers that are removed, re-added and edited meanwhile.
+// Connections end while their servers are removed, added again and edited.
 func TestRelease_WhileTheServerComesAndGoes(t *testing.T) {
 	r := newRegistry(t, service.Options{})
 	k := key("192.0.2.10", 80, packet.ProtoTCP)
@@ -207,6 +207,6 @@ func TestRelease_WhileTheServerComesAndGoes(t *testing.T) {
 	}
 	wg.Wait()
 	if r.table.Server(0) != server || server.Load.Total.Load() != 0 || server.Load.Overloaded.Load() {
-		t.Errorf("another server, or %d connections, or overloaded: %v", server.Load.Total.Load(), server.Load.Overloaded.Load())
+		t.Errorf("the server is another one, or has %d connections, or is overloaded: %v", server.Load.Total.Load(), server.Load.Overloaded.Load())
 	}
 }

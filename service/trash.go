@@ -3,15 +3,15 @@ package service
 import "director/packet"
 
 const (
-	// TrashPeriod is how often Collect is called, in nanoseconds, and trashTime
-	// how long a removed server must have been seen unused
-	// (IP_VS_DEST_TRASH_PERIOD in ip_vs_ctl.c).
+	// TrashPeriod is the time in nanoseconds between two calls of Collect.
 	TrashPeriod = 60 * second
-	trashTime   = 120 * second
+	// trashTime is the time in nanoseconds for which a removed server must be unused
+	// before Collect removes it (IP_VS_DEST_TRASH_PERIOD in ip_vs_ctl.c).
+	trashTime = 120 * second
 )
 
-// discard puts a server of s into the trash.
-func (r *Registry) discard(s *registered, m member) {
+// moveToTrash puts a server of s into the trash.
+func (r *Registry) moveToTrash(s *registered, m member) {
 	c := &m.record
 	s.gone = s.gone.add(m.own().sub(c.joined))
 	c.left = m.counted()
@@ -24,9 +24,10 @@ func (r *Registry) discard(s *registered, m member) {
 	}
 }
 
-// removedVIPs returns the addresses of services that were removed and whose servers
-// still may have connections. Their clients are not to be taken for real servers,
-// nor the connections for none.
+// removedVIPs returns the addresses of removed services whose servers may still have
+// connections. The table must still contain these addresses. Otherwise the workers
+// would take packets of clients for answers of real servers, and would not find their
+// connections.
 func (r *Registry) removedVIPs() map[packet.Addr]bool {
 	removed := map[packet.Addr]bool{}
 	for id := range r.trash {
@@ -40,29 +41,32 @@ func (r *Registry) removedVIPs() map[packet.Addr]bool {
 // used reports whether connections or templates refer to the server.
 func (s *Server) used() bool { return s.Load.Total.Load() != 0 || s.Persistent.Load() != 0 }
 
-// Collect forgets removed servers that nothing has referred to for long. now is
-// in nanoseconds. It reports whether it forgot any. Their numbers are free from
-// the next call on: until then a worker may be in a step that knows them.
+// Collect removes servers from the trash to which nothing has referred for trashTime.
+// It reports whether it removed any. now is in nanoseconds. The numbers of the
+// removed servers become free only at the next call, because a worker may still use
+// them in its current step.
 func (r *Registry) Collect(now int64) (any bool) {
 	r.free, r.freed = append(r.free, r.freed...), nil
 	for id, s := range r.trash {
 		switch c := &s.record; {
 		case s.used():
-			// The kernel leaves the time at which it was first seen unused.
+			// As in the kernel, c.idle keeps the time at which the server was first
+			// seen unused.
 		case c.idle == 0:
 			c.idle = max(now, 1)
 		case now >= c.idle+trashTime:
 			delete(r.trash, id)
 			r.servers[s.ID] = nil
 			r.freed = append(r.freed, s.ID)
-			r.forgetPath(s.Addr)
+			r.removePath(s.Addr)
 			any = true
 		}
 	}
 	return any
 }
 
-func (r *Registry) forgetPath(a packet.Addr) {
+// removePath removes the path to a if no server has this address.
+func (r *Registry) removePath(a packet.Addr) {
 	for _, s := range r.servers {
 		if s != nil && s.Addr == a {
 			return
@@ -71,14 +75,15 @@ func (r *Registry) forgetPath(a packet.Addr) {
 	delete(r.paths, a)
 }
 
-// own is what the server counted for its services.
+// own returns what the server counted while it was in a service.
 func (s *Server) own() Tally { return s.counted().sub(s.record.skipped) }
 
-// Tally is what the server has counted up to now, whatever was zeroed. The
-// registry's goroutine calls it.
+// Tally returns what the server has counted up to now. Zero does not affect it. Only
+// the registry's goroutine may call it.
 func (s *Server) Tally() Tally { return s.own() }
 
-// tally is what the service's servers have counted for it, past ones included.
+// tally returns what all servers of the service have counted for it, including
+// removed ones.
 func (s *registered) tally() Tally {
 	sum := s.gone
 	for _, m := range s.members.values() {
@@ -87,8 +92,9 @@ func (s *registered) tally() Tally {
 	return sum
 }
 
-// Tally is what the service with that key has counted up to now, whatever was
-// zeroed; for nil what all have that there ever were.
+// Tally returns what the service with key k has counted up to now. Zero does not
+// affect it. If k is nil, it returns the sum over all services, including deleted
+// ones.
 func (r *Registry) Tally(k *Key) Tally {
 	if k != nil {
 		if s := r.lookup(*k); s != nil {
@@ -103,8 +109,7 @@ func (r *Registry) Tally(k *Key) Tally {
 	return total
 }
 
-// Estimate brings the shown counts and rates up to date. It is called every two
-// seconds.
+// Estimate updates the shown counts and rates. It is called every two seconds.
 func (r *Registry) Estimate() {
 	total := r.gone
 	for _, s := range r.services {
@@ -118,8 +123,8 @@ func (r *Registry) Estimate() {
 	r.total.tick(total)
 }
 
-// Zero begins to count anew for the service with that key and its servers, for
-// nil for everything.
+// Zero restarts the shown counts of the service with key k and of its servers. If k
+// is nil, it restarts all counts.
 func (r *Registry) Zero(k *Key) error {
 	if k != nil && r.lookup(*k) == nil {
 		return ErrNoService
@@ -142,15 +147,16 @@ func (r *Registry) Zero(k *Key) error {
 // Total returns the meter of all services.
 func (r *Registry) Total() *Meter { return &r.total }
 
-// Each calls f for each service in the order of adding, with its meter.
+// Each calls f for each service, with its meter, in the order in which the services
+// were added.
 func (r *Registry) Each(f func(s *Service, m *Meter)) {
 	for _, s := range r.services {
 		f(s.Service, &s.meter)
 	}
 }
 
-// EachServer calls f for each server of a service, in list order, with its
-// specification and meter.
+// EachServer calls f for each server of the service with key k, in list order, with
+// its specification and meter.
 func (r *Registry) EachServer(k Key, f func(s *Server, spec ServerSpec, m *Meter)) {
 	if s := r.lookup(k); s != nil {
 		for _, m := range s.members.values() {

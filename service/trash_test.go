@@ -6,7 +6,8 @@ import (
 	"director/service"
 )
 
-// removed is a registry from whose service one of two servers was removed.
+// removed returns a registry with a service from which one of two servers was
+// removed.
 func removed(t *testing.T) (*registry, *service.Server) {
 	spec := web(2)
 	r := newRegistry(t, service.Options{}, spec)
@@ -15,19 +16,19 @@ func removed(t *testing.T) (*registry, *service.Server) {
 	return r, server
 }
 
-// collectAt collects at so many seconds and wants the server to be known
-// afterwards, or not.
+// collectAt calls Collect at time s, in seconds, and checks whether the table still
+// contains the server.
 func collectAt(r *registry, s int64, server *service.Server, known bool) {
 	r.t.Helper()
 	any := r.Collect(s * second)
 	r.commit()
 	if got := r.table.Server(server.ID) == server; got != known || any == known {
-		r.t.Errorf("at %d s: known %v, want %v; forgot any: %v", s, got, known, any)
+		r.t.Errorf("at %d s: known %v, want %v; removed any: %v", s, got, known, any)
 	}
 }
 
-// The trash is looked at every minute, and a server goes at the first look that
-// finds it unused two minutes after one that did (IP_VS_DEST_TRASH_PERIOD).
+// Collect is called every minute. It removes a server that is unused and was first
+// seen unused at least two minutes before (IP_VS_DEST_TRASH_PERIOD).
 func TestTrash_KeepsAnUnusedServerForTwoMinutes(t *testing.T) {
 	r, server := removed(t)
 	collectAt(r, 60, server, true)
@@ -62,8 +63,8 @@ func TestTrash_KeepsAServerThatIsReferredTo(t *testing.T) {
 	}
 }
 
-// The kernel does not forget when it first saw a server unused, though it was
-// used again meanwhile.
+// As in the kernel, the time at which a server was first seen unused stays, even if
+// the server was used again meanwhile.
 func TestTrash_RemembersWhenAServerWasFirstUnused(t *testing.T) {
 	r, server := removed(t)
 	collectAt(r, 60, server, true)
@@ -81,9 +82,9 @@ func TestTrash_GivesTheServerBack(t *testing.T) {
 	collectAt(r, 60, server, true)
 	r.change(r.AddServer(spec.Key, spec.Servers[0]))
 	if r.table.Server(server.ID) != server || !r.table.Member(server.ID) || server.Load.Total.Load() != 1 {
-		t.Error("the server that came back is another, or has lost its connection")
+		t.Error("the server that was added again is another one, or has lost its connection")
 	}
-	// It is at the head of the list: the last added.
+	// It is at the head of the list, because it was added last.
 	first := true
 	r.EachServer(spec.Key, func(s *service.Server, _ service.ServerSpec, _ *service.Meter) {
 		if first && s != server {
@@ -97,9 +98,9 @@ func TestTrash_GivesTheServerBack(t *testing.T) {
 	}
 	r.commit()
 	if r.table.Server(server.ID) != server {
-		t.Error("a server that came back was thrown away")
+		t.Error("a server that was added again was removed from the table")
 	}
-	// What was seen of it before does not count when it is removed again.
+	// The earlier time does not count when the server is removed again.
 	r.change(r.DeleteServer(spec.Key, server.Addr, server.Port))
 	collectAt(r, 660, server, true)
 	collectAt(r, 720, server, true)
@@ -119,20 +120,19 @@ func TestTrash_KnowsServersByServiceAddressAndPort(t *testing.T) {
 	r.change(r.AddServer(udp.Key, spec.Servers[0]))
 	for _, s := range r.table.Servers() {
 		if s == server && r.table.Member(s.ID) {
-			t.Error("the server in the trash became another's")
+			t.Error("the server in the trash was used for another server")
 		}
 	}
-	// The same after its service was removed and added.
+	// It is the same server after its service was removed and added again.
 	r.change(r.DeleteService(spec.Key))
 	r.change(r.AddService(web(0)))
 	r.change(r.AddServer(spec.Key, spec.Servers[0]))
 	if !r.table.Member(server.ID) {
-		t.Error("the server of the service that was removed and added is another")
+		t.Error("after its service was removed and added again, the server is another one")
 	}
 }
 
-// A number is not used again until every worker has had a minute to notice that
-// it is free.
+// A number is used again only after a minute, so that no worker uses its old meaning.
 func TestTrash_FreesNumbersLate(t *testing.T) {
 	spec := web(2)
 	r, server := removed(t)
@@ -141,7 +141,7 @@ func TestTrash_FreesNumbersLate(t *testing.T) {
 	}
 	r.change(r.AddServer(spec.Key, web(3).Servers[2]))
 	if s := r.table.Server(server.ID); s != nil {
-		t.Errorf("number %d is %v's at once", server.ID, s.Addr)
+		t.Errorf("number %d is used for %v at once", server.ID, s.Addr)
 	}
 	r.Collect(240 * second)
 	r.change(r.AddServer(spec.Key, web(4).Servers[3]))

@@ -38,7 +38,7 @@ func TestEditServer_ChangesTheTunnelAtOnce(t *testing.T) {
 	}
 }
 
-// Its connections still go there, and leave by the tunnel that they knew.
+// The connections of a removed server still go to it through its tunnel.
 func TestDeleteServer_LeavesTheTunnel(t *testing.T) {
 	r := service.NewRegistry(service.Options{Workers: 1})
 	spec := web(1)

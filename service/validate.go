@@ -10,20 +10,20 @@ import (
 	"director/sched"
 )
 
-// EngineSIP is the one persistence engine: it keeps the datagrams of a SIP call
-// together, by their Call-ID.
+// EngineSIP is the only persistence engine. It sends all datagrams of a SIP call to
+// one server, by their Call-ID.
 const EngineSIP = "sip"
 
-// Field names the part of a specification that is wrong.
+// Field identifies the invalid part of a specification.
 type Field uint8
 
-// The fields, in the order in which Validate looks at them.
+// The fields, in the order in which Validate checks them.
 const (
 	FieldPort Field = iota
 	FieldOnePacket
 	FieldPersistence
-	FieldFamily  // the address is not one of IPv4
-	FieldAddress // it cannot be that of a service or a server
+	FieldFamily  // the address is not an IPv4 address
+	FieldAddress // the address is not allowed for a service or a server
 	FieldLoopback
 	FieldScheduler
 	FieldEngine
@@ -33,11 +33,11 @@ const (
 	FieldThreshold
 )
 
-// SpecError says what is wrong with a specification.
+// SpecError reports why a specification is invalid.
 type SpecError struct {
 	Field Field
-	// Err is the error by which a kernel would refuse it, or nil where ipvsadm
-	// does not even ask the kernel.
+	// Err is the error with which the kernel would refuse the specification. It is
+	// nil if ipvsadm refuses it without calling the kernel.
 	Err  error
 	text string
 }
@@ -49,8 +49,8 @@ func wrong(field Field, kernel error, format string, args ...any) error {
 	return &SpecError{field, kernel, fmt.Sprintf(format, args...)}
 }
 
-// Validate says why a service cannot be as s says, whatever else there is. It
-// does not look at the servers. The error is a *SpecError.
+// Validate returns an error if s is invalid by itself, independent of other services.
+// It does not check the servers. The error is a *SpecError.
 func (s *Spec) Validate() error {
 	switch {
 	case s.Mark == 0 && s.Port == 0 && s.Persistent == 0:
@@ -77,8 +77,8 @@ func (s *Spec) Validate() error {
 	return nil
 }
 
-// Validate says why a server of service k cannot be as s says, whatever else
-// there is. The error is a *SpecError.
+// Validate returns an error if s is invalid for a server of service k, independent of
+// other servers. The error is a *SpecError.
 func (s *ServerSpec) Validate(k Key) error {
 	if k.Mark == 0 && s.Method != NAT && s.Port != k.Port {
 		return wrong(FieldPort, nil, "by %s packets keep their port: leave it away, or use the method nat", s.Method)
@@ -103,11 +103,11 @@ func (s *ServerSpec) Validate(k Key) error {
 	return nil
 }
 
-// ErrIPv6 refuses what has an IPv6 address. It is a *SpecError.
+// ErrIPv6 is the error for an IPv6 address. It is a *SpecError.
 var ErrIPv6 = wrong(FieldFamily, nil, "IPv6 is not supported by this version")
 
-// CheckUnicast says why this version cannot forward to or for a: it is IPv6 or
-// no unicast address. The error is a *SpecError.
+// CheckUnicast returns an error if a is not an IPv4 unicast address. The error is a
+// *SpecError.
 func CheckUnicast(a netip.Addr) error {
 	if !a.Is4() {
 		return ErrIPv6
