@@ -1,8 +1,8 @@
-// Package answer writes what the director itself says to a client or a server:
-// ICMP errors and TCP resets, as the kernel of an IPVS director writes them, and
-// holds back ICMP errors that would be too many.
+// Package answer writes the packets that the director itself sends to a client or a
+// server: ICMP errors and TCP resets. They equal those of the kernel of an IPVS
+// director. A Limiter limits the rate of ICMP errors.
 //
-// Answers are rare beside forwarded packets. Nothing here allocates, but the
+// Answers are rare compared with forwarded packets. Nothing here allocates, but the
 // limiter is shared by the workers and takes a lock.
 package answer
 
@@ -20,21 +20,23 @@ const (
 
 	ttl = 64
 
-	// An error has the precedence "internetwork control" (RFC 1812 §4.3.2.5)
-	// and the original's type of service, RFC 1349's four bits, which include
-	// the upper one of the congestion field (IPTOS_TOS_MASK in linux/ip.h).
+	// An error has the precedence "internetwork control" (RFC 1812 §4.3.2.5) and the
+	// type of service of the original packet. The type of service is the four bits
+	// of RFC 1349, which include the upper bit of the ECN field (IPTOS_TOS_MASK in
+	// linux/ip.h).
 	precedence = 0xc0
 	tosMask    = 0x1e
 
-	// icmpQueries are the ICMP messages that are not errors, by type; the kernel
-	// answers to these only (icmp_pointers in net/ipv4/icmp.c).
+	// icmpQueries has a bit for each ICMP type that is not an error. Among ICMP
+	// messages, the kernel sends errors about these only (icmp_pointers in
+	// net/ipv4/icmp.c).
 	icmpQueries = 1<<0 | 1<<8 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<17 | 1<<18
 )
 
-// Answerable reports whether f may be answered with an ICMP error (RFC 1122
-// §3.2.2): it is no later fragment and no ICMP error, was sent to this host alone
-// on its link and by IP, and its source is one host. Precondition: packet.Parse
-// found an IPv4 header.
+// Answerable reports whether f may be answered with an ICMP error (RFC 1122 §3.2.2).
+// f must not be a fragment other than the first, and must not be an ICMP error. Its
+// Ethernet and IP destinations must be unicast, and its source must be one host.
+// Precondition: packet.Parse found an IPv4 header.
 func Answerable(f *packet.Frame) bool {
 	ip := f.IP()
 	switch {
@@ -51,20 +53,22 @@ func Answerable(f *packet.Frame) bool {
 	return true
 }
 
-// oneHost reports whether IPv4 address a may be a host on the network: not "this
-// network", loopback, multicast, reserved or broadcast (RFC 1122 §3.2.1.3).
+// oneHost reports whether the IPv4 address a can be one host on the network. It must
+// not be "this network", loopback, multicast, reserved or broadcast (RFC 1122
+// §3.2.1.3).
 func oneHost(a uint32) bool {
 	net := a >> 24
 	return net != 0 && net != 127 && net < 224
 }
 
-// Error writes a frame with the ICMP error of type typ and code code about the
-// packet of f into buf and returns its length in bytes. It comes from address
-// from, goes to the packet's source and quotes the packet as it stands in f. mtu
-// is the next hop's where a packet is too long, else 0. Ethernet addresses are
-// left zero. An error may be fragmented, so it wants an identification: the
-// kernel takes one from its generator, since DF is clear, and so should id come
-// from one. IPv4 options are not echoed.
+// Error writes a frame with an ICMP error about the packet in f into buf and returns
+// the length of the frame in bytes. The error has the type typ and the code code. Its
+// source is from, its destination is the source of the packet, and it quotes the
+// packet as it is in f. mtu is the MTU of the next hop if the packet is too long, and
+// otherwise 0. The Ethernet addresses are zero. IPv4 options are not echoed.
+//
+// DF is clear and the error may be fragmented, so it needs an identification. id
+// should come from a generator, as in the kernel.
 //
 // Preconditions: Answerable(f), len(buf) >= MaxLen.
 func Error(buf []byte, f *packet.Frame, from packet.Addr, typ, code uint8, mtu, id uint16) int {
@@ -84,8 +88,8 @@ func Error(buf []byte, f *packet.Frame, from packet.Addr, typ, code uint8, mtu, 
 	return packet.EthLen + length
 }
 
-// begin writes into buf what every answer of length bytes begins with, and
-// returns the view of its IPv4 packet.
+// begin writes the headers that are common to all answers into buf and returns a view
+// of the IPv4 packet. length is the length of that packet in bytes.
 func begin(buf []byte, length int) packet.IPv4 {
 	clear(buf[:packet.EthLen])
 	packet.Eth(buf).SetType(packet.EtherTypeIPv4)

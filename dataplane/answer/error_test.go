@@ -21,7 +21,7 @@ const (
 
 var virtual = packet.MustAddr("192.0.2.10")
 
-// parsed lends the frame b as a port would, parses it, and insists on an IPv4
+// parsed returns a parsed Frame that contains b. It fails the test if b has no IPv4
 // header.
 func parsed(t testing.TB, b []byte) *packet.Frame {
 	t.Helper()
@@ -34,13 +34,13 @@ func parsed(t testing.TB, b []byte) *packet.Frame {
 	return f
 }
 
-// ipOf returns the IP packet of a frame without Ethernet's padding.
+// ipOf returns the IP packet of a frame without Ethernet padding.
 func ipOf(frame []byte) []byte {
 	ip := packet.IPv4(frame[packet.EthLen:])
 	return ip[:ip.TotalLen()]
 }
 
-// icmp is a frame with an ICMP message.
+// icmp returns a frame with an ICMP message.
 func icmp(src, dst string, typ, code uint8, body []byte) []byte {
 	return packettest.Serialize(
 		&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4},
@@ -50,18 +50,18 @@ func icmp(src, dst string, typ, code uint8, body []byte) []byte {
 		gopacket.Payload(body))
 }
 
-// said writes an error into a buffer full of rubbish and reads it by gopacket;
-// its checksums must be right.
+// said calls Error with a buffer that is not zero and decodes the result with
+// gopacket. It fails the test if a checksum is wrong.
 func said(t testing.TB, f *packet.Frame, from packet.Addr, typ, code uint8, mtu, id uint16) (*layers.IPv4, *layers.ICMPv4) {
 	t.Helper()
 	buf := bytes.Repeat([]byte{0xa5}, answer.MaxLen+1)
 	was := bytes.Clone(f.Buf)
 	n := answer.Error(buf, f, from, typ, code, mtu, id)
 	if buf[n] != 0xa5 {
-		t.Error("Error wrote behind the length that it returned")
+		t.Error("Error wrote more bytes than it returned")
 	}
 	if !bytes.Equal(f.Buf, was) {
-		t.Error("Error changed the packet that it is about")
+		t.Error("Error changed the original packet")
 	}
 	if want := append(make([]byte, 12), 8, 0); !bytes.Equal(buf[:14], want) {
 		t.Errorf("Ethernet header %x, want %x", buf[:14], want)
@@ -83,7 +83,7 @@ func said(t testing.TB, f *packet.Frame, from packet.Addr, typ, code uint8, mtu,
 	return ip, m
 }
 
-// ones is the sum of RFC 1071 in its plainest form.
+// ones computes the sum of RFC 1071 in the simplest way.
 func ones(b []byte) int {
 	sum := 0
 	for i, v := range b {
@@ -127,13 +127,13 @@ func TestError_QuotesThePacketToItsSender(t *testing.T) {
 	}
 }
 
-// What Linux 6.18 said to a datagram of 38 bytes to a closed port, but for the
-// identification.
+// The expected messages are the answers of Linux 6.18 to a datagram of 38 bytes to a
+// closed port. Only the identification differs.
 func TestError_IsTheKernels(t *testing.T) {
 	for _, c := range []struct {
 		tos     uint8
 		icmpTOS uint8
-		message string // the ICMP message as far as its quote of the IP header
+		message string // the ICMP message up to the end of the quoted IP header
 	}{
 		{0x2b, 0xca, "0303929f00000000452b00260000400040114e60c6336407c0000201"},
 		{0xff, 0xde, "0303929f0000000045ff00260000400040114d8cc6336407c0000201"},
@@ -193,7 +193,8 @@ func TestAnswerable_RefusesWhatNobodyMayAnswer(t *testing.T) {
 	}
 }
 
-// An error about a tunnel becomes one to the client about what was inside.
+// An error about a tunnel packet is relayed to the client as an error about the inner
+// packet.
 func TestError_RelaysAnErrorAboutATunnel(t *testing.T) {
 	inner := ipOf(packettest.Frame{Src: client, Dst: vip, Flags: "A", DF: true, TOS: 0x10, Payload: make([]byte, 1440)}.Bytes())
 	outer := &layers.IPv4{Version: 4, TTL: 64, Flags: layers.IPv4DontFragment, Protocol: layers.IPProtocolIPv4,
@@ -206,14 +207,14 @@ func TestError_RelaysAnErrorAboutATunnel(t *testing.T) {
 		}
 		packet.Unwrap(f, &q)
 		if !answer.Answerable(f) {
-			t.Error("the packet inside is not answerable")
+			t.Error("the inner packet is not answerable")
 		}
 		ip, m := said(t, f, f.Dst, packet.ICMPUnreachable, packet.CodeFragNeeded, 1280, 1)
 		if ip.SrcIP.String() != "192.0.2.10" || ip.DstIP.String() != "198.51.100.7" || ip.TOS != 0xd0 || m.Seq != 1280 {
 			t.Errorf("%s > %s tos %#x mtu %d", ip.SrcIP, ip.DstIP, ip.TOS, m.Seq)
 		}
 		if want := inner[:min(shown-20, 548)]; !bytes.Equal(m.Payload, want) {
-			t.Errorf("of %d bytes shown: quotes %d bytes, want %d", shown, len(m.Payload), len(want))
+			t.Errorf("tunnel packet quoted with %d bytes: error quotes %d bytes, want %d", shown, len(m.Payload), len(want))
 		}
 	}
 }

@@ -8,33 +8,33 @@ import (
 )
 
 const (
-	// burst is how many errors one destination gets at once
+	// burst is the number of errors that one destination can get at once
 	// (XRLIM_BURST_FACTOR in net/ipv4/inetpeer.c).
 	burst = 6
-	// All destinations together get one error per interval, in nanoseconds, and
-	// so many at once (icmp_msgs_per_sec, icmp_msgs_burst).
+	// All destinations together get one error per totalInterval (in nanoseconds), and
+	// totalBurst at once (icmp_msgs_per_sec, icmp_msgs_burst).
 	totalInterval = int64(time.Millisecond)
 	totalBurst    = 50
 )
 
-// Places for the buckets of destinations. The limit for all lets 1050
-// destinations at most have a bucket that is not full where a bucket is refilled
-// once a second, so a set of four overflows seldom.
+// The buckets of destinations are stored in 2^setBits sets of ways places. If a
+// bucket gains one token a second, the limit for all destinations allows at most 1050
+// buckets that are not full. So a set of four seldom overflows.
 const (
 	setBits = 10
 	ways    = 4
 )
 
-// Limiter says which ICMP errors may leave, as the kernel's icmp_ratelimit,
-// icmp_ratemask, icmp_msgs_per_sec and icmp_msgs_burst do. The zero Limiter holds
-// nothing back. It is shared by all workers, never grows, and what it says
-// follows from the calls alone.
+// Limiter limits the rate of ICMP errors, as the kernel does with icmp_ratelimit,
+// icmp_ratemask, icmp_msgs_per_sec and icmp_msgs_burst. The zero Limiter allows every
+// error. All workers share it. It never grows, and its decisions depend only on the
+// calls.
 //
-// A bucket is kept as the instant at which it will be full again. One that is
-// full therefore needs no place: it is like that of a destination never seen.
+// A bucket is stored as the time at which it will be full again. A full bucket needs
+// no place, because it is equal to the bucket of a new destination.
 type Limiter struct {
 	mu       sync.Mutex
-	interval int64 // nanoseconds in which a destination's bucket gains one; 0: no limit for destinations
+	interval int64 // nanoseconds in which a destination's bucket gains one token; 0: no limit per destination
 	mask     uint32
 	total    bucket
 	sets     [1 << setBits][ways]place
@@ -46,9 +46,10 @@ type place struct {
 	bucket
 }
 
-// Set makes interval the time in which a destination's bucket gains one error (0
-// leaves the limit for all destinations together), and mask the limited types,
-// bit n for type n. A new interval fills all buckets of destinations.
+// Set sets the time in which the bucket of a destination gains one error, and the
+// types that are limited: bit n of mask is type n. With interval 0, only the limit
+// for all destinations together remains. A changed interval fills the buckets of all
+// destinations.
 func (l *Limiter) Set(interval time.Duration, mask uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,21 +60,22 @@ func (l *Limiter) Set(interval time.Duration, mask uint32) {
 	}
 }
 
-// Copy returns a limiter that says what l would say, and counts for itself.
+// Copy returns a copy of l that counts separately.
 func (l *Limiter) Copy() *Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &Limiter{interval: l.interval, mask: l.mask, total: l.total, sets: l.sets}
 }
 
-// Allow reports whether an error of type typ and code code may go to dst at now,
-// in nanoseconds, and counts it if so. Types outside the mask pass uncounted, and
-// so does "fragmentation needed" always, without which path-MTU discovery fails.
+// Allow reports whether an error of type typ and code code may be sent to dst, and
+// counts it if so. now is in nanoseconds. Types outside the mask are always allowed
+// and not counted. So is "fragmentation needed", because path-MTU discovery needs it.
 //
-// An error must pass both limits and takes from neither unless it passes both, in
-// the kernel's order since 6.11 (icmp_send). So a client that asks too often
-// cannot use up what is for all, nor learn by it what others do; and an error
-// that the limit for all holds back costs its destination nothing.
+// An error must pass both limits, and takes a token from each only if it passes both.
+// The order is that of the kernel since 6.11 (icmp_send). So a client that causes too
+// many errors cannot use up the limit of all destinations, and cannot observe the
+// traffic of others by it. An error that the limit for all destinations refuses does
+// not count for its destination.
 func (l *Limiter) Allow(dst packet.Addr, typ, code uint8, now int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,10 +96,10 @@ func (l *Limiter) Allow(dst packet.Addr, typ, code uint8, now int64) bool {
 	return true
 }
 
-// bucket returns the bucket of dst, a full one if it has no place yet. Where all
-// places of its set are taken, it gets that of the bucket which is soonest full.
+// bucket returns the bucket of dst. A new destination gets a full bucket. It takes
+// the place of the bucket in its set that will be full first.
 func (l *Limiter) bucket(dst packet.Addr, now int64) *bucket {
-	// 2^64 divided by the golden ratio spreads neighbouring addresses.
+	// Multiplying by 2^64 divided by the golden ratio spreads neighbouring addresses.
 	set := &l.sets[(dst.Hi^dst.Lo)*0x9e3779b97f4a7c15>>(64-setBits)]
 	soonest := &set[0]
 	for i := range set {
@@ -113,12 +115,13 @@ func (l *Limiter) bucket(dst packet.Addr, now int64) *bucket {
 	return &soonest.bucket
 }
 
-// bucket holds tokens and gains one per interval until it has burst.
+// bucket is a token bucket. It gains one token per interval until it has burst
+// tokens.
 type bucket struct {
-	full int64 // when it will be full again, or was, in nanoseconds
+	full int64 // the time, in nanoseconds, from which it is full
 }
 
-// ready reports whether at least one token is there.
+// ready reports whether the bucket has at least one token.
 func (b *bucket) ready(now, interval, burst int64) bool {
 	return b.full-now <= (burst-1)*interval
 }

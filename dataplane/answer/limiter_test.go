@@ -14,7 +14,7 @@ import (
 // mask is the kernel's default: types 3, 4, 11 and 12.
 const mask = 6168
 
-// start is when these tests begin: not at 0.
+// start is the time at which these tests begin. It is not 0, as a real clock is not.
 const start = int64(1_700_000_000 * time.Second)
 
 func limiter(interval time.Duration) *answer.Limiter {
@@ -23,7 +23,7 @@ func limiter(interval time.Duration) *answer.Limiter {
 	return l
 }
 
-// count is how many of n errors of a type may go to dst at now.
+// count returns how many of n errors of one type are allowed to dst at now.
 func count(l *answer.Limiter, n int, dst packet.Addr, typ, code uint8, now int64) (allowed int) {
 	for range n {
 		if l.Allow(dst, typ, code, now) {
@@ -67,10 +67,10 @@ func TestLimiter_ExemptsFragmentationNeededAndOtherTypes(t *testing.T) {
 	l := limiter(time.Second)
 	count(l, 10, host(1), 3, 3, start)
 	for i := range 60 {
-		count(l, 1, host(2+i), 3, 3, start) // and what is for all
+		count(l, 1, host(2+i), 3, 3, start) // uses up the limit for all destinations
 	}
 	for name, c := range map[string]struct{ typ, code uint8 }{
-		"fragmentation needed": {3, 4}, "redirect": {5, 0}, "no such type": {40, 0}, "type 35, 3 but for a bit": {35, 0},
+		"fragmentation needed": {3, 4}, "redirect": {5, 0}, "no such type": {40, 0}, "type 35, one bit from 3": {35, 0},
 	} {
 		if got := count(l, 1000, host(1), c.typ, c.code, start); got != 1000 {
 			t.Errorf("%s: %d of 1000 allowed", name, got)
@@ -103,7 +103,7 @@ func TestLimiter_TakesFromNeitherBucketUnlessBothHaveSome(t *testing.T) {
 	if got := count(l, 1000, host(1), 3, 3, start); got != 6 {
 		t.Fatalf("%d allowed, want 6", got)
 	}
-	for i := range 44 { // 50 less 6: what was refused cost nothing
+	for i := range 44 { // 50 - 6: refused errors do not count
 		if count(l, 1, host(100+i), 3, 3, start) != 1 {
 			t.Fatalf("%d others allowed, want 44", i)
 		}
@@ -112,16 +112,16 @@ func TestLimiter_TakesFromNeitherBucketUnlessBothHaveSome(t *testing.T) {
 		t.Fatal("more than 50 allowed")
 	}
 	if got := count(l, 10, host(2), 3, 3, start+int64(50*time.Millisecond)); got != 6 {
-		t.Errorf("%d allowed to a destination that was refused for all's sake, want 6", got)
+		t.Errorf("%d allowed to a destination that the limit for all refused, want 6", got)
 	}
 }
 
-func TestLimiter_ChangesItsMind(t *testing.T) {
+func TestLimiter_CanBeChanged(t *testing.T) {
 	l := limiter(time.Second)
 	count(l, 6, host(1), 3, 3, start)
 	l.Set(time.Second, mask)
 	if count(l, 1, host(1), 3, 3, start) != 0 {
-		t.Error("setting what was set filled the bucket")
+		t.Error("Set with the same values filled the bucket")
 	}
 	l.Set(100*time.Millisecond, mask)
 	if got := count(l, 10, host(1), 3, 3, start); got != 6 {
@@ -140,7 +140,7 @@ func TestLimiter_ChangesItsMind(t *testing.T) {
 	}
 }
 
-// model is the limiter as the kernel's documentation tells it: credits that grow
+// model is a limiter as the kernel's documentation describes it: credits that grow
 // with time. Times are whole milliseconds, so nothing is rounded.
 type model struct {
 	interval, now, total int64
@@ -186,7 +186,8 @@ func TestLimiter_AgreesWithTheSlowModel(t *testing.T) {
 	}
 }
 
-// A flood of destinations at a rate so slow that no bucket ever fills again.
+// Many destinations get one error each. The interval is so long that no bucket
+// becomes full again.
 func TestLimiter_HasRoomForEveryDestination(t *testing.T) {
 	l := limiter(time.Hour)
 	n := 0

@@ -4,11 +4,12 @@ import "director/packet"
 
 const resetLen = packet.IPv4Len + packet.TCPLen
 
-// Reset writes a frame with the RST that a host without the connection answers
-// the TCP segment of f with (RFC 9293 §3.10.7.1) into buf and returns its length
-// in bytes. It returns 0 where there is no answer: to a RST, and to a segment
-// whose checksum or header length is wrong, which the kernel drops before it
-// looks for a connection (tcp_v4_rcv). Ethernet addresses are left zero.
+// Reset writes a frame with a RST into buf and returns its length in bytes. It is the
+// RST with which a host answers the TCP segment in f if it does not have the
+// connection (RFC 9293 §3.10.7.1). Reset returns 0 if there is no answer. A RST gets
+// none. A segment with a wrong checksum or header length gets none either, because
+// the kernel drops it before it looks for a connection (tcp_v4_rcv). The Ethernet
+// addresses are zero.
 //
 // DF is set, so the identification is 0 (RFC 6864 §4.1). Preconditions:
 // packet.Parse returned None, the packet is TCP, Answerable(f), len(buf) >=
@@ -40,19 +41,21 @@ func Reset(buf []byte, f *packet.Frame) int {
 	return packet.EthLen + resetLen
 }
 
-// sound reports whether the kernel would look for the connection of a segment.
+// sound reports whether the header length and the checksum of a segment are valid, so
+// that the kernel would look for its connection.
 func sound(ip packet.IPv4, segment packet.L4) bool {
 	headerLen := segment.TCPHeaderLen()
 	return headerLen >= packet.TCPLen && headerLen <= len(segment) && segmentSum(ip, segment) == 0xffff
 }
 
-// segmentSum is the sum over a segment and its pseudo-header.
+// segmentSum returns the sum over a segment and its pseudo-header.
 func segmentSum(ip packet.IPv4, segment packet.L4) uint16 {
 	pseudo := packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoTCP, uint16(len(segment)))
 	return packet.Sum(segment, uint32(pseudo))
 }
 
-// sequenceLen is how many sequence numbers a segment takes (RFC 9293 §3.4).
+// sequenceLen returns the number of sequence numbers that a segment occupies (RFC
+// 9293 §3.4).
 func sequenceLen(flags uint8, segment packet.L4) uint32 {
 	n := uint32(len(segment) - segment.TCPHeaderLen())
 	if flags&packet.SYN != 0 {

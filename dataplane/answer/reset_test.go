@@ -13,11 +13,11 @@ import (
 	"director/packet"
 )
 
-// resetLen is the length of an IP packet of two headers without options.
+// resetLen is the length of an IPv4 and a TCP header without options.
 const resetLen = packet.IPv4Len + packet.TCPLen
 
-// segment is a frame with a TCP segment from the client to the address that the
-// kernel below had.
+// segment returns a frame with a TCP segment from the client to the address of the
+// host whose answers TestReset_IsTheKernels expects.
 func segment(tcp layers.TCP, tos uint8, payload string) []byte {
 	tcp.SrcPort, tcp.DstPort, tcp.Seq, tcp.Window = 4000, 80, 1000, 512
 	return packettest.Serialize(
@@ -27,7 +27,7 @@ func segment(tcp layers.TCP, tos uint8, payload string) []byte {
 		&tcp, gopacket.Payload(payload))
 }
 
-// What Linux 6.18 said to segments for a closed port.
+// The expected segments are the answers of Linux 6.18 to segments for a closed port.
 func TestReset_IsTheKernels(t *testing.T) {
 	nops := []layers.TCPOption{{OptionType: layers.TCPOptionKindNop}, {OptionType: layers.TCPOptionKindNop},
 		{OptionType: layers.TCPOptionKindNop}, {OptionType: layers.TCPOptionKindNop}}
@@ -73,7 +73,7 @@ func TestReset_HasThePacketsTOS(t *testing.T) {
 }
 
 func TestReset_IsSilentWhereTheKernelIs(t *testing.T) {
-	offset := func(words uint8) []byte { // a header of so many words, and a right checksum
+	offset := func(words uint8) []byte { // sets the header length, with a correct checksum
 		f := parsed(t, segment(layers.TCP{ACK: true}, 0, ""))
 		l4 := f.Transport()
 		delta := packet.Delta(0).Replace16(uint16(l4[12])<<8, uint16(words)<<12)
@@ -99,11 +99,11 @@ func TestReset_IsSilentWhereTheKernelIs(t *testing.T) {
 	}
 	buf := make([]byte, answer.MaxLen)
 	if n := answer.Reset(buf, parsed(t, offset(5))); n == 0 {
-		t.Error("no answer to a header of 20 bytes: the cases above prove nothing")
+		t.Error("no answer to a header of 20 bytes, so the cases above prove nothing")
 	}
 }
 
-// FuzzAnswer lets the director answer any frame in every way that it may.
+// FuzzAnswer answers arbitrary frames in every way that is allowed for them.
 func FuzzAnswer(f *testing.F) {
 	f.Add(segment(layers.TCP{SYN: true}, 0x2b, "abc"), uint16(1480))
 	f.Add(packettest.Frame{Src: client, Dst: vip, UDP: true, Options: 8, Payload: []byte("x")}.Bytes(), uint16(0))
@@ -134,7 +134,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// judge has an error about f read by gopacket.
+// judge checks an error about f with gopacket.
 func judge(t *testing.T, f *packet.Frame, mtu uint16) {
 	ip, m := said(t, f, virtual, packet.ICMPUnreachable, packet.CodeFragNeeded, mtu, 1)
 	if want := f.IP()[:min(548, int(f.IPLen))]; !bytes.Equal(m.Payload, want) || m.Seq != mtu || ip.Length > 576 {
