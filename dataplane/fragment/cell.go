@@ -3,29 +3,29 @@ package fragment
 import "bytes"
 
 const (
-	// cellSize is how many bytes of a frame a cell holds: a frame of 1514
-	// bytes fills six of them almost, and a flood of small frames gets little
-	// memory for each.
+	// cellSize is the number of bytes of a frame that a cell holds. A frame of 1514
+	// bytes nearly fills six cells. A small frame needs little memory, also in a
+	// flood.
 	cellSize = 256
-	// cellCost is what a cell takes up with its share of the tables beside it
-	// and of the map, in bytes.
+	// cellCost is the memory for a cell in bytes, with its share of the tables and of
+	// the map.
 	cellCost = 400
 )
 
-// none is the number of no cell.
+// none means no cell.
 const none = 0
 
-// cell is a part of a stored frame. Cells are named by their number.
+// cell holds a part of a stored frame. Cells are identified by their number.
 type cell struct {
-	next int32 // of the same frame, or of the free ones
+	next int32 // the next cell of the same frame or of the free list
 	data [cellSize]byte
 }
 
-// cells is a shard's memory for frames, a free list and nothing more.
+// cells is the memory of a shard for frames, with a free list.
 type cells struct {
 	cell []cell // number 0 is not used
 	free int32
-	left int // how many are free
+	left int // number of free cells
 }
 
 func (c *cells) init(n int) {
@@ -37,10 +37,10 @@ func (c *cells) init(n int) {
 	}
 }
 
-// cellsOf is the number of cells that n bytes need.
+// cellsOf returns the number of cells that n bytes need.
 func cellsOf(n int) int { return (n + cellSize - 1) / cellSize }
 
-// put stores b and returns its first cell. Precondition: enough are free.
+// put stores b and returns its first cell. Precondition: enough cells are free.
 func (c *cells) put(b []byte) int32 {
 	first := c.free
 	for last := &first; len(b) > 0; last = &c.cell[*last].next {
@@ -52,15 +52,16 @@ func (c *cells) put(b []byte) int32 {
 	return first
 }
 
-// get copies the len(b) bytes that are stored from cell first on to b.
+// get copies len(b) bytes to b from the cells that begin with first.
 func (c *cells) get(first int32, b []byte) {
 	for i := first; len(b) > 0; i = c.cell[i].next {
 		b = b[copy(b, c.cell[i].data[:]):]
 	}
 }
 
-// equal reports whether what is stored from cell first on has the bytes b at
-// from, which is in the first cell: no header is longer than one.
+// equal reports whether the frame that begins in cell first contains the bytes b at
+// offset from. from must be in the first cell; it is, because headers are shorter
+// than a cell.
 func (c *cells) equal(first int32, from int, b []byte) bool {
 	for i := first; len(b) > 0; i = c.cell[i].next {
 		n := min(len(b), cellSize-from)
@@ -72,7 +73,7 @@ func (c *cells) equal(first int32, from int, b []byte) bool {
 	return true
 }
 
-// release frees the cells of the n bytes that are stored from first on.
+// release frees the cells of a frame of n bytes that begins in cell first.
 func (c *cells) release(first int32, n int) {
 	last := first
 	for range cellsOf(n) - 1 {

@@ -11,8 +11,8 @@ import (
 	"director/packet"
 )
 
-// Fragments of one datagram come to different workers. Every datagram is
-// completed once, with the right bytes, and every frame is counted once.
+// Different workers add fragments of the same datagrams. Every datagram is completed
+// once, with the right bytes, and every frame is counted once.
 func TestTable_IsSharedByWorkers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -55,8 +55,8 @@ func TestTable_IsSharedByWorkers(t *testing.T) {
 	}
 }
 
-// mixed makes datagrams of various lengths, each filled with one byte that
-// follows from its identification, and mixes their fragments and a few copies.
+// mixed makes datagrams of various lengths and shuffles their fragments and a few
+// copies. Each datagram is filled with one byte that depends on its identification.
 func mixed(t *testing.T, datagrams int) (frames []*packet.Frame) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for id := range datagrams {
@@ -76,6 +76,6 @@ func checkContent(t *testing.T, d *fragment.Datagram) {
 	id := int(b[packet.EthLen+4])<<8 | int(b[packet.EthLen+5])
 	data := b[packet.EthLen+packet.IPv4Len:]
 	if want := bytes.Repeat([]byte{byte(id * 7)}, len(data)); !bytes.Equal(data, want) || len(data) < 2000 {
-		t.Errorf("datagram %d came out wrong", id)
+		t.Errorf("datagram %d has the wrong content", id)
 	}
 }

@@ -6,34 +6,34 @@ import (
 	"director/packet"
 )
 
-// Datagram is a reassembled datagram and the frames it came in. It has memory
-// of its own for both, belongs to one worker and is filled again and again;
-// what it holds is valid until the next Add that completes a datagram into it.
+// Datagram holds a reassembled datagram and the frames of its fragments, in its own
+// memory. It belongs to one worker, which uses it again for each datagram. The
+// content is valid until the next Add that completes a datagram.
 type Datagram struct {
-	// Frame is the whole datagram behind packet.Headroom bytes, ready for
-	// packet.Parse: the Ethernet and the IP header of its first fragment, with
-	// the total length set and no sign of fragments left.
+	// Frame is the whole datagram after packet.Headroom bytes, ready for
+	// packet.Parse. It has the Ethernet and the IP header of the first fragment, with
+	// the total length of the datagram, and without MF and offset.
 	//
-	// DF is set if the largest fragment had it, and ECN is what RFC 3168 §5.3
-	// makes of the fragments' marks (ip_frag_reasm and ip_frag_ecn_table in
+	// DF is set if the largest fragment had it. The ECN field is combined from those
+	// of the fragments as RFC 3168 §5.3 says (ip_frag_reasm and ip_frag_ecn_table in
 	// the kernel's net/ipv4).
 	Frame packet.Frame
-	// Largest is the length in bytes of the longest IP packet among the
-	// fragments: what they got through without being cut further.
+	// Largest is the length in bytes of the longest fragment, IP header included.
+	// Packets of this length reached the director without further fragmentation.
 	Largest uint16
 
 	frames  [MaxFragments]original
 	count   int
-	storage []byte // the frames, one after the other
+	storage []byte // the frames, one after another
 }
 
-// original is where in the storage a frame lies.
+// original is the position of a frame in the storage.
 type original struct {
 	start, end int
 	iface      uint8
 }
 
-// NewDatagram makes a Datagram with room for any datagram.
+// NewDatagram returns a Datagram with room for any datagram.
 func NewDatagram() *Datagram {
 	return &Datagram{
 		Frame:   packet.Frame{Buf: make([]byte, packet.Headroom+packet.EthLen+maxLen)},
@@ -41,17 +41,18 @@ func NewDatagram() *Datagram {
 	}
 }
 
-// Count returns how many frames the datagram came in.
+// Count returns the number of frames in which the datagram arrived.
 func (d *Datagram) Count() int { return d.count }
 
-// Original returns the frame that came as number i, counted from 0, byte for
-// byte, and the interface by which it came in. Precondition: i < d.Count().
+// Original returns the frame that arrived as number i, counted from 0, and its
+// ingress interface. The frame is unchanged. Precondition: i < d.Count().
 func (d *Datagram) Original(i int) (frame []byte, iface uint8) {
 	o := &d.frames[i]
 	return d.storage[o.start:o.end:o.end], o.iface
 }
 
-// fill copies the datagram id of s, which is whole and in no list.
+// fill copies datagram id of shard s into d. The datagram must be complete and in no
+// list.
 func (d *Datagram) fill(s *shard, id int32) {
 	w := &s.waiting[id]
 	d.count, d.Largest = int(w.count), w.largest
@@ -68,8 +69,8 @@ func (d *Datagram) fill(s *shard, id int32) {
 	d.finish(w)
 }
 
-// place copies the data of a fragment to where it belongs, and the headers of
-// the first.
+// place copies the data of a fragment to its offset. Of the first fragment, it also
+// copies the headers.
 func (d *Datagram) place(frame []byte, p *piece, headerLen int) {
 	b := d.Frame.Buf[packet.Headroom:]
 	if p.offset == 0 {
@@ -78,7 +79,7 @@ func (d *Datagram) place(frame []byte, p *piece, headerLen int) {
 	copy(b[packet.EthLen+headerLen+int(p.offset):], frame[p.at:int32(p.at)+p.length])
 }
 
-// finish makes the first fragment's header the datagram's.
+// finish turns the header of the first fragment into that of the datagram.
 func (d *Datagram) finish(w *waiting) {
 	f := &d.Frame
 	*f = packet.Frame{Buf: f.Buf, Off: packet.Headroom, Len: packet.EthLen + w.headerLen + w.end}
@@ -107,10 +108,10 @@ const (
 	ecnCE     = 3
 )
 
-// combineECN returns what is to be added to the first fragment's ECN field,
-// from the set of the fields of all: a bit for each value. Congestion that one
-// of them met was met by the datagram; a sender that both understands ECN and
-// does not has made a mistake.
+// combineECN returns the bits to add to the ECN field of the first fragment. seen is
+// the set of the ECN fields of all fragments, with a bit for each value. If one
+// fragment has met congestion, the datagram has. ok is false if some fragments have
+// "not ECT" and others do not, because a sender must not mix them.
 func combineECN(seen uint8) (add uint8, ok bool) {
 	others := seen &^ (1<<ecnNotECT | 1<<ecnCE)
 	switch {

@@ -1,32 +1,32 @@
-// Package fragment puts fragmented IPv4 datagrams together and takes them
-// apart again (RFC 791 §3.2).
+// Package fragment reassembles and fragments IPv4 datagrams (RFC 791 §3.2).
 //
-// A balancer inside the kernel sees datagrams that the stack has reassembled;
-// this one sees the fragments. Only the first shows ports, any worker may
-// receive any of them, and they come in any order. So they wait in one Table
-// for all workers until the datagram is whole. The worker that brought the
-// missing one then has it in its own Datagram, as one packet to be parsed and
-// rewritten like any other, and sends it with a Splitter in fragments that are
-// no larger than the largest that came. A datagram that is not the director's
-// goes back to the kernel as the frames that it came in, which the Datagram
-// keeps for that.
+// A load balancer in the kernel sees datagrams that the stack has reassembled. The
+// director sees the fragments. Only the first fragment has ports, any worker may
+// receive any fragment, and they arrive in any order. So they wait in one Table,
+// which all workers share, until the datagram is complete.
+//
+// The worker that adds the last missing fragment gets the datagram in its own
+// Datagram. It parses and rewrites it like any other packet. A Splitter then cuts it
+// into fragments that are no longer than the longest that arrived. If the datagram is
+// not for the director, the kernel gets the original frames, which the Datagram keeps
+// for this purpose.
 //
 // # Memory
 //
-// The Table's memory is fixed when it is made. A frame is stored in cells of
-// 256 bytes, so that a small one costs little. When there is no cell left, the
-// datagram whose first fragment came earliest is dropped to make room. Refusing
-// the newcomer instead, as the kernel does above ipfrag_high_thresh, would let a
-// flood of lone first fragments close the table for 30 seconds with a few
-// thousand frames. Honest datagrams are whole within milliseconds of their
-// first fragment, so they outlive the flood unless it fills the whole table in
-// that time: more than ten thousand frames, with 4 MiB.
+// The memory of a Table is fixed when it is made. Frames are stored in cells of 256
+// bytes, so a small frame needs little memory. If no cell is free, the datagram whose
+// first fragment arrived earliest is evicted. The kernel refuses new fragments
+// instead when it reaches ipfrag_high_thresh. Then a flood of lone first fragments
+// could fill the table for 30 seconds with a few thousand frames. Real datagrams are
+// complete within milliseconds after their first fragment. They are lost only if the
+// flood fills the whole table within that time, which takes more than ten thousand
+// frames with 4 MiB.
 //
 // # Overlaps
 //
-// Fragments that overlap make the datagram mean one thing to us and another to
-// whoever puts it together differently. As RFC 5722 demands for IPv6 and Linux
-// does for IPv4, the whole datagram is dropped. An exact copy of a fragment is
-// no overlap; the copy alone is dropped. Linux is laxer here: it takes any
-// fragment whose range it has already for a copy, whatever the bytes.
+// If fragments overlap, different receivers may reassemble different datagrams.
+// Therefore the whole datagram is dropped, as RFC 5722 requires for IPv6 and as Linux
+// does for IPv4. An exact copy of a fragment is not an overlap; only the copy is
+// dropped. Linux is less strict: it treats any fragment whose range has already
+// arrived as a copy, without comparing the bytes.
 package fragment

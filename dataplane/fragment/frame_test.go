@@ -19,8 +19,7 @@ const second = 1_000_000_000
 
 var seed = [2]uint64{0x243f6a8885a308d3, 0x13198a2e03707344}
 
-// part is a fragment to be made: which bytes of which datagram, and what its
-// header says.
+// part describes a fragment: its bytes, its datagram and its header fields.
 type part struct {
 	id      uint16
 	offset  int // in bytes
@@ -30,12 +29,12 @@ type part struct {
 	tos     uint8
 	reply   bool // from the real server
 	options []byte
-	pad     int // bytes behind the packet
+	pad     int // bytes of Ethernet padding
 	iface   uint8
 }
 
-// frame builds the fragment by hand: gopacket would be a hundred times slower,
-// and is the judge.
+// frame builds the fragment without gopacket, which would be a hundred times slower.
+// The tests use gopacket to check the results.
 func (p part) frame() *packet.Frame {
 	header := packet.IPv4Len + len(p.options)
 	buf := make([]byte, packet.Headroom+packet.EthLen+header+len(p.data)+p.pad)
@@ -67,7 +66,7 @@ func (p part) frame() *packet.Frame {
 	return &packet.Frame{Buf: buf, Off: packet.Headroom, Len: int32(len(b))}
 }
 
-// parsed is frame after packet.Parse, which must call it a fragment.
+// parsed returns the frame after packet.Parse, which must return Fragment.
 func (p part) parsed(t testing.TB) *packet.Frame {
 	t.Helper()
 	f := p.frame()
@@ -85,8 +84,8 @@ func (p part) String() string {
 	return fmt.Sprintf("id %d [%d,%d)%s tos %#x df %v", p.id, p.offset, p.offset+len(p.data), more, p.tos, p.df)
 }
 
-// datagram is a UDP datagram with n bytes of payload, Ethernet header first,
-// with valid checksums.
+// datagram returns a frame with a UDP datagram of n bytes of payload and valid
+// checksums.
 func datagram(id uint16, n int, options int, r *rand.Rand) []byte {
 	payload := make([]byte, n)
 	for i := range payload {
@@ -98,7 +97,8 @@ func datagram(id uint16, n int, options int, r *rand.Rand) []byte {
 	}.Bytes()
 }
 
-// cut makes the parts of a datagram's data, all but the last of size bytes.
+// cut divides the data of a datagram into parts. All parts except the last have size
+// bytes.
 func cut(id uint16, data []byte, size int) (parts []part) {
 	for at := 0; at < len(data); at += size {
 		end := min(at+size, len(data))
@@ -107,8 +107,8 @@ func cut(id uint16, data []byte, size int) (parts []part) {
 	return parts
 }
 
-// decode has gopacket read the IPv4 packet of a frame; its header's checksum
-// must be right.
+// decode decodes the IPv4 packet of a frame with gopacket. It fails the test if the
+// header checksum is wrong.
 func decode(t testing.TB, frame []byte) *layers.IPv4 {
 	t.Helper()
 	ip, ok := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default).Layer(layers.LayerTypeIPv4).(*layers.IPv4)
@@ -128,7 +128,7 @@ func decode(t testing.TB, frame []byte) *layers.IPv4 {
 	return ip
 }
 
-// add gives the parts to the table in order and returns the last outcome.
+// add adds the parts to the table in order and returns the last outcome.
 func add(t testing.TB, table *fragment.Table, d *fragment.Datagram, now int64, parts ...part) (o fragment.Outcome) {
 	t.Helper()
 	for _, p := range parts {

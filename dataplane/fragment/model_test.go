@@ -10,14 +10,14 @@ import (
 	"director/packet"
 )
 
-// step is a fragment that comes a while after the one before.
+// step is a fragment that arrives after a delay.
 type step struct {
 	part
-	wait int64
+	wait int64 // nanoseconds since the step before
 }
 
-// model is a table as plain as can be: a list of fragments for each datagram,
-// and a mark for each byte that came.
+// model is the simplest implementation of a table: for each datagram it has a list of
+// fragments and a flag for each byte that arrived.
 type model map[modelKey]*pending
 
 type modelKey struct {
@@ -31,7 +31,7 @@ type pending struct {
 	taken    [1 << 17]bool
 }
 
-// expire is Table.Expire.
+// expire does what Table.Expire does.
 func (m model) expire(now int64) (frames int) {
 	for k, s := range m {
 		if s.deadline <= now {
@@ -42,8 +42,8 @@ func (m model) expire(now int64) (frames int) {
 	return frames
 }
 
-// add is Table.Add without want of memory. With Complete it returns the
-// fragments in order of arrival.
+// add does what Table.Add does with unlimited memory. If the result is Complete, it
+// returns the fragments in order of arrival.
 func (m model) add(p part, now int64) (o fragment.Outcome, whole []part) {
 	k := modelKey{p.id, p.reply}
 	s := m[k]
@@ -117,7 +117,8 @@ func (s *pending) whole() fragment.Result {
 	return fragment.Complete
 }
 
-// joined makes one packet of all parts, false if their ECN marks forbid it.
+// joined returns one packet from all parts. It returns false if their ECN fields
+// contradict each other.
 func joined(parts []part) (part, bool) {
 	sorted := slices.Clone(parts)
 	slices.SortFunc(sorted, func(a, b part) int { return a.offset - b.offset })
@@ -149,8 +150,8 @@ func largest(parts []part) (n int) {
 	return n
 }
 
-// play gives the steps to a table, which is empty before and after, and to the
-// model and compares.
+// play passes the steps to a table and to the model and compares the results. The
+// table must be empty before, and is empty after.
 func play(t testing.TB, table *fragment.Table, d *fragment.Datagram, steps []step) (whole int) {
 	t.Helper()
 	m, now := model{}, int64(0)
@@ -173,12 +174,12 @@ func play(t testing.TB, table *fragment.Table, d *fragment.Datagram, steps []ste
 		}
 	}
 	if got, want := table.Expire(now+fragment.Timeout), m.expire(now+fragment.Timeout); got != want {
-		t.Fatalf("%d frames expired in the end, want %d", got, want)
+		t.Fatalf("%d frames expired at the end, want %d", got, want)
 	}
 	return whole
 }
 
-// compare holds a complete datagram against its parts in order of arrival.
+// compare compares a complete datagram with its parts in order of arrival.
 func compare(t testing.TB, d *fragment.Datagram, parts []part) {
 	t.Helper()
 	want, _ := joined(parts)
@@ -190,12 +191,12 @@ func compare(t testing.TB, d *fragment.Datagram, parts []part) {
 	}
 	for i, p := range parts {
 		if frame, iface := d.Original(i); !bytes.Equal(frame, p.frame().Bytes()) || iface != p.iface {
-			t.Fatalf("frame %d of %v is another, or by interface %d", i, parts, iface)
+			t.Fatalf("frame %d of %v differs, or has interface %d", i, parts, iface)
 		}
 	}
 }
 
-// randomSteps cuts datagrams at random, spoils some and mixes them.
+// randomSteps cuts datagrams at random, damages some fragments and mixes them.
 func randomSteps(r *rand.Rand) (steps []step) {
 	type keyed struct {
 		step
@@ -261,12 +262,12 @@ func TestTable_DoesWhatTheModelDoes(t *testing.T) {
 		whole += play(t, table, d, randomSteps(r))
 	}
 	if whole < 20*rounds {
-		t.Errorf("%d datagrams were completed in %d rounds: the test hardly tests", whole, rounds)
+		t.Errorf("%d datagrams were completed in %d rounds, which is too few for a useful test", whole, rounds)
 	}
 }
 
-// FuzzAdd: whatever comes, the table does what the model does. Five bytes of
-// the script make a fragment.
+// FuzzAdd compares the table with the model for arbitrary fragments. Each five bytes
+// of the script describe a fragment.
 func FuzzAdd(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 1, 0, 0, 2, 1, 0, 0})
 	f.Add([]byte{0, 2, 17, 0, 0, 0, 0, 16, 1, 0, 1, 0, 16, 1, 0, 0, 1, 8, 1, 0})

@@ -2,8 +2,7 @@ package fragment
 
 import "director/packet"
 
-// Offsets of fields that package packet has no accessor for or that are
-// written here, within an IPv4 header.
+// Offsets within an IPv4 header of fields that this package accesses directly.
 const (
 	ipTOS         = 1
 	ipTotalLen    = 2
@@ -14,25 +13,24 @@ const (
 const (
 	// maxLen is the longest IPv4 packet, header included (RFC 791 §3.1).
 	maxLen = 65535
-	// unit is what offsets of fragments count in, in bytes.
+	// unit is the unit of fragment offsets in bytes.
 	unit = 8
 )
 
-// piece is one fragment: what its header says and where its data lies.
+// piece is one fragment: the fields of its header and the position of its data.
 type piece struct {
-	offset int32  // of its data within the datagram's
-	length int32  // of its data
-	at     uint16 // of its data within the frame
+	offset int32  // of the data in the datagram
+	length int32  // of the data
+	at     uint16 // offset of the data in the frame
 	ipLen  uint16
 	frame  uint16 // length of the frame
-	last   bool   // no fragment follows
+	last   bool   // whether it is the last fragment of its datagram
 	df     bool
 	tos    uint8
-	iface  uint8 // by which it came in
+	iface  uint8 // ingress interface
 }
 
-// pieceOf reads the header of a fragment and reports whether it makes sense by
-// itself.
+// pieceOf reads the header of a fragment and reports whether it is valid by itself.
 func pieceOf(f *packet.Frame) (p piece, sound bool) {
 	ip := f.IP()
 	flags, headerLen := ip.FlagsOffset(), ip.HeaderLen()
@@ -57,7 +55,7 @@ func (p *piece) end() int32 { return p.offset + p.length }
 // overlaps reports whether p and q have a byte of the datagram in common.
 func (p *piece) overlaps(q *piece) bool { return p.offset < q.end() && q.offset < p.end() }
 
-// sameRange reports whether p and q are the same part of the datagram.
+// sameRange reports whether p and q cover the same part of the datagram.
 func (p *piece) sameRange(q *piece) bool {
 	return p.offset == q.offset && p.length == q.length && p.last == q.last
 }

@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// never is the deadline of no datagram.
+// never is the value of due if there is no datagram.
 const never = math.MaxInt64
 
-// shard is a part of the table: datagrams that share a lock and memory. A
-// stored frame is named by the number of its first cell, a datagram by that of
-// the first frame that came.
+// shard is a part of the table: datagrams that share a lock and memory. A stored
+// frame is identified by the number of its first cell. A datagram is identified by
+// its frame that arrived first.
 type shard struct {
-	due atomic.Int64 // the deadline of the oldest datagram; written under mu
+	due atomic.Int64 // deadline of the oldest datagram; written under mu
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	byKey  map[key]int32
 	oldest int32
 	newest int32
@@ -24,29 +24,29 @@ type shard struct {
 	stored  []stored  // by first cell
 	waiting []waiting // by first cell of the first frame
 
-	_ [64]byte // the next shard's lock lies on another cache line
+	_ [64]byte // keeps the lock of the next shard on another cache line
 }
 
 // stored is a frame in the table.
 type stored struct {
 	piece
-	next int32 // the frame of the same datagram that came after it
+	next int32 // the frame of the same datagram that arrived next
 }
 
-// waiting is a datagram of which something is missing.
+// waiting is an incomplete datagram.
 type waiting struct {
 	key       key
 	deadline  int64
-	older     int32 // the datagrams begun before and after it
-	newer     int32
-	last      int32 // the frame that came last
-	count     int32 // frames
-	got       int32 // bytes of data
-	end       int32 // of the data that came, and with ended of all of it
-	ended     bool  // the last fragment has come
-	headerLen int32 // of the first fragment's IP header, 0 before it has come
+	older     int32 // the datagram that began before it
+	newer     int32 // the datagram that began after it
+	last      int32 // the frame that arrived last
+	count     int32 // number of frames
+	got       int32 // bytes of data that have arrived
+	end       int32 // highest end of the data that has arrived; the length of the datagram if ended
+	ended     bool  // whether the last fragment has arrived
+	headerLen int32 // of the IP header of the first fragment; 0 until it arrives
 	largest   uint16
-	largestDF uint16 // the largest fragment with DF
+	largestDF uint16 // length of the largest fragment with DF
 	ecn       uint8  // the set of ECN fields seen
 }
 
@@ -58,11 +58,12 @@ func (s *shard) init(n int) {
 	s.waiting = make([]waiting, n+1)
 }
 
-// add stores a fragment of the datagram id, or none, and returns the datagram.
-// One that is complete is in no list any more.
+// add stores a fragment and returns its datagram. id is the datagram, or none if the
+// fragment is its first to arrive. If the datagram is complete, add removes it from
+// all lists.
 func (s *shard) add(id int32, k key, frame []byte, p piece, now int64, o *Outcome) int32 {
 	if id != none {
-		if r := s.judge(id, frame, &p); r != Waiting {
+		if r := s.check(id, frame, &p); r != Waiting {
 			s.refuse(id, r, o)
 			return id
 		}
@@ -88,8 +89,8 @@ func (s *shard) add(id int32, k key, frame []byte, p piece, now int64, o *Outcom
 	return id
 }
 
-// refuse counts a frame that is not stored, and drops the datagram that it
-// spoils: all but a copy do.
+// refuse counts a frame that is not stored. Unless the frame is a duplicate, refuse
+// also drops the datagram.
 func (s *shard) refuse(id int32, r Result, o *Outcome) {
 	o.Result, o.Dropped = r, 1
 	if r != Duplicate {
@@ -97,7 +98,8 @@ func (s *shard) refuse(id int32, r Result, o *Outcome) {
 	}
 }
 
-// makeRoom drops the oldest datagrams but id until n cells are free.
+// makeRoom evicts the oldest datagrams, but not id, until n cells are free. It
+// returns false if that is not possible.
 func (s *shard) makeRoom(n int, id int32, o *Outcome) bool {
 	for s.cells.left < n {
 		victim := s.oldest
@@ -112,9 +114,9 @@ func (s *shard) makeRoom(n int, id int32, o *Outcome) bool {
 	return true
 }
 
-// judge says whether a fragment fits to those of the datagram that have come:
-// Waiting if it does.
-func (s *shard) judge(id int32, frame []byte, p *piece) Result {
+// check compares a fragment with those of the datagram that have arrived. It returns
+// Waiting if they are consistent.
+func (s *shard) check(id int32, frame []byte, p *piece) Result {
 	w := &s.waiting[id]
 	if w.ended && p.end() > w.end || p.last && p.end() < w.end {
 		return Malformed
@@ -136,7 +138,7 @@ func (s *shard) judge(id int32, frame []byte, p *piece) Result {
 	return Waiting
 }
 
-// join makes the stored frame i part of the datagram.
+// join adds the stored frame i to the datagram.
 func (s *shard) join(id, i int32) {
 	w, p := &s.waiting[id], &s.stored[i].piece
 	s.stored[w.last].next = i
@@ -155,8 +157,9 @@ func (s *shard) join(id, i int32) {
 	w.ecn |= 1 << (p.tos & ecnMask)
 }
 
-// result says whether the datagram is whole. Its fragments do not overlap and
-// none ends behind the last, so it is when they have as many bytes as it.
+// result reports whether the datagram is complete. The fragments do not overlap, and
+// none ends after the last one. So the datagram is complete when the sum of their
+// lengths equals its length.
 func (w *waiting) result() Result {
 	if !w.ended || w.got < w.end {
 		return Waiting
@@ -167,8 +170,8 @@ func (w *waiting) result() Result {
 	return Complete
 }
 
-// expire drops the datagrams whose time is over and returns how many frames
-// they were.
+// expire drops the datagrams whose deadline has passed and returns the number of
+// their frames.
 func (s *shard) expire(now int64) (frames int) {
 	for s.oldest != none && s.waiting[s.oldest].deadline <= now {
 		frames += s.drop(s.oldest)
@@ -176,7 +179,7 @@ func (s *shard) expire(now int64) (frames int) {
 	return frames
 }
 
-// drop frees a datagram and returns how many frames it had; none has none.
+// drop removes a datagram and returns the number of its frames, 0 for none.
 func (s *shard) drop(id int32) (frames int) {
 	if id == none {
 		return 0
@@ -185,8 +188,7 @@ func (s *shard) drop(id int32) (frames int) {
 	return s.release(id)
 }
 
-// release frees the frames of a datagram that is in no list and returns how
-// many there were.
+// release frees the frames of a datagram that is in no list and returns their number.
 func (s *shard) release(id int32) (frames int) {
 	frames = int(s.waiting[id].count)
 	i := id
@@ -198,9 +200,9 @@ func (s *shard) release(id int32) (frames int) {
 	return frames
 }
 
-// link enters a new datagram as the last in the list. Where two workers' clocks
-// differ, its deadline may be before that of its predecessor, which it then
-// waits for.
+// link adds a new datagram at the end of the list. The clocks of workers can differ,
+// so its deadline can be earlier than that of its predecessor. It then expires only
+// after the predecessor.
 func (s *shard) link(id int32) {
 	w := &s.waiting[id]
 	s.byKey[w.key] = id
@@ -214,7 +216,7 @@ func (s *shard) link(id int32) {
 	s.newest = id
 }
 
-// unlink takes a datagram out of the map and the list.
+// unlink removes a datagram from the map and the list.
 func (s *shard) unlink(id int32) {
 	w := &s.waiting[id]
 	delete(s.byKey, w.key)

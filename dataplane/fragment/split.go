@@ -7,27 +7,28 @@ import (
 )
 
 // Splitter cuts an IPv4 packet into fragments, one at a time (RFC 791 §3.2).
-// It reads the packet's frame, which must not change until it is done.
+// It reads the packet's frame, which must not change until the last fragment is
+// written.
 type Splitter struct {
 	frame     []byte
-	at, end   int    // of the data that has not left yet, within frame
-	room      int    // data per fragment at most
-	offset    int    // of the next data, in the datagram that the packet is (part) of
-	flags     uint16 // as in the packet, without offset
+	at, end   int    // the range in frame of the data that is left
+	room      int    // maximum length of the data in a fragment
+	offset    int    // of the remaining data, in the datagram to which the packet belongs
+	flags     uint16 // of the packet, without the offset
 	headerLen int
-	later     [maxHeader]byte // the header of all fragments but the first
+	later     [maxHeader]byte // the header of all fragments except the first
 }
 
-// maxHeader is the longest IPv4 header with options.
+// maxHeader is the length of the longest IPv4 header.
 const maxHeader = 60
 
-// Split begins to cut the IPv4 packet in an Ethernet frame into fragments of
-// at most limit bytes, IP header included. A packet that is itself a fragment
-// is cut further; one that is short enough comes out as it is. DF does not
-// keep a packet from being cut, and all fragments have it as the packet has.
+// Split returns a Splitter that cuts the IPv4 packet in an Ethernet frame into
+// fragments of at most limit bytes, IP header included. The packet can itself be a
+// fragment. A packet that is short enough is returned unchanged as the only fragment.
+// Split ignores DF; all fragments have the DF bit of the packet.
 //
-// It reports false where no fragment can be made: the limit leaves no room for
-// 8 bytes of data behind the header, or the packet is longer than the frame or
+// Split returns false if it cannot make fragments: the limit leaves no room for 8
+// bytes of data after the header, the packet is longer than the frame, or the packet
 // ends beyond the longest datagram.
 func Split(frame []byte, limit int) (s Splitter, ok bool) {
 	if len(frame) < packet.EthLen+packet.IPv4Len {
@@ -52,10 +53,10 @@ func Split(frame []byte, limit int) (s Splitter, ok bool) {
 	return s, true
 }
 
-// Next writes the next fragment as a frame to buf and returns its length, 0
-// after the last. A buf that is too short for a fragment of limit bytes gets a
-// smaller one. Precondition: buf has room for the Ethernet header, the longest
-// IP header and 8 bytes of data.
+// Next writes a frame with the next fragment to buf and returns its length. After the
+// last fragment it returns 0. If buf is too short for a fragment of limit bytes, the
+// fragment is shorter. Precondition: buf has room for the Ethernet header, the
+// longest IP header and 8 bytes of data.
 func (s *Splitter) Next(buf []byte) int {
 	if s.frame == nil {
 		return 0
@@ -84,17 +85,17 @@ func (s *Splitter) Next(buf []byte) int {
 	return packet.EthLen + header + n
 }
 
-// IP options (RFC 791 §3.1): those of one byte, and the bit of the type that
-// has an option copied to all fragments.
+// IP options (RFC 791 §3.1): the two options of one byte, and the bit of the option
+// type that copies the option to all fragments.
 const (
 	optionEnd  = 0
 	optionNop  = 1
 	optionCopy = 0x80
 )
 
-// dropOptions replaces the options that only the first fragment carries by
-// no-operation, which keeps the header's length, as Linux does
-// (ip_options_fragment). Options that make no sense stay from there on.
+// dropOptions replaces options that only the first fragment carries by no-operation,
+// which keeps the length of the header (ip_options_fragment in Linux does the same).
+// At an invalid option it stops and leaves the rest unchanged.
 func dropOptions(b []byte) {
 	for len(b) > 0 && b[0] != optionEnd {
 		n := 1

@@ -51,7 +51,7 @@ func TestSplit_CutsAsTheKernelDoes(t *testing.T) {
 		{"a tunnelled packet of 1500 bytes", 1520, 1500, []int{1500, 40}},
 		{"1480 bytes over a link of 1400", 1480, 1400, []int{1396, 104}},
 		{"2008 bytes that came in pieces of 820", 2028, 820, []int{820, 820, 428}},
-		{"the last may use the limit to the byte", 1000, 525, []int{524, 496}},
+		{"limit that is no multiple of 8", 1000, 525, []int{524, 496}},
 		{"odd limit, odd end", 543 + 20, 295, []int{292, 291}},
 		{"short enough", 500, 500, []int{500}},
 		{"the least limit", 20 + 20, 28, []int{28, 28, 24}},
@@ -104,16 +104,16 @@ func TestSplit_FitsTheBuffer(t *testing.T) {
 	}
 }
 
-// RFC 791 §3.1: an option with the copy bit goes into every fragment, others
-// into the first only. Options that make no sense are not touched.
+// An option with the copy bit is in every fragment; others are in the first only (RFC
+// 791 §3.1). Invalid options are not changed.
 func TestSplit_CopiesTheOptionsThatAreMarked(t *testing.T) {
 	for _, c := range []struct{ name, options, later string }{
 		{"route record before a router alert", "\x07\x07\x04\x01\x02\x03\x04\x01\x94\x04\x00\x00", "\x01\x01\x01\x01\x01\x01\x01\x01\x94\x04\x00\x00"},
-		{"time stamp behind a no-operation", "\x01\x44\x04\x05\x00\x82\x03\x10", "\x01\x01\x01\x01\x01\x82\x03\x10"},
+		{"time stamp after a no-operation", "\x01\x44\x04\x05\x00\x82\x03\x10", "\x01\x01\x01\x01\x01\x82\x03\x10"},
 		{"end of the list", "\x94\x04\x00\x00\x00\x07\x03\x01", "\x94\x04\x00\x00\x00\x07\x03\x01"},
 		{"too long for the header", "\x07\x03\x01\x07\x06\x01\x02\x03", "\x01\x01\x01\x07\x06\x01\x02\x03"},
 		{"too short for an option", "\x07\x01\x04\x01", "\x07\x01\x04\x01"},
-		{"cut off behind its type", "\x01\x01\x01\x07", "\x01\x01\x01\x07"},
+		{"cut off after its type", "\x01\x01\x01\x07", "\x01\x01\x01\x07"},
 	} {
 		out := split(t, part{id: 1, data: make([]byte, 64), options: []byte(c.options)}.frame().Bytes(), 20+len(c.options)+24)
 		for i, f := range out {
@@ -126,7 +126,7 @@ func TestSplit_CopiesTheOptionsThatAreMarked(t *testing.T) {
 				t.Errorf("%s: fragment %d has options %x, want %x", c.name, i, got, want)
 			}
 			if packet.Parse(&packet.Frame{Buf: f, Len: int32(len(f))}) != packet.Fragment {
-				t.Errorf("%s: fragment %d is none", c.name, i)
+				t.Errorf("%s: fragment %d does not parse as a fragment", c.name, i)
 			}
 		}
 	}
@@ -161,7 +161,7 @@ func TestSplit_RefusesTheImpossible(t *testing.T) {
 	}
 }
 
-// What Split cuts, gopacket's reassembly and ours put together again.
+// Both gopacket and Table reassemble what Split cuts.
 func TestSplit_IsUndoneByReassembly(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
@@ -187,10 +187,10 @@ func TestSplit_IsUndoneByReassembly(t *testing.T) {
 			last = table.Add(f, 0, 0, d)
 		}
 		if judged == nil || !bytes.Equal(judged.Payload, decode(t, whole).Payload) {
-			t.Fatalf("%d bytes cut to %d: gopacket does not get them back", n, limit)
+			t.Fatalf("%d bytes cut to %d: gopacket does not reassemble them", n, limit)
 		}
 		if last.Result != fragment.Complete || !bytes.Equal(d.Frame.Bytes(), whole) {
-			t.Fatalf("%d bytes cut to %d: %+v, and what comes back is another frame", n, limit, last)
+			t.Fatalf("%d bytes cut to %d: %+v, or the reassembled frame differs", n, limit, last)
 		}
 		if longest := slices.Max(lengths(t, out)); int(d.Largest) != longest {
 			t.Fatalf("largest %d, want %d", d.Largest, longest)
@@ -210,8 +210,8 @@ func TestSplit_DoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzSplit: whatever the packet, its fragments are within the limit, carry its
-// data in order and say so.
+// FuzzSplit checks for arbitrary packets that the fragments are within the limit,
+// carry the data in order, and have the right headers.
 func FuzzSplit(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
 	f.Add(datagram(1, 100, 0, r), 60)
@@ -241,7 +241,7 @@ func FuzzSplit(f *testing.F) {
 			case !bytes.HasPrefix(rest, ip[headerLen:]):
 				t.Fatalf("fragment %d carries the wrong %d bytes", i, n)
 			case !bytes.Equal(ip[8:10], in[8:10]), !bytes.Equal(ip[12:20], in[12:20]), !bytes.Equal(ip[:2], in[:2]), !bytes.Equal(ip[4:6], in[4:6]):
-				t.Fatalf("fragment %d: header %x, want what is not about fragments from %x", i, ip[:20], in[:20])
+				t.Fatalf("fragment %d: header %x, want the fields that do not concern fragments from %x", i, ip[:20], in[:20])
 			}
 			rest, offset = rest[n:], offset+uint16(n/8)
 		}

@@ -8,78 +8,78 @@ import (
 )
 
 const (
-	// Timeout is how long a datagram may take from its first fragment to come
-	// to its last, in nanoseconds (IP_FRAG_TIME of the kernel's
+	// Timeout is the time in nanoseconds within which all fragments of a datagram
+	// must arrive after the first one arrived (IP_FRAG_TIME in the kernel's
 	// include/net/ip.h).
 	Timeout = 30_000_000_000
-	// MaxFragments is the most fragments a datagram may have: one of 65535
-	// bytes over links of 576 bytes, the least that every host must take whole
-	// (RFC 791 §3.1), has 119.
+	// MaxFragments is the maximum number of fragments of a datagram. A datagram of
+	// 65535 bytes in fragments of 576 bytes has 119. Every host must accept packets
+	// of 576 bytes (RFC 791 §3.1).
 	MaxFragments = 128
-	// Memory is what a Table should get when nobody says otherwise: the
-	// kernel's ipfrag_high_thresh.
+	// Memory is the default size of a Table in bytes: the kernel's ipfrag_high_thresh.
 	Memory = 4 << 20
 
-	// shardCount is how many locks the table has, for workers not to wait for
-	// one another. Each shard has its part of the memory, so more of them
-	// would make the parts too small for a few large datagrams.
+	// shardCount is the number of shards. With several locks the workers seldom wait
+	// for each other. Each shard has its own part of the memory. With more shards,
+	// the parts would be too small for a few large datagrams.
 	shardCount = 8
 )
 
-// Result is what became of a fragment that was added.
+// Result is the result of adding a fragment.
 type Result uint8
 
 const (
-	// Waiting: it is stored until the datagram is whole.
+	// Waiting: the fragment is stored until the datagram is complete.
 	Waiting Result = iota
-	// Complete: the datagram is whole.
+	// Complete: the datagram is complete.
 	Complete
-	// Duplicate: the table has this fragment; the copy was dropped.
+	// Duplicate: the table already has this fragment, and the copy was dropped.
 	Duplicate
-	// Overlap: part of its range had come already.
+	// Overlap: a part of the fragment's range has already arrived.
 	Overlap
-	// Malformed: by itself (no data, a length that is no multiple of 8 in
-	// front of others, an end beyond 65535 bytes) or with the others of its
-	// datagram (data behind the last fragment, ECN marks that RFC 3168 §5.3
-	// forbids together).
+	// Malformed: the fragment is invalid or contradicts the others. It is invalid if
+	// it has no data, if it ends beyond 65535 bytes, or if it is not the last one and
+	// its length is not a multiple of 8. It contradicts the others if data follows
+	// the last fragment, or if RFC 3168 §5.3 forbids their combination of ECN fields.
 	Malformed
-	// NoRoom: no memory, or the datagram has MaxFragments without it.
+	// NoRoom: there is no memory, or the datagram already has MaxFragments fragments.
 	NoRoom
 )
 
-// Outcome is what Add did, counted in frames. Every frame that was added and
-// has not left as part of a complete datagram is counted once: by one of these
-// or by Expire.
+// Outcome is the outcome of Add, with the numbers of frames that were dropped. Every
+// frame that does not leave the table as part of a complete datagram is counted once,
+// in one of these numbers or by Expire.
 type Outcome struct {
 	Result Result
-	// Dropped is for Result: the frame itself and, unless it is a Duplicate,
-	// the ones that waited with it.
+	// Dropped counts the frame itself and, unless it is a Duplicate, the stored
+	// frames of its datagram.
 	Dropped int
-	// Evicted are of the oldest datagrams, which gave way to this frame.
+	// Evicted counts the frames of the oldest datagrams that were removed to make
+	// room.
 	Evicted int
-	// Expired are of datagrams whose time was over when this frame came.
+	// Expired counts the frames of datagrams that had expired when this frame
+	// arrived.
 	Expired int
 }
 
-// Table is where fragments wait. All methods may be called by all workers at
-// any time.
+// Table stores fragments until their datagrams are complete. All workers may call its
+// methods at any time.
 type Table struct {
 	shards [shardCount]shard
 	seed   [2]uint64
 }
 
-// key is what fragments of one datagram have in common (RFC 791 §3.2), in host
-// order.
+// key identifies a datagram (RFC 791 §3.2). The fields are in host order.
 type key struct {
 	src, dst uint32
 	id       uint16
 	proto    uint8
 }
 
-// New makes a table of about that many bytes, all reserved at once; one
-// datagram of MaxFragments large frames always has room. The seed hides from
-// senders which datagrams share a lock and a part of the memory; it must look
-// random, also where it is fixed so that the outcome is the same every time.
+// New returns a table of about memory bytes, which it allocates at once. The table
+// always has room for one datagram of MaxFragments large frames. Because of the seed,
+// senders do not know which datagrams share a shard. The seed must look random, even
+// if it is fixed to make runs reproducible.
 func New(memory int, seed [2]uint64) *Table {
 	t := &Table{seed: seed}
 	for i := range t.shards {
@@ -88,9 +88,9 @@ func New(memory int, seed [2]uint64) *Table {
 	return t
 }
 
-// Add takes a copy of the fragment f, which came in by the interface at now, in
-// nanoseconds. With Complete, and only then, all of the datagram is written to
-// d and has left the table. f remains the caller's.
+// Add adds a copy of the fragment f, which arrived on interface iface. now is in
+// nanoseconds. If the result is Complete, the datagram is written to d and removed
+// from the table. Otherwise d does not change. The caller keeps f.
 //
 // Precondition: packet.Parse returned packet.Fragment for f.
 func (t *Table) Add(f *packet.Frame, iface uint8, now int64, d *Datagram) (o Outcome) {
@@ -110,7 +110,7 @@ func (t *Table) Add(f *packet.Frame, iface uint8, now int64, d *Datagram) (o Out
 	s.mu.Unlock()
 
 	if o.Result == Complete {
-		// The datagram is in no list now, so nobody else touches its cells.
+		// The datagram is in no list now, so no other worker uses its cells.
 		d.fill(s, id)
 		s.mu.Lock()
 		s.release(id)
@@ -119,8 +119,9 @@ func (t *Table) Add(f *packet.Frame, iface uint8, now int64, d *Datagram) (o Out
 	return o
 }
 
-// Expire drops the datagrams whose time is over at now, in nanoseconds, and
-// returns how many frames they were. It takes no lock where there are none.
+// Expire drops the datagrams whose deadline has passed and returns the number of
+// their frames. now is in nanoseconds. Expire takes a lock only for shards that have
+// such datagrams.
 func (t *Table) Expire(now int64) (frames int) {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -134,8 +135,8 @@ func (t *Table) Expire(now int64) (frames int) {
 	return frames
 }
 
-// shardOf mixes the key with the seed by two folded multiplications, as wyhash
-// does.
+// shardOf returns the shard of a key. It hashes the key and the seed with two folded
+// multiplications, as wyhash does.
 func (t *Table) shardOf(k key) *shard {
 	hi, lo := bits.Mul64((uint64(k.src)<<32|uint64(k.dst))^t.seed[0], (uint64(k.id)<<8|uint64(k.proto))^t.seed[1])
 	hi, lo = bits.Mul64(hi^lo, t.seed[0]|1)

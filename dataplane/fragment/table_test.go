@@ -29,7 +29,7 @@ func TestTable_PutsADatagramTogetherInAnyOrder(t *testing.T) {
 			}
 		}
 		if got := packettest.Decode(t, d.Frame.Bytes()); !bytes.Equal(got.Payload, whole[packet.EthLen+packet.IPv4Len+packet.UDPLen:]) {
-			t.Errorf("%d bytes of payload came out wrong", n)
+			t.Errorf("a payload of %d bytes has the wrong content", n)
 		}
 		if r := packet.Parse(&d.Frame); r != packet.None || d.Frame.DstPort != 53 {
 			t.Errorf("Parse = %v, port %d", r, d.Frame.DstPort)
@@ -65,7 +65,7 @@ func TestTable_GivesTheFramesBackAsTheyCame(t *testing.T) {
 	}
 }
 
-// ECN marks and DF follow the kernel's ip_frag_ecn_table and ip_frag_reasm.
+// ECN and DF are combined as in the kernel's ip_frag_ecn_table and ip_frag_reasm.
 func TestTable_CombinesDFAndECN(t *testing.T) {
 	const notECT, ect1, ect0, ce = 0x28, 0x29, 0x2a, 0x2b
 	long, short := make([]byte, 16), make([]byte, 8)
@@ -147,7 +147,7 @@ func TestTable_RefusesWhatContradictsItself(t *testing.T) {
 	}
 }
 
-// The header of the first fragment decides whether the whole is too long.
+// The length of the first fragment's header decides whether the datagram is too long.
 func TestTable_RefusesADatagramThatIsTooLongWithItsHeader(t *testing.T) {
 	table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
 	parts := cut(1, make([]byte, 65500), 1400)
@@ -173,11 +173,11 @@ func TestTable_BoundsTheFragmentsOfADatagram(t *testing.T) {
 	}
 }
 
-func TestTable_ForgetsExactlyAtTheDeadline(t *testing.T) {
+func TestTable_ExpiresExactlyAtTheDeadline(t *testing.T) {
 	table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
 	parts := cut(1, make([]byte, 64), 16)
 	add(t, table, d, 100, parts[0])
-	add(t, table, d, 100+29*second, parts[1]) // does not prolong it
+	add(t, table, d, 100+29*second, parts[1]) // does not extend the deadline
 	if n := table.Expire(100 + fragment.Timeout - 1); n != 0 {
 		t.Errorf("%d frames expired before the deadline", n)
 	}
@@ -190,7 +190,7 @@ func TestTable_ForgetsExactlyAtTheDeadline(t *testing.T) {
 	}
 }
 
-// Workers' clocks may differ by a tick; the list stays in order.
+// The clocks of workers may differ by a tick. The list stays in order of arrival.
 func TestTable_ExpiresInOrderThoughClocksDiffer(t *testing.T) {
 	table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
 	for id := range uint16(200) {
@@ -219,9 +219,9 @@ func TestTable_TellsDatagramsApart(t *testing.T) {
 	}
 }
 
-// A flood of lone first fragments pushes out the oldest, so a datagram that is
-// whole soon gets through, and one that waits long does not.
-func TestTable_LetsTheOldestGiveWay(t *testing.T) {
+// A flood of lone first fragments evicts the oldest datagrams. A datagram that is
+// complete soon survives it, and one that waits long does not.
+func TestTable_EvictsTheOldest(t *testing.T) {
 	table, d := fragment.New(fragment.Memory, seed), fragment.NewDatagram()
 	slow, quick := cut(1, make([]byte, 4000), 1400), cut(2, make([]byte, 4000), 1400)
 	add(t, table, d, 0, slow[0])
@@ -284,7 +284,7 @@ func TestNew_KeepsToItsMemory(t *testing.T) {
 	table := fragment.New(fragment.Memory, seed)
 	runtime.ReadMemStats(&after)
 	if got := after.TotalAlloc - before.TotalAlloc; got > fragment.Memory || got < fragment.Memory/2 {
-		t.Errorf("took %d bytes, want at most %d", got, fragment.Memory)
+		t.Errorf("New allocated %d bytes, want at most %d", got, fragment.Memory)
 	}
 	runtime.KeepAlive(table)
 }
