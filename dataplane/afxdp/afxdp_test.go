@@ -85,7 +85,7 @@ func TestPort_TransmitsAFrameThatGrewIntoItsHeadroom(t *testing.T) {
 func TestPort_TransmitsAllocatedFramesInOrder(t *testing.T) {
 	r := newRig(t, 1, 1, false)
 	var b packet.Batch
-	for i := range packet.BatchSize { // twice what one system call moves by default
+	for i := range packet.BatchSize { // twice as many as one system call sends by default
 		if !r.ports[0].Alloc(&b) {
 			t.Fatalf("Alloc: none after %d", i)
 		}
@@ -135,7 +135,7 @@ func TestPort_ForwardsALongRunWithoutLoss(t *testing.T) {
 		t.Errorf("counters: got %+v, want %d received and transmitted and none lost", c, rounds*each)
 	}
 	if c.Kernel != (unix.XDPStatistics{Tx_ring_empty_descs: c.Kernel.Tx_ring_empty_descs}) {
-		t.Errorf("kernel's counters: got %+v, want nothing lost", c.Kernel)
+		t.Errorf("counters of the kernel: got %+v, want no losses", c.Kernel)
 	}
 }
 
@@ -152,7 +152,8 @@ func TestPort_ResumesAfterTheLinkWasDown(t *testing.T) {
 		turn(&b.Frames[0])
 		r.flush(p, &b)
 	}
-	// The first went to the ring before the link was known to be down.
+	// The first frame was put into the ring before the port noticed that the link is
+	// down.
 	if c := r.counters(p); c.DownKicks == 0 || c.TxDown != 2 {
 		t.Errorf("while down: got %+v, want DownKicks and 2 frames lost", c)
 	}
@@ -223,7 +224,7 @@ func TestPort_FramesOfUnservedQueuesAreCounted(t *testing.T) {
 func TestSteering_LeavesTheHostItsTraffic(t *testing.T) {
 	r := newRig(t, 1, 1, false)
 	ssh, client := r.near.ListenUDP(t, "10.77.0.1:22"), r.far.ListenUDP(t, "10.77.0.2:999")
-	// Answered only if ARP works, too.
+	// This succeeds only if ARP works, too.
 	if _, err := client.WriteTo([]byte("hello"), ssh.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
@@ -297,5 +298,5 @@ func TestClose_FreesTheQueue(t *testing.T) {
 	}
 }
 
-// source is a client address that differs with i.
+// source returns the client address number i.
 func source(i int) string { return fmt.Sprintf("10.77.0.2:%d", 1000+i) }

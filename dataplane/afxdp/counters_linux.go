@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// counters is what the port's goroutine counts, once per batch.
+// counters are the port's counters. The port's goroutine updates them once per batch.
 type counters struct {
 	rx, tx                  atomic.Uint64
 	full, linkDown, invalid atomic.Uint64
@@ -17,15 +17,15 @@ type counters struct {
 	downKicks, kickErrors   atomic.Uint64
 }
 
-// kernelCounters is what the kernel said when it was asked last.
+// kernelCounters stores the last statistics of the kernel.
 type kernelCounters struct {
 	mu   sync.Mutex
 	last unix.XDPStatistics
 }
 
-// read asks the kernel for the statistics of the socket fd. With an error it returns
-// those of the last call that succeeded: zeros would look like counters that fell, and
-// the next call would show all losses a second time.
+// read reads the statistics of the socket fd from the kernel. If that fails, it returns
+// those of the last successful call. Zeros would look like counters that decreased, and
+// the next call would then show all losses a second time.
 func (k *kernelCounters) read(fd int) (unix.XDPStatistics, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -37,19 +37,18 @@ func (k *kernelCounters) read(fd int) (unix.XDPStatistics, error) {
 	return now, nil
 }
 
-// Counters says what became of the frames, and how often the kernel had to be
-// called for them.
+// Counters count the frames and the system calls of a port.
 type Counters struct {
 	Received    uint64
-	Transmitted uint64 // given to the kernel
+	Transmitted uint64 // passed to the kernel
 	TxFull      uint64 // lost: the transmit ring stayed full
 	TxDown      uint64 // lost: the link was down
 	TxInvalid   uint64 // lost: shorter than an Ethernet header, or outside its chunk
 	TxRefused   uint64 // of Transmitted, lost: the device's queue refused them
 	Kicks       uint64 // system calls to transmit
-	DownKicks   uint64 // of those, that found the link down
-	KickErrors  uint64 // of those, that failed in another way
-	Wakes       uint64 // system calls to refill
+	DownKicks   uint64 // of Kicks, those that failed because the link was down
+	KickErrors  uint64 // of Kicks, those that failed with another error
+	Wakes       uint64 // system calls to wake the driver after a refill
 
 	Kernel unix.XDPStatistics
 }
@@ -64,9 +63,9 @@ func (c *counters) lost(full, invalid uint32, down bool) {
 	c.invalid.Add(uint64(invalid))
 }
 
-// Counters reads the counters, the kernel's included. Any goroutine may call it while
-// the port is open. With an error, Kernel has the values of the last successful call;
-// the other counters are up to date.
+// Counters returns the counters, including those of the kernel. Any goroutine may
+// call it while the port is open. If it returns an error, Kernel has the values of the
+// last successful call; the other counters are up to date.
 func (p *Port) Counters() (_ Counters, err error) {
 	c := &p.count
 	out := Counters{

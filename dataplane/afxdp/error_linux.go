@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failure is an error of the kernel at a step of opening a socket.
+// failure identifies an error of the kernel in one step of opening a socket.
 type failure struct {
 	step  string
 	errno unix.Errno
 }
 
-// remedies says what to do about the failures that have an answer.
+// remedies contains the advice for failures with a known cause.
 var remedies = map[failure]string{
 	{stepOpen, unix.EPERM}:       "run as root or with CAP_NET_RAW",
 	{stepRegister, unix.ENOBUFS}: "too little locked memory: LimitMEMLOCK=infinity or CAP_IPC_LOCK",
@@ -21,8 +21,8 @@ var remedies = map[failure]string{
 	{stepBind, unix.EINVAL}:      "no such queue, or the driver refuses the mode",
 }
 
-// stepError says which step failed, on which queue and in which mode, and what
-// to do about it.
+// stepError returns an error that names the step, the queue, the mode and, if known,
+// the remedy.
 func stepError(step string, c Config, mode Mode, err error) error {
 	err = fmt.Errorf("%s %s queue %d (%v): %w", step, c.Interface, c.Queue, mode, err)
 	if errno, ok := errors.AsType[unix.Errno](err); ok && remedies[failure{step, errno}] != "" {

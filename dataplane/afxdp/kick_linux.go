@@ -2,13 +2,13 @@ package afxdp
 
 import "golang.org/x/sys/unix"
 
-// idleKicks is how many system calls that move nothing kick makes before it
-// leaves the rest to the next call.
+// idleKicks is the number of system calls without progress after which kick stops.
+// The next call of kick transmits the rest.
 const idleKicks = 2
 
-// kick asks the kernel to transmit until the ring is empty. In copy mode one
-// call moves a limited number of frames. A driver in zero-copy mode that is
-// awake needs no call. Every turn either moves frames or counts as idle, so
+// kick makes system calls until the kernel has emptied the transmit ring. In copy
+// mode, one call moves a limited number of frames. In zero-copy mode, a driver that
+// is awake needs no call. Each iteration either moves frames or counts as idle, so
 // the loop ends.
 func (p *Port) kick() {
 	left := p.tx.pending()
@@ -25,7 +25,7 @@ func (p *Port) kick() {
 	p.stuck = left > 0
 }
 
-// send makes one system call to transmit, and reports whether another may help.
+// send makes one system call to transmit. It reports whether another call may help.
 func (p *Port) send() bool {
 	p.count.kicks.Add(1)
 	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(p.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
@@ -44,7 +44,7 @@ func (p *Port) send() bool {
 	return false
 }
 
-// wake tells a driver that ran out of chunks that the fill ring has some.
+// wake wakes a driver that waits for chunks in the fill ring.
 func (p *Port) wake() {
 	p.count.wakes.Add(1)
 	_, _, _ = unix.Syscall6(unix.SYS_RECVFROM, uintptr(p.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)

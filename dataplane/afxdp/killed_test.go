@@ -17,7 +17,8 @@ import (
 	"director/packet"
 )
 
-// victimOf names, to a process that is to be killed, the interface to serve.
+// victimOf is the environment variable that passes the interface to the process that
+// the test kills.
 const victimOf = "AFXDP_TEST_VICTIM_OF"
 
 func TestMain(m *testing.M) {
@@ -30,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serve takes the service's frames from dev and does nothing with them, until
-// it is killed.
+// serve receives the frames of the service from dev and does not process them. It
+// runs until it is killed.
 func serve(dev string) error {
 	i, err := net.InterfaceByName(dev)
 	if err != nil {
@@ -94,15 +95,15 @@ func TestKilledProcess_LeavesNothingBehind(t *testing.T) {
 		return err == nil
 	}
 	if answered(50 * time.Millisecond) {
-		t.Fatal("the host got a frame while the victim took them")
+		t.Fatal("the host received a frame while the victim ran")
 	}
 	if err := victim.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	victim.Wait()
-	nettest.Eventually(t, "the host's own answer", func() bool { return answered(50 * time.Millisecond) })
+	nettest.Eventually(t, "a frame at the host", func() bool { return answered(50 * time.Millisecond) })
 
-	// Nothing stands in the way of the next one, either.
+	// The next process can open everything again.
 	near.Do(t, func() error {
 		s, err := steer.Load()
 		if err != nil {

@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// ChunkSize is the part of the UMEM that holds one frame: a page half, as
-	// zero-copy drivers like it.
+	// ChunkSize is the size in bytes of the part of the UMEM that holds one frame. It
+	// is half a page, which zero-copy drivers support.
 	ChunkSize = 2048
-	// DefaultChunks gives a queue 8 MiB: rings of 2048 and as many chunks
-	// again to be under way.
+	// DefaultChunks gives a queue 8 MiB: 2048 chunks fill a ring, and 2048 more can
+	// be in use elsewhere.
 	DefaultChunks = 4096
 
-	// headroom is what the kernel leaves in front of a received frame
-	// (XDP_PACKET_HEADROOM), and we in front of one of our own.
+	// headroom is the number of bytes that the kernel leaves in front of a received
+	// frame (XDP_PACKET_HEADROOM). Alloc leaves as many.
 	headroom = unix.XDP_PACKET_HEADROOM
 )
 
-// The kernel's headroom is enough, and a frame fits behind it.
+// These constants do not compile unless the headroom is large enough and a frame fits
+// into the rest of the chunk.
 const (
 	_ = uint(headroom - packet.Headroom)
 	_ = uint(ChunkSize - headroom - packet.MaxFrame)
@@ -33,28 +34,28 @@ const (
 type Mode uint8
 
 const (
-	Auto     Mode = iota // zero-copy if the driver can, else copy
-	ZeroCopy             // the NIC reads and writes the UMEM itself
-	Copy                 // the kernel copies
+	Auto     Mode = iota // zero-copy if the driver supports it, else copy
+	ZeroCopy             // the NIC reads and writes the UMEM directly
+	Copy                 // the kernel copies each frame
 )
 
 var modeNames = [...]string{Auto: "auto", ZeroCopy: "zero-copy", Copy: "copy"}
 
 func (m Mode) String() string { return modeNames[m] }
 
-// Config says which queue to open and how.
+// Config configures Open.
 type Config struct {
-	Interface string // its name, for errors
+	Interface string // the name, for errors
 	Ifindex   int
 	Queue     int
-	Mode      Mode // Copy where XDP is attached in generic mode
+	Mode      Mode // must be Copy if XDP is attached in generic mode
 	Chunks    int  // size of the UMEM, a power of two; 0 is DefaultChunks
 }
 
-// Terms are what the kernel agreed to.
+// Terms are the properties of the socket that the kernel accepted.
 type Terms struct {
 	Mode    Mode  // ZeroCopy or Copy
-	Refused error // why Auto did not get zero-copy
+	Refused error // the error for zero-copy if Auto fell back to copy
 }
 
 // Open opens a queue and fills its fill ring. No frame arrives before the
@@ -102,22 +103,21 @@ func negotiate(c Config) (*socket, Terms, error) {
 	}
 	s, err := openWhenFree(c, mode)
 	if err == nil && mode == Copy {
-		// Lets one system call move more than the 32 frames that it moves by
-		// default. Older kernels do not know the option and move 32: kick
-		// repeats the call.
+		// With this option one system call moves more than the default of 32
+		// frames. Older kernels do not have it; kick then repeats the call.
 		_ = unix.SetsockoptInt(s.fd, unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, min(256, c.Chunks/2))
 	}
 	return s, Terms{Mode: mode, Refused: refused}, err
 }
 
-// The kernel releases the queue of a closed socket, or of a killed process,
-// some time later from a work queue. So a busy queue is tried again.
+// When a socket is closed or its process is killed, the kernel releases the queue
+// later, from a work queue. So Open retries a busy queue.
 const (
 	busyTries = 10
 	busyPause = 50 * time.Millisecond
 )
 
-// openWhenFree opens the socket, and waits for a busy queue.
+// openWhenFree opens the socket. It waits while the queue is busy.
 func openWhenFree(c Config, mode Mode) (s *socket, err error) {
 	for try := 1; ; try++ {
 		s, err = openSocket(c, mode)
@@ -128,6 +128,6 @@ func openWhenFree(c Config, mode Mode) (s *socket, err error) {
 	}
 }
 
-// Close closes the socket, unmaps everything and frees the queue. The kernel
-// does the last of it a moment later; Open waits for that.
+// Close closes the socket, unmaps all memory and frees the queue. The kernel frees
+// the queue a moment later; Open waits for that.
 func (p *Port) Close() error { return p.sock.close() }

@@ -6,18 +6,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is one AF_XDP socket. It is a dataplane.Port: one goroutine uses it;
-// Fd, Terms and Counters may be called from elsewhere.
+// Port is one AF_XDP socket. It implements dataplane.Port. One goroutine uses it, but
+// any goroutine may call Fd, Terms and Counters.
 type Port struct {
 	umem []byte
-	free []uint64 // addresses of free chunks, the last freed on top
+	free []uint64 // stack of the addresses of free chunks
 	fill producer[uint64]
 	done consumer[uint64] // the completion ring
 	rx   consumer[unix.XDPDesc]
 	tx   producer[unix.XDPDesc]
 
 	fd    int
-	down  bool // the last kick found the link down
+	down  bool // the last system call reported that the link is down
 	stuck bool // the last kick left frames in the transmit ring
 
 	terms  Terms
@@ -63,13 +63,14 @@ func (p *Port) Alloc(b *packet.Batch) bool {
 	return true
 }
 
-// Flush transmits the frames marked Tx from where they lie, and takes all back.
+// Flush transmits the frames with the verdict Tx from their chunks, and takes all
+// frames back.
 func (p *Port) Flush(b *packet.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
 	if p.down {
-		p.send() // is it still?
+		p.send() // updates p.down
 	}
 	room := p.space(uint32(b.N))
 	var sent, full, invalid uint32
@@ -101,14 +102,14 @@ func (p *Port) Flush(b *packet.Batch) error {
 	return nil
 }
 
-// Fd is the socket: readable when frames wait in the receive ring. Waiting on
-// it with poll also moves a transmit ring that got stuck.
+// Fd returns the socket. It is readable when the receive ring contains frames.
+// Polling it also makes the kernel continue with a transmit ring that got stuck.
 func (p *Port) Fd() int { return p.fd }
 
-// Terms is what the kernel agreed to when the port was opened.
+// Terms returns what the kernel accepted when the port was opened.
 func (p *Port) Terms() Terms { return p.terms }
 
-// lend makes f the frame in a chunk.
+// lend sets f to the frame in a chunk.
 func (p *Port) lend(f *packet.Frame, chunk uint64) *packet.Frame {
 	end := chunk + ChunkSize
 	f.Buf = p.umem[chunk:end:end]
@@ -116,16 +117,17 @@ func (p *Port) lend(f *packet.Frame, chunk uint64) *packet.Frame {
 	return f
 }
 
-// fits reports whether the kernel will take the frame. It must never see
-// another: it would pass over the descriptor and keep the chunk.
+// fits reports whether the kernel accepts the frame. Other frames must not go to the
+// ring, because the kernel would skip the descriptor and not return the chunk.
 func fits(f *packet.Frame) bool {
 	return f.Off >= 0 && f.Len >= ethernetHeader && f.Off <= ChunkSize-f.Len
 }
 
 const ethernetHeader = 14 // IEEE 802.3: two addresses and a type
 
-// space is how many frames, up to n, may go to the transmit ring. A link that
-// is down gets none, or they would leave as stale ones when it comes up.
+// space returns how many frames, up to n, may be put into the transmit ring. While
+// the link is down it returns 0. Otherwise stale frames would be sent when the link
+// comes up.
 func (p *Port) space(n uint32) uint32 {
 	if p.down {
 		return 0
@@ -150,8 +152,8 @@ func (p *Port) reclaim() {
 	p.done.release()
 }
 
-// refill puts free chunks into the fill ring, a batch at a time, so that it
-// stays full but for one batch as long as there are chunks.
+// refill puts free chunks into the fill ring, one batch at a time. As long as there
+// are free chunks, the ring lacks less than a batch.
 func (p *Port) refill() {
 	put := false
 	for len(p.free) >= packet.BatchSize && p.fill.room(packet.BatchSize) == packet.BatchSize {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fake is a port whose rings lie on the Go heap, and the kernel at their other
-// ends. There is no socket: every system call to transmit fails.
+// fake is a port with rings on the Go heap, together with a simulated kernel. There
+// is no socket, so every system call to transmit fails.
 type fake struct {
 	*Port
 	fillRing, doneRing shared[uint64]
@@ -62,7 +62,7 @@ func (f *fake) complete(n int) (sent []unix.XDPDesc) {
 	return sent
 }
 
-// places counts in how many places each chunk is.
+// places returns for each chunk the number of places that contain it.
 func (f *fake) places() map[uint64]int {
 	seen := make(map[uint64]int)
 	for _, list := range [][]uint64{f.free, f.kernel, f.fillRing.content(), f.doneRing.content()} {
@@ -113,7 +113,7 @@ func TestPort_KeepsEveryChunkInOnePlace(t *testing.T) {
 
 		seen := f.places()
 		if len(seen) != chunks {
-			t.Fatalf("round %d: %d of %d chunks are somewhere", round, len(seen), chunks)
+			t.Fatalf("round %d: %d of %d chunks were found", round, len(seen), chunks)
 		}
 		for chunk, n := range seen {
 			if n != 1 {
@@ -150,10 +150,10 @@ func TestPort_CountsWhatAFullRingRefuses(t *testing.T) {
 		}
 		f.Flush(&b)
 	}
-	// The kernel holds half of the chunks in the fill ring: one batch goes out
-	// and stays in the ring, and nothing is left for a second.
+	// Half of the chunks are in the fill ring. The first batch stays in the transmit
+	// ring, and no chunk is left for a second.
 	if f.Alloc(&b) {
-		t.Fatal("Alloc found a chunk where none is free")
+		t.Fatal("Alloc = true, but no chunk is free")
 	}
 	f.receive(10)
 	f.Recv(&b)
@@ -175,7 +175,7 @@ func TestPort_RefusesFramesTheKernelWouldKeep(t *testing.T) {
 	var b packet.Batch
 	for _, frame := range []struct{ off, len int32 }{
 		{headroom, 0}, {headroom, 13}, {-1, 60}, {headroom, ChunkSize}, {headroom, -5}, {1 << 30, 1 << 30},
-		{headroom, packet.MaxFrame}, {0, ChunkSize}, {headroom, 14}, // these are in order
+		{headroom, packet.MaxFrame}, {0, ChunkSize}, {headroom, 14}, // these are valid
 	} {
 		f.Alloc(&b)
 		last := &b.Frames[b.N-1]
@@ -194,7 +194,7 @@ func TestPort_DoesNotAllocate(t *testing.T) {
 	f := newFake(256)
 	var b packet.Batch
 	got := testing.AllocsPerRun(100, func() {
-		for range 32 { // the fake kernel, without its slices
+		for range 32 { // the fake kernel, without slices that would allocate
 			chunk, _ := f.fillRing.consume()
 			f.rxRing.produce(unix.XDPDesc{Addr: chunk + headroom, Len: 60})
 		}

@@ -39,7 +39,7 @@ func TestReinject_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
 			for i := range frames {
 				r.client.Send(r.frame(servicePort, i))
 			}
-			giveAll(t, r, back, r.collect(r.ports[0], frames))
+			reinjectAll(t, r, back, r.collect(r.ports[0], frames))
 
 			for i := range frames {
 				buf := make([]byte, 100)
@@ -55,14 +55,14 @@ func TestReinject_ReturnsFramesUnderStrictReversePathFilter(t *testing.T) {
 				}
 			}
 			if got := r.counters(r.ports[0]).Received; got != frames {
-				t.Errorf("port received %d frames, want %d: what was given back came again", got, frames)
+				t.Errorf("port received %d frames, want %d: reinjected frames were received again", got, frames)
 			}
 		})
 	}
 }
 
-// giveAll writes frames to the way back, a batch at a time.
-func giveAll(t *testing.T, r *rig, back *reinject.Port, frames [][]byte) {
+// reinjectAll reinjects the frames, a batch at a time.
+func reinjectAll(t *testing.T, r *rig, back *reinject.Port, frames [][]byte) {
 	t.Helper()
 	var b packet.Batch
 	for _, frame := range frames {

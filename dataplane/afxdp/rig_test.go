@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// servicePort is the UDP port that the tests' traffic goes to, at the near
-// end's own address.
+// servicePort is the UDP port of the tests' service. Its address is that of the near
+// end.
 const servicePort = 5000
 
-// rig is a cable whose near end is steered to AF_XDP ports.
+// rig is a pair of interfaces. The near end is steered to AF_XDP ports.
 type rig struct {
 	t         *testing.T
 	near, far *nettest.End
@@ -28,7 +28,8 @@ type rig struct {
 	ports     []*afxdp.Port
 }
 
-// newRig lays the cable and opens the first ports of its queues.
+// newRig makes the pair with the given number of queues, and opens ports on the first
+// of them.
 func newRig(t *testing.T, queues, ports int, generic bool) *rig {
 	t.Helper()
 	r := &rig{t: t}
@@ -73,7 +74,7 @@ func (r *rig) open(c afxdp.Config) *afxdp.Port {
 	return p
 }
 
-// frame builds a frame from the far end to the near one whose payload is n.
+// frame builds a frame from the far end to the near end. Its payload contains n.
 func (r *rig) frame(port uint16, n int) []byte {
 	return packettest.Frame{
 		SrcMAC: r.far.MAC, DstMAC: r.near.MAC,
@@ -134,7 +135,7 @@ func poll(p *afxdp.Port, ms int) bool {
 	return n == 1
 }
 
-// turn makes the answer of a frame in place: Ethernet addresses swapped.
+// turn turns a frame into an answer: it swaps the Ethernet addresses.
 func turn(f *packet.Frame) {
 	e := f.Bytes()
 	var dst [6]byte

@@ -2,23 +2,23 @@ package afxdp
 
 import "sync/atomic"
 
-// shared is the part of a ring that we have in common with the kernel. Indices
-// count up for ever and wrap at 2^32; the ring's length is a power of two.
-// Whoever produces writes head and whoever consumes writes tail, each after
-// the entries it speaks for. sync/atomic orders that on every architecture.
+// shared is the memory of a ring, which the director shares with the kernel. The
+// indices increase and wrap at 2^32. The length of the ring is a power of two. The
+// producer writes head after it has written the entries. The consumer writes tail
+// after it has read them. sync/atomic guarantees this order on every architecture.
 type shared[T any] struct {
 	head, tail *uint32
 	flags      *uint32
 	entries    []T
 }
 
-// producer is our end of a ring that the kernel consumes: fill and transmit.
-// One goroutine uses it.
+// producer is the director's end of a ring that the kernel consumes: the fill ring or
+// the transmit ring. One goroutine uses it.
 type producer[T any] struct {
 	ring shared[T]
 	mask uint32
-	next uint32 // where the next entry goes; head once published
-	tail uint32 // the kernel's position when last looked at
+	next uint32 // index of the next entry to put; publish stores it in head
+	tail uint32 // the kernel's position when it was last read
 }
 
 func newProducer[T any](r shared[T]) producer[T] {
@@ -30,8 +30,8 @@ func newProducer[T any](r shared[T]) producer[T] {
 	}
 }
 
-// room returns how many entries may be put, up to n. It looks at the kernel's
-// position only if what it remembers of it is not enough.
+// room returns how many entries may be put, up to n. It reads the kernel's position
+// only if the stored position is not sufficient.
 func (p *producer[T]) room(n uint32) uint32 {
 	size := p.mask + 1
 	free := size - (p.next - p.tail)
@@ -42,23 +42,23 @@ func (p *producer[T]) room(n uint32) uint32 {
 	return min(free, n)
 }
 
-// put writes an entry. Precondition: room for it.
+// put writes an entry. Precondition: the ring has room.
 func (p *producer[T]) put(v T) {
 	p.ring.entries[p.next&p.mask] = v
 	p.next++
 }
 
-// publish lets the kernel see what was put.
+// publish makes the entries visible to the kernel.
 func (p *producer[T]) publish() { atomic.StoreUint32(p.ring.head, p.next) }
 
-// pending is how many published entries the kernel has not consumed.
+// pending returns the number of published entries that the kernel has not consumed.
 func (p *producer[T]) pending() uint32 {
 	p.tail = atomic.LoadUint32(p.ring.tail)
 	return p.next - p.tail
 }
 
-// sleeping reports whether the kernel waits for a system call before it looks
-// at the ring (XDP_USE_NEED_WAKEUP).
+// sleeping reports whether the kernel waits for a system call before it reads the
+// ring (XDP_USE_NEED_WAKEUP).
 func (p *producer[T]) sleeping() bool {
 	return atomic.LoadUint32(p.ring.flags)&needWakeup != 0
 }
@@ -66,13 +66,13 @@ func (p *producer[T]) sleeping() bool {
 // needWakeup is XDP_RING_NEED_WAKEUP, linux/if_xdp.h.
 const needWakeup = 1
 
-// consumer is our end of a ring that the kernel produces: receive and
-// completion. One goroutine uses it.
+// consumer is the director's end of a ring that the kernel produces: the receive ring
+// or the completion ring. One goroutine uses it.
 type consumer[T any] struct {
 	ring shared[T]
 	mask uint32
-	next uint32 // the next entry to take; tail once released
-	head uint32 // the kernel's position when last looked at
+	next uint32 // index of the next entry to take; release stores it in tail
+	head uint32 // the kernel's position when it was last read
 }
 
 func newConsumer[T any](r shared[T]) consumer[T] {
@@ -94,12 +94,12 @@ func (c *consumer[T]) ready(n uint32) uint32 {
 	return min(have, n)
 }
 
-// take reads the next entry. Precondition: one is ready.
+// take reads the next entry. Precondition: an entry is ready.
 func (c *consumer[T]) take() T {
 	v := c.ring.entries[c.next&c.mask]
 	c.next++
 	return v
 }
 
-// release gives the slots of what was taken back to the kernel.
+// release returns the slots of the taken entries to the kernel.
 func (c *consumer[T]) release() { atomic.StoreUint32(c.ring.tail, c.next) }

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// newShared makes a ring on the Go heap, where the race detector sees it. Its
+// newShared makes a ring on the Go heap, so that the race detector checks it. The
 // indices start just before they wrap.
 func newShared[T any](n int) shared[T] {
 	head, tail, flags := uint32(1<<32-3), uint32(1<<32-3), uint32(needWakeup)
 	return shared[T]{head: &head, tail: &tail, flags: &flags, entries: make([]T, n)}
 }
 
-// consume plays the kernel: it takes one entry if there is one.
+// consume takes one entry, if there is one, as the kernel does.
 func (r shared[T]) consume() (v T, ok bool) {
 	tail := atomic.LoadUint32(r.tail)
 	if tail == atomic.LoadUint32(r.head) {
@@ -24,7 +24,7 @@ func (r shared[T]) consume() (v T, ok bool) {
 	return v, true
 }
 
-// produce plays the kernel: it adds one entry if there is room.
+// produce adds one entry, if there is room, as the kernel does.
 func (r shared[T]) produce(v T) bool {
 	head := atomic.LoadUint32(r.head)
 	if head-atomic.LoadUint32(r.tail) == uint32(len(r.entries)) {
@@ -92,7 +92,7 @@ func TestRings_KeepOrderAgainstAConcurrentKernel(t *testing.T) {
 	const entries = 200_000
 	out, in := newShared[uint64](64), newShared[uint64](64)
 	done := make(chan struct{})
-	go func() { // the kernel returns what it is given
+	go func() { // the kernel returns each entry
 		defer close(done)
 		for n := 0; n < entries; {
 			v, ok := out.consume()

@@ -21,12 +21,12 @@ type socket struct {
 
 // step is one part of opening a socket.
 type step struct {
-	name string // its verb and object, to be followed by the queue's name
+	name string // verb and object; the name of the queue follows it in errors
 	do   func() error
 }
 
-// openSocket opens a socket in the mode ZeroCopy or Copy. If it fails, nothing
-// is left open, mapped or bound.
+// openSocket opens a socket in mode ZeroCopy or Copy. If it fails, it leaves nothing
+// open, mapped or bound.
 func openSocket(c Config, mode Mode) (*socket, error) {
 	s := &socket{fd: -1}
 	if err := s.run(s.steps(c, mode), c, mode); err != nil {
@@ -35,7 +35,7 @@ func openSocket(c Config, mode Mode) (*socket, error) {
 	return s, nil
 }
 
-// run takes the steps in order, and undoes them all if one fails.
+// run executes the steps in order. If one fails, run undoes all of them.
 func (s *socket) run(steps []step, c Config, mode Mode) error {
 	for _, step := range steps {
 		if err := step.do(); err != nil {
@@ -45,16 +45,16 @@ func (s *socket) run(steps []step, c Config, mode Mode) error {
 	return nil
 }
 
-// Steps whose errors have remedies.
+// The names of the steps whose errors have remedies.
 const (
 	stepOpen     = "open AF_XDP socket for"
 	stepRegister = "register UMEM of"
 	stepBind     = "bind AF_XDP socket to"
 )
 
-// steps lists what the kernel is asked for, in the order that it demands
-// (Documentation/networking/af_xdp.rst): UMEM, ring sizes, bind. The rings are
-// mapped before bind because a bound socket receives at once.
+// steps returns the steps in the order that the kernel requires
+// (Documentation/networking/af_xdp.rst): UMEM, ring sizes, bind. The rings are mapped
+// before bind, because a bound socket receives at once.
 func (s *socket) steps(c Config, mode Mode) []step {
 	entries := c.Chunks / 2
 	size := func(option int) func() error {
@@ -94,9 +94,9 @@ func (s *socket) steps(c Config, mode Mode) []step {
 	}
 }
 
-// address says which queue to bind to, and how. Every other way of binding is a
-// flag here: a UMEM shared with another socket (XDP_SHARED_UMEM, and that
-// socket's descriptor), or frames of several chunks (XDP_USE_SG).
+// address returns the address for bind: the queue and the flags. Other ways of
+// binding would be flags here: a UMEM shared with another socket (XDP_SHARED_UMEM,
+// and the descriptor of that socket), or frames of several chunks (XDP_USE_SG).
 func address(c Config, mode Mode) *unix.SockaddrXDP {
 	a := &unix.SockaddrXDP{
 		Flags:   unix.XDP_USE_NEED_WAKEUP | unix.XDP_COPY,
@@ -109,8 +109,8 @@ func address(c Config, mode Mode) *unix.SockaddrXDP {
 	return a
 }
 
-// close undoes what was done so far. The rings go first: a mapping keeps its
-// socket alive, and the queue would stay busy.
+// close undoes all completed steps. It unmaps the rings first, because a mapping
+// keeps the socket open and the queue busy.
 func (s *socket) close() error {
 	var errs []error
 	for _, m := range s.mappings {

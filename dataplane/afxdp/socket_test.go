@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holdings is what the process holds of sockets and of memory.
+// holdings are the sockets and the memory of the process.
 type holdings struct {
 	sockets map[string]int // open descriptors and mapped rings, by the socket's name
 	mib     int            // size of the address space
@@ -50,9 +50,9 @@ func hold() (h holdings, err error) {
 	return h, err
 }
 
-// unchanged reports what the process holds more than before. Opens that failed
-// would have left mib MiB of UMEM. The Go runtime may have grown meanwhile, by
-// less than half of that.
+// unchanged returns an error if the process has other sockets or much more memory
+// than before. If each failed open leaked its UMEM, the process would have mib MiB
+// more. The Go runtime may have grown meanwhile, but by less than half of that.
 func (before holdings) unchanged(mib int) error {
 	now, err := hold()
 	if err != nil {
@@ -67,8 +67,8 @@ func (before holdings) unchanged(mib int) error {
 	return nil
 }
 
-// onVeth gives f the configuration of queue 0 of an unused interface that has two
-// queues, in a namespace where it can be opened.
+// onVeth calls f in a new network namespace with the configuration of queue 0 of an
+// unused interface, which has two queues.
 func onVeth(t *testing.T, f func(Config) error) {
 	t.Helper()
 	near, _ := nettest.Pair(t, 2)
@@ -214,7 +214,7 @@ func TestOpenSocket_SaysWhatPrivilegeIsMissing(t *testing.T) {
 	}
 }
 
-// drop takes a capability from the calling thread.
+// drop removes a capability from the calling thread.
 func drop(capability uint) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData

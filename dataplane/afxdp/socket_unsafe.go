@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// registerUMEM makes memory the UMEM of the socket. The kernel pins it, and
-// keeps its address until the socket is gone.
+// registerUMEM registers memory as the UMEM of the socket. The kernel pins the memory
+// and uses its address until the socket is closed.
 func registerUMEM(fd int, memory []byte) error {
 	region := unix.XDPUmemReg{
 		Addr: uint64(uintptr(unsafe.Pointer(&memory[0]))),
@@ -35,8 +35,8 @@ func getsockopt[T any](fd, option int) (value T, err error) {
 	return value, nil
 }
 
-// mapRing maps a ring of n entries, which the kernel shows at offset page of
-// the socket, and has the socket remember the mapping.
+// mapRing maps a ring of n entries at the offset page of the socket. It adds the
+// mapping to s.mappings.
 func mapRing[T any](s *socket, ring *shared[T], page int64, off unix.XDPRingOffset, n int) error {
 	var entry T
 	length := int(off.Desc) + n*int(unsafe.Sizeof(entry))
