@@ -2,34 +2,35 @@ package ftp
 
 import "director/packet"
 
-// Kind is what a line of the dialogue means for the data connection.
+// Kind is the meaning of a line of the control connection for the data connection.
 type Kind uint8
 
 const (
-	// Nothing: the line has no bearing on it, or is malformed.
+	// Nothing: the line does not concern the data connection, or is malformed.
 	Nothing Kind = iota
-	// Passive and ExtendedPassive: the client asks the server to listen, by
-	// PASV or EPSV.
+	// Passive and ExtendedPassive: the client asks the server to listen, with PASV or
+	// EPSV.
 	Passive
 	ExtendedPassive
-	// Announced: the speaker listens at an endpoint.
+	// Announced: the sender of the line listens at an endpoint.
 	Announced
-	// Refused: a well-formed announcement of an address that is not the
-	// speaker's, or of an IPv6 one. It is forwarded, but opens nothing.
+	// Refused: a well-formed announcement of an IPv6 address, or of an address that
+	// is not that of the sender. The line is forwarded, but no data connection is
+	// opened.
 	Refused
 )
 
-// Command is what a client asks for. Endpoint is set with Announced and
+// Command is a command of the client. Endpoint is set if Kind is Announced or
 // Refused.
 type Command struct {
 	Kind Kind
 	Endpoint
 }
 
-// ParseCommand reads the payload of a segment from the client, whose address
-// is given, and returns the first command in it that concerns the data
-// connection. Commands are read in either case (RFC 959 §5.3); a line that is
-// not whole is not read.
+// ParseCommand reads the payload of a segment from the client and returns the first
+// command that concerns the data connection. client is the address of the client.
+// Commands may be in upper or lower case (RFC 959 §5.3). An incomplete line is
+// ignored.
 func ParseCommand(payload []byte, client packet.Addr) Command {
 	for {
 		line, rest, ok := cutLine(payload)
@@ -50,7 +51,7 @@ func parseCommand(line []byte, client packet.Addr) Command {
 	}
 	var verb [verbLen]byte
 	for i := range verb {
-		verb[i] = line[i] &^ 0x20 // upper case, where line[i] is a letter
+		verb[i] = line[i] &^ 0x20 // upper case if line[i] is a letter
 	}
 	argument := trim(line[verbLen:])
 	switch string(verb[:]) {
@@ -59,8 +60,8 @@ func parseCommand(line []byte, client packet.Addr) Command {
 			return Command{Kind: Passive}
 		}
 	case "EPSV":
-		// EPSV ALL announces that no other command will come; EPSV 2 asks for
-		// IPv6. The kernel passes over both.
+		// EPSV ALL announces that the client will use no other command. EPSV 2 asks
+		// for IPv6. The kernel ignores both.
 		if len(argument) == 0 || string(argument) == "1" {
 			return Command{Kind: ExtendedPassive}
 		}
@@ -76,7 +77,7 @@ func parseCommand(line []byte, client packet.Addr) Command {
 	return Command{}
 }
 
-// announced returns Announced if e belongs to the speaker, else Refused.
+// announced returns Announced if e has the address of the sender, else Refused.
 func announced(e Endpoint, speaker packet.Addr) Kind {
 	if e.Addr != speaker || !e.Addr.Is4() {
 		return Refused

@@ -27,7 +27,7 @@ func TestParseCommand_ReadsWhatTheClientAsks(t *testing.T) {
 		"port 198,51,100,7,156,64\n":          own(40000),
 		"PoRt  198,51,100,7,0,1 \r\n":         own(1),
 		"PORT\t198,51,100,007,004,001\r":      own(1025),
-		"TYPE I\r\nPORT 198,51,100,7,1,2\r\n": own(258), // sent at once
+		"TYPE I\r\nPORT 198,51,100,7,1,2\r\n": own(258), // both lines in one segment
 		"PORT 198,51,100,7,1,2\r\nLIST\r\n":   own(258),
 		"PORT 203,0,113,9,1,2\r\n":            refused("203.0.113.9", 258),
 
@@ -59,15 +59,15 @@ func TestParseCommand_ReadsWhatTheClientAsks(t *testing.T) {
 		"EPRT |1|203.0.113.9|6275|\r\n":              refused("203.0.113.9", 6275),
 		"EPRT |2|1080::8:800:200C:417A|5282|\r\n":    refused("1080::8:800:200c:417a", 5282), // RFC 2428
 		"EPRT |2|::1|5282|\r\n":                      refused("::1", 5282),
-		"EPRT |2|::|5282|\r\n":                       nothing, // the unspecified address is nobody's
-		"EPRT |2|::ffff:198.51.100.7|40000|\r\n":     nothing, // IPv4 in disguise
+		"EPRT |2|::|5282|\r\n":                       nothing, // the unspecified address
+		"EPRT |2|::ffff:198.51.100.7|40000|\r\n":     nothing, // IPv4-mapped
 		"EPRT |1|::ffff:198.51.100.7|40000|\r\n":     nothing,
 		"EPRT |2|198.51.100.7|40000|\r\n":            nothing,
 		"EPRT |2|fe80::1%eth0|40000|\r\n":            nothing,
 		"EPRT |3|198.51.100.7|40000|\r\n":            nothing,
 		"EPRT |11|198.51.100.7|40000|\r\n":           nothing,
 		"EPRT ||198.51.100.7|40000|\r\n":             nothing,
-		"EPRT |||40000|\r\n":                         nothing, // only a 229 may
+		"EPRT |||40000|\r\n":                         nothing, // only a 229 may omit the address
 		"EPRT |1||40000|\r\n":                        nothing,
 		"EPRT |1|198.51.100.7|0|\r\n":                nothing,
 		"EPRT |1|198.51.100.7|65536|\r\n":            nothing,

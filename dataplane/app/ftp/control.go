@@ -2,19 +2,19 @@ package ftp
 
 import "director/packet"
 
-// Action is what becomes of a segment of a control connection.
+// Action says what to do with a segment of a control connection.
 type Action uint8
 
 const (
-	// Forward: masquerade and send it.
+	// Forward: masquerade and send the segment.
 	Forward Action = iota
-	// Open: the same, but only once the data connection exists. A segment
-	// that is dropped instead comes again, and says Open again.
+	// Open: do the same, but insert the data connection before. If that fails and the
+	// segment is dropped, its sender retransmits it, and the result is Open again.
 	Open
 	// DropChecksum: the TCP checksum or header length is wrong.
 	DropChecksum
-	// DropOrder: it cannot be shown to the client yet, or not in this cut; the
-	// server will repeat it.
+	// DropOrder: the client must not get the segment yet, or not with these
+	// boundaries. The server will retransmit the data.
 	DropOrder
 	// DropRoom: the rewritten frame does not fit into its buffer.
 	DropRoom
@@ -24,38 +24,41 @@ func (a Action) String() string {
 	return [...]string{"forward", "open", "drop-checksum", "drop-order", "drop-room"}[a]
 }
 
-// Control is the memory of one control connection. The zero Control is one
-// that has just begun; the owner clears it when the table's entry is used for
-// another connection.
+// Control is the state of one control connection. The zero Control is the state of a
+// new connection. The owner clears it when the entry of the connection table is used
+// for another connection.
 //
-// Edits are exact, whatever the network does, because only the first byte that
-// has not passed before may begin an announcement, and because an edit waits
-// until the client has acknowledged the one before it. So that no announcement
-// is missed for being overtaken, nothing passes behind a hole in the stream
-// while one is awaited. The server repeats what is dropped for that.
+// Edits are exact in spite of loss, reordering and retransmission. Only the first
+// byte that has not passed before can begin an announcement. A further edit waits
+// until the client has acknowledged the previous one. While an announcement is
+// awaited, nothing after a gap in the stream passes. Otherwise an announcement could
+// be missed because later data overtook it. The server retransmits segments that are
+// dropped for these reasons.
 //
-// An announcement must also begin a line of the stream, not only of a segment:
-// a client that chooses small segments could make an error message that quotes
-// it break where it likes.
+// An announcement must begin a line of the stream, not only a segment. Otherwise a
+// client that makes the server send small segments could choose where an error
+// message that quotes the client is split, and so forge an announcement.
 //
-// A value without pointers, for a side table. The owner serialises access and
-// shows it every segment of the connection, of both directions.
+// Control contains no pointers, so that it can be stored in a side table. The owner
+// serialises access and passes every segment of the connection, of both directions,
+// to it.
 type Control struct {
-	// Out shifts the stream from the server; the other one is never edited.
+	// Out adjusts the sequence numbers of the stream from the server. The other
+	// stream is never edited.
 	Out Sequence
-	// Next is the server's sequence number behind all data that has passed,
-	// once Seen.
+	// Next is the server's sequence number after all data that has passed. It is
+	// valid if Seen is set.
 	Next uint32
 	Seen bool
-	// MidLine: what has passed ends within a line.
+	// MidLine reports whether the data that has passed ends within a line.
 	MidLine bool
-	// Awaited is Passive or ExtendedPassive between the client's command and
-	// the server's answer, else Nothing.
+	// Awaited is Passive or ExtendedPassive between the client's command and the
+	// server's answer. Otherwise it is Nothing.
 	Awaited Kind
 }
 
-// FromClient handles a segment from the client. With Open, the endpoint is the
-// client's, to which the server will connect.
+// FromClient handles a segment from the client. If the action is Open, the endpoint
+// is that of the client, and the server will connect to it.
 func (c *Control) FromClient(f *packet.Frame) (Endpoint, Action) {
 	payload, ok := Payload(f.Transport())
 	if !ok || !ChecksumOK(f) {
@@ -74,11 +77,11 @@ func (c *Control) FromClient(f *packet.Frame) (Endpoint, Action) {
 	return Endpoint{}, Forward
 }
 
-// FromServer handles a segment from the real server and shows the client the
-// virtual address, which is IPv4, instead of the server's. With Open, the
-// endpoint is the server's, to which the client will connect by the virtual
-// address and the same port. The frame may have become longer: whether it fits
-// the way to the client is to be asked afterwards.
+// FromServer handles a segment from the real server. It replaces the server's address
+// in an announcement by the virtual address, which is IPv4. If the action is Open,
+// the endpoint is that of the server. The client will connect to the virtual address
+// and the same port. The frame can become longer, so the caller must check the MTU
+// afterwards.
 func (c *Control) FromServer(f *packet.Frame, virtual packet.Addr) (Endpoint, Action) {
 	l4 := f.Transport()
 	payload, ok := Payload(l4)
@@ -113,8 +116,8 @@ func (c *Control) FromServer(f *packet.Frame, virtual packet.Addr) (Endpoint, Ac
 	return Endpoint{}, Forward
 }
 
-// unseen returns where, in a segment that begins at seq, the first byte lies
-// that has not passed before; negative when something before it is missing.
+// unseen returns the offset of the first byte that has not passed before, in a
+// segment that begins at seq. It is negative if data before the segment is missing.
 func (c *Control) unseen(seq uint32) int {
 	if !c.Seen {
 		return 0
@@ -122,8 +125,8 @@ func (c *Control) unseen(seq uint32) int {
 	return int(int32(c.Next - seq))
 }
 
-// answer reads what may be the awaited announcement, at the given place of the
-// payload of f, and edits it.
+// answer checks whether the awaited announcement begins at offset at of the payload
+// of f. If so, it edits the announcement.
 func (c *Control) answer(f *packet.Frame, payload []byte, at int, virtual packet.Addr) (Reply, Action) {
 	reply := ParseReply(payload[at:], f.Src)
 	if reply.Kind == Nothing || reply.extended != (c.Awaited == ExtendedPassive) {
@@ -146,9 +149,9 @@ func (c *Control) answer(f *packet.Frame, payload []byte, at int, virtual packet
 	return reply, Forward
 }
 
-// repeat edits the pending announcement again, as it was edited when it came
-// first. A segment that carries only a part of it, or something else in its
-// place, cannot be edited and must not pass.
+// repeat edits a retransmission of the pending announcement in the same way as
+// before. A segment that contains only a part of it, or other data in its place,
+// cannot be edited and must not pass.
 func (c *Control) repeat(f *packet.Frame, payload []byte, virtual packet.Addr) (Reply, Action) {
 	seq := f.Transport().Seq()
 	at := int(int32(c.Out.Start - seq))
@@ -166,9 +169,9 @@ func (c *Control) repeat(f *packet.Frame, payload []byte, virtual packet.Addr) (
 	return reply, Open
 }
 
-// edit writes the virtual address into the reply at the given place of the
-// payload of f and returns how much longer it became, or false when there is no
-// room.
+// edit writes the virtual address into the reply at offset at of the payload of f. It
+// returns the number of bytes by which the payload became longer. ok is false if
+// there is no room.
 func edit(f *packet.Frame, reply Reply, at int, virtual packet.Addr) (longer int, ok bool) {
 	if reply.From == reply.To {
 		return 0, true
@@ -178,8 +181,8 @@ func edit(f *packet.Frame, reply Reply, at int, virtual packet.Addr) (longer int
 	return longer, Replace(f, at+reply.From, at+reply.To, text) == Forward
 }
 
-// segmentEnd returns the sequence number behind a segment with n bytes of
-// payload; SYN and FIN count as one each.
+// segmentEnd returns the sequence number after a segment with n bytes of payload. SYN
+// and FIN count as one each.
 func segmentEnd(l4 packet.L4, n int) uint32 {
 	end := l4.Seq() + uint32(n)
 	if l4.TCPFlags()&packet.SYN != 0 {

@@ -9,13 +9,13 @@ import (
 	"director/packet"
 )
 
-// line is one segment of a dialogue and what the director makes of it.
+// line is one segment of a dialogue with the expected result.
 type line struct {
 	server bool
 	text   string
-	shown  string // to the other side; "" is the same
+	shown  string // what the other side receives; "" means the same text
 	action ftp.Action
-	port   uint16 // with Open
+	port   uint16 // if the action is Open
 }
 
 func c(text string) line              { return line{text: text} }
@@ -23,8 +23,8 @@ func s(text string) line              { return line{server: true, text: text} }
 func (l line) opens(port uint16) line { l.action, l.port = ftp.Open, port; return l }
 func (l line) as(shown string) line   { l.shown = shown; return l }
 
-// Whole control connections as clients and servers hold them. Both ends
-// acknowledge all that they were shown, in every segment.
+// Whole control connections of clients and servers. Both ends acknowledge everything
+// that they received, in every segment.
 var dialogues = map[string][]line{
 	"vsftpd, passive": {
 		s("220 (vsFTPd 3.0.5)\r\n"), c("USER anonymous\r\n"), s("331 Please specify the password.\r\n"),
@@ -91,11 +91,11 @@ func TestControl_FollowsDialogues(t *testing.T) {
 	}
 }
 
-// dialogue is a control connection on which nothing is lost.
+// dialogue is a control connection without packet loss.
 type dialogue struct {
 	control        ftp.Control
 	server, client uint32 // next sequence numbers of the two senders
-	shown          uint32 // of the server, as the client sees it
+	shown          uint32 // next sequence number of the server as the client sees it
 }
 
 func (d *dialogue) say(t *testing.T, l line) bool {
@@ -139,8 +139,8 @@ func (d *dialogue) say(t *testing.T, l line) bool {
 
 const announcement = "227 (10,0,0,11,4,1)\r\n" // becomes one byte longer
 
-// awaiting returns a control connection on which the server has said 1000
-// bytes and is to answer a PASV.
+// awaiting returns a control connection on which the server has sent 1000 bytes and
+// has to answer a PASV.
 func awaiting() ftp.Control {
 	return ftp.Control{Seen: true, Next: 1000, Awaited: ftp.Passive}
 }
@@ -188,22 +188,22 @@ func TestControl_LetsNothingOvertakeTheAnswer(t *testing.T) {
 	c := awaiting()
 	later := segment{fromServer: true, seq: 1000 + uint32(len(announcement)), payload: "150 ok\r\n"}
 	if _, action := c.FromServer(later.frame(t), virtual); action != ftp.DropOrder {
-		t.Errorf("a segment behind a hole: %v, want %v", action, ftp.DropOrder)
+		t.Errorf("a segment after a gap: %v, want %v", action, ftp.DropOrder)
 	}
 	fin := segment{fromServer: true, seq: 1100, fin: true}
 	if _, action := c.FromServer(fin.frame(t), virtual); action != ftp.DropOrder {
-		t.Errorf("the end behind a hole: %v, want %v", action, ftp.DropOrder)
+		t.Errorf("a FIN after a gap: %v, want %v", action, ftp.DropOrder)
 	}
 	empty := segment{fromServer: true, seq: 1100}
 	if _, action := c.FromServer(empty.frame(t), virtual); action != ftp.Forward {
-		t.Errorf("an acknowledgement behind a hole: %v, want %v", action, ftp.Forward)
+		t.Errorf("an acknowledgement after a gap: %v, want %v", action, ftp.Forward)
 	}
 	if want := awaiting(); c != want {
 		t.Errorf("%+v, want %+v", c, want)
 	}
 	c.Awaited = ftp.Nothing
 	if _, action := c.FromServer(later.frame(t), virtual); action != ftp.Forward {
-		t.Errorf("a segment behind a hole when nothing is awaited: %v, want %v", action, ftp.Forward)
+		t.Errorf("a segment after a gap when nothing is awaited: %v, want %v", action, ftp.Forward)
 	}
 }
 

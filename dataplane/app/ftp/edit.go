@@ -2,8 +2,8 @@ package ftp
 
 import "director/packet"
 
-// ChecksumOK reports whether the TCP checksum of f is right. Precondition: f
-// is a parsed TCP frame.
+// ChecksumOK reports whether the TCP checksum of f is correct. Precondition: f is a
+// parsed TCP frame.
 func ChecksumOK(f *packet.Frame) bool {
 	l4 := f.Transport()
 	return packet.Sum(l4, pseudoSum(f.IP(), len(l4))) == 0xffff
@@ -13,8 +13,8 @@ func pseudoSum(ip packet.IPv4, length int) uint32 {
 	return uint32(packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoTCP, uint16(length)))
 }
 
-// Payload returns the data of a TCP segment, or false when the header
-// contradicts itself.
+// Payload returns the data of a TCP segment. It returns false if the header length is
+// invalid.
 func Payload(l4 packet.L4) ([]byte, bool) {
 	n := l4.TCPHeaderLen()
 	if n < packet.TCPLen || n > len(l4) {
@@ -23,14 +23,15 @@ func Payload(l4 packet.L4) ([]byte, bool) {
 	return l4[n:], true
 }
 
-// Replace puts text in the place of payload[from:to] of the segment in f,
-// which grows or shrinks within its chunk, into the headroom where there is no
-// room behind it; Ethernet padding is lost. Lengths and checksums follow. The
-// TCP checksum is computed anew, so a segment whose
-// checksum is wrong must not be touched: that gets DropChecksum, and one that
-// does not fit DropRoom, both unchanged; else Forward. Views of f taken before
-// are void. Preconditions: f is a parsed TCP frame, from and to are within its
-// payload, text lies elsewhere.
+// Replace replaces payload[from:to] of the segment in f by text. The frame grows or
+// shrinks within its chunk. It grows into the headroom if there is no room after it.
+// Ethernet padding is removed. Replace updates the lengths and checksums.
+//
+// Replace recomputes the TCP checksum, so it must not change a segment with a wrong
+// checksum. For such a segment it returns DropChecksum, and if there is no room
+// DropRoom; the frame is then unchanged. Otherwise it returns Forward. Views of f
+// that were taken before are invalid afterwards. Preconditions: f is a parsed TCP
+// frame, from and to are within its payload, and text does not overlap the frame.
 func Replace(f *packet.Frame, from, to int, text []byte) Action {
 	if !ChecksumOK(f) {
 		return DropChecksum
@@ -45,7 +46,8 @@ func Replace(f *packet.Frame, from, to int, text []byte) Action {
 	case end+longer <= len(f.Buf):
 		copy(f.Buf[payload+from+len(text):], f.Buf[payload+to:end])
 	case f.Push(int32(longer)):
-		// In a ring of packets the next one begins where this one ends.
+		// There may be no room after the frame: in a ring of packets the next packet
+		// can follow directly.
 		copy(f.Bytes(), f.Buf[int(f.Off)+longer:payload+from])
 		payload -= longer
 	default:

@@ -91,7 +91,7 @@ func TestReplace_LosesThePadding(t *testing.T) {
 
 func TestReplace_FillsTheChunkToItsLastByte(t *testing.T) {
 	b := segment{fromServer: true, payload: "227 (10,0,0,11,4,1)\r\nabcdefghijklmnop"}.bytes()
-	buf := make([]byte, len(b)+1, len(b)+100) // what lies behind len belongs to somebody else
+	buf := make([]byte, len(b)+1, len(b)+100) // the memory after len must not be used
 	copy(buf, b)
 	f := &packet.Frame{Buf: buf, Len: int32(len(b))}
 	if packet.Parse(f) != packet.None {

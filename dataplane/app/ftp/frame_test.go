@@ -20,7 +20,7 @@ type segment struct {
 	payload    string
 }
 
-// bytes serialises s as an Ethernet frame, before any masquerading.
+// bytes serialises s as an Ethernet frame before masquerading.
 func (s segment) bytes() []byte {
 	src, dst := client, virtual
 	sport, dport := layers.TCPPort(40000), layers.TCPPort(21)
@@ -42,10 +42,10 @@ func (s segment) bytes() []byte {
 	return b
 }
 
-// room is how much, in bytes, a frame of these tests can grow.
+// room is the number of bytes by which a frame of these tests can grow.
 const room = 64
 
-// lend gives b to the code under test as a port would.
+// lend returns a parsed Frame that contains b, as a port lends it.
 func lend(t testing.TB, b []byte) *packet.Frame {
 	t.Helper()
 	buf := make([]byte, packet.Headroom+len(b)+room)
@@ -62,7 +62,8 @@ func (s segment) frame(t testing.TB) *packet.Frame {
 	return lend(t, s.bytes())
 }
 
-// sack is the option for blocks given as pairs of edges (RFC 2018 §3).
+// sack returns the SACK option for blocks that are given as pairs of edges (RFC 2018
+// §3).
 func sack(edges ...uint32) layers.TCPOption {
 	o := layers.TCPOption{OptionType: layers.TCPOptionKindSACK, OptionLength: uint8(2 + 4*len(edges))}
 	for _, e := range edges {

@@ -10,8 +10,8 @@ import (
 	"director/packet"
 )
 
-// Whatever the client says, what is announced can be said again in the plain
-// form and is understood alike.
+// Every announcement of a client can be written again as PORT and is then parsed
+// alike.
 func FuzzParseCommand(f *testing.F) {
 	for _, s := range []string{
 		"PORT 198,51,100,7,156,64\r\n", "EPRT |1|198.51.100.7|40000|\r\n", "EPRT |2|2001:db8::7|40000|\n",
@@ -30,21 +30,21 @@ func FuzzParseCommand(f *testing.F) {
 			t.Fatalf("%q: %+v", payload, got)
 		}
 		if got.Kind != ftp.Nothing && !bytes.ContainsAny(payload, "\r\n") {
-			t.Fatalf("%q: %+v of a line without end", payload, got)
+			t.Fatalf("%q: %+v from a line without a line end", payload, got)
 		}
 		if announced && got.Addr.Is4() {
 			again := ftp.ParseCommand(append(port(nil, got.Endpoint), "\r\n"...), client)
 			if again != got {
-				t.Fatalf("%q: %+v, said plainly %+v", payload, got, again)
+				t.Fatalf("%q: %+v, as PORT %+v", payload, got, again)
 			}
 		}
 		if alone := ftp.ParseCommand(append([]byte("NOOP\r\n"), payload...), client); alone != got {
-			t.Fatalf("%q: %+v, behind another line %+v", payload, got, alone)
+			t.Fatalf("%q: %+v, after another line %+v", payload, got, alone)
 		}
 	})
 }
 
-// port writes PORT with an endpoint.
+// port returns a PORT command with an endpoint.
 func port(dst []byte, e ftp.Endpoint) []byte {
 	v4 := e.Addr.V4()
 	return appendNumbers(append(dst, "PORT "...), byte(v4>>24), byte(v4>>16), byte(v4>>8), byte(v4), byte(e.Port>>8), byte(e.Port))
@@ -60,8 +60,8 @@ func appendNumbers(dst []byte, numbers ...byte) []byte {
 	return dst
 }
 
-// Whatever the server says, the new line reads like the old one with the other
-// address, and nothing around the text changes.
+// For every reply of a server, the new line is parsed like the old line with the
+// other address, and the rest of the line does not change.
 func FuzzParseReply(f *testing.F) {
 	for _, r := range replies {
 		f.Add([]byte(r.in), uint32(0xc000020a))
@@ -90,7 +90,7 @@ func FuzzParseReply(f *testing.F) {
 	})
 }
 
-// Any frame that gopacket vouches for is still sound after an edit.
+// Every frame that gopacket accepts is still valid after an edit.
 func FuzzReplace(f *testing.F) {
 	f.Add(segment{fromServer: true, payload: announcement}.bytes(), uint16(5), uint16(13), []byte("192,0,2,10,4,1"))
 	f.Add(segment{payload: "x"}.bytes(), uint16(0), uint16(1), []byte{})
@@ -110,7 +110,7 @@ func FuzzReplace(f *testing.F) {
 		before, err := packettest.Read(fr.Bytes())
 		action := ftp.Replace(fr, i, j, text)
 		if err != nil || before.TCP == nil || before.Outer != nil {
-			return // gopacket does not vouch for the input
+			return // gopacket does not accept the input
 		}
 		if action == ftp.DropRoom && len(text)-(j-i) > room {
 			return
@@ -124,7 +124,7 @@ func FuzzReplace(f *testing.F) {
 	})
 }
 
-// parsed lends b and parses it, or returns nil when it is no TCP frame.
+// parsed returns a parsed Frame that contains b, or nil if b is not a TCP frame.
 func parsed(b []byte) *packet.Frame {
 	buf := make([]byte, packet.Headroom+len(b)+room)
 	copy(buf[packet.Headroom:], b)
@@ -135,8 +135,8 @@ func parsed(b []byte) *packet.Frame {
 	return f
 }
 
-// Whatever a Control remembers and whatever comes, from either side: nothing
-// breaks, and what passes has sound checksums.
+// For every state of a Control and every segment from either side, the segments that
+// pass have valid checksums.
 func FuzzControl(f *testing.F) {
 	f.Add(announcement, uint32(1000), uint32(7), uint32(1000), uint32(0), false, true)
 	f.Add("PORT 198,51,100,7,4,1\r\n", uint32(77), uint32(1024), uint32(1000), uint32(5), true, false)

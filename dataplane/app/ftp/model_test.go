@@ -13,30 +13,31 @@ import (
 	"director/packet"
 )
 
-// world is a control connection over a network that loses, doubles and
-// reorders: a server that retransmits in whatever cuts it likes, a director
-// with a Control, and a client that reassembles. The test knows the stream and
-// where it was edited, and holds every number that either end sees against it.
+// world is a control connection over a network that loses, duplicates and reorders
+// packets. It has a server that retransmits in arbitrary segments, a director with a
+// Control, and a client that reassembles. The test contains the stream and the
+// positions of the edits, and compares every number that either end receives with
+// them.
 type world struct {
 	t       *testing.T
 	r       *rand.Rand
 	control ftp.Control
 	isn     uint32
 
-	stream string         // what the server says
-	lines  map[int]string // announcements by where their line begins, as the client should see them
-	edits  map[int]bool   // those that the director said Open for
+	stream string         // the data of the server
+	lines  map[int]string // announcements as the client should see them, by the offset of their line
+	edits  map[int]bool   // the announcements with the result Open
 	una    int            // server: acknowledged, and sent, as offsets in stream
 	nxt    int
 
-	toDirector, toClient, toServer [][]byte // frames on their way
+	toDirector, toClient, toServer [][]byte // frames in transit
 
 	got   map[int]byte // client: bytes by offset in the edited stream
-	ready int          // of which so many from the beginning on
+	ready int          // number of bytes without a gap from the beginning
 }
 
-// The announcements are rewritten to addresses whose texts are shorter, equally
-// long and longer than the server's, by where the line begins.
+// The virtual addresses have shorter, equally long and longer texts than the address
+// of the server.
 var vips = []packet.Addr{packet.MustAddr("1.2.3.4"), packet.MustAddr("10.0.0.99"), packet.MustAddr("192.168.100.200")}
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -61,11 +62,12 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// lineEnd returns where the line that begins at an offset of the stream ends.
+// lineEnd returns the offset at which the line that begins at an offset of the stream
+// ends.
 func (w *world) lineEnd(at int) int { return at + strings.IndexByte(w.stream[at:], '\n') + 1 }
 
-// shown returns where a byte of the server's stream is in the client's.
-// Within an edited line there is no telling, and ok is false.
+// shown converts an offset in the server's stream to the client's stream. Within an
+// edited line that is not possible, and ok is false.
 func (w *world) shown(offset int) (at int, ok bool) {
 	at = offset
 	for begin := range w.edits {
@@ -80,7 +82,7 @@ func (w *world) shown(offset int) (at int, ok bool) {
 	return at, true
 }
 
-// expected is the stream as the client must see it.
+// expected returns the stream that the client must receive.
 func (w *world) expected() string {
 	var b strings.Builder
 	for at := 0; at < len(w.stream); at = w.lineEnd(at) {
@@ -93,13 +95,13 @@ func (w *world) expected() string {
 	return b.String()
 }
 
-// send puts a segment of the server on its way.
+// send sends a segment of the server.
 func (w *world) send(from, to int) {
 	s := segment{fromServer: true, seq: w.isn + uint32(from), payload: w.stream[from:to]}
 	w.deliver(&w.toDirector, s.bytes())
 }
 
-// deliver loses a frame, or puts it on its way once or twice.
+// deliver loses a frame, or adds it to those in transit once or twice.
 func (w *world) deliver(queue *[][]byte, frame []byte) {
 	for range 1 + w.r.IntN(8)/7 {
 		if w.r.IntN(5) > 0 {
@@ -108,7 +110,7 @@ func (w *world) deliver(queue *[][]byte, frame []byte) {
 	}
 }
 
-// take returns one of the frames on their way, mostly the oldest.
+// take removes and returns one of the frames in transit, mostly the oldest.
 func (w *world) take(queue *[][]byte) []byte {
 	i := 0
 	if w.r.IntN(3) == 0 {
@@ -119,7 +121,7 @@ func (w *world) take(queue *[][]byte) []byte {
 	return frame
 }
 
-// speak lets the server send something new or again.
+// speak makes the server send new data or retransmit.
 func (w *world) speak() {
 	const window = 400
 	if w.nxt < len(w.stream) && w.nxt < w.una+window && w.r.IntN(3) > 0 {
@@ -140,7 +142,7 @@ func (w *world) speak() {
 	}
 }
 
-// throughDirector takes one of the server's segments through the director.
+// throughDirector passes one segment of the server through the director.
 func (w *world) throughDirector() {
 	f := lend(w.t, w.take(&w.toDirector))
 	l4 := f.Transport()
@@ -154,22 +156,22 @@ func (w *world) throughDirector() {
 	e, action := w.control.FromServer(f, vips[max(line, 0)%len(vips)])
 	if action > ftp.Open {
 		if action != ftp.DropOrder {
-			w.t.Fatalf("the director said %v", action)
+			w.t.Fatalf("action %v", action)
 		}
 		return
 	}
 	if action == ftp.Open {
 		at := int(w.control.Out.Start - w.isn)
 		if w.lines[at] == "" || e.Addr != server {
-			w.t.Fatalf("the director opened %+v for byte %d, where no announcement begins", e, at)
+			w.t.Fatalf("action open for %+v at byte %d, where no announcement begins", e, at)
 		}
 		w.edits[at] = true
 	}
 	w.deliver(&w.toClient, f.Bytes())
 }
 
-// listen lets the client take a segment, at times only a part of it, and
-// acknowledge that.
+// listen makes the client receive a segment, sometimes only a part of it, and
+// acknowledge it.
 func (w *world) listen() {
 	d := packettest.Decode(w.t, w.take(&w.toClient))
 	at, payload := int(int32(d.TCP.Seq-w.isn)), d.Payload
@@ -192,8 +194,7 @@ func (w *world) listen() {
 	w.acknowledge()
 }
 
-// acknowledge tells the server what the client has, and at times asks it to
-// listen.
+// acknowledge sends an acknowledgement of the client, and sometimes a PASV or EPSV.
 func (w *world) acknowledge() {
 	s := segment{ack: w.isn + uint32(w.ready), payload: []string{"", "PASV\r\n", "PASV\r\n", "EPSV\r\n"}[w.r.IntN(4)]}
 	var edges []uint32
@@ -209,13 +210,13 @@ func (w *world) acknowledge() {
 	f := s.frame(w.t)
 	if w.r.IntN(5) > 0 {
 		if _, action := w.control.FromClient(f); action != ftp.Forward {
-			w.t.Fatalf("the director said %v to the client", action)
+			w.t.Fatalf("action %v for the client", action)
 		}
 		w.deliver(&w.toServer, f.Bytes())
 	}
 }
 
-// learn lets the server take an acknowledgement, which must not be of anything
+// learn makes the server receive an acknowledgement. It must not acknowledge data
 // that the client does not have.
 func (w *world) learn() {
 	d := packettest.Decode(w.t, w.take(&w.toServer))
@@ -269,8 +270,8 @@ func (w *world) step() {
 	}
 }
 
-// The client sees exactly the edited stream and the server acknowledgements of
-// its own numbers, whatever the network does.
+// The client receives exactly the edited stream, and the server receives
+// acknowledgements in its own numbers, in spite of loss and reordering.
 func TestControl_EditsAStreamExactly(t *testing.T) {
 	edits, several := 0, 0
 	for seed := range uint64(100) {
@@ -294,6 +295,6 @@ func TestControl_EditsAStreamExactly(t *testing.T) {
 		}
 	}
 	if edits < 200 || several < 30 {
-		t.Errorf("%d edits, %d connections with several: the case was hardly met", edits, several)
+		t.Errorf("%d edits, %d connections with several, too few for a useful test", edits, several)
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"director/packet"
 )
 
-// maxText is room for the longest text that Reply.Append writes.
+// maxText is the length of the longest text that Reply.Append writes.
 const maxText = len("255,255,255,255,255,255")
 
-// Reply is a server's answer to Passive or ExtendedPassive. The text to be
-// replaced is line[From:To]; with a 229 that carries no address, as it should
-// (RFC 2428 §3), it is empty and lies behind the port.
+// Reply is a server's answer to Passive or ExtendedPassive. The text to replace is
+// line[From:To]. For a 229 without an address, which is the correct form (RFC 2428
+// §3), it is empty and after the port.
 type Reply struct {
 	Kind     Kind // Nothing, Announced or Refused
 	From, To int
@@ -20,11 +20,10 @@ type Reply struct {
 	extended bool
 }
 
-// ParseReply reads the reply at the start of b, which comes from the server
-// with the given address. A line that does not end within b is none. Real
-// servers vary in what they say around the numbers, parentheses included, so a
-// 227 is read from its first digit on, a 229 from its first parenthesis on, as
-// in ip_vs_ftp.c.
+// ParseReply parses the reply at the start of b. server is the address of the server.
+// A line that does not end within b is ignored. Servers differ in the text around the
+// numbers and in the use of parentheses. So, as in ip_vs_ftp.c, a 227 is parsed from
+// its first digit and a 229 from its first parenthesis.
 func ParseReply(b []byte, server packet.Addr) Reply {
 	const codeLen = len("227 ")
 	line, _, ok := cutLine(b)
@@ -69,10 +68,10 @@ func extendedPassive(line []byte, from int, server packet.Addr) Reply {
 	return r
 }
 
-// Append appends to dst the text that takes the place of line[From:To] and
-// announces the virtual address, and returns how much longer that makes the
-// line. A 229 that carries an address loses it, as in ip_vs_ftp.c: the client
-// uses the one it is connected to. Precondition: virtual is IPv4.
+// Append appends the text that replaces line[From:To] and announces the virtual
+// address to dst. longer is the number of bytes by which the line becomes longer. As
+// in ip_vs_ftp.c, the address in a 229 is removed, and the client uses the address to
+// which it is connected. Precondition: virtual is IPv4.
 func (r Reply) Append(dst []byte, virtual packet.Addr) (text []byte, longer int) {
 	text = dst
 	switch v4 := virtual.V4(); {
@@ -93,7 +92,7 @@ func (r Reply) Append(dst []byte, virtual packet.Addr) (text []byte, longer int)
 	return text, len(text) - len(dst) - (r.To - r.From)
 }
 
-// longer returns how much longer Append makes the line.
+// longer returns the number of bytes by which Append makes the line longer.
 func (r Reply) longer(virtual packet.Addr) int {
 	var room [maxText]byte
 	_, n := r.Append(room[:0], virtual)

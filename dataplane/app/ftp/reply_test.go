@@ -7,7 +7,7 @@ import (
 	"director/packet"
 )
 
-// What servers really say, and what the client is to read.
+// Replies of real servers, and what the client must receive.
 var replies = []struct{ name, in, want string }{
 	{"vsftpd", "227 Entering Passive Mode (10,0,0,11,78,52).\r\n", "227 Entering Passive Mode (192,0,2,10,78,52).\r\n"},
 	{"proftpd", "227 Entering Passive Mode (10,0,0,11,203,24).\r\n", "227 Entering Passive Mode (192,0,2,10,203,24).\r\n"},
@@ -55,7 +55,7 @@ func TestReply_AppendsToWhatIsThere(t *testing.T) {
 func TestParseReply_RefusesOtherAddresses(t *testing.T) {
 	for in, want := range map[string]ftp.Endpoint{
 		"227 (203,0,113,9,4,1)\r\n":          {Addr: packet.MustAddr("203.0.113.9"), Port: 1025},
-		"227 (192,0,2,10,4,1)\r\n":           {Addr: virtual, Port: 1025}, // a server that was told the VIP
+		"227 (192,0,2,10,4,1)\r\n":           {Addr: virtual, Port: 1025}, // a server that is configured with the VIP
 		"229 (|1|203.0.113.9|50010|)\r\n":    {Addr: packet.MustAddr("203.0.113.9"), Port: 50010},
 		"229 (|2|2001:db8::11|50010|)\r\n":   {Addr: packet.MustAddr("2001:db8::11"), Port: 50010},
 		"229 ((|2|2001:db8::11|5001|)\r\n":   {},
@@ -75,8 +75,8 @@ func TestParseReply_RefusesOtherAddresses(t *testing.T) {
 func TestParseReply_PassesOverOtherLines(t *testing.T) {
 	for _, in := range []string{
 		"", "2", "227", "227 ", "227\r\n", "227 \r\n", "227 Entering Passive Mode\r\n",
-		"227 (10,0,0,11,4,1)",                  // the end of the line is missing
-		"227-(10,0,0,11,4,1)\r\n",              // more to come
+		"227 (10,0,0,11,4,1)",                  // the line end is missing
+		"227-(10,0,0,11,4,1)\r\n",              // more lines follow
 		"226 (10,0,0,11,4,1)\r\n",              //
 		" 227 (10,0,0,11,4,1)\r\n",             //
 		"227 (10,0,0,11,4)\r\n",                //

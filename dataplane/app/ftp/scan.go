@@ -7,18 +7,18 @@ import (
 	"director/packet"
 )
 
-// maxAddrText is the longest text of an IPv6 address (RFC 4291 §2.2, with an
-// IPv4 tail): a longer field is none.
+// maxAddrText is the length of the longest text of an IPv6 address (RFC 4291 §2.2,
+// with an IPv4 tail). A longer field is not an address.
 const maxAddrText = 45
 
-// Endpoint is where a party listens for a data connection.
+// Endpoint is the address and port at which one side listens for a data connection.
 type Endpoint struct {
 	Addr packet.Addr
 	Port uint16
 }
 
-// cutLine returns the first line of b without its end and what follows it. A
-// line that does not end within b is none.
+// cutLine returns the first line of b without its line end, and the rest of b. ok is
+// false if the line does not end within b.
 func cutLine(b []byte) (line, rest []byte, ok bool) {
 	end := bytes.IndexAny(b, "\r\n")
 	if end < 0 {
@@ -35,8 +35,8 @@ func digit(c byte) bool { return '0' <= c && c <= '9' }
 // trim returns b without blanks at either end.
 func trim(b []byte) []byte { return bytes.Trim(b, " \t") }
 
-// number reads a decimal number of at most digits digits and of at most limit
-// at the start of b. A longer one is none, rather than two.
+// number reads a decimal number at the start of b. ok is false if the number has more
+// than digits digits or is greater than limit.
 func number(b []byte, digits, limit int) (n int, rest []byte, ok bool) {
 	i := 0
 	for i < len(b) && digit(b[i]) {
@@ -69,9 +69,9 @@ func hostPort(b []byte) (e Endpoint, rest []byte, ok bool) {
 	return e, b, e.Port != 0
 }
 
-// extended reads <d>family<d>address<d>port<d> at the start of b, where d is
-// any printable character that cannot be part of a field (RFC 2428 §2). Family
-// and address may both be missing: the zero Addr.
+// extended reads <d>family<d>address<d>port<d> at the start of b. d is any printable
+// character that cannot be part of a field (RFC 2428 §2). If family and address are
+// both empty, the result has the zero Addr.
 func extended(b []byte) (e Endpoint, rest []byte, ok bool) {
 	if len(b) == 0 || !delimiter(b[0]) {
 		return Endpoint{}, nil, false
@@ -93,16 +93,15 @@ func extended(b []byte) (e Endpoint, rest []byte, ok bool) {
 	return e, b[1:], true
 }
 
-// delimiter reports whether c may delimit the fields of the extended form:
-// ASCII 33 to 126, but nothing that an address or a number is made of.
+// delimiter reports whether c may delimit the fields of the extended form. It must be
+// in ASCII 33 to 126 and must not occur in an address or a number.
 func delimiter(c byte) bool {
 	letter := 'a' <= c|0x20 && c|0x20 <= 'z'
 	return 33 <= c && c <= 126 && !digit(c) && !letter && c != '.' && c != ':'
 }
 
-// address reads the address of a family (1 is IPv4, 2 is IPv6; RFC 2428 §2).
-// An IPv4 address in the clothes of an IPv6 one is neither; the unspecified
-// address is nobody's.
+// address parses an address of a family (1 is IPv4, 2 is IPv6; RFC 2428 §2). It
+// refuses IPv4-mapped IPv6 addresses and the unspecified address.
 func address(family, text []byte) (packet.Addr, bool) {
 	if len(family) == 0 && len(text) == 0 {
 		return packet.Addr{}, true

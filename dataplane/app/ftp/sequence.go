@@ -6,34 +6,34 @@ import (
 	"director/packet"
 )
 
-// Sequence keeps the sequence numbers of one direction of a TCP connection
-// right after edits that changed the length of its stream. The sender keeps
-// its own numbers, the receiver sees shifted ones. The zero Sequence is a
-// stream without edits.
+// Sequence adjusts the sequence numbers of one direction of a TCP connection after
+// edits that changed the length of the stream. The sender keeps its own numbers, and
+// the receiver sees shifted numbers. The zero Sequence is a stream without edits.
 //
-// It is ip_vs_seq of the kernel (init_seq, delta, previous_delta) with the end
-// of the edit beside its start, which makes it exact. Only the last edit is
-// remembered, and only until the receiver has acknowledged it. Everything
-// before it has then arrived, so that what is still on its way is old and may
-// be off by a few bytes, and one shift holds for the whole stream, however far
-// its numbers wrap around.
+// It corresponds to ip_vs_seq in the kernel (init_seq, delta, previous_delta), but
+// also stores the end of the edit, which makes it exact. It stores only the last
+// edit, and only until the receiver has acknowledged it. All data before the edit has
+// then arrived. Segments that are still on the way are old, and their numbers may be
+// wrong by a few bytes. So one shift is valid for the whole stream, even if its
+// numbers wrap around.
 //
-// A value without pointers, for a side table. Its owner serialises access.
+// Sequence contains no pointers, so that it can be stored in a side table. The owner
+// serialises access.
 type Sequence struct {
-	// Start and End are the sender's numbers of the first byte of the edited
-	// line and of the first one behind the replaced text.
+	// Start and End are the sender's numbers of the first byte of the edited line and
+	// of the first byte after the replaced text.
 	Start, End uint32
-	// Before and After are what is added to the sender's numbers below End,
-	// and from there on. They are equal unless the edit is pending.
+	// Before is added to the sender's numbers below End, and After to those from End
+	// on. They are equal unless the edit is pending.
 	Before, After int32
-	// Pending: the receiver has not acknowledged the edit.
+	// Pending reports whether the receiver has not acknowledged the edit yet.
 	Pending bool
 }
 
-// Record notes that a line has been edited: it starts at start, the replaced
-// text ended before end, and became longer bytes longer. It reports false,
-// with nothing noted, while an earlier edit is pending: the segment must not
-// pass, and the sender will repeat it.
+// Record records the edit of a line. The line starts at start, the replaced text
+// ended before end, and the line became longer by longer bytes. Record returns false
+// and records nothing while an earlier edit is pending. The segment must not pass
+// then, and the sender will retransmit it.
 func (s *Sequence) Record(start, end uint32, longer int) bool {
 	if s.Pending {
 		return false
@@ -43,14 +43,14 @@ func (s *Sequence) Record(start, end uint32, longer int) bool {
 	return true
 }
 
-// Cuts reports whether a segment of n bytes from seq on, in the sender's
-// numbers, carries any part of the pending edit: it must be edited, too.
+// Cuts reports whether a segment of n bytes that begins at seq contains a part of the
+// pending edit, so that it must be edited, too. seq is in the sender's numbers.
 func (s *Sequence) Cuts(seq uint32, n int) bool {
 	return s.Pending && n > 0 && before(seq, s.End) && before(s.Start, seq+uint32(n))
 }
 
 // ApplySeq shifts the sequence number of a segment of the edited direction and
-// mends its TCP checksum.
+// updates its TCP checksum.
 func (s *Sequence) ApplySeq(l4 packet.L4) {
 	shift := s.After
 	if s.Pending && before(l4.Seq(), s.End) {
@@ -64,11 +64,12 @@ func (s *Sequence) ApplySeq(l4 packet.L4) {
 	l4.SetTCPChecksum(packet.Delta(0).Replace32(from, to).Apply(l4.TCPChecksum()))
 }
 
-// ApplyAck shifts the acknowledgement number and the SACK blocks (RFC 2018) of
-// a segment of the other direction back to the sender's numbers, mends its TCP
-// checksum, and notes what it acknowledges. An acknowledgement that ends within
-// the edited line acknowledges nothing of it, so that the sender repeats it
-// whole. Precondition: the TCP header is as long as it says.
+// ApplyAck shifts the acknowledgement number and the SACK blocks (RFC 2018) of a
+// segment of the other direction back to the sender's numbers, and updates its TCP
+// checksum. If the segment acknowledges the pending edit, the edit is not pending any
+// more. An acknowledgement that ends within the edited line is moved to its start, so
+// that the sender retransmits the whole line. Precondition: the header length is
+// valid.
 func (s *Sequence) ApplyAck(l4 packet.L4) {
 	if l4.TCPFlags()&packet.ACK == 0 {
 		return
@@ -116,8 +117,8 @@ func (s *Sequence) selective(options []byte) {
 	}
 }
 
-// block shifts one SACK block. What it says of part of the edited line is
-// taken back; a block of nothing else becomes empty, which means nothing.
+// block shifts one SACK block. A part of the edited line is removed from the block.
+// If nothing else is in the block, it becomes empty and acknowledges nothing.
 func (s *Sequence) block(b []byte) {
 	left, right := binary.BigEndian.Uint32(b), s.received(binary.BigEndian.Uint32(b[4:]))
 	if s.within(left) {
@@ -132,8 +133,8 @@ func (s *Sequence) block(b []byte) {
 	binary.BigEndian.PutUint32(b[4:], right)
 }
 
-// received returns the sender's number for the end of what the receiver has,
-// given in the receiver's numbers.
+// received converts the end of received data from the receiver's numbers to the
+// sender's numbers.
 func (s *Sequence) received(end uint32) uint32 {
 	switch {
 	case s.within(end):
@@ -144,12 +145,11 @@ func (s *Sequence) received(end uint32) uint32 {
 	return end - uint32(s.After)
 }
 
-// within reports whether n, in the receiver's numbers, lies inside the edited
-// line, so that the sender has no number for it.
+// within reports whether n, in the receiver's numbers, lies inside the edited line.
+// There is no corresponding number of the sender then.
 func (s *Sequence) within(n uint32) bool {
 	return s.Pending && before(s.Start+uint32(s.Before), n) && before(n, s.End+uint32(s.After))
 }
 
-// before reports whether a comes before b in the circle of sequence numbers
-// (RFC 9293 §3.4).
+// before reports whether a precedes b in sequence space (RFC 9293 §3.4).
 func before(a, b uint32) bool { return int32(a-b) < 0 }

@@ -11,8 +11,9 @@ import (
 	"director/internal/packettest"
 )
 
-// edited is a stream whose line at 1000, replaced up to 1020, became 3 bytes
-// longer, after earlier edits had made it 2 bytes longer.
+// edited returns a Sequence after an edit of the line at 1000. The replaced text
+// ended at 1020, and the line became 3 bytes longer. Earlier edits had made the
+// stream 2 bytes longer.
 func edited(pending bool) ftp.Sequence {
 	s := ftp.Sequence{Start: 1000, End: 1020, Before: 2, After: 5, Pending: true}
 	if !pending {
@@ -33,7 +34,7 @@ func TestSequence_ShiftsTheSendersNumbers(t *testing.T) {
 		{edited(true), 1020, 1025},
 		{edited(true), 1020 + 1<<30, 1025 + 1<<30},
 		{edited(false), 1000, 1005},
-		{edited(false), 1020 + 1<<31, 1025 + 1<<31}, // far behind the edit, not before it
+		{edited(false), 1020 + 1<<31, 1025 + 1<<31}, // far after the edit, not before it
 		{ftp.Sequence{Start: 0xfffffff0, End: 8, After: -4, Pending: true}, 0xfffffff0, 0xfffffff0},
 		{ftp.Sequence{Start: 0xfffffff0, End: 8, After: -4, Pending: true}, 8, 4},
 		{ftp.Sequence{Start: 0xffffffd0, End: 0xfffffff0, After: 20, Pending: true}, 0xfffffff0, 4},
@@ -57,7 +58,7 @@ func TestSequence_ShiftsAcknowledgementsBack(t *testing.T) {
 		{ftp.Sequence{}, 1000, 1000, []uint32{1010, 1020}, []uint32{1010, 1020}},
 		{edited(true), 902, 900, nil, nil},
 		{edited(true), 1002, 1000, nil, nil},
-		{edited(true), 1003, 1000, nil, nil}, // within the line: nothing of it
+		{edited(true), 1003, 1000, nil, nil}, // within the line: acknowledges nothing of it
 		{edited(true), 1024, 1000, nil, nil},
 		{edited(true), 1025, 1020, nil, nil},
 		{edited(true), 1125, 1120, nil, nil},
@@ -70,7 +71,7 @@ func TestSequence_ShiftsAcknowledgementsBack(t *testing.T) {
 		{edited(true), 902, 900, []uint32{952, 1030}, []uint32{950, 1025}},
 		{edited(true), 902, 900, []uint32{1010, 1030}, []uint32{1020, 1025}}, // begins within
 		{edited(true), 902, 900, []uint32{952, 1010}, []uint32{950, 1000}},   // ends within
-		{edited(true), 902, 900, []uint32{1005, 1010}, []uint32{1000, 1000}}, // says nothing
+		{edited(true), 902, 900, []uint32{1005, 1010}, []uint32{1000, 1000}}, // acknowledges nothing
 		{edited(true), 902, 900, []uint32{1025, 1030, 912, 922, 1105, 1205}, []uint32{1020, 1025, 910, 920, 1100, 1200}},
 	} {
 		for name, before := range map[string][]layers.TCPOption{"even": {nop, nop}, "odd": {nop}} {
@@ -110,14 +111,14 @@ func TestSequence_SettlesWhenTheEditIsAcknowledged(t *testing.T) {
 func TestSequence_RecordsOneEditAtATime(t *testing.T) {
 	var s ftp.Sequence
 	if !s.Record(1000, 1020, 3) || s.Record(2000, 2020, 1) {
-		t.Fatal("the first edit must be noted, the second must wait")
+		t.Fatal("Record must return true for the first edit and false for the second")
 	}
 	if want := (ftp.Sequence{Start: 1000, End: 1020, After: 3, Pending: true}); s != want {
 		t.Fatalf("%+v, want %+v", s, want)
 	}
 	s.ApplyAck(segment{ack: 1023}.frame(t).Transport())
 	if !s.Record(2000, 2020, -1) {
-		t.Fatal("the second edit must be noted once the first is acknowledged")
+		t.Fatal("Record must return true for the second edit after the first is acknowledged")
 	}
 	if want := (ftp.Sequence{Start: 2000, End: 2020, Before: 3, After: 2, Pending: true}); s != want {
 		t.Errorf("%+v, want %+v", s, want)
@@ -140,11 +141,11 @@ func TestSequence_KnowsWhatCarriesTheEdit(t *testing.T) {
 	}
 	s = edited(false)
 	if s.Cuts(1000, 30) {
-		t.Error("an acknowledged edit is nobody's business")
+		t.Error("Cuts = true for an acknowledged edit")
 	}
 }
 
-// What is no acknowledgement, or has broken options, must not lead astray.
+// A segment without ACK or with invalid options must not change the state.
 func TestSequence_SurvivesOddHeaders(t *testing.T) {
 	s := edited(true)
 	f := segment{ack: 1125}.frame(t)

@@ -1,5 +1,5 @@
-// Package sip reads from a SIP message (RFC 3261) what the director keeps
-// clients together by: the Call-ID.
+// Package sip reads the Call-ID from a SIP message (RFC 3261). The SIP persistence
+// engine uses it as the key of a call.
 package sip
 
 import (
@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// MaxCallID is the longest Call-ID in bytes that serves as a key
-// (IP_VS_PEDATA_MAXLEN of the kernel): the sync protocol gives its length one
-// byte.
+// MaxCallID is the maximum length in bytes of a Call-ID that is used as a key
+// (IP_VS_PEDATA_MAXLEN in the kernel). The sync protocol has one byte for the length.
 const MaxCallID = 255
 
 // CallID returns the value of the Call-ID header (RFC 3261 §20.8) of a message
 // in a UDP datagram, as a part of the datagram. It reads what the kernel's
 // persistence engine reads (ip_vs_pe_sip.c with nf_conntrack_sip.c):
 //
-//   - The name may be in either case or compact, "i" (§7.3.3). Blanks around
-//     the colon are skipped, also at the start of one continuation line each.
-//   - A header begins a line, and not the first one. Lines end with CR, LF or
-//     both. Where the headers end and the body begins is not looked at.
-//   - A value is a word, or two with an @ between them (§25.1), and must be
-//     followed by CR or LF at once: a blank or a comment behind it, or the end
-//     of the datagram, make it useless. So does a length above MaxCallID.
-//   - A line that begins like the header but has no colon behind the name, or
-//     nothing behind the colon, ends the search. A value that does not begin as
-//     one should leads on to the next header.
+//   - The name may be in upper or lower case, or have the compact form "i"
+//     (§7.3.3). Blanks before and after the colon are skipped. In both places
+//     one continuation line is allowed.
+//   - A header begins a line, but not the first line. Lines end with CR, LF or
+//     both. The search does not stop at the end of the headers.
+//   - A value is one word, or two words with an @ between them (§25.1). CR or
+//     LF must follow it immediately. With a blank, a comment or the end of the
+//     datagram after it, the value is invalid. So is a value longer than
+//     MaxCallID.
+//   - A line that begins with the name but has no colon after it, or nothing
+//     after the colon, ends the search. If the value does not begin with a
+//     word, the search continues.
 func CallID(datagram []byte) (id []byte, ok bool) {
 	for rest := nextLine(datagram); len(rest) > 0; rest = nextLine(rest) {
 		n := name(rest)
@@ -47,7 +48,7 @@ func CallID(datagram []byte) (id []byte, ok bool) {
 	return nil, false
 }
 
-// nextLine returns what follows the first end of a line in b.
+// nextLine returns the rest of b after the first line end.
 func nextLine(b []byte) []byte {
 	end := bytes.IndexAny(b, "\r\n")
 	if end < 0 {
@@ -56,7 +57,7 @@ func nextLine(b []byte) []byte {
 	return afterEnd(b[end:])
 }
 
-// afterEnd returns what follows the end of a line at the start of b.
+// afterEnd returns the rest of b after the line end at its start.
 func afterEnd(b []byte) []byte {
 	if b[0] == '\r' && len(b) > 1 && b[1] == '\n' {
 		return b[2:]
@@ -64,8 +65,8 @@ func afterEnd(b []byte) []byte {
 	return b[1:]
 }
 
-// name returns the length of the header's name at the start of b, or 0. The
-// compact name must not be the first letter of a longer one.
+// name returns the length of the header name at the start of b, or 0. The compact
+// name must not be the first letter of a longer name.
 func name(b []byte) int {
 	const long = "call-id"
 	switch {
@@ -77,8 +78,8 @@ func name(b []byte) int {
 	return 0
 }
 
-// skipBlanks skips spaces and tabs and, after the end of a line, those that
-// begin a continuation line (RFC 3261 §7.3.1).
+// skipBlanks skips spaces and tabs, and a line end if a continuation line follows it
+// (RFC 3261 §7.3.1). It returns nil at another line end.
 func skipBlanks(b []byte) []byte {
 	b = bytes.TrimLeft(b, " \t")
 	if len(b) == 0 || !lineEnd(b[0]) {

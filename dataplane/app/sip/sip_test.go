@@ -38,7 +38,7 @@ func TestCallID_FindsTheHeader(t *testing.T) {
 		"Call-ID: -.!%*_+`'~()<>:\\\"/[]?{}\r\n":                   "-.!%*_+`'~()<>:\\\"/[]?{}",
 		"Call-ID: " + long + "\r\n":                                long,
 		"Call-ID: a\r\nCall-ID: b\r\n":                             "a",
-		"Call-ID: \r\nCall-ID: b\r\n":                              "", // an empty one ends the search
+		"Call-ID: \r\nCall-ID: b\r\n":                              "", // an empty value ends the search
 		"Call-ID: a@\r\ni: b\r\n":                                  "b",
 		"Call-ID: @a\r\ni: b\r\n":                                  "b",
 		"Call-ID:\x01\r\ni: b\r\n":                                 "b",
@@ -48,11 +48,11 @@ func TestCallID_FindsTheHeader(t *testing.T) {
 
 		"":                              "",
 		"Call-ID: " + long + "x\r\n":    "",
-		"Call-ID: " + id + " \r\n":      "", // nothing may follow
+		"Call-ID: " + id + " \r\n":      "", // no blank may follow
 		"Call-ID: " + id + ";x\r\n":     "",
 		"Call-ID: a@b@c\r\n":            "",
 		"Call-ID: a,b\r\n":              "",
-		"Call-ID a\r\nCall-ID: b\r\n":   "", // no colon ends the search
+		"Call-ID a\r\nCall-ID: b\r\n":   "", // a missing colon ends the search
 		"Call-IDs: a\r\nCall-ID: b\r\n": "",
 		"i-x: a\r\nCall-ID: b\r\n":      "",
 		"Call-ID:\r\n\r\n":              "",
@@ -71,7 +71,7 @@ func TestCallID_NeedsTheEndOfTheLine(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                    "",
 		"\r\n":                                "",
-		"Call-ID: a\r\n":                      "", // the first line is no header
+		"Call-ID: a\r\n":                      "", // the first line is not a header
 		"\r\nCall-ID: a":                      "",
 		"\r\nCall-ID: a@":                     "",
 		"\r\nCall-ID: a\r":                    "a",
@@ -99,20 +99,20 @@ func TestCallID_ReturnsAPartOfTheDatagram(t *testing.T) {
 	}
 	id, _ := sip.CallID(datagram)
 	if cap(id) != 3 {
-		t.Errorf("capacity %d, want 3: appending must not reach the datagram", cap(id))
+		t.Errorf("capacity %d, want 3: appending must not change the datagram", cap(id))
 	}
 }
 
 var (
-	// first is the first line that begins like the header.
+	// first matches the first line that begins with the header name.
 	first = regexp.MustCompile(`(?s)[\r\n]((?i:call-id)|(?i:i)[^a-zA-Z]).*`)
-	// sound is what it must look like when it has a value.
+	// sound matches such a line if its value is valid.
 	sound = regexp.MustCompile(`(?s)^[\r\n](?:(?i:call-id)|(?i:i))[ \t]*(?:(?:\r\n|\r|\n)[ \t]+)?:[ \t]*(?:(?:\r\n|\r|\n)[ \t]+)?` +
 		"([-a-zA-Z0-9.!%*_+`'~()<>:\\\\\"/\\[\\]?{}]+(?:@[-a-zA-Z0-9.!%*_+`'~()<>:\\\\\"/\\[\\]?{}]+)?)[\r\n]")
 )
 
-// FuzzCallID holds the parser against regular expressions, which agree while
-// the first line that looks like the header has a value.
+// FuzzCallID compares the parser with regular expressions. They agree if the first
+// line that looks like the header has a value.
 func FuzzCallID(f *testing.F) {
 	f.Add([]byte(invite("Call-ID: a84b4c76e66710@pc33.atlanta.com\r\n")))
 	f.Add([]byte("x\r\ni:\r\n a@b\rrest"))
