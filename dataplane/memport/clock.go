@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until it is told to move.
+// Clock is a clock that moves only by Advance.
 type Clock struct{ ns atomic.Int64 }
 
-// Now returns nanoseconds since the clock was made.
+// Now returns the time in nanoseconds, which is 0 for a new clock.
 func (c *Clock) Now() int64 { return c.ns.Load() }
 
 // Advance moves the clock forward.
 func (c *Clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
 
-// Waiter is a dataplane.Waiter without descriptors: it returns after Wake or
-// after the time it was given.
+// Waiter is a dataplane.Waiter without descriptors.
 type Waiter struct{ wake chan struct{} }
 
-// NewWaiter returns a waiter that nobody has woken yet.
+// NewWaiter returns a Waiter without a pending Wake.
 func NewWaiter() *Waiter { return &Waiter{make(chan struct{}, 1)} }
 
 // Wait returns after Wake, or when nanoseconds have passed.

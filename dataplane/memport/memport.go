@@ -1,7 +1,7 @@
-// Package memport is a NIC made of memory: a port whose frames come from and
-// go to slices, a clock that moves when told to, and a way to sleep that needs
-// no descriptors. The stages are tested and captures replayed over it, without
-// privileges and without Linux.
+// Package memport implements a NIC in memory: a port that receives frames from slices
+// and sends them to slices, a clock that the test moves, and a waiter without
+// descriptors. The stages are tested with it and captures are replayed on it. It
+// needs neither privileges nor Linux.
 package memport
 
 import (
@@ -10,13 +10,13 @@ import (
 	"director/packet"
 )
 
-// chunkSize is what AF_XDP gives a frame.
+// chunkSize is the size in bytes of a chunk, as in AF_XDP.
 const chunkSize = 2048
 
-// Port is a dataplane.Port. The worker's methods belong to one goroutine; Push
-// and Take may be called from any.
+// Port is a dataplane.Port. One goroutine uses it, but any goroutine may call Push
+// and Take.
 type Port struct {
-	chunks [][]byte // free ones; the port lends at most two batches at a time
+	chunks [][]byte // free chunks; the port lends at most two batches at a time
 	lent   int
 
 	mu   sync.Mutex
@@ -24,7 +24,7 @@ type Port struct {
 	sent [][]byte
 }
 
-// New returns a port with nothing to receive.
+// New returns a port with no frames to receive.
 func New() *Port {
 	p := &Port{}
 	for range 2 * packet.BatchSize {
@@ -33,7 +33,7 @@ func New() *Port {
 	return p
 }
 
-// Push appends copies of frames to what the port will receive.
+// Push appends copies of frames to those that the port will receive.
 func (p *Port) Push(frames ...[]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +51,7 @@ func (p *Port) Take() [][]byte {
 	return sent
 }
 
-// Lent returns how many chunks are not back yet.
+// Lent returns the number of chunks that are lent.
 func (p *Port) Lent() int { return p.lent }
 
 // Recv lends the next frames.
@@ -79,7 +79,7 @@ func (p *Port) Alloc(b *packet.Batch) bool {
 	return true
 }
 
-// Flush keeps copies of the frames to send and takes all chunks back.
+// Flush stores copies of the frames to send and takes all chunks back.
 func (p *Port) Flush(b *packet.Batch) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +95,7 @@ func (p *Port) Flush(b *packet.Batch) error {
 	return nil
 }
 
-// Fd returns -1: there is nothing to wait on but a Waiter of this package.
+// Fd returns -1, because there is no descriptor. Use Waiter to wait.
 func (p *Port) Fd() int { return -1 }
 
 // Close does nothing.

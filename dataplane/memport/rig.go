@@ -28,9 +28,9 @@ func NewRig(e *dataplane.Engine, interfaces, workers int) (*Rig, error) {
 	return r, err
 }
 
-// Attach makes workers for queues of any kind, which are listed by interface. It
-// returns the workers and their ports to the kernel. There are as many workers as
-// the interface with most queues has.
+// Attach makes workers for queues of any kind. queues are listed by interface. It
+// returns the workers and their ports to the kernel. The number of workers is the
+// highest number of queues of an interface.
 func Attach(e *dataplane.Engine, queues [][]dataplane.Port) ([]*dataplane.Worker, [][]*Port, error) {
 	hosts := make([][]*Port, len(queues))
 	ifaces := make([]dataplane.Interface, len(queues))
@@ -49,15 +49,15 @@ func Attach(e *dataplane.Engine, queues [][]dataplane.Port) ([]*dataplane.Worker
 	return workers, hosts, err
 }
 
-// Resolver is a dataplane.Resolver that resolves nothing and records the addresses
-// that it was asked for. One goroutine may use it.
+// Resolver is a dataplane.Resolver that resolves nothing and records the requested
+// addresses. One goroutine may use it.
 type Resolver struct{ Wanted []packet.Addr }
 
 // Want records an address.
 func (r *Resolver) Want(a packet.Addr, _ uint8) { r.Wanted = append(r.Wanted, a) }
 
-// NoResolver is a dataplane.Resolver that does nothing: all neighbours that exist are
-// known.
+// NoResolver is a dataplane.Resolver that does nothing. It is for rigs in which all
+// neighbours are known.
 type NoResolver struct{}
 
 // Want does nothing.

@@ -1,5 +1,5 @@
-// Package poller lets a worker sleep on its ports' descriptors and be woken by
-// other goroutines through an eventfd.
+// Package poller lets a worker sleep until a descriptor of its ports is readable.
+// Other goroutines can wake it through an eventfd.
 package poller
 
 import (
@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poller is a dataplane.Waiter. Wait belongs to one goroutine.
+// Poller is a dataplane.Waiter. Only one goroutine may call Wait.
 type Poller struct {
 	event int
 	fds   []unix.PollFd // the eventfd first
 }
 
-// New returns a poller that waits on fds. Negative ones are left out.
+// New returns a poller that waits on fds. It ignores negative descriptors.
 func New(fds ...int) (*Poller, error) {
 	event, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
@@ -40,20 +40,20 @@ func (p *Poller) Wait(nanoseconds int64) error {
 	}
 	if p.fds[0].Revents&unix.POLLIN != 0 {
 		var count [8]byte
-		_, _ = unix.Read(p.event, count[:]) // empty it; the count means nothing
+		_, _ = unix.Read(p.event, count[:]) // reset the eventfd; the count is not needed
 	}
 	return nil
 }
 
-// Yield lets other threads run. The system call is short: Go's scheduler need not
-// know of it.
+// Yield lets other threads run. The system call is short, so the Go scheduler need
+// not be informed.
 func (p *Poller) Yield() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
 
 // Wake ends the Wait in progress or the next one.
 func (p *Poller) Wake() {
 	one := [8]byte{1}
-	_, _ = unix.Write(p.event, one[:]) // fails only when it is full of wakes
+	_, _ = unix.Write(p.event, one[:]) // fails only if the counter is full, and then a wake is pending
 }
 
-// Close frees the eventfd. Nobody may call Wake any more.
+// Close closes the eventfd. After it, Wake must not be called.
 func (p *Poller) Close() error { return unix.Close(p.event) }

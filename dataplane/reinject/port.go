@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// chunkSize is what one frame of ours lies in.
+// chunkSize is the size in bytes of the memory for one frame.
 const chunkSize = packet.Headroom + packet.MaxFrame
 
-// Port is one worker's way back. It is a dataplane.Port from which nothing is
-// ever received.
+// Port reinjects the frames of one worker. It is a dataplane.Port that never
+// receives.
 type Port struct {
 	fd     int
 	memory []byte // packet.BatchSize chunks
@@ -41,8 +41,8 @@ func (p *Port) Alloc(b *packet.Batch) bool {
 	return true
 }
 
-// Flush gives the frames marked Tx to the kernel and empties b. A frame that
-// the kernel refuses is counted, and lost.
+// Flush reinjects the frames with the verdict Tx and empties b. A frame that the
+// kernel refuses is lost and counted.
 func (p *Port) Flush(b *packet.Batch) error {
 	var returned, failed uint64
 	for i := range b.N {
@@ -62,19 +62,19 @@ func (p *Port) Flush(b *packet.Batch) error {
 	return nil
 }
 
-// Fd is -1: there is nothing to wait for.
+// Fd returns -1, because the port never receives.
 func (p *Port) Fd() int { return -1 }
 
 // Close closes the queue.
 func (p *Port) Close() error { return unix.Close(p.fd) }
 
-// Counters is what became of the frames. Any goroutine may ask.
+// Counters returns the counters. Any goroutine may call it.
 func (p *Port) Counters() Counters {
 	return Counters{p.returned.Load(), p.failed.Load()}
 }
 
 // Counters counts frames.
 type Counters struct {
-	Returned uint64 // given to the kernel
-	Failed   uint64 // refused by it
+	Returned uint64 // reinjected
+	Failed   uint64 // refused by the kernel
 }

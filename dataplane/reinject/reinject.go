@@ -1,12 +1,11 @@
-// Package reinject returns frames to the kernel: those that the steering
-// programs claimed and that are not the director's after all. What is written
-// to its device is put on the ingress of the interface it came from, by the
-// program that steer.AttachReinject attaches.
+// Package reinject returns frames to the kernel that the steering programs redirected
+// to the director, but that are not for it. The director writes such a frame to a TAP
+// device. The program that steer.AttachReinject attaches then redirects it to the
+// ingress of the interface on which it arrived.
 //
-// The device is a TAP that lives as long as its descriptors, so that nothing is
-// left of it when the process is killed. It has one queue per worker: workers
-// write without a lock, and the frames of a flow stay in order because they
-// stay with their worker.
+// The TAP device exists only while its descriptors are open, so nothing remains when
+// the process is killed. It has one queue per worker. So workers write without a
+// lock, and the frames of a flow stay in order, because one worker handles them.
 package reinject
 
 import (
@@ -18,14 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Device is the way back to one interface.
+// Device reinjects frames into one interface.
 type Device struct {
 	index int
 	ports []*Port
 }
 
-// Open makes the device for the interface with index target, with one port for
-// each worker.
+// Open makes the device for the interface with index target. It has one port per
+// worker.
 func Open(target, workers int) (*Device, error) {
 	d := &Device{}
 	name := fmt.Sprintf("dir-%d", target)
@@ -33,24 +32,24 @@ func Open(target, workers int) (*Device, error) {
 		fd, err := openQueue(name, i == 0)
 		if err != nil {
 			d.Close()
-			return nil, fmt.Errorf("give-back device %s: %w", name, err)
+			return nil, fmt.Errorf("reinject device %s: %w", name, err)
 		}
 		d.ports = append(d.ports, newPort(fd))
 	}
 	if err := d.start(name); err != nil {
 		d.Close()
-		return nil, fmt.Errorf("give-back device %s: %w", name, err)
+		return nil, fmt.Errorf("reinject device %s: %w", name, err)
 	}
 	return d, nil
 }
 
-// Index is the kernel's index of the device.
+// Index returns the kernel's index of the device.
 func (d *Device) Index() int { return d.index }
 
-// Port is the way back for worker i.
+// Port returns the port of worker i.
 func (d *Device) Port(i int) *Port { return d.ports[i] }
 
-// Close closes all ports; the device goes with the last.
+// Close closes all ports. The kernel removes the device with the last one.
 func (d *Device) Close() error {
 	var errs []error
 	for _, p := range d.ports {
@@ -59,12 +58,12 @@ func (d *Device) Close() error {
 	return errors.Join(errs...)
 }
 
-// openQueue opens one queue of the device. The first one makes it, and must not
-// find it there: it would be another director's.
+// openQueue opens one queue of the device. The first call creates the device. It
+// fails if the device exists, because it then belongs to another director.
 func openQueue(name string, first bool) (int, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return -1, fmt.Errorf("open /dev/net/tun: 'modprobe tun' makes it: %w", err)
+		return -1, fmt.Errorf("open /dev/net/tun: 'modprobe tun' creates it: %w", err)
 	}
 	if err != nil {
 		return -1, fmt.Errorf("open /dev/net/tun: %w", err)
@@ -88,9 +87,8 @@ func openQueue(name string, first bool) (int, error) {
 	return fd, nil
 }
 
-// start brings the device up, and keeps the host from announcing itself on it:
-// without addresses it has nothing to say. Hosts without IPv6 refuse the first
-// call, and need it not.
+// start brings the device up. The device gets no IPv6 address, so the host announces
+// nothing on it. A host without IPv6 refuses this setting and does not need it.
 func (d *Device) start(name string) error {
 	l, err := netlink.LinkByName(name)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 
 var _ dataplane.Port = (*reinject.Port)(nil)
 
-// open makes a device for the near end.
+// open opens a device for the near end.
 func open(t *testing.T, near *nettest.End, workers int) *reinject.Device {
 	t.Helper()
 	var d *reinject.Device
@@ -124,16 +124,16 @@ func TestReinject_PassesTheTapAndTheDrop(t *testing.T) {
 			Payload: fmt.Appendf(nil, "a numbered frame %d", i),
 		}.Bytes()
 	}
-	tagged := packettest.Frame{ // the kernel takes the tag out of the frame before the tap sees it
+	tagged := packettest.Frame{ // the kernel removes the tag before the tap receives the frame
 		SrcMAC: far.MAC, DstMAC: near.MAC, UDP: true, Src: "10.77.0.2:1000", Dst: "10.77.0.1:5000", VLAN: 5, Payload: make([]byte, 30),
 	}.Bytes()
 
 	client.Send(tagged)
-	client.Send(frame(0)) // taken, and kept
-	client.Send(frame(1)) // taken, and given back
+	client.Send(frame(0)) // redirected and not reinjected
+	client.Send(frame(1)) // redirected and reinjected
 	taken := tap.Take(2)
 	if len(taken) != 2 || !bytes.Equal(taken[0], frame(0)) || !bytes.Equal(taken[1], frame(1)) {
-		t.Fatalf("the tap saw %x, want frames 0 and 1", taken)
+		t.Fatalf("the tap received %x, want frames 0 and 1", taken)
 	}
 	var b packet.Batch
 	d.Port(0).Alloc(&b)
@@ -147,6 +147,6 @@ func TestReinject_PassesTheTapAndTheDrop(t *testing.T) {
 		t.Errorf("the host got %q, %v, want %q", buf[:n], err, want)
 	}
 	if again := tap.Drain(); len(again) != 0 {
-		t.Errorf("the tap saw what was given back: %x", again)
+		t.Errorf("the tap received reinjected frames: %x", again)
 	}
 }

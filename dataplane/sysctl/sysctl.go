@@ -1,8 +1,8 @@
-// Package sysctl holds the tunables of IPVS, those of /proc/sys/net/ipv4/vs, by
-// their names there: what each may be, what it is unless set, what it does.
+// Package sysctl contains the tunables of IPVS, by their names in
+// /proc/sys/net/ipv4/vs: the allowed values, the default and the meaning of each.
 //
-// Those that mean nothing in this director are known too, with the reason, so
-// that an operator who sets one is told instead of believing that it works.
+// It also contains the tunables that have no meaning in this director, with the
+// reason. An operator who sets one of them gets an error with this reason.
 package sysctl
 
 import (
@@ -10,16 +10,16 @@ import (
 	"fmt"
 )
 
-// Values is what all tunables are set to. It is a plain value: copied, compared
-// with ==, and handed to the workers as part of what they see.
+// Values contains the values of all tunables. It is a plain value: it can be copied
+// and compared with ==. It is a part of the workers' view.
 //
-// DropEntry, DropPacket and SecureTCP are modes of a defence: 0 never, 1 and 2
-// while connection entries are short, 3 always.
+// DropEntry, DropPacket and SecureTCP are modes of a defence. It is active never (0),
+// while connection entries are short (1 and 2), or always (3).
 type Values struct {
-	AMDropRate              int // of new connections one in so many is dropped while DropPacket is 3; 0: none
-	AMemThresh              int // with fewer free connection entries than these, entries are short
+	AMDropRate              int // while DropPacket is 3, one in AMDropRate new connections is dropped; 0: none
+	AMemThresh              int // entries are short while fewer than this number are free
 	CacheBypass             bool
-	ConnReuseMode           int // bits: 1 where the connection has ended, 2 also in FIN_WAIT
+	ConnReuseMode           int // bits: 1 if the connection has ended, 2 also in FIN_WAIT
 	DropEntry               int
 	DropPacket              int
 	ExpireNodestConn        bool
@@ -35,7 +35,7 @@ type Values struct {
 	SloppyTCP               bool
 }
 
-// Defaults returns the values of a kernel that nobody has tuned.
+// Defaults returns the default values of the kernel.
 func Defaults() Values {
 	return Values{
 		AMDropRate:      10,
@@ -48,8 +48,8 @@ func Defaults() Values {
 	}
 }
 
-// Set gives one tunable its value. The error does not repeat the name and the
-// value; v is then as before.
+// Set sets one tunable. If it returns an error, v is unchanged. The error does not
+// contain the name and the value.
 func (v *Values) Set(name, value string) error {
 	if t := lookup(name); t != nil {
 		return t.set(v, value)
@@ -60,7 +60,7 @@ func (v *Values) Set(name, value string) error {
 	return errors.New("IPVS has no such sysctl")
 }
 
-// Get returns the value of one tunable as it would be read from /proc/sys.
+// Get returns the value of one tunable in the form of /proc/sys.
 func (v Values) Get(name string) (value string, ok bool) {
 	if t := lookup(name); t != nil {
 		return t.get(&v), true
@@ -68,8 +68,7 @@ func (v Values) Get(name string) (value string, ok bool) {
 	return "", false
 }
 
-// Names returns the names of all tunables that can be set, in the order of the
-// alphabet.
+// Names returns the names of all tunables that can be set, in alphabetical order.
 func Names() []string {
 	names := make([]string, len(tunables))
 	for i := range tunables {
@@ -78,8 +77,8 @@ func Names() []string {
 	return names
 }
 
-// Describe returns, for a help text, what a tunable may be set to and what it
-// does; both are empty for a name that Names does not have.
+// Describe returns the allowed values of a tunable and its meaning, for a help text.
+// Both are empty for a name that Names does not return.
 func Describe(name string) (kind, about string) {
 	if t := lookup(name); t != nil {
 		return t.kind, t.about
@@ -87,8 +86,8 @@ func Describe(name string) (kind, about string) {
 	return "", ""
 }
 
-// Refused reports whether name is a tunable of IPVS that means nothing here,
-// and why.
+// Refused reports whether name is a tunable of IPVS that has no meaning in this
+// director, and returns the reason.
 func Refused(name string) (reason string, ok bool) {
 	reason, ok = refused[name]
 	return reason, ok

@@ -7,8 +7,8 @@ import (
 	"director/dataplane/sysctl"
 )
 
-// documented is IPVS's list: the default of each tunable, the least and the
-// greatest value that it takes, and one beyond either end.
+// documented is the list of IPVS: for each tunable the default, the least and the
+// greatest allowed value, and one value below and one above them.
 var documented = map[string]struct{ value, least, greatest, below, above string }{
 	"am_droprate":               {"10", "0", "2147483647", "-1", "2147483648"},
 	"amemthresh":                {"1024", "0", "2147483647", "-1", "2147483648"},
@@ -39,10 +39,10 @@ func TestNames_AreThoseOfIPVSInOrder(t *testing.T) {
 	}
 	for _, name := range names {
 		if _, ok := documented[name]; !ok {
-			t.Errorf("%s is no tunable that IPVS documents", name)
+			t.Errorf("%s is not a tunable that IPVS documents", name)
 		}
 		if kind, about := sysctl.Describe(name); kind == "" || about == "" {
-			t.Errorf("%s: described as %q, %q: want words", name, kind, about)
+			t.Errorf("%s: described as %q, %q, want texts", name, kind, about)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestSet_KeepsToTheRange(t *testing.T) {
 	}
 }
 
-// A row that wrote another's field would be noticed here.
+// This finds a row of the table that writes the field of another row.
 func TestSet_ChangesNothingElse(t *testing.T) {
 	for name := range documented {
 		v := sysctl.Defaults()
@@ -96,7 +96,7 @@ func TestSet_ChangesNothingElse(t *testing.T) {
 		}
 		for other, want := range documented {
 			if got, _ := v.Get(other); other != name && got != want.value {
-				t.Errorf("%s=%s made %s %s, want %s", name, value, other, got, want.value)
+				t.Errorf("%s=%s changed %s to %s, want %s", name, value, other, got, want.value)
 			}
 		}
 	}

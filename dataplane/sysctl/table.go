@@ -10,14 +10,14 @@ import (
 // tunable is one row of the table behind Set, Get, Names and Describe.
 type tunable struct {
 	name, about string
-	kind        string // of its value, for the help text
+	kind        string // the allowed values, for the help text
 	set         func(*Values, string) error
 	get         func(*Values) string
 }
 
-// tunables are in the order of the alphabet. Ranges are those that the kernel
-// enforces (vs_vars in ip_vs_ctl.c) or, where it takes any integer, those that
-// mean something.
+// tunables are in alphabetical order. The ranges are those that the kernel enforces
+// (vs_vars in ip_vs_ctl.c). If the kernel accepts any integer, they are the
+// meaningful values.
 var tunables = []tunable{
 	number("am_droprate", 0, math.MaxInt32, func(v *Values) *int { return &v.AMDropRate },
 		"drop one new connection in N while drop_packet is 3"),
@@ -57,7 +57,8 @@ var tunables = []tunable{
 
 const noSync = "this version has no sync daemon"
 
-// refused are the tunables that mean nothing here, and why.
+// refused contains the tunables that have no meaning in this director, with the
+// reasons.
 var refused = map[string]string{
 	"backup_only":         noSync,
 	"conn_lfactor":        "the connection table has a fixed size: use --conn-table-size",
