@@ -14,7 +14,7 @@ import (
 	"director/service"
 )
 
-// sctp is an SCTP packet with one chunk, without its Ethernet addresses.
+// sctp returns a frame with an SCTP packet of one chunk, without Ethernet addresses.
 func sctp(src, dst string, chunk []byte) []byte {
 	from, to := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
 	return packettest.Serialize(
@@ -24,8 +24,8 @@ func sctp(src, dst string, chunk []byte) []byte {
 		gopacket.Payload(chunk))
 }
 
-// sctpRound is a batch of SCTP packets from clients with ports from first on, or
-// of their servers to them, if round robin began with them.
+// sctpRound returns a batch of SCTP packets from clients whose ports begin at first,
+// or from their servers. It assumes that round robin began with these clients.
 func sctpRound(first int, chunk []byte, reply bool) (frames [][]byte) {
 	for i := range packet.BatchSize {
 		client := netip.AddrPortFrom(netip.MustParseAddr(clientIP), uint16(first+i)).String()
@@ -38,8 +38,8 @@ func sctpRound(first int, chunk []byte, reply bool) (frames [][]byte) {
 	return frames
 }
 
-// protocolRounds are batches of one protocol: of new connections, and for those of
-// the first of them of their packets in both directions.
+// protocolRounds returns batches of one protocol: batches of new connections, and
+// batches of packets in both directions for the connections of the first batch.
 type protocolRounds struct {
 	fresh        [][][]byte
 	hit, answers [][]byte
@@ -73,8 +73,8 @@ func roundsOf(proto uint8) (p protocolRounds) {
 	return p
 }
 
-// withoutAllocation holds that step takes no memory and sends what came: sent
-// returns how many frames have left.
+// withoutAllocation checks that step does not allocate and sends all frames. sent
+// returns the number of frames sent so far.
 func withoutAllocation(t *testing.T, what string, step func(), sent func() int) {
 	t.Helper()
 	before := sent()
@@ -86,7 +86,7 @@ func withoutAllocation(t *testing.T, what string, step func(), sent func() int) 
 	}
 }
 
-// No method takes memory, be a connection new or not, whatever the protocol.
+// No forwarding method allocates, for new and existing connections of all protocols.
 func TestStep_DoesNotAllocateByAnyMethod(t *testing.T) {
 	protocols := map[string]uint8{"TCP": packet.ProtoTCP, "UDP": packet.ProtoUDP, "SCTP": packet.ProtoSCTP}
 	rounds := map[string]protocolRounds{}
@@ -128,15 +128,15 @@ func TestStep_DoesNotAllocateByAnyMethod(t *testing.T) {
 					withoutAllocation(t, "answers", step, sent)
 				}
 				if n := w.Counts().Conns; n != (allocRuns+1)*packet.BatchSize {
-					t.Errorf("%d connections began by packets of connections that were there", n)
+					t.Errorf("packets of existing connections began %d connections", n)
 				}
 			})
 		}
 	}
 }
 
-// tunnelled makes sure that there is a service of a protocol, whose servers take
-// such tunnels.
+// tunnelled makes sure that a service of the protocol exists and that its servers use
+// the tunnel.
 func (r *rig) tunnelled(tunnel packet.Tunnel, proto uint8) {
 	r.t.Helper()
 	s := r.specs[0]
@@ -154,8 +154,8 @@ func (r *rig) tunnelled(tunnel packet.Tunnel, proto uint8) {
 	}
 }
 
-// crossing is two workers with a queue each on the clients' side, and one queue on
-// the servers' side, which is the first worker's.
+// crossing has two workers. Each has a queue on the clients' side. Only the first has
+// a queue on the servers' side.
 type crossing struct {
 	workers []*dataplane.Worker
 	in      [2]*treadmill
@@ -176,8 +176,8 @@ func newCrossing(t testing.TB) *crossing {
 	return c
 }
 
-// receive has one of the workers receive the segments of 64 established
-// connections at each step from now on.
+// receive makes one of the workers receive the segments of 64 established connections
+// at each further step.
 func (c *crossing) receive(t testing.TB, worker int) {
 	c.in[worker].rounds = [][][]byte{clients(1000, packettest.Frame{Flags: "S"})}
 	c.step(t)
@@ -185,7 +185,7 @@ func (c *crossing) receive(t testing.TB, worker int) {
 	c.step(t)
 }
 
-// step has both make one, first the one that hands over what it sends.
+// step makes a step of both workers. The worker that hands its frames over is first.
 func (c *crossing) step(t testing.TB) {
 	for _, w := range []*dataplane.Worker{c.workers[1], c.workers[0]} {
 		if _, err := w.Step(); err != nil {
@@ -194,11 +194,11 @@ func (c *crossing) step(t testing.TB) {
 	}
 }
 
-// The workers' queues on the other side, by the worker that receives.
+// The names of the cases, by the worker that receives.
 var crossings = []string{"own queue", "another's queue"}
 
-// Nor does a frame that leaves by another interface, through the worker's own queue there
-// or another worker's.
+// A frame that leaves by another interface does not allocate either, through the
+// worker's own queue or through that of another worker.
 func TestStep_DoesNotAllocateAcrossInterfaces(t *testing.T) {
 	for worker, what := range crossings {
 		c := newCrossing(t)
@@ -210,7 +210,7 @@ func TestStep_DoesNotAllocateAcrossInterfaces(t *testing.T) {
 	}
 }
 
-// BenchmarkCross is BenchmarkStep for frames that leave by another interface.
+// BenchmarkCross is like BenchmarkStep for frames that leave by another interface.
 func BenchmarkCross(b *testing.B) {
 	for worker, what := range crossings {
 		b.Run(what, func(b *testing.B) {

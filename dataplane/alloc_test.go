@@ -16,7 +16,8 @@ func both(a, b []byte) (frames [][]byte) {
 	return frames
 }
 
-// fragments are a batch of datagrams in two parts each, the later part first.
+// fragments returns a batch of datagrams in two fragments each, the later fragment
+// first.
 func fragments(frame func(int, packettest.Frame) []byte) (frames [][]byte) {
 	for i := range packet.BatchSize / 2 {
 		first, later := inTwo(frame, uint16(i), packettest.Frame{})
@@ -25,8 +26,7 @@ func fragments(frame func(int, packettest.Frame) []byte) (frames [][]byte) {
 	return frames
 }
 
-// What happens per packet takes no memory, nor does what happens per connection
-// or seldom.
+// Neither the handling of packets and connections nor rare events allocate.
 func TestStep_DoesNotAllocate(t *testing.T) {
 	syn, ack := packettest.Frame{Flags: "S"}, packettest.Frame{Flags: "A"}
 	datagram := packettest.Frame{UDP: true, Payload: make([]byte, 64)}
@@ -47,7 +47,7 @@ func TestStep_DoesNotAllocate(t *testing.T) {
 	for name, c := range map[string]struct {
 		o       options
 		prepare func(r *rig)
-		warm    [][][]byte // rounds before the ones that count
+		warm    [][][]byte // rounds before the measurement
 		rounds  [][][]byte
 		perStep int // frames sent, at least
 	}{
@@ -61,7 +61,7 @@ func TestStep_DoesNotAllocate(t *testing.T) {
 		"new datagrams":        {rounds: freshUDP, perStep: 64},
 		"persistent":           {prepare: persistent, rounds: fresh, perStep: 64},
 		"reused":               {rounds: [][][]byte{clients(1000, syn), answers(1000, reset)}, perStep: 32},
-		"forgotten half-open":  {o: options{size: 200}, rounds: fresh, perStep: 64},
+		"evicted half-open":    {o: options{size: 200}, rounds: fresh, perStep: 64},
 		"without an entry":     {o: options{size: 20, method: service.DR}, prepare: (*rig).crowd, rounds: fresh, perStep: 64},
 		"resets":               {rounds: [][][]byte{clients(1000, ack)}, perStep: 64},
 		"no server":            {o: options{weights: []int32{0}}, rounds: [][][]byte{clients(1000, syn)}},
@@ -97,7 +97,7 @@ func TestStep_DoesNotAllocate(t *testing.T) {
 				t.Errorf("%v allocations a step, want 0", n)
 			}
 			if want := c.perStep * runs; p.sent < want {
-				t.Errorf("%d frames sent in %d steps, want %d: the steps did not do their work; %+v", p.sent, runs, want, w.Counts())
+				t.Errorf("%d frames sent in %d steps, want %d; %+v", p.sent, runs, want, w.Counts())
 			}
 		})
 	}

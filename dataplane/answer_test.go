@@ -14,7 +14,7 @@ import (
 	"director/packet"
 )
 
-// icmpSent takes the single frame that port sent, an ICMP error.
+// icmpSent returns the ICMP error in the single frame that port sent.
 func (r *rig) icmpSent(p *memport.Port) (*layers.IPv4, *layers.ICMPv4, []byte) {
 	r.t.Helper()
 	sent := p.Take()
@@ -24,7 +24,7 @@ func (r *rig) icmpSent(p *memport.Port) (*layers.IPv4, *layers.ICMPv4, []byte) {
 	return icmpOf(r.t, sent[0])
 }
 
-// icmpOf reads an ICMP error and the packet that it quotes.
+// icmpOf decodes an ICMP error and the packet that it quotes.
 func icmpOf(t testing.TB, frame []byte) (*layers.IPv4, *layers.ICMPv4, []byte) {
 	t.Helper()
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.Default)
@@ -39,8 +39,8 @@ func icmpOf(t testing.TB, frame []byte) (*layers.IPv4, *layers.ICMPv4, []byte) {
 	return ip, icmp, icmp.Payload
 }
 
-// A segment that belongs to no connection is answered as the stack of a host
-// without a listener answers it, from the virtual address.
+// A segment without a connection is answered from the virtual address, as a host
+// without a listener answers it.
 func TestAnswer_ResetsWhatBelongsToNoConnection(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame    packettest.Frame
@@ -114,8 +114,8 @@ func TestAnswer_LimitsErrorsButNotResets(t *testing.T) {
 	}
 }
 
-// A router before us answers for itself: the director does so from the address
-// that it has on the server's side, for a server's packet.
+// A router answers with its own address. For a server's packet, the director answers
+// with its address on the servers' side.
 func TestAnswer_ToAServerIsFromTheDirectorsOwnAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame packettest.Frame
@@ -142,9 +142,9 @@ func TestAnswer_ToAServerIsFromTheDirectorsOwnAddress(t *testing.T) {
 	}
 }
 
-// Our own answers wait for the neighbour like forwarded packets, in one queue
-// with them, and are as bounded.
-func TestHold_KeepsOurOwnAnswersToo(t *testing.T) {
+// Answers of the director wait for the neighbour in the same queue as forwarded
+// packets, with the same bound.
+func TestPending_IncludesTheDirectorsAnswers(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
 	r.step()
@@ -156,7 +156,7 @@ func TestHold_KeepsOurOwnAnswersToo(t *testing.T) {
 		t.Fatalf("%d frames sent to an unknown neighbour", len(sent))
 	}
 	if len(r.wanted) != 3 {
-		t.Errorf("asked %d times, want 3", len(r.wanted))
+		t.Errorf("%d requests to resolve, want 3", len(r.wanted))
 	}
 	r.net = network(true)
 	r.control.Refresh()
@@ -182,14 +182,14 @@ func TestHold_KeepsOurOwnAnswersToo(t *testing.T) {
 	}
 }
 
-func TestHold_BoundsOurOwnAnswers(t *testing.T) {
+func TestPending_BoundsTheDirectorsAnswers(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	for range 100 {
 		r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "A"}))
 	}
 	r.step()
 	if got := r.counts().Drops[packet.Neighbor]; got != 36 {
-		t.Errorf("%d answers dropped at once, want 100 less the 64 that are held", got)
+		t.Errorf("%d answers dropped at once, want all of 100 except the 64 that are pending", got)
 	}
 	r.clock.Advance(time.Second)
 	r.step()
@@ -198,8 +198,8 @@ func TestHold_BoundsOurOwnAnswers(t *testing.T) {
 	}
 }
 
-// A client behind a gateway is answered by way of it; one that cannot be reached
-// is not, and nothing else happens to its packet.
+// A client behind a gateway is answered through the gateway. A client without a route
+// is not answered, and its packet is dropped as usual.
 func TestAnswer_GoesByTheRoute(t *testing.T) {
 	r := newRig(t, options{})
 	gateway := packet.MAC{2, 0, 0, 9, 9, 9}

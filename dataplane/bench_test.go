@@ -8,8 +8,8 @@ import (
 	"director/service"
 )
 
-// BenchmarkStep is what a busy director does nearly all the time: a batch of
-// segments of 64 established connections, by forwarding method and direction.
+// BenchmarkStep measures the most frequent work of a director: a batch of segments of
+// 64 established connections, by forwarding method and direction.
 func BenchmarkStep(b *testing.B) {
 	syn, ack := packettest.Frame{Flags: "S"}, packettest.Frame{Flags: "A"}
 	for _, c := range []struct {

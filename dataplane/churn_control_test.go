@@ -10,8 +10,8 @@ import (
 	"director/service"
 )
 
-// change is something that an operator, or the network, does to a director at
-// work.
+// change makes a random change that an operator or the network can make to a running
+// director.
 func (c *churn) change(r *rand.Rand) {
 	err := c.changes()[r.IntN(len(c.changes()))](r)
 	for _, is := range []error{
@@ -27,7 +27,7 @@ func (c *churn) change(r *rand.Rand) {
 	c.note()
 }
 
-// note remembers the servers that there are.
+// note records the current servers.
 func (c *churn) note() {
 	for _, s := range c.shared.View().Services.Servers() {
 		if s != nil {
@@ -46,8 +46,8 @@ func (c *churn) changes() []func(r *rand.Rand) error {
 	}
 }
 
-// any returns one of the services that were there at first, and one of its
-// servers' places: any address, and the ports and method of the service's.
+// any returns one of the initial services and the specification of a server for it: a
+// random address, with the port and the method of the service's servers.
 func (c *churn) any(r *rand.Rand) (service.Key, service.ServerSpec) {
 	s := c.specs[r.IntN(len(c.specs))]
 	server := s.Servers[0]
@@ -119,7 +119,7 @@ func (c *churn) setSysctl(r *rand.Rand) error {
 	return c.control.SetSysctl(v.name, v.of[r.IntN(len(v.of))])
 }
 
-// toggleNeighbor has the Ethernet address of a real server be known or not.
+// toggleNeighbor makes the Ethernet address of a real server known or unknown.
 func (c *churn) toggleNeighbor(*rand.Rand) error {
 	known := len(c.net.Neighbors)
 	isIt := func(n neigh.Neighbor) bool { return n.IP == packet.MustAddr(serverIP(4)).Netip() }
@@ -131,9 +131,10 @@ func (c *churn) toggleNeighbor(*rand.Rand) error {
 	return nil
 }
 
-// keepHouse does what is done now and then. A number that Collect frees must not
-// be given anew while a worker is in a step that knows it: the trash is emptied
-// once a minute, of which the workers here know nothing.
+// keepHouse does the periodic work. A number that Collect frees must not be used
+// again while a worker is in a step that uses it. A director calls Collect once a
+// minute, but here the time is not real. So keepHouse waits until each worker has
+// made a step.
 func (c *churn) keepHouse(r *rand.Rand) error {
 	switch r.IntN(4) {
 	case 0:

@@ -20,33 +20,32 @@ var churnSeed = flag.Uint64("churn.seed", 0, "what the schedules of the churn te
 
 const (
 	churnWorkers = 3
-	churnRounds  = 800 // of each worker
+	churnRounds  = 800 // rounds of each worker
 )
 
-// churn is a director whose workers forward while everything about it changes:
-// what they share, what they are told to do, and the time.
+// churn is a director whose workers forward packets while the shared state, the rules
+// and the time change.
 type churn struct {
 	*rig
 	seed    uint64
-	frames  [][]byte // what clients send, and some that are nobody's
+	frames  [][]byte // frames of clients, and some for other hosts
 	specs   []service.Spec
 	working sync.WaitGroup
-	steps   [churnWorkers]atomic.Int64 // that each worker has made
-	ticks   []chan struct{}            // one for each of the others, who go on with the workers' steps
-	servers map[*service.Server]bool   // all that there ever were
+	steps   [churnWorkers]atomic.Int64 // number of steps of each worker
+	ticks   []chan struct{}            // one for each other goroutine, which continues with the workers' steps
+	servers map[*service.Server]bool   // all servers that have existed
 
-	collected [churnWorkers]int64 // steps when the trash was emptied last
+	collected [churnWorkers]int64 // steps at the last Collect
 
 	pushed, own, hosted, decoded, answered atomic.Int64
 	sent                                   [2]atomic.Int64 // by interface
 }
 
-// Several workers look up, insert and end connections of one table, whose
-// services, servers, weights, tunables, next hops and time change meanwhile, and
-// which somebody lists. Under the race detector nobody may see what another has
-// not finished. When all is over nothing may be left: no connection, no count of
-// one at any server that there ever was, and no frame that is in none of the
-// counters, or in two.
+// Several workers look up, insert and expire connections of one table. Meanwhile
+// other goroutines change services, servers, weights, tunables, next hops and the
+// time, and list the connections. The race detector must not find a race. At the end
+// no connection is left, no server counts a connection, and each frame is in exactly
+// one counter.
 func TestWorkers_KeepCountWhileEverythingChanges(t *testing.T) {
 	for name, size := range map[string]int{"roomy": 20_000, "crowded": 300, "too small": 60} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +74,7 @@ func newChurn(t *testing.T, seed uint64, size int) *churn {
 		churnService(82, packet.ProtoTCP, service.TUN, 82),
 		churnService(83, packet.ProtoTCP, service.NAT, 8083),
 		churnService(84, packet.ProtoUDP, service.NAT, 8084),
-		churnService(21, packet.ProtoTCP, service.NAT, 2121), // FTP: a helper reads along
+		churnService(21, packet.ProtoTCP, service.NAT, 2121), // FTP, with its helper
 	)
 	c.specs[4].Persistent = 50
 	c.specs[5].OnePacket = true
@@ -100,7 +99,7 @@ func newChurn(t *testing.T, seed uint64, size int) *churn {
 	return c
 }
 
-// churnService is a service with two servers.
+// churnService returns a service with two servers.
 func churnService(port uint16, proto uint8, method service.Method, serverPort uint16) service.Spec {
 	s := service.Spec{Key: service.Key{Addr: packet.MustAddr(vip), Port: port, Proto: proto}, Scheduler: "wlc"}
 	for n := range 2 {
@@ -111,7 +110,7 @@ func churnService(port uint16, proto uint8, method service.Method, serverPort ui
 	return s
 }
 
-// addClients adds what clients of a service send.
+// addClients adds frames of clients of a service.
 func (c *churn) addClients(port uint16, udp bool) {
 	flags := []string{"S", "S", "A", "A", "PA", "FA", "R"}
 	if udp {
@@ -126,7 +125,7 @@ func (c *churn) addClients(port uint16, udp bool) {
 	}
 }
 
-// run has everybody at work until the workers have made their rounds.
+// run runs all goroutines until the workers have made their rounds.
 func (c *churn) run() {
 	var others sync.WaitGroup
 	for i, other := range []func(r *rand.Rand){c.change, c.moveClock, c.list} {
@@ -152,7 +151,7 @@ func (c *churn) run() {
 	others.Wait()
 }
 
-// work is a worker's life: frames come in by any of the queues, its own or not.
+// work makes the steps of one worker. It also pushes frames to random queues.
 func (c *churn) work(id int) {
 	r := rand.New(rand.NewPCG(c.seed, uint64(id)))
 	w := c.rig.workers[id]
@@ -173,17 +172,17 @@ func (c *churn) work(id int) {
 			runtime.Gosched()
 		}
 	}
-	c.steps[id].Add(1 << 32) // no step of it lies ahead
+	c.steps[id].Add(1 << 32) // nobody must wait for a further step
 }
 
-// push has a frame come in on any queue of an interface.
+// push pushes a frame to a random queue of an interface.
 func (c *churn) push(r *rand.Rand, iface int, frame []byte) {
 	c.pushed.Add(1)
 	c.ports[iface][r.IntN(len(c.ports[iface]))].Push(frame)
 }
 
-// take takes what left by the worker's queues. The real servers answer some of
-// what reached them, unless r is nil.
+// take takes the frames that the worker's queues have sent. The real servers answer
+// some of those that they received, unless r is nil.
 func (c *churn) take(r *rand.Rand, id int) {
 	for iface, queues := range c.ports {
 		if id >= len(queues) {
@@ -200,8 +199,8 @@ func (c *churn) take(r *rand.Rand, id int) {
 	}
 }
 
-// judge looks at the addresses of a frame that was sent, and counts those that
-// answer one instead of forwarding it.
+// judge checks the addresses of a sent frame. It counts the frames that the director
+// itself originated.
 func (c *churn) judge(iface int, f []byte) {
 	eth, ip := packet.Eth(f), packet.IPv4(f[packet.EthLen:])
 	if iface == 1 {
@@ -213,17 +212,16 @@ func (c *churn) judge(iface int, f []byte) {
 	if eth.Dst() != clientMAC || ip.Src() != packet.MustAddr(vip).V4() {
 		c.t.Errorf("a frame to %v from %v on the clients' side: % x", eth.Dst(), packet.AddrFrom4(ip.Src()), f)
 	}
-	if ip.TTL() == 64 { // what is forwarded has come a hop further
+	if ip.TTL() == 64 { // forwarded packets have a lower TTL
 		c.own.Add(1)
 	}
 }
 
-// decode has another implementation look at a frame, and masquerading servers
-// answer.
+// decode decodes a frame with gopacket. Masquerading servers answer it.
 func (c *churn) decode(r *rand.Rand, iface int, f []byte) {
 	ip := packet.IPv4(f[packet.EthLen:])
 	if ip.FlagsOffset()&(packet.IPv4MF|packet.IPv4OffsetMask) != 0 || ip.Proto() == packet.ProtoICMP || ip.Proto() == packet.ProtoGRE {
-		return // neither TCP nor UDP as a whole
+		return // not a whole TCP or UDP packet
 	}
 	d, err := packettest.Read(f)
 	if err != nil {
@@ -247,8 +245,8 @@ func (c *churn) decode(r *rand.Rand, iface int, f []byte) {
 	c.push(r, 1, answer.Bytes())
 }
 
-// moveClock passes some time: mostly little, now and then so much that
-// connections end.
+// moveClock advances the clock, mostly by little and sometimes so much that
+// connections expire.
 func (c *churn) moveClock(r *rand.Rand) {
 	most := 100 * time.Millisecond
 	switch r.IntN(10) {
@@ -260,7 +258,7 @@ func (c *churn) moveClock(r *rand.Rand) {
 	c.clock.Advance(time.Duration(r.Int64N(int64(most))))
 }
 
-// list looks at what an operator sees.
+// list checks the listings that an operator sees.
 func (c *churn) list(r *rand.Rand) {
 	switch r.IntN(3) {
 	case 0:
@@ -278,13 +276,13 @@ func (c *churn) list(r *rand.Rand) {
 				continue
 			}
 			if _, live := c.shared.Conns().Get(info.ID); live {
-				c.t.Errorf("a connection to server %d, which nobody knows: %+v", info.Server, info.Key)
+				c.t.Errorf("a connection to the unknown server %d: %+v", info.Server, info.Key)
 			}
 		}
 	}
 }
 
-// finish has the workers do what is left, and all connections end.
+// finish lets the workers handle the remaining frames, and all connections expire.
 func (c *churn) finish() {
 	c.t.Helper()
 	settle := func() {
@@ -307,7 +305,7 @@ func (c *churn) finish() {
 	}
 }
 
-// checkFrames holds that each frame is in the counters once.
+// checkFrames checks that each frame is counted once.
 func (c *churn) checkFrames() {
 	c.t.Helper()
 	n := c.counts()
@@ -317,27 +315,27 @@ func (c *churn) checkFrames() {
 		hosted += int64(n.Host[i])
 	}
 	if rx != c.pushed.Load() {
-		c.t.Errorf("%d frames received, %d came", rx, c.pushed.Load())
+		c.t.Errorf("%d frames received, %d pushed", rx, c.pushed.Load())
 	}
 	for iface := range c.ports {
 		if tx := int64(n.Tx[iface]); tx != c.sent[iface].Load() {
-			c.t.Errorf("interface %d: %d frames counted as sent, %d left", iface, tx, c.sent[iface].Load())
+			c.t.Errorf("interface %d: %d frames counted as sent, %d sent", iface, tx, c.sent[iface].Load())
 		}
 	}
 	if hosted != c.hosted.Load() {
-		c.t.Errorf("%d frames counted for the kernel, it got %d", hosted, c.hosted.Load())
+		c.t.Errorf("%d frames counted for the kernel, it received %d", hosted, c.hosted.Load())
 	}
 	if in, out := rx+c.own.Load(), int64(n.Tx[0]+n.Tx[1])+hosted+dropped; in != out {
 		c.t.Errorf("%d frames came and %d are our own, %d were sent, %d left to the kernel and %d dropped, %d too many; %+v",
 			rx, c.own.Load(), n.Tx[0]+n.Tx[1], hosted, dropped, out-in, n)
 	}
-	// All of it has to happen for any of this to mean something.
+	// The test is useful only if all of this happened.
 	if n.Conns < 200 || n.Expired < 50 || n.Handoff == 0 || c.own.Load() == 0 || c.decoded.Load() < 200 || c.answered.Load() < 50 {
-		c.t.Errorf("too little happened: %d decoded, %d answered, %d our own; %+v", c.decoded.Load(), c.answered.Load(), c.own.Load(), n)
+		c.t.Errorf("too few frames: %d decoded, %d answered, %d originated; %+v", c.decoded.Load(), c.answered.Load(), c.own.Load(), n)
 	}
 }
 
-// checkServers holds that no server counts what has ended.
+// checkServers checks that no server counts a connection that has ended.
 func (c *churn) checkServers() {
 	c.t.Helper()
 	c.note()
@@ -348,6 +346,6 @@ func (c *churn) checkServers() {
 		}
 	}
 	if n := dataplane.Remembered(c.shared); n != 0 {
-		c.t.Errorf("something is remembered of %d connections that have ended", n)
+		c.t.Errorf("helpers have state of %d connections that have ended", n)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"director/service"
 )
 
-// crowd fills the table with established connections, so that there is nobody to
-// forget, from client ports 1000 on.
+// crowd fills the table with established connections from client ports 1000 on, so
+// that none can be evicted.
 func (r *rig) crowd() {
 	r.t.Helper()
 	for i := range r.shared.Conns().Size() {
@@ -25,7 +25,7 @@ func (r *rig) crowd() {
 	}
 }
 
-// leave ends connections until there are n.
+// leave removes connections until n are left.
 func (r *rig) leave(n int) {
 	var dead [2]conntrack.Conn
 	for info := range r.shared.Conns().All() {
@@ -38,19 +38,19 @@ func (r *rig) leave(n int) {
 	}
 }
 
-// second passes a second.
+// second advances the clock by a second.
 func (r *rig) second() {
 	r.clock.Advance(time.Second)
 	r.control.Defend(r.clock.Now())
 }
 
-// from is a frame of another client than the others of these tests.
+// from returns a frame of a client that the other tests do not use.
 func from(client, port int, f packettest.Frame) []byte {
 	f.Src = fmt.Sprintf("198.51.100.%d:%d", 100+client, port)
 	return fromClient(0, f)
 }
 
-// to returns the server that the single frame sent to the servers went to.
+// to returns the destination of the single frame that was sent to the servers.
 func (r *rig) to() string {
 	r.t.Helper()
 	d := r.one(r.ports[1][0])
@@ -63,7 +63,7 @@ func (r *rig) to() string {
 	return d.IP.DstIP.String()
 }
 
-// A full table first forgets the oldest half-open connection.
+// A full table first evicts the oldest half-open connection.
 func TestCrowded_ReusesTheOldestHalfOpenFirst(t *testing.T) {
 	r := newRig(t, options{size: 8})
 	for i := range 10 {
@@ -80,7 +80,7 @@ func TestCrowded_ReusesTheOldestHalfOpenFirst(t *testing.T) {
 		}
 	}
 	r.ports[1][0].Take()
-	// The oldest two are unknown now.
+	// The oldest two are evicted.
 	for i := range 3 {
 		r.ports[0][0].Push(fromClient(1000+i, packettest.Frame{Flags: "A"}))
 	}
@@ -90,8 +90,9 @@ func TestCrowded_ReusesTheOldestHalfOpenFirst(t *testing.T) {
 	}
 }
 
-// With nobody to forget packets are forwarded without an entry, all of a client's
-// to one server, and the answers of masquerading servers find back.
+// If no connection can be evicted, packets are forwarded without an entry. All
+// packets of a client go to one server, and the answers of masquerading servers are
+// forwarded to the client.
 func TestCrowded_ForwardsWithoutAnEntry(t *testing.T) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		t.Run(method.String(), func(t *testing.T) {
@@ -124,7 +125,7 @@ func TestCrowded_ForwardsWithoutAnEntry(t *testing.T) {
 				packets++
 			}
 			if len(seen) < 2 {
-				t.Errorf("all clients go to %v", seen)
+				t.Errorf("all clients go to %v, want several servers", seen)
 			}
 			c := r.counts()
 			if c.Unnoted != packets || c.Conns != 20 || r.shared.Conns().Used() != 20 {
@@ -153,8 +154,8 @@ func TestCrowded_ForwardsDatagramsToo(t *testing.T) {
 	}
 }
 
-// A server that masquerades for two services, or for every port of one, cannot
-// be told from its answers: what finds no room is dropped.
+// If a server masquerades for two services, or for every port of one, its answers do
+// not show the service. A packet without room is dropped then.
 func TestCrowded_DropsWhereTheAnswerIsAmbiguous(t *testing.T) {
 	r := newRig(t, options{size: 20})
 	second := r.specs[0]
@@ -168,7 +169,8 @@ func TestCrowded_DropsWhereTheAnswerIsAmbiguous(t *testing.T) {
 	if c := r.counts(); c.Drops[packet.TableFull] != 2 || c.Unnoted != 0 {
 		t.Errorf("%d dropped for the full table, %d without an entry, want 2 and 0", c.Drops[packet.TableFull], c.Unnoted)
 	}
-	// Its answers are nobody's, and a segment in the middle is nobody's either.
+	// Its answers belong to no connection, and a segment without a connection is
+	// reset.
 	answer := fromServer(1, 5000, packettest.Frame{Flags: "SA"})
 	r.ports[1][0].Push(answer)
 	r.ports[0][0].Push(from(1, 5000, packettest.Frame{Flags: "A"}))
@@ -181,7 +183,8 @@ func TestCrowded_DropsWhereTheAnswerIsAmbiguous(t *testing.T) {
 	}
 }
 
-// A real server's packets to the host itself are the host's, crowded or not.
+// A real server's packets to the director's host go to the host, also when the table
+// is full.
 func TestCrowded_LeavesTheHostItsAnswers(t *testing.T) {
 	r := newRig(t, options{size: 20})
 	r.crowd()
@@ -211,8 +214,8 @@ func TestCrowded_WithoutAUsableServer(t *testing.T) {
 	}
 }
 
-// Persistence does not apply without room, nor do thresholds.
-func TestCrowded_ForgetsPersistenceAndThresholds(t *testing.T) {
+// Without room, persistence and thresholds are ignored.
+func TestCrowded_IgnoresPersistenceAndThresholds(t *testing.T) {
 	r := newRig(t, options{size: 20, method: service.DR})
 	r.crowd()
 	persistent := r.specs[0]
@@ -242,8 +245,8 @@ func TestCrowded_ForgetsPersistenceAndThresholds(t *testing.T) {
 	}
 }
 
-// Once there is room a segment of a connection without an entry gets one, at the
-// server that it has been with.
+// When there is room again, a segment of a connection without an entry gets an entry
+// with the same server.
 func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		t.Run(method.String(), func(t *testing.T) {
@@ -261,7 +264,7 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			r.ports[0][0].Push(from(1, 5000, packettest.Frame{Flags: "PA"}))
 			r.step()
 			if to := r.to(); to != server {
-				t.Errorf("adopted by %s, was with %s", to, server)
+				t.Errorf("adopted by %s, its server was %s", to, server)
 			}
 			if used, c := r.shared.Conns().Used(), r.counts(); used != 11 || c.Conns != 21 || c.Unnoted != 1 {
 				t.Errorf("%d held, %d made, %d without an entry, want 11, 21, 1", used, c.Conns, c.Unnoted)
@@ -279,7 +282,7 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			if after != before+1 {
 				t.Errorf("%d active connections, want %d", after, before+1)
 			}
-			// A SYN begins an ordinary one, by the service's scheduler.
+			// A SYN begins an ordinary connection by the service's scheduler.
 			r.ports[0][0].Push(from(2, 5000, packettest.Frame{Flags: "S"}))
 			r.step()
 			if used := r.shared.Conns().Used(); used != 12 {
@@ -307,17 +310,17 @@ func TestCrowded_EndsTwoMinutesAfterThereIsRoom(t *testing.T) {
 		return forwarded == 1
 	}
 	if adopts() {
-		t.Error("a segment is adopted before the table was ever full")
+		t.Error("a segment is adopted before the table was full")
 	}
 	r.crowd()
 	if adopts() {
-		t.Error("a segment is adopted although everything found room")
+		t.Error("a segment is adopted, but every connection found room")
 	}
 	r.ports[0][0].Push(from(1, 4999, packettest.Frame{Flags: "S"}))
 	r.step()
 	r.ports[1][0].Take()
 	if !adopts() {
-		t.Error("a segment is not adopted after one found no room")
+		t.Error("a segment is not adopted after a connection found no room")
 	}
 	r.leave(18) // 90 %
 	for range 300 {
@@ -333,7 +336,7 @@ func TestCrowded_EndsTwoMinutesAfterThereIsRoom(t *testing.T) {
 	r.ports[0][0].Push(from(9, 1, packettest.Frame{Flags: "S"}))
 	r.step()
 	r.ports[1][0].Take()
-	r.second() // 18 again: the two minutes begin anew
+	r.second() // 18 connections again: the two minutes start again
 	r.leave(17)
 	for range 121 {
 		if !adopts() {

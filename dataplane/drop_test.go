@@ -10,7 +10,7 @@ import (
 	"director/service"
 )
 
-// mangle changes a frame's IPv4 header and mends its checksum.
+// mangle changes a frame's IPv4 header and updates its checksum.
 func mangle(b []byte, change func(ip packet.IPv4)) []byte {
 	ip := packet.IPv4(b[packet.EthLen:])
 	change(ip)
@@ -19,7 +19,7 @@ func mangle(b []byte, change func(ip packet.IPv4)) []byte {
 	return b
 }
 
-// fragmentOf is the first part of a datagram of a server's side.
+// fragmentOf returns the first fragment of a datagram from the servers' side.
 func fragmentOf(f packettest.Frame) []byte {
 	return mangle(fromServer(1, 443, f), func(ip packet.IPv4) { ip[6] = 0x20 })
 }
@@ -49,7 +49,7 @@ func TestKernel_GetsWhatIsNotOurs(t *testing.T) {
 			r.step()
 			back := r.hosts[c.iface][0].Take()
 			if len(back) != 1 || !bytes.Equal(back[0], c.frame) {
-				t.Errorf("%d frames given back, want this one unchanged", len(back))
+				t.Errorf("%d frames reinjected, want this one unchanged", len(back))
 			}
 			counts := r.counts()
 			if counts.Host[c.want] != 1 {
@@ -111,15 +111,15 @@ func TestLocalServer_GetsTheFrameFromTheKernel(t *testing.T) {
 	r.ports[0][0].Push(frame)
 	r.step()
 	if back := r.hosts[0][0].Take(); len(back) != 1 || !bytes.Equal(back[0], frame) {
-		t.Errorf("%d frames given back, want this one unchanged", len(back))
+		t.Errorf("%d frames reinjected, want this one unchanged", len(back))
 	}
 	if active, _ := r.load(4); active != 1 {
 		t.Errorf("the local server has %d connections, want 1", active)
 	}
 }
 
-// Every frame received is accounted for exactly once, and beside them what the
-// director says itself is in what was sent.
+// Every received frame is counted exactly once as sent, dropped or left to the
+// kernel. The sent frames also include those that the director originated.
 func TestCounts_AddUp(t *testing.T) {
 	r := newRig(t, options{queues: [2]int{2, 1}})
 	frames := 0
@@ -134,7 +134,7 @@ func TestCounts_AddUp(t *testing.T) {
 		}
 		r.step()
 	}
-	r.clock.Advance(time.Minute) // for fragments whose others did not come
+	r.clock.Advance(time.Minute) // expires incomplete datagrams
 	r.step()
 	c := r.counts()
 	own := uint64(len(r.ports[0][0].Take()) + len(r.ports[0][1].Take()))
@@ -143,9 +143,9 @@ func TestCounts_AddUp(t *testing.T) {
 		sum += c.Drops[i] + c.Host[i]
 	}
 	if c.Rx[0] != uint64(frames) || sum != uint64(frames)+own {
-		t.Errorf("%d received of %d, %d accounted for, of which %d our own: %+v", c.Rx[0], frames, sum, own, c)
+		t.Errorf("%d received of %d, %d accounted for, of which %d originated: %+v", c.Rx[0], frames, sum, own, c)
 	}
 	if own <= 500 { // a reset for each segment without a connection, some ICMP errors
-		t.Errorf("%d frames of our own, want more than 500", own)
+		t.Errorf("%d originated frames, want more than 500", own)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 func TestExpireAll_EndsConnectionsAtTheirTime(t *testing.T) {
 	r := newRig(t, options{queues: [2]int{2, 2}})
-	const conns = 200 // more than end in one call of the sweeper, in the shares of both workers
+	const conns = 200 // more than one call of the sweeper expires, in the shares of both workers
 	for i := range conns {
 		r.ports[0][i%2].Push(fromClient(1000+i, packettest.Frame{Flags: "S"}))
 	}
@@ -27,11 +27,11 @@ func TestExpireAll_EndsConnectionsAtTheirTime(t *testing.T) {
 	}
 	r.clock.Advance(time.Minute - time.Nanosecond)
 	if n := expired(); n != 0 {
-		t.Errorf("%d connections ended a nanosecond early", n)
+		t.Errorf("%d connections expired a nanosecond early", n)
 	}
 	r.clock.Advance(time.Nanosecond)
 	if n := expired(); n != conns {
-		t.Errorf("%d connections ended, want %d", n, conns)
+		t.Errorf("%d connections expired, want %d", n, conns)
 	}
 	if active, total := r.load(1); active != 0 || total != 0 {
 		t.Errorf("server 1 has %d active of %d connections, want none", active, total)
@@ -47,14 +47,14 @@ func TestExpireAll_DropsWhatWaitedTooLong(t *testing.T) {
 	for _, want := range []uint64{0, 1} {
 		r.workers[0].ExpireAll()
 		if got := r.counts().Drops[packet.Neighbor]; got != want {
-			t.Errorf("%d frames dropped for want of a neighbour, want %d", got, want)
+			t.Errorf("%d frames dropped because of an unknown neighbour, want %d", got, want)
 		}
 		r.clock.Advance(time.Second)
 	}
 }
 
-// A step ends no more connections than packets can wait for, whether any come or
-// not, and what is left over soon.
+// A step expires a bounded number of connections, with or without packets, so that
+// packets do not wait long. The rest expires in the following steps.
 func TestStep_EndsABoundedNumberOfConnections(t *testing.T) {
 	for _, busy := range []bool{true, false} {
 		r := newRig(t, options{})
@@ -73,20 +73,20 @@ func TestStep_EndsABoundedNumberOfConnections(t *testing.T) {
 			}
 			now := r.counts().Expired
 			if by := now - ended; by > dataplane.MaxExpiries || by == 0 || steps > 2*conns/dataplane.MaxExpiries {
-				t.Fatalf("busy %v: step %d ended %d after %d of %d, want from 1 to %d", busy, steps, by, ended, conns, dataplane.MaxExpiries)
+				t.Fatalf("busy %v: step %d expired %d after %d of %d, want from 1 to %d", busy, steps, by, ended, conns, dataplane.MaxExpiries)
 			}
 			ended = now
 		}
 	}
 }
 
-// Whatever gives a connection its time, it ends at most a second late, and never
-// early, with workers that sleep as long as they may.
+// A connection expires at most a second after its deadline and never before, even if
+// the workers sleep as long as possible.
 func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
-	const tick = 1 << 25 // of the clock of "director run"
+	const tick = 1 << 25 // resolution of the clock of "director run", in nanoseconds
 	random := rand.New(rand.NewPCG(1, 2))
 	r := newRig(t, options{queues: [2]int{2, 2}})
-	if err := r.control.SetSysctl("conn_reuse_mode", "0"); err != nil { // or a SYN may end a connection, too
+	if err := r.control.SetSysctl("conn_reuse_mode", "0"); err != nil { // otherwise a SYN can end a connection, too
 		t.Fatal(err)
 	}
 	held := map[conntrack.Ref]int64{} // the deadlines
@@ -107,7 +107,7 @@ func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
 		for info := range r.shared.Conns().All() {
 			still[info.ID] = info.Deadline
 			if late := now - info.Deadline; late >= int64(time.Second) {
-				t.Fatalf("a connection is there %v after its deadline", time.Duration(late))
+				t.Fatalf("a connection still exists %v after its deadline", time.Duration(late))
 			}
 		}
 		for ref, deadline := range held {
@@ -116,17 +116,17 @@ func TestStep_EndsConnectionsWithinASecondOfTheirTime(t *testing.T) {
 			}
 			ended++
 			if late := now - deadline; late < 0 || late >= int64(time.Second) {
-				t.Fatalf("a connection ended %v after its deadline", time.Duration(late))
+				t.Fatalf("a connection expired %v after its deadline", time.Duration(late))
 			}
 		}
 		held = still
-		pause := random.Int64N(dataplane.MaxSleep) // a packet came
+		pause := random.Int64N(dataplane.MaxSleep) // as if a packet woke the worker
 		if moment%2 == 0 {
 			pause = dataplane.MaxSleep + random.Int64N(tick)
 		}
 		r.clock.Advance(time.Duration(pause))
 	}
 	if ended < 1000 {
-		t.Errorf("%d connections ended: the test tested little", ended)
+		t.Errorf("%d connections expired, too few for a useful test", ended)
 	}
 }

@@ -1,21 +1,22 @@
 package dataplane
 
-// Remembered returns of how many connections a helper remembers something.
+// Remembered returns the number of connections for which a helper has state.
 func Remembered(s *Engine) int {
 	s.helpers.mu.RLock()
 	defer s.helpers.mu.RUnlock()
 	return len(s.helpers.controls)
 }
 
-// MaxExpiries is the most connections that a step ends, MaxSleep the longest
-// that a worker sleeps, PendingSleep while frames are pending.
+// MaxExpiries is the maximum number of connections that a step expires. MaxSleep is
+// the longest sleep of a worker, and PendingSleep the longest while frames are
+// pending.
 const (
 	MaxExpiries  = maxExpiries
 	MaxSleep     = maxSleep
 	PendingSleep = pendingSleep
 )
 
-// Sweeping reports whether the worker is about to end more connections.
+// Sweeping reports whether the worker has more connections to expire.
 func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
 
 // FullCounts returns what a worker publishes that has counted something different in

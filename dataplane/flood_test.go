@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	floodSize    = 1024 // of the table: 8 shards
+	floodSize    = 1024 // size of the table, which has 8 shards
 	floodWorkers = 2
-	floodHalf    = packet.BatchSize / 2 // of a batch: SYNs, or packets of the established
-	firstPort    = 1000                 // of the clients
+	floodHalf    = packet.BatchSize / 2 // half of a batch: SYNs, or packets of established connections
+	firstPort    = 1000                 // first port of the clients
 )
 
-// flood is a full table that SYNs of ever new clients meet.
+// flood is a director with a full table that receives SYNs of new clients.
 type flood struct {
 	*rig
 	method  service.Method
-	server  []byte   // of each established connection, as its Ethernet address ends
-	acks    [][]byte // of each
-	answers [][]byte // of their servers, where they come by
-	syns    [][]byte // one of each client of the flood
-	next    int      // SYN
-	seen    []int    // packets of each established connection that were sent
+	server  []byte   // last byte of the server's Ethernet address, by established connection
+	acks    [][]byte // a client's packet, by established connection
+	answers [][]byte // a server's packet, by established connection, if answers pass the director
+	syns    [][]byte // one SYN of each client of the flood
+	next    int      // index of the next SYN
+	seen    []int    // number of sent packets, by established connection
 }
 
-// While SYNs flood a table that is full, every packet of an established connection
-// goes where its first one went, and the flood is served from what is left.
+// While SYNs flood a full table, every packet of an established connection goes to
+// its server, and the flood uses the other entries.
 func TestFlood_CostsNoEstablishedConnection(t *testing.T) {
 	for name, established := range map[string]int{"half of the table": floodSize / 2, "all of the table": floodSize} {
 		for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
@@ -88,8 +88,8 @@ func newFlood(t *testing.T, method service.Method, established int) *flood {
 	return f
 }
 
-// number returns which of the established connections a frame to the servers
-// belongs to; false for the flood.
+// number returns the number of the established connection of a frame to the servers.
+// It returns false for the flood.
 func (f *flood) number(frame []byte) (n int, ok bool) {
 	ip := packet.IPv4(frame[packet.EthLen:])
 	if f.method == service.TUN {
@@ -99,8 +99,8 @@ func (f *flood) number(frame []byte) (n int, ok bool) {
 	return int(port) - firstPort, packet.AddrFrom4(ip.Src()).String() == clientIP
 }
 
-// syn is the first packet of a client that was not seen before. The checksum of its
-// segment is that of another port, which is nobody's business here.
+// syn returns the first packet of a new client. Its TCP checksum is wrong, because it
+// is that of another port; the director does not check it.
 func (f *flood) syn() []byte {
 	frame := f.syns[f.next%len(f.syns)]
 	binary.BigEndian.PutUint16(frame[packet.EthLen+packet.IPv4Len:], uint16(firstPort+f.next/len(f.syns)))
@@ -108,9 +108,9 @@ func (f *flood) syn() []byte {
 	return frame
 }
 
-// round has each worker take a batch, all at the same time, half of it from the
-// flood, and looks at what was sent. The packets of the established are those from
-// number at on.
+// round lets all workers handle a batch at the same time and checks the sent frames.
+// Half of each batch is from the flood. The other half are packets of the established
+// connections from number at on.
 func (f *flood) round(at int) (next int) {
 	f.t.Helper()
 	for q := range f.workers {
@@ -139,28 +139,28 @@ func (f *flood) round(at int) (next int) {
 			}
 			f.seen[n]++
 			if to := packet.Eth(frame).Dst()[5]; to != f.server[n] {
-				f.t.Fatalf("established connection %d goes to server %d, it was with %d", n, to-10, f.server[n]-10)
+				f.t.Fatalf("established connection %d goes to server %d, its server was %d", n, to-10, f.server[n]-10)
 			}
 		}
 	}
 	return at
 }
 
-// check looks at the counters after so many SYNs, and as many packets of
-// established connections.
+// check checks the counters after syns SYNs and as many packets of established
+// connections.
 func (f *flood) check(before dataplane.Counts, syns int) {
 	f.t.Helper()
 	sum := 0
 	for n, packets := range f.seen {
 		sum += packets
 		if want := syns / len(f.seen); packets < want {
-			f.t.Errorf("%d packets of established connection %d were sent, at least %d came", packets, n, want)
+			f.t.Errorf("%d packets of established connection %d were sent, want at least %d", packets, n, want)
 		}
 	}
 	after := f.counts()
 	back := 0
 	if f.method == service.NAT {
-		back = syns // one came for each
+		back = syns // one answer for each SYN
 	}
 	toServers, toClients := int(after.Tx[1]-before.Tx[1]), int(after.Tx[0]-before.Tx[0])
 	if sum != syns || toServers != 2*syns || toClients != back || after.Drops != before.Drops || after.Host != before.Host {

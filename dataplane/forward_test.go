@@ -45,7 +45,8 @@ func TestDR_ChangesTheEthernetHeaderAndTTL(t *testing.T) {
 	if dst, src := got.MACs(); dst != serverMAC(4) || src != eth1MAC || got.IP.TTL != 63 {
 		t.Errorf("to %v from %v ttl %d", dst, src, got.IP.TTL)
 	}
-	// Byte for byte the same but for MACs, TTL and the header's checksum.
+	// All bytes except the MAC addresses, the TTL and the header checksum are the
+	// same.
 	for i := 12; i < len(in); i++ {
 		if i != 22 && i != 24 && i != 25 && sent[0][i] != in[i] {
 			t.Errorf("byte %d is %#02x, was %#02x", i, sent[0][i], in[i])
@@ -81,7 +82,7 @@ func TestOneInterface_SendsInPlace(t *testing.T) {
 		t.Errorf("to %v from %v", dst, src)
 	}
 	if n := r.ports[0][0].Lent(); n != 0 {
-		t.Errorf("%d frames were not given back", n)
+		t.Errorf("%d frames were not returned to the port", n)
 	}
 }
 
@@ -146,7 +147,7 @@ func TestUDP_IsForwardedAndNeverActive(t *testing.T) {
 }
 
 // TestConnections_ComeAndGo opens and closes ten thousand connections in both
-// directions, and leaves nothing once their time is up.
+// directions. When they have expired, nothing is left.
 func TestConnections_ComeAndGo(t *testing.T) {
 	const n = 10_000
 	for _, method := range []service.Method{service.NAT, service.DR} {
@@ -188,7 +189,7 @@ func TestConnections_ComeAndGo(t *testing.T) {
 	}
 }
 
-func TestHold_SendsWhenTheNeighbourAnswers(t *testing.T) {
+func TestPending_SendsWhenTheNeighbourAnswers(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
 	r.step()
@@ -201,7 +202,7 @@ func TestHold_SendsWhenTheNeighbourAnswers(t *testing.T) {
 		t.Fatalf("%d frames sent to an unknown neighbour", len(sent))
 	}
 	if len(r.wanted) != 3 || r.wanted[0] != packet.MustAddr(clientIP) {
-		t.Errorf("asked for %v, want %s", r.wanted, clientIP)
+		t.Errorf("requests to resolve %v, want %s", r.wanted, clientIP)
 	}
 	r.net = network(true)
 	r.control.Refresh()
@@ -217,7 +218,7 @@ func TestHold_SendsWhenTheNeighbourAnswers(t *testing.T) {
 	}
 }
 
-func TestHold_IsBoundedInNumberAndTime(t *testing.T) {
+func TestPending_IsBoundedInNumberAndTime(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
 	r.step()
@@ -226,7 +227,7 @@ func TestHold_IsBoundedInNumberAndTime(t *testing.T) {
 	}
 	r.step()
 	if got := r.counts().Drops[packet.Neighbor]; got != 36 {
-		t.Errorf("%d dropped at once, want 100 less the 64 that are held", got)
+		t.Errorf("%d dropped at once, want all of 100 except the 64 that are pending", got)
 	}
 	r.clock.Advance(time.Second)
 	r.step()

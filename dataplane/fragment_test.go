@@ -12,22 +12,22 @@ import (
 	"director/service"
 )
 
-// inTwo is a datagram of 136 bytes of UDP in two fragments, from the client, or
-// from server 4.
+// inTwo returns a UDP datagram of 136 bytes in two fragments, from the client or from
+// server 4.
 func inTwo(frame func(int, packettest.Frame) []byte, id uint16, f packettest.Frame) (first, later []byte) {
 	f.UDP, f.MF, f.ID, f.Payload = true, true, id, bytes.Repeat([]byte{'a'}, 64)
 	head := f
 	head.NoChecksum = true
 	first = frame(40000, head)
-	first[packet.EthLen+packet.IPv4Len+5] += 64 // UDP's length is that of both
+	first[packet.EthLen+packet.IPv4Len+5] += 64 // the UDP length covers both
 	f.MF, f.Offset = false, 9
 	return first, frame(40000, f)
 }
 
 func fromServer4(port int, f packettest.Frame) []byte { return fromServer(4, port, f) }
 
-// A datagram in fragments is balanced as a whole, whatever their order, and goes
-// on in fragments.
+// A fragmented datagram is scheduled as one packet, in any order of the fragments,
+// and is forwarded in fragments.
 func TestFragments_GoOnAsFragments(t *testing.T) {
 	for _, method := range []service.Method{service.NAT, service.DR} {
 		r := newRig(t, options{method: method})
@@ -82,7 +82,7 @@ func TestFragments_OfAnAnswer(t *testing.T) {
 	}
 }
 
-// Each fragment counts where its datagram ends up.
+// Each fragment is counted as its datagram is.
 func TestFragments_AreCountedEach(t *testing.T) {
 	first, later := inTwo(fromClient, 1, packettest.Frame{})
 	t.Run("dropped", func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestFragments_AreCountedEach(t *testing.T) {
 		r.step()
 		back := r.hosts[0][0].Take()
 		if len(back) != 2 || !bytes.Equal(back[0], first) || !bytes.Equal(back[1], later) {
-			t.Errorf("%d frames given back, want both as they came", len(back))
+			t.Errorf("%d frames reinjected, want both unchanged", len(back))
 		}
 		if c := r.counts(); c.Host[packet.NoService] != 2 {
 			t.Errorf("%d counted, want 2", c.Host[packet.NoService])
@@ -126,12 +126,12 @@ func TestFragments_AreCountedEach(t *testing.T) {
 		r.ports[0][0].Push(later)
 		r.step()
 		if c := r.counts(); c.Tx[1] != 0 {
-			t.Errorf("%d sent for what came too late", c.Tx[1])
+			t.Errorf("%d frames sent for a late fragment", c.Tx[1])
 		}
 	})
 }
 
-// The fragments of a datagram may come by different workers.
+// Different workers may receive the fragments of a datagram.
 func TestFragments_MeetAcrossWorkers(t *testing.T) {
 	r := newRig(t, options{queues: [2]int{2, 1}})
 	first, later := inTwo(fromClient, 9, packettest.Frame{})

@@ -23,8 +23,8 @@ import (
 //	clients 198.51.100.0/24 --- eth0 director eth1 --- servers 10.0.0.0/24
 //	                       .1                  .1          .11 .12 .13 .14
 //
-// with virtual address 192.0.2.10. The client is 198.51.100.7; others whose
-// neighbour entry is there are 198.51.100.100 to .149, with its MAC address.
+// with virtual address 192.0.2.10. The client is 198.51.100.7. Other clients with a
+// neighbour entry are 198.51.100.100 to .149, with the same MAC address.
 var (
 	eth0MAC   = packet.MAC{2, 0, 0, 0, 0, 1}
 	eth1MAC   = packet.MAC{2, 0, 0, 0, 0, 2}
@@ -51,25 +51,26 @@ type rig struct {
 	control *control.Control
 	net     neigh.Snapshot
 	specs   []service.Spec
-	traced  bool // what the workers do is in trace
+	traced  bool // whether trace records what the workers do
 	trace   trace
 	mu      sync.Mutex
 	wanted  []packet.Addr
 }
 
-// options of a rig; the zero value is one queue on each interface, four servers of
-// weight 1 by rr and masquerading on port 8080 behind TCP and UDP port 80.
+// options configures a rig. The zero value has one queue on each interface, and
+// services on TCP and UDP port 80 with the scheduler rr. Each has four masquerading
+// servers of weight 1 on port 8080.
 type options struct {
 	queues    [2]int
 	method    service.Method
 	scheduler string
 	weights   []int32
-	size      int // of the connection table
+	size      int // size of the connection table
 	noClient  bool
 	marks     []service.Mark
-	giant     bool               // the workers take turns
-	clock     func(r *rig) int64 // of the workers; nil: the rig's
-	unordered bool               // workers run at the same time: what they do has no order
+	giant     bool               // one worker works at a time
+	clock     func(r *rig) int64 // clock of the workers; nil: that of the rig
+	unordered bool               // workers run at the same time, so their actions have no order
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -91,7 +92,8 @@ func newRig(t testing.TB, o options) *rig {
 	if o.clock != nil {
 		clock = func() int64 { return o.clock(r) }
 	}
-	// Where workers take turns, the order of everything is the same every time.
+	// If one worker works at a time, the order of all actions is the same in each
+	// run.
 	conns, err := conntrack.NewSeeded(o.size, [3]uint64{0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0})
 	if o.unordered {
 		conns, err = conntrack.New(o.size)
@@ -176,15 +178,14 @@ func network(client bool) neigh.Snapshot {
 	return s
 }
 
-// Want makes the rig the resolver that remembers what it was asked.
+// Want makes the rig a resolver. It records the requested addresses.
 func (r *rig) Want(a packet.Addr, _ uint8) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.wanted = append(r.wanted, a)
 }
 
-// step runs every worker until none has anything to do, as Run does before it
-// sleeps.
+// step runs every worker until none has work, as Run does before it sleeps.
 func (r *rig) step() {
 	r.t.Helper()
 	for busy := true; busy; {
@@ -202,7 +203,7 @@ func (r *rig) step() {
 	}
 }
 
-// counts adds up all workers.
+// counts returns the sum of the counters of all workers.
 func (r *rig) counts() dataplane.Counts {
 	var sum dataplane.Counts
 	for _, w := range r.workers {
@@ -226,7 +227,7 @@ func (r *rig) counts() dataplane.Counts {
 	return sum
 }
 
-// fromClient is a client's frame as it arrives on eth0.
+// fromClient returns a frame of a client as it arrives on eth0.
 func fromClient(port int, f packettest.Frame) []byte {
 	f.SrcMAC, f.DstMAC = clientMAC, eth0MAC
 	if f.Src == "" {
@@ -238,7 +239,7 @@ func fromClient(port int, f packettest.Frame) []byte {
 	return f.Bytes()
 }
 
-// fromServer is server n's answer to the client as it arrives on eth1.
+// fromServer returns an answer of server n to the client as it arrives on eth1.
 func fromServer(n, port int, f packettest.Frame) []byte {
 	f.SrcMAC, f.DstMAC = serverMAC(n), eth1MAC
 	if f.Src == "" {
@@ -248,8 +249,8 @@ func fromServer(n, port int, f packettest.Frame) []byte {
 	return f.Bytes()
 }
 
-// answerAll has the servers take every frame that reached them. Where they
-// masquerade and flags is not empty they answer each, on the queue after the
+// answerAll makes the servers take every frame that reached them. If the method is
+// masquerading and flags is not empty, they answer each frame, on the queue after the
 // one that sent it.
 func (r *rig) answerAll(method service.Method, flags string) {
 	r.t.Helper()
@@ -266,7 +267,7 @@ func (r *rig) answerAll(method service.Method, flags string) {
 	r.step()
 }
 
-// one takes the single frame that port sent, decoded.
+// one returns the single frame that port sent, decoded.
 func (r *rig) one(p *memport.Port) *packettest.Decoded {
 	r.t.Helper()
 	sent := p.Take()
@@ -276,7 +277,8 @@ func (r *rig) one(p *memport.Port) *packettest.Decoded {
 	return packettest.Decode(r.t, sent[0])
 }
 
-// load returns active and all connections of the TCP service's server n.
+// load returns the numbers of active and of all connections of server n of the TCP
+// service.
 func (r *rig) load(n int) (active, total int64) {
 	s := r.shared.View().Services.Server(uint32(n - 1))
 	return s.Load.Active.Load(), s.Load.Total.Load()

@@ -17,7 +17,7 @@ import (
 	"director/service"
 )
 
-// ftpRig is a rig with a masqueraded FTP service of server 1 beside the others.
+// ftpRig returns a rig that also has a masqueraded FTP service with server 1.
 func ftpRig(t *testing.T, o options) *rig {
 	r := newRig(t, o)
 	err := r.control.Add([]service.Spec{{
@@ -31,7 +31,7 @@ func ftpRig(t *testing.T, o options) *rig {
 	return r
 }
 
-// ftpLoad returns active and all connections of the FTP server.
+// ftpLoad returns the numbers of active and of all connections of the FTP server.
 func (r *rig) ftpLoad() (active, total int64) {
 	for _, s := range r.shared.View().Services.Servers() {
 		if s != nil && s.Of.Port == 21 {
@@ -42,7 +42,7 @@ func (r *rig) ftpLoad() (active, total int64) {
 	return 0, 0
 }
 
-// segment is a TCP segment of a dialogue from one end to the other.
+// segment is a TCP segment of a control connection from one end to the other.
 func segment(src, dst, flags string, seq, ack uint32, text string) []byte {
 	from, to := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
 	eth := &layers.Ethernet{SrcMAC: clientMAC[:], DstMAC: eth0MAC[:], EthernetType: layers.EthernetTypeIPv4}
@@ -66,13 +66,14 @@ const ftpService = vip + ":21"
 
 func ftpClient(port int) string { return fmt.Sprintf("%s:%d", clientIP, port) }
 
-// passive is how server 1 announces a port, and what the client is to read.
+// passive returns the announcement of a port by server 1, and the one that the client
+// must receive.
 func passive(port int) (said, read string) {
 	numbers := fmt.Sprintf("%d,%d)\r\n", port>>8, port&0xff)
 	return "227 (10,0,0,11," + numbers, "227 (192,0,2,10," + numbers
 }
 
-const grows = len("192,0,2,10") - len("10,0,0,11") // an edit makes the stream longer by so much
+const grows = len("192,0,2,10") - len("10,0,0,11") // bytes by which an edit makes the stream longer
 
 // login opens a control connection: both ends have sent a SYN with number 0.
 func (r *rig) login(port int) {
@@ -89,7 +90,7 @@ func (r *rig) login(port int) {
 	r.one(r.ports[0][0])
 }
 
-// together runs the workers at the same time until none has anything to do.
+// together runs the workers at the same time until none has work.
 func (r *rig) together() {
 	var wg sync.WaitGroup
 	for _, w := range r.workers {
@@ -105,16 +106,16 @@ func (r *rig) together() {
 	wg.Wait()
 }
 
-// One worker sees the client's segments of a control connection and another the
-// server's, at the same time. What the client has acknowledged races with the
-// next announcement, which may have to wait for it. Whatever happens, each end
-// reads the other's numbers as its own.
+// One worker receives the client's segments of a control connection and another the
+// server's, at the same time. The client's acknowledgement races with the next
+// announcement, which may have to wait for it. In every order, each end receives
+// acknowledgements in its own sequence numbers.
 func TestFTP_TwoWorkersSeeOneDialogue(t *testing.T) {
 	r := ftpRig(t, options{queues: [2]int{2, 2}, unordered: true})
 	r.login(40000)
 	const rounds = 100
 	clientSeq, serverSeq, shift := uint32(1), uint32(1), uint32(0)
-	acked := serverSeq // by the client, in its numbers
+	acked := serverSeq // acknowledged by the client, in its numbers
 	for round := range rounds {
 		r.ports[0][0].Push(segment(ftpClient(40000), ftpService, "A", clientSeq, acked, "PASV\r\n"))
 		r.together()
@@ -132,7 +133,7 @@ func TestFTP_TwoWorkersSeeOneDialogue(t *testing.T) {
 		}
 		r.together()
 		sent := r.ports[0][1].Take()
-		if len(sent) == 0 { // it came before the acknowledgement
+		if len(sent) == 0 { // it arrived before the acknowledgement
 			r.ports[1][1].Push(announcement)
 			r.together()
 			sent = r.ports[0][1].Take()
@@ -151,7 +152,7 @@ func TestFTP_TwoWorkersSeeOneDialogue(t *testing.T) {
 		serverSeq += uint32(len(said))
 		shift += uint32(grows)
 
-		// The data connection's SYN comes by both workers: it goes to one place.
+		// Both workers receive the SYN of the data connection. It goes to one server.
 		data := fmt.Sprintf("%s:%d", vip, 50000+round)
 		for q := range 2 {
 			r.ports[0][q].Push(segment(ftpClient(41000+round), data, "S", 7, 0, ""))
@@ -173,7 +174,7 @@ func TestFTP_TwoWorkersSeeOneDialogue(t *testing.T) {
 	r.endAll()
 }
 
-// endAll ends all connections by their time and wants nothing left of them.
+// endAll lets all connections expire and checks that nothing is left of them.
 func (r *rig) endAll() {
 	r.t.Helper()
 	for range 3 {
@@ -184,12 +185,12 @@ func (r *rig) endAll() {
 	}
 	active, total := r.ftpLoad()
 	if used, kept := r.shared.Conns().Used(), dataplane.Remembered(r.shared); used+kept != 0 || active != 0 || total != 0 {
-		r.t.Errorf("left: %d connections, %d memories, load %d of %d", used, kept, active, total)
+		r.t.Errorf("left: %d connections, %d helper states, load %d of %d", used, kept, active, total)
 	}
 }
 
-// A client may wait for 64 data connections (the table's bound on one client
-// port). The next announcement does not reach it until there is room.
+// A client can have 64 expected data connections (the table's bound for one client
+// port). The next announcement does not reach the client until there is room.
 func TestFTP_HoldsBackWhatItCannotOpen(t *testing.T) {
 	r := ftpRig(t, options{})
 	r.login(40000)
@@ -237,7 +238,7 @@ func TestFTP_HoldsBackWhatTheTableHasNoRoomFor(t *testing.T) {
 	r := ftpRig(t, options{size: 4})
 	r.login(40000)
 	for port := 1; port <= 3; port++ {
-		for _, flags := range []string{"S", "A"} { // established: not to be forgotten
+		for _, flags := range []string{"S", "A"} { // established connections are not evicted
 			r.ports[0][0].Push(fromClient(port, packettest.Frame{Flags: flags}))
 			r.step()
 		}
@@ -255,10 +256,10 @@ func TestFTP_HoldsBackWhatTheTableHasNoRoomFor(t *testing.T) {
 	r.endAll()
 }
 
-// A segment of a control connection and the SYN of the next from the same port
-// come in one batch: the memory of the first is gone when its segment is looked
-// at, and is not made anew.
-func TestFTP_RemembersNothingOfAnEndedConnection(t *testing.T) {
+// A segment of a control connection and the SYN of the next connection from the same
+// port arrive in one batch. The helper's state of the first connection is removed
+// before its segment is handled, and must not be made again.
+func TestFTP_KeepsNoStateOfAnEndedConnection(t *testing.T) {
 	r := ftpRig(t, options{})
 	r.login(40000)
 	r.ports[0][0].Push(segment(ftpClient(40000), ftpService, "R", 1, 0, ""))
@@ -275,17 +276,17 @@ func TestFTP_RemembersNothingOfAnEndedConnection(t *testing.T) {
 		t.Errorf("%d dropped, want 1", got)
 	}
 	if got := dataplane.Remembered(r.shared); got != 1 {
-		t.Errorf("%d connections are remembered, want 1", got)
+		t.Errorf("the helper has state of %d connections, want 1", got)
 	}
 	r.endAll()
 }
 
-func TestFTP_NobodyReadsOtherConnections(t *testing.T) {
+func TestFTP_DoesNotReadOtherConnections(t *testing.T) {
 	r := ftpRig(t, options{})
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}), fromClient(40000, packettest.Frame{UDP: true}))
 	r.step()
 	r.answerAll(service.NAT, "")
 	if got := dataplane.Remembered(r.shared); got != 0 {
-		t.Errorf("%d connections are remembered, want 0", got)
+		t.Errorf("the helper has state of %d connections, want 0", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"director/service"
 )
 
-// busy opens a connection of the client's port 40000 and sends so many packets that
-// the next one hits. It returns the server that got them.
+// busy opens a connection from the client's port 40000 and sends enough packets that
+// hit.go handles the next one. It returns the server.
 func (r *rig) busy() string {
 	r.t.Helper()
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
@@ -22,7 +22,7 @@ func (r *rig) busy() string {
 	return packettest.Decode(r.t, sent[len(sent)-1]).IP.DstIP.String()
 }
 
-// A SYN is not like other packets of its connection: it may mean another one.
+// A SYN differs from other packets of a connection: it can begin a new connection.
 func TestHit_LeavesASynToTheStages(t *testing.T) {
 	r := newRig(t, options{weights: []int32{1, 1}})
 	server := r.busy()
@@ -40,7 +40,8 @@ func TestHit_LeavesASynToTheStages(t *testing.T) {
 	}
 }
 
-// Where answers are seen, a client's FIN after the server's ends the connection.
+// If answers pass through the director, a client's FIN after the server's ends the
+// connection.
 func TestHit_KnowsThatAnswersAreSeen(t *testing.T) {
 	r := newRig(t, options{weights: []int32{1}})
 	r.busy()

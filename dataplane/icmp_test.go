@@ -12,8 +12,8 @@ import (
 	"director/service"
 )
 
-// icmpError is an ICMP error from one address to another about the packet that
-// begins about, as it arrives on the clients' interface, or on the servers'.
+// icmpError returns a frame with an ICMP error that quotes the packet about, as it
+// arrives on the clients' or the servers' interface.
 func icmpError(typ, code uint8, from, to string, about packettest.Frame, toServers bool) []byte {
 	quoted := about.Bytes()[packet.EthLen:][:40]
 	mac := eth0MAC
@@ -27,18 +27,18 @@ func icmpError(typ, code uint8, from, to string, about packettest.Frame, toServe
 		gopacket.Payload(quoted))
 }
 
-// fromClientSide is an error of the client's, or of a router's, about what the
-// server answered from the virtual address.
+// fromClientSide returns an error from the client or a router about an answer from
+// the virtual address.
 func fromClientSide(udp bool) []byte {
 	return icmpError(3, 3, clientIP, vip, packettest.Frame{Src: vip + ":80", Dst: clientIP + ":40000", Flags: "SA", UDP: udp}, true)
 }
 
-// fromServerSide is an error about what server 4 was sent.
+// fromServerSide returns an error about a packet to server 4.
 func fromServerSide(udp bool) []byte {
 	return icmpError(3, 3, serverIP(4), clientIP, packettest.Frame{Src: clientIP + ":40000", Dst: serverIP(4) + ":8080", Flags: "S", UDP: udp}, false)
 }
 
-// connected is a rig with a connection of the client's port 40000 to server 4.
+// connected returns a rig with a connection from the client's port 40000 to server 4.
 func connected(t testing.TB, o options, udp bool) *rig {
 	r := newRig(t, o)
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S", UDP: udp}))
@@ -76,7 +76,7 @@ func TestICMP_IsTranslatedBothWays(t *testing.T) {
 	}
 }
 
-// What becomes of an error where something is in the way, by where it is from.
+// Errors that cannot be forwarded, from either side, and what happens to them.
 func TestICMP_ThatCannotGoOn(t *testing.T) {
 	broken := func(b []byte) []byte {
 		b[packet.EthLen+packet.IPv4Len+9] ^= 1
@@ -133,13 +133,13 @@ func TestICMP_ThatCannotGoOn(t *testing.T) {
 				t.Errorf("%d frames sent: an error is never answered", sent)
 			}
 			if back := r.hosts[iface][0].Take(); c.host != 0 && (len(back) != 1 || string(back[0]) != string(frame)) {
-				t.Errorf("%d frames left to the kernel, want this one as it came", len(back))
+				t.Errorf("%d frames left to the kernel, want this one unchanged", len(back))
 			}
 		})
 	}
 }
 
-// A removed server's own errors still reach the client, as its answers do.
+// Errors from a removed server still reach the client, as its answers do.
 func TestICMP_OfARemovedServer(t *testing.T) {
 	r := connected(t, options{}, false)
 	r.deleteServer4()
@@ -150,7 +150,7 @@ func TestICMP_OfARemovedServer(t *testing.T) {
 	}
 }
 
-// An error is never too long to go on: it is cut.
+// An error that is longer than the MTU is fragmented.
 func TestICMP_LongerThanTheLink(t *testing.T) {
 	r := connected(t, options{}, false)
 	r.net.Links[1].MTU = 60
@@ -166,13 +166,14 @@ func TestICMP_LongerThanTheLink(t *testing.T) {
 	}
 }
 
-// Errors wait for neighbours, and go by another worker's queue, as packets do.
+// Errors wait for neighbours and leave by another worker's queue, as other packets
+// do.
 func TestICMP_WaitsAndIsHandedOver(t *testing.T) {
 	r := connected(t, options{noClient: true}, false)
 	r.ports[1][0].Push(fromServerSide(false))
 	r.step()
 	if len(r.wanted) != 1 {
-		t.Errorf("asked for %v, want the client", r.wanted)
+		t.Errorf("requests to resolve %v, want the client", r.wanted)
 	}
 	r.net = network(true)
 	r.control.Refresh()
@@ -188,8 +189,8 @@ func TestICMP_WaitsAndIsHandedOver(t *testing.T) {
 	}
 }
 
-// Without schedule_icmp, or without a server or room, an error about nothing that
-// is known is the kernel's, and nothing is counted.
+// An error without a connection goes to the kernel and is not counted to a
+// connection, unless schedule_icmp is set and there are a server and room.
 func TestICMP_SchedulesIfItMay(t *testing.T) {
 	for name, c := range map[string]struct {
 		o         options
@@ -214,14 +215,14 @@ func TestICMP_SchedulesIfItMay(t *testing.T) {
 		if active, total := r.load(4); active != 0 || total != 1 {
 			t.Errorf("%s: %d active of %d connections, want 0 of 1", name, active, total)
 		}
-		// Its own packets lead it on: a SYN makes it an active one.
+		// Packets of the connection change its state: a SYN makes it active.
 		r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S"}))
 		r.step()
 		if active, total := r.load(4); active != 1 || total != 1 {
 			t.Errorf("%s: after a SYN %d active of %d connections, want 1 of 1", name, active, total)
 		}
 	}
-	// A full table is left as it is.
+	// A full table does not change.
 	r := newRig(t, options{size: 20})
 	r.crowd()
 	if err := r.control.SetSysctl("schedule_icmp", "1"); err != nil {
@@ -240,7 +241,8 @@ func TestICMP_SchedulesIfItMay(t *testing.T) {
 	}
 }
 
-// An error to a client in the prefix of a mark finds the server's connection.
+// The connection of an error to a client is found, even if the client is in the
+// prefix of a mark.
 func TestICMP_ToAClientInAMarksPrefix(t *testing.T) {
 	r := wideRig(t)
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S", Dst: "198.51.100.200:80"}))

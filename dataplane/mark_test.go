@@ -8,8 +8,8 @@ import (
 	"director/service"
 )
 
-// wideRig balances whatever goes to port 80 of any address on the clients'
-// network, where the clients are too.
+// wideRig returns a rig with a service for port 80 of all addresses on the clients'
+// network. The clients are in that network, too.
 func wideRig(t *testing.T) *rig {
 	r := newRig(t, options{weights: []int32{}, marks: []service.Mark{
 		{Mark: 1, Proto: packet.ProtoTCP, Prefix: mustPrefix("198.51.100.0/24"), Ports: []service.PortRange{{First: 80, Last: 80}}},
@@ -22,8 +22,8 @@ func wideRig(t *testing.T) *rig {
 	return r
 }
 
-// A client may be in the prefix of the mark that it asks: what a real server
-// answers it is still an answer.
+// A client may be in the prefix of the mark whose service it uses. The answers of the
+// real server are still recognised as answers.
 func TestMark_WhosePrefixHoldsTheClients(t *testing.T) {
 	r := wideRig(t)
 	for i, flags := range []string{"S", "A", "FA"} {
@@ -41,7 +41,7 @@ func TestMark_WhosePrefixHoldsTheClients(t *testing.T) {
 	if c := r.counts(); c.Conns != 1 || c.Tx[0] != 3 || c.Tx[1] != 3 {
 		t.Errorf("%+v, want one connection and three segments each way", c)
 	}
-	// Others on that network are nobody's business.
+	// Packets between other hosts of that network go to the kernel.
 	r.ports[1][0].Push(fromServer(1, 40001, packettest.Frame{Flags: "A"}))
 	r.ports[0][0].Push(fromClient(40000, packettest.Frame{Flags: "S", Dst: "198.51.100.200:81"}))
 	r.step()

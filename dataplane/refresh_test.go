@@ -11,7 +11,8 @@ import (
 	"director/service"
 )
 
-// late is a port before which something else happens, once a step has begun.
+// late is a port that calls a function at the beginning of a step, before it
+// receives.
 type late struct {
 	*memport.Port
 	before func()
@@ -25,8 +26,8 @@ func (p *late) Recv(b *packet.Batch) error {
 	return p.Port.Recv(b)
 }
 
-// behind makes another worker of the rig's director, with ports of its own, whose
-// next step begins before do is done.
+// behind returns another worker of the rig's director, with its own ports. do runs
+// after the worker's next step has begun.
 func (r *rig) behind(do func()) (w *dataplane.Worker, ports [2]*memport.Port) {
 	r.t.Helper()
 	var ifaces []dataplane.Interface
@@ -48,9 +49,9 @@ func (r *rig) behind(do func()) (w *dataplane.Worker, ports [2]*memport.Port) {
 // newcomer is the real server that these tests add.
 var newcomer = service.ServerSpec{Addr: packet.MustAddr("10.0.0.14"), Port: 9090, Weight: 1}
 
-// A worker in the middle of a step meets a connection to a server that was added
-// since the step began, by whichever packet. The server's number may be one that
-// this step's view knows to be free.
+// During a step, a worker finds a connection to a server that was added after the
+// step began, with any kind of packet. The number of the server may be free in the
+// view of this step.
 func TestStep_MeetsAServerThatItsViewDoesNotKnow(t *testing.T) {
 	for name, again := range map[string]bool{"a new number": false, "a number used again": true} {
 		for what, push := range map[string]func(ports [2]*memport.Port){
@@ -107,7 +108,7 @@ func TestStep_MeetsAServerThatItsViewDoesNotKnow(t *testing.T) {
 	}
 }
 
-// free makes the number of a removed server free, and the next to be given.
+// free makes the number of a removed server free. The next server gets this number.
 func (r *rig) free(k service.Key) {
 	r.t.Helper()
 	gone := newcomer
@@ -123,11 +124,11 @@ func (r *rig) free(k service.Key) {
 		r.control.Collect(minute * 60e9)
 	}
 	if r.shared.View().Services.Server(id) != nil {
-		r.t.Fatal("the server is not forgotten")
+		r.t.Fatal("the server is not removed from the trash")
 	}
 }
 
-// newest returns the real server of the newcomer's address.
+// newest returns the real server with the address of the newcomer.
 func (r *rig) newest() *service.Server {
 	r.t.Helper()
 	for _, s := range r.shared.View().Services.Servers() {
@@ -135,13 +136,12 @@ func (r *rig) newest() *service.Server {
 			return s
 		}
 	}
-	r.t.Fatal("there is no such server")
+	r.t.Fatal("no server has the address of the newcomer")
 	return nil
 }
 
-// Two workers get the first packets of the same connections at once. The one that
-// comes too late finds a connection to a server that was added since its step
-// began.
+// Two workers receive the first packets of the same connections at the same time. The
+// later worker finds a connection to a server that was added after its step began.
 func TestStep_ComesTooLateForAConnectionToANewServer(t *testing.T) {
 	r := newRig(t, options{queues: [2]int{1, 1}, scheduler: "rr", weights: []int32{1}, unordered: true})
 	k, server := r.specs[0].Key, newcomer

@@ -12,7 +12,7 @@ import (
 	"director/service"
 )
 
-// succeed has one director take up the connections of another.
+// succeed makes one director resume the connections of another.
 func succeed(from, to *rig) *dataplane.Resumption {
 	to.t.Helper()
 	named, servers := to.shared.View().Services.Named(), map[uint32]*service.Server{}
@@ -30,8 +30,8 @@ func succeed(from, to *rig) *dataplane.Resumption {
 	return r
 }
 
-// open has clients from port on establish n connections, of which every second
-// one is only half-open. It returns the servers that they reached, by port.
+// open opens n connections of a client from port on. Every second connection is only
+// half-open. It returns the servers by port.
 func (r *rig) open(port, n int) map[int]string {
 	r.t.Helper()
 	to := map[int]string{}
@@ -55,7 +55,7 @@ func TestResume_GoesOnWithTheSameServers(t *testing.T) {
 	from, to := newRig(t, options{}), newRig(t, options{scheduler: "lc", size: 1000})
 	servers := from.open(2000, 41)
 	if r := succeed(from, to); r.Resumed != 41 || r.Stranded+r.Refused != 0 {
-		t.Fatalf("resumed %d, left out %d and %d, want all 41", r.Resumed, r.Stranded, r.Refused)
+		t.Fatalf("resumed %d, not resumed %d and %d, want all 41", r.Resumed, r.Stranded, r.Refused)
 	}
 	for n := 1; n <= 4; n++ {
 		active, total := to.load(n)
@@ -80,7 +80,7 @@ func TestResume_GoesOnWithTheSameServers(t *testing.T) {
 	to.step()
 	for n := 1; n <= 4; n++ {
 		if active, total := to.load(n); active != 0 || total != 0 {
-			t.Errorf("when all have ended, server %d has %d active connections of %d", n, active, total)
+			t.Errorf("after all have ended, server %d has %d active connections of %d", n, active, total)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestResume_LeavesOutWhoseServerIsGone(t *testing.T) {
 	from, to := newRig(t, options{}), newRig(t, options{weights: []int32{1, 1, 1}})
 	from.open(2000, 40)
 	if r := succeed(from, to); r.Resumed != 30 || r.Stranded != 10 {
-		t.Errorf("resumed %d, left out %d, want 30 and 10", r.Resumed, r.Stranded)
+		t.Errorf("resumed %d, not resumed %d, want 30 and 10", r.Resumed, r.Stranded)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestResume_LeavesOutWhatFindsNoRoom(t *testing.T) {
 	from, to := newRig(t, options{}), newRig(t, options{size: 25})
 	from.open(2000, 40)
 	if r := succeed(from, to); r.Resumed != 25 || r.Refused != 15 {
-		t.Errorf("resumed %d, left out %d, want 25 and 15", r.Resumed, r.Refused)
+		t.Errorf("resumed %d, not resumed %d, want 25 and 15", r.Resumed, r.Refused)
 	}
 	var all int64
 	for n := 1; n <= 4; n++ {
@@ -109,8 +109,8 @@ func TestResume_LeavesOutWhatFindsNoRoom(t *testing.T) {
 	}
 }
 
-// A server whose threshold was reached gets nobody else, and one between its two
-// thresholds only if it was open before.
+// A server that has reached its upper threshold gets no new clients. A server between
+// its two thresholds gets new clients only if it did before.
 func TestResume_KeepsThresholds(t *testing.T) {
 	limit := func(r *rig) {
 		spec := r.specs[0].Servers[0]
@@ -130,18 +130,18 @@ func TestResume_KeepsThresholds(t *testing.T) {
 		}
 	}
 	first := to.shared.View().Services.Server(0)
-	first.Release(false) // one fewer than the upper, not fewer than the lower
+	first.Release(false) // one less than -x, not less than -y
 	if !first.Load.Overloaded.Load() {
-		t.Fatal("the server opened too early")
+		t.Fatal("the overload of the server ended too early")
 	}
 	first.Load.Overloaded.Store(false)
 	first.Overload()
 	if !first.Load.Overloaded.Load() {
-		t.Error("a server that was closed to clients is open")
+		t.Error("a server that was overloaded is not overloaded after the restart")
 	}
 	first.Release(false)
 	if first.Overload(); first.Load.Overloaded.Load() {
-		t.Error("a server with few connections is closed to clients")
+		t.Error("a server with few connections is overloaded")
 	}
 }
 
@@ -165,11 +165,12 @@ func TestResume_KeepsPersistentClientsWhereTheyWere(t *testing.T) {
 	}
 	id := int(packet.MustAddr(server).V4()&0xff) - 11
 	if got := to.shared.View().Services.Server(uint32(id)).Persistent.Load(); got != 1 {
-		t.Errorf("%d templates point to the server, want 1", got)
+		t.Errorf("%d templates refer to the server, want 1", got)
 	}
 }
 
-// The director that takes over shifts a server's numbers as the one before did.
+// The director after the restart shifts a server's sequence numbers as the one before
+// did.
 func TestResume_GoesOnReadingAnFTPDialogue(t *testing.T) {
 	from, to := ftpRig(t, options{}), ftpRig(t, options{})
 	from.login(40000)
@@ -180,10 +181,10 @@ func TestResume_GoesOnReadingAnFTPDialogue(t *testing.T) {
 	from.step()
 	from.ports[0][0].Take()
 	if r := succeed(from, to); r.Resumed != 2 {
-		t.Fatalf("%d connections resumed, want that of control and that of data", r.Resumed)
+		t.Fatalf("%d connections resumed, want the control and the data connection", r.Resumed)
 	}
-	// The client missed the announcement: it is edited alike. What follows it is
-	// shifted.
+	// The announcement is retransmitted and edited in the same way. The sequence
+	// numbers after it are shifted.
 	to.ports[1][0].Push(segment(ftpServer, ftpClient(40000), "A", 1, 7, said))
 	to.ports[1][0].Push(segment(ftpServer, ftpClient(40000), "A", uint32(1+len(said)), 7, "226 done\r\n"))
 	to.step()
@@ -193,7 +194,7 @@ func TestResume_GoesOnReadingAnFTPDialogue(t *testing.T) {
 	}
 	first, second := packettest.Decode(t, sent[0]), packettest.Decode(t, sent[1])
 	if string(first.TCP.Payload) != read || int(second.TCP.Seq) != 1+len(said)+grows {
-		t.Errorf("the client reads %q, and then number %d, want %q and %d", first.TCP.Payload, second.TCP.Seq, read, 1+len(said)+grows)
+		t.Errorf("the client receives %q, and then number %d, want %q and %d", first.TCP.Payload, second.TCP.Seq, read, 1+len(said)+grows)
 	}
 	to.ports[0][0].Push(segment(ftpClient(41000), vip+":50000", "S", 0, 0, ""))
 	to.step()

@@ -15,8 +15,8 @@ import (
 	"director/packet"
 )
 
-// TestStep_GiantLockLetsOneWorkerWork has each reading of the clock, which is
-// inside a step, give way to the other worker.
+// In TestStep_GiantLockLetsOneWorkerWork each reading of the clock, which is inside a
+// step, yields to the other worker.
 func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
 	var working, together atomic.Int32
 	r := newRig(t, options{queues: [2]int{2, 2}, giant: true, unordered: true, clock: func(r *rig) int64 {
@@ -40,13 +40,13 @@ func TestStep_GiantLockLetsOneWorkerWork(t *testing.T) {
 	}
 	wg.Wait()
 	if n := together.Load(); n > 0 {
-		t.Errorf("%d times two workers were in a step together", n)
+		t.Errorf("two workers were in a step at the same time, %d times", n)
 	}
 }
 
-// TestRun_WorkersShareOneDirector runs two workers as goroutines, with frames
-// coming in on both, answers on the other worker's queue, views changing
-// underneath and one of them sending by way of the other.
+// TestRun_WorkersShareOneDirector runs two workers as goroutines. Both receive
+// frames, and answers arrive on the queue of the other worker. The view changes
+// meanwhile. One worker hands its frames to the other.
 func TestRun_WorkersShareOneDirector(t *testing.T) {
 	r := newRig(t, options{queues: [2]int{2, 1}, unordered: true})
 	var wg sync.WaitGroup
@@ -90,7 +90,7 @@ func TestRun_WorkersShareOneDirector(t *testing.T) {
 	}
 }
 
-// broken is a port whose device has gone.
+// broken is a port whose device was removed.
 type broken struct{ *memport.Port }
 
 var errGone = errors.New("device gone")
@@ -125,7 +125,7 @@ func TestNewWorkers_TakesSixteenInterfaces(t *testing.T) {
 	}
 }
 
-// sleeper is a worker's Waiter that tells when it sleeps, and for how long.
+// sleeper is a Waiter that reports when the worker sleeps, and for how long.
 type sleeper struct {
 	*memport.Waiter
 	sleeps func(nanoseconds int64)
@@ -136,7 +136,7 @@ func (s sleeper) Wait(nanoseconds int64) error {
 	return nil
 }
 
-// alone makes a single worker of the rig that sleeps as it is told.
+// alone returns the only worker of a rig, with a Waiter that the test controls.
 func (r *rig) alone(sleeps func(w *dataplane.Worker, nanoseconds int64)) *dataplane.Worker {
 	r.t.Helper()
 	var workers []*dataplane.Worker
@@ -152,7 +152,7 @@ func (r *rig) alone(sleeps func(w *dataplane.Worker, nanoseconds int64)) *datapl
 	return workers[0]
 }
 
-func TestRun_EndsWhatIsDueBeforeItSleeps(t *testing.T) {
+func TestRun_ExpiresDueConnectionsBeforeItSleeps(t *testing.T) {
 	r := newRig(t, options{})
 	for i := range 1000 {
 		r.ports[0][0].Push(fromClient(1000+i, packettest.Frame{Flags: "S"}))
@@ -170,14 +170,14 @@ func TestRun_EndsWhatIsDueBeforeItSleeps(t *testing.T) {
 	}
 }
 
-func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
+func TestRun_SleepsShortlyWhileFramesArePending(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	r.ports[0][0].Push(fromClient(1000, packettest.Frame{Flags: "S"}))
 	var slept []int64
 	w := r.alone(func(w *dataplane.Worker, nanoseconds int64) {
 		switch slept = append(slept, nanoseconds); len(slept) {
 		case 1:
-			r.ports[1][0].Push(fromServer(4, 1000, packettest.Frame{Flags: "SA"})) // for a client whose address is not known
+			r.ports[1][0].Push(fromServer(4, 1000, packettest.Frame{Flags: "SA"})) // for a client without a neighbour entry
 		case 2:
 			r.clock.Advance(2 * time.Second)
 		case 3:
@@ -190,7 +190,7 @@ func TestRun_SleepsShortlyWhileItHoldsFrames(t *testing.T) {
 	}
 }
 
-// Every step leaves word of when it was made, with frames or without.
+// Every step publishes its time, with or without frames.
 func TestStep_SaysWhenItWasMade(t *testing.T) {
 	r := newRig(t, options{})
 	w := r.workers[0]
@@ -200,7 +200,7 @@ func TestStep_SaysWhenItWasMade(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := w.Stepped(); got != r.clock.Now() {
-			t.Errorf("stepped at %d, want %d", got, r.clock.Now())
+			t.Errorf("last step at %d, want %d", got, r.clock.Now())
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"director/service"
 )
 
-// What each worker counts for a server is in the server's, its service's and the
-// total's statistics: connections, and packets and bytes of IP both ways.
+// The counts of each worker for a server are in the statistics of the server, of its
+// service and in the total: connections, and IP packets and bytes in both directions.
 func TestStatistics_AreOfAllWorkers(t *testing.T) {
-	const queues, each = 4, 25 // connections for each worker
+	const queues, each = 4, 25 // connections of each worker
 	r := newRig(t, options{queues: [2]int{queues, queues}})
 	for i := range queues * each {
 		r.ports[0][i%queues].Push(fromClient(10000+i, packettest.Frame{Flags: "S"}))
@@ -24,9 +24,9 @@ func TestStatistics_AreOfAllWorkers(t *testing.T) {
 		r.ports[0][(i+1)%queues].Push(fromClient(10000+i, packettest.Frame{Flags: "PA", Payload: make([]byte, 60)}))
 	}
 	r.step()
-	r.answerAll(service.NAT, "A") // each segment, by another worker still
+	r.answerAll(service.NAT, "A") // each segment, on the queue of a third worker
 	if got := r.control.Services()[0].Stats; got != (control.Stats{}) {
-		t.Errorf("%+v shown before the estimator looked", got)
+		t.Errorf("%+v shown before the first Estimate", got)
 	}
 	r.control.Estimate()
 	services := r.control.Services()
@@ -54,13 +54,13 @@ func TestStatistics_AreOfAllWorkers(t *testing.T) {
 	}
 }
 
-// Where answers go past the director none are counted, and a packet that is
-// dropped on its way to a server is.
+// Answers that do not pass through the director are not counted. A packet that is
+// dropped on the way to a server is counted.
 func TestStatistics_CountWhatCameForAConnection(t *testing.T) {
 	r := newRig(t, options{method: service.DR})
 	r.ports[0][0].Push(
 		fromClient(1, packettest.Frame{Flags: "S"}), fromClient(1, packettest.Frame{Flags: "A", TTL: 1}),
-		fromClient(2, packettest.Frame{Flags: "A"}), // nobody's
+		fromClient(2, packettest.Frame{Flags: "A"}), // without a connection
 	)
 	r.step()
 	r.control.Estimate()
@@ -70,7 +70,7 @@ func TestStatistics_CountWhatCameForAConnection(t *testing.T) {
 	}
 }
 
-// Counts of workers that run are read at any moment and never fall.
+// The counts can be read at any time while workers run, and never decrease.
 func TestStatistics_WhileWorkersRun(t *testing.T) {
 	const queues, n = 2, 400
 	r := newRig(t, options{queues: [2]int{queues, queues}, unordered: true})

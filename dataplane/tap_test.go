@@ -17,13 +17,13 @@ import (
 	"director/service"
 )
 
-// tapped is a record as the tests compare it.
+// tapped is a record in the form that the tests compare.
 type tapped struct {
 	dataplane.TapRecord
 	data []byte
 }
 
-// String says all of a record but its bytes and its time.
+// String describes a record without its bytes and its time.
 func (r tapped) String() string {
 	point := [...]string{"in", "out", "waited", "made", "piece"}[r.Point]
 	verdict := [...]string{"pending", "tx", "drop", "host", "hold"}[r.Verdict]
@@ -34,7 +34,7 @@ func (r tapped) String() string {
 	return s
 }
 
-// tap begins a capture of everything, changed by change.
+// tap starts a capture of all frames. change can change its configuration.
 func (r *rig) tap(change func(o *dataplane.TapOptions)) *dataplane.Tap {
 	o := dataplane.TapOptions{
 		Workers: len(r.workers), Snap: packet.MaxFrame, Rate: 10_000, Sample: 1, Clock: r.clock.Now,
@@ -62,8 +62,9 @@ func lines(records []tapped) (s []string) {
 	return s
 }
 
-// What each record says, and that the frames are those that came in and left.
-func TestTap_ShowsEveryFateOfAFrame(t *testing.T) {
+// This test checks the content of each record, and that the recorded frames are those
+// that were received and sent.
+func TestTap_RecordsWhatHappensToEveryFrame(t *testing.T) {
 	syn := packettest.Frame{Flags: "S"}
 	first, later := inTwo(fromClient, 7, packettest.Frame{})
 	arp := fromClient(1000, syn)
@@ -122,16 +123,16 @@ func TestTap_ShowsEveryFateOfAFrame(t *testing.T) {
 			}
 			sent := append(r.ports[0][0].Take(), r.ports[1][0].Take()...)
 			if !slices.EqualFunc(in, c.frames, bytes.Equal) {
-				t.Errorf("%d frames as they came in, want the %d that did, unchanged", len(in), len(c.frames))
+				t.Errorf("%d frames recorded at ingress, want the %d received ones, unchanged", len(in), len(c.frames))
 			}
 			if !slices.EqualFunc(out, sent, bytes.Equal) {
-				t.Errorf("%d frames as they left, want the %d that did", len(out), len(sent))
+				t.Errorf("%d frames recorded at egress, want the %d sent ones", len(out), len(sent))
 			}
 		})
 	}
 }
 
-// Segments of a connection take the short way, which tells nobody about it.
+// Segments of a connection take the short way, which does not record the connection.
 func TestTap_KnowsTheConnectionOfPlainPackets(t *testing.T) {
 	r := newRig(t, options{})
 	r.ports[0][0].Push(fromClient(1000, packettest.Frame{Flags: "S"}))
@@ -154,14 +155,14 @@ func TestTap_KnowsTheConnectionOfPlainPackets(t *testing.T) {
 		t.Fatal(diff)
 	}
 	if records[0].Answer || !records[2].Answer {
-		t.Error("which side sent a frame came out wrong")
+		t.Error("the direction of a frame is wrong")
 	}
 }
 
 func TestTap_FollowsFramesThatWait(t *testing.T) {
 	r := newRig(t, options{noClient: true})
 	tap := r.tap(nil)
-	// The reset must wait for the client's address, and waits in vain.
+	// The reset waits for the client's Ethernet address, which does not become known.
 	r.ports[0][0].Push(fromClient(1000, packettest.Frame{Flags: "A"}))
 	r.step()
 	r.clock.Advance(2 * time.Second)
@@ -184,7 +185,7 @@ func TestTap_FollowsFramesThatWait(t *testing.T) {
 	}
 }
 
-func TestTapFilter_TakesWhatItSays(t *testing.T) {
+func TestTapFilter_SelectsFrames(t *testing.T) {
 	tcp := service.Key{Addr: packet.MustAddr(vip), Port: 80, Proto: packet.ProtoTCP}
 	udp := tcp
 	udp.Proto = packet.ProtoUDP
@@ -234,7 +235,7 @@ func TestTapFilter_TakesWhatItSays(t *testing.T) {
 				}
 			}
 			if s := strings.Join(got, " "); s != c.want {
-				t.Errorf("took %q, want %q", s, c.want)
+				t.Errorf("selected %q, want %q", s, c.want)
 			}
 		})
 	}
@@ -251,7 +252,7 @@ func TestTap_KeepsToItsBudget(t *testing.T) {
 	}
 	push(40)
 	if n := len(taken(tap)); n != 20 {
-		t.Errorf("%d records at once, want 20: of a sixteenth of a second", n)
+		t.Errorf("%d records at once, want 20, which is the budget of a sixteenth of a second", n)
 	}
 	r.clock.Advance(time.Second / 32)
 	push(40)
@@ -267,7 +268,7 @@ func TestTap_KeepsToItsBudget(t *testing.T) {
 	}
 }
 
-func TestTap_TakesOneInSoMany(t *testing.T) {
+func TestTap_SamplesOneInN(t *testing.T) {
 	r := newRig(t, options{})
 	tap := r.tap(func(o *dataplane.TapOptions) { o.Sample = 5 })
 	for i := range 30 {
@@ -282,7 +283,7 @@ func TestTap_TakesOneInSoMany(t *testing.T) {
 	}
 }
 
-// A batch that is dear is paid for by those after it.
+// A batch whose recording takes long reduces the budget of later batches.
 func TestTap_SpendsAShareOfTheTime(t *testing.T) {
 	r := newRig(t, options{})
 	now := int64(0)
@@ -306,7 +307,7 @@ func TestTap_SpendsAShareOfTheTime(t *testing.T) {
 	}
 }
 
-// Nobody takes the records: they are lost, and the frames go on.
+// If nobody reads the records, records are lost, and the frames are still forwarded.
 func TestTap_LosesRecordsRatherThanFrames(t *testing.T) {
 	r := newRig(t, options{})
 	tap := r.tap(func(o *dataplane.TapOptions) { o.Rate = 1_000_000 })

@@ -18,9 +18,9 @@ import (
 
 const otherVIP = "192.0.2.11"
 
-// traffic is random traffic of few clients, so that their connections come past the
-// count of packets from which hit.go handles them, while everything around it
-// changes. What comes of it is compared by TestMain: see ways.
+// traffic is random traffic of few clients, so that their connections have enough
+// packets for hit.go. The rules and the network change meanwhile. TestMain compares
+// the results of all ways: see ways.
 type traffic struct {
 	*rig
 	*rand.Rand
@@ -69,7 +69,7 @@ func TestTraffic_IsTheSameInAllWays(t *testing.T) {
 					tr.reroute()
 				}
 				rounds := 250
-				if raceEnabled { // one worker at a time: there is nothing to find
+				if raceEnabled { // one worker works at a time, so there is no race to find
 					rounds = 10
 				}
 				for range rounds {
@@ -80,7 +80,7 @@ func TestTraffic_IsTheSameInAllWays(t *testing.T) {
 	}
 }
 
-// offer replaces the rig's services.
+// offer replaces the services of the rig.
 func (tr *traffic) offer(persistent uint32) {
 	var specs []service.Spec
 	for _, k := range []service.Key{
@@ -98,7 +98,7 @@ func (tr *traffic) offer(persistent uint32) {
 	tr.must(tr.control.Replace(specs))
 }
 
-// server describes server i+1 of the service of a port.
+// server returns the specification of server i+1 of the service on a port.
 func (tr *traffic) server(i int, port uint16) service.ServerSpec {
 	s := tr.kinds[i]
 	s.Addr = packet.MustAddr(serverIP(i + 1))
@@ -115,7 +115,7 @@ func (tr *traffic) must(err error) {
 	}
 }
 
-// reroute has the servers on the clients' side.
+// reroute moves the servers to the clients' side.
 func (tr *traffic) reroute() {
 	tr.net.Routes[1].Link = 2
 	for i := range tr.net.Neighbors {
@@ -124,7 +124,7 @@ func (tr *traffic) reroute() {
 	tr.control.Refresh()
 }
 
-// round sends some frames, and changes something now and then.
+// round sends some frames and sometimes makes a change.
 func (tr *traffic) round() {
 	if tr.IntN(4) == 0 {
 		tr.change()
@@ -150,7 +150,7 @@ func (tr *traffic) round() {
 	}
 }
 
-// burst sends frames of one connection, which need not exist, or of its answers.
+// burst sends frames or answers of one connection. The connection need not exist.
 func (tr *traffic) burst(conns []conntrack.Record) {
 	c := conntrack.Record{Key: conntrack.Key{
 		Client:     packet.MustAddr(fmt.Sprintf("198.51.100.%d", 100+tr.IntN(3))),
@@ -169,7 +169,7 @@ func (tr *traffic) burst(conns []conntrack.Record) {
 	}
 	answer := c.Addr.V4() != 0 && service.Method(c.Method) == service.NAT && tr.IntN(2) == 0
 	usual := tr.IntN(3) > 0
-	if c.Addr.V4() != 0 && tr.IntN(10) == 0 { // of a server whose answers go past the director, or of none
+	if c.Addr.V4() != 0 && tr.IntN(10) == 0 { // of a server whose answers do not pass through the director, or of no server
 		answer = true
 		c.Addr = packet.AddrFrom4(c.Addr.V4() ^ tr.Uint32N(2))
 		c.Port ^= uint16(tr.Uint32N(2))
@@ -179,11 +179,11 @@ func (tr *traffic) burst(conns []conntrack.Record) {
 	}
 }
 
-// lengths of packets are those around the limits in play, among others.
+// lengths are lengths of packets, many of them near the limits.
 var lengths = []int{0, 46, 47, 66, 67, 68, 69, 87, 88, 89, 200, 555, 556, 557, 575, 576, 577, 1359, 1360, 1361,
 	1379, 1380, 1381, 1399, 1400, 1401, 1451, 1452, 1453, 1479, 1480, 1481, 1499, 1500}
 
-// send pushes one frame. A usual one changes nothing but deadlines.
+// send pushes one frame. A usual frame changes only deadlines.
 func (tr *traffic) send(c *conntrack.Record, answer, usual bool) {
 	f := packettest.Frame{UDP: c.Proto == packet.ProtoUDP, Flags: "A", ID: uint16(tr.Uint32()), Seq: tr.Uint32()}
 	f.DF = tr.IntN(2) == 0
@@ -225,7 +225,7 @@ func (tr *traffic) send(c *conntrack.Record, answer, usual bool) {
 }
 
 // zeroChecksum chooses the payload of f so that its checksum becomes 0 when the frame
-// is masqueraded. A datagram's is 0xffff then.
+// is masqueraded. In a datagram it is then written as 0xffff.
 func (tr *traffic) zeroChecksum(f packettest.Frame, answer bool, server, virtual string) {
 	f.NoChecksum, f.MF = false, false
 	if answer {
@@ -242,7 +242,7 @@ func (tr *traffic) zeroChecksum(f packettest.Frame, answer bool, server, virtual
 	copy(f.Payload, b[at:at+2])
 }
 
-// damage changes some frames to what no sender sends.
+// damage damages some frames.
 func (tr *traffic) damage(b []byte) []byte {
 	ip := packet.IPv4(b[packet.EthLen:])
 	header := ip.HeaderLen()
@@ -276,7 +276,7 @@ func (tr *traffic) damage(b []byte) []byte {
 	return b
 }
 
-// change changes the rules, the host or what is known of the way to a server.
+// change changes the rules, the host or the path to a server.
 func (tr *traffic) change() {
 	n := tr.IntN(len(tr.kinds))
 	switch tr.IntN(10) {
@@ -292,7 +292,7 @@ func (tr *traffic) change() {
 		tr.control.Refresh()
 	case 5:
 		tr.net.Neighbors = network(true).Neighbors
-		if tr.IntN(3) == 0 { // server n+1 or some clients are unknown
+		if tr.IntN(3) == 0 { // the neighbour entry of server n+1 or of some clients is missing
 			i := len(tr.net.Neighbors) - 4 + n
 			tr.net.Neighbors = append(tr.net.Neighbors[:i:i], tr.net.Neighbors[i+1:]...)
 			if tr.IntN(2) == 0 {
@@ -323,7 +323,7 @@ func (tr *traffic) change() {
 	}
 }
 
-// edit gives a server what tr.kinds says, unless it is removed.
+// edit edits a server as tr.kinds says, unless it is removed.
 func (tr *traffic) edit(n int) {
 	for _, k := range tr.keys() {
 		if !tr.out[n] {

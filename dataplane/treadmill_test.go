@@ -7,12 +7,13 @@ import (
 	"director/packet"
 )
 
-// treadmill lends the same rounds of frames again and again, a round a step,
-// without allocating, so that what a step costs is the stages' alone.
+// treadmill is a port that lends the same rounds of frames repeatedly, one round per
+// step. It does not allocate, so a measurement of a step shows only the cost of the
+// stages.
 type treadmill struct {
 	rounds [][][]byte
 	next   int
-	chunks [][]byte // free ones
+	chunks [][]byte // free chunks
 	sent   int
 }
 
@@ -59,7 +60,7 @@ func (p *treadmill) Flush(b *packet.Batch) error {
 func (p *treadmill) Fd() int      { return -1 }
 func (p *treadmill) Close() error { return nil }
 
-// oneArmed puts servers and clients on one link, and a treadmill in front of it.
+// oneArmed puts servers and clients on one link whose port is a treadmill.
 func (r *rig) oneArmed(rounds ...[][]byte) (*dataplane.Worker, *treadmill) {
 	r.t.Helper()
 	r.net.Routes[1].Link = 2
@@ -82,7 +83,7 @@ func (r *rig) oneArmed(rounds ...[][]byte) (*dataplane.Worker, *treadmill) {
 	return workers[0], p
 }
 
-// clients are the frames of a batch of clients, whose ports begin at first.
+// clients returns a batch of frames from clients whose ports begin at first.
 func clients(first int, f packettest.Frame) (frames [][]byte) {
 	for i := range packet.BatchSize {
 		frames = append(frames, fromClient(first+i, f))
@@ -90,8 +91,8 @@ func clients(first int, f packettest.Frame) (frames [][]byte) {
 	return frames
 }
 
-// answers are the servers' frames to those clients, if round robin began with
-// them.
+// answers returns the frames of the servers to those clients. It assumes that round
+// robin began with them.
 func answers(first int, f packettest.Frame) (frames [][]byte) {
 	for i := range packet.BatchSize {
 		frames = append(frames, fromServer(4-i%4, first+i, f))

@@ -15,18 +15,18 @@ import (
 	"director/packet"
 )
 
-// way is how the packets of a rig's connections are handled.
+// way is a way of handling the packets of connections.
 type way struct {
 	name      string
-	long      bool   // by the stages, and never by hit.go
+	long      bool   // the stages handle all packets, hit.go none
 	countFrom uint32 // see conntrack.Table.CountFrom
 }
 
-// manyPackets is a count of a client's packets after which hit.go takes the next.
+// manyPackets is a number of packets of a client after which hit.go handles the next.
 const manyPackets = 15
 
-// All tests run once in each of these ways. Two ways that follow each other must do
-// the same: see TestMain.
+// All tests run once in each of these ways. Consecutive pairs of ways must give the
+// same results: see TestMain.
 var ways = []*way{
 	{name: "short"},
 	{name: "long", long: true},
@@ -36,9 +36,10 @@ var ways = []*way{
 
 var current = ways[0]
 
-// TestMain runs all tests in all ways and compares what the rigs of each test did.
-// A benchmark or a fuzz target runs in the first way only. The race detector is slow
-// and looks for something else, so with it the tests run in the short ways only.
+// TestMain runs all tests in all ways and compares the actions of the rigs of each
+// test. Benchmarks and fuzz targets run in the first way only. With the race
+// detector, which is slow and finds other faults, the tests run in the short ways
+// only.
 func TestMain(m *testing.M) {
 	only := flag.String("way", "", "run the tests in this way only: short, long, short-many or long-many")
 	flag.Parse()
@@ -67,22 +68,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// traces are those of the present run, by the name of the test.
+// traces are the traces of the current run, by the name of the test.
 var traces map[string][]*trace
 
-// trace is what the workers of a rig did, in text.
+// trace records the actions of the workers of a rig as text.
 type trace struct {
-	text   strings.Builder // the beginning of it
-	room   int             // how long text becomes, 0: maxTrace
+	text   strings.Builder // the beginning of the trace
+	room   int             // maximum length of text; 0: maxTrace
 	all    hash.Hash
-	idents []uint16 // of tunnels: see packettest.WithoutIdent
+	idents []uint16 // identifications of tunnel packets: see packettest.WithoutIdent
 }
 
-// fewConns is how many connections a trace shows after each step, not only after
-// the test.
+// fewConns is the maximum number of connections that a trace shows after each step.
+// If there are more, it shows them after the test only.
 const fewConns = 20
 
-// maxTrace is how much of a trace is kept for a message, in bytes.
+// maxTrace is the number of bytes of a trace that are kept for a message.
 const maxTrace = 64 << 10
 
 func (t *trace) line(format string, args ...any) {
@@ -93,7 +94,7 @@ func (t *trace) line(format string, args ...any) {
 	}
 }
 
-// frame adds what becomes of a frame of the named port.
+// frame adds what happens to a frame of the named port.
 func (t *trace) frame(port string, f *packet.Frame) {
 	var sent []byte
 	if f.Verdict == packet.Tx {
@@ -133,8 +134,8 @@ func (t *trace) equal(o *trace) (difference string, ok bool) {
 	return fmt.Sprintf("after the first %d lines", min(len(a), len(b))), false
 }
 
-// sameTraces reports whether the tests did the same in two ways. A test may make its
-// rigs in any order.
+// sameTraces reports whether the traces of all tests are the same in two ways. A test
+// may make its rigs in any order.
 func sameTraces(wayA, wayB *way, a, b map[string][]*trace) bool {
 	same := len(a) == len(b)
 	if !same {
@@ -161,14 +162,14 @@ func sameTraces(wayA, wayB *way, a, b map[string][]*trace) bool {
 	return same
 }
 
-// keepTrace ends the rig's trace with the state that the rig is in.
+// keepTrace ends the rig's trace with the state of the rig.
 func (r *rig) keepTrace() {
 	r.settled()
 	traces[r.t.Name()] = append(traces[r.t.Name()], &r.trace)
 }
 
-// settled adds to the trace what can be seen between two steps: counters,
-// statistics, loads, connections and used neighbours.
+// settled adds the state after a step to the trace: counters, statistics, loads,
+// connections and used neighbours.
 func (r *rig) settled() {
 	r.trace.line("at %d: %+v", r.clock.Now(), r.counts())
 	slices.Sort(r.trace.idents)
@@ -176,7 +177,7 @@ func (r *rig) settled() {
 	r.trace.idents = r.trace.idents[:0]
 	for _, s := range r.shared.View().Services.Servers() {
 		if s == nil {
-			continue // it was removed and forgotten
+			continue // it was removed, from the trash too
 		}
 		r.trace.line("server %d %v:%d: %+v, active %d, all %d, persistent %d", s.ID, s.Addr, s.Port,
 			s.Counted(), s.Load.Active.Load(), s.Load.Total.Load(), s.Persistent.Load())
@@ -198,14 +199,14 @@ func (r *rig) settled() {
 	}
 }
 
-// tracedPort writes down what becomes of the frames of a port.
+// tracedPort is a port that records what happens to its frames.
 type tracedPort struct {
 	*memport.Port
 	trace *trace
 	name  string
 }
 
-// Flush is memport.Port's.
+// Flush records the frames and calls memport.Port.Flush.
 func (p *tracedPort) Flush(b *packet.Batch) error {
 	for i := range b.N {
 		p.trace.frame(p.name, &b.Frames[i])

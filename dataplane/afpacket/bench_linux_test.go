@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRoundTrip is a datagram and its echo through a bridge of two ports:
-// twice what a port adds to the latency of a frame that comes alone.
+// BenchmarkRoundTrip measures a datagram and its echo through a bridge of two ports.
+// The result is twice the latency that a port adds to a single frame.
 func BenchmarkRoundTrip(b *testing.B) {
 	g := newBridge(b)
 	var echo net.PacketConn
@@ -37,8 +37,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// BenchmarkTransfer is what one TCP connection carries through the bridge, with
-// the super-packets of both stacks taken apart on the way.
+// BenchmarkTransfer measures the throughput of one TCP connection through the bridge.
+// The ports segment the super-packets of both stacks.
 func BenchmarkTransfer(b *testing.B) {
 	g := newBridge(b)
 	data := random(64 << 20)

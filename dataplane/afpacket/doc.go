@@ -1,25 +1,24 @@
-// Package afpacket is the port for interfaces that AF_XDP cannot have: a
-// packet socket with a TPACKET_V3 receive ring that the kernel fills, and a
+// Package afpacket implements the port for interfaces that do not support AF_XDP. It
+// has a packet socket with a TPACKET_V3 receive ring, which the kernel fills, and a
 // second socket that only transmits.
 //
-// A packet socket sees frames as the kernel holds them, which is not always as
-// they look on a wire. A frame from a stack on the same machine, or one that
-// GRO has merged, may be a super-packet of up to 64 KB and its transport
-// checksum may be only the sum of the pseudo-header; a VLAN tag may have been
-// taken off. The port undoes all three, so that whoever receives from it sees
-// wire frames only:
+// A packet socket receives frames in the kernel's form, which can differ from the
+// form on the wire. A frame from a stack on the same machine, or a frame that GRO has
+// merged, can be a super-packet of up to 64 KB. Its transport checksum can be only
+// the sum of the pseudo-header. The kernel can have removed a VLAN tag. The port
+// reverts all three, so that its worker receives wire frames only:
 //
-//	kernel ── block of the ring ──┬── frame, tag back in, checksum whole ── lent where it lies
-//	                              └── super-packet ── segments ──────────── lent in chunks of our own
+//	kernel ── block of the ring ──┬── frame, tag restored, checksum complete ── lent in the ring
+//	                              └── super-packet ── segments ──────────────── lent in chunks of the port
 //
-// Lent frames are changed where they lie and sent from there: transmitting
-// costs the one copy that the kernel makes. A block goes back to the kernel
-// when all of it has been walked and the last frame in it was given back.
+// Lent frames are changed in place and transmitted from there. So transmitting costs
+// only the copy that the kernel makes. The port returns a block to the kernel when it
+// has read all frames of the block and the worker has returned them.
 //
-// A frame that comes alone waits until its block is closed: a millisecond (on
-// kernels before 6.18 up to two ticks). That is the price of version 3 of the
-// ring, which wakes the worker once per block and not once per frame.
+// A single frame waits until the kernel closes its block, which takes a millisecond
+// (up to two ticks on kernels before 6.18). In return, version 3 of the ring wakes
+// the worker once per block and not once per frame.
 //
-// Several ports of one interface form a fan-out group: the kernel spreads flows
-// over them by a hash that is the same in both directions.
+// Several ports of one interface form a fan-out group. The kernel distributes the
+// flows over them by a hash that is the same in both directions.
 package afpacket

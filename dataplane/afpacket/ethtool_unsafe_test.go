@@ -15,7 +15,7 @@ const (
 	ethtoolGRO = 0x2c // ETHTOOL_SGRO
 )
 
-// ethtoolSet is the SIOCETHTOOL ioctl with a struct ethtool_value.
+// ethtoolSet calls the SIOCETHTOOL ioctl with a struct ethtool_value.
 func ethtoolSet(name string, command uint32, on bool) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

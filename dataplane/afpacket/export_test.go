@@ -11,8 +11,8 @@ const (
 	GSOUDP  = gsoUDP
 )
 
-// Receiver is the port without its sockets, over memory that a test plays the
-// kernel on.
+// Receiver is a port without sockets. The test takes the role of the kernel on its
+// memory.
 type Receiver struct{ receiver }
 
 func NewReceiver(mem []byte, size int) *Receiver {
@@ -35,7 +35,7 @@ func (r *Receiver) Counters() Counters { return r.stats.snapshot() }
 func LoadStatus(mem []byte, at int) uint32     { return loadStatus(mem, at) }
 func StoreStatus(mem []byte, at int, v uint32) { storeStatus(mem, at, v) }
 
-// Segments returns the segments of a super-packet, nil if it is not one.
+// Segments returns the segments of a super-packet, or nil if it cannot be segmented.
 func Segments(frame []byte, gso uint8, size uint16, needsCsum bool) [][]byte {
 	var s super
 	if !s.begin(frame, offload{gso: gso, size: size, needsCsum: needsCsum}) {
@@ -50,8 +50,8 @@ func Segments(frame []byte, gso uint8, size uint16, needsCsum bool) [][]byte {
 	return out
 }
 
-// Complete completes the checksum of a frame that starts at start and goes to
-// field.
+// Complete completes the checksum at offset field of a frame. The checksummed data
+// begins at offset start.
 func Complete(frame []byte, start, field int) bool {
 	return completeChecksum(frame, offload{needsCsum: true, start: start, field: field})
 }

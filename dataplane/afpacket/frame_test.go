@@ -29,7 +29,7 @@ func ip6(p layers.IPProtocol) *layers.IPv6 {
 		SrcIP: net.ParseIP("2001:db8::1"), DstIP: net.ParseIP("2001:db8::10")}
 }
 
-// tcp is a segment with every flag that segmentation has to think about.
+// tcp is a segment with every flag that segmentation handles.
 func tcp() *layers.TCP {
 	return &layers.TCP{SrcPort: 40000, DstPort: 80, Seq: 0xfffffc00, Ack: 7, Window: 500,
 		ACK: true, PSH: true, FIN: true, CWR: true,
@@ -39,7 +39,7 @@ func tcp() *layers.TCP {
 
 func udp() *layers.UDP { return &layers.UDP{SrcPort: 40000, DstPort: 9000} }
 
-// payload is n bytes that do not repeat soon.
+// payload returns n bytes that do not repeat soon.
 func payload(n int) gopacket.Payload {
 	b := make([]byte, n)
 	for i := range b {
@@ -48,8 +48,8 @@ func payload(n int) gopacket.Payload {
 	return b
 }
 
-// decode returns the decoded frame and fails the test if any of it is wrong:
-// headers that do not parse, lengths that disagree, checksums that do not hold.
+// decode returns the decoded frame. It fails the test if a header does not parse, or
+// if a length or a checksum is wrong.
 func decode(t testing.TB, frame []byte) gopacket.Packet {
 	t.Helper()
 	p := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.NoCopy)
@@ -63,7 +63,7 @@ func decode(t testing.TB, frame []byte) gopacket.Packet {
 	return p
 }
 
-// checkSums verifies lengths and checksums with arithmetic of its own.
+// checkSums verifies lengths and checksums with separate code.
 func checkSums(t testing.TB, p gopacket.Packet) {
 	t.Helper()
 	l4 := append(bytes.Clone(p.TransportLayer().LayerContents()), p.TransportLayer().LayerPayload()...)
@@ -99,7 +99,7 @@ func checkSums(t testing.TB, p gopacket.Packet) {
 	}
 }
 
-// slowSum is RFC 1071 as it is written.
+// slowSum computes the sum of RFC 1071 literally.
 func slowSum(b []byte) uint16 {
 	var s uint32
 	for i, v := range b {

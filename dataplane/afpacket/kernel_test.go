@@ -7,7 +7,7 @@ import (
 	"director/packet"
 )
 
-// fakeFrame is one frame as tpacket_rcv would write it.
+// fakeFrame describes one frame as tpacket_rcv writes it.
 type fakeFrame struct {
 	data      []byte
 	snap      int // bytes kept; 0: all
@@ -15,11 +15,11 @@ type fakeFrame struct {
 	size      uint16
 	needsCsum bool
 	start     uint16 // of the checksum
-	offset    uint16 // of its field from there
-	tpid, tci uint16 // a tag that was taken off; tpid 0: none
+	offset    uint16 // of the checksum field from start
+	tpid, tci uint16 // the removed tag; tpid 0: none
 }
 
-// fakeKernel is the other end of the ring.
+// fakeKernel takes the role of the kernel on the ring.
 type fakeKernel struct {
 	mem   []byte
 	size  int
@@ -37,8 +37,8 @@ func (k *fakeKernel) owns(block int) bool {
 	return afpacket.LoadStatus(k.mem, block*k.size+8) == 0
 }
 
-// fill writes frames into the next block and hands it over; false if the
-// block is still the user's.
+// fill writes frames into the next block and passes the block to the user. It returns
+// false if the user still owns the block.
 func (k *fakeKernel) fill(frames ...fakeFrame) bool {
 	if !k.owns(k.block) {
 		return false
@@ -61,7 +61,8 @@ func (k *fakeKernel) fill(frames ...fakeFrame) bool {
 	return true
 }
 
-// write lays the frame out with its headers and returns what it takes.
+// write writes the frame with its headers and returns the number of bytes that it
+// occupies.
 func (f fakeFrame) write(h []byte) int {
 	ne := binary.NativeEndian
 	mac := 96 + afpacket.Reserve + 10 - 14
@@ -91,7 +92,7 @@ func (f fakeFrame) write(h []byte) int {
 	return (mac + snap + 15) &^ 15
 }
 
-// numbered is a frame of n bytes that carries a number behind its Ethernet
+// numbered returns a frame of n bytes that contains a number after its Ethernet
 // header.
 func numbered(number uint32, n int) []byte {
 	b := make([]byte, n)
@@ -99,8 +100,7 @@ func numbered(number uint32, n int) []byte {
 	return b
 }
 
-// drain receives and gives back until nothing comes, calling each for every
-// frame.
+// drain receives and returns all frames, and calls each for every frame.
 func drain(r *afpacket.Receiver, each func(*packet.Frame)) {
 	var b packet.Batch
 	for {

@@ -128,7 +128,7 @@ func TestClose_LeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// openFiles counts what the process has open of packet sockets, mapped or not.
+// openFiles counts the descriptors and mappings of packet sockets.
 func openFiles(t *testing.T) int {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")

@@ -6,11 +6,11 @@ import (
 	"director/packet"
 )
 
-// Sizes of what precedes or joins a frame.
+// Sizes of headers in front of a frame or in it.
 const (
 	vnetLen = 10 // struct virtio_net_hdr, in front of every frame
 	tagLen  = 4  // an IEEE 802.1Q tag
-	macsLen = 12 // both addresses, which a tag comes after
+	macsLen = 12 // both Ethernet addresses; the tag follows them
 )
 
 // Bits and values of struct virtio_net_hdr (Virtual I/O Device 1.2, 5.1.6).
@@ -23,13 +23,13 @@ const (
 	gsoECN        = 0x80 // VIRTIO_NET_HDR_GSO_ECN: CWR may be set
 )
 
-// offload says what the kernel has left undone on a frame.
+// offload describes the work on a frame that the kernel has left to the NIC.
 type offload struct {
-	gso       uint8  // what kind of super-packet; the ECN bit is taken off
-	size      uint16 // bytes of payload in each of its segments
-	needsCsum bool   // the checksum is the pseudo-header's only
-	start     int    // it is to cover the frame from here
-	field     int    // and goes here
+	gso       uint8  // kind of super-packet, without the ECN bit
+	size      uint16 // bytes of payload in each segment
+	needsCsum bool   // whether the checksum is only the sum of the pseudo-header
+	start     int    // offset at which the checksummed data begins
+	field     int    // offset of the checksum field
 }
 
 // parseOffload reads a virtio_net_hdr. Packet sockets use the legacy form, in
@@ -45,9 +45,10 @@ func parseOffload(b []byte) offload {
 	}
 }
 
-// completeChecksum does what the sending stack left to the NIC and reports
-// whether the frame has the field. Zero becomes 0xffff as in skb_checksum_help
-// (net/core/dev.c): the same number, and in UDP not "no checksum".
+// completeChecksum completes a checksum that the sending stack left to the NIC. It
+// returns false if the field is outside the frame. A checksum of 0 becomes 0xffff as
+// in skb_checksum_help (net/core/dev.c). This is the same number, and in UDP, 0 would
+// mean that there is no checksum.
 func completeChecksum(frame []byte, o offload) bool {
 	if o.start > o.field || o.field+2 > len(frame) {
 		return false
@@ -60,9 +61,9 @@ func completeChecksum(frame []byte, o offload) bool {
 	return true
 }
 
-// insertTag puts a VLAN tag behind the addresses of the frame that starts at
-// mem[start] and returns where the frame starts now: the addresses move into
-// the room in front. Precondition: start >= tagLen.
+// insertTag inserts a VLAN tag after the addresses of the frame that starts at
+// mem[start]. It moves the addresses into the space in front of the frame and returns
+// the new start. Precondition: start >= tagLen.
 func insertTag(mem []byte, start int, tpid, tci uint16) int {
 	to := start - tagLen
 	copy(mem[to:to+macsLen], mem[start:start+macsLen])

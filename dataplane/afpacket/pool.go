@@ -5,14 +5,15 @@ import "director/packet"
 const (
 	// chunkSize holds the headroom and the longest frame.
 	chunkSize = 2048
-	// chunkCount is enough for a batch of segments and a batch of frames that
-	// cross from each of two other interfaces, with one batch to spare. All of them
-	// are back at the end of the worker's round.
+	// chunkCount is enough for a batch of segments and for a batch of frames from
+	// each of two other interfaces, with one batch to spare. All chunks are free
+	// again at the end of the worker's step.
 	chunkCount = 4 * packet.BatchSize
 )
 
-// pool is the port's own memory for frames that do not come from the ring: a
-// stack of free chunks, the warmest on top.
+// pool is the port's own memory for frames that are not in the ring. It is a stack of
+// free chunks. The chunk that was used last, which is most likely in the cache, is on
+// top.
 type pool struct {
 	mem  []byte
 	free []uint32
@@ -36,10 +37,10 @@ func (p *pool) get() (chunk uint32, ok bool) {
 	return chunk, true
 }
 
-// put gives a chunk back.
+// put returns a chunk.
 func (p *pool) put(chunk uint32) { p.free = append(p.free, chunk) }
 
-// bytes returns the memory of a chunk, and no more.
+// bytes returns the memory of a chunk.
 func (p *pool) bytes(chunk uint32) []byte {
 	at := int(chunk) * chunkSize
 	return p.mem[at : at+chunkSize : at+chunkSize]

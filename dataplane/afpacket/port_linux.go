@@ -9,32 +9,32 @@ import (
 	"director/packet"
 )
 
-// Config says what a port is to be opened on.
+// Config configures Open.
 type Config struct {
 	Ifindex   int
-	Interface string // its name, for messages
-	// Filter is the descriptor of a loaded socket-filter program (0 or -1:
-	// none) that decides which frames the port sees, from the Ethernet header
-	// on. It must return at least the length of a frame that it takes. The
-	// port does not own it.
+	Interface string // the name, for messages
+	// Filter is the descriptor of a loaded socket-filter program that decides which
+	// frames the port receives; 0 or -1: none. The program sees the frame from the
+	// Ethernet header on. For a frame that it accepts it must return at least the
+	// length of the frame. The port does not own the descriptor.
 	Filter int
-	// Fanout is the number of the group, unique in the network namespace,
-	// that the ports of one interface share; 0: the port is alone. Joining
-	// needs the link to be up on kernels before 6.13.
+	// Fanout is the number of the fan-out group that the ports of one interface
+	// share; 0: no group. It must be unique in the network namespace. On kernels
+	// before 6.13 the link must be up to join a group.
 	Fanout uint16
 }
 
-// Port is one member of an interface's fan-out group, or all of it. One
-// goroutine uses it; only Fd and Counters may be called from elsewhere.
+// Port is one member of the fan-out group of an interface, or its only port. One
+// goroutine uses it, but any goroutine may call Fd and Counters.
 type Port struct {
 	name string
 	rx   receiver
 	tx   *transmitter
 	fd   int // the receiving socket
 
-	mu     sync.Mutex // guards what follows
-	drops  uint64     // the kernel's counters so far
-	frozen uint64
+	mu     sync.Mutex // guards the fields below
+	drops  uint64     // sum of the kernel's counter
+	frozen uint64     // sum of the kernel's counter
 	closed bool
 }
 
@@ -56,9 +56,9 @@ func Open(c Config) (*Port, error) {
 	return p, nil
 }
 
-// Recv appends received frames to the empty batch b without waiting. They are
-// whole wire frames: tagged if they were, no longer than packet.MaxFrame, with
-// complete checksums.
+// Recv appends received frames to the empty batch b without waiting. They are wire
+// frames: with their VLAN tags, not longer than packet.MaxFrame, and with complete
+// checksums.
 func (p *Port) Recv(b *packet.Batch) error {
 	p.rx.receive(b)
 	if b.N > 0 {
@@ -72,8 +72,8 @@ func (p *Port) Alloc(b *packet.Batch) bool {
 	return !b.Full() && p.rx.alloc(b) != nil
 }
 
-// Flush transmits the frames of b whose verdict is Tx, takes every frame back
-// and empties b. It returns no error: what cannot be sent is counted.
+// Flush transmits the frames of b with the verdict Tx, takes all frames back and
+// empties b. It never returns an error. Frames that cannot be sent are counted.
 func (p *Port) Flush(b *packet.Batch) error {
 	frames := b.Frames[:b.N]
 	for i := range frames {
@@ -89,11 +89,10 @@ func (p *Port) Flush(b *packet.Batch) error {
 	return nil
 }
 
-// Fd returns the receiving socket, readable when Recv would find frames.
+// Fd returns the receiving socket. It is readable when frames can be received.
 func (p *Port) Fd() int { return p.fd }
 
-// Counters returns what has been counted so far. Any goroutine may ask, also
-// after Close.
+// Counters returns the counters. Any goroutine may call it, also after Close.
 func (p *Port) Counters() Counters {
 	c := p.rx.stats.snapshot()
 	p.mu.Lock()
@@ -103,8 +102,8 @@ func (p *Port) Counters() Counters {
 	return c
 }
 
-// Close releases the sockets and the ring. Frames that are still lent are gone
-// with it.
+// Close closes the sockets and unmaps the ring. Frames that are still lent become
+// invalid.
 func (p *Port) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,9 +120,9 @@ func (p *Port) Close() error {
 	return nil
 }
 
-// clearError takes the error off the socket that a link leaves there when it
-// goes down: until somebody does, the descriptor counts as readable. Frames
-// come again when the link does.
+// clearError clears the error that the kernel sets on the socket when the link goes
+// down. While the error is set, poll reports the descriptor as readable. Frames
+// arrive again when the link is up.
 func (p *Port) clearError() error {
 	if _, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil {
 		return fmt.Errorf("receive on %s: %w", p.name, err)
@@ -131,15 +130,15 @@ func (p *Port) clearError() error {
 	return nil
 }
 
-// gatherKernel adds the kernel's counters, which start again from zero each
-// time they are read, to ours. Precondition: p.mu is held.
+// gatherKernel adds the kernel's counters to those of the port. The kernel resets its
+// counters when they are read. Precondition: p.mu is held.
 func (p *Port) gatherKernel() {
 	if p.closed {
 		return
 	}
 	s, err := unix.GetsockoptTpacketStatsV3(p.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
-		return // only a closed descriptor fails here
+		return // this fails only for a closed descriptor
 	}
 	p.drops += uint64(s.Drops)
 	p.frozen += uint64(s.Freeze_q_cnt)

@@ -142,7 +142,7 @@ func TestPort_FilterDecides(t *testing.T) {
 	}
 	filter, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.SocketFilter, License: "GPL",
-		Instructions: asm.Instructions{ // takes frames with an odd number
+		Instructions: asm.Instructions{ // accepts frames with an odd number
 			asm.Mov.Reg(asm.R6, asm.R1),
 			asm.LoadAbs(17, asm.Byte),
 			asm.And.Imm(asm.R0, 1),
@@ -182,7 +182,7 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 		w.client.Send(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), u, p))
 	}
 	seen := make(map[uint32]int)
-	home := make(map[uint16]int) // which port a flow comes to
+	home := make(map[uint16]int) // the port of each flow
 	share := make([]int, len(ports))
 	nettest.Eventually(t, "every frame", func() bool {
 		var b packet.Batch
@@ -197,7 +197,7 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 					share[i]++
 					flow := binary.BigEndian.Uint16(f[34:])
 					if h, ok := home[flow]; ok && h != i {
-						t.Errorf("flow %d came to both ports", flow)
+						t.Errorf("both ports received flow %d", flow)
 					}
 					home[flow] = i
 				}
@@ -208,11 +208,11 @@ func TestPort_GroupSeesEveryFrameOnce(t *testing.T) {
 	})
 	for n, times := range seen {
 		if times != 1 {
-			t.Errorf("frame %d was seen %d times, want once", n, times)
+			t.Errorf("frame %d was received %d times, want once", n, times)
 		}
 	}
 	if share[0] == 0 || share[1] == 0 {
-		t.Errorf("the ports got %v frames, want some each", share)
+		t.Errorf("the ports received %v frames, want some each", share)
 	}
 }
 
@@ -238,7 +238,7 @@ func TestPort_StaysReadableUntilTheLastSegment(t *testing.T) {
 			t.Fatalf("not readable with %d of %d bytes received", len(got), len(data))
 		}
 		if time.Now().After(end) {
-			t.Fatalf("nothing came; %+v", w.port.Counters())
+			t.Fatalf("no frame received; %+v", w.port.Counters())
 		}
 		readable(w.port.Fd(), 100)
 		w.port.Recv(&b)

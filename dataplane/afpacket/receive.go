@@ -6,24 +6,23 @@ import (
 	"director/packet"
 )
 
-// reserve is the room that the kernel leaves in front of a frame on top of its
-// own headers: our headroom and a VLAN tag that comes back.
+// reserve is the number of bytes that the kernel leaves in front of a frame in
+// addition to its own headers: packet.Headroom and a restored VLAN tag.
 const reserve = packet.Headroom + tagLen
 
-// receiver turns what lies in the ring into wire frames. It makes no system
-// call.
+// receiver converts the content of the ring to wire frames. It makes no system calls.
 type receiver struct {
 	ring   ring
 	chunks pool
 
 	super      super // the super-packet being segmented
-	superBlock int   // the block it lies in, held until its last segment
+	superBlock int   // its block, held until the last segment
 
 	stats counters
 }
 
-// Tokens: a frame in a chunk of ours has the lowest bit set. The rest is the
-// number of the chunk, or of the block that a frame in the ring lies in.
+// Tokens: the lowest bit is set if the frame is in a chunk of the port. The other
+// bits are the number of the chunk, or of the block if the frame is in the ring.
 func blockToken(block int) uint64    { return uint64(block) << 1 }
 func chunkToken(chunk uint32) uint64 { return uint64(chunk)<<1 | 1 }
 
@@ -48,7 +47,8 @@ func (r *receiver) receive(b *packet.Batch) {
 	}
 }
 
-// alloc appends an empty frame in a chunk of ours to b; nil if there is none.
+// alloc appends an empty frame in a chunk of the port to b. It returns nil if no
+// chunk is free.
 func (r *receiver) alloc(b *packet.Batch) *packet.Frame {
 	chunk, ok := r.chunks.get()
 	if !ok {
@@ -70,8 +70,8 @@ func (r *receiver) release(f *packet.Frame) {
 	r.ring.release(int(f.Token >> 1))
 }
 
-// segment appends the next segment of the pending super-packet to b and
-// reports whether there was a chunk for it.
+// segment appends the next segment of the pending super-packet to b. It returns false
+// if no chunk is free.
 func (r *receiver) segment(b *packet.Batch) bool {
 	f := r.alloc(b)
 	if f == nil {
@@ -85,8 +85,8 @@ func (r *receiver) segment(b *packet.Batch) bool {
 	return true
 }
 
-// lend appends the frame whose header is at r.ring.mem[at] to b where it lies,
-// makes it the pending super-packet, or counts why it is neither.
+// lend handles the frame whose header is at r.ring.mem[at]. It appends the frame to b
+// without a copy, or makes it the pending super-packet, or skips and counts it.
 func (r *receiver) lend(b *packet.Batch, at, block int) {
 	mem := r.ring.mem
 	h := mem[at : at+frameHeader]
@@ -128,7 +128,8 @@ func (r *receiver) lend(b *packet.Batch, at, block int) {
 	f.Token = blockToken(block)
 }
 
-// begin makes frame the pending super-packet, or counts why it cannot be.
+// begin makes frame the pending super-packet. If that is not possible, it skips and
+// counts the frame.
 func (r *receiver) begin(frame []byte, todo offload, block int) {
 	if !r.super.begin(frame, todo) {
 		r.skip(block, &r.stats.rxUnsupported)
@@ -143,7 +144,7 @@ func (r *receiver) begin(frame []byte, todo offload, block int) {
 	r.stats.rxSuper.add(1)
 }
 
-// skip passes over a frame for the reason that why counts.
+// skip skips a frame and increments the counter why.
 func (r *receiver) skip(block int, why *counter) {
 	why.add(1)
 	r.ring.release(block)

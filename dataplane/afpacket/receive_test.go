@@ -13,7 +13,8 @@ import (
 	"director/packet"
 )
 
-// receiveAll hands one block of frames over and returns copies of what comes.
+// receiveAll passes one block of frames to the port and returns copies of the
+// received frames.
 func receiveAll(t *testing.T, frames ...fakeFrame) ([][]byte, afpacket.Counters) {
 	t.Helper()
 	k := newFakeKernel(2, afpacket.BlockSize)
@@ -27,7 +28,7 @@ func receiveAll(t *testing.T, frames ...fakeFrame) ([][]byte, afpacket.Counters)
 		got = append(got, bytes.Clone(f.Bytes()))
 	})
 	if !k.owns(0) {
-		t.Fatal("block not given back")
+		t.Fatal("block not returned to the kernel")
 	}
 	return got, r.Counters()
 }
@@ -53,7 +54,7 @@ func TestReceive_HeadroomIsTheFramesOwn(t *testing.T) {
 	}
 	for i := range b.Frames[:b.N] {
 		if got := b.Frames[i].Bytes()[packet.Headroom:]; !bytes.Equal(got, frames[i].data) {
-			t.Fatalf("frame %d was written over:\n% x\nwant\n% x", i, got, frames[i].data)
+			t.Fatalf("frame %d was overwritten:\n% x\nwant\n% x", i, got, frames[i].data)
 		}
 	}
 	r.Flush(&b)
@@ -134,7 +135,7 @@ func TestReceive_SuperPacketSpansBatches(t *testing.T) {
 			}
 		}
 		if len(sizes) == 1 && k.owns(0) {
-			t.Fatal("block given back under a super-packet")
+			t.Fatal("block returned to the kernel while a super-packet in it is pending")
 		}
 		r.Flush(&b)
 	}
@@ -145,7 +146,7 @@ func TestReceive_SuperPacketSpansBatches(t *testing.T) {
 		t.Fatalf("payload of the segments differs: %d bytes, want %d", len(joined), len(data))
 	}
 	if !k.owns(0) {
-		t.Fatal("block not given back")
+		t.Fatal("block not returned to the kernel")
 	}
 }
 
@@ -235,8 +236,8 @@ func TestReceive_AllocatesNothing(t *testing.T) {
 	}
 }
 
-// pseudoSum is what a stack leaves in the checksum field of a packet whose
-// checksum the NIC is to complete.
+// pseudoSum is the content of the checksum field of a packet whose checksum the NIC
+// has to complete.
 func pseudoSum(addrs []byte, proto, length uint16) uint16 {
 	b := binary.BigEndian.AppendUint16(bytes.Clone(addrs), proto)
 	return slowSum(binary.BigEndian.AppendUint16(b, length))

@@ -2,24 +2,24 @@ package afpacket
 
 import "encoding/binary"
 
-// Where things lie in a block and in front of a frame: struct
-// tpacket_block_desc and struct tpacket3_hdr of include/uapi/linux/if_packet.h.
+// Offsets in a block and in the header of a frame: struct tpacket_block_desc and
+// struct tpacket3_hdr of include/uapi/linux/if_packet.h.
 const (
-	blockStatus = 8  // who owns the block
-	blockFrames = 12 // how many frames are in it
-	blockFirst  = 16 // offset of the first frame header from the block
+	blockStatus = 8  // owner of the block
+	blockFrames = 12 // number of frames in the block
+	blockFirst  = 16 // offset of the first frame header from the start of the block
 
 	frameNext   = 0  // offset of the next frame header from this one
-	frameSnap   = 12 // bytes of the frame that are in the ring
-	frameLen    = 16 // bytes that the frame has
-	frameStatus = 20 // tpVLAN and others
+	frameSnap   = 12 // number of bytes of the frame that are in the ring
+	frameLen    = 16 // length of the frame
+	frameStatus = 20 // tpVLAN and other bits
 	frameMAC    = 24 // offset of the Ethernet header from the frame header
-	frameTCI    = 32 // the tag that was taken off: priority and VLAN
-	frameTPID   = 36 // and its ethertype
+	frameTCI    = 32 // the removed tag: priority and VLAN
+	frameTPID   = 36 // the ethertype of the removed tag
 	frameHeader = 48 // sizeof(struct tpacket3_hdr)
 )
 
-// Values of a block's status and bits of a frame's.
+// Values of the status of a block, and bits of the status of a frame.
 const (
 	ownerKernel = 0 // TP_STATUS_KERNEL
 	ownerUser   = 1 // TP_STATUS_USER
@@ -28,29 +28,30 @@ const (
 	tpVLANType = 1 << 6 // TP_STATUS_VLAN_TPID_VALID
 )
 
-// ring walks the blocks that the kernel has filled, in order, and knows which
-// of them are still in use. One goroutine uses it; the kernel is at the other
-// end of mem.
+// ring reads the blocks that the kernel has filled, in order, and counts the frames
+// of each that are in use. One goroutine uses it. The kernel is the other user of
+// mem.
 type ring struct {
 	mem  []byte
 	size int // bytes in a block
 
-	// held counts, per block, the frames that are lent, and one more for the
-	// block that is being walked. At zero the block is the kernel's.
+	// held counts for each block the frames that are lent, plus one for the block
+	// that is being read. A block with 0 belongs to the kernel.
 	held []int32
 
-	block int    // being walked, or the next to be
-	left  uint32 // frames of it not walked yet; 0: the kernel may still own it
-	at    int    // where in mem the header of the next frame is
+	block int    // the block that is being read, or the next one
+	left  uint32 // number of frames in it that are not read yet; 0: the kernel may still own it
+	at    int    // offset in mem of the next frame header
 }
 
-// newRing makes a ring of mem, which is a whole number of blocks.
+// newRing returns a ring on mem. The length of mem must be a multiple of the block
+// size.
 func newRing(mem []byte, size int) ring {
 	return ring{mem: mem, size: size, held: make([]int32, len(mem)/size)}
 }
 
-// next returns where in mem the next frame's header lies and the block it lies
-// in, which is held once more until it is released for that frame.
+// next returns the offset in mem of the next frame header, and its block. The block
+// is held once more until it is released for this frame.
 func (r *ring) next() (at, block int, ok bool) {
 	for r.left == 0 {
 		if !r.open() {
@@ -67,7 +68,7 @@ func (r *ring) next() (at, block int, ok bool) {
 	return at, block, true
 }
 
-// release gives up one hold on a block, the last of which gives it back to the
+// release releases one hold on a block. The last release returns the block to the
 // kernel.
 func (r *ring) release(block int) {
 	r.held[block]--
@@ -76,8 +77,8 @@ func (r *ring) release(block int) {
 	}
 }
 
-// open starts on the current block if the kernel has handed it over and it is
-// not still held since the last time round.
+// open starts to read the current block. It returns false if the kernel still owns
+// the block, or if frames of the block are still lent since it was read last.
 func (r *ring) open() bool {
 	base := r.block * r.size
 	if r.held[r.block] != 0 || loadStatus(r.mem, base+blockStatus)&ownerUser == 0 {
@@ -92,7 +93,7 @@ func (r *ring) open() bool {
 	return true
 }
 
-// leave ends the walk of the current block.
+// leave finishes the current block.
 func (r *ring) leave() {
 	done := r.block
 	r.block++

@@ -21,7 +21,7 @@ func TestRing_DeliversInOrderAndWrapsAround(t *testing.T) {
 				sent++
 			}
 			if !k.fill(frames...) {
-				t.Fatalf("round %d: block %d was not given back", round, k.block)
+				t.Fatalf("round %d: block %d was not returned", round, k.block)
 			}
 		}
 		drain(r, func(f *packet.Frame) {
@@ -62,11 +62,11 @@ func TestRing_GivesABlockBackAfterItsLastFrame(t *testing.T) {
 	}
 	r.Flush(&rest)
 	if k.owns(0) {
-		t.Fatal("block given back while frames of it are lent")
+		t.Fatal("block returned while frames of it are lent")
 	}
 	r.Flush(&full)
 	if !k.owns(0) {
-		t.Fatal("block not given back after its last frame")
+		t.Fatal("block not returned after its last frame")
 	}
 }
 
@@ -83,7 +83,7 @@ func TestRing_KeepsABlockUntilItIsWalked(t *testing.T) {
 	r.Recv(&b)
 	r.Flush(&b)
 	if k.owns(0) {
-		t.Fatal("block given back with a frame in it that nobody has seen")
+		t.Fatal("block returned with a frame in it that was not received")
 	}
 	r.Recv(&b)
 	if b.N != 1 || binary.BigEndian.Uint32(b.Frames[0].Bytes()[14:]) != packet.BatchSize {
@@ -91,7 +91,7 @@ func TestRing_KeepsABlockUntilItIsWalked(t *testing.T) {
 	}
 	r.Flush(&b)
 	if !k.owns(0) {
-		t.Fatal("block not given back")
+		t.Fatal("block not returned to the kernel")
 	}
 }
 
@@ -107,8 +107,8 @@ func TestRing_PassesOverAnEmptyBlock(t *testing.T) {
 	}
 }
 
-// Under the race detector this also shows that the status word orders what it
-// guards: the ring is ordinary memory here.
+// The ring is ordinary memory here. So the race detector also checks that the status
+// word orders the accesses to the data that it guards.
 func TestRing_FollowsAKernelThatRunsBesideIt(t *testing.T) {
 	const total = 20000
 	k := newFakeKernel(3, 8192)
@@ -135,7 +135,7 @@ func TestRing_FollowsAKernelThatRunsBesideIt(t *testing.T) {
 			if n := binary.BigEndian.Uint32(b[14:]); n != got {
 				t.Fatalf("frame %d, want %d", n, got)
 			}
-			b[0] = 1 // the frame is ours until Flush
+			b[0] = 1 // the port owns the frame until Flush
 			got++
 		})
 		runtime.Gosched()

@@ -6,7 +6,7 @@ import (
 	"director/packet"
 )
 
-// Ethertypes and header sizes that a super-packet is taken apart by.
+// Ethertypes, header lengths and offsets for segmentation.
 const (
 	ethLen    = 14
 	ethIPv4   = 0x0800
@@ -27,24 +27,24 @@ const (
 	fragments = 0x3fff // more-fragments bit and offset of IPv4
 )
 
-// super is a super-packet on its way to becoming segments, as tcp_gso_segment,
-// __udp_gso_segment and inet_gso_segment of the kernel would make them. The
-// packet stays where it is, the segments are written elsewhere, so that they
-// can be made a few at a time.
+// super is a super-packet that is being segmented. The segments are those that
+// tcp_gso_segment, __udp_gso_segment and inet_gso_segment of the kernel would make.
+// They are written to other memory, so they can be made a few at a time.
 type super struct {
-	frame  []byte // Ethernet header first, payload to the end; nil: none
-	l3, l4 int    // where its IP and transport headers start
-	head   int    // where its payload starts
-	size   int    // bytes of payload in every segment but the last
-	pos    int    // where the payload not sent yet starts
-	count  uint16 // segments made so far
+	frame  []byte // begins with the Ethernet header, ends with the payload; nil: none
+	l3, l4 int    // offsets of the IP and transport headers
+	head   int    // offset of the payload
+	size   int    // bytes of payload in every segment except the last
+	pos    int    // offset of the payload that is not segmented yet
+	count  uint16 // number of segments made so far
 	v6     bool
 	tcp    bool
-	csum   bool // the transport checksum is in use
+	csum   bool // whether the packet has a transport checksum
 }
 
-// begin starts on frame, as described by o, and reports whether it can be
-// segmented: a kind we know, headers that agree with it and are whole.
+// begin starts to segment frame, which o describes. It returns false if the frame
+// cannot be segmented: its kind is unknown, or its headers are incomplete or do not
+// match the kind.
 func (s *super) begin(frame []byte, o offload) bool {
 	*s = super{size: int(o.size), tcp: o.gso != gsoUDP, csum: true}
 	proto, ok := s.findIP(frame)
@@ -58,11 +58,12 @@ func (s *super) begin(frame []byte, o offload) bool {
 // pending reports whether there are segments left to make.
 func (s *super) pending() bool { return s.frame != nil }
 
-// segmentLen is the length of the longest segment.
+// segmentLen returns the length of the longest segment.
 func (s *super) segmentLen() int { return s.head + min(s.size, len(s.frame)-s.head) }
 
-// next writes the next segment into dst and returns its length. After the last
-// one nothing is pending. Precondition: pending, and room for segmentLen.
+// next writes the next segment to dst and returns its length. After the last one,
+// pending returns false. Precondition: pending returns true, and dst has room for
+// segmentLen bytes.
 func (s *super) next(dst []byte) int {
 	end := min(s.pos+s.size, len(s.frame))
 	n := s.head + copy(dst[s.head:], s.frame[s.pos:end])
@@ -115,7 +116,7 @@ func (s *super) findIP(frame []byte) (proto uint8, ok bool) {
 	return 0, false
 }
 
-// findTransport sets head if the transport header is what o says it is.
+// findTransport sets head. It returns false if the transport header does not match o.
 func (s *super) findTransport(frame []byte, proto uint8, o offload) bool {
 	switch {
 	case o.gso == gsoTCP4 && !s.v6 || o.gso == gsoTCP6 && s.v6:
@@ -136,8 +137,9 @@ func (s *super) findTransport(frame []byte, proto uint8, o offload) bool {
 	return false
 }
 
-// fixIP writes what differs between the IP headers of the segments: length,
-// and in IPv4 the identification, which counts up, and the checksum.
+// fixIP writes the fields that differ between the IP headers of the segments: the
+// length, and in IPv4 also the identification, which increases by one, and the
+// checksum.
 func (s *super) fixIP(seg []byte) {
 	ip := seg[s.l3:]
 	if s.v6 {
@@ -150,8 +152,9 @@ func (s *super) fixIP(seg []byte) {
 	binary.BigEndian.PutUint16(ip[10:], ^packet.Sum(seg[s.l3:s.l4], 0))
 }
 
-// fixTCP writes what differs between the TCP headers: the sequence number, FIN
-// and PSH on the last segment only, CWR on the first only (RFC 3168 §6.1.2).
+// fixTCP writes the fields that differ between the TCP headers: the sequence number
+// and the flags. Only the last segment has FIN and PSH, and only the first has CWR
+// (RFC 3168 §6.1.2).
 func (s *super) fixTCP(tcp []byte, last bool) {
 	seq := binary.BigEndian.Uint32(tcp[4:])
 	binary.BigEndian.PutUint32(tcp[4:], seq+uint32(s.pos-s.head))
@@ -163,8 +166,8 @@ func (s *super) fixTCP(tcp []byte, last bool) {
 	}
 }
 
-// fixChecksum writes the transport checksum. The super-packet's own is of no
-// help: it is partial, or it covers all of the payload.
+// fixChecksum computes the transport checksum. It cannot be derived from that of the
+// super-packet, which is partial or covers the whole payload.
 func (s *super) fixChecksum(seg []byte) {
 	if !s.csum {
 		return
@@ -181,7 +184,7 @@ func (s *super) fixChecksum(seg []byte) {
 	binary.BigEndian.PutUint16(seg[field:], 0)
 	sum := ^packet.Sum(seg[s.l4:], uint32(pseudo))
 	if sum == 0 && !s.tcp {
-		sum = 0xffff // 0 is "no checksum" (RFC 768)
+		sum = 0xffff // 0 means "no checksum" (RFC 768)
 	}
 	binary.BigEndian.PutUint16(seg[field:], sum)
 }

@@ -158,7 +158,7 @@ func TestComplete_GivesAValidChecksum(t *testing.T) {
 
 func TestComplete_ZeroBecomesAllOnes(t *testing.T) {
 	frame := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP), udp(), payload(10))
-	// Two bytes of payload take up the checksum, so that it comes out as zero.
+	// Two bytes of payload are chosen so that the checksum is zero.
 	copy(frame[42:44], frame[40:42])
 	binary.BigEndian.PutUint16(frame[40:], pseudoSum(frame[26:34], 17, 18))
 	sum := ^slowSum(frame[34:])
@@ -173,7 +173,7 @@ func TestComplete_ZeroBecomesAllOnes(t *testing.T) {
 	decode(t, frame)
 }
 
-// checkPayload decodes every segment and compares what they carry.
+// checkPayload decodes every segment and compares the payload.
 func checkPayload(t *testing.T, segs [][]byte, count int, data []byte) {
 	t.Helper()
 	if len(segs) != count {
@@ -188,8 +188,8 @@ func checkPayload(t *testing.T, segs [][]byte, count int, data []byte) {
 	}
 }
 
-// FuzzSegment: whatever the frame and whatever is said about it, the segments
-// carry its payload, are no longer than they may be and have valid checksums.
+// FuzzSegment checks for arbitrary frames and offload headers that the segments carry
+// the payload, are not too long and have valid checksums.
 func FuzzSegment(f *testing.F) {
 	f.Add(packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP4), uint16(200), true)
 	f.Add(packettest.Serialize(eth(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(), payload(500)), uint8(afpacket.GSOTCP6), uint16(200), true)
@@ -198,12 +198,12 @@ func FuzzSegment(f *testing.F) {
 		uint8(afpacket.GSOUDP), uint16(1), false)
 	f.Fuzz(func(t *testing.T, frame []byte, gso uint8, size uint16, needsCsum bool) {
 		if len(frame) > 1024 {
-			return // only slower: the judge decodes every segment
+			return // would only be slower, because every segment is decoded
 		}
 		segs := afpacket.Segments(frame, gso, size, needsCsum)
 		in := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.NoCopy)
 		if in.TransportLayer() == nil {
-			return // the judge does not understand the frame to begin with
+			return // gopacket does not accept the input
 		}
 		rest := frame
 		for i, s := range segs {

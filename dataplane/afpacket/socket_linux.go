@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	// blockSize holds a super-packet of 64 KB, its headers and our headroom,
-	// and some hundred small frames.
+	// blockSize is the size of a block in bytes. A block has room for a super-packet
+	// of 64 KB with its headers and the headroom, or for some hundred small frames.
 	blockSize = 128 << 10
-	// blockCount is how many blocks the worker may be behind: at low rates
-	// each carries a millisecond's frames.
+	// blockCount is the number of blocks. The worker may be that many blocks behind.
+	// At low rates a block contains the frames of one millisecond.
 	blockCount = 64
-	// blockTimeout is how long, in milliseconds, a frame may wait in a block
-	// that is not full. The kernel takes no less.
+	// blockTimeout is the time in milliseconds after which the kernel closes a block
+	// that is not full. It is the smallest value that the kernel accepts.
 	blockTimeout = 1
-	// slotSize only has to pass the kernel's checks: in version 3 a frame
-	// takes as much of a block as it needs.
+	// slotSize only needs to pass the kernel's checks. In version 3 a frame occupies
+	// as much of a block as it needs.
 	slotSize = 2048
-	// sendBuffer is how many bytes of socket buffers may be under way in a
-	// device before sends are refused; a batch takes less than a tenth.
+	// sendBuffer is the maximum number of bytes of socket buffers that are queued in
+	// a device. A batch needs less than a tenth of it.
 	sendBuffer = 2 << 20
 )
 
@@ -51,9 +51,9 @@ func openReceive(c Config) (fd int, mem []byte, err error) {
 	return fd, mem, nil
 }
 
-// listen makes the socket receive. A drop-all filter stands in front until it
-// is in its group, so that no frame arrives that the filter or another member
-// of the group should have had.
+// listen makes the socket receive. A filter drops all frames until the socket is in
+// its group. So the socket receives no frame that the filter would drop or that
+// another member of the group should receive.
 func listen(fd int, c Config) error {
 	if err := dropAll(fd); err != nil {
 		return err
@@ -67,8 +67,8 @@ func listen(fd int, c Config) error {
 	return setFilter(fd, c.Filter)
 }
 
-// openTransmit opens the sending socket. Protocol 0 keeps it from receiving;
-// going past the queueing discipline saves its lock, as with AF_XDP.
+// openTransmit opens the sending socket. With protocol 0 it does not receive. It
+// bypasses the queueing discipline to avoid its lock, as AF_XDP does.
 func openTransmit(ifindex int) (fd int, err error) {
 	fd, err = openSocket()
 	if err != nil {
@@ -87,7 +87,7 @@ func openTransmit(ifindex int) (fd int, err error) {
 	return fd, nil
 }
 
-// openSocket opens a packet socket that receives nothing yet.
+// openSocket opens a packet socket that does not receive yet.
 func openSocket() (int, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err == unix.EPERM {
@@ -99,8 +99,8 @@ func openSocket() (int, error) {
 	return fd, nil
 }
 
-// mapRing makes the receive ring of a socket and maps it. What changes the
-// layout of a frame has to be set first.
+// mapRing makes the receive ring of a socket and maps it. Options that change the
+// layout of a frame must be set before.
 func mapRing(fd int) ([]byte, error) {
 	err := setOptions(fd,
 		option{"ring version", unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3},
@@ -137,7 +137,7 @@ func setOptions(fd int, options ...option) error {
 }
 
 func bind(fd int, proto uint16, ifindex int) error {
-	var wire [2]byte // network byte order, whatever the machine's
+	var wire [2]byte // in network byte order
 	binary.BigEndian.PutUint16(wire[:], proto)
 	sa := unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16(wire[:]), Ifindex: ifindex}
 	if err := unix.Bind(fd, &sa); err != nil {
@@ -146,9 +146,9 @@ func bind(fd int, proto uint16, ifindex int) error {
 	return nil
 }
 
-// joinFanout makes the socket a member of a group that spreads flows by hash.
-// Fragments are not put together: the director sees them as they come. Which
-// direction a group listens to is the group's own setting.
+// joinFanout adds the socket to a group that distributes flows by hash. The kernel
+// does not reassemble fragments for the group, because the director does. A group
+// needs its own flag to ignore outgoing frames.
 func joinFanout(fd int, group uint16) error {
 	if group == 0 {
 		return nil
@@ -160,7 +160,7 @@ func joinFanout(fd int, group uint16) error {
 	return nil
 }
 
-// dropAll attaches a classic filter that takes nothing.
+// dropAll attaches a classic filter that drops all frames.
 func dropAll(fd int) error {
 	prog := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog); err != nil {
@@ -169,7 +169,7 @@ func dropAll(fd int) error {
 	return nil
 }
 
-// setFilter replaces the socket's filter by a program, or by none.
+// setFilter replaces the filter of the socket by a program, or removes it.
 func setFilter(fd, program int) error {
 	var err error
 	if program > 0 {

@@ -18,14 +18,15 @@ import (
 	"director/packet"
 )
 
-// bridge joins two hosts through two ports in a third: what one port receives
-// the other sends, copied as it is for a frame that crosses from interface to interface.
+// bridge connects two hosts through two ports in a third namespace. Each port sends
+// the frames that the other receives. The frames are copied, as for frames that leave
+// by another interface.
 type bridge struct {
 	left, right   *nettest.End // the hosts'
 	portL, portR  *afpacket.Port
 	stop          int // an eventfd
 	done          sync.WaitGroup
-	longest, lost int // of the frames that came through; read after halt
+	longest, lost int // length of the longest frame, number of lost frames; read after halt
 }
 
 func newBridge(t testing.TB) *bridge {
@@ -92,8 +93,8 @@ func (g *bridge) forward(from, to *afpacket.Port, in, out *packet.Batch) {
 	from.Flush(in)
 }
 
-// transfer sends data over TCP from a client on the left, to a server on the
-// right and back, and compares what arrives.
+// transfer sends data over TCP from a client on the left to a server on the right and
+// back, and compares the received data.
 func (g *bridge) transfer(t testing.TB, data []byte) {
 	t.Helper()
 	want := sha256.Sum256(data)
@@ -146,7 +147,7 @@ func offload(t testing.TB, e *nettest.End, on bool, commands ...uint32) {
 	})
 }
 
-// dial connects from inside the namespace of e.
+// dial connects from the namespace of e.
 func dial(t testing.TB, e *nettest.End, network, addr string) net.Conn {
 	t.Helper()
 	var c net.Conn
@@ -158,7 +159,7 @@ func dial(t testing.TB, e *nettest.End, network, addr string) net.Conn {
 	return c
 }
 
-// random is n bytes that are the same in every run.
+// random returns n bytes that are the same in every run.
 func random(n int) []byte {
 	data := make([]byte, n)
 	rand.NewChaCha8([32]byte{1}).Read(data)
@@ -173,10 +174,10 @@ func TestTransfer_TenMegabytesWithEveryOffload(t *testing.T) {
 		c := p.Counters()
 		t.Logf("%s: %+v", name, c)
 		if c.RxSuper == 0 || c.RxSegments < 5000 || c.RxChecksums == 0 {
-			t.Errorf("%s: the offloads were not on: %+v", name, c)
+			t.Errorf("%s: the offloads were not enabled: %+v", name, c)
 		}
 		if c.RxTruncated+c.RxOversize+c.RxUnsupported+c.TxOversize+c.TxErrors+c.TxDown != 0 {
-			t.Errorf("%s: frames were refused: %+v", name, c)
+			t.Errorf("%s: frames were skipped: %+v", name, c)
 		}
 	}
 	if g.longest > 1514 || g.lost > 0 {
@@ -184,7 +185,7 @@ func TestTransfer_TenMegabytesWithEveryOffload(t *testing.T) {
 	}
 }
 
-// Here only the receiving side merges: the frames arrive as on a wire, whole.
+// Only the receiving side merges frames here. The senders send ordinary frames.
 func TestTransfer_MergedByGRO(t *testing.T) {
 	g := newBridge(t)
 	offload(t, g.left, false, ethtoolTSO, ethtoolGSO)

@@ -6,15 +6,16 @@ import (
 	"director/packet"
 )
 
-// fullRetries bounds how often one batch tries again because the device's
-// queue is full. A NIC that sends at line rate frees a descriptor within
-// microseconds, about what a try costs; one that does not is overloaded, and
-// waiting for it would only drop frames at the receiving end instead.
+// fullRetries is the maximum number of retries of a batch when the queue of the
+// device is full. A NIC that sends at line rate frees a descriptor within
+// microseconds, which is about the time of one retry. If it does not, the NIC is
+// overloaded. Waiting longer would only make the director drop received frames
+// instead.
 const fullRetries = 16
 
-// transmitter sends frames from where they lie with one sendmmsg per batch.
-// A transmit ring is no faster (the kernel builds the same socket buffers) and
-// would need every frame copied into it first.
+// transmitter sends a batch of frames with one sendmmsg, without copying them. A
+// transmit ring would not be faster, because the kernel builds the same socket
+// buffers, and every frame would have to be copied into the ring.
 type transmitter struct {
 	fd    int
 	n     int // frames gathered
@@ -32,16 +33,16 @@ func newTransmitter(fd int, stats *counters) *transmitter {
 	return t
 }
 
-// gather adds a frame to what send will transmit. Precondition: at most
-// packet.BatchSize of them.
+// gather adds a frame to those that send will transmit. Precondition: fewer than
+// packet.BatchSize frames are gathered.
 func (t *transmitter) gather(frame []byte) {
 	t.parts[t.n].Base = &frame[0]
 	t.parts[t.n].SetLen(len(frame))
 	t.n++
 }
 
-// send transmits what was gathered, in order, and counts what could not be
-// sent and why. Nothing that happens to a link is an error.
+// send transmits the gathered frames in order. It counts the frames that could not be
+// sent by reason and returns no error.
 func (t *transmitter) send() {
 	tries := 0
 	sent := 0
@@ -66,7 +67,7 @@ func (t *transmitter) send() {
 		default:
 			t.stats.txErrors.add(1)
 		}
-		at++ // the frame that the error is about is the first not sent
+		at++ // the error concerns the first frame that was not sent
 	}
 	t.n = 0
 	if sent > 0 {

@@ -13,8 +13,8 @@ import (
 	"director/packet"
 )
 
-// testType is the ethertype of frames that no stack answers or sends (IEEE
-// 802, local experiments), so that chatter on a wire is told apart.
+// testType is an ethertype that no stack answers or sends (IEEE 802, local
+// experiments). It distinguishes the frames of a test from other traffic.
 const testType = 0x88b5
 
 // wire is a port at one end of a veth pair and a packet socket at the other.
@@ -35,8 +35,8 @@ func newWire(t *testing.T, filter int, group uint16) *wire {
 	return w
 }
 
-// connect joins two namespaces by a wire; the ends are named v0PID and so on by
-// the number.
+// connect connects two namespaces by a veth pair. The names of the ends contain the
+// process ID and a number, for example v0PID.
 func connect(t testing.TB, a, b *nettest.Namespace, number int) (endA, endB *nettest.End) {
 	t.Helper()
 	return a.Wire(t, nettest.Name(fmt.Sprintf("v%d-", number)), b, nettest.Name(fmt.Sprintf("v%d-", number+1)), 1)
@@ -60,7 +60,7 @@ func openPort(t testing.TB, e *nettest.End, filter int, group uint16) *afpacket.
 
 func isTest(f []byte) bool { return binary.BigEndian.Uint16(f[12:]) == testType }
 
-// testFrame is a frame of n bytes with a number in it.
+// testFrame returns a frame of n bytes that contains a number.
 func testFrame(number uint32, n int) []byte {
 	f := make([]byte, n)
 	copy(f, macB)
@@ -72,8 +72,8 @@ func testFrame(number uint32, n int) []byte {
 
 func number(f []byte) uint32 { return binary.BigEndian.Uint32(f[14:]) }
 
-// collect receives until want frames for which is says yes have come, and gives
-// every frame back with the verdict that each returns.
+// collect receives until it has want frames for which is returns true. It returns
+// every frame to the port with the verdict that each returns.
 func collect(t *testing.T, p *afpacket.Port, want int, is func([]byte) bool, each func(*packet.Frame) packet.Verdict) {
 	t.Helper()
 	var b packet.Batch
