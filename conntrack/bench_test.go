@@ -107,7 +107,7 @@ func BenchmarkObserve(b *testing.B) {
 }
 
 // BenchmarkInsert is a new connection: where there is room, where another packet
-// was faster, and into a full table, in which there is somebody to forget or not.
+// was faster, and into a full table, in which there is one to evict or not.
 func BenchmarkInsert(b *testing.B) {
 	var c, victim conntrack.Conn
 	b.Run("room", func(b *testing.B) {

@@ -37,11 +37,11 @@ func (t *Table) dueBy(index uint32, deadline int64) {
 	}
 }
 
-// reap ends the connections of the entries from first to end, all of one chunk,
-// whose deadline is not after now, copies them to dead and returns how many
-// there were. The chunk is due again at the earliest deadline of those that
+// expireChunk ends the connections of the entries from first to end, all of one
+// chunk, whose deadline is not after now. It copies them to dead and returns how many
+// there are. The chunk is due again at the earliest deadline of those that
 // stay, or at once when dead is full.
-func (t *Table) reap(first, end uint32, now int64, dead []Conn) (ended int) {
+func (t *Table) expireChunk(first, end uint32, now int64, dead []Conn) (ended int) {
 	// Before the entries are read: a deadline that moves back before this is
 	// seen below, and one that does after it is noted by who moved it.
 	t.due[first/chunk].Store(never)

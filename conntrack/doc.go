@@ -1,35 +1,49 @@
 // Package conntrack is the connection table: which real server each connection
 // goes to, what state it is in and when it ends.
 //
-// One table is shared by all workers, because a NAT answer arrives on whatever
-// queue the NIC chose. Looking a connection up takes no lock; inserting and
-// removing lock one shard.
+// All workers share one table, because a NAT answer arrives on whatever queue the
+// NIC chose. A look-up takes no lock. Inserting and removing lock one shard.
 //
 // # Layout
 //
-// Both directions of a connection are found by its client's side (address,
-// port, protocol), as in IPVS: a client's packet has it as source, a real
-// server's answer as destination. The hash of the client's side, keyed with a
-// secret of the process, names a bucket: one cache line with the tags of eight
+// Both directions of a connection are found by the client's side (address, port,
+// protocol), as in IPVS: a client's packet has it as its source, a real server's
+// answer as its destination. The hash of the client's side, keyed with a secret of
+// the process, selects a bucket. A bucket is one cache line: the tags of eight
 // connections, 16 bits each, their 32-bit indexes, and a link to an overflow
-// bucket. The index names an entry: one cache line with everything that a packet
-// needs. A hit touches two lines, which Seek loads for a batch of packets at once.
+// bucket. The index selects an entry: one cache line with everything that a packet
+// of an IPv4 connection needs. A hit touches two lines, which Seek loads for a
+// batch of packets at once.
+//
+// What only some connections need is in an extension at the same index: IPv6
+// addresses, the firewall mark, the time-out of a template. Its memory is not used
+// until then.
+//
+// A Record is a connection outside the table: it is what is inserted, listed, saved,
+// restored and copied. Conn and Hit are what a worker holds of an entry while it
+// handles a packet.
 //
 // # Truth under concurrency
 //
 // Every word of a bucket or an entry is read and written atomically, in acquire
-// and release order (package ordered). The first
-// word of an entry, the state word, holds a generation, the live bit and the
-// protocol state. A reader takes the state word, the other words and the state
-// word again: same generation and still live, so what lies between belongs to
-// one connection. State changes by compare-and-swap only, and the winner is
-// told how the number of active connections moved. The generation advances
-// when an entry is removed, so a late writer cannot touch its successor.
+// and release order (package ordered). The first word of an entry, the state word,
+// holds a generation, the live bit and the protocol state. A reader takes the state
+// word, the other words and the state word again. If the generation is the same and
+// the entry still live, the words between belong to one connection. State changes
+// by compare-and-swap only, and the winner is told how the number of active
+// connections moved. The generation advances when an entry dies, so a late writer
+// cannot touch its successor.
+//
+// A bit of the state word is set while several words of a live entry change. Who
+// takes a table over from a process that died skips the entries that have it.
 //
 // # Ending
 //
-// Each worker's Sweeper goes round its share of the entries. Of each chunk of
-// entries the table knows a time before which none of them ends: whoever moves a
-// deadline back lowers it, and only the sweeper that looks at the chunk raises
-// it. Those whose time has not come are passed over.
+// A connection expires when its deadline has passed. An operator or a rule removes
+// it. A full table evicts a half-open one for a new one.
+//
+// Each worker's Sweeper goes round its share of the entries. For each chunk of
+// entries the table knows a time before which none of them expires. Whoever moves a
+// deadline back lowers that time; only the sweeper that looks at the chunk raises
+// it. Chunks whose time has not come are skipped.
 package conntrack

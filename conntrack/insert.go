@@ -201,9 +201,8 @@ func (t *Table) pushEntry(sh *shard, index uint32) {
 	sh.freeHead.Store(index + 1)
 }
 
-// remove takes the entry at index, which the caller has killed, out of its
-// bucket and frees it. The caller holds sh.mu, the lock of the entry's shard.
-func (t *Table) remove(sh *shard, index uint32) {
+// free takes the dead entry at index out of its bucket and into the free list. The caller holds sh.mu, the lock of the entry's shard.
+func (t *Table) free(sh *shard, index uint32) {
 	e := &t.entries[index]
 	hash := e.hash.Load()
 	t.clearSlot(sh, hash, index)

@@ -18,11 +18,11 @@ const (
 	together = 32
 )
 
-// shortlist are the oldest half-open connections of a shard that were met, the
-// next to be forgotten last. The shard's lock guards it.
+// shortlist has the oldest half-open connections of a shard that were met, the
+// next to be evicted last. The shard's lock guards it.
 //
 // A table of one shard looks through all of it when the list is used up, and so
-// forgets the very oldest first. In a larger one that would keep packets waiting:
+// evicts the very oldest first. In a larger one that would keep packets waiting:
 // each connection that finds it full takes the search a little further, round and
 // round, and the oldest of what was met by then goes.
 type shortlist struct {
@@ -49,10 +49,10 @@ func (t *Table) reclaim(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 	}
 	all, least, most := t.looks()
 	t.look(sh, &sh.halfOpen, least)
-	ok := t.forget(sh, victim)
+	ok := t.evict(sh, victim)
 	if !ok && sh.halfOpen.vain < all {
 		t.look(sh, &sh.halfOpen, most-least)
-		ok = t.forget(sh, victim)
+		ok = t.evict(sh, victim)
 	}
 	t.offer(sh)
 	if !ok {
@@ -82,7 +82,7 @@ func (t *Table) borrow(sh *shard, victim *Conn) (uint32, bool) {
 			if !other.mu.TryLock() {
 				continue
 			}
-			ok := t.forget(other, victim)
+			ok := t.evict(other, victim)
 			t.offer(other)
 			if ok {
 				index, ok := t.popEntry(other)
@@ -111,16 +111,16 @@ func (t *Table) offer(sh *shard) {
 	}
 }
 
-// forget ends the oldest half-open connection that sh, whose lock the caller
+// evict ends the oldest half-open connection that sh, whose lock the caller
 // holds, remembers.
-func (t *Table) forget(sh *shard, victim *Conn) bool {
+func (t *Table) evict(sh *shard, victim *Conn) bool {
 	l := &sh.halfOpen
 	for l.n > 0 {
 		l.n--
 		c := &l.list[l.n]
 		e := &t.entries[c.index]
 		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && t.take(c.index, victim) &&
-			e.children() == 0 && t.killIn(sh, c.index, victim, &halfOpen) {
+			e.children() == 0 && t.endIn(sh, c.index, victim, &halfOpen) {
 			return true
 		}
 	}
@@ -180,7 +180,7 @@ func (t *Table) arrived(sh *shard, index uint32, used int) {
 }
 
 // consider takes the connection at index into the list, unless that is full of
-// older ones. It reports false for one that may not be forgotten.
+// older ones. It reports false for one that may not be evicted.
 func (l *shortlist) consider(entries []entry, index uint32) bool {
 	e := &entries[index]
 	word := e.state.Load()

@@ -29,7 +29,7 @@ func fullTable(t testing.TB, halfOpen func(n int) bool) (table *conntrack.Table,
 	return table, next
 }
 
-// However full a table is and of what, a new connection looks for one to forget
+// However full a table is and of what, a new connection looks for one to evict
 // in a few buckets of its own shard, and in fewer still as soon as that is known.
 func TestReclaim_LooksThroughFewBucketsWhateverThereIs(t *testing.T) {
 	const most, usual, conns = 32, 4, 3000

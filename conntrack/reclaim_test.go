@@ -27,7 +27,7 @@ func seededTable(t *testing.T, size int) *conntrack.Table {
 	return table
 }
 
-// A full table forgets the half-open connections in the order of their making,
+// A full table evicts the half-open connections in the order of their making,
 // whatever their number and whatever else there is.
 func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	const size = 500

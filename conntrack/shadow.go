@@ -15,11 +15,11 @@ const leastShadow = 4096
 // control connection, its data connection.
 const maxDepth = 4
 
-// Shadow returns a table of its own with copies of the connections that keep asks
-// for, and of those that control them. It has room for as many more as t has, up to
-// room, and where t would forget somebody instead it finds the same one; t does not
-// change. copies tells which connection is whose copy. One worker at a time may use
-// it, as long as t is there.
+// Shadow returns another table with copies of the connections for which keep returns
+// true, and of those that control them. It has room for as many more connections as
+// t has, but at most for room. Where t would evict a connection, the shadow reports
+// the same victim, and t does not change. copies maps each connection to its copy.
+// One worker at a time may use the shadow, while t exists.
 func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[Ref]Ref, err error) {
 	var kept []Record
 	for r := range t.All() {
@@ -91,9 +91,9 @@ func (t *Table) adopt(r *Record, copies map[Ref]Ref) {
 }
 
 // pretend is reclaim in a shadow: it takes another entry if the origin would have
-// forgotten somebody, who is the victim.
+// evicted a connection, which is the victim.
 func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
-	if int(sh.end) == len(t.entries) || !t.origin.wouldForget(hash, victim) {
+	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, victim) {
 		return 0, false
 	}
 	victim.index = math.MaxUint32 // it is none of this table's
@@ -101,8 +101,8 @@ func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 	return t.popEntry(sh)
 }
 
-// wouldForget is reclaim for a connection with that hash, without doing it.
-func (t *Table) wouldForget(hash uint64, victim *Conn) bool {
+// wouldEvict is reclaim for a connection with that hash, without doing it.
+func (t *Table) wouldEvict(hash uint64, victim *Conn) bool {
 	sh := t.shardOf(hash)
 	sh.mu.Lock()
 	list := sh.halfOpen // a copy, from which the search goes on
@@ -137,7 +137,7 @@ func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
 	return false
 }
 
-// oldest returns the connection that forget would end.
+// oldest returns the connection that evict would end.
 func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
 	for ; l.n > 0; l.n-- {
 		c := &l.list[l.n-1]

@@ -48,7 +48,7 @@ func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done boo
 				continue
 			}
 			budget -= chunk
-			ended += s.table.reap(s.next, min(s.next+chunk, fresh), now, dead[ended:])
+			ended += s.table.expireChunk(s.next, min(s.next+chunk, fresh), now, dead[ended:])
 			if ended == len(dead) { // the rest of the chunk is for next time
 				return ended, false
 			}
@@ -75,7 +75,7 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 		return false
 	}
 	if e.children() == 0 {
-		return t.kill(sh, index, c)
+		return t.end(sh, index, c)
 	}
 	for deadline <= now {
 		deadline += lease * second
@@ -87,11 +87,11 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	return false
 }
 
-// kill ends the connection that c is a copy of and reports false when it
-// ended meanwhile. The caller holds the lock of its shard, and lets its parent
+// end ends the connection that c is a copy of and reports false when it has
+// ended already. The caller holds the lock of its shard, and lets its parent
 // go afterwards.
-func (t *Table) kill(sh *shard, index uint32, c *Conn) bool {
-	return t.killIn(sh, index, c, &anyState)
+func (t *Table) end(sh *shard, index uint32, c *Conn) bool {
+	return t.endIn(sh, index, c, &anyState)
 }
 
 // anyState are the states of all connections.
@@ -102,9 +102,9 @@ var anyState = func() (all [States]bool) {
 	return all
 }()
 
-// killIn is kill for a connection that is in one of some states: it reports false
+// endIn is end for a connection that is in one of some states: it reports false
 // when it has left them, too.
-func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) bool {
+func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bool {
 	e := &t.entries[index]
 	for {
 		if !states[c.State()] {
@@ -123,7 +123,7 @@ func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) b
 	}
 	t.step()
 	t.letGo(e.family.Load())
-	t.remove(sh, index)
+	t.free(sh, index)
 	return true
 }
 
@@ -132,22 +132,22 @@ func (t *Table) killIn(sh *shard, index uint32, c *Conn, states *[States]bool) b
 // and it was never assured (ip_vs_conn_expire). It copies what it removed to dead
 // and returns how many there are.
 func (t *Table) Remove(r Ref, dead *[2]Conn) int {
-	parent, word, ok := t.end(r.index(), r.word(), &dead[0])
+	parent, word, ok := t.removeOne(r.index(), r.word(), &dead[0])
 	if !ok {
 		return 0
 	}
 	if parent != 0 && State(word&stateMask) == TemplateNone {
-		if _, _, ok := t.end(parent-1, word, &dead[1]); ok {
+		if _, _, ok := t.removeOne(parent-1, word, &dead[1]); ok {
 			return 2
 		}
 	}
 	return 1
 }
 
-// end ends the live connection at index whose state word was word, if it
+// removeOne removes the live connection at index whose state word was word, if it
 // controls no other, and returns its parent's index + 1 and state word as they
 // were before.
-func (t *Table) end(index uint32, word uint64, c *Conn) (parent uint32, state uint64, ok bool) {
+func (t *Table) removeOne(index uint32, word uint64, c *Conn) (parent uint32, state uint64, ok bool) {
 	e := &t.entries[index]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
@@ -158,5 +158,5 @@ func (t *Table) end(index uint32, word uint64, c *Conn) (parent uint32, state ui
 	if parent = uint32(e.family.Load()); parent != 0 {
 		state = t.entries[parent-1].state.Load()
 	}
-	return parent, state, t.kill(sh, index, c)
+	return parent, state, t.end(sh, index, c)
 }

@@ -49,7 +49,7 @@ type shard struct {
 	freeHead ordered.Uint32
 	fresh    ordered.Uint32
 
-	halfOpen shortlist // whom a full table forgets first
+	halfOpen shortlist // what a full table evicts first
 
 	_ [64]byte // keep neighbouring locks off this cache line
 }

@@ -47,7 +47,7 @@ func insert(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntra
 	return insertFlow(table, &f, target(n), conntrack.TCPSynRecv, now+60*second, c, nil)
 }
 
-// insertClosing is insert of a connection that a full table does not forget.
+// insertClosing is insert of a connection that a full table does not evict.
 func insertClosing(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntrack.Outcome {
 	f := flow(n)
 	return insertFlow(table, &f, target(n), conntrack.TCPTimeWait, now+60*second, c, nil)
