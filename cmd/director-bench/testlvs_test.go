@@ -19,7 +19,7 @@ func TestBenchTestlvs_RefusesWhatItShouldNotDo(t *testing.T) {
 		"--target=x":                          "--target: ",
 		"--target=10.0.0.1:80 --sources=x":    "--sources: ",
 		"--target=10.0.0.1:80 --rate=0":       "0 SYNs per second",
-		"--target=8.8.8.8:53":                 "want an address of a private network",
+		"--target=8.8.8.8:53":                 "want an address of a private, documentation",
 		"--target=10.0.0.1:80 --duration=-1s": "for -1s",
 		"--target=[2001:db8::1]:80":           "want an IPv4 address",
 		"--target=10.0.0.1:80 somewhere":      "unexpected argument",

@@ -83,7 +83,7 @@ func TestBenchMicro_RefusesWhatItCannotDo(t *testing.T) {
 		"--cpuprofile=/nowhere/at/all":               "--cpuprofile: ",
 		"--fast":                                     "unknown flag: --fast",
 		"all":                                        "unexpected argument",
-		"--conn-table-size=0":                        "tables hold 1 to",
+		"--conn-table-size=0":                        "want a table for 1 to",
 	} {
 		code, out, err := direct("", "bench micro "+line)
 		if code != cli.Usage || out != "" || !strings.Contains(err, want) {
