@@ -7,12 +7,13 @@ import (
 	"director/packet"
 )
 
-// loopback never leaves the host (RFC 1122 §3.2.1.3), whatever the routes say.
+// loopback is the prefix of addresses that are never sent to a network, whatever the
+// routes say (RFC 1122 §3.2.1.3).
 var loopback = netip.MustParsePrefix("127.0.0.0/8")
 
-// New builds the Table of s. Servers are the real servers' addresses: Server
-// answers for them by their index. The Table keeps nothing of servers, but
-// refers to s.Links.
+// New builds the Table of s. servers are the addresses of the real servers; Server
+// finds their hops by the index in this slice. The Table does not keep the slice, but
+// it refers to s.Links.
 func New(s Snapshot, servers []packet.Addr) *Table {
 	b := builder{
 		Table:     &Table{none: Hop{Reason: packet.NoRoute}},
@@ -37,7 +38,7 @@ func New(s Snapshot, servers []packet.Addr) *Table {
 	return b.Table
 }
 
-// builder holds what is needed only while a Table is made.
+// builder holds data that is needed only while a Table is built.
 type builder struct {
 	*Table
 	links     map[int]*Link
@@ -46,14 +47,14 @@ type builder struct {
 	fallback  netip.Addr
 }
 
-// station is one neighbour: the same address may exist behind two links.
+// station identifies a neighbour. The same address may exist behind two links.
 type station struct {
 	link int
 	ip   netip.Addr
 }
 
-// exit is what tells the hops of two routes apart. A table with a million
-// routes has a handful.
+// exit identifies a hop. Routes with the same exit share one hop. A routing table with
+// a million routes usually has only a few exits.
 type exit struct {
 	station
 	source netip.Addr
@@ -92,8 +93,9 @@ func (b *builder) addRoutes(routes []Route) {
 	}
 }
 
-// routeHop returns the hop that all destinations of r share. That of an
-// on-link route lacks a MAC: addNeighbor sees to those that have one.
+// routeHop returns the hop that all destinations of r share. The hop of an on-link
+// route has no MAC, because each destination has its own. addNeighbor adds a hop for
+// each destination whose MAC is known.
 func (b *builder) routeHop(r *Route) *Hop {
 	l := b.links[r.Link]
 	if l == nil || l.Interface < 0 {
@@ -121,8 +123,8 @@ func (b *builder) routeHop(r *Route) *Hop {
 	return h
 }
 
-// addNeighbor gives n a host prefix of its own if the route to it is on-link
-// and leads through n's link.
+// addNeighbor inserts a host prefix for n if the route to n is on-link and uses n's
+// link.
 func (b *builder) addNeighbor(n *Neighbor) {
 	on, ok := b.fib.Lookup(n.IP)
 	if !ok || on.Reason != packet.Neighbor || !on.Via.IsZero() || b.ifaces[on.Interface].Index != n.Link {
@@ -134,8 +136,9 @@ func (b *builder) addNeighbor(n *Neighbor) {
 	b.insert(netip.PrefixFrom(n.IP, n.IP.BitLen()), &h)
 }
 
-// addLocal comes after routes and neighbours: as in the kernel, where the
-// local table is asked first, an address of the host beats every route.
+// addLocal inserts the host's own addresses. It runs after routes and neighbours, so
+// that these addresses replace them. The kernel has the same order: it looks at its
+// local table first.
 func (b *builder) addLocal(links []Link) {
 	b.insert(loopback, &b.none)
 	var own []packet.Addr
@@ -165,8 +168,10 @@ func (b *builder) addServers(servers []packet.Addr) {
 	}
 }
 
-// source chooses as inet_select_addr does (net/ipv4/devinet.c): the route's
-// own, the link's address in the next hop's subnet, the link's first, any.
+// source chooses the source address as inet_select_addr does (net/ipv4/devinet.c). It
+// takes the first of these that exists: the preferred source of the route, the address
+// of the link in the subnet of the next hop, the first address of the link, any address
+// of the host.
 func (b *builder) source(r *Route, l *Link) netip.Addr {
 	if r.Source.IsValid() {
 		return r.Source

@@ -2,10 +2,11 @@ package neigh
 
 import "net/netip"
 
-// Egress returns the link by which the host reaches a, and whether there is one. The link
-// need not be one of --interface. An address of the host is reached by the link that has
-// it. Egress walks every route, so it is for the control plane: to refuse a rule whose
-// real server lies behind an interface that the director does not serve.
+// Egress returns the link by which the host reaches a, and whether there is one. It can
+// be a link that --interface does not name. An address of the host is reached by the
+// link that has it. Egress looks at every route, so only the control plane may call it.
+// The control plane refuses a rule if the real server is behind an interface that the
+// director does not serve.
 func (s Snapshot) Egress(a netip.Addr) (Link, bool) {
 	for _, l := range s.Links {
 		for _, p := range l.Addrs {

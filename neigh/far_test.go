@@ -9,8 +9,8 @@ import (
 	"director/packet"
 )
 
-// Routes of all lengths, over all addresses, against walking them: few addresses
-// are under any of them but the default one, which is not always there.
+// Compares Route with a search of all routes, for routes of all lengths and addresses of
+// all kinds. Most addresses match only the default route, and some tables have none.
 func TestRoute_OfAddressesNearAndFar(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for round := range 50 {
@@ -35,7 +35,7 @@ func TestRoute_OfAddressesNearAndFar(t *testing.T) {
 			}
 			if want, got := model(s, a.Netip()), table.Route(a); got.Via != want.Via || got.Reason != want.Reason {
 				if a.V4()>>24 == 127 {
-					continue // never leaves the host
+					continue // is never sent to a network
 				}
 				t.Fatalf("round %d: %v by %v (%v), want %v (%v) of %v", round, a, got.Via, got.Reason, want.Via, want.Reason, s.Routes)
 			}

@@ -11,7 +11,8 @@ import (
 	"director/packet"
 )
 
-// model answers as Table.Route does by walking the snapshot.
+// model finds the hop for an address by a search of the whole snapshot. Table.Route must
+// find the same one.
 func model(s neigh.Snapshot, dst netip.Addr) neigh.Hop {
 	links := map[int]neigh.Link{}
 	var anywhere netip.Addr
@@ -59,7 +60,7 @@ func model(s neigh.Snapshot, dst netip.Addr) neigh.Hop {
 			continue
 		}
 		if h.Via.IsZero() && !l.Up {
-			break // nobody asks who an on-link destination behind a dead link is
+			break // the link is down, so nobody resolves an on-link destination behind it
 		}
 		h.Dst, h.Via = n.MAC, packet.AddrFrom(via)
 		if l.Up {
@@ -85,8 +86,8 @@ func modelSource(preferred netip.Addr, addrs []netip.Prefix, net, anywhere netip
 	return anywhere
 }
 
-// pool draws addresses from few enough that routes, neighbours and
-// destinations meet.
+// pool draws addresses from a small set, so that routes, neighbours and destinations often
+// match.
 func pool(r *rand.Rand) netip.Addr {
 	if r.IntN(4) == 0 {
 		a := [16]byte{0: 0x20, 1: 1, 2: 0xd, 3: 0xb8, 7: byte(r.IntN(2)), 15: byte(r.IntN(8))}

@@ -1,7 +1,7 @@
-// Package neigh answers, for one packet, "by which interface and with which Ethernet
-// addresses does it leave?". It turns a snapshot of what the host knows (links,
-// addresses, routes, neighbours) into an immutable Table that workers read
-// without locks. Package neigh/rtnl takes such snapshots from the kernel.
+// Package neigh finds the interface by which a packet leaves, and the Ethernet addresses
+// that it needs. It builds an immutable Table from a Snapshot of the host's links,
+// addresses, routes and neighbours. Workers read the Table without locks. Package
+// neigh/rtnl takes snapshots from the kernel.
 package neigh
 
 import (
@@ -11,8 +11,8 @@ import (
 	"director/packet"
 )
 
-// Snapshot is what the host knows at one moment. It is plain data: the kernel
-// is one source of it, a description given on the command line another.
+// Snapshot describes the host's network at one moment. It is plain data. It comes from
+// the kernel, or from a description on the command line.
 type Snapshot struct {
 	Links     []Link
 	Routes    []Route
@@ -38,32 +38,32 @@ type Route struct {
 	Link    int        // interface index
 	Source  netip.Addr // preferred source, may be invalid
 	MTU     int        // 0: the link's
-	Metric  int        // of two routes to one prefix the lower wins, then the first
+	Metric  int        // of two routes to a prefix, the lower metric wins; if equal, the first route
 }
 
-// Neighbor is a resolved neighbour. Unresolved ones are left out.
+// Neighbor is a neighbour whose MAC is known. A Snapshot contains no others.
 type Neighbor struct {
 	IP   netip.Addr
 	MAC  packet.MAC
 	Link int   // interface index
-	Used *Mark // set by senders; nil if nobody reads it
+	Used *Mark // set by senders; nil if it is not needed
 }
 
-// Hop is how a packet leaves. A Hop whose Reason is not packet.None cannot be
-// used, and says why. Hops belong to their Table and are read-only, but for the
-// mark behind Used.
+// Hop describes how a packet leaves. If Reason is not packet.None, the Hop cannot be
+// used, and Reason says why. Hops belong to their Table. They are read-only, except for
+// the mark that Used points to.
 type Hop struct {
 	Dst, Src  packet.MAC
 	Reason    packet.Reason // None, NoRoute, Neighbor, LinkDown, or LocalServer
 	Interface uint8
 	MTU       uint16      // bytes of IP packet
-	Source    packet.Addr // the address of ours that a tunnel's outer header carries
-	Via       packet.Addr // whose MAC Dst is: the gateway or the destination itself
-	Used      *Mark       // nil when nobody asks
+	Source    packet.Addr // the source address of a tunnel's outer header
+	Via       packet.Addr // the address whose MAC is Dst: the gateway, or the destination itself
+	Used      *Mark       // nil if it is not needed
 }
 
 // Touch marks the neighbour as used, so that the owner of the neighbour table keeps it
-// fresh. Any goroutine may call it. It stores only if the mark was taken since, so the
+// fresh. Any goroutine may call it. It writes only if the mark is not set, so that the
 // cache line stays shared between the workers.
 func (h *Hop) Touch() {
 	if h.Used != nil && h.Used.v.Load() == 0 {
@@ -71,9 +71,9 @@ func (h *Hop) Touch() {
 	}
 }
 
-// NextHop returns the address whose MAC is needed to reach dst by h. The Hop of an on-link
-// destination that has no neighbour entry is shared by all of them: its Via is
-// the zero Addr and stands for the destination itself.
+// NextHop returns the address whose MAC is needed to reach dst by h. All on-link
+// destinations without a neighbour entry share one Hop. Its Via is the zero Addr, which
+// stands for the destination itself.
 func (h *Hop) NextHop(dst packet.Addr) packet.Addr {
 	if h.Via.IsZero() {
 		return dst
@@ -81,8 +81,8 @@ func (h *Hop) NextHop(dst packet.Addr) packet.Addr {
 	return h.Via
 }
 
-// Mark tells the owner of a neighbour entry that the entry is in use. One Mark
-// lives as long as the entry and is shared by all tables made from it.
+// Mark shows the owner of a neighbour entry that the entry is in use. A Mark exists as
+// long as its entry. All tables that contain the entry share it.
 type Mark struct {
 	v atomic.Uint32
 }

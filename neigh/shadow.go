@@ -1,8 +1,8 @@
 package neigh
 
-// Unmarked returns a table with the answers of t whose hops do not mark neighbours as used.
-// It walks every route, so it is for the control plane: to find out where a packet would
-// go without sending one.
+// Unmarked returns a copy of t whose hops do not mark neighbours as used. The control
+// plane uses it to find out where a packet would go without sending one. The workers
+// must not call it, because it copies every route.
 func (t *Table) Unmarked() *Table {
 	c := &Table{near: t.near, ifaces: t.ifaces, local: t.local, none: t.none}
 	copies := map[*Hop]*Hop{&t.none: &c.none}

@@ -9,27 +9,27 @@ import (
 	"director/packet"
 )
 
-// Table answers for one Snapshot. It never changes after New and is read by
-// any number of goroutines.
+// Table finds the hops of one Snapshot. It never changes after New. Any number of
+// goroutines may read it.
 //
-// One longest-prefix match answers everything: resolved on-link neighbours and
-// the host's own addresses lie in the same trie as the routes, as host
-// prefixes, so a packet pays for one walk and no hash.
+// One longest-prefix match finds everything. The trie contains the routes and also, as
+// host prefixes, the resolved on-link neighbours and the host's own addresses. So a
+// packet costs one walk and no hash.
 //
-// Most addresses of a host with few routes lie in nothing but the default one:
-// near has a bit for each first half of an IPv4 address under which there is
-// anything else, so that they need no walk at all. All of it is 8 KiB.
+// On a host with few routes, most addresses match only the default route. They need no
+// walk: near has one bit for each value of the upper 16 bits of an IPv4 address, which
+// is set if any other prefix contains such an address. All bits take 8 KiB.
 type Table struct {
 	fib     bart.Fast[*Hop]
 	near    [1 << 16 / 64]uint64
-	far     *Hop // of the default route
+	far     *Hop // the hop of the default route
 	servers []Hop
 	ifaces  []Link
 	local   packet.AddrSet
 	none    Hop
 }
 
-// insert gives a prefix its hop.
+// insert stores the hop of a prefix.
 func (t *Table) insert(p netip.Prefix, h *Hop) {
 	t.fib.Insert(p, h)
 	switch {
@@ -45,15 +45,14 @@ func (t *Table) insert(p netip.Prefix, h *Hop) {
 	}
 }
 
-// Server returns how packets leave for the real server with this id, an index
-// of the slice given to New. It is worked out beforehand: no look-up. The
-// Reason of a server that is an address of the host itself is
-// packet.LocalServer.
+// Server returns the hop of the real server with this id, which is an index of the slice
+// given to New. New has computed the hop, so there is no look-up. If the server is an
+// address of the host itself, the Reason is packet.LocalServer.
 func (t *Table) Server(id uint32) *Hop { return &t.servers[id] }
 
-// Route returns how packets leave for dst. It is never nil and does not
-// allocate. A destination behind an interface that the director does not serve, or
-// an address of the host, is packet.NoRoute.
+// Route returns the hop of dst. The hop is never nil, and Route does not allocate. If dst
+// is an address of the host, or is behind an interface that the director does not
+// serve, the Reason is packet.NoRoute.
 func (t *Table) Route(dst packet.Addr) *Hop {
 	if half := dst.V4() >> 16; dst.Is4() && t.near[half/64]&(1<<(half%64)) == 0 {
 		return t.far
@@ -68,8 +67,8 @@ func (t *Table) walk(dst packet.Addr) *Hop {
 	return &t.none
 }
 
-// Local reports whether a is an address of the host, on whatever link, the
-// VIPs it holds included, or a loopback address.
+// Local reports whether a is a loopback address or an address of the host. The link
+// does not matter. VIPs that the host holds count as its addresses.
 func (t *Table) Local(a packet.Addr) bool {
 	if a.Is4() && a.V4()>>24 == 127 {
 		return true
@@ -77,12 +76,13 @@ func (t *Table) Local(a packet.Addr) bool {
 	return t.local.Has(a)
 }
 
-// Interfaces returns the links that carry balanced traffic; the index is the interface
-// number. A number without a link has the zero Link, which is down. The caller
-// must not change it.
+// Interfaces returns the links that carry balanced traffic, by interface number. For a
+// number without a link it contains the zero Link, which is down. The caller must not
+// change the slice.
 func (t *Table) Interfaces() []Link { return t.ifaces }
 
-// unmapped is packet.Addr.Netip without its detour over 16 bytes for IPv4.
+// unmapped returns the same as packet.Addr.Netip. It is faster for IPv4, because it does
+// not convert to 16 bytes first.
 func unmapped(a packet.Addr) netip.Addr {
 	if a.Is4() {
 		var b [4]byte

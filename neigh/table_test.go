@@ -20,7 +20,8 @@ var (
 func ip(s string) netip.Addr       { return netip.MustParseAddr(s) }
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-// office is a two-armed director with a third interface for management.
+// office is the network of a director with two interfaces for traffic and a third one for
+// management.
 func office() neigh.Snapshot {
 	return neigh.Snapshot{
 		Links: []neigh.Link{
@@ -175,7 +176,7 @@ func TestHop_MarkOutlivesTables(t *testing.T) {
 			t.Errorf("%s hop: the mark is not taken exactly once", name)
 		}
 	}
-	old.Route(packet.MustAddr("9.9.9.9")).Touch() // a hop nobody asks about
+	old.Route(packet.MustAddr("9.9.9.9")).Touch() // a hop without a mark
 }
 
 func TestTable_DoesNotAllocate(t *testing.T) {

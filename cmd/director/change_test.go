@@ -101,7 +101,7 @@ func TestChange_AnInterfaceThatVanishes(t *testing.T) {
 		if err := awaitEnd(t, d); !errors.As(err, &exit) || exit.ExitCode() != cli.Failed {
 			t.Errorf("the director ended with %v, want exit %d", err, cli.Failed)
 		}
-		if want := "interface eth1 vanished\n"; !strings.HasSuffix(d.Log(), want) {
+		if want := "interface eth1 no longer exists\n"; !strings.HasSuffix(d.Log(), want) {
 			t.Errorf("got\n%s\nwant it to end in %q", d.Log(), want)
 		}
 		wantNoRemains(t, l)

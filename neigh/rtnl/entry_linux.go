@@ -11,34 +11,35 @@ import (
 	"director/packet"
 )
 
-// valid are the states in which an entry's MAC may be used (NUD_VALID in
+// valid contains the states in which the MAC of an entry may be used (NUD_VALID in
 // include/net/neighbour.h).
 const valid = netlink.NUD_PERMANENT | netlink.NUD_NOARP | netlink.NUD_REACHABLE |
 	netlink.NUD_PROBE | netlink.NUD_STALE | netlink.NUD_DELAY
 
-// fixed are the states of entries that the kernel does not resolve.
+// fixed contains the states of entries that the kernel does not resolve.
 const fixed = netlink.NUD_PERMANENT | netlink.NUD_NOARP
 
-// entry is the kernel's view of one neighbour behind an interface. Its mark is shared
-// with every table made from it.
+// entry is the kernel's view of one neighbour behind an interface. All tables that
+// contain the entry share its mark.
 type entry struct {
 	state   int
 	mac     packet.MAC
-	managed bool // NTF_EXT_MANAGED is set, by whomever
+	managed bool // NTF_EXT_MANAGED is set, by the director or by another program
 	used    neigh.Mark
 }
 
-// usable leaves group addresses out: the kernel has NOARP entries for
-// broadcast, and an answer must not go to everybody.
+// usable reports whether frames may be sent to the entry's MAC. Group addresses are not
+// usable. The kernel has NOARP entries for broadcast, and an answer must not go to all
+// hosts of the link.
 func (e *entry) usable() bool {
 	return e.state&valid != 0 && !e.mac.IsZero() && e.mac[0]&1 == 0
 }
 
-// hear handles one neighbour event.
+// hear handles one event about a neighbour.
 func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	n, err := netlink.NeighDeserialize(m.Data)
 	if err != nil {
-		w.log.Debug().Err(err).Msg("neighbour event not understood")
+		w.log.Debug().Err(err).Msg("cannot parse a neighbour event")
 		return
 	}
 	if n.Family != unix.AF_INET && n.Family != unix.AF_INET6 {
@@ -54,7 +55,7 @@ func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	w.stale = w.stale || ours
 }
 
-// note stores what the kernel says about one neighbour.
+// note stores the kernel's view of one neighbour.
 func (w *Watch) note(n *netlink.Neigh) {
 	if n.Flags&netlink.NTF_PROXY != 0 || w.iface(n.LinkIndex) < 0 {
 		return
@@ -72,9 +73,9 @@ func (w *Watch) note(n *netlink.Neigh) {
 	}
 }
 
-// forget drops an entry that the kernel has dropped, with what we had installed
-// there: a link that goes down takes managed entries with it. The snapshot that
-// follows has those installed again that are still needed.
+// forget deletes an entry that the kernel has deleted, and our record that the entry was
+// managed: when a link goes down, the kernel deletes managed entries too. After the next
+// snapshot, manage installs again those that are still needed.
 func (w *Watch) forget(at station) {
 	_, ours := w.managed[at]
 	if e := w.entries[at]; ours || e != nil && e.usable() {
@@ -84,8 +85,8 @@ func (w *Watch) forget(at station) {
 	delete(w.managed, at)
 }
 
-// listNeighbors catches up after lost events. Entries that are still there keep
-// their marks.
+// listNeighbors reads all neighbours after events were lost. Entries that still exist
+// keep their marks.
 func (w *Watch) listNeighbors() error {
 	there := make(map[station]bool)
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {

@@ -14,11 +14,11 @@ import (
 	"director/packet"
 )
 
-// unusable are the flags of a next hop that the kernel passes over.
+// unusable contains the flags of a next hop that the kernel skips.
 const unusable = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN
 
-// list reads again what is dirty and publishes the snapshot if it differs. What
-// changed while the kernel listed it stays dirty.
+// list reads all dirty parts again. If anything differs, it publishes a new snapshot. A
+// part that changed while the kernel listed it stays dirty.
 func (w *Watch) list() error {
 	for _, part := range []struct {
 		dirt dirt
@@ -81,13 +81,14 @@ func sameLink(a, b neigh.Link) bool {
 		slices.Equal(a.Addrs, b.Addrs)
 }
 
-// checkLinks holds that no interface is gone. A rename is none of our business.
+// checkLinks returns an error if an interface no longer exists. An interface may be
+// renamed.
 func (w *Watch) checkLinks() error {
 	for i := range w.ifaces {
 		a := &w.ifaces[i]
 		at := slices.IndexFunc(w.links, func(l neigh.Link) bool { return l.Index == a.index })
 		if at < 0 {
-			return fmt.Errorf("interface %s vanished", a.name)
+			return fmt.Errorf("interface %s no longer exists", a.name)
 		}
 		a.name = w.links[at].Name
 	}
@@ -98,13 +99,13 @@ func (w *Watch) checkQueues() error {
 	for _, a := range w.ifaces {
 		n, err := w.queues(a.name)
 		if errors.Is(err, unix.ENODEV) {
-			continue // gone or renamed: the event about it is on its way
+			continue // deleted or renamed; an event about it will follow
 		}
 		if err != nil {
 			return err
 		}
 		if n != a.queues {
-			return fmt.Errorf("interface %s has %d receive queues now, %d when we started: start again to serve them",
+			return fmt.Errorf("interface %s has %d receive queues now, but had %d at the start: restart the director to serve them",
 				a.name, n, a.queues)
 		}
 	}
@@ -133,8 +134,9 @@ func (w *Watch) listRoutes() error {
 	return nil
 }
 
-// toRoute converts a route that concerns us. A blackhole and its kind become
-// routes by no link, so that nothing less specific catches their traffic.
+// toRoute converts a route, and reports whether the director follows it. Blackhole,
+// unreachable and prohibit routes become routes without a link, so that no less
+// specific route matches their traffic.
 func toRoute(r *netlink.Route) (neigh.Route, bool) {
 	out := neigh.Route{Dst: toPrefix(r.Dst), Metric: r.Priority, MTU: r.MTU, Source: toAddr(r.Src)}
 	switch r.Type {
@@ -145,7 +147,7 @@ func toRoute(r *netlink.Route) (neigh.Route, bool) {
 		return out, false
 	}
 	if r.Tos != 0 {
-		return out, false // policy routing by another name
+		return out, false // a route for one TOS is a kind of policy routing
 	}
 	gw, via := r.Gw, r.Via
 	out.Link = r.LinkIndex
@@ -163,7 +165,7 @@ func toRoute(r *netlink.Route) (neigh.Route, bool) {
 	return out, true
 }
 
-// publish makes the snapshot of what was last listed and heard.
+// publish makes a snapshot of the latest lists and events.
 func (w *Watch) publish() {
 	s := &neigh.Snapshot{Links: w.links, Routes: w.routes}
 	for at, mac := range w.static {
@@ -181,8 +183,8 @@ func (w *Watch) publish() {
 	}
 }
 
-// toPrefix converts an address with its mask or a destination; nil is the
-// default route's.
+// toPrefix converts an address with its mask, or a destination. nil is the destination of
+// the default route.
 func toPrefix(n *net.IPNet) netip.Prefix {
 	if n == nil {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
@@ -196,7 +198,7 @@ func toAddr(ip net.IP) netip.Addr {
 	return a.Unmap()
 }
 
-// toMAC converts an Ethernet address; other kinds become none.
+// toMAC converts an Ethernet address. Addresses of other kinds become the zero MAC.
 func toMAC(a net.HardwareAddr) packet.MAC {
 	if len(a) != len(packet.MAC{}) {
 		return packet.MAC{}

@@ -14,20 +14,20 @@ import (
 	"director/packet"
 )
 
-// origin says who made an entry managed.
+// origin says how an entry became managed.
 type origin uint8
 
 const (
-	created  origin = iota // we made the entry
-	promoted               // it was there, we had it managed
-	foreign                // it was managed before
+	created  origin = iota // we created the entry
+	promoted               // the entry existed, and we made it managed
+	foreign                // another program made it managed
 )
 
 // progress is the state of the next hops that Serve asked for.
 type progress struct {
-	answers int           // to how many calls of Serve
+	answers int           // how many calls of Serve are done
 	waiting []netip.Addr  // next hops that may still answer
-	failed  []netip.Addr  // next hops that do not
+	failed  []netip.Addr  // next hops that did not answer
 	moved   chan struct{} // closed when any of these changes
 }
 
@@ -50,7 +50,7 @@ func (w *Watch) Resolve(ctx context.Context) []netip.Addr {
 	}
 }
 
-// manage makes the kernel keep exactly the next hops that are needed.
+// manage installs the next hops that are needed and releases all others.
 func (w *Watch) manage() {
 	w.mu.Lock()
 	servers, asked := w.servers, w.asked
@@ -59,7 +59,7 @@ func (w *Watch) manage() {
 	for at := range w.managed {
 		if !needed[at] {
 			if err := w.release(at); err != nil {
-				w.log.Warn().Err(err).Msg("neighbour entry stays behind")
+				w.log.Warn().Err(err).Msg("cannot release a neighbour entry")
 			}
 		}
 	}
@@ -69,15 +69,15 @@ func (w *Watch) manage() {
 			continue
 		}
 		if err := w.install(at); err != nil {
-			w.log.Warn().Err(err).Msg("next hop not probed by the kernel")
+			w.log.Warn().Err(err).Msg("cannot make the kernel probe a next hop")
 			w.retry = true
 		}
 	}
 	w.answers, w.stale = asked, true
 }
 
-// needed returns the next hops of servers and all gateways behind interfaces that are
-// up, but for those that need no resolving.
+// needed returns the next hops of servers, and all gateways behind interfaces that are
+// up. It leaves out addresses that need not be resolved.
 func (w *Watch) needed(servers []packet.Addr) map[station]bool {
 	s := w.Snapshot()
 	t := neigh.New(s, servers)
@@ -103,12 +103,12 @@ func (w *Watch) needed(servers []packet.Addr) map[station]bool {
 	return needed
 }
 
-// install has the kernel resolve a neighbour and keep it so. That fails for
-// permanent entries and must not be tried: the attempt would take their
-// permanence away (__neigh_update in net/core/neighbour.c).
+// install makes the kernel resolve a neighbour and keep it resolved. It must not be called
+// for permanent entries: the request fails, and the entry is no longer permanent
+// afterwards (__neigh_update in net/core/neighbour.c).
 func (w *Watch) install(at station) error {
 	e := w.entries[at]
-	// An entry that looks managed may do so by an event of our own.
+	// If we have managed the entry before, its flag may come from us.
 	if _, marked := w.marked[at]; !marked && e != nil && e.managed {
 		w.managed[at] = foreign
 		return nil
@@ -125,7 +125,7 @@ func (w *Watch) install(at station) error {
 	}
 	w.managed[at] = whose
 	if e != nil && e.state&netlink.NUD_FAILED != 0 {
-		e.state = netlink.NUD_INCOMPLETE // it failed before we asked, and is tried again
+		e.state = netlink.NUD_INCOMPLETE // the failure is older than our request; the kernel tries again
 	}
 	return nil
 }
@@ -147,8 +147,8 @@ func (w *Watch) release(at station) error {
 	return nil
 }
 
-// measure brings progress up to date. It comes after the snapshot: whoever
-// waits in Resolve finds there what was resolved.
+// measure updates progress. It runs after the snapshot is published. So when Resolve
+// returns, the snapshot contains all neighbours that were resolved.
 func (w *Watch) measure() {
 	var waiting, failed []netip.Addr
 	for at := range w.managed {

@@ -50,7 +50,7 @@ func setNeighbor(t *testing.T, n *nettest.Namespace, ip string, state, flagsExt 
 	}
 }
 
-// speak has the peer send a datagram to the director, after asking for its MAC.
+// speak makes the peer resolve the MAC of the director and send it a datagram.
 func speak(t *testing.T, peer *nettest.Namespace, from string) {
 	t.Helper()
 	peer.Do(t, func() error {
@@ -129,7 +129,7 @@ func TestWatch_LeavesForeignEntriesAsTheyWere(t *testing.T) {
 func TestResolve_NamesWhatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	n, _ := lan(t)
-	setNeighbor(t, n, "10.0.0.99", netlink.NUD_FAILED, 0, packet.MAC{}) // of an earlier attempt
+	setNeighbor(t, n, "10.0.0.99", netlink.NUD_FAILED, 0, packet.MAC{}) // as after an earlier attempt
 	w, _ := start(t, rtnl.Config{})
 	w.Serve([]packet.Addr{packet.MustAddr("10.0.0.11"), packet.MustAddr("10.0.0.98"), packet.MustAddr("10.0.0.99")})
 	want := []netip.Addr{addr("10.0.0.98"), addr("10.0.0.99")}
@@ -152,7 +152,7 @@ func TestWatch_SeesAChangedMAC(t *testing.T) {
 	if err := peer.LinkSetHardwareAddr(peer.Link(t, "eth0"), renewed[:]); err != nil {
 		t.Fatal(err)
 	}
-	speak(t, peer, "10.0.0.11") // the peer forgot us with its old address
+	speak(t, peer, "10.0.0.11") // the change of its MAC also removed our entry at the peer
 	await(t, w, "the new address", func(s neigh.Snapshot) bool { return mac(s, "10.0.0.11") == renewed })
 }
 
@@ -169,7 +169,7 @@ func TestWant_NeverBlocks(t *testing.T) {
 	lan(t)
 	w := open(t, rtnl.Config{})
 	defer w.Close()
-	for i := range uint32(100_000) { // nobody listens: Run was not called
+	for i := range uint32(100_000) { // Run was not called, so the requests are not read
 		w.Want(packet.AddrFrom4(10<<24|i), 0)
 	}
 }
@@ -207,8 +207,8 @@ func TestWatch_RefreshesStaleClientsInUse(t *testing.T) {
 	}
 }
 
-// TestStatics_HideAndShowTheKernelsEntries has the operator know a neighbour, then
-// another one, while the watch runs.
+// TestStatics_HideAndShowTheKernelsEntries configures a static neighbour, and then another
+// one, while the watch runs.
 func TestStatics_HideAndShowTheKernelsEntries(t *testing.T) {
 	_, peer := lan(t)
 	w, _ := start(t, rtnl.Config{})
@@ -235,7 +235,7 @@ func TestStatics_HideAndShowTheKernelsEntries(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	idle := open(t, rtnl.Config{}) // nobody runs it
+	idle := open(t, rtnl.Config{}) // Run is not called
 	defer idle.Close()
 	if err := idle.Statics(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("without anybody who takes it up: got %v", err)

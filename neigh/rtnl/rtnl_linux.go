@@ -1,14 +1,14 @@
-// Package rtnl follows the kernel's links, addresses, routes and neighbours by
-// netlink and gives them to package neigh as snapshots.
+// Package rtnl follows the kernel's links, addresses, routes and neighbours by netlink,
+// and makes snapshots of them for package neigh.
 //
-// It also keeps the neighbours alive that the data path uses, as the kernel
-// does not see that traffic: the next hops of real servers and gateways are
-// installed NTF_EXT_MANAGED, which the kernel keeps probing by itself; other
-// neighbours in use are probed when they go stale.
+// It also keeps fresh the neighbours that the data path uses, because the kernel does
+// not see that traffic. The next hops of real servers and the gateways become entries
+// with NTF_EXT_MANAGED, which the kernel probes by itself. Other neighbours in use are
+// probed when they become stale.
 //
-// Addresses and routes are IPv4's, routes those of the main table; policy
-// routing is not followed. Of a multipath route the first usable next hop
-// serves. A next hop may be an IPv6 neighbour (RFC 8950).
+// Only IPv4 addresses and the IPv4 routes of the main table are followed. Policy routing
+// is ignored. Of a multipath route, the first usable next hop is taken. A next hop may
+// be an IPv6 neighbour (RFC 8950).
 package rtnl
 
 import (
@@ -28,39 +28,40 @@ import (
 	"director/packet"
 )
 
-// receiveBuffer is the room, in bytes, for events that arrive while we list. If more
-// arrive, everything is listed again.
+// receiveBuffer is the size, in bytes, of the buffer for events that arrive during a
+// listing. If the buffer overflows, everything is listed again.
 const receiveBuffer = 1 << 20
 
-// queueLimit is more events than that room can hold: the kernel doubles it
-// (sock_setsockopt), and no socket buffer accounts for less than 512 bytes.
+// queueLimit is larger than the number of events in a full receive buffer. The kernel
+// doubles the size of the buffer (sock_setsockopt), and each event counts as at least
+// 512 bytes.
 const queueLimit = 2 * receiveBuffer / 512
 
-// wantBacklog is how many requests of the workers may wait.
+// wantBacklog is the largest number of requests of the workers that can wait.
 const wantBacklog = 128
 
 // Config says what to follow.
 type Config struct {
 	// Interfaces carry balanced traffic, in the order of their interface numbers.
 	Interfaces []string
-	// Static are neighbours of the operator's. They hide the kernel's entries
-	// and are not written into it.
+	// Static contains neighbours that the operator has configured. They hide the
+	// kernel's entries for the same addresses. They are not written into the kernel.
 	Static []Static
-	// Queues counts the receive queues of an interface, which must not change
-	// while we run. Required; it is called from any thread.
+	// Queues returns the number of receive queues of an interface. The number must
+	// not change while Run runs. Queues is required, and any thread may call it.
 	Queues func(ifname string) (int, error)
 	Log    zerolog.Logger
 }
 
-// Static is one neighbour that the operator knows.
+// Static is one neighbour that the operator has configured.
 type Static struct {
 	IP        netip.Addr
 	MAC       packet.MAC
 	Interface string
 }
 
-// Watch follows the kernel. Open, Run and Close are called one after the other;
-// Snapshot, Changes, Serve, Resolve and Want from any goroutine meanwhile.
+// Watch follows the kernel. Open, Run and Close are called one after the other. While
+// Run runs, any goroutine may call Snapshot, Changes, Serve, Resolve and Want.
 type Watch struct {
 	log      zerolog.Logger
 	ifaces   []iface
@@ -74,18 +75,18 @@ type Watch struct {
 	changes  chan struct{}
 	snapshot atomic.Pointer[neigh.Snapshot]
 
-	// Run's goroutine owns these, Open and Close before and after it.
+	// The goroutine of Run owns these fields. Open uses them before it, Close after it.
 	links   []neigh.Link
 	routes  []neigh.Route
 	entries map[station]*entry
 	managed map[station]origin
-	marked  map[station]struct{} // ever managed by us
-	recent  map[station]struct{} // asked for since the last tick
+	marked  map[station]struct{} // the entries that we have managed at any time
+	recent  map[station]struct{} // the neighbours that were requested since the last tick
 	dirty   dirt
 	late    bool // list once more at the next tick
-	answers int  // to how many calls of Serve manage has seen
+	answers int  // how many calls of Serve manage has seen
 	stale   bool // progress must be updated from answers, entries and managed
-	retry   bool // manage once more, an install failed
+	retry   bool // an install failed, so manage must run again
 
 	mu       sync.Mutex
 	servers  []packet.Addr
@@ -93,21 +94,22 @@ type Watch struct {
 	progress progress
 }
 
-// iface is what must not change about an interface while it is served.
+// iface is an interface that is served. Its index and its number of queues must not
+// change.
 type iface struct {
 	name   string
 	index  int
 	queues int
 }
 
-// station is one neighbour on one link.
+// station identifies a neighbour: an address on one link.
 type station struct {
 	link int
 	ip   netip.Addr
 }
 
-// Open lists what there is, in the network namespace of the calling thread:
-// Snapshot answers from here on. It changes nothing.
+// Open reads the network namespace of the calling thread. After Open, Snapshot can be
+// called. Open does not change the host.
 func Open(c Config) (*Watch, error) {
 	w := &Watch{
 		log:     c.Log,
@@ -124,7 +126,7 @@ func Open(c Config) (*Watch, error) {
 	w.progress.moved = make(chan struct{})
 	w.snapshot.Store(new(neigh.Snapshot))
 	var err error
-	// Subscribe before listing: what changes in between is heard.
+	// Subscribe before listing, so that no change in between is lost.
 	w.events, err = nl.Subscribe(unix.NETLINK_ROUTE,
 		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_NEIGH)
 	if err != nil {
@@ -143,11 +145,12 @@ func Open(c Config) (*Watch, error) {
 // Snapshot returns the latest snapshot. The caller must not change it.
 func (w *Watch) Snapshot() neigh.Snapshot { return *w.snapshot.Load() }
 
-// Changes delivers after Snapshot has changed; several changes may come as one.
+// Changes returns a channel that receives a value after Snapshot has changed. One value
+// can stand for several changes.
 func (w *Watch) Changes() <-chan struct{} { return w.changes }
 
-// Serve sets the real servers. Run keeps their next hops and the gateways resolved, and
-// releases those that are not needed any more.
+// Serve sets the real servers. Run keeps their next hops and the gateways resolved. It
+// releases entries that are no longer needed.
 func (w *Watch) Serve(servers []packet.Addr) {
 	w.mu.Lock()
 	w.servers = append([]packet.Addr(nil), servers...)
@@ -159,7 +162,7 @@ func (w *Watch) Serve(servers []packet.Addr) {
 	}
 }
 
-// stations finds the interfaces of static neighbours.
+// stations returns the static neighbours by interface index and address.
 func (w *Watch) stations(static []Static) (map[station]packet.MAC, error) {
 	all := make(map[station]packet.MAC, len(static))
 	for _, s := range static {
@@ -172,14 +175,14 @@ func (w *Watch) stations(static []Static) (map[station]packet.MAC, error) {
 	return all, nil
 }
 
-// statics are static neighbours on their way to Run.
+// statics is a request to Run to replace the static neighbours.
 type statics struct {
 	all       map[station]packet.MAC
 	published chan struct{} // closed when the snapshot has them
 }
 
-// Statics replaces the static neighbours. It may be called while Run runs, and returns
-// when the snapshot has them or ctx ends.
+// Statics replaces the static neighbours. Run must be running. Statics returns when the
+// snapshot contains them, or when ctx ends.
 func (w *Watch) Statics(ctx context.Context, static []Static) error {
 	all, err := w.stations(static)
 	if err != nil {
@@ -191,11 +194,11 @@ func (w *Watch) Statics(ctx context.Context, static []Static) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	<-s.published // Run does nothing in between that could block
+	<-s.published // Run does not block in between
 	return nil
 }
 
-// Close removes our entries from the kernel's neighbour table.
+// Close removes our entries from the kernel's neighbour table, and closes the sockets.
 func (w *Watch) Close() error {
 	var errs []error
 	for at := range w.managed {

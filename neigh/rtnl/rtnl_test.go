@@ -69,7 +69,7 @@ func start(t *testing.T, c rtnl.Config) (w *rtnl.Watch, stop func() error) {
 	return w, stop
 }
 
-// await waits until the snapshot satisfies cond, by way of Changes.
+// await waits until the snapshot satisfies cond, and checks it after each value from Changes.
 func await(t *testing.T, w *rtnl.Watch, what string, cond func(neigh.Snapshot) bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -158,7 +158,7 @@ func TestWatch_FollowsAddressesAndRoutes(t *testing.T) {
 		r, ok := route(s, "198.51.100.0/24")
 		return ok && r.Gateway == addr("10.0.0.254") && r.Source == addr("192.0.2.1")
 	})
-	// The kernel drops the route from that address without a word.
+	// The kernel removes the route with that source address without an event.
 	a, _ := netlink.ParseAddr("192.0.2.1/24")
 	if err := n.AddrDel(n.Link(t, "eth0"), a); err != nil {
 		t.Fatal(err)
@@ -260,8 +260,8 @@ func TestRun_EndsWhenAnInterfaceVanishes(t *testing.T) {
 	if err := n.LinkDel(n.Link(t, "eth0")); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "eth0 vanished") {
-		t.Errorf("Run: %v, want an error that eth0 vanished", err)
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "eth0 no longer exists") {
+		t.Errorf("Run: %v, want an error that eth0 no longer exists", err)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestRun_EndsWhenQueuesChange(t *testing.T) {
 	defer w.Close()
 	queues.Store(4)
 	err := w.Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "eth0 has 4 receive queues now, 2") {
+	if err == nil || !strings.Contains(err.Error(), "eth0 has 4 receive queues now, but had 2") {
 		t.Errorf("Run: %v, want an error about the queues of eth0", err)
 	}
 }
@@ -289,7 +289,7 @@ func TestRun_CatchesUpAfterLostEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for round := range 50 { // more than the subscription can hold, unread
+	for round := range 50 { // more than the subscription can hold before it is read
 		for i := 100; i < 200; i++ {
 			set(i, byte(round))
 		}

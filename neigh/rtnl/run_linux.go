@@ -13,44 +13,43 @@ import (
 )
 
 const (
-	// coalesce is how long after an event a snapshot is made: a burst of events
-	// makes one.
+	// coalesce is the time between an event and the snapshot that follows it. A
+	// burst of events makes one snapshot.
 	coalesce = 3 * time.Millisecond
-	// tick is how often a worker's request may be repeated and the queues are
-	// counted (there is no event for those).
+	// tick is the period in which a request of a worker may be repeated. The queues
+	// are counted in the same period, because there is no event about them.
 	tick = time.Second
-	// refreshTicks is how many ticks pass between two looks at stale neighbours
-	// in use: as long as the kernel waits before it probes one
-	// (delay_first_probe_time).
+	// refreshTicks is the number of ticks between two calls of refresh. The kernel
+	// waits as long before it probes a neighbour (delay_first_probe_time).
 	refreshTicks = 5
 )
 
-// dirt is what has to be listed again.
+// dirt is a set of parts that must be listed again.
 type dirt uint8
 
 const (
 	links      dirt = 1 << iota // links and their addresses
-	routes                      // all of the main table
-	neighbors                   // events were lost
-	outdated                    // nothing to list, but the snapshot is old
+	routes                      // all routes of the main table
+	neighbors                   // all neighbours, because events were lost
+	outdated                    // nothing to list, but a new snapshot is needed
 	everything = links | routes | neighbors | outdated
 )
 
-// batch is what one read of the subscription brought.
+// batch is the result of one read from the subscription.
 type batch struct {
 	msgs []syscall.NetlinkMessage
-	lost bool // the kernel dropped events before this
+	lost bool // the kernel dropped events before these messages
 	err  error
 }
 
-// Run follows the kernel until ctx ends, then returns nil. An error names the
-// interface that vanished or whose queues changed.
+// Run follows the kernel until ctx ends, and then returns nil. It returns an error if an
+// interface no longer exists or its number of queues has changed; the error names it.
 func (w *Watch) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer w.events.Close() // ends the read that read is in
+	defer w.events.Close() // ends the system call in which read waits
 	batches := make(chan batch)
 	wg.Go(func() { w.read(ctx, batches) })
 
@@ -110,7 +109,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-// read passes on what the subscription brings until it is closed.
+// read sends the events of the subscription to out until the subscription is closed.
 func (w *Watch) read(ctx context.Context, out chan<- batch) {
 	for {
 		msgs, from, err := w.events.Receive()
@@ -132,9 +131,10 @@ func (w *Watch) read(ctx context.Context, out chan<- batch) {
 	}
 }
 
-// drain throws away what is queued after events were lost. The error comes
-// before the events that were queued when the queue was full; taken after the
-// listing that makes up for the loss, they would bring the past back.
+// drain discards the queued events after events were lost. The socket reports the loss
+// before it delivers the events that were queued before. Those events are older than
+// the listing that follows a loss. If they were handled after it, they would replace new
+// data by old.
 func (w *Watch) drain() error {
 	soon, never := unix.Timeval{Usec: 1000}, unix.Timeval{}
 	w.events.SetReceiveTimeout(&soon)
@@ -151,7 +151,7 @@ func (w *Watch) drain() error {
 	return nil
 }
 
-// take notes what a batch of events makes dirty.
+// take handles a batch of events and marks the parts that they change as dirty.
 func (w *Watch) take(b batch) error {
 	if b.err != nil {
 		return fmt.Errorf("follow netlink: %w", b.err)
@@ -164,8 +164,9 @@ func (w *Watch) take(b batch) error {
 		m := &b.msgs[i]
 		switch m.Header.Type {
 		case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR:
-			// The kernel tells of these first and takes IPv4 routes away
-			// afterwards, silently (fib_sync_down_dev): hence once more later.
+			// The kernel sends this event first. It removes IPv4 routes
+			// afterwards, without an event (fib_sync_down_dev). So list
+			// them again at the next tick.
 			w.dirty |= links | routes
 			w.late = true
 		case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:

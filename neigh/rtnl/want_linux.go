@@ -6,9 +6,9 @@ import (
 	"director/packet"
 )
 
-// wantLimit is how many different neighbours are asked for per tick: the
-// kernel's own table holds 1024 by default (gc_thresh3), and who floods it with
-// unanswered addresses hurts the whole host.
+// wantLimit is the largest number of different neighbours that are requested per tick. The
+// kernel's table holds 1024 entries by default (gc_thresh3). If unanswered requests
+// fill it, the whole host can no longer resolve neighbours.
 const wantLimit = 256
 
 // want is a worker's request to resolve a neighbour.
@@ -17,9 +17,9 @@ type want struct {
 	iface uint8
 }
 
-// Want asks the kernel to resolve a neighbour behind an interface, after a worker met
+// Want asks the kernel to resolve a neighbour behind an interface. A worker calls it for
 // a hop whose Reason is packet.Neighbor. It never blocks. If there are too many requests,
-// some are lost, and the next frame repeats them.
+// some are lost; the next frame to that neighbour repeats the request.
 func (w *Watch) Want(a packet.Addr, iface uint8) {
 	select {
 	case w.wants <- want{a, iface}:
@@ -27,7 +27,7 @@ func (w *Watch) Want(a packet.Addr, iface uint8) {
 	}
 }
 
-// want serves a request, at most once per tick for each neighbour.
+// want handles a request, at most once per tick for each neighbour.
 func (w *Watch) want(v want) {
 	if int(v.iface) >= len(w.ifaces) {
 		return
@@ -43,8 +43,8 @@ func (w *Watch) want(v want) {
 	w.probe(at)
 }
 
-// refresh has the kernel confirm the neighbours that went stale although they
-// are in use: it does not see our traffic.
+// refresh makes the kernel confirm the neighbours that are stale but in use. The kernel
+// does not see our traffic, so it does not confirm them by itself.
 func (w *Watch) refresh() {
 	for at, e := range w.entries {
 		if e.state&netlink.NUD_STALE != 0 && e.used.Take() {
@@ -53,8 +53,8 @@ func (w *Watch) refresh() {
 	}
 }
 
-// probe has the kernel resolve or confirm a neighbour, unless it is fixed or
-// managed: the request would take either property away.
+// probe makes the kernel resolve or confirm a neighbour. It skips entries that are fixed
+// or managed, because the request would remove that property.
 func (w *Watch) probe(at station) {
 	if e := w.entries[at]; e != nil && (e.managed || e.state&fixed != 0) {
 		return
@@ -63,11 +63,11 @@ func (w *Watch) probe(at station) {
 		return
 	}
 	if err := w.use(at); err != nil {
-		w.log.Debug().Err(err).Stringer("neighbour", at.ip).Msg("not resolved")
+		w.log.Debug().Err(err).Stringer("neighbour", at.ip).Msg("cannot ask the kernel to resolve a neighbour")
 	}
 }
 
-// use tells the kernel that a neighbour is in use, as sending to it would.
+// use makes the kernel treat a neighbour as used, as if the host had sent a packet to it.
 func (w *Watch) use(at station) error {
 	return w.request.NeighSet(&netlink.Neigh{LinkIndex: at.link, IP: at.ip.AsSlice(), Flags: netlink.NTF_USE})
 }
