@@ -19,8 +19,8 @@ var (
 	gateway = netip.MustParseAddr("10.0.0.254")
 )
 
-// fit is a host with a zero-copy NIC eth0 and another one eth1, isolated CPUs 2
-// and 3 for their two queues, and one real server of -m.
+// fit is a host with a zero-copy NIC eth0 and another NIC eth1, which have two queues
+// each. CPUs 2 and 3 are isolated and serve the queues. There is one real server with -m.
 func fit() *doctor.Facts {
 	mac := packet.MAC{2, 0, 0, 0, 0, 1}
 	nic := func(name string, zeroCopy bool) doctor.Interface {
@@ -93,7 +93,7 @@ type complaint struct {
 	remedy string // all of it
 }
 
-// examine holds that each change leads to its complaint.
+// examine checks that each change leads to its complaint.
 func examine(t *testing.T, complaints []complaint) {
 	t.Helper()
 	for _, c := range complaints {
@@ -117,7 +117,7 @@ func examine(t *testing.T, complaints []complaint) {
 	}
 }
 
-// probe makes one fail.
+// probe makes a probe fail.
 func probe(name string) func(*doctor.Facts) {
 	return func(f *doctor.Facts) {
 		for i := range f.Host.Probes {
@@ -128,7 +128,7 @@ func probe(name string) func(*doctor.Facts) {
 	}
 }
 
-// only leaves the ways of a kind in the ladder.
+// only removes all other kinds of I/O from the ladder.
 func only(kinds ...plan.Kind) func(*doctor.Facts) {
 	return func(f *doctor.Facts) {
 		var rungs []plan.Rung
@@ -165,17 +165,17 @@ func TestHost_Complaints(t *testing.T) {
 		}, doctor.Fail, "kernel", "lacks tcx programs (6.6)", "boot Linux 6.6 or later"},
 		{"no privilege", func(f *doctor.Facts) { f.Host.PrivilegeErr = "no privilege: CAP_BPF missing: run as root" },
 			doctor.Fail, "privileges", "no privilege: CAP_BPF missing", "run as root"},
-		{"memory", limited, doctor.Warn, "memlock", "8 MiB, AF_XDP needs 32 MiB: some interface will get AF_PACKET", memlock},
+		{"memory", limited, doctor.Warn, "memlock", "8 MiB, but AF_XDP needs 32 MiB: AF_PACKET will serve one or more interfaces", memlock},
 		{"memory, AF_XDP only", all(limited, only(plan.NativeXDP)), doctor.Fail, "memlock", "needs 32 MiB", memlock},
 		{"memory without limit", all(limited, unlimited), doctor.OK, "memlock", "not limited", ""},
 		{"memory of AF_PACKET", all(limited, only(plan.Packet)), doctor.OK, "memlock", "locks no memory", ""},
 		{"bpf", probe(doctor.ProbeBPF), doctor.Fail, "bpf", "it broke",
-			"a kernel with CONFIG_BPF_SYSCALL=y, and a unit without SystemCallFilter= against bpf"},
+			"a kernel with CONFIG_BPF_SYSCALL=y, and a unit whose SystemCallFilter= allows bpf"},
 		{"af_xdp", probe(doctor.ProbeAFXDP), doctor.Warn, "af_xdp", "it broke", xdpOnly},
 		{"af_xdp, nothing else", all(probe(doctor.ProbeAFXDP), only(plan.NativeXDP)), doctor.Fail, "af_xdp", "it broke", xdpOnly},
 		{"af_packet", probe(doctor.ProbeTap), doctor.Warn, "af_packet", "it broke", "modprobe af_packet; AF_PACKET in RestrictAddressFamilies="},
 		{"af_packet, nothing else", all(probe(doctor.ProbeTap), only(plan.Packet)), doctor.Fail, "eth0 io",
-			"no way of opening it works: AF_PACKET: packet sockets do not work here", "--io=auto"},
+			"no kind of I/O works: AF_PACKET: packet sockets do not work here", "--io=auto"},
 		{"tun", probe(doctor.ProbeTun), doctor.Fail, "tun", "it broke", "modprobe tun; chmod 0666 /dev/net/tun; DeviceAllow=/dev/net/tun rw in the unit file"},
 		{"tcx", probe(doctor.ProbeTCX), doctor.Fail, "tcx", "it broke", "a kernel with CONFIG_NET_XGRESS=y (Linux 6.6)"},
 		{"not tried", func(f *doctor.Facts) { f.Host.Probes[1].Skipped = "no namespace" }, doctor.Note, "xdp", "not checked: no namespace", ""},
@@ -196,24 +196,24 @@ func TestCPU_Complaints(t *testing.T) {
 		{"too short", func(f *doctor.Facts) { f.CPU.AssignErr = "--cpus: 1 CPUs for 2 workers: give 2, or auto" },
 			doctor.Fail, "workers", "1 CPUs for 2 workers", "give 2, or auto"},
 		{"confined", func(f *doctor.Facts) { f.CPU.Allowed = []int{1, 2, 3} }, doctor.Note, "affinity",
-			"CPUs 0 are outside the affinity mask or cpuset (1-3)",
+			"may not use CPUs 0: its affinity mask or cpuset is 1-3",
 			"AllowedCPUs= and CPUAffinity= in the unit file, or: taskset -c 0-3 director run"},
 		{"shared", func(f *doctor.Facts) { f.CPU.Assigned = []int{2, 2} },
 			doctor.Note, "workers", "2 workers share CPUs 2", "ethtool -L eth0 combined 4"},
-		{"one core", pair(2, 3), doctor.Note, "smt", "CPUs 2 and 3, of two workers, are one core", "--cpus=0-1"},
+		{"one core", pair(2, 3), doctor.Note, "smt", "two workers run on CPUs 2 and 3, which are one core", "--cpus=0-1"},
 		{"too few cores", all(pair(2, 3), func(f *doctor.Facts) { f.CPU.Allowed = []int{2, 3} }),
 			doctor.Note, "smt", "are one core", ""},
 		{"nothing isolated", isolate(), doctor.OK, "isolation", "no CPU is isolated", ""},
-		{"others isolated", isolate(0, 1), doctor.Note, "isolation", "CPUs 0-1 are isolated, the workers run on 2-3", "--cpus=0-1"},
+		{"others isolated", isolate(0, 1), doctor.Note, "isolation", "CPUs 0-1 are isolated, but the workers run on 2-3", "--cpus=0-1"},
 		{"out of reach", func(f *doctor.Facts) { f.CPU.Allowed, f.CPU.Assigned = []int{0, 1}, []int{0, 1} },
 			doctor.Note, "isolation", "outside the affinity mask 0-1",
 			"CPUAffinity=0-3 in the unit file, or: taskset -c 0-3 director run; with --cpus=2-3"},
 		{"nohz_full", func(f *doctor.Facts) { f.CPU.NoHz = []int{2, 3} }, doctor.Note, "nohz_full", "CPUs 2-3", ""},
-		{"irqbalance, pinned", balance, doctor.Warn, "irqbalance", "moves the interrupts", "systemctl stop irqbalance"},
+		{"irqbalance, pinned", balance, doctor.Warn, "irqbalance", "will change the affinity", "systemctl stop irqbalance"},
 		{"irqbalance, left", all(balance, leave), doctor.Note, "irqbalance", "may move", "systemctl stop irqbalance; then --irq=pin"},
-		{"left", leave, doctor.Note, "irq", "eth0's queues", "--irq=pin"},
+		{"left", leave, doctor.Note, "irq", "the interrupts of the queues of eth0", "--irq=pin"},
 		{"no huge pages", pages("always madvise [never]"), doctor.Warn, "hugepages", "switched off",
 			"echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"},
-		{"never had them", pages(""), doctor.Note, "hugepages", "has no transparent huge pages", ""},
+		{"never had them", pages(""), doctor.Note, "hugepages", "does not support transparent huge pages", ""},
 	})
 }

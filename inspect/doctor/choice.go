@@ -52,7 +52,7 @@ func outcome(f *Facts) Plan {
 	return p
 }
 
-// checkRun says what run would choose.
+// checkRun reports what run would choose.
 func checkRun(f *Facts, r *recorder) {
 	for _, text := range f.FlagErrors {
 		r.add(Fail, "flags", "ip link show", "%s", text)
@@ -65,9 +65,9 @@ func checkRun(f *Facts, r *recorder) {
 		}
 		switch {
 		case p.IO == "":
-			r.add(Fail, "io", "--io=auto", "no way of opening it works: %s", strings.Join(p.refused, "; "))
+			r.add(Fail, "io", "--io=auto", "no kind of I/O works: %s", strings.Join(p.refused, "; "))
 		case p.unsure:
-			r.add(Note, "io", "", "%s, if the driver can", what)
+			r.add(Note, "io", "", "%s, if the driver supports it", what)
 		case len(p.refused) > 0:
 			r.add(Note, "io", "", "%s (not %s)", what, strings.Join(p.refused, "; not "))
 		default:

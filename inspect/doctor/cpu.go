@@ -28,9 +28,9 @@ func checkAffinity(f *Facts, r *recorder) {
 	})
 	if len(missed) > 0 {
 		r.add(Note, "affinity", "AllowedCPUs= and CPUAffinity= in the unit file, or: taskset -c "+ranges.Format(c.Online)+" director run",
-			"CPUs %s are outside the affinity mask or cpuset (%s)", ranges.Format(missed), ranges.Format(c.Allowed))
+			"the process may not use CPUs %s: its affinity mask or cpuset is %s", ranges.Format(missed), ranges.Format(c.Allowed))
 	} else {
-		r.ok("affinity", "every CPU may be used, or is isolated")
+		r.ok("affinity", "the process may use every CPU that is not isolated")
 	}
 }
 
@@ -46,7 +46,7 @@ func checkWorkers(f *Facts, r *recorder) {
 		r.add(Fail, "workers", remedy, "%s", detail)
 	case len(used) < len(c.Assigned):
 		r.add(Note, "workers", fmt.Sprintf("ethtool -L %s combined %d", f.widest(), len(c.Allowed)),
-			"%d workers share CPUs %s: no more of them than CPUs is faster", len(c.Assigned), ranges.Format(used))
+			"%d workers share CPUs %s: one worker for each CPU is faster", len(c.Assigned), ranges.Format(used))
 	case len(used) > 0:
 		r.ok("workers", "%d, on CPUs %s of %s", len(c.Assigned), ranges.Format(used), ranges.Format(c.Online))
 	}
@@ -75,13 +75,13 @@ func checkSiblings(f *Facts, r *recorder) {
 				if cores := c.cores(); len(cores) >= len(c.Assigned) {
 					remedy = "--cpus=" + ranges.Format(cores[:len(c.Assigned)])
 				}
-				r.add(Note, "smt", remedy, "CPUs %d and %d, of two workers, are one core", a, b)
+				r.add(Note, "smt", remedy, "two workers run on CPUs %d and %d, which are one core", a, b)
 				return
 			}
 		}
 	}
 	if len(used) > 1 {
-		r.ok("smt", "every worker has a core of its own")
+		r.ok("smt", "every worker runs on its own core")
 	}
 }
 
@@ -110,16 +110,16 @@ func checkIsolation(f *Facts, r *recorder) {
 	case slices.ContainsFunc(c.Isolated, outside(c.Allowed)):
 		r.add(Note, "isolation", fmt.Sprintf("CPUAffinity=%s in the unit file, or: taskset -c %s director run; with --cpus=%s",
 			ranges.Format(c.Online), ranges.Format(c.Online), ranges.Format(c.Isolated)),
-			"CPUs %s are isolated, but outside the affinity mask %s, as isolcpus= leaves it", ranges.Format(c.Isolated), ranges.Format(c.Allowed))
+			"CPUs %s are isolated, but outside the affinity mask %s: isolcpus= removes them from it", ranges.Format(c.Isolated), ranges.Format(c.Allowed))
 	case slices.ContainsFunc(c.Assigned, outside(c.Isolated)):
-		r.add(Note, "isolation", "--cpus="+ranges.Format(c.Isolated), "CPUs %s are isolated, the workers run on %s",
+		r.add(Note, "isolation", "--cpus="+ranges.Format(c.Isolated), "CPUs %s are isolated, but the workers run on %s",
 			ranges.Format(c.Isolated), ranges.Format(distinct(c.Assigned)))
 	default:
 		r.ok("isolation", "the workers run on isolated CPUs")
 	}
 	if len(c.NoHz) > 0 {
-		r.add(Note, "nohz_full", "", "CPUs %s: the kernel cannot wait for running programs there, "+
-			"so that a change of the rules may let single packets pass to the host", ranges.Format(c.NoHz))
+		r.add(Note, "nohz_full", "", "CPUs %s: the kernel cannot wait for BPF programs that run there, "+
+			"so the host may get a few packets of a service while the rules change", ranges.Format(c.NoHz))
 	}
 }
 
@@ -127,10 +127,10 @@ func checkInterrupts(f *Facts, r *recorder) {
 	pinned := f.Config.IRQ == config.IRQPin
 	switch {
 	case f.CPU.IRQBalance && pinned:
-		r.add(Warn, "irqbalance", "systemctl stop irqbalance", "it is running and moves the interrupts that --irq=pin has moved")
+		r.add(Warn, "irqbalance", "systemctl stop irqbalance", "it is running and will change the affinity that --irq=pin sets")
 	case f.CPU.IRQBalance:
 		r.add(Note, "irqbalance", "systemctl stop irqbalance; then --irq=pin",
-			"it is running and may move the queues' interrupts from CPU to CPU")
+			"it is running and may move the interrupts of the queues to other CPUs")
 	default:
 		r.ok("irqbalance", "not running")
 	}
@@ -139,7 +139,7 @@ func checkInterrupts(f *Facts, r *recorder) {
 	}
 	for _, i := range f.Interfaces {
 		if i.Device != "" && len(i.Served) > 1 {
-			r.add(Note, "irq", "--irq=pin", "the interrupts of %s's queues are where they happen to be", i.Name)
+			r.add(Note, "irq", "--irq=pin", "nothing pins the interrupts of the queues of %s to the CPUs of their workers", i.Name)
 		}
 	}
 }
@@ -150,10 +150,10 @@ func checkHugePages(f *Facts, r *recorder) {
 	const file = "/sys/kernel/mm/transparent_hugepage/enabled"
 	switch setting := f.CPU.HugePages; {
 	case setting == "":
-		r.add(Note, "hugepages", "", "the kernel has no transparent huge pages: look-ups in a large connection table take longer")
+		r.add(Note, "hugepages", "", "the kernel does not support transparent huge pages: look-ups in a large connection table are slower")
 	case strings.Contains(setting, "[never]"):
 		r.add(Warn, "hugepages", "echo madvise > "+file,
-			"transparent huge pages are switched off: look-ups in a large connection table take longer")
+			"transparent huge pages are switched off: look-ups in a large connection table are slower")
 	default:
 		r.ok("hugepages", "transparent huge pages: %s", setting)
 	}

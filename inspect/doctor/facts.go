@@ -9,10 +9,10 @@ import (
 	"director/neigh"
 )
 
-// Facts is what is known about a host. The text of an error is empty if there was none.
+// Facts describes a host. The text of an error is empty if there was no error.
 type Facts struct {
-	Config  *config.Config // its Interfaces are those that were looked at
-	Unnamed bool           // no interface was named, so all candidates were looked at
+	Config  *config.Config // its Interfaces are those that were examined
+	Unnamed bool           // no flag names an interface, so all candidates were examined
 	VIPs    []netip.Prefix // the addresses of services, and the prefixes of marks that have one
 	Ladder  []plan.Rung    // the ways of opening an interface that the flags allow, the best first
 	UMEM    uint64         // bytes that AF_XDP locks for each queue
@@ -46,7 +46,7 @@ const (
 	ProbeTCX   = "tcx"
 )
 
-// Probe is an attempt that was made where it does not disturb the host.
+// Probe is an attempt to use a feature, made where it does not disturb the host.
 type Probe struct {
 	Name    string
 	Skipped string // why it could not be tried
@@ -72,7 +72,7 @@ type CPU struct {
 // Interface is one interface of the host.
 type Interface struct {
 	Name      string
-	Missing   string // the error, if it is not there
+	Missing   string // the error if it does not exist
 	Driver    string
 	Device    string // BUS/NAME, empty for a virtual one
 	MTU       int
@@ -84,7 +84,7 @@ type Interface struct {
 	Served    []int  // the queues that the flags name
 	QueueErr  string // why those cannot be served
 	OtherXDP  bool   // a program is attached
-	XDPErr    string // why the driver's abilities are not known
+	XDPErr    string // why the features of the driver are not known
 	Native    bool   // the driver runs XDP programs and redirects to sockets
 	ZeroCopy  bool
 	Offloads  map[string]Offload // by the kernel's name; nil: not known
@@ -98,21 +98,21 @@ type Offload struct{ On, Fixed bool }
 // Peer is the other end of a veth. Name is empty if it is in another namespace.
 type Peer struct {
 	Name       string
-	TxChecksum bool // it sends frames with unfinished checksums
+	TxChecksum bool // it sends frames with incomplete checksums
 }
 
 // Firewall is the ruleset of nftables, as nft -j list ruleset prints it.
 type Firewall struct {
 	Ruleset []byte
-	Skipped string   // why it is not known
+	Skipped string   // why the ruleset is not known
 	Legacy  []string // tables of the old iptables that are in use
 }
 
-// Network is what the kernel knows about links, routes and neighbours.
+// Network describes the links, routes and neighbours of the kernel.
 type Network struct {
 	Snapshot   neigh.Snapshot
-	Err        string              // why it is not known
-	Unanswered map[netip.Addr]bool // neighbours that were asked and did not answer
+	Err        string              // why the snapshot is not known
+	Unanswered map[netip.Addr]bool // neighbours that did not answer the kernel's requests
 }
 
 // allows reports whether the flags allow a kind of I/O.

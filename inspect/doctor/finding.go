@@ -8,7 +8,7 @@ import (
 // Level is how bad a finding is.
 type Level string
 
-// The levels. Only what keeps run from starting is Fail.
+// The levels. A finding is Fail only if run would not start.
 const (
 	OK   Level = "ok"
 	Note Level = "note" // worth knowing, or not checked
@@ -19,7 +19,7 @@ const (
 // Finding is the result of one check. Its names are stable, because scripts rely on them.
 type Finding struct {
 	Group     string `json:"group"` // the area: host, cpu, interface, network, firewall, servers, run
-	Check     string `json:"check"` // what was looked at, such as mtu
+	Check     string `json:"check"` // the name of the check, such as mtu
 	Interface string `json:"interface,omitempty"`
 	Level     Level  `json:"level"`
 	Detail    string `json:"detail"`
@@ -43,12 +43,12 @@ type Plan struct {
 // InterfacePlan is how run would open an interface.
 type InterfacePlan struct {
 	Name   string `json:"name"`
-	IO     string `json:"io"`   // AF_XDP native, AF_XDP generic, AF_PACKET, or nothing that works
+	IO     string `json:"io"`   // AF_XDP native, AF_XDP generic, AF_PACKET, or empty if nothing works
 	Mode   string `json:"mode"` // of AF_XDP: zero-copy or copy
 	Queues []int  `json:"queues"`
 
-	refused []string // the better ways, and why they do not work
-	unsure  bool     // the driver was not asked
+	refused []string // the better kinds of I/O, and why they do not work
+	unsure  bool     // the features of the driver are not known
 }
 
 // recorder collects the findings of one area.
@@ -66,7 +66,7 @@ func (r *recorder) add(level Level, check, remedy, format string, args ...any) {
 
 func (r *recorder) ok(check, format string, args ...any) { r.add(OK, check, "", format, args...) }
 
-// unchecked says why something could not be looked at.
+// unchecked reports why something could not be checked.
 func (r *recorder) unchecked(check, why, remedy string) {
 	r.add(Note, check, remedy, "not checked: %s", why)
 }
@@ -133,7 +133,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// remedied splits an error at its last colon. Our errors end with what to do.
+// remedied splits an error at its last colon. Our errors end with a remedy.
 func remedied(text string) (detail, remedy string) {
 	if i := strings.LastIndex(text, ": "); i >= 0 {
 		return text[:i], text[i+2:]
@@ -141,7 +141,7 @@ func remedied(text string) (detail, remedy string) {
 	return text, ""
 }
 
-// flagged splits an error about a flag, "--flag: what: what to do".
+// flagged splits an error about a flag, which has the form "--flag: problem: remedy".
 func flagged(text string) (detail, remedy string) {
 	if _, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(text, "--") {
 		text = rest

@@ -15,10 +15,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// ailing is a host with something to say of every level.
+// ailing is a host that has findings of every level.
 func ailing() *doctor.Facts {
 	f := fit()
-	f.Host.Probes[2].Skipped = "no network namespace to try it in"
+	f.Host.Probes[2].Skipped = "cannot create a network namespace for it"
 	f.Interfaces[0].MTU = 9000
 	f.Interfaces[1].OtherXDP = true
 	f.Sysctls["ip_forward"] = 0

@@ -12,7 +12,7 @@ import (
 // traffic, so such rules have no effect.
 func checkFirewall(f *Facts, r *recorder) {
 	if len(f.Firewall.Legacy) > 0 {
-		r.unchecked("iptables", "the old iptables has tables in use, "+strings.Join(f.Firewall.Legacy, ", "),
+		r.unchecked("iptables", "the legacy iptables has tables in use: "+strings.Join(f.Firewall.Legacy, ", "),
 			"iptables-legacy-save")
 	}
 	if f.Firewall.Skipped != "" {
@@ -30,11 +30,11 @@ func checkFirewall(f *Facts, r *recorder) {
 			hits++
 			r.add(Warn, "nftables", fmt.Sprintf("nft -a list chain %s %s %s; filter in front of the director, then: nft delete rule %s %s %s handle %d",
 				rule.Family, rule.Table, rule.Chain, rule.Family, rule.Table, rule.Chain, rule.Handle),
-				"a rule of %s %s %s matches %s, but does not see its balanced traffic", rule.Family, rule.Table, rule.Chain, name(vip))
+				"a rule of %s %s %s matches %s, but balanced traffic does not pass it", rule.Family, rule.Table, rule.Chain, name(vip))
 		}
 	}
 	if hits == 0 {
-		r.ok("nftables", "no rule of %d matches a VIP", len(rules.list))
+		r.ok("nftables", "none of %d rules matches a VIP", len(rules.list))
 	}
 }
 
@@ -72,7 +72,7 @@ func parseRuleset(text []byte) (*ruleset, error) {
 		}
 	}
 	if err := json.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("nft's answer is not understood: %w", err)
+		return nil, fmt.Errorf("cannot parse the output of nft: %w", err)
 	}
 	rs := &ruleset{sets: map[string]any{}}
 	for _, o := range document.Nftables {
@@ -159,7 +159,7 @@ func addresses(v any) (first, last netip.Addr, ok bool) {
 		p, _ := v["prefix"].(map[string]any)
 		bits, _ := p["len"].(float64)
 		first, _, ok := addresses(p["addr"])
-		if !ok || !first.Is4() { // VIPs are IPv4's
+		if !ok || !first.Is4() { // VIPs are IPv4 addresses
 			return first, first, ok
 		}
 		ip := first.As4()

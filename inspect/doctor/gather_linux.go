@@ -22,9 +22,9 @@ import (
 	"director/neigh/rtnl"
 )
 
-// Gather asks the host in the network namespace of the calling thread. Root is the
-// directory of /proc and /sys, "/" except in tests. An error means that nothing can be
-// said at all. Everything else that cannot be asked is noted in the Facts.
+// Gather reads the facts about the host in the network namespace of the calling thread.
+// Root is the directory that contains /proc and /sys; it is "/" except in tests. An error
+// means that no facts can be read. If only some facts cannot be read, the Facts say why.
 func Gather(c *config.Config, root string) (*Facts, error) {
 	links, err := netlink.LinkList()
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
@@ -195,11 +195,11 @@ func (f files) sysctls(interfaces []string) map[string]int {
 	return values
 }
 
-// listRuleset asks nft, if it is installed.
+// listRuleset returns the output of nft, if it is installed.
 func listRuleset() (ruleset []byte, skipped string) {
 	nft, err := exec.LookPath("nft")
 	if err != nil {
-		return nil, "there is no nft to ask"
+		return nil, "nft is not installed"
 	}
 	ruleset, err = exec.Command(nft, "-j", "list", "ruleset").Output()
 	var exit *exec.ExitError

@@ -17,7 +17,7 @@ import (
 	"director/internal/nettest"
 )
 
-// machine lays out files below a root and returns it.
+// machine writes files below a new root directory, and returns the directory.
 func machine(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -33,7 +33,7 @@ func machine(t *testing.T, files map[string]string) string {
 	return root
 }
 
-// gather asks about the namespace of the calling thread.
+// gather returns the facts about the namespace of the calling thread.
 func gather(t *testing.T, root string, flags ...string) *doctor.Facts {
 	t.Helper()
 	c, _, err := config.ParseDoctor(flags, strings.NewReader(""))
@@ -65,7 +65,7 @@ func TestGather_ReadsProcAndSysBelowItsRoot(t *testing.T) {
 		"proc/sys/net/ipv4/conf/somebody-else/arp_ignore": "1\n",
 	}), "--interface=eth0")
 	got := f.CPU
-	got.Allowed, got.Assigned = nil, nil // the thread's own
+	got.Allowed, got.Assigned = nil, nil // they depend on the thread
 	want := doctor.CPU{
 		Online: []int{0, 1, 2, 3}, Isolated: []int{2, 3}, HugePages: "always madvise [never]", IRQBalance: true,
 		Siblings: map[int][]int{0: {0, 2}, 1: nil, 2: nil, 3: nil},
@@ -83,7 +83,7 @@ func TestGather_ReadsProcAndSysBelowItsRoot(t *testing.T) {
 
 func TestGather_AsksEachInterface(t *testing.T) {
 	n, peer := nettest.Enter(t), nettest.New(t)
-	_, far := n.Wire(t, "eth0", n, "eth1", 2) // both ends here
+	_, far := n.Wire(t, "eth0", n, "eth1", 2) // both ends are in this namespace
 	n.Wire(t, "away", peer, "eth0", 1)
 	if err := n.LinkSetMTU(n.Link(t, "away"), 1400); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestGather_AsksEachInterface(t *testing.T) {
 	}
 	f := gather(t, "/", "--interface=eth0,eth1,away,gone", "--queues=0")
 	for k := range f.Interfaces {
-		f.Interfaces[k].Offloads = nil // host/nic's business
+		f.Interfaces[k].Offloads = nil // the tests of host/nic check them
 	}
 	const loss = "--queues: eth may receive on queue 1, which is left out, and has no indirection table to prevent it: " +
 		"serve all 2 queues, or fewer after: ethtool -L eth rx N (or combined N)"
@@ -156,8 +156,8 @@ func TestGather_KnowsRoutesAndNeighboursThatDoNotAnswer(t *testing.T) {
 	}
 }
 
-// TestGather_TriesEverythingElsewhere holds that run could work here, and that
-// nothing of the trial is left.
+// TestGather_TriesEverythingElsewhere checks that all probes succeed on the host of the
+// tests, and that they leave nothing behind.
 func TestGather_TriesEverythingElsewhere(t *testing.T) {
 	n, peer := nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "eth0", peer, "eth0", 1)

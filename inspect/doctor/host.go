@@ -6,7 +6,8 @@ import (
 	"director/host/plan"
 )
 
-// checkHost checks the kernel, the privileges, and what programs and sockets need.
+// checkHost checks the kernel, the privileges, and the requirements of BPF programs and
+// sockets.
 func checkHost(f *Facts, r *recorder) {
 	if text := f.Host.KernelErr; text != "" {
 		detail, remedy := remedied(text)
@@ -44,14 +45,14 @@ func checkMemlock(f *Facts, r *recorder) {
 	const remedy = "LimitMEMLOCK=infinity in the unit file, or: prlimit --pid $$ --memlock=unlimited"
 	switch {
 	case !f.allows(plan.NativeXDP, plan.GenericXDP):
-		r.ok("memlock", "AF_PACKET locks no memory")
+		r.ok("memlock", "not needed: AF_PACKET locks no memory")
 	case f.Host.IPCLock:
-		r.ok("memlock", "not limited, by CAP_IPC_LOCK")
+		r.ok("memlock", "not limited, because the process has CAP_IPC_LOCK")
 	case f.memlockShort() && f.allows(plan.Packet):
-		r.add(Warn, "memlock", remedy, "limited to %d MiB, AF_XDP needs %d MiB: some interface will get AF_PACKET",
+		r.add(Warn, "memlock", remedy, "limited to %d MiB, but AF_XDP needs %d MiB: AF_PACKET will serve one or more interfaces",
 			f.Host.Memlock/mib, f.lockedBytes()/mib)
 	case f.memlockShort():
-		r.add(Fail, "memlock", remedy, "limited to %d MiB, AF_XDP needs %d MiB", f.Host.Memlock/mib, f.lockedBytes()/mib)
+		r.add(Fail, "memlock", remedy, "limited to %d MiB, but AF_XDP needs %d MiB", f.Host.Memlock/mib, f.lockedBytes()/mib)
 	case f.Host.Memlock == math.MaxUint64:
 		r.ok("memlock", "not limited")
 	default:
@@ -59,20 +60,20 @@ func checkMemlock(f *Facts, r *recorder) {
 	}
 }
 
-// purposes are what a probe shows if it succeeds.
+// purposes says what a successful probe has shown.
 var purposes = map[string]string{
 	ProbeBPF:   "the steering programs load",
 	ProbeXDP:   "an XDP program attaches, in generic mode",
 	ProbeAFXDP: "an AF_XDP socket opens",
 	ProbeTap:   "a packet socket opens",
-	ProbeTun:   "/dev/net/tun makes the way back to the kernel",
+	ProbeTun:   "frames can be reinjected into the kernel by /dev/net/tun",
 	ProbeTCX:   "tcx programs attach",
 }
 
-// probeRemedies are what is missing if a probe fails although the privileges are
+// probeRemedies says what is missing if a probe fails although the privileges are
 // sufficient.
 var probeRemedies = map[string]string{
-	ProbeBPF:   "a kernel with CONFIG_BPF_SYSCALL=y, and a unit without SystemCallFilter= against bpf",
+	ProbeBPF:   "a kernel with CONFIG_BPF_SYSCALL=y, and a unit whose SystemCallFilter= allows bpf",
 	ProbeXDP:   "a kernel with CONFIG_BPF_SYSCALL=y, or --io=packet",
 	ProbeAFXDP: "a kernel with CONFIG_XDP_SOCKETS=y and AF_XDP in RestrictAddressFamilies=, or --io=packet",
 	ProbeTap:   "modprobe af_packet; AF_PACKET in RestrictAddressFamilies=",

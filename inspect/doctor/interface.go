@@ -12,10 +12,10 @@ import (
 func checkInterfaces(f *Facts, r *recorder) {
 	switch {
 	case len(f.Interfaces) == 0:
-		r.add(Note, "interfaces", "--interface=NAME", "none is named, and the host has neither a NIC nor a veth")
+		r.add(Note, "interfaces", "--interface=NAME", "no flag names an interface, and the host has no NIC and no veth")
 	case f.Unnamed:
 		r.add(Note, "interfaces", "--interface="+strings.Join(f.Config.Interfaces, ","),
-			"none is named, which run insists on: looking at every NIC and veth")
+			"no flag names an interface, but run requires one; every NIC and veth is examined")
 	}
 	choices := f.choose()
 	for n := range f.Interfaces {
@@ -42,12 +42,12 @@ func checkLink(f *Facts, i *Interface, r *recorder) {
 	case !i.Up:
 		r.add(Warn, "link", "ip link set dev "+i.Name+" up", "%s: down", kind)
 	case !i.Carrier:
-		r.add(Warn, "link", "", "%s: up, but no carrier: the cable, or the other end of a veth, is down", kind)
+		r.add(Warn, "link", "", "%s: up, but without carrier: check the cable, or the other end of a veth", kind)
 	default:
 		r.ok("link", "%s: up", kind)
 	}
 	if i.MTU > plan.MaxMTU {
-		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, the director carries packets up to %d", i.MTU, plan.MaxMTU)
+		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, but the director carries packets of at most %d bytes", i.MTU, plan.MaxMTU)
 	} else {
 		r.ok("mtu", "%d", i.MTU)
 	}
@@ -67,7 +67,7 @@ func checkXDP(f *Facts, i *Interface, r *recorder) {
 		if f.allows(plan.NativeXDP, plan.GenericXDP) {
 			level = spare(f, plan.Packet)
 		}
-		r.add(level, "xdp", remedy, "another XDP program is attached: no AF_XDP beside it")
+		r.add(level, "xdp", remedy, "another XDP program is attached, so AF_XDP cannot be used")
 		return
 	}
 	switch {
@@ -80,7 +80,7 @@ func checkXDP(f *Facts, i *Interface, r *recorder) {
 	case i.Peer != nil:
 		r.add(Note, "xdp", "a veth with at least as many receive queues as its peer has transmit queues", "generic only")
 	default:
-		r.add(Note, "xdp", "", "generic only: the driver %s has no native XDP, or not as it is set up", i.Driver)
+		r.add(Note, "xdp", "", "generic only: the driver %s does not support native XDP, or not with its present settings", i.Driver)
 	}
 }
 
@@ -94,9 +94,9 @@ func checkQueues(f *Facts, i *Interface, r *recorder) {
 		r.add(Fail, "queues", remedy, "%s", detail)
 	case i.Queues == 1 && i.MaxQueues > 1 && len(f.CPU.Allowed) > 1:
 		r.add(Note, "queues", fmt.Sprintf("ethtool -L %s combined %d", i.Name, min(i.MaxQueues, len(f.CPU.Allowed))),
-			"1 in use, so 1 worker; there can be %d", i.MaxQueues)
+			"1 in use, so there is 1 worker; the NIC supports %d", i.MaxQueues)
 	case len(i.Served) < i.Queues:
-		r.ok("queues", "%s of %d served; RSS avoids the others", ranges.Format(i.Served), i.Queues)
+		r.ok("queues", "%s of %d served; RSS uses only these", ranges.Format(i.Served), i.Queues)
 	default:
 		r.ok("queues", "%d", i.Queues)
 	}

@@ -6,8 +6,8 @@ import (
 	"director/service"
 )
 
-// checkNetwork checks the IPv4 sysctls that decide what the kernel does with the traffic
-// of clients and servers that is not balanced.
+// checkNetwork checks the IPv4 sysctls that matter for traffic of clients and servers that
+// is not balanced. The kernel handles that traffic.
 func checkNetwork(f *Facts, r *recorder) {
 	checkForwarding(f, r)
 	for _, i := range f.Interfaces {
@@ -41,11 +41,11 @@ func set(name string, value int) string { return fmt.Sprintf("sysctl -w net.ipv4
 func checkForwarding(f *Facts, r *recorder) {
 	switch v := f.sysctl("ip_forward"); {
 	case v < 0:
-		r.unchecked("ip_forward", "no such sysctl can be read", "")
+		r.unchecked("ip_forward", "the sysctl cannot be read", "")
 		return
 	case v == 0 && f.uses(service.NAT):
 		r.add(Warn, "ip_forward", set("ip_forward", 1),
-			"0: the kernel forwards nothing for the real servers behind NAT, whose gateway this host is")
+			"0: this host is the gateway of the real servers behind NAT, but the kernel does not forward their own traffic")
 		return
 	case v == 0:
 		r.add(Note, "ip_forward", set("ip_forward", 1), "0: NAT (-m) needs it to be 1")
@@ -54,7 +54,7 @@ func checkForwarding(f *Facts, r *recorder) {
 	r.ok("ip_forward", "1")
 	for _, i := range f.Interfaces {
 		if name := "conf." + i.Name + ".forwarding"; f.sysctl("conf/"+i.Name+"/forwarding") == 0 {
-			r.add(Warn, "ip_forward", set(name, 1), "the kernel forwards nothing that arrives on %s", i.Name)
+			r.add(Warn, "ip_forward", set(name, 1), "the kernel does not forward packets that arrive on %s", i.Name)
 		}
 	}
 }
@@ -72,11 +72,11 @@ func (f *Facts) strictest(iface, name string) int {
 func checkRPFilter(f *Facts, iface string, r *recorder) {
 	switch v := f.strictest(iface, "rp_filter"); v {
 	case -1:
-		r.unchecked("rp_filter", "no such sysctl can be read", "")
+		r.unchecked("rp_filter", "the sysctl cannot be read", "")
 	case 1:
 		r.add(Note, "rp_filter", set("conf."+iface+".rp_filter", 2),
-			"strict: balanced traffic is not subject to it, but what the kernel gets is, "+
-				"such as pings and the real servers' own traffic: dropped where the way back leads through another interface")
+			"1 (strict): the kernel drops a packet if the route to its source uses another interface; "+
+				"this concerns pings and the real servers' own traffic, not balanced traffic")
 	default:
 		r.ok("rp_filter", "%d", v)
 	}
@@ -88,12 +88,12 @@ func checkRPFilter(f *Facts, iface string, r *recorder) {
 func checkRedirects(f *Facts, iface string, r *recorder) {
 	switch v := f.strictest(iface, "send_redirects"); {
 	case v == -1:
-		r.unchecked("send_redirects", "no such sysctl can be read", "")
+		r.unchecked("send_redirects", "the sysctl cannot be read", "")
 	case v == 0:
 		r.ok("send_redirects", "0")
 	case len(f.Interfaces) == 1 && f.uses(service.NAT):
 		r.add(Warn, "send_redirects", set("conf.all.send_redirects", 0)+fmt.Sprintf(" net.ipv4.conf.%s.send_redirects=0", iface),
-			"1: with NAT on one interface the kernel may tell real servers of a way to the clients past the director")
+			"1: with NAT on one interface, the kernel may send redirects to real servers, whose answers then bypass the director")
 	default:
 		r.ok("send_redirects", "1")
 	}
@@ -103,13 +103,13 @@ func checkRedirects(f *Facts, iface string, r *recorder) {
 func checkARP(f *Facts, iface string, r *recorder) {
 	switch v := f.strictest(iface, "arp_ignore"); {
 	case v == -1:
-		r.unchecked("arp_ignore", "no such sysctl can be read", "")
+		r.unchecked("arp_ignore", "the sysctl cannot be read", "")
 	case v == 2 || v > 3:
 		r.add(Warn, "arp_ignore", set("conf.all.arp_ignore", 0)+fmt.Sprintf(" net.ipv4.conf.%s.arp_ignore=0", iface),
-			"%d: the kernel does not answer ARP for a VIP, which is a /32", v)
+			"%d: the kernel does not answer ARP requests for VIPs, because they are /32 addresses", v)
 	case v == 0 && len(f.Interfaces) > 1:
 		r.add(Note, "arp_ignore", set("conf."+iface+".arp_ignore", 1),
-			"0: it answers for addresses of other interfaces, too, which is wrong where two are in one segment")
+			"0: the kernel also answers ARP requests for addresses of other interfaces, which is wrong if two interfaces are in one segment")
 	default:
 		r.ok("arp_ignore", "%d", v)
 	}

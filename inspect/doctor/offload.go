@@ -13,31 +13,31 @@ var offloads = []struct {
 	harm            string
 	generic         bool // it harms only generic XDP, which runs after it
 }{
-	{"rx-gro", "gro", "the kernel joins packets, and a joined one does not fit an AF_XDP frame", true},
-	{"rx-lro", "lro", "the NIC joins packets, which AF_XDP cannot carry and forwarding must not", false},
-	{"rx-gro-hw", "rx-gro-hw", "the NIC joins packets, which AF_XDP cannot carry", false},
+	{"rx-gro", "gro", "the kernel merges packets, and a merged packet does not fit into an AF_XDP frame", true},
+	{"rx-lro", "lro", "the NIC merges packets, which AF_XDP cannot carry and a forwarder must not do", false},
+	{"rx-gro-hw", "rx-gro-hw", "the NIC merges packets, which AF_XDP cannot carry", false},
 }
 
 func checkOffloads(i *Interface, chosen plan.Kind, r *recorder) {
 	if chosen == plan.Packet {
-		r.ok("offloads", "AF_PACKET bears them")
+		r.ok("offloads", "AF_PACKET works with all of them")
 		return
 	}
 	if i.Offloads == nil {
-		r.unchecked("offloads", "the driver does not tell", "")
+		r.unchecked("offloads", "the driver does not report them", "")
 		return
 	}
 	for _, o := range offloads {
 		state := i.Offloads[o.kernel]
 		remedy := "ethtool -K " + i.Name + " " + o.ethtool + " off"
 		if state.Fixed {
-			remedy = "--io=packet (the driver does not switch it off)"
+			remedy = "--io=packet (the driver cannot switch it off)"
 		}
 		switch {
 		case !state.On:
 			r.ok(o.ethtool, "off")
 		case o.generic && chosen == plan.NativeXDP:
-			r.add(Note, o.ethtool, remedy, "on: no harm in native mode, but should generic mode be needed, %s", o.harm)
+			r.add(Note, o.ethtool, remedy, "on: harmless in native mode, but in generic mode %s", o.harm)
 		default:
 			r.add(Warn, o.ethtool, remedy, "on: %s", o.harm)
 		}
@@ -58,25 +58,25 @@ func checkVLAN(i *Interface, r *recorder) {
 	case !state.On:
 		r.ok("rxvlan", "off")
 	case len(i.VLANs) > 0:
-		r.add(Warn, "rxvlan", remedy, "on: frames for %s reach XDP without their tag, as if they were %s's own",
+		r.add(Warn, "rxvlan", remedy, "on: XDP sees frames for %s without their VLAN tag, like frames for %s itself",
 			strings.Join(i.VLANs, ", "), i.Name)
 	default:
-		r.add(Note, "rxvlan", remedy, "on: a tagged frame would reach XDP without its tag, as if it had none")
+		r.add(Note, "rxvlan", remedy, "on: XDP would see a tagged frame without its VLAN tag, like an untagged frame")
 	}
 }
 
 // checkPeer checks whether the host at the other end of a veth sends frames with
-// unfinished checksums.
+// incomplete checksums.
 func checkPeer(i *Interface, r *recorder) {
-	const harm = "packets from its own stack would be forwarded with unfinished checksums"
+	const harm = "packets that its host sends would be forwarded with incomplete checksums"
 	switch {
 	case i.Peer == nil:
 	case i.Peer.Name == "":
-		r.unchecked("peer", "the other end is in another network namespace; with checksum offload on there, "+harm,
+		r.unchecked("peer", "the other end is in another network namespace; if its checksum offload is on, "+harm,
 			"there: ethtool -K PEER tx off")
 	case i.Peer.TxChecksum:
-		r.add(Warn, "peer", "ethtool -K "+i.Peer.Name+" tx off", "%s leaves checksums to its device: %s", i.Peer.Name, harm)
+		r.add(Warn, "peer", "ethtool -K "+i.Peer.Name+" tx off", "%s has checksum offload on: %s", i.Peer.Name, harm)
 	default:
-		r.ok("peer", "%s finishes checksums", i.Peer.Name)
+		r.ok("peer", "%s sends complete checksums", i.Peer.Name)
 	}
 }

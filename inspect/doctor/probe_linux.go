@@ -16,12 +16,13 @@ import (
 	"director/host"
 )
 
-// probes tries what run needs on the loopback interface of a new network namespace. The
-// namespace ends with the thread that created it, so the host is not changed.
+// probes tries everything that run needs, on the loopback interface of a new network
+// namespace. The namespace ends with the thread that created it, so the host is not
+// changed.
 func probes() []Probe {
 	done := make(chan []Probe)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends
+		runtime.LockOSThread() // without unlock, so that the thread ends
 		done <- onOwnNetwork()
 	}()
 	return <-done
@@ -29,7 +30,7 @@ func probes() []Probe {
 
 func onOwnNetwork() []Probe {
 	if host.Privileges() != nil {
-		return skip("it takes the privileges that are missing",
+		return skip("the privileges for it are missing",
 			ProbeBPF, ProbeXDP, ProbeAFXDP, ProbeTap, ProbeTun, ProbeTCX)
 	}
 	steering, err := steer.Load()
@@ -40,7 +41,7 @@ func onOwnNetwork() []Probe {
 	defer steering.Close()
 	index, err := loopback()
 	if err != nil {
-		return append(list, probeSockets(fmt.Sprintf("no network namespace to try it in: %v", err))...)
+		return append(list, probeSockets(fmt.Sprintf("cannot create a network namespace for it: %v", err))...)
 	}
 	xdp, socket := probeXDP(steering, index)
 	way, tcx := probeReinject(steering, index)
@@ -73,7 +74,7 @@ func loopback() (int, error) {
 	return lo.Attrs().Index, netlink.LinkSetUp(lo)
 }
 
-// probeSockets tries what needs no interface. Why says why the rest cannot be tried.
+// probeSockets tries only what needs no interface. Why says why the rest is not tried.
 func probeSockets(why string) []Probe {
 	open := func(family int) string {
 		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
@@ -96,7 +97,7 @@ func probeSockets(why string) []Probe {
 func probeXDP(s *steer.Steering, index int) (attach, socket error) {
 	x, err := s.AttachXDP(index, 1, true)
 	if err != nil {
-		return err, errors.New("no XDP program to steer to a socket")
+		return err, errors.New("no XDP program can be attached that steers frames to the socket")
 	}
 	defer x.Close()
 	const chunks = 256 // as few as possible: locked memory has its own check

@@ -11,8 +11,8 @@ import (
 	"director/service"
 )
 
-// checkServers checks whether each real server can be reached in the way that its rule
-// demands.
+// checkServers checks whether each real server can be reached by the forwarding method of
+// its rule.
 func checkServers(f *Facts, r *recorder) {
 	if len(f.Config.Services) == 0 {
 		r.add(Note, "rules", "--flagfile=FILE", "no service is configured")
@@ -21,7 +21,7 @@ func checkServers(f *Facts, r *recorder) {
 	for _, s := range f.Config.Services {
 		marked := func(m service.Mark) bool { return m.Mark == s.Mark }
 		if s.Mark != 0 && !slices.ContainsFunc(f.Config.Marks, marked) {
-			r.add(Warn, "fwmark", "--fwmark", "no flag says what mark %d consists of: its service sees no traffic", s.Mark)
+			r.add(Warn, "fwmark", "--fwmark", "no --fwmark defines mark %d, so its service gets no traffic", s.Mark)
 		}
 	}
 	if f.Network.Err != "" {
@@ -41,12 +41,12 @@ func checkServers(f *Facts, r *recorder) {
 		}
 	}
 	if good > 0 {
-		r.ok("routes", "%d of %d real servers are reached through an interface that is served, and known by Ethernet address",
+		r.ok("routes", "%d of %d real servers are behind a served interface, and their Ethernet addresses are known",
 			good, len(servers))
 	}
 	if f.uses(service.DR, service.TUN) {
 		r.add(Note, "arp", "on the real servers: sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
-			"real servers of -g and -i hold the VIP themselves and must not answer ARP for it")
+			"real servers with -g or -i have the VIP as their own address and must not answer ARP requests for it")
 	}
 }
 
@@ -61,7 +61,7 @@ func checkGateways(f *Facts, r *recorder) {
 		}
 		seen[route.Gateway] = true
 		if f.Network.Unanswered[route.Gateway] {
-			r.add(Warn, "gateway", ping(route.Gateway), "the gateway %v on %s does not answer ARP", route.Gateway, s.Links[i].Name)
+			r.add(Warn, "gateway", ping(route.Gateway), "the gateway %v on %s does not answer ARP requests", route.Gateway, s.Links[i].Name)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func checkRefused(f *Facts, r *recorder, server service.ServerSpec) bool {
 	return true
 }
 
-// checkHop reports whether the way to a real server is in order.
+// checkHop reports whether packets can reach a real server by a hop.
 func checkHop(f *Facts, r *recorder, server service.ServerSpec, hop *neigh.Hop) bool {
 	via := hop.NextHop(server.Addr)
 	switch {
@@ -105,12 +105,12 @@ func checkHop(f *Facts, r *recorder, server service.ServerSpec, hop *neigh.Hop) 
 	case hop.Reason == packet.LinkDown:
 		r.add(Warn, "routes", "", "the link to real server %v is down", server.Addr)
 	case hop.Reason == packet.Neighbor && f.Network.Unanswered[via.Netip()]:
-		r.add(Warn, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, does not answer ARP", via, server.Addr)
+		r.add(Warn, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, does not answer ARP requests", via, server.Addr)
 	case server.Method == service.DR && hop.Reason != packet.LocalServer && via != server.Addr:
-		r.add(Warn, "routes", "-i or -m in its rule", "real server %v of -g lies behind the gateway %v, which sends packets to the VIP back",
+		r.add(Warn, "routes", "use -i or -m in its rule", "real server %v with -g is behind the gateway %v, which sends packets for the VIP back to the director",
 			server.Addr, via)
 	case hop.Reason == packet.Neighbor:
-		r.add(Note, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, has not been asked for yet; run asks",
+		r.add(Note, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, is not resolved yet; run will resolve it",
 			via, server.Addr)
 	default:
 		return true
