@@ -13,9 +13,9 @@ type census uint8
 const (
 	// byAll: the worker's count of connections and the server's statistics.
 	byAll census = iota
-	// byWorker: the worker's count only. IPVS does not count the data connections
-	// that an application helper makes in a server's statistics: ip_vs_ftp.c never
-	// calls ip_vs_conn_stats.
+	// byWorker: the worker's count only. In IPVS the statistics of a server do not
+	// include the data connections that an application helper makes: ip_vs_ftp.c
+	// never calls ip_vs_conn_stats.
 	byWorker
 	// asTemplate: none of them. The server counts its templates by references.
 	asTemplate
@@ -37,8 +37,8 @@ func (t *tracker) describe(f *packet.Frame, s *service.Service, to service.Choic
 	return &t.record
 }
 
-// enter admits the connection of t.record, or finds that another worker was
-// faster, and reports whether f has a connection now. If not, it is no longer
+// enter admits the connection of t.record, unless another worker has already inserted
+// it. It reports whether f has a connection now. If not, the connection is no longer
 // counted to the server.
 func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 	switch t.admit(j.hash, &j.conn, to.Server, byAll) {
@@ -56,8 +56,8 @@ func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 // to already, and does the accounting that follows. conn receives the connection
 // that the table has now, unless the outcome is Full.
 //
-// The caller decides what becomes of the packet: who found Existed may count the
-// packet for that connection, which may have another server.
+// The caller decides what happens to the packet. If the outcome is Existed, it may
+// count the packet for the existing connection, which may have another server.
 func (t *tracker) admit(hash uint64, conn *conntrack.Conn, to *service.Server, by census) conntrack.Outcome {
 	outcome := t.engine.conns.Insert(hash, &t.record, conn, &t.victim)
 	t.account(outcome, to, by)
@@ -89,9 +89,9 @@ func (t *tracker) account(outcome conntrack.Outcome, to *service.Server, by cens
 }
 
 // admitTemplate inserts the template of t.record into t.template. The caller holds
-// the lock of the service. So it is the caller who calls settleVictim, without the
-// lock: the victim may belong to the same service. The load of server to is for the
-// connection that comes next, so it does not change.
+// the lock of the service, and must call settleVictim after it has released the lock,
+// because the victim may belong to the same service. The load of server to does not
+// change, because it counts the connection that is made next.
 func (t *tracker) admitTemplate(hash uint64, to *service.Server) conntrack.Outcome {
 	outcome := t.engine.conns.Insert(hash, &t.record, &t.template, &t.victim)
 	if outcome == conntrack.Inserted || outcome == conntrack.Evicted {
@@ -113,7 +113,7 @@ func (t *tracker) admitted(to *service.Server, by census) {
 	t.add(connCount, 1)
 }
 
-// settleVictim takes the connection that was evicted for a new one off the counts
+// settleVictim removes the connection that was evicted for a new one from the counts
 // of its server.
 func (t *tracker) settleVictim(outcome conntrack.Outcome) {
 	if outcome == conntrack.Evicted {
@@ -121,8 +121,8 @@ func (t *tracker) settleVictim(outcome conntrack.Outcome) {
 	}
 }
 
-// joins has f go on with the connection in j, which another packet began: it was
-// faster, on another worker.
+// joins lets f continue with the connection in j, which another worker has just
+// inserted for another packet.
 func (t *tracker) joins(f *packet.Frame, j *job) {
 	j.found = true
 	t.know(j.conn.Server())
@@ -135,7 +135,7 @@ func (t *tracker) begun(f *packet.Frame, j *job) {
 	t.count(f, j)
 }
 
-// unlisted counts a connection that is in no table, and its only packet.
+// unlisted counts a connection without an entry, and its only packet.
 func (t *tracker) unlisted(f *packet.Frame, j *job, to *service.Server) {
 	t.admitted(to, byAll)
 	t.begun(f, j)

@@ -6,8 +6,8 @@ import (
 	"director/packet"
 )
 
-// complain answers a packet with an ICMP error from an address of ours, if the
-// packet may be answered and the rate limit allows it.
+// complain answers a packet with an ICMP error, if the packet may be answered and the
+// rate limit allows it.
 func (o *output) complain(f *packet.Frame, from packet.Addr, typ, code uint8, mtu uint16) {
 	if !answer.Answerable(f) || !o.engine.limiter.Allow(f.Src, typ, code, o.now) {
 		return
@@ -29,7 +29,7 @@ func (o *output) reset(f *packet.Frame) {
 	}
 }
 
-// refuse answers a packet as a host does on whose port nobody listens, and drops it.
+// refuse answers a packet as a host with a closed port does, and drops it.
 func (o *output) refuse(f *packet.Frame) {
 	switch f.Proto {
 	case packet.ProtoTCP:
@@ -37,14 +37,14 @@ func (o *output) refuse(f *packet.Frame) {
 	case packet.ProtoUDP:
 		o.complain(f, f.Dst, packet.ICMPUnreachable, packet.CodePort, 0)
 	default:
-		o.toHost(f, packet.NoConnection) // the kernel's stack knows the protocol's own answer
+		o.toHost(f, packet.NoConnection) // the kernel sends the answer of the protocol
 		return
 	}
 	o.drop(f, packet.NoConnection)
 }
 
-// here returns the address with which the director answers a packet that is
-// not for a virtual address: its own on the way to the sender.
+// here returns the address with which the director answers a packet that is not for a
+// virtual address: the director's own address on the route to the sender.
 func (o *output) here(f *packet.Frame) packet.Addr {
 	return o.view.Hops.Route(f.Src).Source
 }
@@ -57,8 +57,8 @@ func (o *output) say(n int, to packet.Addr) {
 	}
 }
 
-// dispatch sends a frame of our own making, complete but for its Ethernet
-// addresses, to dst by hop.
+// dispatch sends a frame that the director made to dst by hop. The frame is complete
+// except for its Ethernet addresses.
 func (o *output) dispatch(data []byte, hop *neigh.Hop, dst packet.Addr) {
 	if hop.Reason == packet.Neighbor {
 		var cause *packet.Frame

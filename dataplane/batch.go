@@ -5,8 +5,8 @@ import (
 	"director/packet"
 )
 
-// batch is the frames in hand and the stages that they go through, each a loop over
-// the batch in a file of its own:
+// batch contains the frames of the current batch and their stages. Each stage is a
+// loop over the batch in its own file:
 //
 //	classify.go → track.go, hit.go → schedule.go → rewrite.go → transmit.go
 type batch struct {
@@ -19,13 +19,13 @@ type batch struct {
 	ipsec     *ipsec
 
 	jobs   [packet.BatchSize]job
-	hashes [packet.BatchSize]uint64         // of the jobs, once more and close together
+	hashes [packet.BatchSize]uint64         // the hashes of the jobs, close together for the cache
 	hints  [packet.BatchSize]conntrack.Hint // of the jobs
 
 	missed    bool // some packets have no connection
 	rest      bool // some packets are not rewritten yet
 	fragments bool // some frames are fragments, which wait for reassembly
-	stay      int  // frames that track sends back by the interface they came in by
+	stay      int  // number of frames that track sends by their ingress interface
 }
 
 // run takes frames that were received on an interface through the stages. Each

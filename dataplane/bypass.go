@@ -5,9 +5,9 @@ import (
 	"director/service"
 )
 
-// bypass forwards a packet of a firewall mark's service without a server to the
-// packet's own destination (cache_bypass, ip_vs_bypass_xmit). It is for the caches of
-// a transparent proxy, which may fail. It reports whether it did.
+// bypass forwards a packet to its own destination if the service of its firewall mark
+// has no server (cache_bypass, ip_vs_bypass_xmit). It serves transparent proxies
+// whose caches may fail. It reports whether it handled the packet.
 func (x *scheduler) bypass(f *packet.Frame, j *job, s *service.Service) bool {
 	if s.Mark == 0 || !x.view.Sysctl.CacheBypass || x.view.Hops.Local(f.Dst) || x.view.badSource(f.Dst) {
 		return false

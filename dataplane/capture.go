@@ -6,17 +6,16 @@ import (
 	"director/service"
 )
 
-// capture records the frames of the batch in hand for the capture in progress. Its
-// methods are called only while there is one: step.tap is not nil.
+// capture records the frames of the current batch for a running capture. Its methods
+// are called only while a capture runs: step.tap is not nil.
 type capture struct {
 	*step
 	batch   *batch
 	pending *pending
 }
 
-// received copies those frames of a batch that may be the capture's, as they came in
-// by an interface: the stages overwrite them. It parses them for that; classify
-// parses them once more.
+// received copies the received frames of a batch that the capture may record, because
+// the stages overwrite them. It parses these frames; classify parses them again.
 func (c *capture) received(in *iface, rx *packet.Batch) {
 	t := c.tap
 	t.n, t.open = 0, t.credit > 0 && t.frames >= t.gap
@@ -49,9 +48,9 @@ func (c *capture) received(in *iface, rx *packet.Batch) {
 	t.charge(t.tap.options.Clock() - t.time)
 }
 
-// wants reports whether a frame that was received may be one that the capture is
-// about, and prepares its job: the stages do not write all of it for every frame.
-// An ICMP error belongs to the packet that it quotes.
+// wants reports whether the capture may record a received frame. It also prepares the
+// job of the frame, because the stages do not write all fields for every frame. An
+// ICMP error belongs to the packet that it quotes.
 func (c *capture) wants(f *packet.Frame, j *job) bool {
 	t, filter := c.tap, &c.tap.tap.options.Filter
 	j.found, j.out = false, false
@@ -65,15 +64,15 @@ func (c *capture) wants(f *packet.Frame, j *job) bool {
 	if f.Proto == packet.ProtoICMP && packet.ParseQuote(f, &t.quote) {
 		flow, ports = &t.flow, !t.quote.Later
 		t.flow = t.quote.Reverse()
-		if t.quote.Outer.L3 != 0 { // about a tunnel: the client's packet is inside
+		if t.quote.Outer.L3 != 0 { // the error quotes a tunnel packet, whose inner packet is the client's
 			t.flow, out = t.quote.Flow, false
 		}
 	}
 	return filter.may(c.view, flow, out, ports)
 }
 
-// decided records what became of the frames of a batch, which lie where they are
-// sent from. It leaves out fragments, which are recorded by fragment.
+// decided records the frames of a batch with their verdicts, in the form in which
+// they are sent. It skips fragments, which the method fragment records.
 func (c *capture) decided(in *iface, rx *packet.Batch) {
 	t := c.tap
 	if !t.open {
@@ -92,7 +91,7 @@ func (c *capture) decided(in *iface, rx *packet.Batch) {
 	c.finish()
 }
 
-// fragment records fragment i of a batch. o says what became of it; whole is the
+// fragment records fragment i of a batch. o is the outcome of adding it; whole is the
 // datagram, if it is complete now.
 func (c *capture) fragment(in *iface, i int, f, whole *packet.Frame, o fragment.Outcome) {
 	t := c.tap
@@ -112,8 +111,8 @@ func (c *capture) fragment(in *iface, i int, f, whole *packet.Frame, o fragment.
 	c.finish()
 }
 
-// fate records frame i of a batch as it came in, and as it leaves if it leaves as it
-// is. f says what became of it, and j of which connection it is.
+// fate records frame i of a batch as it was received, and also as it is sent if it is
+// sent as one frame. f contains the verdict, and j the connection.
 func (c *capture) fate(in *iface, i int, f *packet.Frame, j *job) {
 	t := c.tap
 	r := &t.record
@@ -131,7 +130,7 @@ func (c *capture) fate(in *iface, i int, f *packet.Frame, j *job) {
 	c.connection(r, f, j)
 	filter := &t.tap.options.Filter
 	if !filter.fits(r) {
-		f.Tapped = false // nor is what it led to
+		f.Tapped = false // frames that it caused are not recorded either
 		return
 	}
 	if !filter.takes(r.Verdict, r.Reason) || !t.spend(in.index) {
@@ -144,8 +143,8 @@ func (c *capture) fate(in *iface, i int, f *packet.Frame, j *job) {
 	}
 }
 
-// connection notes the connection of a frame, as far as the stages know it or it is
-// in the table.
+// connection stores the connection of a frame in the record, if the stages have found
+// it or if it is in the table.
 func (c *capture) connection(r *TapRecord, f *packet.Frame, j *job) {
 	t, conn := c.tap, &j.conn
 	r.Answer = j.out
@@ -173,8 +172,8 @@ func (c *capture) connection(r *TapRecord, f *packet.Frame, j *job) {
 	}
 }
 
-// finish records what was sent while the batch, or a datagram, was in hand: only now
-// is it known whether the capture is about what led to it.
+// finish records the frames that were sent while a batch or a datagram was handled.
+// Only now it is known whether the capture records the frames that caused them.
 func (c *capture) finish() {
 	t := c.tap
 	t.early = false

@@ -17,7 +17,7 @@ func (b *batch) classify(in *iface, rx *packet.Batch) {
 		}
 		return // no frame is plain, so none needs a hint
 	}
-	var dst packet.Addr // of the last frame, and whether it is a real server's
+	var dst packet.Addr // destination of the last frame, and whether that frame is an answer
 	out := true
 	for i := range frames {
 		f, j := &frames[i], &b.jobs[i]
@@ -64,7 +64,7 @@ func (b *batch) classifyPacket(f *packet.Frame, j *job, reason packet.Reason) {
 	b.classifyOdd(f, j, reason)
 }
 
-// classifyOdd decides on a frame whose addresses are known and whose ports are not.
+// classifyOdd decides on a frame with known addresses and unknown ports.
 func (b *batch) classifyOdd(f *packet.Frame, j *job, reason packet.Reason) {
 	switch {
 	case reason == packet.Fragment && (!j.out || b.view.Services.Masquerades(f.Src)):

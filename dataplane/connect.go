@@ -6,8 +6,8 @@ import (
 	"director/service"
 )
 
-// connect makes the connection of f to the server that was chosen, which already
-// counts it. parent is the connection's persistence template, or nil.
+// connect makes the connection of f to the chosen server, which already counts it.
+// parent is the persistence template of the connection, or nil.
 func (x *scheduler) connect(f *packet.Frame, j *job, s *service.Service, to service.Choice, port uint16, parent *conntrack.Conn) {
 	x.tracker.removeOld(j)
 	r := x.tracker.describe(f, s, to, port)
@@ -28,8 +28,9 @@ func (x *scheduler) connect(f *packet.Frame, j *job, s *service.Service, to serv
 	}
 }
 
-// scheduleError begins the connection that an ICMP error is about: its packets went by
-// another director (schedule_icmp). flow is a client's packet of it.
+// scheduleError begins the connection of the packet that an ICMP error quotes
+// (schedule_icmp). Earlier packets of the connection went through another director.
+// flow is the flow of a client's packet of the connection.
 func (x *scheduler) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, hash uint64) bool {
 	s := x.view.Services.Lookup(flow)
 	if s == nil || s.Mark == 0 && s.Port != flow.DstPort || x.view.badSource(flow.Src) {
@@ -56,8 +57,8 @@ func (x *scheduler) scheduleError(f *packet.Frame, j *job, flow *packet.Flow, ha
 	return x.tracker.admit(hash, &j.conn, choice.Server, byAll) != conntrack.Full
 }
 
-// beginsActive reports whether the connection of a first packet counts as an
-// active one from its beginning, whatever the method.
+// beginsActive reports whether a connection is counted as active from its first
+// packet on, with any forwarding method.
 func (x *scheduler) beginsActive(f *packet.Frame) bool {
 	return x.machine[conntrack.In][event(f)][conntrack.TCPNone].Active()
 }

@@ -10,29 +10,29 @@ import (
 // MaxInterfaces is the most interfaces a director serves.
 const MaxInterfaces = packet.MaxInterfaces
 
-// Counts is what one worker did. A frame that was received ends in exactly one
-// of Tx, Host, Drops and Handoff; one that waits for its neighbour's address, or
-// for the other fragments of its datagram, is in none of them yet. A frame
-// handed to another worker is in that worker's Tx or Drops once more. Frames of
-// our own making, fragments of what we cut included, are in Tx too.
+// Counts are the counts of one worker. A received frame is counted in exactly one of
+// Tx, Host, Drops and Handoff. A frame that waits for its neighbour's address, or for
+// the other fragments of its datagram, is in none of them yet. A frame that was
+// handed to another worker is also in that worker's Tx or Drops. Frames that the
+// director made are in Tx, too. These include the fragments of packets that it cut.
 type Counts struct {
 	Rx, Tx  [MaxInterfaces]uint64  // frames by interface
-	Host    [packet.Reasons]uint64 // given back to the kernel, by reason
+	Host    [packet.Reasons]uint64 // reinjected into the kernel, by reason
 	Drops   [packet.Reasons]uint64 // by reason
-	Handoff uint64                 // given to the worker that owns the queue
+	Handoff uint64                 // handed to the worker that owns the queue
 	Conns   uint64                 // connections made
-	Unnoted uint64                 // packets forwarded without one, while the table was full
-	Expired uint64                 // connections ended by their time-out
-	// Batches are those that held a frame, by size: of 1 frame, of 2, of up to 4,
-	// to 8 and so on.
+	Unnoted uint64                 // packets forwarded without an entry, while the table was full
+	Expired uint64                 // connections that expired
+	// Batches counts the batches with at least one frame by size: 1 frame, 2, up to
+	// 4, up to 8 and so on.
 	Batches [BatchSizes]uint64
 }
 
-// BatchSizes is how many sizes of batches are told apart: powers of two up to
+// BatchSizes is the number of size classes of batches: powers of two up to
 // packet.BatchSize.
 const BatchSizes = 7
 
-// Places of the counters in the worker's list.
+// Indices of the counters in the worker's list.
 const (
 	rxCount      = 0
 	txCount      = rxCount + MaxInterfaces
@@ -49,17 +49,17 @@ const (
 // counters belong to one worker, which adds to totals and publishes them once a step.
 type counters struct {
 	totals  [countersLen]uint64
-	changed [(countersLen + 63) / 64]uint64 // a bit for each that is not public yet
+	changed [(countersLen + 63) / 64]uint64 // a bit for each counter that is not published yet
 	public  [countersLen]ordered.Uint64
 }
 
-// add counts n more of the given place.
+// add adds n to the counter with the given index.
 func (c *counters) add(place int, n uint64) {
 	c.totals[place] += n
 	c.changed[place/64] |= 1 << (place % 64)
 }
 
-// publish makes the counts visible to other goroutines, those that changed.
+// publish makes the changed counts visible to other goroutines.
 func (c *counters) publish() {
 	for i := range c.changed {
 		for set := c.changed[i]; set != 0; set &= set - 1 {
@@ -70,7 +70,7 @@ func (c *counters) publish() {
 	}
 }
 
-// snapshot reads what was published.
+// snapshot returns the published counts.
 func (c *counters) snapshot() Counts {
 	var s Counts
 	for i := range MaxInterfaces {

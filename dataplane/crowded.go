@@ -10,7 +10,7 @@ import (
 // entry are forwarded too. A hash of the client chooses the server, so all packets of
 // a connection go to the same one.
 
-// crowded forwards the first packet of a connection for which there is no room.
+// crowded forwards the first packet of a connection for which the table has no room.
 func (x *scheduler) crowded(f *packet.Frame, j *job, s *service.Service) {
 	x.engine.defence.crowd()
 	if choice, ok := x.chooseByHash(f, s); ok {
@@ -48,7 +48,7 @@ func (x *scheduler) chooseByHash(f *packet.Frame, s *service.Service) (service.C
 	return choice, only != nil && only.Sole && only.Of == s.Key
 }
 
-// port returns the port of a server that a packet goes to.
+// port returns the server's port for a packet.
 func (x *scheduler) port(f *packet.Frame, to service.Choice) uint16 {
 	if to.Port != 0 {
 		return to.Port
@@ -59,7 +59,7 @@ func (x *scheduler) port(f *packet.Frame, to service.Choice) uint16 {
 // forwardUnnoted forwards f as if it had a connection to the server.
 func (x *scheduler) forwardUnnoted(f *packet.Frame, j *job, s *service.Service, to service.Choice) {
 	r := x.tracker.describe(f, s, to, x.port(f, to))
-	r.Kind = 0 // nothing can be remembered of it
+	r.Kind = 0 // without an entry there is no state
 	conntrack.Imagine(r, &j.conn)
 	j.found = true
 	x.know(to.ID)

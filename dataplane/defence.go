@@ -4,16 +4,16 @@ import "sync/atomic"
 
 const second = 1_000_000_000 // nanoseconds
 
-// defence is what the workers know of the measures against a full table.
+// defence contains the current measures against a full table, for the workers.
 type defence struct {
 	secure  atomic.Bool  // secure_tcp's state machine is in force
-	rate    atomic.Int64 // of new connections one in so many is dropped; 0: none
+	rate    atomic.Int64 // one in rate new connections is dropped; 0: none
 	counter atomic.Int64
-	isFull  atomic.Bool // since the guard looked last
-	crowded atomic.Bool // the table was full lately
+	isFull  atomic.Bool // the table was full since the guard's last check
+	crowded atomic.Bool // the table was full recently
 }
 
-// drops reports whether the packet of a new connection is to be dropped
+// drops reports whether the packet of a new connection must be dropped
 // (ip_vs_todrop).
 func (d *defence) drops() bool {
 	rate := d.rate.Load()

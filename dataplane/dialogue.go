@@ -8,24 +8,24 @@ import (
 	"director/packet"
 )
 
-// helpers holds what the director remembers of FTP's masqueraded control connections,
-// whose dialogue it reads. The table marks them as conntrack.Helper; a packet of any
-// other connection never comes here. A connection's memory is removed when the
-// connection ends.
+// helpers holds the state of masqueraded FTP control connections, whose dialogue the
+// director reads. The table marks these connections as conntrack.Helper. Packets of
+// other connections are never passed to helpers. The state of a connection is removed
+// when the connection ends.
 type helpers struct {
 	mu       sync.RWMutex
 	controls map[conntrack.Ref]*control
 }
 
-// control is what is remembered of one control connection. mu is held while one of
-// its segments is read: they may come to several workers.
+// control is the state of one control connection. mu is held while a segment is read,
+// because several workers may receive segments of the connection.
 type control struct {
 	mu sync.Mutex
 	ftp.Control
 	first uint32 // sequence number of the server's SYN
 }
 
-// begin clears the dialogue when f, a server's segment, begins another one: the same
+// begin clears the dialogue if f, a server's segment, begins a new one. The same
 // ports may be used again while the connection is in the table.
 func (m *control) begin(f *packet.Frame) {
 	if seq := f.Transport().Seq(); f.TCPFlags&packet.SYN != 0 && seq != m.first && ftp.ChecksumOK(f) {
@@ -33,7 +33,7 @@ func (m *control) begin(f *packet.Frame) {
 	}
 }
 
-// of returns what is remembered of c, or nil when c has ended.
+// of returns the state of c, or nil if c has ended.
 func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
 	id := c.Ref()
 	h.mu.RLock()
@@ -51,8 +51,8 @@ func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
 		h.controls[id] = m
 	}
 	h.mu.Unlock()
-	// The connection may have ended before its memory was made. Then nobody else
-	// removes the memory.
+	// The connection may have ended before the state was made. Then no other call
+	// removes the state.
 	if !conns.Live(c) {
 		h.remove(c)
 		return nil
@@ -60,14 +60,15 @@ func (h *helpers) of(c *conntrack.Conn, conns *conntrack.Table) *control {
 	return m
 }
 
-// remove removes what is remembered of a connection that has ended.
+// remove removes the state of a connection that has ended.
 func (h *helpers) remove(c *conntrack.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.controls, c.Ref())
 }
 
-// copyTo copies what is remembered of connections, for a shadow with copies of them.
+// copyTo copies the state of connections to a shadow that has copies of these
+// connections.
 func (h *helpers) copyTo(to *helpers, copies map[conntrack.Ref]conntrack.Ref) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -10,8 +10,8 @@ import (
 	"director/dataplane/fragment"
 )
 
-// Engine is what all workers of a director share. Its methods may be called from
-// any goroutine, except where one says otherwise.
+// Engine contains the state that all workers of a director share. Any goroutine may
+// call its methods, unless the comment of a method says otherwise.
 type Engine struct {
 	view atomic.Pointer[View]
 	tap  atomic.Pointer[Tap] // the capture in progress, or nil
@@ -24,7 +24,7 @@ type Engine struct {
 	clock     func() int64
 	ident     uint16
 	resolver  Resolver
-	giant     *sync.Mutex // held for every step; nil: there is no such lock
+	giant     *sync.Mutex // held during every step; nil: no lock
 	longWay   bool        // every packet goes through the stages
 }
 
@@ -40,18 +40,17 @@ type Options struct {
 	// Ident is the first identification of outer IPv4 headers. Each worker begins
 	// in another part of the range.
 	Ident uint16
-	// Seed is the secret of the hash by which fragments find each other. It should
-	// be random.
+	// Seed is the seed of the hash of the fragment table. It should be random.
 	Seed [2]uint64
-	// ICMPRate and ICMPMask configure the rate limit of our own ICMP errors: see
+	// ICMPRate and ICMPMask configure the rate limit of ICMP errors: see
 	// answer.Limiter.
 	ICMPRate time.Duration
 	ICMPMask uint32
 	// GiantLock lets only one worker at a time make a step, as Linux 2.2 let only one
-	// CPU into its network stack. It serves to measure what that costs.
+	// CPU into its network stack. It is for measuring the cost of such a lock.
 	GiantLock bool
-	// LongWay sends every packet through the stages, also the packets that hit.go
-	// handles at once. The outcome is the same: tests compare both ways.
+	// LongWay sends every packet through the stages, including those that hit.go
+	// would handle at once. The results are the same; tests compare both ways.
 	LongWay bool
 }
 
@@ -73,10 +72,10 @@ func New(o Options) *Engine {
 	return e
 }
 
-// View returns the newest view, or nil before the first SetView.
+// View returns the newest view. It returns nil before the first SetView.
 func (e *Engine) View() *View { return e.view.Load() }
 
-// SetView publishes a view. Each worker takes it up with its next step.
+// SetView publishes a view. Each worker uses it from its next step on.
 func (e *Engine) SetView(v *View) { e.view.Store(v) }
 
 // Conns returns the connection table.
@@ -88,15 +87,15 @@ func (e *Engine) Now() int64 { return e.clock() }
 // Tap returns the capture in progress, or nil.
 func (e *Engine) Tap() *Tap { return e.tap.Load() }
 
-// StartTap makes t the capture in progress. It reports false, and does nothing, if
-// there is one already. Each worker takes it up with its next step.
+// StartTap starts the capture t. It returns false and does nothing if a capture runs
+// already. Each worker uses t from its next step on.
 func (e *Engine) StartTap(t *Tap) bool { return e.tap.CompareAndSwap(nil, t) }
 
-// StopTap ends the capture t, if it is the one in progress.
+// StopTap stops the capture t, if it is running.
 func (e *Engine) StopTap(t *Tap) { e.tap.CompareAndSwap(t, nil) }
 
-// Settle takes a connection or template that has ended off the counts of its
-// server, and removes what a helper remembered of it.
+// Settle removes a connection or template that has ended from the counts of its
+// server, and removes the helper's state of it.
 func (e *Engine) Settle(c *conntrack.Conn) {
 	if c.Is(conntrack.Helper) {
 		e.helpers.remove(c)

@@ -5,33 +5,33 @@ import (
 )
 
 const (
-	// sweepPeriod is the least time between the beginnings of two rounds over
-	// the worker's share of the table, in nanoseconds. A connection ends within
-	// a second of its time: this, maxSleep, a tick of the clock and the round
-	// itself are less.
+	// sweepPeriod is the minimum time in nanoseconds between the beginnings of two
+	// rounds over the worker's share of the table. A connection expires within a
+	// second of its deadline, because the sum of sweepPeriod, maxSleep, a tick of the
+	// clock and the duration of a round is less.
 	sweepPeriod = 300_000_000
-	// sweepBudget bounds what a step looks at, in what Sweep counts, and
-	// maxExpiries the connections that it ends: packets come in between.
+	// sweepBudget bounds the work of Sweep in one step, in the unit of Sweep.
+	// maxExpiries bounds the connections that one step expires. So packets do not
+	// wait long.
 	sweepBudget = 1024
 	maxExpiries = 64
-	// soonest is the shortest time-out: nobody can set one below a second.
+	// soonest is the shortest possible time-out, which is one second.
 	soonest = 1_000_000_000
 )
 
-// sweep ends the connections whose time is up, in the worker's share of the table,
-// and the fragments that waited too long.
+// sweep expires connections in the worker's share of the table, and fragments.
 type sweep struct {
 	*step
 	whole    *reassembly
 	sweeper  *conntrack.Sweeper
-	tick     int64 // of the step before
-	began    int64 // when the round did
-	sweeping bool  // it is not done yet
+	tick     int64 // time of the previous step
+	began    int64 // time at which the round began
+	sweeping bool  // whether a round is in progress
 	dead     [maxExpiries]conntrack.Conn
 }
 
-// advance goes on with the round over the worker's share of the table, or begins one
-// when it is time.
+// advance continues the round over the worker's share of the table, or begins a round
+// when it is due.
 func (s *sweep) advance() {
 	if s.now != s.tick {
 		s.tick = s.now
@@ -48,7 +48,7 @@ func (s *sweep) advance() {
 	s.sweeping = !done
 }
 
-// settle takes the first n connections of s.dead off the counts of their servers.
+// settle removes the first n connections of s.dead from the counts of their servers.
 func (s *sweep) settle(n int) {
 	for i := range n {
 		s.engine.Settle(&s.dead[i])
@@ -56,10 +56,10 @@ func (s *sweep) settle(n int) {
 	s.add(expiredCount, uint64(n))
 }
 
-// ExpireAll ends, at the clock's present moment, every connection of the worker's
-// share whose time is up, and drops the frames that waited too long for a neighbour.
-// It is for a clock that is not real: whoever moves the clock calls it before Step.
-// Run does not call it; each step there ends some of the connections.
+// ExpireAll expires all connections of the worker's share whose deadline has passed,
+// and drops the frames that waited too long for a neighbour. It is for simulated
+// clocks: the caller calls it after it has moved the clock and before Step. Run does
+// not call it, because each step expires some connections.
 func (w *Worker) ExpireAll() {
 	w.step.refresh()
 	w.step.now = w.step.engine.clock()

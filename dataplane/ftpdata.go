@@ -7,18 +7,19 @@ import (
 	"director/service"
 )
 
-// openPassive makes the data connection that a real server waits for. It runs from the
-// client of control connection c, whose port is not known yet, to the virtual
-// address and the server's own port (ip_vs_ftp_out in ip_vs_ftp.c).
+// openPassive makes the data connection for which a real server listens. It goes from
+// the client of control connection c, whose port is not known yet, to the virtual
+// address and the server's port (ip_vs_ftp_out in ip_vs_ftp.c).
 func (t *tracker) openPassive(f *packet.Frame, c *conntrack.Conn, server ftp.Endpoint) bool {
 	k := c.Key()
 	k.ClientPort, k.VirtualPort = 0, server.Port
 	return t.open(f, c, k, server.Port, conntrack.AnyPort)
 }
 
-// openActive makes the data connection that a client waits for. It runs from the port
-// below the service's and the server's port (20 if those are 21) to the address and
-// port that the client announced (ip_vs_ftp_in in ip_vs_ftp.c).
+// openActive makes the data connection for which a client listens. Its ports on the
+// servers' side are one less than those of the service and of the server (20 if those
+// are 21). It goes to the address and port that the client announced (ip_vs_ftp_in in
+// ip_vs_ftp.c).
 func (t *tracker) openActive(f *packet.Frame, c *conntrack.Conn, client ftp.Endpoint) bool {
 	k := c.Key()
 	_, port := c.Target()
@@ -27,9 +28,10 @@ func (t *tracker) openActive(f *packet.Frame, c *conntrack.Conn, client ftp.Endp
 	return t.open(f, c, k, port-1, 0)
 }
 
-// open makes the data connection with key k and the given port of the server. One that
-// exists goes back to the state LISTEN. Its control connection c does not end before
-// it. Without room for it, f, which announces it, is dropped; the sender will repeat f.
+// open makes the data connection with key k and the given port of the server. An
+// existing one returns to the state LISTEN. The control connection c does not end
+// before it. f announces the data connection. If there is no room, f is dropped, and
+// its sender will retransmit it.
 func (t *tracker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port uint16, kind conntrack.Kind) bool {
 	to := conntrack.Target{Method: c.Method(), Server: c.Server(), Port: port}
 	to.Addr, _ = c.Target()
@@ -53,14 +55,14 @@ func (t *tracker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port
 	return true
 }
 
-// awaited looks for a data connection that waits for the client of f.
+// awaited finds the data connection that waits for the client of f.
 func (t *tracker) awaited(f *packet.Frame, c *conntrack.Conn) bool {
 	conns := t.engine.conns
 	return conns.FindAnyPort(conns.HashAnyPort(&f.Flow), &f.Flow, c)
 }
 
-// fill gives a data connection that waited for f the client's port, unless another
-// worker has just done so. If that is not possible, it drops f and reports false.
+// fill sets the client's port in a data connection that waited for f, unless another
+// worker has just done so. If that is not possible, it drops f and returns false.
 func (t *tracker) fill(f *packet.Frame, j *job) bool {
 	conns := t.engine.conns
 	if !j.conn.Is(conntrack.AnyPort) || conns.FillPort(&j.conn, j.hash, f.SrcPort) ||

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// DefencePeriod is how often Guard.Tick is called, in nanoseconds.
+	// DefencePeriod is the time between two calls of Guard.Tick, in nanoseconds.
 	DefencePeriod = second
 	// Packets without a connection are forwarded as if they had one until the table
 	// has been less full than roomyFill, in percent, for roomyTime.
@@ -19,10 +19,10 @@ const (
 type Guard struct {
 	engine  *Engine
 	thinner *conntrack.Thinner
-	roomy   int64 // since when the table has had room, -1: it has not
+	roomy   int64 // time since which the table has had room; -1: it has no room
 
-	// The modes as they are now: what the operator set as 1 becomes 2 while
-	// entries are short.
+	// The current modes: a mode that the operator set to 1 becomes 2 while entries
+	// are short.
 	set, mode modes
 }
 
@@ -30,13 +30,12 @@ type modes struct{ dropEntry, dropPacket, secureTCP int }
 
 func modesOf(v *sysctl.Values) modes { return modes{v.DropEntry, v.DropPacket, v.SecureTCP} }
 
-// NewGuard returns the guard of what the workers share. What it drops at random
-// follows from seed.
+// NewGuard returns the guard of an engine. seed seeds its random choices.
 func NewGuard(e *Engine, seed uint64) *Guard {
 	return &Guard{engine: e, thinner: e.conns.Thinner(seed), roomy: -1}
 }
 
-// Update follows a change of the sysctls, at once.
+// Update applies a change of the sysctls at once.
 func (g *Guard) Update() {
 	v := &g.engine.view.Load().Sysctl
 	if set := modesOf(v); set != g.set {
@@ -62,7 +61,7 @@ func (g *Guard) Update() {
 	}
 }
 
-// shift switches an automatic mode.
+// shift switches an automatic mode between 1 and 2.
 func shift(mode *int, short bool) {
 	switch {
 	case *mode == 1 && short:
@@ -72,7 +71,7 @@ func shift(mode *int, short bool) {
 	}
 }
 
-// Tick does what is done each second: now is on the workers' clock.
+// Tick must be called once a second. now is on the workers' clock.
 func (g *Guard) Tick(now int64) {
 	g.Update()
 	if g.mode.dropEntry > 1 {

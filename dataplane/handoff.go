@@ -16,7 +16,7 @@ type handoff struct {
 	owner *Worker
 
 	head    atomic.Uint32 // next slot to take, written by the owner
-	_       [60]byte      // keep the two sides' words apart
+	_       [60]byte      // keeps the words of the two sides on different cache lines
 	tail    atomic.Uint32 // next slot to fill, as published to the owner
 	pending uint32        // next slot to fill, known to the pusher only
 	_       [56]byte
@@ -39,7 +39,7 @@ func (h *handoff) push(frame []byte) bool {
 	return true
 }
 
-// publish shows the owner what was pushed, and wakes it if it sleeps.
+// publish makes the pushed frames visible to the owner, and wakes it if it sleeps.
 func (h *handoff) publish() {
 	if h.pending == h.tail.Load() {
 		return
@@ -50,5 +50,5 @@ func (h *handoff) publish() {
 	}
 }
 
-// empty reports whether the owner has nothing to take.
+// empty reports whether the ring contains no frame for the owner.
 func (h *handoff) empty() bool { return h.head.Load() == h.tail.Load() }

@@ -23,9 +23,9 @@ func (fwd *forwarder) helpServer(f *packet.Frame, j *job) bool {
 // masqueraded, and edits the address that it announces. It reports whether the
 // segment may go on to the client.
 //
-// An edit may make the segment too long for the way to the client. If the segment
-// must not be fragmented, the server is told an MTU that leaves room for the edit. The
-// server then repeats the announcement, which gets the same edit.
+// An edit may make the segment too long for the route to the client. If the segment
+// must not be fragmented, the server gets an ICMP error with an MTU that leaves room
+// for the edit. It then retransmits the announcement, which gets the same edit.
 func (fwd *forwarder) helpClient(f *packet.Frame, j *job, mtu uint16) bool {
 	m := fwd.memory(f, j)
 	if m == nil {
@@ -41,7 +41,7 @@ func (fwd *forwarder) helpClient(f *packet.Frame, j *job, mtu uint16) bool {
 		return false
 	}
 	longer := int(f.IPLen) - int(length)
-	fwd.tally(j.conn.Server()).OutBytes += uint64(longer) // what leaves counts, handle_response
+	fwd.tally(j.conn.Server()).OutBytes += uint64(longer) // the sent length is counted, as in handle_response
 	if f.IPLen > mtu && f.IP().DF() {
 		fwd.out.tooLong(f, fwd.out.here(f), mtu-uint16(longer))
 		return false
@@ -49,8 +49,9 @@ func (fwd *forwarder) helpClient(f *packet.Frame, j *job, mtu uint16) bool {
 	return action != ftp.Open || fwd.tracker.openPassive(f, &j.conn, server)
 }
 
-// memory returns what is remembered of j's connection. A packet of a connection that
-// has ended meanwhile is dropped: its sequence numbers cannot be corrected any more.
+// memory returns the helper's state of j's connection. If the connection has ended
+// meanwhile, memory drops the packet, because its sequence numbers cannot be
+// corrected any more.
 func (fwd *forwarder) memory(f *packet.Frame, j *job) *control {
 	m := fwd.engine.helpers.of(&j.conn, fwd.engine.conns)
 	if m == nil {
@@ -59,7 +60,8 @@ func (fwd *forwarder) memory(f *packet.Frame, j *job) *control {
 	return m
 }
 
-// goesOn drops a segment that the helper refuses, and reports whether it did not.
+// goesOn drops a segment that the helper refuses. It reports whether the segment may
+// continue.
 func (fwd *forwarder) goesOn(f *packet.Frame, action ftp.Action) bool {
 	switch action {
 	case ftp.DropChecksum:

@@ -8,10 +8,10 @@ import (
 	"director/service"
 )
 
-// hitIn forwards a client's plain packet whose connection is where the hint says:
-// it looks up, counts and rewrites in one go, which is enough for nearly every
-// packet. It reports false, with nothing changed, for a packet that needs more: the
-// stages then handle it. Whatever it does, the stages would do the same.
+// hitIn forwards a client's plain packet whose connection is where the hint says. It
+// looks up, counts and rewrites at once, which is sufficient for nearly every packet.
+// For a packet that needs more, it changes nothing and returns false, and the stages
+// handle the packet. hitIn has the same effect as the stages.
 func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 	s := b.step
 	c, v, p := s.engine.conns.HitIn(hint, &f.Flow), s.view, f.Front()
@@ -51,8 +51,8 @@ func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 	return true
 }
 
-// fitsIPIP reports whether the tunnel of a server is IPIP, and a packet fits into it
-// whole.
+// fitsIPIP reports whether the tunnel of a server is IPIP and a packet fits into it
+// without fragmentation.
 func (s *step) fitsIPIP(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
 	server := s.view.Services.Server(id)
 	width := server.Path.MTU(hop.MTU, s.now)

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// scheduledByError is how long a connection lives that an ICMP error began,
-	// in nanoseconds: no packet of its own has led it into a state
-	// (ip_vs_conn_new in ip_vs_conn.c).
+	// scheduledByError is the time-out in nanoseconds of a connection that an ICMP
+	// error began. No packet of the connection has set its state yet (ip_vs_conn_new
+	// in ip_vs_conn.c).
 	scheduledByError = 3 * second
-	// minPathMTU is the least that a router's word on a path's MTU is believed
-	// (min_pmtu of net/ipv4/route.c).
+	// minPathMTU is the smallest path MTU that is accepted from a router (min_pmtu in
+	// net/ipv4/route.c).
 	minPathMTU = 552
 )
 
@@ -25,12 +25,12 @@ type icmpErrors struct {
 	scheduler *scheduler
 
 	quote packet.Quote
-	flow  packet.Flow // of the packet that is quoted, as its sender's answer has it
+	flow  packet.Flow // reverse flow of the quoted packet
 }
 
-// handle decides on an ICMP packet. An error about a packet of a connection goes
-// where that packet's connection leads (ip_vs_in_icmp, ip_vs_out_icmp). Everything
-// else is the kernel's, ping to a virtual address included.
+// handle decides on an ICMP packet. An error about a packet of a connection is
+// forwarded by that connection (ip_vs_in_icmp, ip_vs_out_icmp). Everything else goes
+// to the kernel, including a ping to a virtual address.
 func (x *icmpErrors) handle(f *packet.Frame, j *job) {
 	q := &x.quote
 	var handled bool
@@ -79,7 +79,7 @@ func (x *icmpErrors) clientError(f *packet.Frame, j *job, q *packet.Quote) bool 
 	return true
 }
 
-// countError counts an error for its connection's server, unless that was
+// countError counts an error for the server of its connection, unless the server was
 // removed.
 func (x *icmpErrors) countError(f *packet.Frame, j *job) bool {
 	id := j.conn.Server()
@@ -92,8 +92,7 @@ func (x *icmpErrors) countError(f *packet.Frame, j *job) bool {
 	return true
 }
 
-// forwardError forwards an error to the real server as its connection's packets
-// are forwarded.
+// forwardError forwards an error to the real server by the method of its connection.
 func (x *icmpErrors) forwardError(f *packet.Frame, j *job, q *packet.Quote) {
 	if !j.masquerading() {
 		x.forwarder.toServer(f, j)
@@ -128,14 +127,14 @@ func (x *icmpErrors) serverError(f *packet.Frame, j *job, q *packet.Quote) bool 
 }
 
 // gueError is tunnelError for an error about a UDP datagram, which may be a GUE
-// packet of our own.
+// packet of the director.
 func (x *icmpErrors) gueError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	inside := *q
 	return packet.ParseGUE(f, &inside) && !inside.Later && x.tunnelError(f, j, &inside)
 }
 
-// tunnelError relays an error about one of our own tunnel packets to the client
-// whose packet was inside, and learns how wide the tunnel's path is.
+// tunnelError relays an error about a tunnel packet of the director to the client
+// that sent the inner packet. It also learns the path MTU of the tunnel.
 func (x *icmpErrors) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool {
 	if !x.view.Hops.Local(f.Dst) || !x.engine.conns.FindIn(x.engine.conns.HashIn(&q.Flow), &q.Flow, &j.conn) {
 		return false

@@ -6,11 +6,12 @@ import "director/packet"
 type iface struct {
 	index uint8
 
-	// port is the worker's queue of the interface. It is nil when the interface has
-	// fewer queues than there are workers: frames then leave by way of ring.
+	// port is the worker's queue of the interface. It is nil if the worker has no
+	// queue there, because there are more workers than queues. Frames then leave
+	// through ring.
 	port Port
 	rx   packet.Batch // received on port
-	tx   packet.Batch // allocated on port, for frames that came in elsewhere
+	tx   packet.Batch // allocated on port, for frames of other interfaces
 	ring *handoff
 
 	// inbox holds the rings of workers without a queue on this interface.
@@ -21,9 +22,9 @@ type iface struct {
 	back packet.Batch // allocated on host
 }
 
-// cross sends the frame in data by an interface other than the one it came in by:
-// through the worker's own queue there, or through the queue's owner. It returns
-// why it could not, or packet.None.
+// cross sends the frame in data by another interface than its ingress interface,
+// through the worker's own queue there or through the owner of a queue. It returns
+// packet.None, or the reason why it could not send.
 func (o *output) cross(data []byte, out uint8) packet.Reason {
 	i := &o.ifaces[out]
 	if i.port == nil {
@@ -35,7 +36,7 @@ func (o *output) cross(data []byte, out uint8) packet.Reason {
 		return packet.HandoffFull
 	}
 	if i.tx.Full() {
-		// A port that breaks here breaks again at the end of the step.
+		// A port that fails here fails again at the end of the step.
 		_ = i.port.Flush(&i.tx)
 	}
 	if !copyInto(i.port, &i.tx, data) {
@@ -46,9 +47,8 @@ func (o *output) cross(data []byte, out uint8) packet.Reason {
 	return packet.None
 }
 
-// reinject copies a frame to the port that returns it to the kernel. A frame
-// that does not fit is lost to the kernel and counted as not sent; reinject then
-// reports false.
+// reinject copies a frame to the port that reinjects it into the kernel. If there is
+// no room, the frame is lost and counted as not sent, and reinject returns false.
 func (o *output) reinject(in *iface, frame []byte) bool {
 	if in.back.Full() {
 		_ = in.host.Flush(&in.back)
@@ -71,7 +71,7 @@ func copyInto(p Port, b *packet.Batch, data []byte) bool {
 	return true
 }
 
-// flush sends what the step gathered outside of received batches.
+// flush sends the frames that the step gathered outside of received batches.
 func (o *output) flush() error {
 	for n := range o.ifaces {
 		i := &o.ifaces[n]
@@ -93,7 +93,7 @@ func (o *output) flush() error {
 }
 
 // inboxFilled reports whether another worker handed frames to this one. The worker
-// asks after it has set sleeping, so a frame that is published later wakes it.
+// calls it after it has set sleeping, so a frame that is published later wakes it.
 func (o *output) inboxFilled() bool {
 	for i := range o.ifaces {
 		for _, h := range o.ifaces[i].inbox {
@@ -105,8 +105,8 @@ func (o *output) inboxFilled() bool {
 	return false
 }
 
-// takeInboxes sends what other workers handed over and returns how many frames
-// there were.
+// takeInboxes sends the frames that other workers handed over and returns their
+// number.
 func (o *output) takeInboxes() int {
 	n := 0
 	for i := range o.ifaces {

@@ -6,8 +6,8 @@ import (
 	"director/service"
 )
 
-// notAClient decides on a packet that is no client's and had no connection when the
-// batch was tracked: a real server's own, or anybody's.
+// notAClient decides on a packet that is not from a client and had no connection when
+// the batch was tracked. It may be from a real server or from any other host.
 func (x *scheduler) notAClient(f *packet.Frame, j *job) {
 	if j.found && x.tracker.keeps(f, j) {
 		x.tracker.use(f, j)
@@ -30,11 +30,11 @@ func (x *scheduler) notAClient(f *packet.Frame, j *job) {
 }
 
 // initiate lets a masqueraded real server of a service with --pe sip begin a
-// dialogue. A datagram without a connection makes one, whose client is the datagram's
-// destination: so the datagram leaves from the virtual address, and its answer finds
-// the way back (ip_vs_new_conn_out in ip_vs_core.c). This needs a service that names
-// one address and one port: no firewall mark, and not every port. It reports whether
-// f has a connection now.
+// dialogue. A datagram without a connection begins one, and the client of the
+// connection is the destination of the datagram. So the datagram leaves from the
+// virtual address, and its answer is forwarded to the server (ip_vs_new_conn_out in
+// ip_vs_core.c). The service must have one address and one port: not a firewall mark,
+// and not port 0. initiate reports whether f has a connection now.
 func (x *scheduler) initiate(f *packet.Frame, j *job) bool {
 	from := x.view.Services.Masqueraded(&f.Flow)
 	if f.Proto != packet.ProtoUDP || from == nil || from.Of.Port == 0 || x.view.Hops.Local(f.Dst) {
@@ -71,8 +71,8 @@ func (x *scheduler) initiate(f *packet.Frame, j *job) bool {
 	return x.connectOut(f, j, s, to, &client, &x.tracker.template)
 }
 
-// connectOut makes the connection of client to a server, which already counts it. f is
-// the first packet, from the server.
+// connectOut makes the connection of client to a server, which already counts it. f
+// is the first packet and comes from the server.
 func (x *scheduler) connectOut(f *packet.Frame, j *job, s *service.Service, to service.Choice, client *packet.Flow, parent *conntrack.Conn) bool {
 	x.tracker.record = conntrack.Record{
 		Key:    conntrack.KeyOf(client),
@@ -92,8 +92,8 @@ func (x *scheduler) connectOut(f *packet.Frame, j *job, s *service.Service, to s
 		x.tracker.unlisted(f, j, to.Server)
 		return true
 	}
-	// If the client has a connection with another server, this one replaces it: what
-	// the client sends next is an answer to this server.
+	// If the client has a connection with another server, this one replaces it,
+	// because the next packet of the client will be an answer to this server.
 	switch x.tracker.admitOver(j, to.Server, byAll) {
 	case conntrack.Existed:
 		x.tracker.joins(f, j)

@@ -23,8 +23,8 @@ type ipsec struct {
 	forwarder *forwarder
 }
 
-// handle decides on a packet of IPsec. It takes the way of the connection by which the
-// same two addresses agree on keys. Without such a connection it is the kernel's
+// handle decides on an IPsec packet. It is forwarded like the connection by which the
+// same two addresses agree on keys. Without such a connection it goes to the kernel
 // (ip_vs_proto_ah_esp.c).
 func (x *ipsec) handle(f *packet.Frame, j *job) {
 	if !x.findKeys(f, j) {
@@ -38,7 +38,7 @@ func (x *ipsec) handle(f *packet.Frame, j *job) {
 		}
 		return
 	}
-	// It renews the connection's time and moves nothing else.
+	// The packet renews the connection's deadline and changes nothing else.
 	x.tracker.count(f, j)
 	x.engine.conns.Observe(&j.conn, j.direction(), conntrack.Other, x.now, x.machine, &x.view.Timeouts)
 	switch {
@@ -51,7 +51,8 @@ func (x *ipsec) handle(f *packet.Frame, j *job) {
 	}
 }
 
-// findKeys looks for the connection that f rides on, as if f were a packet of it.
+// findKeys looks for the connection by which the addresses of f agree on keys, as if
+// f were a packet of it.
 func (x *ipsec) findKeys(f *packet.Frame, j *job) bool {
 	was := f.Flow
 	f.Proto, f.SrcPort, f.DstPort = packet.ProtoUDP, keyPort, keyPort

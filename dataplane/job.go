@@ -6,22 +6,22 @@ import (
 	"director/service"
 )
 
-// job is what the stages find out about one frame.
+// job contains the results of the stages for one frame.
 type job struct {
-	hash  uint64 // of the client's side
-	out   bool   // a real server's answer, by its addresses
+	hash  uint64 // hash of the client's side
+	out   bool   // whether the addresses are those of a real server's answer
 	conn  conntrack.Conn
 	found bool // conn is the frame's connection
 
-	replaces bool          // the frame does not go on with old, which is to be removed
-	old      conntrack.Ref // the connection that was found, and is over
+	replaces bool          // whether the frame replaces old, which must be removed
+	old      conntrack.Ref // the connection that was found and is over
 }
 
 // masquerading reports whether j's connection is forwarded by NAT.
 func (j *job) masquerading() bool { return service.Method(j.conn.Method()) == service.NAT }
 
-// direction tells the state machine which side sent the packet, and whether it
-// will see the other side at all.
+// direction returns the direction for the state machine: which side sent the packet,
+// and whether the packets of the other side pass through the director.
 func (j *job) direction() conntrack.Direction {
 	switch {
 	case j.out:
@@ -32,7 +32,7 @@ func (j *job) direction() conntrack.Direction {
 	return conntrack.InOnly
 }
 
-// event returns what a packet means to the state machine.
+// event returns the event of a packet for the state machine.
 func event(f *packet.Frame) conntrack.Event {
 	switch f.Proto {
 	case packet.ProtoTCP:
@@ -43,8 +43,8 @@ func event(f *packet.Frame) conntrack.Event {
 	return conntrack.Datagram
 }
 
-// asksForNew reports whether a packet asks to begin a connection, whatever else it
-// says: a SYN, or an INIT of SCTP.
+// asksForNew reports whether a packet asks to begin a connection: a segment with SYN,
+// with any other flags, or an INIT of SCTP.
 func asksForNew(f *packet.Frame) bool {
 	return f.TCPFlags&packet.SYN != 0 || f.Chunk == packet.ChunkInit && f.Proto == packet.ProtoSCTP
 }

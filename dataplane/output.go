@@ -6,19 +6,20 @@ import (
 	"director/packet"
 )
 
-// output sends frames: it checks that they fit their way, writes their Ethernet
-// addresses, and brings them to the port that they leave by. What it cannot send it
-// answers, keeps for a while, or drops.
+// output sends frames. It checks TTL and MTU, writes the Ethernet addresses, and
+// passes the frames to the port that sends them. A frame that it cannot send is
+// answered, kept for a while, or dropped.
 type output struct {
 	*step
 	ifaces  []iface
 	pending pending
-	ident   uint16 // of the last header of our own
-	largest uint16 // of the fragments of the datagram in hand, 0 for other packets
+	ident   uint16 // identification of the last header that the director made
+	largest uint16 // largest fragment of the current datagram; 0 for other packets
 	frame   [packet.MaxFrame]byte
 }
 
-// usable drops a frame that has no way to its next hop.
+// usable drops a frame without a usable next hop. It reports whether the frame
+// remains.
 func (o *output) usable(f *packet.Frame, hop *neigh.Hop) bool {
 	if hop.Reason == packet.None || hop.Reason == packet.Neighbor {
 		return true
@@ -27,9 +28,9 @@ func (o *output) usable(f *packet.Frame, hop *neigh.Hop) bool {
 	return false
 }
 
-// fits drops a client's packet that a router could not forward, and tells the
-// client: its TTL is used up, or it has more than limit bytes and must not be
-// fragmented.
+// fits drops a client's packet that a router could not forward, and sends the client
+// an ICMP error: the TTL is used up, or the packet has more than limit bytes and must
+// not be fragmented.
 func (o *output) fits(f *packet.Frame, limit uint16) bool {
 	ip := f.IP()
 	switch {
@@ -44,8 +45,9 @@ func (o *output) fits(f *packet.Frame, limit uint16) bool {
 	return false
 }
 
-// passes is fits for a packet to the client. The ordinary forwarding of a router,
-// which looks at such a packet before IPVS does, answers from its own address.
+// passes is fits for a packet to the client. In the kernel, ordinary forwarding
+// handles such a packet before IPVS and answers from the router's own address, so
+// passes does the same.
 func (o *output) passes(f *packet.Frame, limit uint16) bool {
 	switch {
 	case f.IP().TTL() <= 1:
@@ -58,13 +60,14 @@ func (o *output) passes(f *packet.Frame, limit uint16) bool {
 	return false
 }
 
-// timeExceeded drops a packet whose TTL is used up, and tells its sender.
+// timeExceeded drops a packet whose TTL is used up, and sends its sender an ICMP
+// error.
 func (o *output) timeExceeded(f *packet.Frame, from packet.Addr) {
 	o.complain(f, from, packet.ICMPTimeExceeded, 0, 0)
 	o.drop(f, packet.TTL)
 }
 
-// tooLong drops a packet that is longer than mtu, and tells its sender.
+// tooLong drops a packet that is longer than mtu, and sends its sender an ICMP error.
 func (o *output) tooLong(f *packet.Frame, from packet.Addr, mtu uint16) {
 	o.complain(f, from, packet.ICMPUnreachable, packet.CodeFragNeeded, mtu)
 	o.drop(f, packet.MTU)
@@ -88,7 +91,7 @@ func (o *output) send(f *packet.Frame, hop *neigh.Hop, dst packet.Addr, limit ui
 	o.emit(f, hop)
 }
 
-// emit writes the Ethernet addresses of a frame that leaves by hop as it is.
+// emit writes the Ethernet addresses of a frame that leaves by hop in one piece.
 func (o *output) emit(f *packet.Frame, hop *neigh.Hop) {
 	hop.Touch()
 	packet.Eth(f.Bytes()).SetAddrs(&hop.Dst, &hop.Src)

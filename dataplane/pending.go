@@ -3,19 +3,19 @@ package dataplane
 import "director/packet"
 
 const (
-	// maxPending is how many frames of a worker may wait for neighbours whose
-	// Ethernet address is not known yet.
+	// maxPending is the maximum number of frames of a worker that wait for neighbours
+	// whose Ethernet address is not known yet.
 	maxPending = 64
-	// pendingTime is how long each may wait, in nanoseconds.
+	// pendingTime is the time in nanoseconds after which such a frame is dropped.
 	pendingTime = 1_000_000_000
 )
 
-// pending holds the frames that wait for their neighbour's Ethernet address. They
-// are rewritten but for the Ethernet header.
+// pending holds the frames that wait for their neighbour's Ethernet address. They are
+// rewritten except for the Ethernet header.
 type pending struct {
 	frames [maxPending]pendingFrame
 	n      int
-	view   *View // with which the frames were last tried
+	view   *View // the view with which the frames were tried last
 }
 
 type pendingFrame struct {
@@ -24,8 +24,8 @@ type pendingFrame struct {
 	via      packet.Addr
 	iface    uint8
 	deadline int64
-	tap      *tapper       // of the capture that records what becomes of it, or nil
-	cause    *packet.Frame // of the batch in hand that led to it, or nil
+	tap      *tapper       // of the capture that records the frame, or nil
+	cause    *packet.Frame // the frame of the current batch that caused it, or nil
 }
 
 // wait makes f wait for the Ethernet address of via, its next hop on the interface,
@@ -38,9 +38,9 @@ func (o *output) wait(f *packet.Frame, iface uint8, via packet.Addr) {
 	f.Verdict, f.Reason = packet.Moved, packet.Neighbor
 }
 
-// keep copies a frame that waits for the Ethernet address of via and asks for that
-// address. It reports false if there is no room. cause is the frame that led to it,
-// if the capture wants to know, or nil.
+// keep copies a frame that waits for the Ethernet address of via and requests that
+// address. It returns false if there is no room. cause is the frame that caused it,
+// if a capture records that frame, or nil.
 func (o *output) keep(data []byte, iface uint8, via packet.Addr, cause *packet.Frame) bool {
 	p := &o.pending
 	if p.n == maxPending || len(data) > packet.MaxFrame {
@@ -90,8 +90,9 @@ func (o *output) retryPending() {
 	p.n = kept
 }
 
-// record records a frame that waits no longer in the capture that saw it come in.
-// reason says why it was dropped, or packet.None that it was sent.
+// record records a frame that no longer waits in the capture that recorded its
+// arrival. reason is the reason for which it was dropped, or packet.None if it was
+// sent.
 func (f *pendingFrame) record(t *tapper, reason packet.Reason) {
 	if t != nil && t == f.tap {
 		t.own(f.data[:f.length], TapWaited, f.iface, reason)

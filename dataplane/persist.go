@@ -7,12 +7,12 @@ import (
 	"director/service"
 )
 
-// ftpControl is the port of FTP's control connections. Persistence there covers
-// all ports of the virtual address, for the data connections.
+// ftpControl is the port of FTP control connections. Persistence of a service on this
+// port applies to all ports of the virtual address, to include the data connections.
 const ftpControl = packet.FTPPort
 
-// persist makes a connection to the server that the client's template names. Without a
-// template the scheduler chooses one, and a new template remembers it
+// persist makes a connection to the server in the client's template. Without a
+// template the scheduler chooses a server, and a new template stores it
 // (ip_vs_sched_persist).
 func (x *scheduler) persist(f *packet.Frame, j *job, s *service.Service) {
 	key := templateKey(&f.Flow, s)
@@ -38,9 +38,9 @@ func (x *scheduler) persist(f *packet.Frame, j *job, s *service.Service) {
 	x.connect(f, j, s, choice, port, &x.tracker.template)
 }
 
-// engineData returns what distinguishes the clients of a service with a persistence
-// engine: the Call-ID of a SIP datagram. It reports false for a packet that
-// has none, which every TCP segment is (ip_vs_sip_fill_param in ip_vs_pe_sip.c).
+// engineData returns the key of a service with a persistence engine: the Call-ID of a
+// SIP datagram. It returns false for a packet without a Call-ID and for every TCP
+// segment (ip_vs_sip_fill_param in ip_vs_pe_sip.c).
 func engineData(f *packet.Frame, s *service.Service) (data string, ok bool) {
 	if s.Engine == "" {
 		return "", true
@@ -56,7 +56,7 @@ func engineData(f *packet.Frame, s *service.Service) (data string, ok bool) {
 //
 //	client 0, VIP port       a service of one port
 //	client 0, VIP 0          FTP's control port, or a service of every port
-//	client 0, no VIP         a firewall mark, whatever the protocol
+//	client 0, no VIP         a firewall mark, any protocol
 func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	k := conntrack.Key{
 		Client:  packet.AddrFrom4(f.Src.V4() &^ s.HostMask),
@@ -72,13 +72,14 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	return k
 }
 
-// remembered returns the server for a client's new connection, which is counted
-// to it; its template is in x.tracker.template then. Without a server the outcome is Full
-// and the choice empty; without room for a template it is Full. only is the server
-// that it must be, which began the connection itself, or nil.
+// remembered returns the server for a client's new connection and counts the
+// connection to it. Its template is then in x.tracker.template. If there is no
+// server, the outcome is Full and the choice is empty. If there is no room for a
+// template, the outcome is Full. only is the required server, which began the
+// connection itself, or nil.
 func (x *scheduler) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
-	// One step under the service's lock: connections that a client begins on two
-	// workers go to one server.
+	// Under one lock, so that connections that a client begins on two workers go to
+	// one server.
 	s.Lock()
 	to, outcome = x.remember(f, s, k, data, only)
 	s.Unlock()
@@ -86,8 +87,8 @@ func (x *scheduler) remembered(f *packet.Frame, s *service.Service, k *conntrack
 	return to, outcome
 }
 
-// remember is remembered under the service's lock, without the accounting for the
-// connection that a new template evicted.
+// remember is the part of remembered under the service's lock. It does not account
+// for the connection that a new template evicted.
 func (x *scheduler) remember(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	conns, template := x.engine.conns, &x.tracker.template
 	hash := conns.HashTemplate(k, s.Mark, data)

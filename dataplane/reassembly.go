@@ -5,18 +5,18 @@ import (
 	"director/packet"
 )
 
-// reassembly puts fragments together. A whole datagram goes through the stages as
+// reassembly reassembles fragments. A complete datagram goes through the stages as
 // one packet.
 type reassembly struct {
 	*step
 	out      *output
 	batch    *batch
 	capture  *capture
-	datagram *fragment.Datagram // the last one that became whole
-	one      packet.Batch       // of that datagram
+	datagram *fragment.Datagram // the last complete datagram
+	one      packet.Batch       // a batch with only that datagram
 }
 
-// reassemble collects the batch's fragments, which came in by an interface.
+// reassemble adds the fragments of a batch from an interface to the table.
 func (r *reassembly) reassemble(in *iface, rx *packet.Batch) {
 	r.batch.fragments = false
 	for i := range rx.N {
@@ -36,14 +36,14 @@ func (r *reassembly) reassemble(in *iface, rx *packet.Batch) {
 }
 
 // deliver takes the datagram in r.datagram through the stages. tapped says whether a
-// capture has the fragment that made it whole.
+// capture records the fragment that completed it.
 func (r *reassembly) deliver(tapped bool) {
 	b, j := &r.one, &r.batch.jobs[0]
 	b.N = 1
 	f := &b.Frames[0]
 	*f = r.datagram.Frame
 	r.out.largest = r.datagram.Largest
-	reason := packet.ParseHeaders(f) // never plain: it may leave as it came, in fragments
+	reason := packet.ParseHeaders(f) // never plain, because it may leave in fragments
 	f.Tapped = tapped
 	if r.tap != nil {
 		r.tap.early = r.tap.open
@@ -68,7 +68,7 @@ func (r *reassembly) deliver(tapped bool) {
 	}
 }
 
-// expire drops the parts of datagrams whose others did not come in time.
+// expire drops the fragments of datagrams that were not complete in time.
 func (r *reassembly) expire() {
 	r.add(dropCount+int(packet.Fragment), uint64(r.engine.fragments.Expire(r.now)))
 }

@@ -15,14 +15,14 @@ func (x *scheduler) noConnection(f *packet.Frame, j *job, s *service.Service) {
 	x.out.refuse(f)
 }
 
-// noServer decides on a client's packet for which there is no server
-// (ip_vs_leave): the client is told.
+// noServer decides on a client's packet for which there is no server (ip_vs_leave).
+// The client gets an answer.
 func (x *scheduler) noServer(f *packet.Frame, j *job, s *service.Service) {
 	if x.bypass(f, j, s) {
 		return
 	}
 	if s.Port == ftpControl && f.DstPort != ftpControl {
-		x.out.refuse(f) // nobody's data connection
+		x.out.refuse(f) // a packet of an unknown FTP data connection
 		return
 	}
 	x.out.complain(f, f.Dst, packet.ICMPUnreachable, packet.CodePort, 0)

@@ -8,15 +8,15 @@ import (
 	"director/service"
 )
 
-// Dialogue is what is remembered of an FTP control connection.
+// Dialogue is the helper's state of an FTP control connection.
 type Dialogue struct {
 	ftp.Control
 	First uint32 // sequence number of the server's SYN
 }
 
-// Dump yields the connections and templates, parents before their children, each
-// with what a helper remembers of it, or nil. The workers have stopped. The caller
-// must not keep what it is lent.
+// Dump yields the connections and templates, parents before their children, each with
+// the helper's state of it, or nil. The workers must have stopped. The yielded values
+// are valid only during the iteration step.
 func (s *Engine) Dump() iter.Seq2[*conntrack.Record, *Dialogue] {
 	return func(yield func(*conntrack.Record, *Dialogue) bool) {
 		for r := range s.conns.Dump() {
@@ -31,27 +31,27 @@ func (s *Engine) Dump() iter.Seq2[*conntrack.Record, *Dialogue] {
 	}
 }
 
-// Resumption puts the connections of an earlier director into the table, before
-// the workers run.
+// Resumption inserts the connections of an earlier director process into the table,
+// before the workers run.
 type Resumption struct {
-	Resumed  int // connections and templates
-	Stranded int // whose server is not there any more
-	Refused  int // for which there was no room
+	Resumed  int // connections and templates that were inserted
+	Stranded int // those whose server does not exist any more
+	Refused  int // those for which there was no room
 
 	shared  *Engine
 	servers map[uint32]*service.Server
 	parents map[conntrack.Ref]conntrack.Ref
 }
 
-// Resume returns a resumption. servers are what has become of the earlier
-// director's real servers, by the numbers that they had there.
+// Resume returns a Resumption. servers contains the current real servers by the
+// numbers that they had in the earlier director.
 func (s *Engine) Resume(servers map[uint32]*service.Server) *Resumption {
 	return &Resumption{shared: s, servers: servers, parents: map[conntrack.Ref]conntrack.Ref{}}
 }
 
-// Add takes a connection up, counted to its server, or leaves it out. saved has a
-// deadline on this director's clock; the rest is as Dump yielded it. A connection
-// whose parent was left out has none.
+// Add inserts a connection and counts it to its server, or leaves it out. The
+// deadline of saved is on this director's clock. The other fields are as Dump yielded
+// them. If the parent of a connection was left out, the connection has no parent.
 func (r *Resumption) Add(saved *conntrack.Record, d *Dialogue) {
 	server := r.servers[saved.Server]
 	if server == nil {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// minTunnelMTU is the least a tunnel must carry: what every link carries whole
-	// (RFC 791 §3.2, ip_vs_xmit.c).
+	// minTunnelMTU is the smallest MTU of a tunnel. Every link carries packets of
+	// this length (RFC 791 §3.2, ip_vs_xmit.c).
 	minTunnelMTU = 68
 	// maxLength is the length of the longest IP packet.
 	maxLength = 65535
@@ -41,7 +41,7 @@ type forwarder struct {
 	tracker *tracker
 }
 
-// toClient turns a real server's answer into the virtual service's.
+// toClient forwards a real server's answer with the virtual service as its source.
 func (fwd *forwarder) toClient(f *packet.Frame, j *job) {
 	hop := fwd.view.Hops.Route(f.Dst)
 	if !fwd.out.usable(f, hop) || !fwd.out.passes(f, hop.MTU) {
@@ -87,9 +87,9 @@ func (fwd *forwarder) toServer(f *packet.Frame, j *job) {
 	}
 }
 
-// tunnel wraps a client's packet for its server, in the tunnel that the server has
-// now. The tunnel is as wide as the narrowest link to the server that is known, less
-// what the tunnel adds.
+// tunnel wraps a client's packet for its server in the server's current tunnel. The
+// MTU of the tunnel is the known path MTU to the server minus the overhead of the
+// tunnel.
 func (fwd *forwarder) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packet.Addr) {
 	server := fwd.server(&j.conn)
 	tunnel := server.Tunnel()
@@ -101,7 +101,7 @@ func (fwd *forwarder) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packe
 	discover := fwd.view.Sysctl.PMTUDisc
 	limit := width - overhead
 	if !discover {
-		limit = maxLength // the outer packet may be fragmented on its way
+		limit = maxLength // routers may fragment the outer packet
 	}
 	if !fwd.out.fits(f, limit) {
 		return

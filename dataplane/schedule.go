@@ -6,8 +6,8 @@ import (
 	"director/service"
 )
 
-// ftpData is the port that FTP servers send from. Packets from it belong to a
-// connection that is known or to none.
+// ftpData is the port from which FTP servers send data. Packets from it never begin a
+// connection.
 const ftpData = packet.FTPDataPort
 
 // schedule decides on the frames without a connection. A client's first packet gets
@@ -30,7 +30,8 @@ func (b *batch) schedule(rx *packet.Batch) {
 	}
 }
 
-// expect prepares the connection table for the connections that the batch may begin.
+// expect prefetches the parts of the connection table for the connections that the
+// batch may begin.
 func (b *batch) expect(rx *packet.Batch) {
 	n := 0
 	for i := range rx.N {
@@ -42,8 +43,8 @@ func (b *batch) expect(rx *packet.Batch) {
 	b.engine.conns.Expect(b.hashes[:n])
 }
 
-// scheduler decides on packets that have no connection: it chooses a real server and
-// begins one, or says what else becomes of the packet.
+// scheduler decides on packets that have no connection. It chooses a real server and
+// begins a connection, or decides what else happens to the packet.
 type scheduler struct {
 	*step
 	out     *output
@@ -51,7 +52,7 @@ type scheduler struct {
 }
 
 // begin makes a connection for a client's packet, as ip_vs_schedule does. If the
-// packet does not begin one, it decides what becomes of it.
+// packet does not begin a connection, begin decides what happens to it.
 func (x *scheduler) begin(f *packet.Frame, j *job) {
 	if x.foundLate(f, j) {
 		return
@@ -71,15 +72,15 @@ func (x *scheduler) begin(f *packet.Frame, j *job) {
 	case s.Persistent != 0:
 		x.persist(f, j, s)
 	case s.Mark == 0 && s.Port != f.DstPort:
-		x.noServer(f, j, s) // a service of every port takes persistent clients only
+		x.noServer(f, j, s) // a service on port 0 is for persistent clients only
 	default:
 		x.place(f, j, s)
 	}
 	x.tracker.removeOld(j)
 }
 
-// foundLate looks the connection up once more: a frame before this one in the batch
-// may have made it, or a helper one that waits for the client.
+// foundLate looks the connection up again. An earlier frame of the batch may have
+// made it, or a helper may have made a connection that waits for the client.
 func (x *scheduler) foundLate(f *packet.Frame, j *job) bool {
 	var waiting conntrack.Conn
 	waits := !j.replaces && x.tracker.awaited(f, &waiting)
@@ -109,7 +110,7 @@ func (x *scheduler) begins(f *packet.Frame) bool {
 	return true
 }
 
-// place has the service's scheduler choose the server of a new connection.
+// place lets the service's scheduler choose the server of a new connection.
 func (x *scheduler) place(f *packet.Frame, j *job, s *service.Service) {
 	choice, ok := s.Schedule(&f.Flow, x.now, x.beginsActive(f))
 	if !ok {

@@ -6,19 +6,19 @@ import (
 	"director/dataplane/fragment"
 )
 
-// Interface is one interface of the director: its queues in order, one for each
-// worker as far as they go, and for each of those workers the port that gives
-// the interface's frames back to the kernel.
+// Interface is one interface of the director. It has at most one queue per worker, in
+// the order of the workers, and for each of these workers the port that reinjects
+// frames of the interface into the kernel.
 type Interface struct {
 	Queues []Port
 	Hosts  []Port
 }
 
-// NewWorkers makes the workers of a director: as many as the interface with the most
-// queues has. Worker i owns queue i of every interface that has one. On an interface
-// with fewer queues it sends by way of worker i modulo their number. waiters holds
-// what each worker sleeps on. e.SetView must be called before the first step; no
-// worker runs yet.
+// NewWorkers makes the workers of a director. Their number is the highest number of
+// queues of an interface. Worker i owns queue i of every interface that has this
+// queue. On an interface with n queues and n <= i it sends through worker i modulo n.
+// waiters contains the Waiter of each worker. NewWorkers does not start the workers.
+// e.SetView must be called before their first step.
 func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, error) {
 	n := 0
 	for i := range ifaces {
@@ -55,7 +55,7 @@ func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 	return workers, nil
 }
 
-// newWorker makes worker id of n and gives each part of it those that it uses.
+// newWorker makes worker id of n and connects its parts.
 func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	w := &Worker{waiter: waiter}
 	s, out, tracker, forwarder, scheduler := &w.step, &w.out, &w.tracker, &w.forwarder, &w.scheduler

@@ -6,25 +6,26 @@ import (
 	"director/service"
 )
 
-// ShadowOptions are what a shadow is made with.
+// ShadowOptions configures Shadow.
 type ShadowOptions struct {
-	// Keep says which connections the shadow knows beside those that control them,
-	// and Room how many more it may make.
+	// Keep selects the connections that are copied; the connections that control them
+	// are copied, too. Room is the number of further connections that the shadow can
+	// have.
 	Keep func(*conntrack.Record) bool
 	Room int
 	// Clock and Resolver are the shadow's own.
 	Clock    func() int64
 	Resolver Resolver
-	// Picked is told what schedulers are asked.
+	// Picked is called for each decision of a scheduler.
 	Picked func(*service.Pick)
 }
 
-// Shadow copies what the workers share, as far as packets of the connections that
-// o.Keep asks for can tell: a worker of the shadow does with them what the workers
-// of s would, and changes nothing of s. Fragments that wait are not copied. The
-// caller closes the shadow's connection table.
+// Shadow returns a copy of the shared state that is sufficient for packets of the
+// connections that o.Keep selects. A worker of the copy handles these packets as the
+// workers of the original would, and changes nothing of the original. Waiting
+// fragments are not copied. The caller closes the connection table of the copy.
 //
-// Nothing may change the rules meanwhile.
+// The rules must not change during the call.
 func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
 	conns, copies, err := s.conns.Shadow(o.Keep, o.Room)
 	if err != nil {
@@ -32,7 +33,7 @@ func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
 	}
 	c := &Engine{
 		conns:     conns,
-		fragments: fragment.New(0, [2]uint64{}), // as small as it can be
+		fragments: fragment.New(0, [2]uint64{}), // the smallest possible table
 		limiter:   s.limiter.Copy(),
 		clock:     o.Clock,
 		ident:     s.ident,

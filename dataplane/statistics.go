@@ -25,7 +25,7 @@ func (s *statistics) grow(n int) {
 	}
 }
 
-// tally returns what is counted for a server.
+// tally returns the counts for a server.
 func (s *statistics) tally(id uint32) *service.Tally {
 	t := &s.tallies[id]
 	if !t.listed {
@@ -35,7 +35,7 @@ func (s *statistics) tally(id uint32) *service.Tally {
 	return &t.Tally
 }
 
-// publishTallies publishes what was counted for real servers.
+// publishTallies publishes the counts for real servers.
 func (s *step) publishTallies() {
 	for _, id := range s.listed {
 		t := &s.tallies[id]

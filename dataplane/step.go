@@ -8,35 +8,36 @@ import (
 	"director/service"
 )
 
-// step is what all parts of a worker know of the step in progress, and what they
-// count. A step is one round of the loop: a batch of each interface.
+// step contains the state of the current step for all parts of a worker, and their
+// counters. A step is one iteration of the worker's loop: one batch of each
+// interface.
 type step struct {
 	engine  *Engine
 	index   int // of the worker
 	view    *View
 	machine *conntrack.Machine
 	now     int64   // on the engine's clock
-	tap     *tapper // nil while there is no capture
+	tap     *tapper // nil while no capture runs
 	counters
 	statistics
 }
 
-// begin takes up the newest view, reads the clock and looks for a capture.
+// begin loads the newest view, reads the clock and checks whether a capture runs.
 func (s *step) begin() {
 	s.refresh()
 	s.now = s.engine.clock()
 	s.tap = s.tapper()
 }
 
-// refresh takes up the newest view.
+// refresh loads the newest view.
 func (s *step) refresh() {
 	s.view = s.engine.view.Load()
 	s.machine = conntrack.MachineFor(s.engine.defence.secure.Load())
 	s.grow(len(s.view.Services.Servers()))
 }
 
-// know takes up the newest view if this step's view does not have a real server,
-// which was added since.
+// know loads the newest view if the view of this step does not contain a real server,
+// which was then added after the step began.
 func (s *step) know(server uint32) {
 	if s.view.Services.Server(server) == nil {
 		s.refresh()
@@ -54,20 +55,19 @@ func (s *step) countBatch(iface uint8, n int) {
 	s.add(batchCount+bits.Len(uint(n-1)), 1)
 }
 
-// drop decides that a frame ends here.
+// drop drops a frame.
 func (s *step) drop(f *packet.Frame, reason packet.Reason) {
 	f.Verdict, f.Reason = packet.Drop, reason
 	s.add(dropCount+int(reason), 1)
 }
 
-// toHost decides that a frame is the kernel's. The frame must be as it was
-// received.
+// toHost leaves a frame to the kernel. The frame must be unchanged.
 func (s *step) toHost(f *packet.Frame, reason packet.Reason) {
 	f.Verdict, f.Reason = packet.Host, reason
 	s.add(hostCount+int(reason), 1)
 }
 
-// publish makes what the step counted visible to other goroutines.
+// publish makes the counts of the step visible to other goroutines.
 func (s *step) publish() {
 	s.counters.publish()
 	s.publishTallies()

@@ -5,9 +5,9 @@ import (
 	"director/service"
 )
 
-// Tap is a capture in progress: the workers copy the frames that it is about into
-// rings. It allocates all its memory when it is made. Engine.StartTap starts it; there
-// is one at a time. One goroutine calls Take; Counts may be called from any.
+// Tap is a capture. The workers copy the selected frames into rings. NewTap allocates
+// all its memory. Engine.StartTap starts it; only one capture runs at a time. One
+// goroutine calls Take; any goroutine may call Counts.
 type Tap struct {
 	options TapOptions
 	workers []tapper
@@ -16,44 +16,45 @@ type Tap struct {
 // TapOptions configure a Tap.
 type TapOptions struct {
 	Workers int       // of the director
-	Filter  TapFilter // the frames it is about
-	Snap    int       // bytes of each frame that are kept, from 1 to packet.MaxFrame
-	Rate    int       // received frames a second and worker that are recorded, at most
-	Sample  int       // of the frames that match one in so many is recorded
+	Filter  TapFilter // selects the frames
+	Snap    int       // number of bytes of each frame that are recorded, from 1 to packet.MaxFrame
+	Rate    int       // maximum number of received frames that are recorded per second and worker
+	Sample  int       // one in Sample matching frames is recorded
 	// Clock returns nanoseconds since 1970 and never goes back. It is read a few
-	// times for a batch that is looked at: the workers' own stands still for
-	// longer than a packet takes to be answered.
+	// times per recorded batch, because the resolution of the workers' clock is too
+	// coarse to show how fast packets are answered.
 	Clock func() int64
 }
 
-// TapPoint is where on a frame's way a record of it was made.
+// TapPoint is the point at which a frame was recorded.
 type TapPoint uint8
 
 const (
-	TapReceived TapPoint = iota // as it came in, with what became of it
-	TapSent                     // as it leaves, behind the record of how it came in
-	TapWaited                   // as it leaves after it waited for its neighbour's address, or is dropped
-	TapMade                     // the director's own: an ICMP error or a reset
-	TapPiece                    // a fragment of a packet that the director cut
+	TapReceived TapPoint = iota // when it was received, with its verdict
+	TapSent                     // when it was sent; follows the record TapReceived
+	TapWaited                   // when it was sent or dropped after it waited for its neighbour's address
+	TapMade                     // when the director sent an ICMP error or a reset of its own
+	TapPiece                    // when the director sent a fragment of a packet that it cut
 )
 
-// TapRecord is one frame at one point of its way.
+// TapRecord is a record of one frame at one point.
 type TapRecord struct {
 	Time      int64  // nanoseconds since 1970
-	Data      []byte // its beginning; valid until the next call of Take
-	Length    int    // of the whole frame
+	Data      []byte // beginning of the frame; valid until the next call of Take
+	Length    int    // length of the whole frame
 	Point     TapPoint
-	Interface uint8 // by which it came in, with TapReceived, or leaves
-	Other     uint8 // by which it leaves, with TapReceived and Tx, or came in, with TapSent
+	Interface uint8 // with TapReceived the ingress interface, else the egress interface
+	Other     uint8 // with TapReceived and Tx the egress interface, with TapSent the ingress interface
 
-	// Verdict is Tx, Drop, Host, or Moved where the frame waits: for its
-	// neighbour's address or for the rest of its datagram, by Reason. Tx with
-	// packet.MTU means that it leaves in fragments.
+	// Verdict is Tx, Drop, Host or Moved. Moved means that the frame waits for its
+	// neighbour's address or for the rest of its datagram, as Reason says. Tx with
+	// packet.MTU means that the frame was sent in fragments.
 	Verdict packet.Verdict
 	Reason  packet.Reason
 
 	Answer bool // from the real server's side
-	// Known says that the frame belongs to a connection, which the rest is of.
+	// Known reports whether the frame belongs to a connection, which the fields below
+	// describe.
 	Known                   bool
 	Method                  service.Method
 	Server, Virtual         packet.Addr
@@ -61,16 +62,16 @@ type TapRecord struct {
 	key                     service.Key
 }
 
-// TapCounts is what became of the frames of one interface during a capture.
+// TapCounts counts the frames of one interface during a capture.
 type TapCounts struct {
-	Received uint64 // by the workers, whatever the filter says
-	Matched  uint64 // what the filter took of those that were looked at, before sampling
-	Sampled  uint64 // that matched, and were left out by sampling
-	Skipped  uint64 // passed over for lack of budget, most of them without a look
+	Received uint64 // received by the workers, independent of the filter
+	Matched  uint64 // examined frames that matched the filter, before sampling
+	Sampled  uint64 // matching frames that sampling left out
+	Skipped  uint64 // skipped because of the budget, most of them without examination
 	Lost     uint64 // records for which there was no room
 }
 
-// NewTap makes a tap that is not started yet.
+// NewTap returns a capture that is not started yet.
 func NewTap(o TapOptions) *Tap {
 	t := &Tap{options: o, workers: make([]tapper, o.Workers)}
 	for i := range t.workers {
@@ -79,9 +80,9 @@ func NewTap(o TapOptions) *Tap {
 	return t
 }
 
-// Take calls use for each record that there is, in order of time as far as the
-// workers' records can be compared, and returns how many there were. It stops when
-// use reports false.
+// Take calls use for each available record and returns the number of records. The
+// records are in order of time, as far as those of different workers can be compared.
+// Take stops when use returns false.
 func (t *Tap) Take(use func(*TapRecord) bool) (n int) {
 	for {
 		var first *tapper

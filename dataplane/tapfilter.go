@@ -7,32 +7,32 @@ import (
 	"director/service"
 )
 
-// TapFilter says which frames a capture is about. The zero value is all.
+// TapFilter selects the frames of a capture. The zero value selects all.
 type TapFilter struct {
-	// Client is where the client is, whoever sent the frame.
+	// Client is the prefix of the client, for frames in both directions.
 	Client netip.Prefix
-	// Service is the service the frame is for or answers for. Of fragments, which
-	// do not show their ports, address and protocol must fit.
+	// Service is the service of the frame, in both directions. Fragments have no
+	// ports, so for them only address and protocol must match.
 	Service *service.Key
-	// Server is the real server the frame goes to or comes from, ServerPort its
-	// port or 0.
+	// Server is the real server that receives or sends the frame. ServerPort is its
+	// port, or 0 for any.
 	Server     packet.Addr
 	ServerPort uint16
-	// Verdicts and Reasons are what becomes of the frame, any of them; none is
-	// all. packet.Moved stands for frames that wait.
+	// Verdicts and Reasons select frames with one of these verdicts or reasons. If
+	// both are empty, they select all. packet.Moved selects frames that wait.
 	Verdicts [packet.Moved + 1]bool
 	Reasons  [packet.Reasons]bool
 }
 
-// takes reports whether a frame's fate is one that the capture is about.
+// takes reports whether the verdict and the reason of a frame match the filter.
 func (f *TapFilter) takes(v packet.Verdict, reason packet.Reason) bool {
 	return f.Verdicts[v] || v != packet.Tx && f.Reasons[reason] ||
 		f.Verdicts == [len(f.Verdicts)]bool{} && f.Reasons == [len(f.Reasons)]bool{}
 }
 
-// may reports whether a packet of the given flow can be one that the capture is
-// about: of a client's all but the real server is known, of a server's the client
-// and the server. ports says whether flow has any.
+// may reports whether a packet of the given flow can match the filter. The flow of a
+// client's packet shows everything except the real server. The flow of a server's
+// packet shows the client and the server. ports says whether flow has ports.
 func (f *TapFilter) may(v *View, flow *packet.Flow, out, ports bool) bool {
 	client := flow.Src
 	if out {
@@ -49,7 +49,7 @@ func (f *TapFilter) may(v *View, flow *packet.Flow, out, ports bool) bool {
 	return f.Service == nil || f.mayServe(v, flow, out, ports)
 }
 
-// mayServe is may for the service alone.
+// mayServe is may for the service only.
 func (f *TapFilter) mayServe(v *View, flow *packet.Flow, out, ports bool) bool {
 	k := f.Service
 	switch {
@@ -68,8 +68,8 @@ func (f *TapFilter) mayServe(v *View, flow *packet.Flow, out, ports bool) bool {
 	return s != nil && s.Key == *k
 }
 
-// fits reports whether the capture is about the frame of r, whose connection is
-// known now, whatever became of it.
+// fits reports whether the frame of r matches the filter, apart from its verdict and
+// reason. Its connection is known now.
 func (f *TapFilter) fits(r *TapRecord) bool {
 	if !f.Server.IsZero() && !r.Answer &&
 		!(r.Known && r.Server == f.Server && (f.ServerPort == 0 || r.ServerPort == f.ServerPort)) {

@@ -7,27 +7,27 @@ import (
 )
 
 const (
-	// tapShare is the share of a worker's time that it spends on a capture: one
-	// part in so many. What the goroutine that writes the capture down takes from
-	// the same CPU comes on top of it, as much again at the highest rate.
+	// tapShare limits the time that a worker spends on a capture to 1/tapShare of its
+	// time. The goroutine that writes the capture needs additional time of the same
+	// CPU, about as much again at the highest rate.
 	tapShare = 50
-	// tapCredit is how much of it the worker can have saved, in nanoseconds: what
-	// comes together in two ticks of its clock.
+	// tapCredit is the maximum of saved time in nanoseconds: the share of two ticks
+	// of the worker's clock.
 	tapCredit = 2_000_000
-	// tapDearest bounds what one batch can be held to have cost, in nanoseconds. A
-	// worker that others took the CPU from did not spend that time on the capture.
+	// tapDearest is the maximum cost in nanoseconds that is charged for one batch. A
+	// worker that lost the CPU to others did not spend that time on the capture.
 	tapDearest = 50_000
-	// tapBurst is for how long frames may have been saved up, in nanoseconds.
+	// tapBurst is the maximum time in nanoseconds whose frames can be saved.
 	tapBurst = second / 16
-	// tapOwn is about what a record costs that is not made with its batch, in
-	// nanoseconds.
+	// tapOwn is the approximate cost in nanoseconds of a record that is not made with
+	// its batch.
 	tapOwn = 300
-	// tapLater is the most frames of the director's own that a batch can lead to
-	// before some are lost to the capture: each frame an answer.
+	// tapLater is the number of frames caused by a batch that can be recorded: one
+	// answer for each frame. Further frames are not recorded.
 	tapLater = packet.BatchSize
 )
 
-// Places in a tapper's counts of an interface.
+// Indices in a tapper's counts of an interface.
 const (
 	tapReceived = iota
 	tapMatched
@@ -39,7 +39,7 @@ const (
 
 type tapCounts [MaxInterfaces][tapCountsLen]ordered.Uint64
 
-// add counts n more; one goroutine does so.
+// add adds n. Only one goroutine calls it.
 func (c *tapCounts) add(iface uint8, place int, n uint64) {
 	word := &c[iface][place]
 	word.Store(word.Load() + n)
@@ -51,28 +51,28 @@ type tapper struct {
 	ring   tapRing
 	counts tapCounts
 
-	// What may be spent, see refill.
-	tick   int64 // of the worker's clock, up to which it is filled up; -1: not begun
-	credit int64 // nanoseconds of work
-	frames int64 // likewise frames, each gap nanoseconds
+	// The budget: see refill.
+	tick   int64 // time on the worker's clock of the last refill; -1: none yet
+	credit int64 // nanoseconds of work that are left
+	frames int64 // frames that are left, in nanoseconds: one frame is gap nanoseconds
 	gap    int64
-	turn   int // frames that matched since one was sampled
+	turn   int // number of matching frames since the last sampled one
 
-	// Of the batch in hand.
-	open    bool // it is looked at
-	early   bool // what is sent is recorded behind it
+	// The current batch.
+	open    bool // whether the batch is examined
+	early   bool // whether sent frames are recorded after the batch
 	time    int64
 	chosen  [packet.BatchSize]uint8 // the frames that match
 	n       int
-	copies  []byte // the beginnings of all frames as they came in, snap bytes each
+	copies  []byte // the beginnings of all received frames, snap bytes each
 	lengths [packet.BatchSize]int32
 	later   []TapRecord
-	causes  [tapLater]*packet.Frame // of later's
-	behind  []byte                  // the beginnings of later's frames
+	causes  [tapLater]*packet.Frame // the causes of the frames in later
+	behind  []byte                  // the beginnings of the frames in later
 	snap    int
 
-	// Of the frame in hand that something is said about, or that is cut: nil if the
-	// capture does not want it.
+	// The current frame that is answered or cut; nil if the capture does not record
+	// it.
 	cause *packet.Frame
 	point TapPoint
 
@@ -104,8 +104,7 @@ func (s *step) tapper() *tapper {
 	return t
 }
 
-// refill adds what may be spent of the time since the last tick of the worker's
-// clock.
+// refill adds the budget for the time since the last tick of the worker's clock.
 func (t *tapper) refill(now int64) {
 	if t.tick < 0 {
 		t.tick = now
@@ -117,10 +116,10 @@ func (t *tapper) refill(now int64) {
 	}
 }
 
-// charge takes what a batch has cost.
+// charge subtracts the cost of a batch from the budget.
 func (t *tapper) charge(nanoseconds int64) { t.credit -= min(nanoseconds, tapDearest) }
 
-// spend takes a frame from those that may be recorded.
+// spend subtracts a frame from the budget.
 func (t *tapper) spend(iface uint8) bool {
 	if t.frames < t.gap {
 		t.counts.add(iface, tapSkipped, 1)
@@ -130,15 +129,15 @@ func (t *tapper) spend(iface uint8) bool {
 	return true
 }
 
-// push gives t.record to the ring with the beginning of its frame.
+// push puts t.record with the beginning of its frame into the ring.
 func (t *tapper) push(iface uint8, data []byte) {
 	if !t.ring.push(&t.record, data[:min(len(data), t.snap, t.record.Length)]) {
 		t.counts.add(iface, tapLost, 1)
 	}
 }
 
-// own records a frame that the director made, or that waited: it was sent, or
-// dropped for the given reason.
+// own records a frame that the director made, or that waited. reason is the reason
+// for which it was dropped, or packet.None if it was sent.
 func (t *tapper) own(data []byte, point TapPoint, iface uint8, reason packet.Reason) {
 	verdict := packet.Drop
 	if reason == packet.None {
@@ -164,14 +163,16 @@ func (t *tapper) own(data []byte, point TapPoint, iface uint8, reason packet.Rea
 	}
 }
 
-// tapCause says that what is sent next is about f, or part of it.
+// tapCause sets f as the cause of the frames that are sent next: answers to f, or
+// fragments of it.
 func (o *output) tapCause(f *packet.Frame, point TapPoint) {
 	if t := o.tap; t != nil {
 		t.cause, t.point = o.tapsFrame(f), point
 	}
 }
 
-// tapsFrame returns f, of the batch in hand, if the capture wants it, else nil.
+// tapsFrame returns the frame f of the current batch if the capture records it, else
+// nil.
 func (o *output) tapsFrame(f *packet.Frame) *packet.Frame {
 	if o.tap != nil && o.tap.open && f.Tapped {
 		return f

@@ -2,17 +2,17 @@ package dataplane
 
 import "director/internal/ordered"
 
-// tapSlots is the capacity of a worker's ring in records, a power of two: what the
-// highest rate brings in some twenty milliseconds, twice over.
+// tapSlots is the capacity of a worker's ring in records, a power of two. It is twice
+// the number of records in twenty milliseconds at the highest rate.
 const tapSlots = 2048
 
-// tapRing carries records from a worker to the goroutine that writes them down.
-// One goroutine pushes, one takes.
+// tapRing carries records from a worker to the goroutine that writes them to the
+// capture. One goroutine pushes, and one takes.
 type tapRing struct {
 	head ordered.Uint32 // next record to take, written by the taker
-	_    [60]byte       // keep the two sides' words apart
+	_    [60]byte       // keeps the words of the two sides on different cache lines
 	tail ordered.Uint32 // next record to fill, written by the worker
-	free uint32         // the worker's: records it may fill before it looks at head again
+	free uint32         // used by the worker: number of records to fill before it reads head again
 	_    [56]byte
 
 	records []TapRecord
@@ -52,8 +52,8 @@ func (r *tapRing) ready() bool { return r.head.Load() != r.tail.Load() }
 // front returns the next record. Precondition: ready.
 func (r *tapRing) front() *TapRecord { return &r.records[r.head.Load()%tapSlots] }
 
-// time is the front's.
+// time returns the time of the front record.
 func (r *tapRing) time() int64 { return r.front().Time }
 
-// pop gives the front's room back.
+// pop removes the front record.
 func (r *tapRing) pop() { r.head.Store(r.head.Load() + 1) }

@@ -2,9 +2,9 @@ package dataplane
 
 import "director/packet"
 
-// track takes plain packets of established connections all the way (hit.go). For
-// the others it finds the connection and runs its state machine. in is the
-// interface that the frames came in by.
+// track handles plain packets of established connections completely (hit.go). For the
+// others it finds the connection and runs its state machine. in is the ingress
+// interface of the frames.
 func (b *batch) track(rx *packet.Batch, in uint8) {
 	b.missed, b.rest, b.stay = false, false, 0
 	frames := rx.Frames[:rx.N]

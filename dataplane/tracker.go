@@ -11,9 +11,9 @@ import (
 type tracker struct {
 	*step
 	record   conntrack.Record  // of the connection that is admitted
-	victim   conntrack.Conn    // evicted for it
-	template conntrack.Conn    // of the persistent client in hand
-	ended    [2]conntrack.Conn // removed with a connection that is replaced
+	victim   conntrack.Conn    // the connection that was evicted for it
+	template conntrack.Conn    // of the current persistent client
+	ended    [2]conntrack.Conn // connections that were removed with a replaced one
 }
 
 // hash computes the hash of the client's side.
@@ -41,8 +41,8 @@ func (t *tracker) track(f *packet.Frame, j *job) bool {
 	return true
 }
 
-// keeps reports whether a packet goes on with the connection that was found
-// for it. If not, the packet is dropped, or begins another connection.
+// keeps reports whether a packet stays with the connection that was found for it. If
+// not, the packet is dropped, or begins another connection.
 func (t *tracker) keeps(f *packet.Frame, j *job) bool {
 	if t.view.Services.Member(j.conn.Server()) && (j.out || !asksForNew(f)) {
 		return true
@@ -50,14 +50,14 @@ func (t *tracker) keeps(f *packet.Frame, j *job) bool {
 	return t.keepsInDoubt(f, j)
 }
 
-// keepsInDoubt is keeps where the packet asks to begin a connection, or the
-// connection's server was removed (ip_vs_in).
+// keepsInDoubt is keeps for a packet that asks to begin a connection, or whose server
+// was removed (ip_vs_in).
 func (t *tracker) keepsInDoubt(f *packet.Frame, j *job) bool {
 	t.know(j.conn.Server())
 	server, member := t.server(&j.conn), t.view.Services.Member(j.conn.Server())
 	switch {
 	case j.out:
-		return true // answers pass as long as there is a connection
+		return true // answers pass as long as the connection exists
 	case asksForNew(f) && t.view.Sysctl.ExpireNodestConn && member && server.Weight() == 0:
 	case asksForNew(f) && t.reusable(&j.conn):
 	case member:
@@ -70,8 +70,8 @@ func (t *tracker) keepsInDoubt(f *packet.Frame, j *job) bool {
 	return false
 }
 
-// reusable reports whether a client that asks to begin a connection means another
-// one than c, which is over (is_new_conn_expected in ip_vs_core.c).
+// reusable reports whether a client that asks to begin a connection begins a new one,
+// because c is over (is_new_conn_expected in ip_vs_core.c).
 func (t *tracker) reusable(c *conntrack.Conn) bool {
 	mode := t.view.Sysctl.ConnReuseMode
 	if mode == 0 || t.engine.conns.Controlled(c) {
@@ -80,13 +80,13 @@ func (t *tracker) reusable(c *conntrack.Conn) bool {
 	switch c.State() {
 	case conntrack.TCPTimeWait, conntrack.TCPClose, conntrack.SCTPClosed:
 		return true
-	case conntrack.TCPFinWait: // of a server whose answers are not seen
+	case conntrack.TCPFinWait: // for a server whose answers do not pass through the director
 		return mode&2 != 0 && service.Method(c.Method()) != service.NAT
 	}
 	return false
 }
 
-// use counts f for its connection and runs the state machine.
+// use counts f for its connection and runs the state machine for it.
 func (t *tracker) use(f *packet.Frame, j *job) {
 	t.count(f, j)
 	t.observe(f, j)
@@ -113,8 +113,8 @@ func (t *tracker) observe(f *packet.Frame, j *job) {
 	}
 }
 
-// removeOld removes the connection that j's packet does not go on with. The
-// scheduler has still counted it; every later step finds it gone.
+// removeOld removes the connection that j's packet replaces. The scheduler has still
+// counted the connection when it chose a server. Later steps do not find it any more.
 func (t *tracker) removeOld(j *job) {
 	if !j.replaces {
 		return
@@ -124,13 +124,13 @@ func (t *tracker) removeOld(j *job) {
 	for i := range n {
 		t.engine.Settle(&t.ended[i])
 	}
-	if n == 0 { // it controls others
+	if n == 0 { // it controls other connections
 		t.engine.conns.Hide(j.old)
 	}
 }
 
 // answers reports whether a packet to an address in a firewall mark's prefix is a
-// real server's answer, and fills in its connection.
+// real server's answer. If so, it sets the connection of j.
 func (t *tracker) answers(f *packet.Frame, j *job) bool {
 	if !t.view.MayAnswer(f.Dst) || !t.view.Services.Masquerades(f.Src) {
 		return false

@@ -2,9 +2,9 @@ package dataplane
 
 import "director/packet"
 
-// transmit moves the frames of a batch to where they leave. Those that leave by the
-// interface they came in by stay in the batch, which its port sends. The others are
-// copied to the interface they leave by, or back to the kernel.
+// transmit passes the frames of a batch to the ports that send them. Frames that
+// leave by their ingress interface stay in the batch, which its port sends. The
+// others are copied to their egress interface, or to the port that reinjects them.
 func (b *batch) transmit(in *iface, rx *packet.Batch) {
 	if b.stay == rx.N {
 		b.add(txCount+int(in.index), uint64(rx.N))

@@ -6,28 +6,28 @@ import (
 	"director/internal/ordered"
 )
 
-// How long a worker waits when there is nothing to do, in nanoseconds.
+// The longest sleep of a worker without work, in nanoseconds.
 const (
-	// maxSleep leaves time for a round over the table before connections are
-	// a second late: see sweepPeriod. Each waking costs an idle director more
-	// than the round does.
+	// maxSleep is short enough that a round over the table is done before connections
+	// are a second late: see sweepPeriod. It is not shorter, because a wake-up costs
+	// an idle director more than the round.
 	maxSleep = 500_000_000
-	// pendingSleep is for a worker with frames that wait for a neighbour: the view
-	// with the neighbour's address wakes no worker.
+	// pendingSleep is for a worker with pending frames, because the new view with the
+	// neighbour's address does not wake the worker.
 	pendingSleep = 10_000_000
 )
 
-// yields is how often an idle worker looks again, after it has let others run on
-// its CPU, before it sleeps. Waking up takes longer than the next frame often
-// needs, and a CPU without work would sleep as well. This costs some microseconds
-// each time that traffic pauses.
+// yields is the number of times that an idle worker yields its CPU and checks its
+// queues again before it sleeps. A wake-up often takes longer than the next frame
+// needs to arrive, and a CPU without work would sleep as well. This costs some
+// microseconds in each pause of the traffic.
 const yields = 32
 
 // Worker takes frames from its queues through the stages. It belongs to one
-// goroutine; Counts, Stepped and Stop may be called from any.
+// goroutine, but any goroutine may call Counts, Stepped and Stop.
 //
-// Its parts are listed from the bottom up: each uses those above it in this list,
-// and none below.
+// The fields are ordered from the bottom up: a part uses only parts above it in this
+// list.
 type Worker struct {
 	step      step      // the view, the time and the counters
 	out       output    // sends frames
@@ -36,10 +36,10 @@ type Worker struct {
 	scheduler scheduler // decides on frames without a connection
 	icmp      icmpErrors
 	ipsec     ipsec
-	batch     batch // the frames in hand and their stages
+	batch     batch // the frames of the current batch and their stages
 	capture   capture
-	whole     reassembly // puts fragments together
-	sweep     sweep      // ends connections whose time is up
+	whole     reassembly // reassembles fragments
+	sweep     sweep      // expires connections
 
 	waiter   Waiter
 	stepped  ordered.Int64 // when the last step began
@@ -47,7 +47,7 @@ type Worker struct {
 	stopping atomic.Bool
 }
 
-// Counts returns what the worker has done up to its last step.
+// Counts returns the counts of the worker up to its last step.
 func (w *Worker) Counts() Counts { return w.step.snapshot() }
 
 // Stepped returns when the worker's last step began, on the engine's clock, or 0
@@ -60,9 +60,9 @@ func (w *Worker) Stop() {
 	w.waiter.Wake()
 }
 
-// Run serves the worker's queues until Stop. It does not sleep in the middle of a
-// round over the connection table. It returns the error of a port that broke. The
-// caller has locked and pinned the thread.
+// Run serves the worker's queues until Stop. It does not sleep during a round over
+// the connection table. It returns the error of a port that failed. The caller must
+// have locked the goroutine to a pinned thread.
 func (w *Worker) Run() error {
 	for idle := 0; !w.stopping.Load(); {
 		n, err := w.Step()
@@ -89,7 +89,7 @@ func (w *Worker) Run() error {
 	return nil
 }
 
-// maxWait is how long the worker may sleep.
+// maxWait returns how long the worker may sleep.
 func (w *Worker) maxWait() int64 {
 	if w.out.pending.n > 0 {
 		return pendingSleep
@@ -97,8 +97,8 @@ func (w *Worker) maxWait() int64 {
 	return maxSleep
 }
 
-// Step serves every interface once, ends some of the connections whose time is up
-// and returns how many frames it took in.
+// Step serves every interface once and expires some connections. It returns the
+// number of received frames.
 func (w *Worker) Step() (int, error) {
 	giant := w.step.engine.giant
 	if giant == nil {

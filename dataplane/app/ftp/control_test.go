@@ -56,7 +56,7 @@ var dialogues = map[string][]line{
 		c("NLST\r\n"), s("125 Data connection already open; Transfer starting.\r\n226 Transfer complete.\r\n"),
 		c("EPRT |1|198.51.100.7|50070|\r\n").opens(50070), s("200 EPRT command successful.\r\n"),
 	},
-	"what nobody asked for": {
+	"an unexpected announcement": {
 		s("227 (10,0,0,11,4,1)\r\n"), c("EPSV\r\n"), s("227 (10,0,0,11,4,1)\r\n"),
 		c("PASV\r\n"), s("229 (|||1025|)\r\n"), c("PORT 198,51,100,7,4,1\r\n").opens(1025), s("227 (10,0,0,11,4,1)\r\n"),
 	},
