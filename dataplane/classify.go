@@ -40,7 +40,8 @@ func (b *batch) classify(in *iface, rx *packet.Batch) {
 	conns.Seek(b.hashes[:len(frames)], b.hints[:])
 }
 
-// classifyRest is classify for a frame that is not plain or not for us.
+// classifyRest is classify for a frame that is not plain or has another Ethernet
+// destination.
 func (b *batch) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
 	reason := packet.ParseHeaders(f)
 	switch {
@@ -53,8 +54,9 @@ func (b *batch) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
 	}
 }
 
-// classifyPacket is classify for a packet that is for us. reason says what the
-// parser found.
+// classifyPacket is classify for a packet to the director's Ethernet address. reason
+// is
+// the result of the parser.
 func (b *batch) classifyPacket(f *packet.Frame, j *job, reason packet.Reason) {
 	j.out = b.view.FromServer(f.Dst)
 	if reason == packet.None {

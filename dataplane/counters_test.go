@@ -7,8 +7,9 @@ import (
 	"director/dataplane"
 )
 
-// A counter that has a place and no field, or a field that is not read from its
-// place, makes this fail.
+// This test fails if a counter has an index and no field, or if a field is not read
+// from
+// its index.
 func TestCounts_AreAllPublished(t *testing.T) {
 	counts, places := dataplane.FullCounts()
 	seen := map[uint64]bool{}
@@ -27,7 +28,7 @@ func TestCounts_AreAllPublished(t *testing.T) {
 	}
 }
 
-// numbers yields a number, or those of an array.
+// numbers yields a number, or the numbers of an array.
 func numbers(v reflect.Value) func(func(uint64) bool) {
 	return func(yield func(uint64) bool) {
 		if v.Kind() != reflect.Array {

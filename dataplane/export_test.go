@@ -19,8 +19,9 @@ const (
 // Sweeping reports whether the worker has more connections to expire.
 func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
 
-// FullCounts returns what a worker publishes that has counted something different in
-// every place, and how many places there are.
+// FullCounts returns the counts of a worker whose counters all have different values,
+// and
+// the number of counters.
 func FullCounts() (Counts, int) {
 	var c counters
 	for place := range countersLen {

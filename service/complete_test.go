@@ -9,8 +9,9 @@ import (
 	"director/sched"
 )
 
-// serverFields are the fields of a server that a shadow copies, and how to read what
-// they hold.
+// serverFields are the fields of a server that a shadow copies, with functions that
+// read
+// their values.
 var serverFields = map[string]func(*Server) any{
 	"Addr":       func(s *Server) any { return s.Addr },
 	"Port":       func(s *Server) any { return s.Port },
@@ -27,7 +28,7 @@ var serverFields = map[string]func(*Server) any{
 	"pool":       func(s *Server) any { return s.pool.Load().list[0].Weight },
 }
 
-// poolFields are those of a pool.
+// poolFields are the same for a pool.
 var poolFields = map[string]func(*pool) any{
 	"list":      func(p *pool) any { return p.list[0].Weight },
 	"members":   func(p *pool) any { return p.members[0].spec },
@@ -35,7 +36,7 @@ var poolFields = map[string]func(*pool) any{
 	"position":  func(p *pool) any { return p.position },
 }
 
-// notCopied are the fields that a shadow has for itself, with the reason.
+// notCopied are the fields that a shadow does not copy, with the reason.
 var notCopied = map[string]string{
 	"counters":  "the shadow's worker counts its own packets, from 0",
 	"record":    "only the registry reads it, and a shadow has none",
@@ -45,7 +46,7 @@ var notCopied = map[string]string{
 	"sparePos":  "likewise",
 }
 
-// busy is a server in a service, with something in every field that counts.
+// busy returns a server in a service. Every field that a shadow copies has a value.
 func busy() *Server {
 	s := &Server{
 		Addr: packet.MustAddr("10.0.0.11"), Port: 8080, ID: 3,
@@ -77,8 +78,9 @@ func busy() *Server {
 	return s
 }
 
-// complete compares the fields of a copy with those of the original. A field that is
-// in neither list makes it fail: copy it, and say here how to read it.
+// complete compares the fields of a copy with those of the original. It fails if a
+// field
+// is in neither list. Then copy the field and add it to a list above.
 func complete[T any](t *testing.T, old, twin *T, fields map[string]func(*T) any) {
 	t.Helper()
 	for f := range reflect.TypeFor[T]().Fields() {
@@ -95,7 +97,7 @@ func complete[T any](t *testing.T, old, twin *T, fields map[string]func(*T) any)
 	}
 }
 
-// A field that is added to a server or a pool and not copied makes this fail.
+// This test fails if a field is added to a server or a pool and not copied.
 func TestShadow_CopiesEveryField(t *testing.T) {
 	old := busy()
 	s := shadow{servers: map[*Server]*Server{}, paths: map[*Path]*Path{}, pools: map[*pool]*pool{}, twins: sched.Twins{}}
@@ -105,7 +107,7 @@ func TestShadow_CopiesEveryField(t *testing.T) {
 	if !twin.Load.Overloaded.Load() {
 		t.Error("the copy is open to new connections")
 	}
-	// And what packets change is not shared.
+	// The data that packets change is not shared.
 	if twin == old || twin.Load == old.Load || twin.Path == old.Path || twin.pool.Load() == old.pool.Load() {
 		t.Error("the shadow shares what packets change")
 	}

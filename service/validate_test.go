@@ -8,8 +8,9 @@ import (
 	"director/service"
 )
 
-// Each rule is broken alone, and the error names its field. The registry applies
-// the same rules when a service is added and when it is edited.
+// Each case breaks one rule, and the error names its field. The registry applies the
+// same
+// rules when a service is added and when it is edited.
 func TestSpec_NamesTheFieldThatIsWrong(t *testing.T) {
 	good := empty(key(vip, 53, udp))
 	for name, c := range map[string]struct {
