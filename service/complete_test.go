@@ -121,14 +121,14 @@ func TestShadow_SharesNoService(t *testing.T) {
 	server := busy()
 	table := &Table{
 		services: []*Service{{Spec{Key: server.Of, Scheduler: "wrr"}, server.pool.Load()}},
-		servers:  []*Server{nil, nil, nil, server}, around: server,
+		servers:  []*Server{nil, nil, nil, server}, bypass: server,
 		member: []bool{false, false, false, true},
 	}
 	table.cells = slices.Clone(table.services)
 	table.marks = []mark{{of: table.services[0]}}
 	twin := table.Shadow(func(*Pick) {})
 	if twin.services[0] == table.services[0] || twin.cells[0] != twin.services[0] || twin.marks[0].of != twin.services[0] ||
-		twin.Server(3) == server || twin.around == server || !twin.Member(3) {
+		twin.Server(3) == server || twin.bypass == server || !twin.Member(3) {
 		t.Errorf("%+v", twin)
 	}
 	if !reflect.DeepEqual(twin.services[0].Spec, table.services[0].Spec) {
