@@ -11,7 +11,7 @@ import (
 	"director/packet"
 )
 
-// fill returns what workers share, with n connections in a table.
+// fill returns an engine with n connections in its table.
 func fill(b *testing.B, n int) *dataplane.Engine {
 	table, err := conntrack.New(n)
 	if err != nil {
@@ -44,7 +44,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen checks them, reads them, and puts them into another table.
+// BenchmarkOpen checks a file, reads its connections, and restores them into another table.
 func BenchmarkOpen(b *testing.B) {
 	shared, path := fill(b, b.N), filepath.Join(b.TempDir(), "state")
 	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// OpenAnyAge opens a file whenever it was written.
+// OpenAnyAge opens a file of any age.
 func OpenAnyAge(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {

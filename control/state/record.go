@@ -13,13 +13,13 @@ import (
 	"director/service"
 )
 
-// What a record, and the end of them, begin with.
+// The first byte of a record, and the byte after the last record.
 const (
 	recordMark = 'c'
 	endMark    = 'e'
 )
 
-// Which parts of a record follow the fixed ones; parental has none.
+// The bits that say which optional parts a record has. parental announces no part.
 const (
 	hasParent = 1 << iota
 	parental
@@ -36,16 +36,16 @@ const (
 	wideSize     = 3 * 16
 	pairSize     = 16 + 2 + 2*3*4
 	dialogueSize = 28
-	// maxTime bounds what is left of a connection's life, or how long it is over,
-	// in nanoseconds: a persistent service's is at most 31 days.
+	// maxTime bounds the time, in nanoseconds, until a connection expires or since it
+	// has expired. The longest time-out is that of a persistent service, 31 days.
 	maxTime = 32 * 24 * 3600 * 1_000_000_000
 )
 
-// little is the order of the bytes of numbers.
+// little is the byte order of numbers.
 var little = binary.LittleEndian
 
-// appendRecord appends the record of r, and what a helper remembers of it, to b.
-// clock is the time of the table that r is from.
+// appendRecord appends the record of r to b. d is the FTP helper's state of that
+// connection, or nil. clock is the time of the table that r is from.
 func appendRecord(b []byte, r *conntrack.Record, d *dataplane.Dialogue, clock int64) []byte {
 	parts := partsOf(r, d)
 	b = append(b, recordMark, byte(r.Kind), r.Method, byte(r.State), r.Proto, parts)
@@ -102,31 +102,31 @@ func flag(b bool) byte {
 	return 0
 }
 
-// partsOf says which parts a record has.
+// partsOf returns the bits of the optional parts of a record.
 func partsOf(r *conntrack.Record, d *dataplane.Dialogue) byte {
 	return flag(r.Parent != 0)*hasParent | flag(r.Parental)*parental |
 		flag(r.Data != "")*hasData | flag(d != nil)*hasDialogue | flag(r.Wide())*wide |
 		flag(r.Paired())*paired
 }
 
-// decoder reads records one after the other, into memory that it keeps.
+// decoder reads records one after the other. It reuses its memory for each record.
 type decoder struct {
 	r        io.Reader
-	now      int64                  // on the clock of the table that the records are for
-	servers  map[uint32]bool        // the numbers that there are
-	parents  map[conntrack.Ref]bool // that came
+	now      int64                  // the time on the clock of the new table
+	servers  map[uint32]bool        // the numbers of the servers in the header
+	parents  map[conntrack.Ref]bool // the parents that were read so far
 	buf      [fixedSize]byte
 	saved    conntrack.Record
 	dialogue dataplane.Dialogue
 }
 
-// take reads the next n bytes, at most fixedSize, of which any may be a cursor's.
+// take reads the next n bytes, at most fixedSize. They are valid until the next call.
 func (d *decoder) take(n int) (cursor, error) {
 	_, err := io.ReadFull(d.r, d.buf[:n])
 	return d.buf[:n], whole(err)
 }
 
-// whole says that what ended too early was cut off.
+// whole turns the end of the file into an error, because a record is not complete.
 func whole(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -142,8 +142,7 @@ func (c *cursor) u16() (v uint16) { v, *c = little.Uint16(*c), (*c)[2:]; return 
 func (c *cursor) u32() (v uint32) { v, *c = little.Uint32(*c), (*c)[4:]; return v }
 func (c *cursor) u64() (v uint64) { v, *c = little.Uint64(*c), (*c)[8:]; return v }
 
-// record reads what follows a record's mark. What it returns is good until the
-// next one.
+// record reads a record after its first byte. The result is valid until the next call.
 func (d *decoder) record() (*conntrack.Record, *dataplane.Dialogue, error) {
 	c, err := d.take(fixedSize)
 	if err != nil {
@@ -197,8 +196,7 @@ func (d *decoder) readAddresses(r *conntrack.Record, parts byte) error {
 	return nil
 }
 
-// rest reads the parts of a record that differ in size, or that only some records
-// have, but for the dialogue.
+// rest reads the addresses and the optional parts of a record, except for the dialogue.
 func (d *decoder) rest(r *conntrack.Record, parts byte) error {
 	if err := d.readAddresses(r, parts); err != nil {
 		return err
@@ -209,7 +207,7 @@ func (d *decoder) rest(r *conntrack.Record, parts byte) error {
 			return err
 		}
 		if r.Parent = conntrack.Ref(c.u64()); r.Parent == 0 {
-			return errors.New("a record announces a parent and has none")
+			return errors.New("a record announces a parent, but has none")
 		}
 	}
 	if parts&paired != 0 {
@@ -232,7 +230,7 @@ func (d *decoder) rest(r *conntrack.Record, parts byte) error {
 			return whole(err)
 		}
 		if r.Data = string(data); r.Data == "" {
-			return errors.New("a record announces data and has none")
+			return errors.New("a record announces engine data, but has none")
 		}
 	}
 	return nil
@@ -249,28 +247,28 @@ func (d *decoder) readDialogue() error {
 	m.Next, m.First = c.u32(), c.u32()
 	pending, seen, midLine, awaited := c.u8(), c.u8(), c.u8(), ftp.Kind(c.u8())
 	if pending|seen|midLine > 1 || awaited > ftp.ExtendedPassive {
-		return errors.New("a record of a dialogue makes no sense")
+		return errors.New("a record has an invalid FTP dialogue")
 	}
 	m.Out.Pending, m.Seen, m.MidLine, m.Awaited = pending == 1, seen == 1, midLine == 1, awaited
 	return nil
 }
 
-// judge says what in a record cannot be.
+// judge returns an error if a record contradicts itself or the header.
 func (d *decoder) judge(r *conntrack.Record) error {
 	template := r.Kind&conntrack.Template != 0
 	switch {
 	case r.Kind&^conntrack.Kinds != 0, r.Flags&^conntrack.AllFlags != 0, service.Method(r.Method) > service.Bypass, r.State >= conntrack.States:
-		return fmt.Errorf("a record is of unknown kind %#x, method %d or state %d, or has unknown flags %#x", r.Kind, r.Method, r.State, r.Flags)
+		return fmt.Errorf("a record has an unknown kind %#x, method %d or state %d, or unknown flags %#x", r.Kind, r.Method, r.State, r.Flags)
 	case template != (r.State >= conntrack.TemplateNone):
-		return fmt.Errorf("a record of kind %#x is in state %d", r.Kind, r.State)
+		return fmt.Errorf("a record of kind %#x cannot be in state %d", r.Kind, r.State)
 	case (r.Data != "") != (r.Kind&conntrack.Engine != 0), r.Kind&conntrack.Engine != 0 && !template:
-		return errors.New("a record that is no template of an engine has its data, or the other way round")
+		return errors.New("only templates of a persistence engine have engine data, but a record contradicts this")
 	case !d.servers[r.Server]:
 		return fmt.Errorf("a record has server %d, which the header does not list", r.Server)
 	case r.Parent != 0 && !d.parents[r.Parent]:
-		return fmt.Errorf("a record comes before its parent %#x", uint64(r.Parent))
+		return fmt.Errorf("a record has parent %#x, which does not come before it", uint64(r.Parent))
 	case r.ID == 0:
-		return errors.New("a record has no name")
+		return errors.New("a record has no ID")
 	}
 	if r.Parental {
 		d.parents[r.ID] = true

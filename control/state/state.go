@@ -22,40 +22,40 @@ import (
 const (
 	magic   = "DIRSTATE"
 	version = 2
-	// MaxAge is how old a file may be to be used: the director's clients have
-	// given up what is older, or the network has changed.
+	// MaxAge is the largest age of a file that is used. Clients have given up older
+	// connections, or the network has changed.
 	MaxAge = 60 * time.Second
 
-	prefixSize = len(magic) + 4 + 4 // what comes before the header
+	prefixSize = len(magic) + 4 + 4 // the fields before the header
 	sumSize    = sha256.Size
-	// maxHeader bounds the header, in bytes: a hundred thousand real servers.
+	// maxHeader bounds the size of the header, in bytes. It is enough for a hundred
+	// thousand real servers.
 	maxHeader = 64 << 20
-	// bufferSize is how much is written and read at a time, in bytes.
+	// bufferSize is the number of bytes that are written or read at a time.
 	bufferSize = 1 << 18
 )
 
-// Header is what a director leaves beside its connections.
+// Header is the saved state of a director without its connections.
 type Header struct {
-	Saved time.Time // by the wall clock; Write sets it
-	Clock int64     // the workers' clock, in nanoseconds, when they had stopped
+	Saved time.Time // wall-clock time of saving; Write sets it
+	Clock int64     // the workers' clock after they stopped, in nanoseconds
 
-	// Running are the services as they were, Base those of the configuration that
-	// they were loaded from: the difference are the changes made since.
+	// Running contains the services at the time of saving. Base contains those of
+	// the configuration that was loaded. They differ by the changes since the load.
 	Base, Running []service.Spec
-	Servers       []Server // that the connections refer to
+	Servers       []Server // the servers that the connections refer to
 }
 
-// Server is a real server as the connections of the file refer to it.
+// Server is a real server. The connections of the file refer to it by its number.
 type Server struct {
 	service.Name
 	Number     uint32
-	Overloaded bool // its threshold closed it to new connections
+	Overloaded bool // it gets no new connections because of its threshold
 }
 
-// Write writes the file at path, in the place of what is there, and returns how
-// many connections it holds. Only its owner may read it. It is complete on disk
-// when Write returns, and what was there stays until then: after an error, for
-// good.
+// Write writes the file at path and returns its number of connections. Only the owner may
+// read the file. If there is a file at path, Write replaces it when the new one is
+// completely on disk. After an error the old file is still there.
 func Write(path string, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
 	if err != nil {
@@ -80,7 +80,7 @@ func Write(path string, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.
 	return n, syncDir(filepath.Dir(path))
 }
 
-// syncDir has the names in a directory survive a crash.
+// syncDir makes sure that the names in a directory survive a crash.
 func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -89,7 +89,7 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Probe says why Write could not write a file at path.
+// Probe returns an error if Write could not write a file at path.
 func Probe(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -108,14 +108,14 @@ func encode(w io.Writer, h *Header, conns iter.Seq2[*conntrack.Record, *dataplan
 		return 0, fmt.Errorf("the services take %d bytes, more than %d", len(header), maxHeader)
 	}
 	sum := sha256.New()
-	b := bufio.NewWriterSize(io.MultiWriter(w, sum), bufferSize) // whose first error stays
+	b := bufio.NewWriterSize(io.MultiWriter(w, sum), bufferSize) // it keeps its first error until Flush
 	_, _ = b.WriteString(magic)
 	_, _ = b.Write(little.AppendUint32(nil, version))
 	_, _ = b.Write(little.AppendUint32(nil, uint32(len(header))))
 	_, _ = b.Write(header)
 	for r, d := range conns {
 		if len(r.Data) > math.MaxUint16 {
-			return 0, fmt.Errorf("%d bytes of a persistence engine's data: no packet could bring them", len(r.Data))
+			return 0, fmt.Errorf("a connection has %d bytes of engine data, more than a packet can carry", len(r.Data))
 		}
 		if _, err := b.Write(appendRecord(b.AvailableBuffer(), r, d, h.Clock)); err != nil {
 			return 0, err
@@ -131,18 +131,18 @@ func encode(w io.Writer, h *Header, conns iter.Seq2[*conntrack.Record, *dataplan
 	return n, err
 }
 
-// File is an open file that holds what it should.
+// File is an open file whose content has been checked.
 type File struct {
 	Header
-	Conns int // how many connections it holds
+	Conns int // number of connections in the file
 
 	file io.ReadSeekCloser
 	path string
 }
 
-// Open opens the file at path and looks at all of it. An error says why it must
-// not be used: it is damaged, of another version, or was not written in the last
-// MaxAge before now. One that matches os.ErrNotExist says that there is none.
+// Open opens the file at path and checks all of it. It returns an error if the file is
+// damaged, has another version, or is older than MaxAge at the time now. The error
+// matches os.ErrNotExist if there is no file.
 func Open(path string, now time.Time) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -155,7 +155,7 @@ func Open(path string, now time.Time) (*File, error) {
 	return f, nil
 }
 
-// check reads the file as a whole.
+// check reads and checks the whole file.
 func (f *File) check(now time.Time) error {
 	if err := checkSum(f.file); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (f *File) check(now time.Time) error {
 	}
 	switch age := now.Sub(f.Saved); {
 	case age > MaxAge:
-		return fmt.Errorf("saved %v ago, more than %v", age.Round(time.Second), MaxAge)
+		return fmt.Errorf("saved %v ago, the limit is %v", age.Round(time.Second), MaxAge)
 	case age < 0:
 		return fmt.Errorf("saved in the future, at %v", f.Saved)
 	}
@@ -183,14 +183,14 @@ func (f *File) check(now time.Time) error {
 	return d.end(f.Conns)
 }
 
-// checkSum looks whether a file is complete and undamaged.
+// checkSum checks whether a file is complete and undamaged.
 func checkSum(r io.ReadSeeker) error {
 	size, err := r.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
 	if size < int64(prefixSize+sumSize) {
-		return fmt.Errorf("%d bytes, too short", size)
+		return fmt.Errorf("too short: %d bytes", size)
 	}
 	if _, err = r.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -200,10 +200,10 @@ func checkSum(r io.ReadSeeker) error {
 		return err
 	}
 	if string(start[:len(magic)]) != magic {
-		return errors.New("not a file of a director's state")
+		return errors.New("not a state file of the director")
 	}
 	if v := little.Uint32(start[len(magic):]); v != version {
-		return fmt.Errorf("version %d, this director writes and reads version %d", v, version)
+		return fmt.Errorf("the file has version %d, but this director reads and writes version %d", v, version)
 	}
 	sum := sha256.New()
 	sum.Write(start[:])
@@ -220,8 +220,8 @@ func checkSum(r io.ReadSeeker) error {
 	return nil
 }
 
-// start reads the header and returns what reads the records, for a table whose
-// clock shows now.
+// start reads the header and returns a decoder of the records. now is the time on the
+// clock of the new table.
 func (f *File) start(now int64) (*decoder, error) {
 	if _, err := f.file.Seek(int64(len(magic)+4), io.SeekStart); err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ func (f *File) start(now int64) (*decoder, error) {
 	}
 	size := c.u32()
 	if size > maxHeader {
-		return nil, fmt.Errorf("a header of %d bytes, more than %d", size, maxHeader)
+		return nil, fmt.Errorf("the header has %d bytes, the limit is %d", size, maxHeader)
 	}
 	header, err := io.ReadAll(io.LimitReader(r, int64(size)))
 	if err != nil {
@@ -253,7 +253,7 @@ func (f *File) start(now int64) (*decoder, error) {
 	return d, nil
 }
 
-// next reads a record, or returns nil at the end of all.
+// next reads a record. It returns nil after the last one.
 func (d *decoder) next() (*conntrack.Record, *dataplane.Dialogue, error) {
 	mark, err := d.take(1)
 	if err != nil {
@@ -265,31 +265,31 @@ func (d *decoder) next() (*conntrack.Record, *dataplane.Dialogue, error) {
 	case endMark:
 		return nil, nil, nil
 	}
-	return nil, nil, fmt.Errorf("%#x where a record should begin", mark[0])
+	return nil, nil, fmt.Errorf("found %#x where a record should start", mark[0])
 }
 
-// end reads what follows the last of n records, up to the checksum.
+// end reads the part between the last of n records and the checksum.
 func (d *decoder) end(n int) error {
 	c, err := d.take(8)
 	if err != nil {
 		return err
 	}
 	if said := c.u64(); said != uint64(n) {
-		return fmt.Errorf("%d connections, the file says %d", n, said)
+		return fmt.Errorf("found %d connections, but the file should have %d", n, said)
 	}
 	if _, err = d.take(sumSize); err != nil {
 		return err
 	}
 	if _, err = d.take(1); !errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the records end too early")
+		return errors.New("there are more bytes after the last record")
 	}
 	return nil
 }
 
-// Each yields the connections, parents before their children, each with what a
-// helper remembers of it, or nil. Their deadlines are on a clock that shows now. The
-// caller must not keep what it is lent. The error is one of reading: what the file holds has
-// been looked at.
+// Each calls yield for each connection, parents before their children. The dialogue is the
+// FTP helper's state of the connection, or nil. Deadlines are set for a clock that shows
+// now. yield must not keep its arguments. Each returns an error only if reading fails,
+// because Open has checked the content.
 func (f *File) Each(now int64, yield func(*conntrack.Record, *dataplane.Dialogue)) error {
 	d, err := f.start(now)
 	if err != nil {
@@ -307,5 +307,5 @@ func (f *File) Each(now int64, yield func(*conntrack.Record, *dataplane.Dialogue
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// Discard removes the file and closes it: what is in it is used once.
+// Discard removes the file and closes it, because a state must be used only once.
 func (f *File) Discard() error { return errors.Join(os.Remove(f.path), f.Close()) }

@@ -50,14 +50,14 @@ func sample() state.Header {
 	}
 }
 
-// saved is a connection, and what a helper remembers of it.
+// saved is a connection, and the state of the FTP helper for it.
 type saved struct {
 	Record   *conntrack.Record
 	Dialogue *dataplane.Dialogue
 }
 
-// connections are of every kind: a template and its child, of which it has data
-// and a dialogue, and one with addresses of the other family.
+// connections returns connections of every kind: a template with engine data, its child
+// with a dialogue, and a connection with IPv6 addresses.
 func connections() []saved {
 	client, clock := packet.MustAddr("198.51.100.7"), sample().Clock
 	template := conntrack.Record{
@@ -91,7 +91,7 @@ func connections() []saved {
 	return []saved{{&template, nil}, {&control, &dialogue}, {&data, nil}, {&direct, nil}, {&six, nil}}
 }
 
-// each yields connections as a table does.
+// each yields connections as the table does.
 func each(all []saved) iter.Seq2[*conntrack.Record, *dataplane.Dialogue] {
 	return func(yield func(*conntrack.Record, *dataplane.Dialogue) bool) {
 		for _, s := range all {
@@ -102,7 +102,7 @@ func each(all []saved) iter.Seq2[*conntrack.Record, *dataplane.Dialogue] {
 	}
 }
 
-// read returns what a file holds, for a clock that stood still since.
+// read returns the content of a file, for a clock that has not moved since the file was written.
 func read(t *testing.T, f *state.File) (all []saved) {
 	t.Helper()
 	err := f.Each(f.Clock, func(r *conntrack.Record, d *dataplane.Dialogue) {
@@ -152,8 +152,8 @@ func TestWrite_CanBeReadAgain(t *testing.T) {
 	}
 }
 
-// A file that is there stays as it is until the new one is whole, and nothing
-// else is left in the directory.
+// An existing file does not change until the new one is complete. No other file is left in
+// the directory.
 func TestWrite_ReplacesWholeFiles(t *testing.T) {
 	path := write(t)
 	before, err := os.ReadFile(path)
@@ -205,7 +205,7 @@ func TestProbe_SaysWhatWriteWould(t *testing.T) {
 	}
 }
 
-// reseal puts the right checksum on a file.
+// reseal replaces the checksum of a file by the right one.
 func reseal(b []byte) []byte {
 	body := b[:len(b)-sha256.Size]
 	sum := sha256.Sum256(body)
@@ -233,28 +233,28 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		"cut":                     {good[:len(good)-1], now, "checksum"},
 		"cut in the middle":       {good[:len(good)/2], now, "checksum"},
 		"longer":                  {append(slices.Clone(good), 0), now, "checksum"},
-		"another file":            {[]byte(strings.Repeat("something else ", 9)), now, "not a file of a director"},
+		"another file":            {[]byte(strings.Repeat("something else ", 9)), now, "not a state file"},
 		"another version":         {reseal(at(8, 1)), now, "version 1"},
 		"a bit changed":           {at(header+9, good[header+9]^1), now, "checksum"},
-		"old":                     {good, now.Add(61 * time.Second), "more than 1m0s"},
+		"old":                     {good, now.Add(61 * time.Second), "the limit is 1m0s"},
 		"from the future":         {good, now.Add(-time.Minute), "in the future"},
-		"a header too long":       {reseal(at(15, 0xff)), now, "header of"},
+		"a header too long":       {reseal(at(15, 0xff)), now, "the header has"},
 		"a header cut":            {reseal(at(13, good[13]+0x40)), now, "EOF"},
 		"no header":               {reseal(at(16, '[')), now, "header:"},
 		"an unknown kind":         {reseal(at(header+1, 0xff)), now, "unknown kind"},
 		"an unknown method":       {reseal(at(header+2, 9)), now, "method 9"},
 		"an unknown flag":         {reseal(at(header+29, 0x80)), now, "unknown flags"},
 		"an unknown state":        {reseal(at(header+3, 200)), now, "state 200"},
-		"a state of templates":    {reseal(at(header+1, 0)), now, "is in state"},
+		"a state of templates":    {reseal(at(header+1, 0)), now, "cannot be in state"},
 		"unknown parts":           {reseal(at(header+5, 0x80)), now, "unknown parts"},
 		"data without an engine":  {reseal(at(header+1, 0x80)), now, "engine"},
 		"a server of nobody":      {reseal(at(header+12, 1)), now, "server 1"},
 		"a time out of range":     {reseal(at(header+37, 0x7f)), now, "out of range"},
 		"an order out of range":   {reseal(at(header+45, 0x80)), now, "out of range"},
-		"a parent that comes not": {reseal(at(header+46, 78)), now, "before its parent"},
-		"no name":                 {reseal(at(header+46, 0)), now, "no name"},
-		"no mark":                 {reseal(at(header, 'x')), now, "where a record should begin"},
-		"too few records":         {reseal(at(header, 'e')), now, "connections, the file says"},
+		"a parent that comes not": {reseal(at(header+46, 78)), now, "does not come before it"},
+		"no name":                 {reseal(at(header+46, 0)), now, "no ID"},
+		"no mark":                 {reseal(at(header, 'x')), now, "where a record should start"},
+		"too few records":         {reseal(at(header, 'e')), now, "connections, but the file should have"},
 	} {
 		path := filepath.Join(t.TempDir(), "state")
 		if err := os.WriteFile(path, c.bytes, 0o600); err != nil {
@@ -270,8 +270,8 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 	}
 }
 
-// The file of an earlier build of the same version can be read. If this fails,
-// the version has to change; then go test ./state -update.
+// A file that an earlier build of the same version has written can be read. If this fails,
+// change the version, and then run go test ./control/state -update.
 func TestFormat_StaysAsItIs(t *testing.T) {
 	const golden = "testdata/golden"
 	if *update {
@@ -292,7 +292,7 @@ func TestFormat_StaysAsItIs(t *testing.T) {
 	if diff := cmp.Diff(connections(), read(t, f)); diff != "" {
 		t.Errorf("connections (-want +got):\n%s", diff)
 	}
-	// And what is written is the same but for the time and the checksum.
+	// A new file differs only in the time and the checksum.
 	old, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +322,7 @@ func goldenTime(t *testing.T, path string) time.Time {
 	return at
 }
 
-// timeless cuts out of a file what depends on when it was written.
+// timeless removes from a file the parts that depend on the time of writing.
 func timeless(t *testing.T, b []byte) string {
 	t.Helper()
 	before, rest, ok := strings.Cut(string(b), `"Saved":"`)
@@ -333,8 +333,8 @@ func timeless(t *testing.T, b []byte) string {
 	return before[:12] + before[16:] + after[:len(after)-sha256.Size]
 }
 
-// FuzzOpen reads anything with the right magic, version and checksum. What is
-// accepted is written again, and comes out the same.
+// FuzzOpen reads arbitrary bytes with the right magic, version and checksum. A file that is
+// accepted is written again, and must have the same content.
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "state")
@@ -356,7 +356,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, reseal(append(b, make([]byte, sha256.Size)...)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// Its time is what it says, however wrong.
+		// Use the time in the file, even if it is wrong.
 		first, err := state.OpenAnyAge(path)
 		if err != nil {
 			return
