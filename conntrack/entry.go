@@ -184,10 +184,9 @@ func (t *Table) write(index uint32, r *Record, c *Conn, hash uint64) {
 	}
 }
 
-// take takes a consistent copy of the entry at index, or reports false when it is
-// dead or changed hands meanwhile.
-func (t *Table) take(index uint32, c *Conn) bool {
-	e := &t.entries[index]
+// read takes a consistent copy of e without the addresses of its extension, or
+// reports false when the entry is dead or changed hands meanwhile.
+func (e *entry) read(index uint32, c *Conn) bool {
 	word := e.state.Load()
 	if word&liveBit == 0 {
 		return false
@@ -196,10 +195,19 @@ func (t *Table) take(index uint32, c *Conn) bool {
 	// wider loads than it was stored by, for which the processor waits.
 	c.index, c.word = index, word
 	c.addrs, c.dest, c.srvWord = e.addrs.Load(), e.dest.Load(), e.server.Load()
-	if word&wideBit != 0 {
-		t.extensions[index].readAddrs(&c.wide)
-	}
 	return same(word, e.state.Load())
+}
+
+// take is read with the addresses of the extension.
+func (t *Table) take(index uint32, c *Conn) bool {
+	return t.entries[index].read(index, c) && (!c.isWide() || t.widen(c))
+}
+
+// widen reads the addresses of the extension into the copy of an entry that has some.
+// It reports false when the entry changed hands since.
+func (t *Table) widen(c *Conn) bool {
+	t.extensions[c.index].readAddrs(&c.wide)
+	return same(c.word, t.entries[c.index].state.Load())
 }
 
 // Which parts of the server word a packet's connection must match: the
@@ -210,25 +218,38 @@ const (
 	outMask = inMask | methodMask
 )
 
-// isIn reports whether f is a client's packet of the connection.
+// isIn reports whether f is a client's packet of the connection, which has IPv4
+// addresses.
 func (c *Conn) isIn(f *packet.Flow) bool {
-	if uint32(c.dest) != uint32(f.SrcPort)<<16|uint32(f.DstPort) || uint16(c.srvWord)&inMask != uint16(f.Proto)<<8 {
-		return false
-	}
-	if c.isWide() {
-		return c.wide[0] == f.Src && c.wide[1] == f.Dst
-	}
-	return c.addrs == f.Src.Lo<<32|uint64(f.Dst.V4()) && f.Src.Is4() && f.Dst.Is4()
+	return c.addrs == f.Src.Lo<<32|uint64(f.Dst.V4()) && c.isBetween(f.SrcPort, f.DstPort, f.Proto) &&
+		!c.isWide() && f.Src.Is4() && f.Dst.Is4()
 }
 
-// isOut reports whether f is a real server's answer of the connection, which
-// then masquerades: other answers do not come by.
+// isWideIn is isIn for a connection with other addresses, which it reads into c.
+func (t *Table) isWideIn(c *Conn, f *packet.Flow) bool {
+	return c.isBetween(f.SrcPort, f.DstPort, f.Proto) && t.widen(c) && c.wide[0] == f.Src && c.wide[1] == f.Dst
+}
+
+// isBetween reports whether clients' packets with these ports and that protocol may
+// find the connection.
+func (c *Conn) isBetween(client, virtual uint16, proto uint8) bool {
+	return uint32(c.dest) == uint32(client)<<16|uint32(virtual) && uint16(c.srvWord)&inMask == uint16(proto)<<8
+}
+
+// isOut reports whether f is a real server's answer of the connection, which has
+// IPv4 addresses. It then masquerades: other answers do not come by.
 func (c *Conn) isOut(f *packet.Flow) bool {
-	if uint16(c.dest>>16) != f.DstPort || uint16(c.srvWord>>16) != f.SrcPort || uint16(c.srvWord)&outMask != uint16(f.Proto)<<8 {
-		return false
-	}
-	if c.isWide() {
-		return c.wide[0] == f.Dst && c.wide[2] == f.Src
-	}
-	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() && f.Dst.Is4() && f.Src.Is4()
+	return uint32(c.addrs>>32) == f.Dst.V4() && uint32(c.dest>>32) == f.Src.V4() && c.isFrom(f) &&
+		!c.isWide() && f.Src.Is4() && f.Dst.Is4()
+}
+
+// isWideOut is isOut for a connection with other addresses, which it reads into c.
+func (t *Table) isWideOut(c *Conn, f *packet.Flow) bool {
+	return c.isFrom(f) && t.widen(c) && c.wide[0] == f.Dst && c.wide[2] == f.Src
+}
+
+// isFrom reports whether answers with the ports and the protocol of f may find the
+// connection.
+func (c *Conn) isFrom(f *packet.Flow) bool {
+	return uint16(c.dest>>16) == f.DstPort && uint16(c.srvWord>>16) == f.SrcPort && uint16(c.srvWord)&outMask == uint16(f.Proto)<<8
 }

@@ -62,7 +62,7 @@ func (t *Table) FindIn(hash uint64, f *packet.Flow, c *Conn) bool {
 	for range maxChain {
 		for set := b.match(tag); set != 0; set &= set - 1 {
 			index := b.index[set.first()].Load()
-			if t.take(index, c) && c.isIn(f) {
+			if t.entries[index].read(index, c) && (c.isIn(f) || c.isWide() && t.isWideIn(c, f)) {
 				return true
 			}
 		}
@@ -84,7 +84,7 @@ func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
 		for set := b.match(tag); set != 0; set &= set - 1 {
 			index := b.index[set.first()].Load()
 			var found Conn
-			if !t.take(index, &found) || !found.isOut(f) {
+			if !t.entries[index].read(index, &found) || !found.isOut(f) && !(found.isWide() && t.isWideOut(&found, f)) {
 				continue
 			}
 			if order := t.entries[index].order.Load(); order > best {
