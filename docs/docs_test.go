@@ -30,7 +30,7 @@ func TestReasons_AreTheTextsOfThePage(t *testing.T) {
 	if got := all["not-for-us"]; got.Dropped != "" || !strings.HasPrefix(got.Left, "the Ethernet destination") {
 		t.Errorf("not-for-us: %+v", got)
 	}
-	if got := all["no-route"].Dropped; !strings.HasSuffix(got, "an interface outside --interface") {
+	if got := all["no-route"].Dropped; !strings.HasSuffix(got, "an interface that --interface does not name") {
 		t.Errorf("no-route, without marks of code: %q", got)
 	}
 }
