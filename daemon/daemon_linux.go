@@ -65,7 +65,7 @@ type Daemon struct {
 	nic      *nic.Control
 	watch    network
 	served   []packet.Addr // the real servers that the watch serves
-	saved    *state.File   // of the director before, until its connections are here
+	saved    *state.File   // of the previous director, until its connections are restored
 	steering *steer.Steering
 	ifaces   []*interfaceIO
 	cpus     []int // by worker
@@ -250,7 +250,7 @@ func (d *Daemon) build(workers int) error {
 	})
 	for _, s := range d.config.Services {
 		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {
-			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark says what this mark consists of: its service sees no traffic")
+			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark defines this mark, so its service gets no traffic")
 		}
 	}
 	if d.saved != nil && d.config.ReloadRuntime == config.RuntimeKeep {
@@ -259,7 +259,7 @@ func (d *Daemon) build(workers int) error {
 		if err == nil {
 			return nil
 		}
-		d.log.Warn().Err(err).Msg("what was changed while the director before ran is not kept")
+		d.log.Warn().Err(err).Msg("the changes that were made while the previous director ran are lost")
 	}
 	return d.control.Add(d.config.Services)
 }
@@ -271,11 +271,11 @@ func (d *Daemon) announce(ctx, background context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
 	for _, a := range d.watch.Resolve(ctx) {
-		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP: its frames are dropped until it does")
+		d.log.Warn().Stringer("neighbor", a).Msg("next hop does not answer ARP requests: frames to it are dropped until it answers")
 	}
 	d.control.Refresh() // at READY the workers must know the next hops that did answer
 	if err := d.manager.Ready(); err != nil {
-		d.log.Warn().Err(err).Msg("service manager not told")
+		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
 	d.phase(web.Ready)
 	d.background.Go(func() { d.tellStatus(background) })
@@ -292,7 +292,7 @@ func (d *Daemon) tellStatus(ctx context.Context) {
 			last = used
 			status := fmt.Sprintf("%d connections of %d", used, d.shared.Conns().Size())
 			if err := d.manager.Status(status); err != nil {
-				d.log.Warn().Err(err).Msg("service manager not told")
+				d.log.Warn().Err(err).Msg("cannot notify the service manager")
 				return
 			}
 		}
@@ -334,7 +334,7 @@ func (d *Daemon) fail(err error) {
 func (d *Daemon) Stop() error {
 	d.phase(web.Stopping)
 	if err := d.manager.Stopping(); err != nil {
-		d.log.Warn().Err(err).Msg("service manager not told")
+		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
 	var errs []error
 	for _, r := range slices.Backward(d.undo) {

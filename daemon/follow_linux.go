@@ -41,13 +41,13 @@ func (f *follower) catchUp() {
 	defer f.mu.Unlock()
 	r := f.rules()
 	if err := f.programs.Update(r.set()); err != nil {
-		f.log.Error().Err(err).Msg("steering not updated")
+		f.log.Error().Err(err).Msg("cannot update the steering")
 	}
 	if f.vips == nil {
 		return
 	}
 	if err := f.vips.Set(plan.VIPs(r.specs, r.marks)); err != nil {
-		f.log.Error().Err(err).Msg("VIPs not as they should be")
+		f.log.Error().Err(err).Msg("cannot update the VIPs")
 	}
 }
 

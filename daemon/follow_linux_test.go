@@ -107,7 +107,7 @@ func TestFollower_FollowsEachChange(t *testing.T) {
 	r.maps.refuse, vips.refuse = errors.New("a map is full"), errors.New("no room")
 	r.follower.catchUp()
 	log := r.logged.take()
-	for _, want := range []string{`"error":"a map is full","message":"steering not updated"`, `"error":"no room","message":"VIPs not as they should be"`} {
+	for _, want := range []string{`"error":"a map is full","message":"cannot update the steering"`, `"error":"no room","message":"cannot update the VIPs"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("logged %s, want %s", log, want)
 		}

@@ -33,31 +33,31 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	if err := d.manager.Reloading(); err != nil {
-		d.log.Warn().Err(err).Msg("service manager not told")
+		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
 	err := d.reload(ctx)
 	if err != nil {
-		d.log.Error().Err(err).Msg("not reloaded, nothing is changed")
-		err = api.Errorf(http.StatusUnprocessableEntity, "not-reloaded", "not reloaded, nothing is changed: %v", err)
+		d.log.Error().Err(err).Msg("not reloaded, nothing has changed")
+		err = api.Errorf(http.StatusUnprocessableEntity, "not-reloaded", "not reloaded, nothing has changed: %v", err)
 	} else {
 		d.log.Info().Int("services", len(d.control.Specs())).Msg("reloaded")
 	}
 	if err := d.manager.Ready(); err != nil {
-		d.log.Warn().Err(err).Msg("service manager not told")
+		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
 	return err
 }
 
 func (d *Daemon) reload(ctx context.Context) error {
 	if d.load == nil {
-		return errors.New("this director was not started from a configuration that can be read again")
+		return errors.New("the configuration that this director was started with cannot be read again")
 	}
 	next, err := d.load()
 	if err != nil {
 		return err
 	}
 	if names := d.loaded.Unchangeable(next); names != nil {
-		return fmt.Errorf("%s: takes a restart to change", strings.Join(names, ", "))
+		return fmt.Errorf("%s: a change needs a restart", strings.Join(names, ", "))
 	}
 	if err := plan.CheckInterfaces(next, host.Exists); err != nil {
 		return err

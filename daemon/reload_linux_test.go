@@ -47,7 +47,7 @@ func TestReload_AppliesAllOrNothing(t *testing.T) {
 		{what: "the same again", before: website, next: website, want: website},
 		{what: "a file that cannot be read", before: website, refuse: errors.New("a.flags:6: bad weight"), want: website, err: "a.flags:6: bad weight"},
 		{what: "a flag of the start", before: website, next: nameserver + "--conn-table-size=8192\n--state=/tmp/x\n", want: website,
-			err: "takes a restart to change"},
+			err: "a change needs a restart"},
 		{what: "an interface that is not there", before: website, next: nameserver + strings.Replace(neighbor, "@lo", "@eth77", 1), want: website,
 			err: `--neighbor 10.0.0.11: no such interface "eth77"`},
 		{what: "a rule that cannot be", before: website, next: strings.ReplaceAll(nameserver, "10.0.0.12:53 -m", "10.0.0.1:53 -m"), want: website,
@@ -98,7 +98,7 @@ func TestReload_AppliesAllOrNothing(t *testing.T) {
 			}
 			word := `"message":"reloaded"`
 			if c.err != "" {
-				word = `"message":"not reloaded, nothing is changed"`
+				word = `"message":"not reloaded, nothing has changed"`
 			}
 			if log := r.logged.take(); !strings.Contains(log, word) {
 				t.Errorf("logged %s, want %s", log, word)
@@ -122,8 +122,8 @@ func setWeight(n int32) func(*testing.T, *rig) {
 func TestReload_NeedsSomethingToReload(t *testing.T) {
 	r := newRig(t, website)
 	close(r.begun)
-	if err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "not started from a configuration") {
-		t.Errorf("got %v, want that there is nothing to read again", err)
+	if err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read again") {
+		t.Errorf("got %v, want an error that the configuration cannot be read again", err)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestBuild_KeepsWhatWasChangedBefore(t *testing.T) {
 			if diff := cmp.Diff(specs(c.want), r.control.Specs()); diff != "" {
 				t.Errorf("services (-want +got):\n%s", diff)
 			}
-			if warned := strings.Contains(r.logged.take(), "is not kept"); warned != c.warned {
+			if warned := strings.Contains(r.logged.take(), "are lost"); warned != c.warned {
 				t.Errorf("warned: %v, want %v", warned, c.warned)
 			}
 		})

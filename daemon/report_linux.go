@@ -63,7 +63,7 @@ func (d *Daemon) reportUnserved(a *interfaceIO) {
 	}
 	n, err := a.xdp.Unserved()
 	if err != nil || n > 0 {
-		d.log.Warn().Err(err).Str("interface", a.name).Uint64("frames", n).Msg("dropped on queues that are not served")
+		d.log.Warn().Err(err).Str("interface", a.name).Uint64("frames", n).Msg("frames were dropped on queues that no worker serves")
 	}
 }
 
@@ -75,13 +75,13 @@ func (d *Daemon) reportPort(name string, worker int, p dataplane.Port) {
 	case *afxdp.Port:
 		c, err := p.Counters()
 		if err != nil {
-			d.log.Warn().Err(err).Msg("port counters")
+			d.log.Warn().Err(err).Msg("cannot read the counters of the kernel")
 		}
 		e.Interface("counters", c).Msg("port done")
 	case *afpacket.Port:
 		e.Interface("counters", p.Counters()).Msg("port done")
 	case *reinject.Port:
-		e.Interface("counters", p.Counters()).Msg("way back done")
+		e.Interface("counters", p.Counters()).Msg("reinjection done")
 	}
 }
 

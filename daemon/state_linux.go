@@ -46,7 +46,7 @@ func (d *Daemon) recall() error {
 		d.saved = saved
 		d.defers("close the saved state", d.forget(saved.Close))
 	case errors.Is(err, fs.ErrNotExist):
-		d.log.Info().Str("state", path).Msg("nothing saved: no connections yet")
+		d.log.Info().Str("state", path).Msg("no saved state: starting without connections")
 	default:
 		d.log.Warn().Err(err).Msg("saved state refused: starting without connections")
 	}
@@ -65,7 +65,7 @@ func (d *Daemon) forget(do func() error) func() error {
 	}
 }
 
-// clock returns the workers' clock. It continues where the clock of the director before
+// clock returns the workers' clock. It continues where the clock of the previous director
 // stopped, so saved times stay in the past.
 func (d *Daemon) clock() func() int64 {
 	start, base := time.Now(), int64(0)
@@ -103,20 +103,20 @@ func (d *Daemon) resume() error {
 		e = d.log.Warn()
 	}
 	e.Int("connections", r.Resumed).Int("left-out-without-server", r.Stranded).Int("left-out-without-room", r.Refused).
-		Dur("took", time.Since(began)).Dur("pause", time.Since(d.saved.Saved)).Msg("saved connections taken up")
+		Dur("took", time.Since(began)).Dur("pause", time.Since(d.saved.Saved)).Msg("saved connections restored")
 	return nil
 }
 
 // succeed is called as soon as this director receives the frames. It lifts the blackout
-// filter of the director before, even if this one will not leave any. It removes the
+// filter of the previous director, even if this one will not leave any. It removes the
 // state file, which has been used. From now on Stop saves the connections.
 func (d *Daemon) succeed() error {
 	for _, a := range d.ifaces {
 		switch lifted, err := steer.LiftBlackout(a.index); {
 		case err != nil:
-			d.log.Warn().Err(err).Msg("if an earlier director left a blackout filter, frames that are reinjected are lost until it expires")
+			d.log.Warn().Err(err).Msg("reinjected frames are lost until a blackout filter of an earlier director expires, if there is one")
 		case lifted:
-			d.log.Info().Str("interface", a.name).Msg("taken over from the director before")
+			d.log.Info().Str("interface", a.name).Msg("taken over from the previous director")
 		}
 	}
 	if d.config.State == "" {

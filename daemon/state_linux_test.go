@@ -45,7 +45,7 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 		usage   string
 	}{
 		{"no --state", func(*testing.T, string) string { return "" }, false, "", ""},
-		{"nothing saved", func(_ *testing.T, path string) string { return path }, false, "nothing saved: no connections yet", ""},
+		{"nothing saved", func(_ *testing.T, path string) string { return path }, false, "no saved state: starting without connections", ""},
 		{"saved", func(t *testing.T, path string) string {
 			if _, err := state.Write(path, state.Header{}, none); err != nil {
 				t.Fatal(err)
@@ -77,7 +77,7 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 	}
 }
 
-// The workers' clock goes on where that of the director before stopped, in ticks.
+// The workers' clock goes on where the clock of the previous director stopped, in ticks.
 func TestClock_GoesOnAfterARestart(t *testing.T) {
 	const stopped = 12_345_678_901_234
 	d := &Daemon{saved: &state.File{Header: state.Header{Clock: stopped}}}
@@ -87,7 +87,7 @@ func TestClock_GoesOnAfterARestart(t *testing.T) {
 	}
 	d.saved = nil
 	if now := d.clock()(); now < 0 || now > int64(time.Minute) {
-		t.Errorf("without a director before it begins at %d, want 0", now)
+		t.Errorf("without a previous director the clock starts at %d, want 0", now)
 	}
 }
 

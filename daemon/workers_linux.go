@@ -107,7 +107,7 @@ func (d *Daemon) pinInterrupts(wanted []plan.Interrupt) error {
 		log := d.log.Info().Str("interface", w.Interface).Int("queue", w.Queue)
 		switch {
 		case errors.Is(err, irq.ErrNone):
-			log.Msg("no interrupt to pin: the interface has none of its own")
+			log.Msg("no interrupt to pin: the interface has no interrupts")
 		case err != nil:
 			return err
 		default:

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// These tests look into what "make deb" has built; "make package-test" runs them.
+// These tests check the packages that "make deb" has built. "make package-test" runs them.
 
 // deb returns the path of the package director or director-bench.
 func deb(t *testing.T, name string) string {
@@ -51,8 +51,8 @@ func TestDeb_StandsInForIpvsadm(t *testing.T) {
 	}
 }
 
-// TestDebBench_HoldsItsProgram, which the other package does not have, and needs it in
-// the same version.
+// TestDebBench_HoldsItsProgram checks that the program is only in director-bench, and that
+// this package depends on the same version of director.
 func TestDebBench_HoldsItsProgram(t *testing.T) {
 	list, other := output(t, "dpkg-deb", "-c", deb(t, "director-bench")), output(t, "dpkg-deb", "-c", deb(t, "director"))
 	for _, file := range []string{"sbin/director-bench", "share/man/man8/director-bench-load.8.gz", "share/bash-completion/completions/director-bench"} {
@@ -66,7 +66,8 @@ func TestDebBench_HoldsItsProgram(t *testing.T) {
 	}
 }
 
-// TestDeb_HoldsEverything: the files, their modes and owners, and where links lead.
+// TestDeb_HoldsEverything checks the files, their modes and owners, and the targets of
+// links.
 func TestDeb_HoldsEverything(t *testing.T) {
 	list := output(t, "dpkg-deb", "-c", deb(t, "director"))
 	for _, want := range []string{
@@ -99,9 +100,9 @@ func TestDeb_HoldsEverything(t *testing.T) {
 	}
 }
 
-// TestDeb_Runs installs the package below a directory, as dpkg does for images,
-// runs what is there, keeps the operator's flags file over an upgrade, and removes
-// all of it again.
+// TestDeb_Runs installs the package below a directory, as dpkg does for images, and runs
+// the program. An upgrade must keep the operator's flags file, and a removal must remove
+// everything.
 func TestDeb_Runs(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: dpkg gives files to users")
@@ -150,7 +151,7 @@ func TestDeb_Runs(t *testing.T) {
 	}
 }
 
-// TestInstall_LeavesNothingAfterUninstall, but the flags file.
+// TestInstall_LeavesNothingAfterUninstall, except for the flags file.
 func TestInstall_LeavesNothingAfterUninstall(t *testing.T) {
 	root := t.TempDir()
 	mk := func(target string) {

@@ -4,7 +4,7 @@
 # make uninstall  removes what install put there, except for the flags file
 # make deb        the Debian packages director and director-bench in build/: DEB_VERSION,
 #                 DEB_MAINTAINER, GOARCH=arm64
-# make package-test  builds the packages, looks into them, and installs them below a directory (root)
+# make package-test  builds the packages, checks their content, and installs them below a directory (root)
 
 .PHONY: build/manual build/manual-bench install install-director install-bench uninstall deb stage package-test
 
@@ -20,14 +20,14 @@ ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 DOCUMENTS = README.md ARCHITECTURE.md CHANGELOG.md docs
 
-# The last tag, or none, and the commit. Debian's versions begin with a digit.
+# The last tag and the commit, or only the commit. Versions of Debian begin with a digit.
 DEB_VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match='v[0-9]*' 2>/dev/null)),0.0.0~$(or $(shell git log -1 --format=%cd.%h --date=format:%Y%m%d 2>/dev/null),unknown))
 DEB_MAINTAINER ?= $(or $(shell git config user.name 2>/dev/null),director) <$(or $(shell git config user.email 2>/dev/null),root@localhost)>
 DEB_ARCH = $(or $(GOARCH),$(shell go env GOARCH))
 SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null)
 
-# Man pages and completions. Programs with the tag manual write them; the machine that
-# builds runs these, whatever GOOS and GOARCH are. MANUAL is where they go.
+# Man pages and completions. Programs that are built with the tag manual write them to
+# MANUAL. The building machine runs these programs, so GOOS and GOARCH are not used.
 MANUAL = build/manual
 MANUALS = GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off -tags manual
 

@@ -1,5 +1,5 @@
-// Package packaging is what turns the binary into a service: its tests look at the
-// unit, the scripts and, when asked by "make package-test", the package.
+// Package packaging contains the files that make a service of the binary. Its tests check
+// the unit and the scripts, and with "make package-test" also the packages.
 package packaging
 
 import (
@@ -31,9 +31,9 @@ func settings(t *testing.T, name string) map[string][]string {
 	return found
 }
 
-// TestUnit_GivesNoMoreThanItUses: what is ambient is all that there is, and the
-// paths, the user and the exit code are those that the other files and the program
-// speak of.
+// TestUnit_GivesNoMoreThanItUses checks that the bounding set contains only the ambient
+// capabilities, and that the paths, the user and the exit code agree with the other files
+// and the program.
 func TestUnit_GivesNoMoreThanItUses(t *testing.T) {
 	unit := settings(t, "director.service")
 	if diff := cmp.Diff(unit["AmbientCapabilities"], unit["CapabilityBoundingSet"]); diff != "" {
@@ -57,8 +57,8 @@ func TestUnit_GivesNoMoreThanItUses(t *testing.T) {
 	}
 }
 
-// TestUnit_IsRightForSystemd asks systemd itself where it is installed, alone and
-// with the drop-in for interrupts.
+// TestUnit_IsRightForSystemd makes systemd check the unit, alone and with the drop-in for
+// interrupts. It needs an installed systemd.
 func TestUnit_IsRightForSystemd(t *testing.T) {
 	if _, ok := settings(t, "pin-interrupts.conf")["User"]; !ok {
 		t.Error("pin-interrupts.conf does not say whose the process is")
@@ -86,15 +86,15 @@ func TestUnit_IsRightForSystemd(t *testing.T) {
 			t.Errorf("systemd-analyze verify with %q: %v\n%s", dropIn, err, out)
 		}
 	}
-	// 2.7 when this was written; 10 is a service that may do everything.
+	// It was 2.7 when the test was written. 10 means a service without restrictions.
 	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=30", "./director.service").CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
 	}
 }
 
-// TestRestore_ReplacesTheRules, comments aside, and does not read rules that are
-// not there.
+// TestRestore_ReplacesTheRules checks that comments are skipped, and that ipvsadm -R does
+// not run without rules.
 func TestRestore_ReplacesTheRules(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"# saved\n-A -t 192.0.2.10:80 -s rr\n#-A -f 1\n-a -t 192.0.2.10:80 -r 10.0.0.1:80 -g\n",
@@ -118,8 +118,7 @@ func TestSave_PassesItsOptionsOn(t *testing.T) {
 	}
 }
 
-// script runs a script with an ipvsadm that prints how it is called and what it
-// reads.
+// script runs a script with an ipvsadm that prints its arguments and its input.
 func script(t *testing.T, name, in string, args ...string) (string, error) {
 	t.Helper()
 	bin := t.TempDir()

@@ -147,7 +147,7 @@ func TestReload_FollowsTheFile(t *testing.T) {
 
 	file := filepath.Base(d.file)
 	d.refuses(t, file+":2: ", webService, "-a -t 192.0.2.10:80 -r 10.0.0.77:8080 -m -w nine")
-	d.refuses(t, "--manage-vips, --http: takes a restart to change", webService, "--http=", "--manage-vips=false")
+	d.refuses(t, "--manage-vips, --http: a change needs a restart", webService, "--http=", "--manage-vips=false")
 	d.refuses(t, "udp:192.0.2.12:53: real server 10.0.0.1 is an address of this host", "--timeouts=5,5,5", "--drop-entry=3", "--neighbor=10.0.0.12=02:00:00:00:00:98@eth1", webService,
 		"-A -u 192.0.2.12:53 -s rr", "-a -u 192.0.2.12:53 -r 10.0.0.1:53 -m -w 1")
 	if log := d.Log(); strings.Contains(log, "WRN") {

@@ -2,11 +2,11 @@ package plan
 
 // Choice is the way of opening an interface that is expected to work.
 type Choice struct {
-	Rung    *Rung    // nil: none is
-	Kind    Kind     // of the rung; without one, that of the ladder's end
+	Rung    *Rung    // nil: nothing works
+	Kind    Kind     // the kind of the rung; without a rung, that of the ladder's last one
 	Mode    Mode     // of AF_XDP, ZeroCopy or Copy
 	Refused []string // the better ways, and why they do not work
-	Unsure  bool     // the driver was not asked
+	Unsure  bool     // the features of the driver are not known
 }
 
 // Choose predicts for each interface which way of opening it works.
@@ -58,9 +58,9 @@ func refusal(f *Facts, i *Interface, r *Rung, memlock bool) string {
 	case i.OtherXDP:
 		return "another XDP program is attached"
 	case r.Kind == NativeXDP && i.Asked && !i.Native:
-		return "the driver has no native XDP"
+		return "the driver does not support native XDP"
 	case r.Kind == NativeXDP && i.Asked && r.Mode == ZeroCopy && !i.ZeroCopy:
-		return "the driver has no zero-copy"
+		return "the driver does not support zero-copy"
 	case r.Kind == NativeXDP && i.FixedGRO:
 		return "the driver cannot switch rx-gro-hw off" // virtnet_xdp_set in drivers/net/virtio_net.c
 	}
@@ -68,8 +68,8 @@ func refusal(f *Facts, i *Interface, r *Rung, memlock bool) string {
 }
 
 // memlockRefuses reports for each interface whether the limit on locked memory
-// refuses AF_XDP. Interfaces are opened one after the other, and one that is refused
-// gives its memory back.
+// refuses AF_XDP. Interfaces are opened one after the other. If one is refused, its memory
+// is free again.
 func memlockRefuses(f *Facts) []bool {
 	refused := make([]bool, len(f.Interfaces))
 	left := f.Memlock

@@ -176,7 +176,7 @@ func TestMake_GivesTheCommandThatConfinesRSS(t *testing.T) {
 
 func TestChoose_PredictsWhatWorks(t *testing.T) {
 	const (
-		noNative = "AF_XDP native: the driver has no native XDP"
+		noNative = "AF_XDP native: the driver does not support native XDP"
 		noXDP    = ": AF_XDP does not work here"
 		noMemory = ": too little locked memory"
 		program  = ": another XDP program is attached"
@@ -198,7 +198,7 @@ func TestChoose_PredictsWhatWorks(t *testing.T) {
 		{"no native XDP", auto, func(_ *plan.Facts, i *plan.Interface) { i.Native, i.ZeroCopy = false, false },
 			generic.Name, plan.GenericXDP, plan.Copy, []string{noNative}, false},
 		{"zero-copy or nothing", []plan.Rung{in(native, plan.ZeroCopy)}, func(_ *plan.Facts, i *plan.Interface) { i.ZeroCopy = false },
-			"", plan.NativeXDP, "", []string{"AF_XDP native: the driver has no zero-copy"}, false},
+			"", plan.NativeXDP, "", []string{"AF_XDP native: the driver does not support zero-copy"}, false},
 		{"a driver that was not asked", auto, func(_ *plan.Facts, i *plan.Interface) { i.Asked, i.Native, i.ZeroCopy = false, false, false },
 			native.Name, plan.NativeXDP, plan.Copy, nil, true},
 		{"joined packets", auto, func(_ *plan.Facts, i *plan.Interface) { i.FixedGRO = true },

@@ -43,7 +43,7 @@ func (h *Holder) addRoutes(prefixes []netip.Prefix, host *view) error {
 func (v *view) taken(p netip.Prefix) string {
 	for _, r := range v.local {
 		if toPrefix(r.Dst) == p && r.Protocol != protocol {
-			return "a local route is already there, left alone"
+			return "a local route already exists and is not changed"
 		}
 	}
 	for _, r := range v.routes {

@@ -61,7 +61,7 @@ type Holder struct {
 	mu     sync.Mutex
 	held   []held
 	routes []netip.Prefix
-	alone  map[netip.Prefix]bool // existed before us, so it is left alone
+	alone  map[netip.Prefix]bool // existed before the director, so it is not changed
 }
 
 // held is an address that we have added; unsaid counts the announcements still to send.
@@ -152,12 +152,12 @@ func (h *Holder) refreshAll() {
 	defer h.mu.Unlock()
 	for _, v := range h.held {
 		if err := h.put(v); err != nil {
-			h.log.Warn().Err(err).Msg("VIP not refreshed")
+			h.log.Warn().Err(err).Msg("cannot refresh a VIP")
 		}
 	}
 	for _, p := range h.routes {
 		if err := h.putRoute(p); err != nil {
-			h.log.Warn().Err(err).Msg("local route not refreshed")
+			h.log.Warn().Err(err).Msg("cannot refresh a local route")
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (h *Holder) announceNew() (left bool) {
 			continue
 		}
 		if err := h.announce(v.link, v.ip); err != nil {
-			h.log.Warn().Err(err).Msg("VIP not announced")
+			h.log.Warn().Err(err).Msg("cannot announce a VIP")
 		}
 		v.unsaid--
 		left = left || v.unsaid > 0
@@ -218,7 +218,7 @@ func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
 		v := held{ip: ip, unsaid: announcements}
 		if a, ok := host.existing(ip); ok {
 			if !leftover(a) {
-				h.log.Info().Stringer("vip", ip).Str("interface", host.links[a.LinkIndex]).Msg("VIP is already there, left alone")
+				h.log.Info().Stringer("vip", ip).Str("interface", host.links[a.LinkIndex]).Msg("VIP already exists and is not changed")
 				h.alone[single(ip)] = true
 				continue
 			}

@@ -74,14 +74,14 @@ func TestChoice_Complaints(t *testing.T) {
 		f.Ladder = []plan.Rung{{Name: "AF_XDP native", Kind: plan.NativeXDP, Mode: "zero-copy"}}
 	}
 	examine(t, []complaint{
-		{"generic", generic, doctor.Note, "eth0 io", "by AF_XDP generic, copy (not AF_XDP native: the driver has no native XDP)", ""},
+		{"generic", generic, doctor.Note, "eth0 io", "by AF_XDP generic, copy (not AF_XDP native: the driver does not support native XDP)", ""},
 		{"no AF_XDP", probe(doctor.ProbeAFXDP), doctor.Note, "eth1 io",
 			"by AF_PACKET (not AF_XDP native: AF_XDP does not work here; not AF_XDP generic: AF_XDP does not work here)", ""},
 		{"memory", func(f *doctor.Facts) { f.Host.IPCLock = false }, doctor.Note, "eth0 io", "by AF_PACKET (not AF_XDP native: too little locked memory", ""},
 		{"memory for the second", func(f *doctor.Facts) {
 			f.Host.IPCLock, f.Interfaces[1].Served = false, []int{0}
 		}, doctor.OK, "eth1 io", "queues 0 by AF_XDP native, copy", ""},
-		{"no zero-copy", zeroCopy, doctor.Fail, "eth1 io", "AF_XDP native: the driver has no zero-copy", "--io=auto"},
+		{"no zero-copy", zeroCopy, doctor.Fail, "eth1 io", "AF_XDP native: the driver does not support zero-copy", "--io=auto"},
 		{"joined for good", eth0(func(i *doctor.Interface) { i.Offloads["rx-gro-hw"] = doctor.Offload{On: true, Fixed: true} }),
 			doctor.Note, "eth0 io", "by AF_XDP generic, copy (not AF_XDP native: the driver cannot switch rx-gro-hw off)", ""},
 		{"not known", eth0(func(i *doctor.Interface) { i.XDPErr, i.Native = "no family", false }),
