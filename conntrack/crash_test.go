@@ -56,10 +56,6 @@ func TestDump_AfterAnInterruption(t *testing.T) {
 		"the client's port becomes known": {true, awaiting(1, nil, 0), func(table *conntrack.Table, _ *conntrack.Conn) {
 			fill(table, 1, new(conntrack.Conn))
 		}},
-		"hiding": {true, childRecord(1, nil, 0), func(table *conntrack.Table, c *conntrack.Conn) { table.Hide(c.Ref()) }},
-		"invalidation": {true, templateRecord(1, 300, 0), func(table *conntrack.Table, c *conntrack.Conn) {
-			table.Invalidate(c)
-		}},
 		"removal": {false, childRecord(1, nil, 0), func(table *conntrack.Table, c *conntrack.Conn) {
 			table.Remove(c.Ref(), new([2]conntrack.Conn))
 		}},

@@ -44,7 +44,8 @@ const (
 	liveBit   = 1 << liveShift
 	// wideBit: the addresses are in the extension.
 	wideBit = 1 << 33
-	// changingBit is set while several words of a live entry change: see whole.
+	// changingBit is set while words of a live entry that belong together change: see
+	// whole.
 	changingBit = 1 << 34
 	// markedBit: the firewall mark and the time-out are in the extension.
 	markedBit = 1 << 35
@@ -78,11 +79,35 @@ func packetsOf(word uint64) uint32 { return uint32(word) >> packetsShift }
 //
 //   - An insertion makes the entry live by its last write.
 //   - A removal makes it dead by its first one.
-//   - A change of several words sets changingBit before and clears it after.
+//   - FillPort, which changes words that belong together, sets changingBit before
+//     and clears it after. Each word that other changes write may change alone.
 //
 // Buckets, free lists, due times and numbers of children follow from the entries
 // that are whole.
 func (e *entry) whole() bool { return e.state.Load()&(liveBit|changingBit) == liveBit }
+
+// beginChange says that words of a live entry that belong together change until
+// endChange. It is an atomic addition, which no later store overtakes, and which the
+// compiler keeps. The caller holds the lock of the entry's shard, so there is one change
+// at a time; a worker may change the state meanwhile.
+func (t *Table) beginChange(e *entry) {
+	e.state.Add(changingBit)
+	t.step()
+}
+
+// endChange says that the words of the entry belong together again.
+func (t *Table) endChange(e *entry) {
+	t.step()
+	e.state.Add(-changingBit & (1<<64 - 1))
+	t.step()
+}
+
+// step is called between the writes of a change. A test stops there.
+func (t *Table) step() {
+	if t.stepped != nil {
+		t.stepped()
+	}
+}
 
 // Conn is a consistent copy of an entry, taken when it was looked up. It stays
 // with the worker that took it for one batch.

@@ -43,7 +43,8 @@ func (t *Table) HashOf(r *Record) uint64 {
 func (t *Table) FindTemplate(hash uint64, k *Key, mark uint32, data string, c *Conn) bool {
 	return t.scan(hash, c, func(c Conn) bool {
 		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k && t.mark(&c) == mark &&
-			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data)
+			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data) &&
+			t.Live(&c) // else mark and data, which lie beside the entry, may be another's
 	})
 }
 
@@ -78,37 +79,13 @@ func (t *Table) Hide(r Ref) {
 	t.change(r, func(e *entry) { e.server.Store(e.server.Load() | uint64(Hidden)) })
 }
 
-// change does something to a live connection under its shard's lock.
+// change changes one word of a live connection under its shard's lock.
 func (t *Table) change(r Ref, do func(*entry)) {
 	e := &t.entries[r.index()]
 	sh := t.lock(e)
 	defer sh.mu.Unlock()
 	if same(r.word(), e.state.Load()) {
-		t.beginChange(e)
 		do(e)
-		t.endChange(e)
-	}
-}
-
-// beginChange says that several words of a live entry change until endChange: see
-// whole. The caller holds the lock of the entry's shard, so there is one change at a
-// time; the state may move meanwhile.
-func (t *Table) beginChange(e *entry) {
-	e.state.Add(changingBit)
-	t.step()
-}
-
-// endChange says that all words of the entry belong together again.
-func (t *Table) endChange(e *entry) {
-	t.step()
-	e.state.Add(-changingBit & (1<<64 - 1))
-	t.step()
-}
-
-// step is called between the writes of a change, for tests that stop there.
-func (t *Table) step() {
-	if t.stepped != nil {
-		t.stepped()
 	}
 }
 
