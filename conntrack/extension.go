@@ -75,8 +75,9 @@ func (x *extension) read(word uint64, r *Record) {
 	}
 }
 
-// mark returns the firewall mark of the connection that c is a copy of.
-func (t *Table) mark(c *Conn) uint32 {
+// Mark returns the firewall mark of the connection that c is a copy of, as long as
+// the connection lives.
+func (t *Table) Mark(c *Conn) uint32 {
 	if c.word&markedBit == 0 {
 		return 0
 	}

@@ -42,7 +42,7 @@ func (t *Table) HashOf(r *Record) uint64 {
 // data; mark is 0 unless the template is a firewall mark's.
 func (t *Table) FindTemplate(hash uint64, k *Key, mark uint32, data string, c *Conn) bool {
 	return t.scan(hash, c, func(c Conn) bool {
-		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k && t.mark(&c) == mark &&
+		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k && t.Mark(&c) == mark &&
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data) &&
 			t.Live(&c) // else mark and data, which lie beside the entry, may be another's
 	})

@@ -38,7 +38,7 @@ func (t *tracker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port
 	t.record = conntrack.Record{
 		Key: k, Target: to, Kind: kind | helped(service.NAT, &k),
 		State: conntrack.TCPListen, Order: t.now, Deadline: t.now + t.view.Timeouts[conntrack.TCPListen],
-		Parent: c.Ref(),
+		Parent: c.Ref(), Mark: t.engine.conns.Mark(c),
 	}
 	server := t.server(c)
 	server.Join(false)

@@ -290,3 +290,23 @@ func TestFTP_DoesNotReadOtherConnections(t *testing.T) {
 		t.Errorf("the helper has state of %d connections, want 0", got)
 	}
 }
+
+// A data connection belongs to the service of its control connection, which may be that
+// of a firewall mark.
+func TestFTP_DataConnectionHasTheMarkOfItsService(t *testing.T) {
+	r := newRig(t, options{weights: []int32{}, marks: []service.Mark{
+		{Mark: 7, Proto: packet.ProtoTCP, Prefix: mustPrefix(vip + "/32"), Ports: []service.PortRange{{First: 21, Last: 21}}},
+	}})
+	s := service.Spec{Key: service.Key{Mark: 7}, Scheduler: "rr"}
+	s.Servers = []service.ServerSpec{{Addr: packet.MustAddr(serverIP(1)), Port: 21, Weight: 1}}
+	if err := r.control.Add([]service.Spec{s}); err != nil {
+		t.Fatal(err)
+	}
+	r.login(40000)
+	r.ports[0][0].Push(segment(ftpClient(40000), ftpService, "A", 1, 1, "PORT 198,51,100,7,200,1\r\n"))
+	r.step()
+	list := r.shared.Conns().List()
+	if len(list) != 2 || list[0].Mark != 7 || list[1].Mark != 7 || list[1].Parent != list[0].ID {
+		t.Errorf("connections %+v, want the control connection and its data connection, both of mark 7", list)
+	}
+}
