@@ -7,14 +7,15 @@ import (
 )
 
 // job contains the results of the stages for one frame.
+//
+// conn is last: a hit writes only what is before it, which is one cache line.
 type job struct {
-	hash  uint64 // hash of the client's side
-	out   bool   // whether the addresses are those of a real server's answer
-	conn  conntrack.Conn
-	found bool // conn is the frame's connection
-
+	hash     uint64        // hash of the client's side
+	out      bool          // whether the addresses are those of a real server's answer
+	found    bool          // conn is the frame's connection
 	replaces bool          // whether the frame replaces old, which must be removed
 	old      conntrack.Ref // the connection that was found and is over
+	conn     conntrack.Conn
 }
 
 // masquerading reports whether j's connection is forwarded by NAT.

@@ -17,11 +17,11 @@ type Dialogue struct {
 // Dump yields the connections and templates, parents before their children, each with
 // the helper's state of it, or nil. The workers must have stopped. The yielded values
 // are valid only during the iteration step.
-func (s *Engine) Dump() iter.Seq2[*conntrack.Record, *Dialogue] {
+func (e *Engine) Dump() iter.Seq2[*conntrack.Record, *Dialogue] {
 	return func(yield func(*conntrack.Record, *Dialogue) bool) {
-		for r := range s.conns.Dump() {
+		for r := range e.conns.Dump() {
 			var d *Dialogue
-			if m := s.helpers.controls[r.ID]; m != nil {
+			if m := e.helpers.controls[r.ID]; m != nil {
 				d = &Dialogue{m.Control, m.first}
 			}
 			if !yield(r, d) {
@@ -38,15 +38,15 @@ type Resumption struct {
 	Stranded int // those whose server does not exist any more
 	Refused  int // those for which there was no room
 
-	shared  *Engine
+	engine  *Engine
 	servers map[uint32]*service.Server
 	parents map[conntrack.Ref]conntrack.Ref
 }
 
 // Resume returns a Resumption. servers contains the current real servers by the
 // numbers that they had in the earlier director.
-func (s *Engine) Resume(servers map[uint32]*service.Server) *Resumption {
-	return &Resumption{shared: s, servers: servers, parents: map[conntrack.Ref]conntrack.Ref{}}
+func (e *Engine) Resume(servers map[uint32]*service.Server) *Resumption {
+	return &Resumption{engine: e, servers: servers, parents: map[conntrack.Ref]conntrack.Ref{}}
 }
 
 // Add inserts a connection and counts it to its server, or leaves it out. The
@@ -62,7 +62,7 @@ func (r *Resumption) Add(saved *conntrack.Record, d *Dialogue) {
 	conn.Server = server.ID
 	conn.Parent = r.parents[saved.Parent]
 	var c conntrack.Conn
-	if r.shared.conns.Restore(&conn, &c) != conntrack.Inserted {
+	if r.engine.conns.Restore(&conn, &c) != conntrack.Inserted {
 		r.Refused++
 		return
 	}
@@ -76,7 +76,7 @@ func (r *Resumption) Add(saved *conntrack.Record, d *Dialogue) {
 		server.Resume(c.State().Active(), service.Method(c.Method()))
 	}
 	if d != nil && c.Is(conntrack.Helper) {
-		m := r.shared.helpers.of(&c, r.shared.conns)
+		m := r.engine.helpers.of(&c, r.engine.conns)
 		m.Control, m.first = d.Control, d.First
 	}
 }

@@ -26,25 +26,25 @@ type ShadowOptions struct {
 // fragments are not copied. The caller closes the connection table of the copy.
 //
 // The rules must not change during the call.
-func (s *Engine) Shadow(o ShadowOptions) (*Engine, error) {
-	conns, copies, err := s.conns.Shadow(o.Keep, o.Room)
+func (e *Engine) Shadow(o ShadowOptions) (*Engine, error) {
+	conns, copies, err := e.conns.Shadow(o.Keep, o.Room)
 	if err != nil {
 		return nil, err
 	}
 	c := &Engine{
 		conns:     conns,
 		fragments: fragment.New(0, [2]uint64{}), // the smallest possible table
-		limiter:   s.limiter.Copy(),
+		limiter:   e.limiter.Copy(),
 		clock:     o.Clock,
-		ident:     s.ident,
+		ident:     e.ident,
 		resolver:  o.Resolver,
-		longWay:   s.longWay,
+		longWay:   e.longWay,
 	}
-	v := s.view.Load()
+	v := e.view.Load()
 	c.view.Store(&View{
 		Services: v.Services.Shadow(o.Picked), Hops: v.Hops.Unmarked(), Timeouts: v.Timeouts, Sysctl: v.Sysctl,
 	})
-	c.defence.copyFrom(&s.defence)
-	s.helpers.copyTo(&c.helpers, copies)
+	c.defence.copyFrom(&e.defence)
+	e.helpers.copyTo(&c.helpers, copies)
 	return c, nil
 }
