@@ -195,14 +195,18 @@ func (c *Conn) encode(r *Record) {
 	}
 }
 
-// write writes r, which c encodes, to the dead entry, all but the state word and
-// what the extension holds.
-func (e *entry) write(r *Record, c *Conn, hash uint64) {
+// write writes r, which c encodes, to the dead entry at index, all but the state
+// word.
+func (t *Table) write(index uint32, r *Record, c *Conn, hash uint64) {
+	e := &t.entries[index]
 	e.addrs.Store(c.addrs)
 	e.dest.Store(c.dest)
 	e.server.Store(c.srvWord)
 	e.hash.Store(hash)
 	e.deadline.Store(r.Deadline)
+	if c.word&(wideBit|markedBit|pairBit) != 0 {
+		t.extensions[index].write(r, c)
+	}
 }
 
 // read takes a consistent copy of e without the addresses of its extension, or

@@ -77,11 +77,8 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	if packets := c.packets(); !n.Is(Template) && packets < t.countFrom {
 		c.word += uint64(t.countFrom-packets) << packetsShift
 	}
+	t.write(index, n, c, hash)
 	e := &t.entries[index]
-	e.write(n, c, hash)
-	if c.word&(wideBit|markedBit|pairBit) != 0 {
-		t.extensions[index].write(n, c)
-	}
 	e.family.Store(family)
 	sh.order = max(sh.order+1, uint64(n.Order))
 	e.order.Store(sh.order)
