@@ -77,9 +77,9 @@ func restartUnderLoad(t *testing.T, l *lab.Lab, w way) {
 	traffic.goesOn(t)
 	traffic.end(t)
 
-	saved, resumed := logged(t, first, "state saved.*connections"), logged(t, second, "taken up.*connections")
+	saved, resumed := logged(t, first, "state saved.*connections"), logged(t, second, "saved connections restored.*connections")
 	if saved < regulars+restartDown+restartUp || resumed != saved {
-		t.Errorf("%d connections saved, %d taken up, want all and at least %d", saved, resumed, regulars)
+		t.Errorf("%d connections saved, %d restored, want all and at least %d", saved, resumed, regulars)
 	}
 	must(t, second.Stop())
 	t.Logf("%d connections saved; second director: %s", saved, regexp.MustCompile(`saved connections.*`).FindString(second.Log()))
