@@ -10,8 +10,7 @@ import (
 )
 
 // serverFields are the fields of a server that a shadow copies, with functions that
-// read
-// their values.
+// read their values.
 var serverFields = map[string]func(*Server) any{
 	"Addr":       func(s *Server) any { return s.Addr },
 	"Port":       func(s *Server) any { return s.Port },
@@ -79,8 +78,7 @@ func busy() *Server {
 }
 
 // complete compares the fields of a copy with those of the original. It fails if a
-// field
-// is in neither list. Then copy the field and add it to a list above.
+// field is in neither list. Then copy the field and add it to a list above.
 func complete[T any](t *testing.T, old, twin *T, fields map[string]func(*T) any) {
 	t.Helper()
 	for f := range reflect.TypeFor[T]().Fields() {
