@@ -41,7 +41,7 @@ func TestPer_KnowsCountersThatFell(t *testing.T) {
 
 var start = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// director is two workers with a queue each, after so many seconds.
+// director returns two workers with one queue each, after the given number of seconds.
 func director(seconds int) *figures.Figures {
 	n := uint64(seconds)
 	f := &figures.Figures{
@@ -63,7 +63,7 @@ func director(seconds int) *figures.Figures {
 	return f
 }
 
-// worker is what each worker of director does.
+// worker returns the rates of each worker of director.
 func worker() figures.Work {
 	return figures.Work{
 		CPU: 0.25, Rx: 1000, Tx: 900, Host: 3, Drops: 10, Handoff: 2, Conns: 50, Expired: 40, Unnoted: 1,
@@ -92,7 +92,7 @@ func unknownWork() figures.Work {
 	return figures.Work{CPU: u, Rx: u, Tx: u, Host: u, Drops: u, Handoff: u, Conns: u, Expired: u, Unnoted: u, Batch: u}
 }
 
-// nothingKnown is what is left without an earlier moment: totals.
+// nothingKnown returns the result without an earlier moment, which has only totals.
 func nothingKnown() figures.Rates {
 	r := both()
 	r.Seconds, r.Lost, r.Total = 0, unknown, unknownWork()
@@ -198,7 +198,8 @@ func compare(t *testing.T, what string, got, want *figures.Rates) {
 	}
 }
 
-// With AF_PACKET a full ring is counted in times, and its frames elsewhere.
+// With AF_PACKET, RxRingFull counts how often the ring was full. Other counters have the
+// lost frames.
 func TestLosses_CountFrames(t *testing.T) {
 	for _, c := range []struct {
 		io   string

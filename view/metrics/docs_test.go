@@ -51,7 +51,7 @@ func TestSample_IsComplete(t *testing.T) {
 	}
 }
 
-// docs/metrics.md lists exactly what is exported, in the words of the help texts.
+// docs/metrics.md lists exactly the exported metrics, with their help texts.
 func TestDocs_ListEveryMetric(t *testing.T) {
 	text, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
@@ -64,7 +64,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 	}
 }
 
-// dashboard is what the tests look at of docs/grafana/director.json.
+// dashboard contains the parts of docs/grafana/director.json that the tests check.
 type dashboard struct {
 	Title         string `json:"title"`
 	SchemaVersion int    `json:"schemaVersion"`
@@ -164,7 +164,7 @@ func TestDashboard_AsksForWhatIsExported(t *testing.T) {
 	}
 }
 
-// Panels have numbers of their own and places that do not overlap.
+// Panels have different numbers and do not overlap.
 func TestDashboard_IsLaidOut(t *testing.T) {
 	d := readDashboard(t)
 	if d.Title != "director" || d.SchemaVersion < 39 || len(d.Panels) < 20 {

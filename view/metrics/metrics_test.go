@@ -82,8 +82,8 @@ func both(s metrics.Source) map[string]*metrics.Page {
 	return map[string]*metrics.Page{"native": metrics.New(s), "ipvs": metrics.NewIPVS(s)}
 }
 
-// The golden files are what a scrape has to be, byte for byte. After a change that
-// is wanted: UPDATE=1 go test ./metrics
+// A scrape must be equal to the golden file, byte for byte. After an intended change, run
+// UPDATE=1 go test ./view/metrics
 func TestScrape_IsTheGoldenOne(t *testing.T) {
 	for name, r := range both(sample()) {
 		got := strings.ReplaceAll(scrape(t, r), runtime.Version(), "GOVERSION")
@@ -136,7 +136,7 @@ func TestScrape_PassesPromtool(t *testing.T) {
 	}
 }
 
-// A director that has not begun shows no workers, and no metric twice.
+// A director that has not started has no workers in a scrape, and no metric twice.
 func TestScrape_OfNothingIsFine(t *testing.T) {
 	for name, r := range both(&source{}) {
 		if got := scrape(t, r); !strings.Contains(got, "# HELP ") || strings.Contains(got, "worker=") {
@@ -145,7 +145,7 @@ func TestScrape_OfNothingIsFine(t *testing.T) {
 	}
 }
 
-// An interface's name is any bytes; a scrape must not fail because of it.
+// The name of an interface can contain any bytes. A scrape must not fail because of it.
 func TestScrape_BearsOddNames(t *testing.T) {
 	s := sample()
 	s.figures.Queues[0].Interface = "a\xff\"b\\"
@@ -261,8 +261,7 @@ func TestScrape_WhileNumbersChange(t *testing.T) {
 	}
 }
 
-// Nobody waits for a scrape of a thousand servers, and it takes no mentionable
-// memory. How much is said, not demanded.
+// Reports the time and memory of a scrape of a thousand servers. It has no limits.
 func TestScrape_OfAThousandServers(t *testing.T) {
 	s := sample()
 	for i := range 1000 {
@@ -285,8 +284,8 @@ func TestScrape_OfAThousandServers(t *testing.T) {
 	}
 }
 
-// Every reason has a name of its own from the beginning: what a dashboard adds up
-// must not begin with the first drop.
+// Every reason has its metric from the start, so that sums in a dashboard do not start with
+// the first drop.
 func TestScrape_ShowsEveryReason(t *testing.T) {
 	got := scrape(t, metrics.New(&source{}))
 	for r := packet.None + 1; r < packet.Reasons; r++ {
@@ -298,7 +297,7 @@ func TestScrape_ShowsEveryReason(t *testing.T) {
 	}
 }
 
-// Counters do not go back when an operator zeroes what ipvsadm shows.
+// Counters do not fall when an operator sets the counts of ipvsadm to zero.
 func TestScrape_IgnoresZeroing(t *testing.T) {
 	s := sample()
 	before := scrape(t, metrics.New(s)) + scrape(t, metrics.NewIPVS(s))

@@ -10,7 +10,7 @@ import (
 	"director/view/figures"
 )
 
-// source is a metrics.Source of numbers that stand still.
+// source is a metrics.Source with constant numbers.
 type source struct {
 	figures  figures.Figures
 	services []control.Service
@@ -21,7 +21,7 @@ func (s *source) Figures() figures.Figures    { return s.figures }
 func (s *source) Services() []control.Service { return s.services }
 func (s *source) Counted() control.Stats      { return s.counted }
 
-// worker counts something of everything.
+// worker returns a worker whose counters are all greater than zero.
 func worker(index int, scale uint64) figures.Worker {
 	return figures.Worker{
 		Index: index, CPU: 2 + index, CPUSeconds: 1.25 * float64(scale),
@@ -69,7 +69,7 @@ func sample() *source {
 	}
 }
 
-// listed is a service that counted as much as its servers.
+// listed returns a service whose counts are the sums over its servers.
 func listed(k service.Key, scheduler string, servers ...control.Server) control.Service {
 	s := control.Service{Spec: service.Spec{Key: k, Scheduler: scheduler}, Servers: servers}
 	for _, r := range servers {

@@ -26,10 +26,10 @@ func serve(t *testing.T, s *source) *httptest.Server {
 	return server
 }
 
-// live says that the script has taken the page up.
+// live is true when the script has started on the page.
 const live = `document.getElementById('live').className === 'live'`
 
-// open opens an address, which the script takes up.
+// open opens an address and waits for the script to start.
 func open(b *browsertest.Browser, url string) {
 	b.Do(chromedp.Navigate(url))
 	b.Await(live)
@@ -80,15 +80,15 @@ func fitsOnScreens(t *testing.T, b *browsertest.Browser) {
 	b.Clean(server, thousand)
 }
 
-// What a reader does to the page stays as it was while numbers change: the place
-// that is looked at, the order, what is typed, and what has the focus.
+// When numbers change, the page keeps what the reader has chosen: the scroll position, the
+// order, the typed text, and the focus.
 func changesInPlace(t *testing.T, b *browsertest.Browser) {
 	s := newSource(4, 5)
 	server := serve(t, s)
 	b.Screen(1440, 900, false, false)
 	open(b, server.URL+"/")
 
-	// Sorting asks for no new page.
+	// Sorting does not load a new page.
 	b.Do(chromedp.Evaluate[chromedp.Void](`window.marked = true`))
 	b.Do(chromedp.Click(chromedp.CSS(`a[title="Sort by active connections"]`)))
 	b.Await(`document.querySelector('[aria-sort=descending] a')?.textContent === 'Active'`)
@@ -98,7 +98,7 @@ func changesInPlace(t *testing.T, b *browsertest.Browser) {
 		t.Errorf("first of all by active connections is %s", got)
 	}
 
-	// What is typed filters; a service is closed by its button.
+	// Typed text filters. The button of a service closes it.
 	b.Do(chromedp.SendKeys(chromedp.CSS(`#q`), "tcp"))
 	b.Await(`document.querySelectorAll('.services tbody').length === 3`)
 	b.Do(chromedp.Click(chromedp.CSS(`#tcp-192\.0\.2\.10\:80 [name=flip]`)))
@@ -147,7 +147,7 @@ func saysThatItIsGone(t *testing.T, b *browsertest.Browser) {
 	}
 }
 
-// Without scripts everything works by links and buttons that load a page.
+// Without scripts, everything works by links and buttons that load a page.
 func worksWithoutScripts(t *testing.T, b *browsertest.Browser) {
 	server := serve(t, newSource(4, 5))
 	b.Screen(1440, 900, false, false)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Every colour of text stands out from every colour that it is on, by WCAG 2.2 §1.4.3
-// (AA), in the light and in the dark.
+// Each text colour has the contrast of WCAG 2.2 §1.4.3 (AA) on each of its background
+// colours, in the light and in the dark theme.
 func TestColours_HaveContrast(t *testing.T) {
 	css, err := os.ReadFile("assets/page.css")
 	if err != nil {
@@ -37,7 +37,7 @@ func TestColours_HaveContrast(t *testing.T) {
 	}
 }
 
-// luminance is that of a colour, as WCAG defines it.
+// luminance returns the luminance of a colour as WCAG defines it.
 func luminance(t *testing.T, hex string) float64 {
 	t.Helper()
 	if len(hex) == 3 {

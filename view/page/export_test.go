@@ -17,7 +17,7 @@ func (p *Page) Line(ring, size int) []float32 {
 	return p.history.services[p.latest.services[0].Key].line(ring, p.history.count, size)
 }
 
-// Spark and SI are the parts of these names.
+// Spark and SI call the functions spark and si.
 func Spark(values []float32, peak float32, step int) string { return spark(values, peak, step) }
 func SI(v float64) string {
 	digits, prefix := si(v)

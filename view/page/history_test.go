@@ -14,8 +14,8 @@ import (
 	"director/view/page"
 )
 
-// sampled takes so many samples of a source whose first service has as many
-// connections per second as there were samples before.
+// sampled takes the given number of samples. At each sample the first service of the source
+// has as many connections per second as there were samples before.
 func sampled(t *testing.T, s *source, samples int) *page.Page {
 	p := newPage(t, s)
 	for i := range samples + 1 { // the first is what rates are taken against
@@ -53,7 +53,7 @@ func TestHistory_KeepsTheLastTenMinutes(t *testing.T) {
 	}
 }
 
-// A peak of a line that shows two samples as one does not change as it moves on.
+// A line can show two samples as one. A peak of such a line keeps its height as it moves.
 func TestHistory_GroupsTheSameSamples(t *testing.T) {
 	p := sampled(t, newSource(1, 1), 200)
 	before := p.Line(0, 2)
@@ -75,13 +75,13 @@ func TestHistory_ForgetsWhatIsGone(t *testing.T) {
 			t.Errorf("%d services and %d servers are followed, want %d and %d", a, b, services, servers)
 		}
 	}
-	expect(0, 0) // the first sample is no point
+	expect(0, 0) // the first sample adds no point
 	expect(3, 12)
 	s.change(func(s *source) { s.services[0].Servers = s.services[0].Servers[1:] })
 	expect(3, 11)
 	s.change(func(s *source) { s.services = s.services[:1] })
 	expect(1, 3)
-	for i := range 20 { // others each time: nothing piles up
+	for i := range 20 { // other services each time; the history must not grow
 		s.change(func(s *source) { s.services = []control.Service{newService(100+i, 2)} })
 		expect(1, 2)
 	}
@@ -92,7 +92,7 @@ func TestHistory_ForgetsWhatIsGone(t *testing.T) {
 	}
 }
 
-// A server that was away begins a new line.
+// A server that was removed and added again starts a new line.
 func TestHistory_BeginsAnewForWhoComesBack(t *testing.T) {
 	s := newSource(2, 1)
 	p := newPage(t, s)
@@ -128,7 +128,7 @@ func TestRun_TakesASampleEachPeriod(t *testing.T) {
 	})
 }
 
-// Rates are what two samples differ by, and unknown before there are two.
+// Rates are computed from two samples, and are unknown before there are two.
 func TestRates_AreTakenFromTwoSamples(t *testing.T) {
 	s := newSource(1, 1)
 	row := func(p *page.Page) string {
@@ -157,7 +157,7 @@ func TestRates_AreTakenFromTwoSamples(t *testing.T) {
 	if got, want := row(p), "0| 2|| 25| 2.00 k| 1.00 k| 10| 0.5| 100| 50| 32|"; got != want {
 		t.Errorf("4 seconds later: %q, want %q", got, want)
 	}
-	s.change(func(s *source) { // counters that started again at 0
+	s.change(func(s *source) { // counters that were reset to 0
 		s.figures.At = s.figures.At.Add(4 * time.Second)
 		s.figures.Workers[0] = figures.Worker{CPU: 2, CPUSeconds: 0.4, Rx: map[string]uint64{"eth0": 800}, Conns: 20}
 	})

@@ -49,7 +49,7 @@ var (
 	blanks = regexp.MustCompile(`[ \n]+`)
 )
 
-// words are what a page says, a line for each row, with "|" behind each cell.
+// words returns the text of a page: a line for each row, with "|" after each cell.
 func words(page string) string {
 	page = silent.ReplaceAllString(page, "")
 	page = strings.ReplaceAll(blanks.ReplaceAllString(page, " "), "> <", "><")
@@ -63,7 +63,7 @@ func words(page string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// What the page says of a fixed director, word for word.
+// The page of a fixed director has exactly the text of the golden file.
 func TestPage_SaysWhatThereIs(t *testing.T) {
 	s := newSource(4, 3)
 	p := newPage(t, s)
@@ -97,7 +97,7 @@ func TestPage_SaysWhatThereIs(t *testing.T) {
 	}
 }
 
-// Nothing that comes from outside becomes part of the page's markup.
+// Text from other sources never becomes part of the page's markup.
 func TestPage_EscapesWhatItIsTold(t *testing.T) {
 	const evil = `"'><script>alert(1)</script>`
 	s := newSource(1, 1)
@@ -121,8 +121,7 @@ func TestPage_EscapesWhatItIsTold(t *testing.T) {
 	}
 }
 
-// The policy allows just the style and the script that are there, and no other
-// place has any.
+// The policy allows only the style and the script of the page, and the page has no others.
 func TestPage_HasAPolicyThatFitsIt(t *testing.T) {
 	w := httptest.NewRecorder()
 	newPage(t, newSource(4, 5)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -195,8 +194,8 @@ func TestPage_IsCompressedForThoseWhoTakeIt(t *testing.T) {
 	}
 }
 
-// However many look, the source is asked no more than twice a second, and what
-// they see is no older than that.
+// With any number of readers, the source is asked at most twice a second, and the shown
+// data is at most half a second old.
 func TestPage_SparesItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(1, 1)
@@ -215,7 +214,7 @@ func TestPage_SparesItsSource(t *testing.T) {
 	})
 }
 
-// Samples are taken, readers served, and the director changes, all at once.
+// Sampling, serving readers and changes of the director happen at the same time.
 func TestPage_IsReadWhileItIsSampled(t *testing.T) {
 	s := newSource(4, 5)
 	p := newPage(t, s)
@@ -258,7 +257,7 @@ func TestPage_AlertsWhileNoWorkerServesAQueue(t *testing.T) {
 	}
 }
 
-// A source that says nothing at all has a page too.
+// A source without any data has a page, too.
 func TestPage_OfNothing(t *testing.T) {
 	p := newPage(t, &source{figures: figures.Figures{Started: began, At: began}})
 	p.Sample()

@@ -69,7 +69,7 @@ func TestNames_AreComparedByTheirNumbers(t *testing.T) {
 	}
 }
 
-// firsts are the names in the table's first column.
+// firsts returns the names in the first column of the table.
 func firsts(body string) (names []string) {
 	for _, found := range regexp.MustCompile(`<(?:tbody|tr) id="([^"]*)"`).FindAllStringSubmatch(body, -1) {
 		names = append(names, found[1])
@@ -130,7 +130,7 @@ func TestChoice_FindsAndOpens(t *testing.T) {
 	}
 }
 
-// big is a director with the most that is asked for.
+// big returns a director of the largest size that the page must support.
 func big(t testing.TB, services, servers int) (*source, *page.Page) {
 	s := newSource(services, servers)
 	p := newPage(t, s)

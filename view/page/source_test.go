@@ -56,7 +56,7 @@ func (s *source) Services() []control.Service {
 	return all
 }
 
-// change changes the director while nobody looks.
+// change changes the director under the lock.
 func (s *source) change(do func(*source)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,8 +65,8 @@ func (s *source) change(do func(*source)) {
 
 var began = time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)
 
-// newSource is a director with services of so many servers each: the second has a
-// drained and a full server, the third none that is usable.
+// newSource returns a director with services of the given number of servers. The second
+// service has a drained and a full server, and the third has no usable server.
 func newSource(services, servers int) *source {
 	s := &source{figures: figures.Figures{
 		At: began.Add(75 * time.Hour), Started: began, Version: "v1.4.0", PID: 4711,
@@ -129,7 +129,7 @@ func newService(i, servers int) control.Service {
 	return each
 }
 
-// step is what d more bring: rates that differ from server to server and move.
+// step advances the director by d. The rates of the servers differ and change over time.
 func (s *source) step(d time.Duration) {
 	s.steps++
 	at := float64(s.steps)

@@ -20,7 +20,7 @@ func (m Model) Answer(f figures.Figures, s []control.Service, err error, at time
 	m.answer(sample{f, s}, err, at)
 }
 
-// Screen is the text on a screen of the given size, and how many lines it is.
+// Screen returns the text on a screen of the given size, and its number of lines.
 func (m Model) Screen(width, height int) (string, int) {
 	m.width, m.height = width, height
 	lines := m.screen()
@@ -31,7 +31,7 @@ func (m Model) Screen(width, height int) (string, int) {
 	return b.String(), len(lines)
 }
 
-// Alarms is the text of the screen's lines that are marked by colour.
+// Alarms returns the text of the lines that are marked by colour.
 func (m Model) Alarms() (marked []string) {
 	for _, l := range m.screen() {
 		for _, s := range l {

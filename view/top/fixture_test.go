@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// showEnv makes the test binary a view of a director that is gone while the file
-// that it names exists.
+// showEnv makes the test binary show a director. It names a file, and while that file
+// exists the director does not answer.
 const showEnv = "TOP_TEST_SHOW"
 
 func showForTest(gone string) int {
@@ -47,11 +47,11 @@ func showForTest(gone string) int {
 	return 0
 }
 
-// begin is when the first sample is taken.
+// begin is the time of the first sample.
 var begin = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// director is a director that has been running for some seconds, with two workers
-// and two services: everything in it has a rate that can be told by heart.
+// director returns a director that has been running for some seconds. It has two workers
+// and two services. All rates are simple numbers.
 func director(seconds int) (figures.Figures, []control.Service) {
 	n := uint64(seconds)
 	f := figures.Figures{
@@ -75,7 +75,7 @@ func director(seconds int) (figures.Figures, []control.Service) {
 		)
 	}
 	counts := func(conns uint64) control.Stats {
-		n := n / 2 * 2 // the estimator's step
+		n := n / 2 * 2 // the counters change every two seconds
 		return control.Stats{Conns: conns * n, InPkts: 1500 * n, OutPkts: 1400 * n, InBytes: 60_000 * n, OutBytes: 2_000_000 * n}
 	}
 	web := control.Service{Spec: service.Spec{Key: key("192.0.2.10", 80, packet.ProtoTCP), Scheduler: "wlc"}, Stats: counts(100)}
@@ -110,7 +110,7 @@ func server(at string, method service.Method, weight int32, active, inactive uin
 	}
 }
 
-// after is a model that has seen the director at each of the given seconds.
+// after returns a model that has got an answer of the director at each of the given seconds.
 func after(seconds ...int) top.Model {
 	m := top.NewModel(2 * time.Second)
 	for _, s := range seconds {
@@ -120,8 +120,8 @@ func after(seconds ...int) top.Model {
 	return m
 }
 
-// farm is a service of n servers, each with its number as its connections, in a
-// director that does nothing else.
+// farm returns a director with one service of n servers. The number of a server is also its
+// number of connections.
 func farm(n int) (figures.Figures, []control.Service) {
 	s := control.Service{Spec: service.Spec{Key: key("192.0.2.10", 80, packet.ProtoTCP), Scheduler: sched.Names()[0]}}
 	for i := range n {

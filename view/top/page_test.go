@@ -85,7 +85,7 @@ q quit  tab view  s servers  / filter  ? help
 `)
 }
 
-// Plain lines are as wide as they must be, and hold every view.
+// Plain lines are as wide as necessary, and contain every view.
 func TestBlock_HoldsEverything(t *testing.T) {
 	same(t, after(0, 2).Block(), `
 director  2026-03-04 12:00:02  pid 4242  up 1d 02:00:02  every 2s  v1.2.3
@@ -128,7 +128,7 @@ not-ipv4                               0      14
 `)
 }
 
-// What is marked by colour is marked by a word, too.
+// Every mark by colour is also a mark by a word.
 func TestScreen_MarksByTextAsWellAsByColour(t *testing.T) {
 	m := after(0, 2)
 	m.Screen(120, 40)
@@ -170,7 +170,7 @@ func TestScreen_FitsEverySize(t *testing.T) {
 	}
 }
 
-// firsts is the servers that are on the screen, the first and the last.
+// firsts returns the first and the last server on the screen.
 func firsts(m top.Model) (first, last string, n int) {
 	screen, _ := m.Screen(80, 24)
 	for l := range strings.Lines(screen) {
@@ -249,7 +249,7 @@ func TestKeys_Filter(t *testing.T) {
 	if first, last, n := firsts(m); first != "10.0.3.9:80" || last != "10.0.3.99:80" || n != 11 {
 		t.Errorf("%s to %s, %d of them, want those of 10.0.3.9 and 10.0.3.9x", first, last, n)
 	}
-	m.Keys("/", "O", "v", "e", "r", "l", "enter") // the word as it is written out
+	m.Keys("/", "O", "v", "e", "r", "l", "enter") // the long form of the word
 	if first, last, n := firsts(m); first != "10.0.0.11:8080" || n != 1 {
 		t.Errorf("%s to %s, %d of them, want the overloaded one", first, last, n)
 	}

@@ -31,7 +31,7 @@ func scripted(stop func(), answers ...any) top.Source {
 	}
 }
 
-// firstWords returns the first words of the lines that tell blocks and news apart.
+// firstWords returns the first words of the lines that start blocks or report news.
 func firstWords(out string) (words []string) {
 	for l := range strings.Lines(out) {
 		for _, w := range []string{"director", "NO ANSWER", "the director answers again"} {

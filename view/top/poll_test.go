@@ -10,7 +10,7 @@ import (
 	"director/view/top"
 )
 
-// Figures and services are two answers. They are of one moment, or asked for again.
+// Figures and services are two answers. If they are not of one moment, they are read again.
 func TestAsk_TakesFiguresAndServicesOfOneCount(t *testing.T) {
 	for name, c := range map[string]struct {
 		figures []int // seconds, at each question

@@ -19,7 +19,7 @@ import (
 
 // terminal is a pseudo-terminal with an emulator at its end.
 type terminal struct {
-	keys   *os.File // what is written is typed
+	keys   *os.File // the emulator's keyboard
 	line   *os.File // the program's end
 	screen vt.MockTerm
 	raw    strings.Builder // what the program wrote
@@ -106,7 +106,7 @@ func (term *terminal) lines(width, height int) (lines []string) {
 	return lines
 }
 
-// until feeds the screen until what was read, or what it shows, is as wanted.
+// until reads the program's output until the condition holds.
 func (term *terminal) until(t *testing.T, what string, width, height int, ok func(lines []string) bool) {
 	t.Helper()
 	if err := term.keys.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -132,8 +132,7 @@ func has(text string) func([]string) bool {
 	return func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), text) }
 }
 
-// A view from its first line to the prompt behind it, as a process of its own on a
-// terminal.
+// Runs the view as a process on a terminal, from its first line to the prompt after it.
 func TestShow_FillsTheTerminalAndPutsItBack(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "gone")
 	term := newTerminal(t, 80, 24)

@@ -45,7 +45,7 @@ func TestRates_NeedTwoSamples(t *testing.T) {
 		"10.0.0.11:8080| nat over 1 200k 4 40 1.50k 1.40k 60.0k 2.00M")
 }
 
-// Until there are two, a service has the director's own averages.
+// Before there are two counts, a service has the director's own averages.
 func TestRates_OfServicesBeginAsTheDirectorsOwn(t *testing.T) {
 	f, all := director(0)
 	all[0].Rates.CPS, all[0].Rates.OutBPS = 31, 41_000
@@ -54,8 +54,8 @@ func TestRates_OfServicesBeginAsTheDirectorsOwn(t *testing.T) {
 	expect(t, m, "TCP 192.0.2.10:80| wlc 200k 28 31 0 0 0 41.0k")
 }
 
-// Services are counted every two seconds. Between two counts their rates stay, and
-// are not halved by who asks at odd times.
+// Services are counted every two seconds. Between two counts their rates do not change, at
+// whatever times samples are taken.
 func TestRates_OfServicesGoFromCountToCount(t *testing.T) {
 	const want = "10.0.0.12:8080| nat 2 7 4 60 1.50k 1.40k 60.0k 2.00M"
 	for _, seconds := range [][]int{{0, 2}, {0, 1, 2}, {0, 1, 2, 3}, {0, 3}, {1, 3}, {1, 5}, {0, 7, 8}} {
@@ -63,7 +63,7 @@ func TestRates_OfServicesGoFromCountToCount(t *testing.T) {
 	}
 }
 
-// With run_estimation=0 the counts stand still, and what they said is not so for ever.
+// With run_estimation=0 the counts do not change, so their rates become invalid.
 func TestRates_OfServicesEndWithTheEstimation(t *testing.T) {
 	m := after(0, 2)
 	counted, all := director(2)
@@ -73,7 +73,7 @@ func TestRates_OfServicesEndWithTheEstimation(t *testing.T) {
 	expect(t, m, "10.0.0.12:8080| nat 2 7 4 - - - - -", "frames/s| in 3.80k out 3.78k to the kernel 6 dropped 20 lost in queues 29")
 }
 
-// What was added since the last count has no rates yet.
+// Services that were added since the last count have no rates yet.
 func TestRates_OfANewServerAreNotKnown(t *testing.T) {
 	m := after(0, 2)
 	f, all := director(3)
@@ -82,7 +82,7 @@ func TestRates_OfANewServerAreNotKnown(t *testing.T) {
 	expect(t, m, "10.0.0.14:80| dr 1 0 0 - - - - -", "10.0.0.12:8080| nat 2 7 4 60 1.50k 1.40k 60.0k 2.00M")
 }
 
-// Another director's counts have nothing to do with the last one's.
+// Counts of two different directors are not compared.
 func TestRates_BeginAnewWithARestart(t *testing.T) {
 	m := after(98, 100)
 	f, all := director(2)
@@ -97,7 +97,7 @@ func TestRates_BeginAnewWithARestart(t *testing.T) {
 		"10.0.0.12:8080| nat 2 7 4 60 1.50k 1.40k 60.0k 2.00M")
 }
 
-// Zeroed counts (ipvsadm -Z) begin at 0: what is there was counted since.
+// Counts that were set to zero (ipvsadm -Z) have grown from 0.
 func TestRates_SurviveZeroing(t *testing.T) {
 	m := after(98, 100)
 	f, all := director(102)
@@ -106,7 +106,7 @@ func TestRates_SurviveZeroing(t *testing.T) {
 	expect(t, m, "10.0.0.12:8080| nat 2 7 4 15 1.50k 1.40k 60.0k 2.00M")
 }
 
-// A clock that was set back gives no rates rather than wrong ones.
+// If the clock was set back, there are no rates instead of wrong ones.
 func TestRates_AreNotKnownWhenTheClockGoesBack(t *testing.T) {
 	m := after(10, 20)
 	f, all := director(30)
@@ -134,7 +134,7 @@ func TestAnswer_ThatDoesNotComeIsSaid(t *testing.T) {
 	}
 }
 
-// What comes from elsewhere cannot drive the terminal.
+// Text from other sources cannot control the terminal.
 func TestScreen_HoldsNoControlCharacters(t *testing.T) {
 	f, all := director(2)
 	f.Version, f.Queues[0].Interface, all[0].Key = "v1\x1b[2J", "e\x9bé\n", key("192.0.2.10", 80, packet.ProtoTCP)

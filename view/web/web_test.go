@@ -171,7 +171,7 @@ func (s *site) dial(text string) net.Conn {
 func TestServer_RefusesEndlessHeaders(t *testing.T) {
 	s := newSite(t, nil)
 	c := s.dial("GET / HTTP/1.1\r\nHost: x\r\n")
-	go func() { // until the server has had enough
+	go func() { // until the server closes the connection
 		line := "X-More: " + strings.Repeat("x", 1000) + "\r\n"
 		for range 1 << 10 {
 			if _, err := io.WriteString(c, line); err != nil {
@@ -188,7 +188,7 @@ func TestServer_RefusesEndlessHeaders(t *testing.T) {
 	}
 }
 
-// ledger is a listener that writes down what is accepted and closed.
+// ledger is a listener that counts accepted and closed connections.
 type ledger struct {
 	net.Listener
 	mu       sync.Mutex
@@ -224,8 +224,8 @@ func (e *entry) Close() error {
 	return e.Conn.Close()
 }
 
-// Of very many connections that say nothing only so many are served at a time; who
-// waits behind them is served when they go.
+// Of many silent connections, only a limited number is served at a time. Connections that
+// wait are served after the others have ended.
 func TestServer_BoundsConnections(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -262,8 +262,8 @@ func TestServer_BoundsConnections(t *testing.T) {
 	}
 }
 
-// Close lets a request in progress end, and does not wait for a client that reads
-// nothing.
+// Close waits for a request in progress, but not for a client that does not read its
+// answer.
 func TestClose_EndsWhatIsInProgress(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s := newSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
