@@ -8,7 +8,7 @@ import "director/packet"
 // connection goes to the kernel, as it would without the director; one that is for a
 // virtual address and damaged is dropped.
 func (b *batch) classify(in *iface, rx *packet.Batch) {
-	s, conns := b.step, b.engine.conns
+	s, conns := &b.step, b.engine.conns
 	mac := s.view.Hops.Interfaces()[in.index].MAC.Key()
 	frames := rx.Frames[:rx.N]
 	if b.engine.longWay {

@@ -61,8 +61,8 @@ func (s *sweep) settle(n int) {
 // clocks: the caller calls it after it has moved the clock and before Step. Run does
 // not call it, because each step expires some connections.
 func (w *Worker) ExpireAll() {
-	w.step.refresh()
-	w.step.now = w.step.engine.clock()
+	w.batch.refresh()
+	w.batch.now = w.batch.engine.clock()
 	s := &w.sweep
 	for n := maxExpiries; n == maxExpiries; {
 		n = s.sweeper.Due(s.now, soonest, s.dead[:])
@@ -70,5 +70,5 @@ func (w *Worker) ExpireAll() {
 	}
 	w.out.retryPending()
 	w.whole.expire()
-	w.step.counters.publish()
+	w.batch.counters.publish()
 }

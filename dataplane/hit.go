@@ -13,7 +13,7 @@ import (
 // For a packet that needs more, it changes nothing and returns false, and the stages
 // handle the packet. hitIn has the same effect as the stages.
 func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
-	s := b.step
+	s := &b.step
 	c, v, p := s.engine.conns.HitIn(hint, &f.Flow), s.view, f.Front()
 	id := c.Server()
 	if !c.Found() || f.TCPFlags&packet.SYN != 0 || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 {
@@ -62,7 +62,7 @@ func (s *step) fitsIPIP(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
 
 // hitOut is hitIn for a real server's answer.
 func (b *batch) hitOut(f *packet.Frame, hint conntrack.Hint) bool {
-	s := b.step
+	s := &b.step
 	c, v, p := s.engine.conns.HitOut(hint, &f.Flow), s.view, f.Front()
 	id := c.Server()
 	if !c.Found() || !v.Services.Member(id) || c.Is(conntrack.Helper) || p.TTL() <= 1 || !nat.Summed(p, f.Proto) {

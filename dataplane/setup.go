@@ -58,7 +58,7 @@ func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 // newWorker makes worker id of n and connects its parts.
 func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	w := &Worker{waiter: waiter}
-	s, out, tracker, forwarder, scheduler := &w.step, &w.out, &w.tracker, &w.forwarder, &w.scheduler
+	s, out, tracker, forwarder, scheduler := &w.batch.step, &w.out, &w.tracker, &w.forwarder, &w.scheduler
 	s.engine, s.index = e, id
 	out.step, out.ifaces, out.ident = s, make([]iface, ifaces), e.ident+uint16(id*(1<<16)/n)
 	tracker.step = s
@@ -67,7 +67,7 @@ func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	w.icmp = icmpErrors{step: s, out: out, tracker: tracker, forwarder: forwarder, scheduler: scheduler}
 	w.ipsec = ipsec{step: s, out: out, tracker: tracker, forwarder: forwarder}
 	b := &w.batch
-	b.step, b.out, b.tracker, b.scheduler, b.forwarder = s, out, tracker, scheduler, forwarder
+	b.out, b.tracker, b.scheduler, b.forwarder = out, tracker, scheduler, forwarder
 	b.icmp, b.ipsec = &w.icmp, &w.ipsec
 	w.capture = capture{step: s, batch: b, pending: &out.pending}
 	w.whole.step, w.whole.out, w.whole.batch, w.whole.capture = s, out, b, &w.capture

@@ -27,16 +27,15 @@ const yields = 32
 // goroutine, but any goroutine may call Counts, Stepped and Stop.
 //
 // The fields are ordered from the bottom up: a part uses only parts above it in this
-// list.
+// list. All of them point to the step, which is in batch.
 type Worker struct {
-	step      step      // the view, the time and the counters
 	out       output    // sends frames
 	tracker   tracker   // finds and admits connections
 	forwarder forwarder // rewrites frames for their next hop
 	scheduler scheduler // decides on frames without a connection
 	icmp      icmpErrors
 	ipsec     ipsec
-	batch     batch // the frames of the current batch and their stages
+	batch     batch // the step; the frames of the current batch and their stages
 	capture   capture
 	whole     reassembly // reassembles fragments
 	sweep     sweep      // expires connections
@@ -48,7 +47,7 @@ type Worker struct {
 }
 
 // Counts returns the counts of the worker up to its last step.
-func (w *Worker) Counts() Counts { return w.step.snapshot() }
+func (w *Worker) Counts() Counts { return w.batch.snapshot() }
 
 // Stepped returns when the worker's last step began, on the engine's clock, or 0
 // before the first one.
@@ -100,7 +99,7 @@ func (w *Worker) maxWait() int64 {
 // Step serves every interface once and expires some connections. It returns the
 // number of received frames.
 func (w *Worker) Step() (int, error) {
-	giant := w.step.engine.giant
+	giant := w.batch.engine.giant
 	if giant == nil {
 		return w.run()
 	}
@@ -112,8 +111,8 @@ func (w *Worker) Step() (int, error) {
 
 // run is Step without the giant lock.
 func (w *Worker) run() (int, error) {
-	w.step.begin()
-	w.stepped.Store(w.step.now)
+	w.batch.begin()
+	w.stepped.Store(w.batch.now)
 	n := 0
 	for i := range w.out.ifaces {
 		got, err := w.serve(&w.out.ifaces[i])
@@ -128,7 +127,7 @@ func (w *Worker) run() (int, error) {
 		return n, err
 	}
 	w.sweep.advance()
-	w.step.publish()
+	w.batch.publish()
 	return n, nil
 }
 
@@ -142,12 +141,12 @@ func (w *Worker) serve(in *iface) (int, error) {
 		return 0, err
 	}
 	n := rx.N
-	w.step.countBatch(in.index, n)
-	if w.step.tap != nil {
+	w.batch.countBatch(in.index, n)
+	if w.batch.tap != nil {
 		w.capture.received(in, rx)
 	}
 	w.batch.run(in, rx)
-	if w.step.tap != nil {
+	if w.batch.tap != nil {
 		w.capture.decided(in, rx)
 	}
 	if w.batch.fragments {
