@@ -10,7 +10,7 @@ import (
 //
 //	classify.go → track.go, hit.go → schedule.go → rewrite.go → transmit.go
 type batch struct {
-	step      // by value, so that hits reach it without a pointer; all others point to this one
+	step      // not a pointer: hits reach it at once
 	out       *output
 	tracker   *tracker
 	scheduler *scheduler
