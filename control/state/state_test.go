@@ -20,7 +20,6 @@ import (
 	"director/control/state"
 	"director/dataplane"
 	"director/dataplane/app/ftp"
-	"director/internal/fields"
 	"director/packet"
 	"director/sched"
 	"director/service"
@@ -90,29 +89,6 @@ func connections() []saved {
 		First: 6,
 	}
 	return []saved{{&template, nil}, {&control, &dialogue}, {&data, nil}, {&direct, nil}, {&six, nil}}
-}
-
-// A field that is added to a connection, or to the state of the FTP helper, makes this
-// test fail. Then add it to a connection above: the other tests show whether the file
-// contains it.
-func TestConnections_HaveEveryField(t *testing.T) {
-	empty := map[string]int{}
-	for _, s := range connections() {
-		for _, name := range fields.Zero(*s.Record) {
-			empty[name]++
-		}
-		if s.Dialogue == nil {
-			continue
-		}
-		if missing := slices.Concat(fields.Zero(*s.Dialogue), fields.Zero(s.Dialogue.Out)); len(missing) > 0 {
-			t.Errorf("the dialogue has no %v", missing)
-		}
-	}
-	for name, n := range empty {
-		if n == len(connections()) {
-			t.Errorf("no connection has a %s", name)
-		}
-	}
 }
 
 // each yields connections as the table does.
