@@ -34,8 +34,9 @@
 // connections moved. The generation advances when an entry dies, so a late writer
 // cannot touch its successor.
 //
-// A bit of the state word is set while several words of a live entry change. Who
-// takes a table over from a process that died skips the entries that have it.
+// A bit of the state word is set while words of a live entry that belong together
+// change. Who takes a table over from a process that died skips the entries that have
+// it.
 //
 // # Ending
 //

@@ -22,12 +22,12 @@ const (
 // sweep expires connections in the worker's share of the table, and fragments.
 type sweep struct {
 	*step
-	whole    *reassembly
-	sweeper  *conntrack.Sweeper
-	tick     int64 // time of the previous step
-	began    int64 // time at which the round began
-	sweeping bool  // whether a round is in progress
-	dead     [maxExpiries]conntrack.Conn
+	reassembly *reassembly
+	sweeper    *conntrack.Sweeper
+	tick       int64 // time of the previous step
+	began      int64 // time at which the round began
+	sweeping   bool  // whether a round is in progress
+	dead       [maxExpiries]conntrack.Conn
 }
 
 // advance continues the round over the worker's share of the table, or begins a round
@@ -35,7 +35,7 @@ type sweep struct {
 func (s *sweep) advance() {
 	if s.now != s.tick {
 		s.tick = s.now
-		s.whole.expire()
+		s.reassembly.expire()
 		if !s.sweeping && s.now-s.began >= sweepPeriod {
 			s.began, s.sweeping = s.now, true
 		}
@@ -69,6 +69,6 @@ func (w *Worker) ExpireAll() {
 		s.settle(n)
 	}
 	w.out.retryPending()
-	w.whole.expire()
+	w.reassembly.expire()
 	w.batch.counters.publish()
 }

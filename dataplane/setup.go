@@ -70,9 +70,9 @@ func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	b.out, b.tracker, b.scheduler, b.forwarder = out, tracker, scheduler, forwarder
 	b.icmp, b.ipsec = &w.icmp, &w.ipsec
 	w.capture = capture{step: s, batch: b, pending: &out.pending}
-	w.whole.step, w.whole.out, w.whole.batch, w.whole.capture = s, out, b, &w.capture
-	w.whole.datagram = fragment.NewDatagram()
-	w.sweep.step, w.sweep.whole = s, &w.whole
+	w.reassembly.step, w.reassembly.out, w.reassembly.batch, w.reassembly.capture = s, out, b, &w.capture
+	w.reassembly.datagram = fragment.NewDatagram()
+	w.sweep.step, w.sweep.reassembly = s, &w.reassembly
 	w.sweep.sweeper, w.sweep.began = e.conns.Sweeper(id, n), e.clock()
 	return w
 }

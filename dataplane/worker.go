@@ -29,16 +29,16 @@ const yields = 32
 // The fields are ordered from the bottom up: a part uses only parts above it in this
 // list. All of them point to the step, which is in batch.
 type Worker struct {
-	out       output    // sends frames
-	tracker   tracker   // finds and admits connections
-	forwarder forwarder // rewrites frames for their next hop
-	scheduler scheduler // decides on frames without a connection
-	icmp      icmpErrors
-	ipsec     ipsec
-	batch     batch // the step; the frames of the current batch and their stages
-	capture   capture
-	whole     reassembly // reassembles fragments
-	sweep     sweep      // expires connections
+	out        output    // sends frames
+	tracker    tracker   // finds and admits connections
+	forwarder  forwarder // rewrites frames for their next hop
+	scheduler  scheduler // decides on frames without a connection
+	icmp       icmpErrors
+	ipsec      ipsec
+	batch      batch // the step; the frames of the current batch and their stages
+	capture    capture
+	reassembly reassembly // reassembles fragments
+	sweep      sweep      // expires connections
 
 	waiter   Waiter
 	stepped  ordered.Int64 // when the last step began
@@ -150,7 +150,7 @@ func (w *Worker) serve(in *iface) (int, error) {
 		w.capture.decided(in, rx)
 	}
 	if w.batch.fragments {
-		w.whole.reassemble(in, rx)
+		w.reassembly.reassemble(in, rx)
 	}
 	return n, in.port.Flush(rx)
 }
