@@ -2,13 +2,13 @@ package conntrack
 
 import "director/packet"
 
-// HashAnyPort returns the hash under which the first packet of the client of f
-// finds a connection whose client port is not known.
+// HashAnyPort returns the hash of a connection whose client port is not known. The
+// first packet of the client of f finds the connection by this hash.
 func (t *Table) HashAnyPort(f *packet.Flow) uint64 { return t.Hash(f.Src, 0, f.Proto) }
 
-// FindAnyPort looks up a connection of the client of f to the same virtual
-// service whose client port is not known yet: of several, to different servers,
-// the one that was made last. hash is HashAnyPort(f).
+// FindAnyPort looks up a connection whose client port is not known yet, from the client
+// of f to the same virtual service. There may be several, to different servers: it then
+// returns the newest. hash is HashAnyPort(f).
 func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
 	if t.anyPort.Load() == 0 {
 		return false
@@ -28,8 +28,8 @@ func (t *Table) FindAnyPort(hash uint64, f *packet.Flow, c *Conn) bool {
 	return best != 0
 }
 
-// findAnyPort looks for the connection that n would be a second of: two servers
-// may listen on one port.
+// findAnyPort looks for a connection that has the same key and the same real server as
+// n. The key alone is not enough, because two servers may listen on one port.
 func (t *Table) findAnyPort(hash uint64, n *Record, c *Conn) bool {
 	return t.scan(hash, c, func(c Conn) bool {
 		addr, port := c.Target()
@@ -37,15 +37,13 @@ func (t *Table) findAnyPort(hash uint64, n *Record, c *Conn) bool {
 	})
 }
 
-// FillPort makes a connection whose client port was not known an ordinary one:
-// its first packet came, from port, and hash is HashIn of that packet. All else
-// stays as it is; c is the connection as it is now. It reports false, with
-// nothing changed, when another packet was faster, the connection ended, or
-// there is no room in the chain where it has to be found from now on
-// (ip_vs_conn_fill_cport).
+// FillPort sets the client port of a connection whose client port was not known. Its
+// first packet has the source port port, and hash is HashIn of that packet. Nothing
+// else of the connection changes. FillPort copies the changed connection to c. It
+// returns false and changes nothing if another packet set the port first, if the
+// connection has ended, or if the chain of hash has no room (ip_vs_conn_fill_cport).
 //
-// Whoever looks for the connection by FindAnyPort first and by FindIn then, finds
-// it at any moment.
+// A reader that calls FindAnyPort and then FindIn finds the connection at any moment.
 func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	e := &t.entries[c.index]
 	from, to := t.lockBoth(e, hash)
@@ -72,20 +70,20 @@ func (t *Table) FillPort(c *Conn, hash uint64, port uint16) bool {
 	t.step()
 	e.hash.Store(hash)
 	t.endChange(e)
-	// The new slot was filled first, so its bucket stays in its chain.
+	// The new slot is filled already, so trim leaves its bucket in its chain.
 	t.clearSlot(from, was, c.index)
 	t.anyPort.Add(-1)
 	return t.take(c.index, c)
 }
 
-// lockBoth locks the shard of an entry and that of hash, which may be one. Of two
-// shards the one that comes first in the table is locked first.
+// lockBoth locks the shard of an entry and the shard of hash, which may be the same. It
+// locks them in the order of the table, so that no deadlock is possible.
 func (t *Table) lockBoth(e *entry, hash uint64) (from, to *shard) {
 	for {
 		was := e.hash.Load()
 		from, to = t.shardOf(was), t.shardOf(hash)
 		first, second := from, to
-		if hash < was { // shards are in the order of the hashes in them
+		if hash < was { // the order of the shards is the order of their hashes
 			first, second = to, from
 		}
 		first.mu.Lock()
@@ -106,9 +104,10 @@ func unlockBoth(from, to *shard) {
 	}
 }
 
-// Listen leads a connection into TCP's state LISTEN, whatever it was in, with
-// that deadline: a helper saw that one side waits for the other to begin it. It
-// returns how the number of active connections moved (ip_vs_tcp_conn_listen).
+// Listen puts a connection into TCP's state LISTEN, from any state, and sets its
+// deadline. An application helper calls it when one side waits for the other to open the
+// connection. It returns the change of the number of active connections
+// (ip_vs_tcp_conn_listen).
 func (t *Table) Listen(c *Conn, deadline int64) (moved int) {
 	e := &t.entries[c.index]
 	for {

@@ -2,31 +2,31 @@ package conntrack
 
 import "math"
 
-// A chunk is so many consecutive entries, which are looked at together. The
-// sweepers pass over a word of each chunk and read the entries of those that
-// have something to end: few enough entries that it rarely costs much to read
-// them for one, and enough that the words of a full table are read in no time.
+// chunk is the number of consecutive entries that share one due time. A sweeper reads
+// the due time of each chunk, and reads the entries only of chunks that are due. The
+// number is a compromise: with a small chunk, few entries are read in vain; with a large
+// one, a full table has few due times to read.
 const chunk = 16
 
-// never is when a chunk without connections is due.
+// never is the due time of a chunk without connections.
 const never = math.MaxInt64
 
-// setDeadline gives a live entry another deadline. Every change of a deadline
-// comes here, so that the entry's chunk is looked at in time; one that moves a
-// deadline on, as nearly all packets do, costs nothing more.
+// setDeadline sets a new deadline of a live entry. All code that changes a deadline
+// calls it, so that a sweeper reads the entry's chunk in time. Nearly all packets make
+// the deadline later; that costs no more than the exchange.
 //
-// It is exchanged, so that of two workers that do so at once each learns truly
-// whether it moved it back.
+// It is an exchange, not a store. If two workers set the deadline at once, each gets the
+// true previous value, and so knows whether it made the deadline earlier.
 func (t *Table) setDeadline(index uint32, deadline int64) {
 	if t.entries[index].deadline.Swap(deadline) > deadline {
 		t.dueBy(index, deadline)
 	}
 }
 
-// dueBy has the chunk of an entry looked at when that time has come, or before.
-// It is called after the deadline was written and the entry is live, the last of
-// it by an exchange: a sweeper that looks at the chunk meanwhile reads the
-// deadline, or else began before, and does not undo this.
+// dueBy makes the chunk of an entry due at deadline or earlier. The caller must first
+// write the deadline and make the entry live, and the last of these writes must be an
+// exchange. A sweeper that reads the chunk at the same time then has one of two cases:
+// it reads the new deadline, or it began earlier and does not overwrite this due time.
 func (t *Table) dueBy(index uint32, deadline int64) {
 	due := &t.due[index/chunk]
 	for {
@@ -37,13 +37,13 @@ func (t *Table) dueBy(index uint32, deadline int64) {
 	}
 }
 
-// expireChunk ends the connections of the entries from first to end, all of one
-// chunk, whose deadline is not after now. It copies them to dead and returns how many
-// there are. The chunk is due again at the earliest deadline of those that
-// stay, or at once when dead is full.
+// expireChunk expires the connections of one chunk, from entry first up to end, whose
+// deadline is not after now. It copies them to dead and returns their number. The chunk
+// is due again at the earliest deadline of the connections that stay, or at once if dead
+// is full.
 func (t *Table) expireChunk(first, end uint32, now int64, dead []Conn) (ended int) {
-	// Before the entries are read: a deadline that moves back before this is
-	// seen below, and one that does after it is noted by who moved it.
+	// This comes before the entries are read. A deadline made earlier before this
+	// store is read below. One made earlier after it makes setDeadline call dueBy.
 	t.due[first/chunk].Store(never)
 	next := int64(never)
 	for i := first; i < end; i++ {
@@ -57,7 +57,7 @@ func (t *Table) expireChunk(first, end uint32, now int64, dead []Conn) (ended in
 				ended++
 				continue
 			}
-			deadline = e.deadline.Load() // it goes on
+			deadline = e.deadline.Load() // the connection stays
 		}
 		next = min(next, deadline)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// agenda lists the entries whose time may come before until.
+// agenda lists the entries that may expire before until.
 type agenda struct {
 	entries []appointment // by deadline
 	until   int64
@@ -18,14 +18,14 @@ type appointment struct {
 	index    uint32
 }
 
-// Due ends those connections of the worker's share whose deadline is not after
-// now, the earliest first, and copies them to dead. It returns how many; if
-// that is len(dead) there may be more.
+// Due expires the connections of the worker's share whose deadline is not after now,
+// the earliest first, and copies them to dead. It returns their number. If that is
+// len(dead), there may be more.
 //
-// It is Sweep for a clock that is not real, where a connection ends exactly at
-// its time: the share is looked through only once in soonest, the shortest
-// time-out that a packet can give a connection. Until then no entry can become
-// due but those that were listed.
+// Due replaces Sweep where the clock is simulated and a connection must expire exactly
+// at its deadline. soonest is the shortest time-out that a packet can give a connection.
+// Due searches the share once per soonest and lists the entries that may become due in
+// that time. No other entry can become due before the next search.
 func (s *Sweeper) Due(now, soonest int64, dead []Conn) (ended int) {
 	a := &s.agenda
 	if now >= a.until || soonest != a.soonest {
@@ -41,7 +41,7 @@ func (s *Sweeper) Due(now, soonest int64, dead []Conn) (ended int) {
 	return ended
 }
 
-// list makes the agenda until that time.
+// list makes a new agenda that reaches to until.
 func (s *Sweeper) list(until int64) {
 	a := &s.agenda
 	a.entries, a.until = nil, until

@@ -6,35 +6,35 @@ import (
 	"director/packet"
 )
 
-// Outcome says what Insert did.
+// Outcome is the result of Insert.
 type Outcome uint8
 
 const (
 	// Inserted: the connection is new.
 	Inserted Outcome = iota
-	// Evicted: the connection is new, and has the place of the oldest half-open
-	// one that was found.
+	// Evicted: the connection is new. The table was full, so the oldest half-open
+	// connection that the search found was evicted for it.
 	Evicted
-	// Existed: another packet made it first; it is in c.
+	// Existed: another packet inserted the connection first; c holds it.
 	Existed
 	// Full: there is no room.
 	Full
 )
 
-// Imagine makes c a copy of a connection that is in no table: for a packet that
-// is forwarded as if there was one.
+// Imagine fills c with the connection r, which is in no table. A packet that is
+// forwarded without an entry needs such a connection.
 func Imagine(r *Record, c *Conn) {
 	c.encode(r)
 }
 
-// Insert adds a connection unless it exists. hash is that of its client's side:
-// HashIn of the client's packet, or HashTemplate. c receives the connection,
-// victim the one whose place it took when the outcome is Evicted: the caller
-// settles that one's counts.
+// Insert adds a connection unless it exists. hash is the hash of the client's side:
+// HashIn of the client's packet, or HashTemplate. Insert copies the connection to c.
+// If the outcome is Evicted, it copies the evicted connection to victim, and the
+// caller must update the counts for that one.
 //
-// n.Order is the time now: the table may give the connection a greater one, so that
-// a shard's are in order. n.ID and n.Parental have no meaning. Where the parent has
-// ended meanwhile, the connection has none.
+// n.Order is the current time. The table may store a greater value, so that the
+// orders in a shard increase. Insert ignores n.ID and n.Parental. If the parent has
+// ended meanwhile, the connection is inserted without a parent.
 func (t *Table) Insert(hash uint64, n *Record, c, victim *Conn) Outcome {
 	family := uint64(0)
 	if n.Parent != 0 && t.retain(n.Parent, n.Order) {
@@ -51,7 +51,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	sh := t.shardOf(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	// A hidden one, which only Restore inserts, is nobody's second.
+	// A hidden connection never counts as a duplicate. Only Restore inserts one.
 	if n.Kind&Hidden == 0 && t.findKey(hash, n, c) {
 		return Existed
 	}
@@ -66,8 +66,8 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 			return Full
 		}
 		outcome = Evicted
-		// The victim's slot may have been in the chain that b was to be
-		// linked to: look again.
+		// The victim's slot may have been in the chain of b, and trim may
+		// have taken b out of that chain: search again.
 		if b, at = t.freeSlot(sh, hash); b == nil {
 			t.pushEntry(sh, index)
 			return Full
@@ -85,8 +85,8 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	if n.Kind&Engine != 0 {
 		t.data.set(index, n.Data)
 	}
-	// Exchanged, because a store might become visible after dueBy has looked at
-	// the chunk's time: a sweeper would then find neither the one nor the other.
+	// An exchange, not a store: a store might become visible after dueBy has read
+	// the chunk's time. A sweeper would then see neither the entry nor its time.
 	c.index, c.word = index, c.word|e.state.Load()&genMask
 	t.step()
 	e.state.Swap(c.word)
@@ -100,10 +100,10 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	return outcome
 }
 
-// freeSlot finds a free slot in the chain of hash, lengthening it by an
-// overflow bucket where it must. The bucket is nil when the client has as many
-// connections as it may, the chain is as long as it may be, or no overflow
-// bucket is left. The caller holds sh.mu.
+// freeSlot finds a free slot in the chain of hash. If the chain has none, it adds an
+// overflow bucket to the chain. It returns a nil bucket if the client has the most
+// connections allowed, the chain has its greatest length, or no overflow bucket is
+// free. The caller holds sh.mu.
 func (t *Table) freeSlot(sh *shard, hash uint64) (free *bucket, at int) {
 	b, tag, clients := t.home(hash), tagOf(hash), 0
 	for range maxChain {
@@ -141,9 +141,9 @@ func (t *Table) takeOverflow(sh *shard) uint64 {
 	return n
 }
 
-// takeEntry takes a dead entry: the shard's own, else another's. The caller
-// holds sh.mu; the locks of others are only tried, so no two shards wait for
-// each other.
+// takeEntry takes a free entry of the shard, or of another shard if this one has
+// none. The caller holds sh.mu. takeEntry does not wait for the lock of another
+// shard, so no deadlock is possible.
 func (t *Table) takeEntry(sh *shard) (uint32, bool) {
 	if index, ok := t.popEntry(sh); ok {
 		return index, true
@@ -165,9 +165,8 @@ func (t *Table) takeEntry(sh *shard) (uint32, bool) {
 	return 0, false
 }
 
-// Expect is for a batch of new connections with these hashes, before any of them
-// is inserted: it loads the entries that they are likely to get, so that the cache
-// misses overlap.
+// Expect prepares the insertion of a batch of new connections with these hashes. It
+// loads the entries that they will probably get, so that the cache misses overlap.
 func (t *Table) Expect(hashes []uint64) {
 	entries := t.entries
 	for _, hash := range hashes {
@@ -182,7 +181,7 @@ func (t *Table) Expect(hashes []uint64) {
 	}
 }
 
-// popEntry takes an entry of sh, whose lock the caller holds.
+// popEntry takes a free entry of sh. The caller holds the lock of sh.
 func (t *Table) popEntry(sh *shard) (uint32, bool) {
 	if head := sh.freeHead.Load(); head != 0 {
 		sh.freeHead.Store(uint32(t.entries[head-1].order.Load()))
@@ -195,13 +194,14 @@ func (t *Table) popEntry(sh *shard) (uint32, bool) {
 	return 0, false
 }
 
-// pushEntry gives a dead entry to sh, whose lock the caller holds.
+// pushEntry adds a dead entry to the free list of sh. The caller holds the lock of sh.
 func (t *Table) pushEntry(sh *shard, index uint32) {
 	t.entries[index].order.Store(uint64(sh.freeHead.Load()))
 	sh.freeHead.Store(index + 1)
 }
 
-// free takes the dead entry at index out of its bucket and into the free list. The caller holds sh.mu, the lock of the entry's shard.
+// free takes the dead entry at index out of its bucket and adds it to the free list.
+// The caller holds sh.mu, the lock of the entry's shard.
 func (t *Table) free(sh *shard, index uint32) {
 	e := &t.entries[index]
 	hash := e.hash.Load()
@@ -216,7 +216,7 @@ func (t *Table) free(sh *shard, index uint32) {
 	t.used.Add(-1)
 }
 
-// clearSlot empties the slot of the connection at index, whose hash was hash.
+// clearSlot clears the slot of the connection at index. hash is the connection's hash.
 func (t *Table) clearSlot(sh *shard, hash uint64, index uint32) {
 	b := t.home(hash)
 	for !b.clear(tagOf(hash), index) {
@@ -225,9 +225,10 @@ func (t *Table) clearSlot(sh *shard, hash uint64, index uint32) {
 	t.trim(sh, t.home(hash))
 }
 
-// trim takes the empty overflow buckets at the end of a chain out of it. Those
-// in its middle stay: a reader that stands in a bucket goes on wherever its next
-// user links it to, and misses nothing only where nothing came after it.
+// trim takes empty overflow buckets off the end of a chain. Empty buckets in the
+// middle stay, because a reader may be in such a bucket: if another chain reuses it,
+// the reader follows its link into that chain. It would miss the rest of its own
+// chain. After the last bucket there is no rest to miss.
 func (t *Table) trim(sh *shard, home *bucket) {
 	last := home
 	for n := home.next.Load(); n != 0; {
@@ -251,8 +252,8 @@ func (t *Table) trim(sh *shard, home *bucket) {
 	}
 }
 
-// findKey looks for a connection that n would be a second of. The caller holds
-// the lock of the shard.
+// findKey looks for a connection that has the same key as n. The caller holds the
+// lock of the shard.
 func (t *Table) findKey(hash uint64, n *Record, c *Conn) bool {
 	if n.Is(Template) {
 		return t.FindTemplate(hash, &n.Key, n.Mark, n.Data, c)

@@ -1,9 +1,9 @@
 package conntrack
 
-// Observe runs the state machine of c for one packet and gives the connection
-// its new deadline. It returns +1 when the connection became active by this
-// packet, -1 when it became inactive and 0 otherwise; of several workers that
-// see the same change only one is told.
+// Observe runs the state machine of c for one packet and sets the connection's
+// new deadline. It returns +1 if this packet made the connection active, -1 if it
+// made it inactive and 0 otherwise. If several workers see the same change at once,
+// only one of them gets a value other than 0.
 func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) int {
 	e := &t.entries[c.index]
 	moved := 0
@@ -28,8 +28,8 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 		c.word = word
 		to = m[dir][ev][c.State()]
 	}
-	// Storing costs a locked exchange and the ownership of the line, so a
-	// clock that stands still between packets is not written again.
+	// A store costs a locked exchange and the ownership of the cache line, so
+	// the deadline is not written again if the clock has not advanced.
 	if deadline := now + timeouts[to]; e.deadline.Load() != deadline {
 		t.setDeadline(c.index, deadline)
 	}

@@ -6,29 +6,29 @@ const (
 	// shortlistSize is how many half-open connections a shard remembers.
 	shortlistSize = 64
 
-	// What a connection that finds the table full may cost, whatever there is in
-	// it: the buckets of its shard that it looks through. What is chained to
-	// them comes on top.
-	stride   = 4  // in any case
-	longLook = 32 // if the shard remembers nobody, those of stride included
-	// lenders is how many other shards are asked then.
+	// Limits of the search by a new connection that finds the table full. They
+	// hold for any contents of the table. They count buckets of the connection's
+	// shard; the overflow buckets chained to them are not counted.
+	stride   = 4  // always searched
+	longLook = 32 // searched if the shortlist is empty; includes stride
+	// lenders is how many other shards are tried after that.
 	lenders = 4
-	// together is how many buckets have their entries loaded ahead, so that the
-	// cache misses overlap.
+	// together is the number of buckets whose entries are loaded in advance, so
+	// that the cache misses overlap.
 	together = 32
 )
 
-// shortlist has the oldest half-open connections of a shard that were met, the
-// next to be evicted last. The shard's lock guards it.
+// shortlist holds the oldest half-open connections that the search found in a
+// shard. The next one to be evicted is the last. The shard's lock guards it.
 //
-// A table of one shard looks through all of it when the list is used up, and so
-// evicts the very oldest first. In a larger one that would keep packets waiting:
-// each connection that finds it full takes the search a little further, round and
-// round, and the oldest of what was met by then goes.
+// A table of one shard is searched completely when the list is empty. It therefore
+// evicts the oldest connection of all. In a larger table a complete search would
+// delay packets. There, each new connection that finds the table full continues the
+// search by a few buckets, in a circle. The oldest connection found so far is evicted.
 type shortlist struct {
 	n    int
-	at   int // how many buckets were ever looked through
-	vain int // how many of them since one held a half-open connection
+	at   int // buckets searched since the table was made
+	vain int // buckets searched since the last that held a half-open connection
 	list [shortlistSize]candidate
 }
 
@@ -37,12 +37,12 @@ type candidate struct {
 	index       uint32
 }
 
-// halfOpen are the states of connections whose client has not answered yet.
+// halfOpen holds the states in which the client has not answered yet.
 var halfOpen = [States]bool{TCPSynRecv: true, TCPSynAck: true, SCTPInit1: true, SCTPInit: true}
 
-// reclaim ends an old half-open connection of sh, whose lock the caller holds, or
-// of another shard that nobody has locked, and returns its entry. The caller lets
-// the victim's parent go. It is for a connection with that hash.
+// reclaim evicts an old half-open connection and returns its entry, for a new
+// connection with that hash. It takes one of sh, whose lock the caller holds, or
+// of another shard whose lock is free. It copies the evicted connection to victim.
 func (t *Table) reclaim(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 	if t.origin != nil {
 		return t.pretend(sh, hash, victim)
@@ -61,8 +61,8 @@ func (t *Table) reclaim(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 	return t.popEntry(sh)
 }
 
-// looks returns how many buckets a shard has, and how many of them a connection
-// that finds the table full looks through at least and at most.
+// looks returns the number of buckets of a shard, and the least and the greatest
+// number that is searched for one new connection when the table is full.
 func (t *Table) looks() (all, least, most int) {
 	all = 1 << t.shardShift
 	if len(t.shards) == 1 {
@@ -71,7 +71,7 @@ func (t *Table) looks() (all, least, most int) {
 	return all, stride, longLook
 }
 
-// borrow is reclaim from the shards that offer somebody.
+// borrow is like reclaim, but takes a connection of a shard that has a bit in offers.
 func (t *Table) borrow(sh *shard, victim *Conn) (uint32, bool) {
 	tries, first := 0, t.number(sh)/64
 	for i := range uint(len(t.offers)) {
@@ -95,11 +95,11 @@ func (t *Table) borrow(sh *shard, victim *Conn) (uint32, bool) {
 	return 0, false
 }
 
-// number returns which of the table's shards sh is.
+// number returns the index of sh among the table's shards.
 func (t *Table) number(sh *shard) uint { return uint(sh.home) >> t.shardShift }
 
-// offer tells the other shards whether sh, whose lock the caller holds, remembers
-// a half-open connection.
+// offer sets or clears the bit of sh in offers: it is set while the shortlist of sh
+// is not empty. Other shards read it. The caller holds the lock of sh.
 func (t *Table) offer(sh *shard) {
 	n := t.number(sh)
 	word, bit := &t.offers[n/64], uint64(1)<<(n%64)
@@ -111,8 +111,8 @@ func (t *Table) offer(sh *shard) {
 	}
 }
 
-// evict ends the oldest half-open connection that sh, whose lock the caller
-// holds, remembers.
+// evict evicts the oldest half-open connection of the shortlist of sh. The caller
+// holds the lock of sh.
 func (t *Table) evict(sh *shard, victim *Conn) bool {
 	l := &sh.halfOpen
 	for l.n > 0 {
@@ -127,9 +127,8 @@ func (t *Table) evict(sh *shard, victim *Conn) bool {
 	return false
 }
 
-// look goes on through the next n of the shard's buckets for half-open
-// connections, whose entries may lie in the stretch of any shard, and notes them
-// in l.
+// look searches the next n buckets of the shard for half-open connections and adds
+// them to l. Their entries may belong to the range of any shard.
 func (t *Table) look(sh *shard, l *shortlist, n int) {
 	last := 1<<t.shardShift - 1
 	for ; n > 0; n -= together {
@@ -146,14 +145,14 @@ func (t *Table) look(sh *shard, l *shortlist, n int) {
 	}
 }
 
-// load has the entries of a bucket in the cache when they are looked at.
+// load brings the entries of a bucket into the cache before meet reads them.
 func (t *Table) load(b *bucket) {
 	for set := b.used(); set != 0; set &= set - 1 {
 		t.entries[b.index[set.first()].Load()].state.Load()
 	}
 }
 
-// meet considers the connections of a chain.
+// meet calls consider for each connection of a chain.
 func (t *Table) meet(l *shortlist, b *bucket) {
 	for range maxChain {
 		for set := b.used(); set != 0; set &= set - 1 {
@@ -167,20 +166,20 @@ func (t *Table) meet(l *shortlist, b *bucket) {
 	}
 }
 
-// arrived tells the search of a connection that was inserted into sh, whose lock
-// the caller holds, as one of used.
+// arrived makes the search find a connection that was just inserted into sh. used is
+// the number of connections, this one included. The caller holds the lock of sh.
 func (t *Table) arrived(sh *shard, index uint32, used int) {
 	l := &sh.halfOpen
 	if len(t.shards) == 1 || used < t.Size() {
-		l.vain = 0 // it is still to be met
+		l.vain = 0 // the search has not reached the connection yet
 		return
 	}
 	l.consider(t.entries, index)
 	t.offer(sh)
 }
 
-// consider takes the connection at index into the list, unless that is full of
-// older ones. It reports false for one that may not be evicted.
+// consider adds the connection at index to the list, unless the list is full of
+// older ones. It returns false if the connection must not be evicted.
 func (l *shortlist) consider(entries []entry, index uint32) bool {
 	e := &entries[index]
 	word := e.state.Load()
@@ -202,7 +201,7 @@ func (l *shortlist) consider(entries []entry, index uint32) bool {
 	}
 	switch {
 	case at < l.n && l.list[at].order == c.order && l.list[at].index == index:
-		l.list[at] = c // met again
+		l.list[at] = c // it was already in the list
 	case l.n == shortlistSize:
 		copy(l.list[:at-1], l.list[1:at])
 		l.list[at-1] = c

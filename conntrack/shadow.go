@@ -7,19 +7,19 @@ import (
 	"slices"
 )
 
-// leastShadow is the fewest entries of a shadow: enough that all connections of
-// one client's port fit into a chain, as they do in any table.
+// leastShadow is the least number of entries of a shadow. With that many, all
+// connections of one client's port fit into a chain, as in any table.
 const leastShadow = 4096
 
-// maxDepth is more than the connections that control one another: a template, FTP's
-// control connection, its data connection.
+// maxDepth is greater than the longest chain of parents: a template, FTP's control
+// connection, its data connection.
 const maxDepth = 4
 
 // Shadow returns another table with copies of the connections for which keep returns
-// true, and of those that control them. It has room for as many more connections as
-// t has, but at most for room. Where t would evict a connection, the shadow reports
-// the same victim, and t does not change. copies maps each connection to its copy.
-// One worker at a time may use the shadow, while t exists.
+// true, and of the connections that control them. It has room for as many more
+// connections as t has, but for room at most. If t would evict a connection, the shadow
+// reports the same victim; t does not change. copies maps each connection to its copy.
+// One worker at a time may use the shadow. The shadow needs t.
 func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[Ref]Ref, err error) {
 	var kept []Record
 	for r := range t.All() {
@@ -27,13 +27,13 @@ func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[
 			kept = append(kept, *r)
 		}
 	}
-	for i := 0; i < len(kept); i++ { // while it grows
+	for i := 0; i < len(kept); i++ { // kept grows in the loop
 		if parent, ok := t.Get(kept[i].Parent); ok {
 			kept = append(kept, parent)
 		}
 	}
-	// Parents first. Of connections of one age, or none of each other's, the order
-	// makes no difference: each is told its own.
+	// Parents first, because a copy needs the copy of its parent. The order of other
+	// connections makes no difference.
 	slices.SortStableFunc(kept, func(a, b Record) int { return cmp.Compare(t.depth(a), t.depth(b)) })
 	room = min(room, max(0, t.Size()-t.Used()))
 	if s, err = newTable(max(leastShadow, 2*len(kept)+room), 1, t.seed); err != nil {
@@ -53,7 +53,7 @@ func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[
 	return s, copies, nil
 }
 
-// Get returns the connection that r names, unless it has ended.
+// Get returns the connection that r refers to, unless it has ended.
 func (t *Table) Get(r Ref) (found Record, ok bool) {
 	if r == 0 || !t.read(r.index(), &found) {
 		return found, false
@@ -67,7 +67,7 @@ func (t *Table) Parent(c *Conn) (Record, bool) {
 	return t.Get(r.Parent)
 }
 
-// depth is how many connections control r, directly or not.
+// depth returns how many connections control r, directly or not.
 func (t *Table) depth(r Record) (n int) {
 	for ok := true; n < maxDepth; n++ {
 		if r, ok = t.Get(r.Parent); !ok {
@@ -90,22 +90,23 @@ func (t *Table) adopt(r *Record, copies map[Ref]Ref) {
 	}
 }
 
-// pretend is reclaim in a shadow: it takes another entry if the origin would have
-// evicted a connection, which is the victim.
+// pretend replaces reclaim in a shadow. If the origin would evict a connection, pretend
+// reports that one as the victim and takes an unused entry of the shadow.
 func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, victim) {
 		return 0, false
 	}
-	victim.index = math.MaxUint32 // it is none of this table's
+	victim.index = math.MaxUint32 // the victim is not in this table
 	sh.end++
 	return t.popEntry(sh)
 }
 
-// wouldEvict is reclaim for a connection with that hash, without doing it.
+// wouldEvict finds the connection that reclaim would evict for a connection with that
+// hash. It changes nothing.
 func (t *Table) wouldEvict(hash uint64, victim *Conn) bool {
 	sh := t.shardOf(hash)
 	sh.mu.Lock()
-	list := sh.halfOpen // a copy, from which the search goes on
+	list := sh.halfOpen // a copy, with which the search continues
 	all, least, most := t.looks()
 	t.look(sh, &list, least)
 	ok := t.oldest(sh, &list, victim)
@@ -117,7 +118,7 @@ func (t *Table) wouldEvict(hash uint64, victim *Conn) bool {
 	return ok || t.wouldBorrow(sh, victim)
 }
 
-// wouldBorrow is borrow, without doing it.
+// wouldBorrow finds the connection that borrow would evict. It changes nothing.
 func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
 	tries, first := 0, t.number(sh)/64
 	for i := range uint(len(t.offers)) {
@@ -137,7 +138,7 @@ func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
 	return false
 }
 
-// oldest returns the connection that evict would end.
+// oldest finds the connection that evict would evict.
 func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
 	for ; l.n > 0; l.n-- {
 		c := &l.list[l.n-1]
@@ -150,6 +151,6 @@ func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
 	return false
 }
 
-// Deadline returns when the connection ends unless a packet comes before, on the
-// workers' clock.
+// Deadline returns the time at which the connection expires unless a packet renews it,
+// on the workers' clock.
 func (t *Table) Deadline(c *Conn) int64 { return t.entries[c.index].deadline.Load() }

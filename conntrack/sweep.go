@@ -1,17 +1,17 @@
 package conntrack
 
-// Sweeper ends the connections whose time is up in one worker's share of the
-// table, in rounds. It belongs to that worker.
+// Sweeper expires the connections of one worker's share of the table, in rounds.
+// Only that worker uses it.
 type Sweeper struct {
 	table  *Table
-	shards []*shard // whose entries are the worker's to look at
-	at     int      // the shard in hand
-	next   uint32   // the chunk to pass over next, by its first entry
-	agenda agenda   // of Due
+	shards []*shard // the worker's share
+	at     int      // the current shard, by its place in shards
+	next   uint32   // the first entry of the next chunk
+	agenda agenda   // used by Due
 }
 
-// Sweeper returns the sweeper of one of workers workers: it looks after the
-// entries of every shard whose number is worker modulo workers.
+// Sweeper returns the sweeper of the worker with that number. workers is the number
+// of workers. The share is every shard whose number modulo workers is worker.
 func (t *Table) Sweeper(worker, workers int) *Sweeper {
 	s := &Sweeper{table: t}
 	for i := worker; i < len(t.shards); i += workers {
@@ -21,24 +21,24 @@ func (t *Table) Sweeper(worker, workers int) *Sweeper {
 	return s
 }
 
-// enter takes the shard at that place in hand.
+// enter makes the shard at that place the current one.
 func (s *Sweeper) enter(at int) {
 	if s.at = at; at < len(s.shards) {
 		s.next = s.shards[at].first
 	}
 }
 
-// Sweep goes on with a round over the worker's share: it ends connections whose
-// deadline is not after now, copies them to dead and returns how many. It stops
-// when dead is full, when budget is spent, of which an entry that is read and a
-// chunk that is passed over cost one each, or when the round is done; the next
-// call then begins another. A round ends all that was due when it began.
+// Sweep continues a round over the worker's share. It expires connections whose
+// deadline is not after now, copies them to dead and returns their number. It stops
+// when dead is full, when budget is used up, or when the round is done. The next call
+// after that begins a new round. Each entry that is read costs 1 of budget, and each
+// chunk costs 1. A round expires all connections that were due when it began.
 //
-// Preconditions: budget is positive, dead not empty; one sweeper at a time looks
-// after a share.
+// Preconditions: budget is positive and dead is not empty. Only one sweeper at a time
+// works on a share.
 func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done bool) {
 	for ; s.at < len(s.shards); s.enter(s.at + 1) {
-		// Entries behind fresh were never used.
+		// Entries from fresh on were never used.
 		for fresh := s.shards[s.at].fresh.Load(); s.next < fresh; s.next += chunk {
 			if budget <= 0 {
 				return ended, false
@@ -49,7 +49,7 @@ func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done boo
 			}
 			budget -= chunk
 			ended += s.table.expireChunk(s.next, min(s.next+chunk, fresh), now, dead[ended:])
-			if ended == len(dead) { // the rest of the chunk is for next time
+			if ended == len(dead) { // the next call does the rest of the chunk
 				return ended, false
 			}
 		}
@@ -58,8 +58,9 @@ func (s *Sweeper) Sweep(now int64, budget int, dead []Conn) (ended int, done boo
 	return ended, true
 }
 
-// expire ends the connection at index if its time is up. One that controls
-// others gets a lease instead, which is its time-out from then on.
+// expire expires the connection at index if its deadline is not after now. A
+// connection that controls others gets its deadline extended by lease instead. For a
+// template, lease also becomes its time-out.
 func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	e := &t.entries[index]
 	if e.state.Load()&liveBit == 0 || e.deadline.Load() > now {
@@ -68,8 +69,8 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	sh := t.shardOf(e.hash.Load())
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	// Read again under the lock: a packet may have come, or the entry may
-	// have gone to a connection of another shard, whose own lock guards it.
+	// Read again under the lock. A packet may have renewed the deadline, or a
+	// connection of another shard, with another lock, may have got the entry.
 	deadline := e.deadline.Load()
 	if t.shardOf(e.hash.Load()) != sh || deadline > now || !t.take(index, c) {
 		return false
@@ -87,14 +88,13 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 	return false
 }
 
-// end ends the connection that c is a copy of and reports false when it has
-// ended already. The caller holds the lock of its shard, and lets its parent
-// go afterwards.
+// end ends the connection that c is a copy of, and frees its entry. It returns false
+// if the connection has ended already. The caller holds the lock of its shard.
 func (t *Table) end(sh *shard, index uint32, c *Conn) bool {
 	return t.endIn(sh, index, c, &anyState)
 }
 
-// anyState are the states of all connections.
+// anyState holds all states.
 var anyState = func() (all [States]bool) {
 	for s := range all {
 		all[s] = true
@@ -102,8 +102,8 @@ var anyState = func() (all [States]bool) {
 	return all
 }()
 
-// endIn is end for a connection that is in one of some states: it reports false
-// when it has left them, too.
+// endIn is like end, but also returns false if the connection is in none of the given
+// states.
 func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bool {
 	e := &t.entries[index]
 	for {
@@ -113,8 +113,8 @@ func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bo
 		if e.state.CompareAndSwap(c.word, (c.word+genOne)&^liveBit) {
 			break
 		}
-		// A packet changed the state meanwhile: the copy follows, so that
-		// the caller settles the counts for the state it ended in.
+		// A packet changed the state meanwhile. The copy gets the new state,
+		// so that the caller updates the counts for the last state.
 		word := e.state.Load()
 		if !same(c.word, word) {
 			return false
@@ -127,10 +127,10 @@ func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bo
 	return true
 }
 
-// Remove removes a connection now, whatever its deadline, unless it controls
-// others. It also removes the template of the connection, if nothing else uses that
-// and it was never assured (ip_vs_conn_expire). It copies what it removed to dead
-// and returns how many there are.
+// Remove removes a connection at once, whatever its deadline, unless it controls
+// others. It also removes the connection's template, if no other connection uses the
+// template and it was never assured (ip_vs_conn_expire). It copies the removed
+// connections to dead and returns their number.
 func (t *Table) Remove(r Ref, dead *[2]Conn) int {
 	parent, word, ok := t.removeOne(r.index(), r.word(), &dead[0])
 	if !ok {
@@ -144,9 +144,9 @@ func (t *Table) Remove(r Ref, dead *[2]Conn) int {
 	return 1
 }
 
-// removeOne removes the live connection at index whose state word was word, if it
-// controls no other, and returns its parent's index + 1 and state word as they
-// were before.
+// removeOne removes the live connection at index, if its state word is still word and
+// it controls no other connection. It returns the parent's index + 1 and the parent's
+// state word from before the removal.
 func (t *Table) removeOne(index uint32, word uint64, c *Conn) (parent uint32, state uint64, ok bool) {
 	e := &t.entries[index]
 	sh := t.lock(e)
@@ -154,7 +154,7 @@ func (t *Table) removeOne(index uint32, word uint64, c *Conn) (parent uint32, st
 	if !same(word, e.state.Load()) || e.children() != 0 || !t.take(index, c) {
 		return 0, 0, false
 	}
-	// The parent lives as long as this connection is its child.
+	// The parent cannot end while this connection is its child.
 	if parent = uint32(e.family.Load()); parent != 0 {
 		state = t.entries[parent-1].state.Load()
 	}

@@ -6,17 +6,15 @@ import (
 	"director/packet"
 )
 
-// Lifetimes, in nanoseconds.
 const (
-	second = int64(1_000_000_000)
-	// lease is by how much a connection outlives its time-out as long as it
-	// controls others (ip_vs_conn_expire in ip_vs_conn.c).
+	second = int64(1_000_000_000) // in nanoseconds
+	// lease is the extension, in seconds, of a connection that reached its deadline
+	// but still controls others (ip_vs_conn_expire in ip_vs_conn.c).
 	lease = 60
 )
 
-// HashTemplate returns the hash under which a persistence template is found:
-// of its whole key and of the engine's data, since nobody looks for it with
-// less.
+// HashTemplate returns the hash of a persistence template. It covers the whole key and
+// the engine's data, because every lookup of a template has both.
 func (t *Table) HashTemplate(k *Key, mark uint32, data string) uint64 {
 	virtual := k.Virtual
 	if mark != 0 {
@@ -30,7 +28,7 @@ func (t *Table) HashTemplate(k *Key, mark uint32, data string) uint64 {
 	return h
 }
 
-// HashOf returns the hash under which a connection or template is found.
+// HashOf returns the hash of a connection or template, as its lookup computes it.
 func (t *Table) HashOf(r *Record) uint64 {
 	if r.Is(Template) {
 		return t.HashTemplate(&r.Key, r.Mark, r.Data)
@@ -38,18 +36,18 @@ func (t *Table) HashOf(r *Record) uint64 {
 	return t.Hash(r.Client, r.ClientPort, r.Proto)
 }
 
-// FindTemplate looks up a template that may be used. hash is that of k, mark and
-// data; mark is 0 unless the template is a firewall mark's.
+// FindTemplate looks up a template that is not hidden. hash is the hash of k, mark and
+// data. mark is 0 unless the template belongs to a firewall mark.
 func (t *Table) FindTemplate(hash uint64, k *Key, mark uint32, data string, c *Conn) bool {
 	return t.scan(hash, c, func(c Conn) bool {
 		return c.Is(Template) && !c.Is(Hidden) && c.Key() == *k && t.Mark(&c) == mark &&
 			(!c.Is(Engine) && data == "" || c.Is(Engine) && t.data.get(c.index) == data) &&
-			t.Live(&c) // else mark and data, which lie beside the entry, may be another's
+			t.Live(&c) // else mark and data, which are outside the entry, may be another's
 	})
 }
 
-// scan finds the first connection in the chain of hash that fits. It is for
-// what happens once a connection.
+// scan finds the first connection in the chain of hash for which fits returns true. It
+// is not fast enough for each packet: callers use it once per connection.
 func (t *Table) scan(hash uint64, c *Conn, fits func(Conn) bool) bool {
 	b, tag := t.home(hash), tagOf(hash)
 	for range maxChain {
@@ -66,15 +64,15 @@ func (t *Table) scan(hash uint64, c *Conn, fits func(Conn) bool) bool {
 	return false
 }
 
-// Invalidate makes a template useless for new connections: it shows the port
-// 65535 and lives on until its time is up (ip_vs_check_template).
+// Invalidate hides a template, so that no new connection uses it, and sets its server
+// port to 65535. The template stays until it expires (ip_vs_check_template).
 func (t *Table) Invalidate(c *Conn) {
 	t.change(c.Ref(), func(e *entry) {
 		e.server.Store(e.server.Load()&^(0xffff<<16) | 0xffff<<16 | uint64(Hidden))
 	})
 }
 
-// Hide keeps packets from finding a connection that cannot end yet.
+// Hide hides a connection that cannot end yet: packets do not find it any more.
 func (t *Table) Hide(r Ref) {
 	t.change(r, func(e *entry) { e.server.Store(e.server.Load() | uint64(Hidden)) })
 }
@@ -89,7 +87,7 @@ func (t *Table) change(r Ref, do func(*entry)) {
 	}
 }
 
-// lock locks the shard of an entry. A dead entry's shard is any.
+// lock locks the shard of an entry. If the entry is dead, this may be any shard.
 func (t *Table) lock(e *entry) *shard {
 	for {
 		hash := e.hash.Load()
@@ -105,8 +103,7 @@ func (t *Table) lock(e *entry) *shard {
 // Live reports whether the connection has not ended.
 func (t *Table) Live(c *Conn) bool { return same(c.word, t.entries[c.index].state.Load()) }
 
-// Controlled reports whether the connection has a parent, and Controls whether
-// it is one.
+// Controlled reports whether the connection has a parent.
 func (t *Table) Controlled(c *Conn) bool { return uint32(t.entries[c.index].family.Load()) != 0 }
 
 // Controls reports whether the connection has children.
@@ -114,8 +111,8 @@ func (t *Table) Controls(c *Conn) bool { return t.entries[c.index].children() !=
 
 func (e *entry) children() uint32 { return uint32(e.family.Load() >> 32) }
 
-// retain makes a connection live until letGo. It renews the deadline of a
-// template. It reports false when the connection has ended.
+// retain counts one more child of a connection, so the connection stays until letGo. It
+// renews the deadline of a template. It returns false if the connection has ended.
 func (t *Table) retain(parent Ref, now int64) bool {
 	e := &t.entries[parent.index()]
 	sh := t.lock(e)
@@ -131,32 +128,32 @@ func (t *Table) retain(parent Ref, now int64) bool {
 	return true
 }
 
-// renew begins a template's time anew. The caller holds the shard's lock.
+// renew starts a template's time-out again. The caller holds the shard's lock.
 func (t *Table) renew(index uint32, now int64) {
 	t.setDeadline(index, now+int64(t.timeout(index))*second)
 }
 
-// Renew begins the time of a template anew, from which a connection was made
-// that is in no table.
+// Renew starts a template's time-out again. It is called when the template gave its
+// server to a connection that is in no table.
 func (t *Table) Renew(c *Conn, now int64) {
 	t.change(c.Ref(), func(*entry) { t.renew(c.index, now) })
 }
 
-// Assure is what a real server's answer does to the template of such a
-// connection.
+// Assure marks the template of such a connection as assured. It is called when the real
+// server answers.
 func (t *Table) Assure(c *Conn) {
 	t.change(c.Ref(), func(*entry) { t.assure(c.index) })
 }
 
-// letGo takes back what retain did for a child of that family word.
+// letGo undoes retain: it counts one child less of the parent in a family word.
 func (t *Table) letGo(family uint64) {
 	if parent := uint32(family); parent != 0 {
 		t.entries[parent-1].family.Add(^uint64(childOne - 1))
 	}
 }
 
-// assure notes that a template at index served a connection to some purpose.
-// It has a child, so it is live.
+// assure marks the template at index as assured: a real server answered one of its
+// connections. The template has a child, so it is live.
 func (t *Table) assure(index uint32) {
 	e := &t.entries[index]
 	for {
@@ -168,8 +165,8 @@ func (t *Table) assure(index uint32) {
 	}
 }
 
-// dataTable holds the persistence engines' data of templates, few and seldom
-// looked at, by entry.
+// dataTable holds the data that persistence engines store with templates, by entry. A
+// map with a lock is enough: such templates are few and rarely read.
 type dataTable struct {
 	mu   sync.Mutex
 	data map[uint32]string

@@ -2,34 +2,34 @@ package conntrack
 
 import "math/rand/v2"
 
-// idleTime is how long a connection must have been idle before Thin ends it,
-// in nanoseconds, and thinPackets the most packets that its client may have
-// sent (todrop_entry in ip_vs_conn.c).
+// Thin removes an open connection only if it was idle for idleTime nanoseconds and its
+// client sent at most thinPackets packets (todrop_entry in ip_vs_conn.c).
 const (
 	idleTime    = 60 * second
 	thinPackets = 8
 )
 
-// Thinner ends connections of a table that is filling up (drop_entry): half-open
-// ones, those that look abandoned, and templates that served to no purpose. One
-// goroutine uses it.
+// Thinner removes connections from a table that is nearly full (drop_entry). It removes
+// half-open connections, idle ones with few packets, and templates that were never
+// assured. One goroutine uses it.
 type Thinner struct {
 	table  *Table
 	random *rand.Rand
-	// passed counts the idle connections by their number of packets: of those
-	// with n packets every n-th ends.
+	// passed counts the idle connections by their number of packets. Of those
+	// with n packets, every n-th is removed.
 	passed [thinPackets + 1]uint32
 }
 
-// Thinner returns a thinner whose choice of buckets follows from seed.
+// Thinner returns a thinner that chooses buckets at random, starting from seed.
 func (t *Table) Thinner(seed uint64) *Thinner {
 	return &Thinner{table: t, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Share is how many buckets the kernel looks through each second: one in 32.
+// Share returns how many buckets the kernel searches each second: one in 32.
 func (t *Thinner) Share() int { return max(1, len(t.table.buckets)/32) }
 
-// Thin looks through one random bucket and hands what it ended to settle.
+// Thin searches the chain of one random bucket. It calls settle for each connection
+// that it removed.
 func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 	b := &t.table.buckets[t.random.IntN(len(t.table.buckets))]
 	for range maxChain {
@@ -49,7 +49,7 @@ func (t *Thinner) Thin(now int64, timeouts *Timeouts, settle func(*Conn)) {
 	}
 }
 
-// drops decides on a connection as ip_vs_random_dropentry does.
+// drops reports whether Thin removes a connection. It follows ip_vs_random_dropentry.
 func (t *Thinner) drops(c *Conn, now int64, timeouts *Timeouts) bool {
 	if t.table.Controls(c) {
 		return false
@@ -63,14 +63,14 @@ func (t *Thinner) drops(c *Conn, now int64, timeouts *Timeouts) bool {
 	return false
 }
 
-// idle reports whether a connection looks abandoned and it is its turn.
+// idle reports whether a connection was idle long enough and is the n-th of its kind.
 func (t *Thinner) idle(c *Conn, now, timeout int64) bool {
 	packets := c.packets()
 	left := t.table.entries[c.index].deadline.Load() - now
 	if left > timeout-idleTime || packets == 0 || packets > thinPackets {
 		return false
 	}
-	// The first of a kind goes, then every n-th.
+	// The first of a kind is removed, then every n-th.
 	turn := t.passed[packets]%packets == 0
 	t.passed[packets]++
 	return turn

@@ -1,17 +1,17 @@
 package conntrack
 
-// Machine says which state follows another: by direction, event and state. A
-// connection begins as TCPNone whatever its protocol, and its first packet leads
-// it into the states of that protocol, out of which no event leads. Templates
-// stay what they are.
+// Machine holds the successor of each state, by direction, event and state. A
+// connection of any protocol begins in TCPNone. Its first packet moves it to a state
+// of its protocol. No event moves it to a state of another protocol. No event changes
+// the state of a template.
 type Machine [directions][events][States]State
 
 // The two machines of IPVS.
 var (
-	// Normal believes a client's ACK.
+	// Normal takes a client's ACK as proof that the connection is open.
 	Normal = newMachine()
-	// SecureTCP waits for the real server to confirm that a connection is open,
-	// where its answers are seen, and gives half-open ones the state SYNACK.
+	// SecureTCP waits until the real server confirms that a connection is open, if
+	// the director sees its answers. Half-open connections are in the state SYNACK.
 	SecureTCP = newSecureMachine()
 )
 
@@ -45,7 +45,8 @@ func newMachine() (m Machine) {
 	return m
 }
 
-// newSecureMachine changes what differs in tcp_states_dos (ip_vs_proto_tcp.c).
+// newSecureMachine returns Normal with the differences of tcp_states_dos
+// (ip_vs_proto_tcp.c).
 func newSecureMachine() Machine {
 	m := newMachine()
 	m[In][Syn][TCPSynAck] = TCPSynAck
@@ -63,8 +64,8 @@ func newSecureMachine() Machine {
 	return m
 }
 
-// tcpRows is IPVS's table of TCP (ip_vs_proto_tcp.c, tcp_states): by direction
-// and event a row with the successor of each state.
+// tcpRows is IPVS's table for TCP (ip_vs_proto_tcp.c, tcp_states). For each direction
+// and event, a row holds the successor of each state.
 var tcpRows = func() [directions][Ack + 1][UDP]State {
 	const (
 		no = TCPNone
@@ -102,8 +103,8 @@ var tcpRows = func() [directions][Ack + 1][UDP]State {
 	}
 }()
 
-// sctpRows is IPVS's table of SCTP (ip_vs_proto_sctp.c, sctp_states), likewise;
-// TCP's events have no row.
+// sctpRows is IPVS's table for SCTP (ip_vs_proto_sctp.c, sctp_states), in the same
+// form. The events of TCP have no row.
 var sctpRows = func() [directions][events][SCTPClosed - SCTPNone + 1]State {
 	const (
 		no = SCTPNone
