@@ -14,8 +14,8 @@ import (
 	"director/packet"
 )
 
-// mill lends the same batch of frames again and again and takes what is sent, so
-// that a step costs nothing but the worker.
+// mill is a port that returns the same batch of frames in each step and drops what is
+// sent. A step therefore costs only the worker's time.
 type mill struct {
 	frames [][]byte
 	chunks [][]byte
@@ -58,14 +58,14 @@ func (p *mill) Flush(b *packet.Batch) error {
 func (p *mill) Fd() int      { return -1 }
 func (p *mill) Close() error { return nil }
 
-// slice is for how long BenchmarkCapture goes on with or without a capture at a
-// time. What a capture has saved up while it was not in force, 62 ms' worth, is
-// spent at its beginning.
+// slice is the length of each period of BenchmarkCapture, with or without a capture. A
+// capture that starts may first use 62 ms at once, so a slice must be longer than that.
 const slice = 300 * time.Millisecond
 
-// BenchmarkCapture is a busy worker with a capture and without one, in turn, and
-// reports the median of the rates' ratios: by the processor time of all that the
-// process does, which on one CPU (-cpu=1) is what the worker could not use.
+// BenchmarkCapture runs a busy worker with and without a capture, in turn. It reports
+// the median ratio of the two rates. A rate is measured in the processor time of the
+// whole process: on one CPU (-cpu=1), time that other goroutines use is lost to the
+// worker.
 func BenchmarkCapture(b *testing.B) {
 	rare, drops := capture.DefaultOptions(), capture.DefaultOptions()
 	rare.Client = "203.0.113.9"
@@ -101,7 +101,7 @@ func BenchmarkCapture(b *testing.B) {
 	}
 }
 
-// rate returns how many steps there are to a second of processor time.
+// rate returns the number of steps per second of processor time.
 func rate(b *testing.B, step func()) float64 {
 	spent := func() time.Duration {
 		var u syscall.Rusage
@@ -117,7 +117,7 @@ func rate(b *testing.B, step func()) float64 {
 	return float64(n) / (spent() - cpu).Seconds()
 }
 
-// newMill is a rig whose worker forwards a batch of a connection's segments with
+// newMill returns a rig whose worker forwards a batch of segments of one connection in
 // each step.
 func newMill(b *testing.B) (*rig, func()) {
 	start := time.Now()

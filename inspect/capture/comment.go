@@ -31,9 +31,9 @@ func (c *comment) of(r *dataplane.TapRecord, ifaces []string) []byte {
 	case dataplane.TapWaited:
 		c.say("waited for its next hop's address")
 	case dataplane.TapMade:
-		c.say("made by the director")
+		c.say("created by the director")
 	case dataplane.TapPiece:
-		c.say("a fragment that the director cut")
+		c.say("fragmented by the director")
 	}
 	if r.Known {
 		c.connection(r)
@@ -42,7 +42,7 @@ func (c *comment) of(r *dataplane.TapRecord, ifaces []string) []byte {
 	case r.Point == dataplane.TapReceived && r.Verdict == packet.Tx:
 		c.say("leaves by ", ifaces[r.Other])
 	case r.Point == dataplane.TapSent:
-		c.say("came in by ", ifaces[r.Other])
+		c.say("received on ", ifaces[r.Other])
 	}
 	return c.b
 }
@@ -51,7 +51,7 @@ func (c *comment) of(r *dataplane.TapRecord, ifaces []string) []byte {
 func (c *comment) connection(r *dataplane.TapRecord) {
 	switch {
 	case int(r.Method) >= len(methods):
-		c.say("around the servers")
+		c.say("bypasses the servers")
 	case r.Answer:
 		c.say("from ")
 		c.endpoint(r.Server, r.ServerPort)

@@ -52,7 +52,7 @@ func Fetch(ctx context.Context, director Remote, o Options, out io.Writer) (pcap
 	case err != nil:
 		return sum, fmt.Errorf("capture: %w", err)
 	case !complete:
-		return sum, errors.New("capture: the director ended before the capture did")
+		return sum, errors.New("capture: the director stopped before the capture was complete")
 	}
 	return sum, nil
 }

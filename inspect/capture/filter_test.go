@@ -11,7 +11,7 @@ import (
 )
 
 func TestOptions_FromFlagsFilterFrames(t *testing.T) {
-	const all, first, second = 8, 4, 2 // of the story: the connection, and the segment without one
+	const all, first, second = 8, 4, 2 // frames of the story: all, of the connection, of the segment without one
 	for _, c := range []struct {
 		flags []string
 		want  uint64
@@ -77,7 +77,7 @@ func TestOptions_CheckSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A capture takes its memory at the beginning.
+// A capture allocates its memory when it starts.
 func TestSession_TakesNoMemoryForFrames(t *testing.T) {
 	r := newRig(t)
 	s := r.start(capture.DefaultOptions())

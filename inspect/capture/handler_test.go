@@ -53,7 +53,7 @@ func (r *rig) serve() remote {
 	return remote(s.URL)
 }
 
-// signal is a writer that tells when it is first written to.
+// signal is a writer that signals the first write.
 type signal struct {
 	bytes.Buffer
 	first chan struct{}
@@ -121,7 +121,7 @@ func TestHandler_EndsWithItsReader(t *testing.T) {
 	}
 	cancel()
 	stream.Close()
-	// The handler notices by itself, and the next capture begins.
+	// The handler detects this itself, and the next capture starts.
 	for {
 		stream, err = director.Stream(t.Context(), "POST", capture.Path, strings.NewReader(`{"max_frames": 1}`))
 		if err == nil {

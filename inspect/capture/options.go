@@ -12,8 +12,8 @@ import (
 // maxRate is the highest Rate. A burst at this rate fits into a worker's ring.
 const maxRate = 16_000
 
-// Options say what to capture and how much. They are sent as JSON. Start with
-// DefaultOptions.
+// Options select the frames to capture and set limits. They are sent as JSON. Callers
+// start with DefaultOptions.
 type Options struct {
 	Service  string   `json:"service,omitempty"` // tcp:VIP:PORT, udp:, sctp: or fwmark:N
 	Server   string   `json:"server,omitempty"`  // ADDR[:PORT]
@@ -22,7 +22,7 @@ type Options struct {
 
 	Snap   int `json:"snap"`   // bytes of each frame that are kept
 	Rate   int `json:"rate"`   // received frames a second and worker, at most
-	Sample int `json:"sample"` // one in so many of the frames that match
+	Sample int `json:"sample"` // one of every Sample matching frames is captured
 
 	// Limits that end the capture; 0 means no limit.
 	MaxFrames uint64        `json:"max_frames"` // in the capture; a forwarded frame is there twice
@@ -38,14 +38,14 @@ func DefaultOptions() Options {
 // Flags defines a flag for each field of o. The values of o are the defaults.
 func (o *Options) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Service, "service", o.Service, "frames for or from this service: tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
-	fs.StringVar(&o.Server, "server", o.Server, "frames that go to or come from this real server, ADDR or ADDR:PORT")
-	fs.StringVar(&o.Client, "client", o.Client, "frames of clients with this address or in this prefix, both ways")
-	fs.StringSliceVar(&o.Verdicts, "verdict", o.Verdicts, "frames with one of these fates: tx, drop, host, hold, or a reason such as bad-source")
-	fs.IntVar(&o.Snap, "snap", o.Snap, "bytes of each frame that are kept")
-	fs.IntVar(&o.Rate, "rate", o.Rate, "most received frames a second and worker")
-	fs.IntVar(&o.Sample, "sample", o.Sample, "one in so many of the frames that match")
-	fs.Uint64Var(&o.MaxFrames, "max-frames", o.MaxFrames, "end after so many frames, 0 for no limit; a forwarded one counts twice")
-	fs.Int64Var(&o.MaxBytes, "max-bytes", o.MaxBytes, "end before the capture is larger, 0 for no limit")
+	fs.StringVar(&o.Server, "server", o.Server, "frames to or from this real server, ADDR or ADDR:PORT")
+	fs.StringVar(&o.Client, "client", o.Client, "frames to or from clients with this address or in this prefix")
+	fs.StringSliceVar(&o.Verdicts, "verdict", o.Verdicts, "frames with one of these verdicts: tx, drop, host, hold, or a reason such as bad-source")
+	fs.IntVar(&o.Snap, "snap", o.Snap, "keep at most this many bytes of each frame")
+	fs.IntVar(&o.Rate, "rate", o.Rate, "maximum of received frames per second and worker")
+	fs.IntVar(&o.Sample, "sample", o.Sample, "capture one of every N matching frames")
+	fs.Uint64Var(&o.MaxFrames, "max-frames", o.MaxFrames, "end after this number of frames, 0 for no limit; a forwarded frame counts twice")
+	fs.Int64Var(&o.MaxBytes, "max-bytes", o.MaxBytes, "end before the capture exceeds this number of bytes, 0 for no limit")
 	fs.DurationVar(&o.Duration, "duration", o.Duration, "end after this time, 0 for no limit")
 }
 

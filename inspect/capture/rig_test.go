@@ -31,7 +31,7 @@ func newRig(t testing.TB) *rig {
 	return newRigWithClock(t, nil)
 }
 
-// newRigWithClock is newRig with a clock of the caller's.
+// newRigWithClock is like newRig, with the caller's clock.
 func newRigWithClock(t testing.TB, clock func() int64) *rig {
 	t.Helper()
 	prefix, ip := netip.MustParsePrefix, netip.MustParseAddr
@@ -52,7 +52,7 @@ func newRigWithClock(t testing.TB, clock func() int64) *rig {
 	})}
 }
 
-// start begins a capture of the rig.
+// start starts a capture of the rig.
 func (r *rig) start(o capture.Options) *capture.Session {
 	r.t.Helper()
 	s, err := capture.Start(r.Shared, 1, ifaces, o)
@@ -62,7 +62,7 @@ func (r *rig) start(o capture.Options) *capture.Session {
 	return s
 }
 
-// step lets frames arrive on an interface and be handled.
+// step makes frames arrive on an interface, and handles them.
 func (r *rig) step(iface int, frames ...[]byte) {
 	r.t.Helper()
 	r.Ports[iface].Push(frames...)
@@ -74,7 +74,7 @@ func (r *rig) step(iface int, frames ...[]byte) {
 	}
 }
 
-// client is a frame of the client's with the given source port.
+// client returns a frame of the client with the given source port.
 func client(port uint16, f packettest.Frame) []byte {
 	f.SrcMAC, f.DstMAC = clientMAC, eth0MAC
 	if f.Src == "" {
@@ -86,15 +86,15 @@ func client(port uint16, f packettest.Frame) []byte {
 	return f.Bytes()
 }
 
-// answer is a frame of the server's to the client.
+// answer returns a frame of the server to the client.
 func answer(port uint16, flags string) []byte {
 	f := packettest.Frame{SrcMAC: serverMAC, DstMAC: eth1MAC, Src: "10.0.0.11:8080", Flags: flags}
 	f.Dst = netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), port).String()
 	return f.Bytes()
 }
 
-// story is a connection's beginning, a packet of nobody's, and two that are not
-// forwarded. The comments are what a capture says of it, frame by frame.
+// story sends the first packets of a connection, a packet without a connection, and two
+// packets that are not forwarded. comments holds the expected comment of each frame.
 func (r *rig) story() {
 	r.step(0, client(1000, packettest.Frame{Flags: "S"}))
 	r.step(1, answer(1000, "SA"))
@@ -104,11 +104,11 @@ func (r *rig) story() {
 
 var comments = []string{
 	"tx: to 10.0.0.11:8080 by NAT, leaves by eth1",
-	"tx: to 10.0.0.11:8080 by NAT, came in by eth0",
+	"tx: to 10.0.0.11:8080 by NAT, received on eth0",
 	"tx: from 10.0.0.11:8080 as 192.0.2.10:80, leaves by eth0",
-	"tx: from 10.0.0.11:8080 as 192.0.2.10:80, came in by eth1",
+	"tx: from 10.0.0.11:8080 as 192.0.2.10:80, received on eth1",
 	"drop: no-connection",
-	"tx: made by the director",
+	"tx: created by the director",
 	"drop: bad-source",
 	"host: no-service",
 }

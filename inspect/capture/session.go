@@ -24,7 +24,7 @@ const (
 )
 
 // ErrBusy says that another capture is in progress.
-var ErrBusy = errors.New("another capture is in progress, and there is one at a time: end it, or wait")
+var ErrBusy = errors.New("another capture is in progress, and only one can run at a time: end it, or wait")
 
 // Session is one capture of a running director.
 type Session struct {
@@ -42,8 +42,8 @@ type Session struct {
 	bytes   atomic.Int64
 }
 
-// Counts is what a session did. All counts but the first two come from the workers and
-// count frames that they received.
+// Counts holds the counts of a session. All but the first two come from the workers and
+// count the frames that the workers received.
 type Counts struct {
 	Written uint64 // frames in the capture; a forwarded frame is there twice
 	Bytes   int64  // of the capture

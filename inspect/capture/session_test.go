@@ -19,7 +19,7 @@ import (
 	"director/internal/packettest"
 )
 
-// written runs a session over what happen does, and returns the capture.
+// written runs a session while happen runs, and returns the capture.
 func (r *rig) written(o capture.Options, happen func()) ([]byte, capture.Counts) {
 	r.t.Helper()
 	s := r.start(o)
@@ -145,7 +145,7 @@ func TestStart_RefusesASecondCapture(t *testing.T) {
 	r.start(capture.DefaultOptions())
 }
 
-// broken fails after some bytes.
+// broken is a writer that fails after some bytes.
 type broken int
 
 var errFull = errors.New("no space left")
@@ -173,8 +173,8 @@ func TestSession_EndsWithItsWriter(t *testing.T) {
 	}
 }
 
-// Nobody reads: frames are forwarded as before, what cannot be written is lost,
-// and the workers are rid of the capture when it is cancelled.
+// The capture's reader does not read. Frames are forwarded as before, records that cannot
+// be written are lost, and cancelling the session detaches it from the workers.
 func TestSession_SlowReaderSlowsNobody(t *testing.T) {
 	r := newRig(t)
 	in, out := io.Pipe()
@@ -184,7 +184,7 @@ func TestSession_SlowReaderSlowsNobody(t *testing.T) {
 	s := r.start(o)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, out) }()
-	if _, err := io.ReadFull(in, make([]byte, 16)); err != nil { // it has begun, and gets no further
+	if _, err := io.ReadFull(in, make([]byte, 16)); err != nil { // the session has started; its next write blocks
 		t.Fatal(err)
 	}
 	const rounds = 500
@@ -211,7 +211,7 @@ func TestSession_SlowReaderSlowsNobody(t *testing.T) {
 	}
 }
 
-// A worker goes on while what it does is written down.
+// A worker continues to forward while its records are written.
 func TestSession_ReadsAlong(t *testing.T) {
 	r := newRig(t)
 	s := r.start(capture.DefaultOptions())

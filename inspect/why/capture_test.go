@@ -13,7 +13,7 @@ import (
 	"director/packet"
 )
 
-// captureOf is a capture of frames on eth0 that lie a second apart.
+// captureOf returns a capture of frames on eth0, one each second.
 func captureOf(t testing.TB, frames ...[]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -31,7 +31,7 @@ func clientFrame(port, flags string) []byte {
 	return packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[0], Src: client + ":" + port, Dst: vip + ":80", Flags: flags}.Bytes()
 }
 
-// ownFrame is one that the director sent itself.
+// ownFrame returns a frame that the director sent itself.
 func ownFrame() []byte {
 	return packettest.Frame{SrcMAC: macs[0], DstMAC: hostMAC, Src: vip + ":80", Dst: client + ":1", Flags: "SA"}.Bytes()
 }
@@ -83,7 +83,7 @@ func TestExplain_TellsWhereAnICMPErrorGoes(t *testing.T) {
 func TestExplain_LetsTimePassInACapture(t *testing.T) {
 	r := newRig(t, 1000, web("rr", 1, 1))
 	var frames [][]byte
-	for range 70 { // seconds, and a half-open connection lives for 60
+	for range 70 { // seconds; a half-open connection expires after 60
 		frames = append(frames, ownFrame())
 	}
 	frames = append([][]byte{clientFrame("1", "S")}, append(frames, clientFrame("1", "S"))...)
@@ -104,14 +104,14 @@ func TestExplain_SaysWhatIsWrongWithAQuestion(t *testing.T) {
 		q    why.Question
 		want string
 	}{
-		{why.Question{Proto: "icmp", Src: client + ":1", Dst: vip + ":80"}, `"icmp": the protocol is one of tcp, udp, sctp`},
+		{why.Question{Proto: "icmp", Src: client + ":1", Dst: vip + ":80"}, `protocol "icmp": want tcp, udp or sctp`},
 		{tcp(client, vip+":80"), `the source "198.51.100.7": want ADDRESS:PORT`},
 		{tcp(client+":1", "[2001:db8::1]:80"), "the destination \"[2001:db8::1]:80\": IPv6 is not supported"},
 		{why.Question{Proto: "tcp", Src: client + ":1", Dst: vip + ":80", Flags: "SX"}, `flags "SX"`},
-		{why.Question{Proto: "udp", Src: client + ":1", Dst: vip + ":80", Flags: "S"}, "flags are for tcp"},
-		{why.Question{Proto: "tcp", Src: client + ":1", Dst: vip + ":80", Interface: "eth7"}, "no interface eth7 carries balanced traffic: it is one of eth0, eth1"},
+		{why.Question{Proto: "udp", Src: client + ":1", Dst: vip + ":80", Flags: "S"}, "flags are for tcp only"},
+		{why.Question{Proto: "tcp", Src: client + ":1", Dst: vip + ":80", Interface: "eth7"}, "interface eth7 does not carry balanced traffic: use one of eth0, eth1"},
 		{why.Question{Capture: []byte("no capture at all")}, "the capture: "},
-		{why.Question{Capture: elsewhere}, "frame 1: no interface eth9"},
+		{why.Question{Capture: elsewhere}, "frame 1: interface eth9 does not carry"},
 	} {
 		_, err := r.director().Explain(&c.q)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, why.ErrQuestion) {

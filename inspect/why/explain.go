@@ -23,7 +23,7 @@ type outcome struct {
 func (w *world) explain(data []byte, iface int) (*Explanation, error) {
 	e := &Explanation{Packet: w.describe(data, iface, nil)}
 	if link := w.view().Hops.Interfaces()[iface]; len(data) >= packet.EthLen && packet.MAC(data[6:12]) == link.MAC {
-		e.Verdict = Verdict{Action: Skip, Text: "the director sent it itself, by its source address"}
+		e.Verdict = Verdict{Action: Skip, Text: "the director sent it itself: the source address is the director's"}
 		return e, nil
 	}
 	o := &outcome{world: w, frame: parse(data)}

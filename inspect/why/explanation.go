@@ -66,8 +66,8 @@ type Service struct {
 // Connection is the connection that was found for a packet, or that it has begun.
 type Connection struct {
 	Found bool `json:"found"`
-	// Begun: the packet has begun a connection. If Found is set as well, it replaces the
-	// one that was found, which had ended.
+	// Begun reports that the packet has begun a connection. If Found is set too, the new
+	// connection replaces the one that was found, because that one had ended.
 	Begun       bool           `json:"begun"`
 	Answer      bool           `json:"answer"` // the packet is from the server's side
 	Proto       string         `json:"proto,omitempty"`
@@ -78,7 +78,8 @@ type Connection struct {
 	Expires     float64        `json:"expires,omitempty"`      // seconds, after the packet
 	Removed     bool           `json:"removed,omitempty"`      // its server was removed from its service
 	UnknownPort bool           `json:"unknown_port,omitempty"` // the client's port was not known before
-	// Unnoted: the table is full, and the packet is forwarded without a connection.
+	// Unnoted reports that the packet is forwarded without a connection, because the
+	// table is full.
 	Unnoted bool `json:"unnoted,omitempty"`
 }
 
@@ -88,8 +89,8 @@ type Template struct {
 	Client  netip.Addr     `json:"client,omitzero"`
 	Server  netip.AddrPort `json:"server,omitzero"`
 	Expires float64        `json:"expires,omitempty"` // seconds, after the packet
-	// Discarded reports that an earlier template was discarded: its server was removed
-	// from the service, or gets no new connections.
+	// Discarded reports that an earlier template cannot be used any more: its server was
+	// removed from the service, or gets no new connections.
 	Discarded bool `json:"discarded,omitempty"`
 }
 
@@ -103,8 +104,8 @@ type Scheduler struct {
 	Chosen int `json:"chosen"`
 }
 
-// Candidate is a server in the state that the scheduler has seen. Candidates have the
-// order of the list.
+// Candidate is a server in the state that the scheduler saw. The order of the candidates
+// is that of the service's list.
 type Candidate struct {
 	Address    netip.AddrPort `json:"address"`
 	Weight     int32          `json:"weight"`

@@ -38,7 +38,7 @@ func (w *world) build(q *Question, flow packet.Flow) (m made, err error) {
 		}
 	} else if m.iface = int(hop.Interface); hop.Reason == packet.NoRoute {
 		m.iface = 0
-		m.notes = append(m.notes, fmt.Sprintf("no route to %v leads through an interface of the director: the packet is taken to arrive on %s", flow.Src, w.name(0)))
+		m.notes = append(m.notes, fmt.Sprintf("no route to %v leads through an interface of the director: assumed that the packet arrives on %s", flow.Src, w.name(0)))
 	}
 	ifaces := w.view().Hops.Interfaces()
 	to, from := ifaces[m.iface].MAC, sender(hop, flow.Src)
@@ -83,7 +83,7 @@ func (w *world) transport(b []byte, q *Question, flow packet.Flow) (frame []byte
 	known := w.connection(flow)
 	at := len(b)
 	if flow.Proto != packet.ProtoTCP && q.Flags != "" {
-		return nil, "", wrong("flags are for tcp: %s has none", protoName(flow.Proto))
+		return nil, "", wrong("flags are for tcp only: %s has none", protoName(flow.Proto))
 	}
 	switch flow.Proto {
 	case packet.ProtoTCP:
@@ -102,7 +102,7 @@ func (w *world) transport(b []byte, q *Question, flow packet.Flow) (frame []byte
 	case packet.ProtoSCTP:
 		chunk := initChunk
 		if known != nil {
-			chunk, note = dataChunk, "the flow has a connection: this is a DATA chunk of it"
+			chunk, note = dataChunk, "the flow has a connection: assumed a DATA chunk"
 		}
 		b = append(b, make([]byte, packet.SCTPLen)...)
 		b = append(b, chunk...)
@@ -116,7 +116,7 @@ func (w *world) transport(b []byte, q *Question, flow packet.Flow) (frame []byte
 		l4.SetTCPChecksum(sum)
 	case packet.ProtoUDP:
 		if sum == 0 {
-			sum = 0xffff // 0 says that there is none (RFC 768)
+			sum = 0xffff // 0 would mean that there is no checksum (RFC 768)
 		}
 		l4.SetUDPChecksum(sum)
 	case packet.ProtoSCTP:
@@ -136,7 +136,7 @@ func (w *world) flags(q *Question, flow packet.Flow, known *found) (flags uint8,
 	for _, c := range strings.ToUpper(q.Flags) {
 		bit := strings.IndexRune(flagLetters, c)
 		if bit < 0 {
-			return 0, "", wrong("flags %q: they are letters of SAFRPU", q.Flags)
+			return 0, "", wrong("flags %q: want letters of SAFRPU", q.Flags)
 		}
 		flags |= 1 << bit
 	}
@@ -144,9 +144,9 @@ func (w *world) flags(q *Question, flow packet.Flow, known *found) (flags uint8,
 	case q.Flags != "":
 		return flags, "", nil
 	case known != nil:
-		return packet.ACK, fmt.Sprintf("the flow has a connection, in %s: this is an ACK of it; --flags=S asks about a SYN", known.conn.State()), nil
+		return packet.ACK, fmt.Sprintf("the flow has a connection, in %s: assumed an ACK; --flags=S asks about a SYN", known.conn.State()), nil
 	case w.view().FromServer(flow.Dst):
-		return packet.SYN | packet.ACK, "the destination is no service's address: this is a server's answer, a SYN-ACK", nil
+		return packet.SYN | packet.ACK, "the destination is not the address of a service: assumed a server's answer, a SYN-ACK", nil
 	}
 	return packet.SYN, "", nil
 }

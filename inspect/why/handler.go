@@ -27,7 +27,7 @@ func Handler(d *Director) http.Handler {
 		in.DisallowUnknownFields()
 		err := in.Decode(&q)
 		if err == nil && in.More() {
-			err = errors.New("there is more behind it")
+			err = errors.New("data follows the JSON object")
 		}
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			refuse(w, http.StatusRequestEntityTooLarge, "too-large", fmt.Errorf("the question is larger than %d bytes", maxQuestion))

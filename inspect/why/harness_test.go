@@ -23,8 +23,8 @@ import (
 //	clients 198.51.100.0/24 --- eth0 director eth1 --- servers 10.0.0.0/24
 //	                       .1                  .1          .11 to .14
 //
-// with virtual address 192.0.2.10, and 203.0.113.0/24 for a firewall mark. All
-// hosts but the server .19 have a neighbour entry.
+// The virtual address is 192.0.2.10. A firewall mark has 203.0.113.0/24. All hosts
+// except the server .19 have a neighbour entry.
 var (
 	macs    = [2]packet.MAC{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}
 	hostMAC = packet.MAC{2, 0, 0, 9, 9, 9}
@@ -216,8 +216,9 @@ func (r *rig) holdConnection(e *why.Explanation) {
 	r.t.Fatalf("there is no such connection as foretold: %+v\n%+v", c, r.Control.Connections())
 }
 
-// unnumbered is a frame without the identification of an IPv4 header of the
-// director's own making, and the checksum over it: each worker counts them.
+// unnumbered returns a frame without the identification and the checksum of an IPv4
+// header that the director built. Each worker counts identifications for itself, so they
+// differ between workers.
 func unnumbered(frame []byte) string {
 	b := append([]byte(nil), frame...)
 	if proto := b[23]; proto == packet.ProtoICMP || proto == packet.ProtoIPIP || proto == packet.ProtoGRE {
@@ -262,8 +263,8 @@ func packettestUDP(src, dst string) []byte {
 	return packettest.Frame{SrcMAC: hostMAC, DstMAC: macs[0], Src: src, Dst: dst, UDP: true, Payload: []byte("?")}.Bytes()
 }
 
-// passive lets a client of FTP ask for a data connection, which the server opens
-// on port 20000.
+// passive makes an FTP client ask for a data connection. The server listens for it on
+// port 20000.
 func passive(r *rig) {
 	const c, v, s = client + ":40000", vip + ":21", "10.0.0.11:8080"
 	say := func(iface int, src, dst, flags, text string, seq uint32) {

@@ -32,7 +32,7 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 	var notes []string
 	if len(r.Links) == 0 {
 		c, r = invent(c, q)
-		notes = []string{"no --link describes the host: every address is taken to be on the link of " + c.Interfaces[0]}
+		notes = []string{"no --link describes the host: assumed that every address is on the link of " + c.Interfaces[0]}
 	}
 	conns, err := conntrack.New(min(c.ConnTableSize, leastTable))
 	if err != nil {

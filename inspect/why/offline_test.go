@@ -26,7 +26,7 @@ func TestOffline_InventsAHostThatReachesEverybody(t *testing.T) {
 			t.Errorf("want %q in:\n%s", want, got)
 		}
 	}
-	// Frames of a capture are for whoever got those to the service.
+	// A captured frame arrives on the interface whose Ethernet address it was sent to.
 	q = why.Question{Capture: captureOf(t, clientFrame("1", "S"))}
 	if all, err = why.Offline(c, new(config.Replay), &q); err != nil {
 		t.Fatal(err)

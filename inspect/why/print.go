@@ -109,17 +109,17 @@ func (s *Service) String() string {
 func (c *Connection) String() string {
 	name := fmt.Sprintf("%s %v → %v", c.Proto, c.Client, c.Virtual)
 	if c.Answer {
-		name = "of " + name + ", which this answers"
+		name += " (this packet is an answer)"
 	}
 	switch {
 	case c.Found && c.Begun:
-		return fmt.Sprintf("%s was over, in %s: this packet begins another, in %s for %s", name, c.State, c.After, seconds(c.Expires))
+		return fmt.Sprintf("%s had ended, in %s: this packet begins another, in %s for %s", name, c.State, c.After, seconds(c.Expires))
 	case c.Found && c.Removed && !c.Answer:
 		return fmt.Sprintf("%s, in %s: its server was removed from the service", name, c.State)
 	case c.Found && c.After == "":
-		return fmt.Sprintf("%s was over, in %s, and ends", name, c.State)
+		return fmt.Sprintf("%s had ended, in %s, and is removed", name, c.State)
 	case c.Found && c.UnknownPort:
-		return fmt.Sprintf("%s, which waited for its client's port: now in %s for %s", name, c.After, seconds(c.Expires))
+		return fmt.Sprintf("%s, whose client port was not known until now, in %s for %s", name, c.After, seconds(c.Expires))
 	case c.Found && c.State == c.After:
 		return fmt.Sprintf("%s, stays in %s for %s", name, c.State, seconds(c.Expires))
 	case c.Found:
@@ -127,7 +127,7 @@ func (c *Connection) String() string {
 	case c.Begun:
 		return fmt.Sprintf("none: this packet begins one, in %s for %s", c.After, seconds(c.Expires))
 	case c.Unnoted:
-		return "none, and no room for one: forwarded without, by a hash of the client's address (mh)"
+		return "none, and the table is full: forwarded without an entry, by a hash of the client's address (mh)"
 	}
 	return "none"
 }
@@ -141,7 +141,7 @@ func (t *Template) String() string {
 		}
 	}
 	if t.Discarded {
-		s = "the one that was there is of no use: its server gets no new connections, or has gone; " + s
+		s = "the earlier one cannot be used: its server gets no new connections, or was removed; " + s
 	}
 	return s
 }
@@ -191,20 +191,20 @@ func (s *Scheduler) table(b *strings.Builder) {
 	}
 	_ = t.Flush() // of a string
 	if s.Chosen < 0 {
-		fmt.Fprintf(b, "%*snone is chosen\n", stepWidth, "")
+		fmt.Fprintf(b, "%*sno server is chosen\n", stepWidth, "")
 	}
 }
 
 func (s *Server) String() string {
 	if !s.Address.IsValid() {
-		return "none: the packet goes where it was going anyway (cache_bypass)"
+		return "none: the packet goes to its original destination (cache_bypass)"
 	}
 	name := address(s.Address) + " by " + methodName(s.Method)
 	switch {
 	case s.Removed:
 		name += ", removed from its service"
 	case s.Weight == 0:
-		name += ", weight 0: it keeps the connections it has"
+		name += ", weight 0: it keeps only its existing connections"
 	}
 	return name
 }

@@ -15,7 +15,7 @@ import (
 	"director/service"
 )
 
-// history is a director whose history is drawn at random.
+// history is a director with a random history.
 type history struct {
 	*rig
 	random *rand.Rand
@@ -74,7 +74,7 @@ func (h *history) change() {
 		h.Clock.Advance(time.Duration(h.random.IntN(70)) * time.Second)
 		h.Worker.ExpireAll()
 	case 1:
-		// It may be there or not: both are well.
+		// It does not matter whether it exists.
 		_ = h.Control.DeleteServer(s.Key, server(h.random.IntN(4)), s.Port)
 	case 2:
 		_ = h.Control.AddServer(s.Key, h.server(s, h.random.IntN(4)))
@@ -91,7 +91,7 @@ func (h *history) change() {
 	}
 }
 
-// packet draws a packet of few clients and services, or an answer.
+// packet returns a random packet of few clients and services, or an answer.
 func (h *history) packet() (iface int, frame []byte) {
 	udp := h.random.IntN(3) == 0
 	f := packettest.Frame{
@@ -112,7 +112,7 @@ func (h *history) packet() (iface int, frame []byte) {
 	return iface, h.errorAbout(f, iface)
 }
 
-// errorAbout is an ICMP error from the sender of f about a packet that answers f.
+// errorAbout returns an ICMP error of the sender of f about an answer to f.
 func (h *history) errorAbout(f packettest.Frame, iface int) []byte {
 	f.Src, f.Dst = f.Dst, f.Src
 	about := f.Bytes()
@@ -125,7 +125,7 @@ func (h *history) errorAbout(f packettest.Frame, iface int) []byte {
 	return buf[:n]
 }
 
-// question draws a question: about a captured frame, or by a flow.
+// question returns a random question, about a captured frame or about a flow.
 func (h *history) question() why.Question {
 	iface, frame := h.packet()
 	f := packet.Frame{Buf: frame, Len: int32(len(frame))}
@@ -144,8 +144,8 @@ func (h *history) question() why.Question {
 	return q
 }
 
-// Whatever services, schedulers, connections and changes there were, asking changes
-// nothing, and the packet goes where the answer says.
+// With random services, schedulers, connections and changes, a question changes nothing,
+// and the packet goes where the answer says.
 func TestExplain_IsWhatHappensNext(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -160,7 +160,8 @@ func TestExplain_IsWhatHappensNext(t *testing.T) {
 	}
 }
 
-// The race detector judges: workers forward and rules change while somebody asks.
+// This test is for the race detector: questions are answered while workers forward and
+// rules change.
 func TestExplain_AsksWhileOthersForward(t *testing.T) {
 	persistent := web("lblcr", 1, 1, 1)
 	persistent.Persistent = 60
@@ -198,7 +199,7 @@ func TestExplain_AsksWhileOthersForward(t *testing.T) {
 			if err := r.Control.EditServer(persistent.Key, server); err != nil {
 				t.Error(err)
 			}
-			_ = r.Control.DeleteServer(persistent.Key, server.Addr, 8080) // it may have gone
+			_ = r.Control.DeleteServer(persistent.Key, server.Addr, 8080) // it may be removed already
 			_ = r.Control.AddServer(persistent.Key, server)
 		}
 	})

@@ -10,33 +10,33 @@ import (
 // the kernel. docs/drops.md explains them in more detail.
 var (
 	dropTexts = map[packet.Reason]string{
-		packet.Truncated:     "its transport header is not whole",
-		packet.Fragment:      "it makes no datagram with the others",
-		packet.Protocol:      "the client cannot be shown this segment yet; the server repeats it",
+		packet.Truncated:     "its transport header is not complete",
+		packet.Fragment:      "it cannot be joined with the other fragments to a datagram",
+		packet.Protocol:      "the segment cannot be sent to the client yet; the server repeats it",
 		packet.BadSource:     "no client can have this source address",
 		packet.NoConnection:  "it belongs to no connection and begins none",
 		packet.NoServer:      "no real server of the service is usable",
 		packet.ServerRemoved: "the server of its connection was removed, and expire_nodest_conn is 0",
-		packet.DropPacket:    "the defence drop_packet takes it",
-		packet.TableFull:     "the connection table is full, and without an entry it cannot be forwarded",
-		packet.TTL:           "its time to live is used up",
-		packet.MTU:           "it is too long for the way, and must not be fragmented",
+		packet.DropPacket:    "the defence drop_packet drops it",
+		packet.TableFull:     "the connection table is full, and the packet cannot be forwarded without an entry",
+		packet.TTL:           "its time to live has run out",
+		packet.MTU:           "it is longer than the MTU of the path, and must not be fragmented",
 		packet.NoRoute:       "no route to the next hop leads through an interface of the director",
 		packet.Neighbor:      "too many frames wait for Ethernet addresses",
 		packet.LinkDown:      "the interface towards the next hop is down",
-		packet.TxFull:        "no buffer to send from",
+		packet.TxFull:        "there is no free buffer for sending",
 		packet.BadChecksum:   "its checksum is wrong",
-		packet.Relayed:       "the error is about a tunnel's packet: what it says is told to the client",
+		packet.Relayed:       "the error is about a tunnel packet: its content is sent to the client in a new ICMP error",
 		packet.NoCallID:      "the SIP datagram has no usable Call-ID",
 	}
 	hostTexts = map[packet.Reason]string{
-		packet.Truncated:    "it is too short for what it claims to be",
+		packet.Truncated:    "it is shorter than its headers say",
 		packet.NotIPv4:      "it is not IPv4",
-		packet.NotForUs:     "its Ethernet destination is not the interface's",
-		packet.BadHeader:    "its IPv4 header contradicts itself or does not sum up",
-		packet.Protocol:     "it is about no connection",
+		packet.NotForUs:     "its destination is not the Ethernet address of the interface",
+		packet.BadHeader:    "its IPv4 header contradicts itself, or its checksum is wrong",
+		packet.Protocol:     "it is not about a connection",
 		packet.NoService:    "the address has no service on this port",
-		packet.NoConnection: "it answers nobody: it is not of a connection through the director",
+		packet.NoConnection: "it belongs to no connection through the director",
 		packet.LocalServer:  "the real server is this host itself",
 	}
 )
@@ -58,10 +58,10 @@ func (o *outcome) verdict() Verdict {
 	case after.Tx != before.Tx:
 		return Verdict{Action: Tx}
 	case len(o.resolver.Wanted) > 0:
-		text := fmt.Sprintf("until the Ethernet address of %v is known, at most a second", o.resolver.Wanted[0])
+		text := fmt.Sprintf("until the Ethernet address of %v is known, for at most a second", o.resolver.Wanted[0])
 		return Verdict{Action: Wait, Reason: packet.Neighbor.String(), Text: text}
 	}
-	return Verdict{Action: Wait, Reason: packet.Fragment.String(), Text: "until the other fragments of the datagram have come, at most 30 seconds"}
+	return Verdict{Action: Wait, Reason: packet.Fragment.String(), Text: "until the other fragments of the datagram have arrived, for at most 30 seconds"}
 }
 
 // note adds other facts that help to understand the explanation.
@@ -69,14 +69,14 @@ func (o *outcome) note(e *Explanation) {
 	told := e.Verdict.Action == Drop && len(e.Sends) > 0
 	switch reason := e.Verdict.Reason; {
 	case told:
-		e.Verdict.Text += "; the sender is told"
+		e.Verdict.Text += "; the sender gets an ICMP error or a reset"
 	case e.Verdict.Action != Drop:
 	case reason == packet.NoServer.String(), reason == packet.TTL.String(), reason == packet.MTU.String():
 		if len(o.resolver.Wanted) == 0 {
-			e.Notes = append(e.Notes, "the sender is not told: the limit on ICMP errors has been reached, or it must not be answered")
+			e.Notes = append(e.Notes, "the sender gets no ICMP error: the limit on ICMP errors is reached, or the packet must not be answered")
 		}
 	}
 	if e.Verdict.Action == Drop && len(o.resolver.Wanted) > 0 {
-		e.Notes = append(e.Notes, fmt.Sprintf("what the sender is told waits until the Ethernet address of %v is known", o.resolver.Wanted[0]))
+		e.Notes = append(e.Notes, fmt.Sprintf("the answer to the sender waits until the Ethernet address of %v is known", o.resolver.Wanted[0]))
 	}
 }

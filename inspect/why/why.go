@@ -46,9 +46,9 @@ type Question struct {
 	Capture []byte `json:"capture,omitempty"`
 }
 
-// ErrQuestion is matched by errors of the question: there is no such packet, or the
-// director has no such interface.
-var ErrQuestion = errors.New("the question makes no sense")
+// ErrQuestion is matched by errors about an invalid question: no such packet can exist,
+// or the director has no such interface.
+var ErrQuestion = errors.New("invalid question")
 
 type questionError struct{ error }
 
@@ -61,8 +61,9 @@ func wrong(format string, args ...any) error { return questionError{fmt.Errorf(f
 const roomPerFrame = 3
 
 // Explain answers a question with one explanation, or with one for each frame of the
-// capture, in its order. Each frame of a capture meets the state that the frames before
-// it have left. An error matches ErrQuestion, or there was no memory for the shadow.
+// capture, in its order. The state for each frame of a capture includes the effects of
+// the frames before it. An error matches ErrQuestion, or there was no memory for the
+// shadow.
 func (d *Director) Explain(q *Question) ([]Explanation, error) {
 	if q.Capture != nil {
 		return d.explainCapture(q)
@@ -178,7 +179,7 @@ func ifaceOf(v *dataplane.View, name string) (int, error) {
 		}
 		names = append(names, l.Name)
 	}
-	return 0, fmt.Errorf("no interface %s carries balanced traffic: it is one of %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("interface %s does not carry balanced traffic: use one of %s", name, strings.Join(names, ", "))
 }
 
 // addresses returns the addresses of a frame and of the packet that it quotes.
@@ -202,7 +203,7 @@ func addresses(data []byte) []packet.Addr {
 func (q *Question) flow() (f packet.Flow, err error) {
 	var ok bool
 	if f.Proto, ok = packet.ParseProto(strings.ToLower(q.Proto)); !ok {
-		return f, wrong("%q: the protocol is one of tcp, udp, sctp", q.Proto)
+		return f, wrong("protocol %q: want tcp, udp or sctp", q.Proto)
 	}
 	if f.Src, f.SrcPort, err = end(q.Src); err != nil {
 		return f, wrong("the source %w", err)

@@ -10,7 +10,7 @@ import (
 	"director/service"
 )
 
-// printed is an explanation as people read it, its white space made one.
+// printed returns an explanation as text. Each run of white space becomes one blank.
 func printed(t *testing.T, e why.Explanation) string {
 	t.Helper()
 	var b strings.Builder
@@ -70,8 +70,8 @@ verdict tx by eth1`
 	}
 }
 
-// Each case is a director in some state, a question, and what the answer must
-// contain. That the packet then goes as foretold is checked with each.
+// Each case has a director in some state, a question, and texts that the answer must
+// contain. Each case also checks that the packet then does what the answer said.
 func TestExplain_TellsWhatHappens(t *testing.T) {
 	persistent := web("rr", 1, 1)
 	persistent.Persistent = 300
@@ -103,7 +103,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 		want  []string
 	}{
 		{name: "existing connection", specs: []service.Spec{web("rr", 1)}, given: established, q: tcp(client+":40000", vip+":80"),
-			want: []string{"this is an ACK of it", "stays in ESTABLISHED for 900 s", "server 10.0.0.11:8080 by NAT", "verdict tx by eth1"}},
+			want: []string{"assumed an ACK", "stays in ESTABLISHED for 900 s", "server 10.0.0.11:8080 by NAT", "verdict tx by eth1"}},
 		{name: "FIN of a connection", specs: []service.Spec{web("rr", 1)}, given: established,
 			q: why.Question{Proto: "tcp", Src: client + ":40000", Dst: vip + ":80", Flags: "FA"}, want: []string{"from ESTABLISHED to CLOSE_WAIT"}},
 		{name: "a new connection where one is over", specs: []service.Spec{web("rr", 1, 1)},
@@ -113,7 +113,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 				r.answer("10.0.0.12:8080", client+":40000", "R")
 			},
 			q:    why.Question{Proto: "tcp", Src: client + ":40000", Dst: vip + ":80", Flags: "S"},
-			want: []string{"was over, in CLOSE: this packet begins another"}},
+			want: []string{"had ended, in CLOSE: this packet begins another"}},
 		{name: "persistence begins", specs: []service.Spec{persistent}, q: tcp(client+":40000", vip+":80"),
 			want: []string{"persistent 300 s", "template none: this packet makes one", "chosen"}},
 		{name: "persistence goes on", specs: []service.Spec{persistent}, given: func(r *rig) { r.segment(client+":39000", vip+":80", "S") },
@@ -123,14 +123,14 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 				r.segment(client+":39000", vip+":80", "S")
 				r.must(r.Control.DeleteServer(persistent.Key, server(1), 8080))
 			},
-			q: tcp(client+":40000", vip+":80"), want: []string{"the one that was there is of no use", "server 10.0.0.11:8080"}},
+			q: tcp(client+":40000", vip+":80"), want: []string{"the earlier one cannot be used", "server 10.0.0.11:8080"}},
 		{name: "quiesced server", specs: []service.Spec{web("rr", 1, 0)}, q: tcp(client+":40000", vip+":80"),
 			want: []string{"10.0.0.12:8080 weight 0 active 0 inactive 0 gets no new connections: weight 0", "server 10.0.0.11:8080"}},
 		{name: "overloaded server", specs: []service.Spec{limited},
 			given: func(r *rig) { r.segment("198.51.100.8:1", vip+":80", "S"); r.segment("198.51.100.8:2", vip+":80", "S") },
 			q:     tcp(client+":40000", vip+":80"), want: []string{"overloaded, thresholds 1 and 0", "server 10.0.0.12:8080"}},
 		{name: "no server", specs: []service.Spec{web("rr", 0)}, q: tcp(client+":40000", vip+":80"),
-			want: []string{"none is chosen", "sends icmp 192.0.2.10 → 198.51.100.7 type 3 code 3, port unreachable", "verdict drop no-server", "the sender is told"}},
+			want: []string{"no server is chosen", "sends icmp 192.0.2.10 → 198.51.100.7 type 3 code 3, port unreachable", "verdict drop no-server", "the sender gets an ICMP error"}},
 		{name: "no server, and nobody told", specs: []service.Spec{web("rr", 0)},
 			given: func(r *rig) {
 				for range 6 {
@@ -144,7 +144,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 			q:    why.Question{Proto: "tcp", Src: client + ":40000", Dst: vip + ":80", Flags: "A"},
 			want: []string{"connection none", "sends tcp 192.0.2.10:80 → 198.51.100.7:40000 RST", "verdict drop no-connection"}},
 		{name: "bad source", specs: []service.Spec{web("rr", 1)}, q: tcp("127.0.0.1:40000", vip+":80"),
-			want: []string{"taken to arrive on eth0", "verdict drop bad-source"}},
+			want: []string{"assumed that the packet arrives on eth0", "verdict drop bad-source"}},
 		{name: "server removed", specs: []service.Spec{web("rr", 1)},
 			given: func(r *rig) { established(r); r.must(r.Control.DeleteServer(web("rr").Key, server(0), 8080)) },
 			q:     tcp(client+":40000", vip+":80"), want: []string{"its server was removed from the service", "verdict drop server-removed"}},
@@ -158,7 +158,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 			want: []string{"begins another", "server 10.0.0.11:8080"}},
 		{name: "table full", specs: []service.Spec{web("rr", 1, 1)}, size: 1,
 			given: established, q: tcp(client+":40001", vip+":80"),
-			want: []string{"none, and no room for one", "server 10.0.0.1"}},
+			want: []string{"none, and the table is full", "server 10.0.0.1"}},
 		{name: "table full, one of half-open connections forgotten", specs: []service.Spec{web("rr", 1, 1)}, size: 1,
 			given: func(r *rig) { r.segment("198.51.100.8:1", vip+":80", "S") }, q: tcp(client+":40001", vip+":80"),
 			want: []string{"this packet begins one", "server 10.0.0.11:8080"}},
@@ -166,7 +166,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 			want: []string{"next hop 10.0.0.19 on eth1, whose Ethernet address is not known", "verdict wait neighbor: until the Ethernet address of 10.0.0.19 is known"}},
 		{name: "answer of a masquerading server", specs: []service.Spec{web("rr", 1)}, given: established,
 			q:    tcp("10.0.0.11:8080", client+":40000"),
-			want: []string{"which this answers", "sends tcp 192.0.2.10:80 → 198.51.100.7:40000 ACK ttl 63 by eth0", "next hop 198.51.100.7"}},
+			want: []string{"(this packet is an answer)", "sends tcp 192.0.2.10:80 → 198.51.100.7:40000 ACK ttl 63 by eth0", "next hop 198.51.100.7"}},
 		{name: "answer to nobody", specs: []service.Spec{web("rr", 1)}, q: tcp("10.0.0.11:8080", client+":40000"),
 			want: []string{"a server's answer, a SYN-ACK", "verdict host no-connection"}},
 		{name: "firewall mark", specs: []service.Spec{marked},
@@ -185,7 +185,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 			want: []string{"by a tunnel", "sends ipip 10.0.0.1 → 10.0.0.11 ipip tunnel ttl 63 of tcp 198.51.100.7:40000 → 192.0.2.10:80"}},
 		{name: "FTP data connection", specs: []service.Spec{spec(packet.ProtoTCP, 21, "rr", service.NAT, 1)},
 			given: passive, q: tcp(client+":40001", vip+":20000"),
-			want: []string{"which waited for its client's port", "server 10.0.0.11:20000 by NAT", "verdict tx"}},
+			want: []string{"whose client port was not known until now", "server 10.0.0.11:20000 by NAT", "verdict tx"}},
 		{name: "SCTP", specs: []service.Spec{spec(packet.ProtoSCTP, 80, "rr", service.DR, 1)}, q: why.Question{Proto: "sctp", Src: client + ":40000", Dst: vip + ":80"},
 			want: []string{"INIT", "in INIT1", "verdict tx"}},
 	} {
