@@ -161,7 +161,7 @@ func TestDropPacket_DropsOneInSoMany(t *testing.T) {
 	}
 }
 
-// Where entries are short one in amemthresh/(amemthresh-free) is dropped.
+// While few entries are free, one in amemthresh/(amemthresh-free) is dropped.
 func TestDropPacket_FollowsTheFill(t *testing.T) {
 	for _, set := range []string{"1", "2"} {
 		r := newRig(t, 4096)

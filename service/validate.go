@@ -54,7 +54,7 @@ func wrong(field Field, kernel error, format string, args ...any) error {
 func (s *Spec) Validate() error {
 	switch {
 	case s.Mark == 0 && s.Port == 0 && s.Persistent == 0:
-		return wrong(FieldPort, nil, "port 0, which is every port, is for persistent services only")
+		return wrong(FieldPort, nil, "port 0 means all ports: only a persistent service can have it")
 	case s.OnePacket && s.Mark == 0 && s.Proto != packet.ProtoUDP:
 		return wrong(FieldOnePacket, nil, "one_packet is for UDP only")
 	case s.Persistent > MaxSeconds:
@@ -81,20 +81,20 @@ func (s *Spec) Validate() error {
 // other servers. The error is a *SpecError.
 func (s *ServerSpec) Validate(k Key) error {
 	if k.Mark == 0 && s.Method != NAT && s.Port != k.Port {
-		return wrong(FieldPort, nil, "by %s packets keep their port: leave it away, or use the method nat", s.Method)
+		return wrong(FieldPort, nil, "the method %s does not change the port: give no port, or use the method nat", s.Method)
 	}
 	if err := CheckUnicast(s.Addr.Netip()); err != nil {
 		return err
 	}
 	switch t := s.Tunnel; {
 	case s.Method != TUN && t != packet.Tunnel{}:
-		return wrong(FieldTunnel, nil, "a tunnel is for the method tun")
+		return wrong(FieldTunnel, nil, "only the method tun takes a tunnel")
 	case !t.Encap.HasPort() && t.Port != 0:
 		return wrong(FieldTunnel, nil, "tunnel %s: only gue has a port", t.Encap)
 	case t.Checksum != packet.WithoutChecksum && !t.Encap.Allows(t.Checksum):
-		return wrong(FieldTunnel, nil, "tunnel %s: it has no checksum %s", t.Encap, t.Checksum)
+		return wrong(FieldTunnel, nil, "tunnel %s: the checksum %s is not possible", t.Encap, t.Checksum)
 	case t.Encap.HasPort() && t.Port == 0:
-		return wrong(FieldTunnelPort, ErrInvalid, "tunnel %s: it goes to a port of the server: name it", t.Encap)
+		return wrong(FieldTunnelPort, ErrInvalid, "tunnel %s: the port is missing", t.Encap)
 	case s.Weight < 0:
 		return wrong(FieldWeight, ErrRange, "weight %d: must be 0 or more", s.Weight)
 	case s.Lower > s.Upper:

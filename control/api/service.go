@@ -172,7 +172,7 @@ func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 	}
 	if t := s.Tunnel; t != nil {
 		if spec.Method != service.TUN {
-			return spec, errors.New("a tunnel is for the method tun")
+			return spec, errors.New("only the method tun takes a tunnel")
 		}
 		spec.Tunnel.Port = t.Port
 		if spec.Tunnel.Encap, err = parsed("tunnel", t.Type, packet.ParseEncap, packet.Encaps(), packet.IPIP); err != nil {

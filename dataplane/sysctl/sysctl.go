@@ -13,11 +13,11 @@ import (
 // Values contains the values of all tunables. It is a plain value: it can be copied
 // and compared with ==. It is a part of the workers' view.
 //
-// DropEntry, DropPacket and SecureTCP are modes of a defence. It is active never (0),
-// while connection entries are short (1 and 2), or always (3).
+// DropEntry, DropPacket and SecureTCP are modes of a defence: it is never active (0),
+// active while few connection entries are free (1 and 2), or always active (3).
 type Values struct {
 	AMDropRate              int // while DropPacket is 3, one in AMDropRate new connections is dropped; 0: none
-	AMemThresh              int // entries are short while fewer than this number are free
+	AMemThresh              int // modes 1 and 2 are active while fewer entries than this are free
 	CacheBypass             bool
 	ConnReuseMode           int // bits: 1 if the connection has ended, 2 also in FIN_WAIT
 	DropEntry               int
