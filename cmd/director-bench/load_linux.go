@@ -30,34 +30,34 @@ type loadFlags struct {
 	clients        int
 	json           bool
 	log, with      string
-	part           string // of a client process: its plan and its start
+	part           string // for a client process: its plan and its start, as JSON
 }
 
 func (f *loadFlags) set() *pflag.FlagSet {
 	p := &f.plan
 	fs := cli.NewFlags()
-	fs.StringVar(&f.target, "target", "", "the address and port to ask (required)")
-	fs.Float64Var(&p.Rate, "rate", 1000, "connections to begin per second, whatever becomes of them")
-	fs.BoolVar(&p.Poisson, "poisson", false, "begin them at random times of that rate, not evenly")
-	fs.Uint64Var(&p.Seed, "seed", 0, "what random times and pages follow from")
-	fs.DurationVar(&p.Warmup, "warmup", time.Second, "connections that begin so early are made and not counted")
-	fs.DurationVar(&p.Duration, "duration", 10*time.Second, "for how long behind that connections are begun")
-	fs.DurationVar(&p.Interval, "interval", 0, "of a sample of the reply rate; 0 is a tenth of the duration, at most 5s")
-	fs.DurationVar(&p.Timeout, "timeout", fetch.DefaultTimeout, "of a request, connecting included; beyond it is an error")
-	fs.BoolVar(&p.TLS, "tls", false, "a whole handshake on each connection (TLS 1.3), by as many threads as there are CPUs")
-	fs.IntVar(&p.Requests, "requests", 1, "on each connection; more than one are HTTP/1.1")
-	fs.DurationVar(&p.Think, "think", 0, "between a reply and the next request")
-	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", fetch.DefaultBodySize)}, "PATH:BYTES[:WEIGHT] to ask for, each as often as its weight says; * for any size (repeatable)")
-	fs.StringSliceVar(&f.sources, "source", nil, "the client's addresses, or a prefix of them, used in turn (repeatable)")
-	fs.StringVar(&f.cpus, "cpus", "", "the CPUs of the client's threads, one each, a list such as 0-1")
-	fs.IntVar(&p.Threads, "threads", 1, "threads of each client, without --cpus")
-	fs.IntVar(&p.MaxOpen, "max-open", load.DefaultMaxOpen, "connections that a client has open at a time")
-	fs.IntVar(&p.SendBuffer, "send-buffer", 0, "of each socket, bytes; 0 leaves it to the kernel")
-	fs.IntVar(&p.RecvBuffer, "recv-buffer", 0, "likewise")
-	fs.IntVar(&f.clients, "clients", 1, "processes that share the rate, driven from here")
+	fs.StringVar(&f.target, "target", "", "the address and port to send requests to (required)")
+	fs.Float64Var(&p.Rate, "rate", 1000, "new connections per second; the rate does not depend on the replies")
+	fs.BoolVar(&p.Poisson, "poisson", false, "begin connections at random times (a Poisson process) instead of evenly")
+	fs.Uint64Var(&p.Seed, "seed", 0, "seed of the random times and pages")
+	fs.DurationVar(&p.Warmup, "warmup", time.Second, "time before the measurement; its connections are not counted")
+	fs.DurationVar(&p.Duration, "duration", 10*time.Second, "length of the measurement, which follows the warm-up")
+	fs.DurationVar(&p.Interval, "interval", 0, "time between samples of the reply rate; 0 is a tenth of the duration, at most 5s")
+	fs.DurationVar(&p.Timeout, "timeout", fetch.DefaultTimeout, "longest time for a request, including the connect; a longer one is an error")
+	fs.BoolVar(&p.TLS, "tls", false, "use TLS 1.3, with a full handshake on each connection and one thread for each CPU")
+	fs.IntVar(&p.Requests, "requests", 1, "requests on each connection; more than one use HTTP/1.1")
+	fs.DurationVar(&p.Think, "think", 0, "time between a reply and the next request")
+	fs.StringSliceVar(&f.pages, "page", []string{fmt.Sprintf("/:%d", fetch.DefaultBodySize)}, "a page to request, as PATH:BYTES[:WEIGHT]; BYTES is the expected size, * for any; pages are chosen in proportion to their weights (repeatable)")
+	fs.StringSliceVar(&f.sources, "source", nil, "the source addresses, each an address or a prefix, used in turn (repeatable)")
+	fs.StringVar(&f.cpus, "cpus", "", "the CPUs for the client's threads, a list such as 0-1; one thread runs on each")
+	fs.IntVar(&p.Threads, "threads", 1, "threads of each client, if --cpus is not given")
+	fs.IntVar(&p.MaxOpen, "max-open", load.DefaultMaxOpen, "most connections that a client has open at the same time")
+	fs.IntVar(&p.SendBuffer, "send-buffer", 0, "send buffer of each socket in bytes; 0 is the kernel's default")
+	fs.IntVar(&p.RecvBuffer, "recv-buffer", 0, "receive buffer of each socket in bytes; 0 is the kernel's default")
+	fs.IntVar(&f.clients, "clients", 1, "client processes, which share the rate; this process starts them")
 	fs.BoolVar(&f.json, "json", false, "print JSON")
-	fs.StringVar(&f.log, "log", "", "append a line of JSON, the whole report, to this file")
-	fs.StringVar(&f.with, "with", "", "have another program do it, as well as it can: "+strings.Join(load.Programs, ", "))
+	fs.StringVar(&f.log, "log", "", "append the report to this file, as one line of JSON")
+	fs.StringVar(&f.with, "with", "", "use another program to generate the load, as far as it supports the flags: "+strings.Join(load.Programs, ", "))
 	fs.StringVar(&f.part, "part", "", "")
 	_ = fs.MarkHidden("part") // the flag exists
 	return fs
@@ -100,10 +100,10 @@ func (f *loadFlags) check() (err error) {
 	return p.WithDefaults().Validate()
 }
 
-// mostSources is as many addresses as a --source may stand for.
+// mostSources is the largest number of addresses in one --source.
 const mostSources = 1 << 16
 
-// parseSource reads an address, or a prefix: all of its addresses.
+// parseSource reads an address or a prefix. It returns all addresses of a prefix.
 func parseSource(text string) (all []netip.Addr, err error) {
 	if !strings.Contains(text, "/") {
 		a, err := netip.ParseAddr(text)
@@ -148,7 +148,7 @@ func loadVerb() cli.Verb {
 	}
 }
 
-// ask asks a web server and reports how it answered.
+// ask sends requests to a web server and reports the replies.
 func (f *loadFlags) ask(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -181,7 +181,7 @@ func (f *loadFlags) run(ctx context.Context, std cli.IO) error {
 		_, err = fmt.Fprint(std.Out, report.Text())
 	}
 	if err == nil && report.Replies == 0 {
-		err = fmt.Errorf("%s gave no good reply", f.plan.Target)
+		err = fmt.Errorf("%s sent no valid reply", f.plan.Target)
 	}
 	return err
 }
@@ -194,17 +194,18 @@ func appendLine(name string, v any) error {
 	return errors.Join(json.NewEncoder(out).Encode(v), out.Close())
 }
 
-// part is what a client process is told.
+// part contains the task of one client process.
 type part struct {
 	Plan  load.Plan `json:"plan"`
 	Start time.Time `json:"start"`
 }
 
-// soon is when clients begin together: they are all there by then.
+// soon is the time between the start of the client processes and their first
+// connections. By then all processes are running.
 const soon = 300 * time.Millisecond
 
-// drive carries out the plan, by processes of its own if there is more than one
-// client, which all begin at the same moment.
+// drive carries out the plan. If there is more than one client, each client is a
+// process, and all begin at the same time.
 func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
 	if f.with != "" {
 		return f.plan.With(ctx, f.with)
@@ -257,7 +258,7 @@ func (f *loadFlags) drive(ctx context.Context) (sum load.Report, err error) {
 	return sum, errors.Join(append(errs, ctx.Err())...)
 }
 
-// drivePart carries out a client's share.
+// drivePart carries out the share of one client process.
 func drivePart(ctx context.Context, text string, std cli.IO) error {
 	var p part
 	if err := json.Unmarshal([]byte(text), &p); err != nil {

@@ -81,7 +81,7 @@ func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
 		}
 	}
 	code, _, errs := direct("load --target=127.0.0.1:1 --rate=10 --warmup=0s --duration=100ms")
-	if code != cli.Failed || !strings.Contains(errs, "gave no good reply") {
+	if code != cli.Failed || !strings.Contains(errs, "sent no valid reply") {
 		t.Errorf("nobody there: %d %q", code, errs)
 	}
 	for args, says := range map[string]string{"": "--listen: required", "--listen=80": "--listen: ", "--listen=127.0.0.1:0 --cap=-1": "--cap"} {

@@ -1,6 +1,6 @@
 // Command director-bench has the heavy benchmarks: the load generator, web servers and
 // the evaluation of the LVS paper with its plots. "director bench VERB" starts it. It
-// is a program of its own so that director, which forwards, links none of that.
+// is a separate program, so director, which forwards traffic, does not link them.
 package main
 
 import (

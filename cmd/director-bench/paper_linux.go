@@ -38,7 +38,7 @@ type paperFlags struct {
 	reportOnly               bool
 }
 
-// fullRun are the options of a whole run, quickRun of one that shows that all works.
+// fullRun contains the options of a full run, quickRun those of a run with --quick.
 var (
 	fullRun  = paper.Options{Repetitions: 3, Duration: 2 * time.Second, Warmup: 500 * time.Millisecond}
 	quickRun = paper.Options{Quick: true, Repetitions: 1, Duration: 500 * time.Millisecond, Warmup: 100 * time.Millisecond}
@@ -47,19 +47,19 @@ var (
 func (f *paperFlags) set() *pflag.FlagSet {
 	o := &f.options
 	fs := cli.NewFlags()
-	fs.StringVar(&f.out, "out", "paper-run", "the folder of the run; one that is there goes on where it ended")
-	fs.StringSliceVar(&f.only, "only", nil, "the figures to take, such as fig7,fig14; all if not given")
-	fs.BoolVar(&o.Quick, "quick", false, "few rates, once and shortly: see that it works, the figures mean little")
-	fs.IntVar(&o.Repetitions, "repetitions", fullRun.Repetitions, "how often each point is taken, in rounds over all of them")
+	fs.StringVar(&f.out, "out", "paper-run", "the folder of the run; if it exists, the run in it is continued")
+	fs.StringSliceVar(&f.only, "only", nil, "the figures to measure, such as fig7,fig14; all if not given")
+	fs.BoolVar(&o.Quick, "quick", false, "measure few rates, once and briefly, to test that everything works; the results are not accurate")
+	fs.IntVar(&o.Repetitions, "repetitions", fullRun.Repetitions, "how often each point is measured; a round measures every point once")
 	fs.DurationVar(&o.Duration, "duration", fullRun.Duration, "how long a point is measured")
-	fs.DurationVar(&o.Warmup, "warmup", fullRun.Warmup, "how long before it the same rate is offered")
-	fs.IntVar(&o.Cap, "cap", 0, "connections per second of a capped server, the paper's took 4000; 0 finds out what leaves this machine CPU to spare")
-	fs.StringVar(&f.cpus, "cpus", "auto", "the CPUs to count and to give to workers, a list such as 0-3; auto takes all")
-	fs.StringArrayVar(&f.balancers, "balancer", nil, "one more to compare with: the path of a script (repeatable), see docs/bench-paper.md")
-	fs.Float64Var(&f.price, "price", 0, "of the director's machine, in dollars: adds what a request per second costs")
-	fs.StringVar(&f.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
-	fs.StringVar(&f.suite, "suite", "", "a file of flags, one in a line; those given beside it win")
-	fs.BoolVar(&f.reportOnly, "report-only", false, "measure nothing: draw the report again from the data in --out")
+	fs.DurationVar(&o.Warmup, "warmup", fullRun.Warmup, "how long the same rate is offered before each measurement")
+	fs.IntVar(&o.Cap, "cap", 0, "connections per second that a capped server accepts (4000 in the paper); 0 finds a rate that leaves CPU time free on this machine")
+	fs.StringVar(&f.cpus, "cpus", "auto", "the CPUs to measure and to give to workers, a list such as 0-3; auto uses all")
+	fs.StringArrayVar(&f.balancers, "balancer", nil, "the path of a script that runs another load balancer, to compare with (repeatable); see docs/bench-paper.md")
+	fs.Float64Var(&f.price, "price", 0, "price of the director's machine in dollars; the report then shows the cost of one request per second")
+	fs.StringVar(&f.commit, "commit", "", "the commit that this binary was built from, if the binary does not contain it")
+	fs.StringVar(&f.suite, "suite", "", "a file with one flag per line; flags of the command line override it")
+	fs.BoolVar(&f.reportOnly, "report-only", false, "write the report again from the data in --out, without measuring")
 	return fs
 }
 
@@ -78,7 +78,7 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 		}
 	}
 	if o.Repetitions < 1 || o.Duration < 100*time.Millisecond || o.Warmup < 0 || o.Cap < 0 || f.price < 0 {
-		return nil, host.Usagef("--repetitions must be 1 or more, --duration 100ms or more, --warmup, --cap and --price not less than 0")
+		return nil, host.Usagef("--repetitions must be 1 or more, --duration 100ms or more, --warmup, --cap and --price 0 or more")
 	}
 	for i, path := range f.balancers {
 		if f.balancers[i], err = filepath.Abs(path); err != nil || strings.ContainsRune(path, ',') {
@@ -87,7 +87,7 @@ func (f *paperFlags) complete(fs *pflag.FlagSet) (cpus []int, err error) {
 	}
 	o.Balancers = strings.Join(f.balancers, ",")
 	if _, unknown := paper.Select(paper.Figures(new(paper.Run)), f.only); len(unknown) > 0 {
-		return nil, host.Usagef("--only: no such figure: %s", strings.Join(unknown, ", "))
+		return nil, host.Usagef("--only: unknown figure: %s", strings.Join(unknown, ", "))
 	}
 	cpus, _, err = cli.CPUs(f.cpus)
 	o.CPUs = ranges.Format(cpus)
@@ -104,7 +104,7 @@ func paperVerb() cli.Verb {
 	}
 }
 
-// evaluate takes the paper's evaluation again.
+// evaluate repeats the evaluation of the paper.
 func (f *paperFlags) evaluate(fs *pflag.FlagSet, std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -119,7 +119,7 @@ func (f *paperFlags) evaluate(fs *pflag.FlagSet, std cli.IO) int {
 		fmt.Fprintln(std.Err, err)
 		return cli.Usage
 	case ctx.Err() != nil:
-		err = fmt.Errorf("%w: what was measured is in %s, and the same command goes on from there", cli.ErrStopped, f.out)
+		err = fmt.Errorf("%w: the results so far are in %s; the same command continues the run", cli.ErrStopped, f.out)
 	}
 	fmt.Fprintln(std.Err, err)
 	return cli.Failed
@@ -201,8 +201,8 @@ func (f *paperFlags) run(ctx context.Context, cpus []int, std cli.IO) error {
 // page is the file of the report.
 func (f *paperFlags) page() string { return filepath.Join(f.out, "index.html") }
 
-// report draws what has been measured. What it was made of before stays until the
-// new one is whole.
+// report writes the report about the measured data. An older report stays until the
+// new one is complete.
 func (f *paperFlags) report() error {
 	d, err := paper.Read(os.DirFS(f.out))
 	if err != nil {
@@ -222,11 +222,11 @@ func (f *paperFlags) report() error {
 	return os.Rename(temporary, f.page())
 }
 
-// barWidth is that of the progress bar, in columns.
+// barWidth is the width of the progress bar in columns.
 const barWidth = 24
 
-// progressOf writes what is being done: over and over behind a bar on a terminal,
-// else a line each.
+// progressOf returns a function that shows the progress. On a terminal it rewrites
+// one line with a bar. Elsewhere it writes one line for each step.
 func progressOf(w io.Writer) func(string, float64, time.Duration) {
 	terminal := cli.IsTerminal(w)
 	return func(what string, share float64, left time.Duration) {
@@ -247,16 +247,16 @@ func bar(share float64) string {
 	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
 }
 
-// printFigures prints what the rates of each curve came to, and what is claimed of
+// printFigures prints the results of each curve, and the claims of the paper about
 // them.
 func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
-	fmt.Fprintf(out, "One capped server takes %d connections/s, the bed without caps %.0f.\n", d.Run.Cap, d.Run.Ceiling)
+	fmt.Fprintf(out, "One capped server accepts %d connections/s. The test bed without caps reaches %.0f connections/s.\n", d.Run.Cap, d.Run.Ceiling)
 	for _, f := range figures {
 		fmt.Fprintf(out, "\n%s: %s\n", f.ID, f.Title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 		head, row := "sustained/s\tpeak/s\terrors at peak\tp50 ms\tp99 ms\tCPU µs each", rateRow
 		if f.Kind == paper.Sweep {
-			head, row = "µs for a byte\tmost Mb/s", sweepRow
+			head, row = "µs for one byte\tmost Mb/s", sweepRow
 		}
 		fmt.Fprintf(w, "\t%s\t\n", head)
 		for _, c := range f.Curves {
@@ -277,8 +277,8 @@ func printFigures(out io.Writer, d *paper.Data, figures []paper.Figure) error {
 	return nil
 }
 
-// rateRow is what a setup came to in a figure of rates; empty if it was not
-// measured.
+// rateRow returns the results of a setup in a figure of rates. It is empty if the
+// setup was not measured.
 func rateRow(d *paper.Data, f *paper.Figure, s paper.Setup) string {
 	dots := d.Dots(s)
 	if len(dots) == 0 {
@@ -290,7 +290,7 @@ func rateRow(d *paper.Data, f *paper.Figure, s paper.Setup) string {
 		best.P50.Median/1000, best.P99.Median/1000, best.PerConnection())
 }
 
-// sweepRow is rateRow for messages of all sizes.
+// sweepRow is rateRow for a figure of message sizes.
 func sweepRow(d *paper.Data, _ *paper.Figure, s paper.Setup) string {
 	steps := d.Steps(s)
 	if len(steps) == 0 {

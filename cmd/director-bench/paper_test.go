@@ -15,7 +15,7 @@ import (
 
 func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 	for args, says := range map[string]string{
-		"--only=fig7,fig99": "--only: no such figure: fig99",
+		"--only=fig7,fig99": "--only: unknown figure: fig99",
 		"--repetitions=0":   "--repetitions must be 1 or more",
 		"--duration=1ms":    "--duration 100ms or more",
 		"--cap=-1":          "--cap",
@@ -73,7 +73,7 @@ func TestBenchPaper_TakesAFigure(t *testing.T) {
 	if code != cli.OK {
 		t.Fatalf("%d %s", code, errs)
 	}
-	for _, want := range []string{"One capped server takes ", "fig11: ", "DR, 1 worker, giant lock  ", " left: director-dr/", "The report is " + dir + "/index.html"} {
+	for _, want := range []string{"One capped server accepts ", "fig11: ", "DR, 1 worker, giant lock  ", " left: director-dr/", "The report is " + dir + "/index.html"} {
 		if !strings.Contains(out+errs, want) {
 			t.Errorf("no %q in\n%s%s", want, out, errs)
 		}

@@ -23,11 +23,11 @@ type serveFlags struct {
 
 func (f *serveFlags) set() *pflag.FlagSet {
 	fs := cli.NewFlags()
-	fs.StringSliceVar(&f.listen, "listen", nil, "the addresses and ports to answer at, such as 0.0.0.0:80 (required)")
-	fs.StringVar(&f.options.Name, "name", "server", "what it calls itself, in the header "+server.NameHeader)
-	fs.IntVar(&f.options.Cap, "cap", 0, "connections to take up per second, the others wait; the paper's servers took 4000; 0 is no limit")
-	fs.IntVar(&f.options.Threads, "threads", 1, "event loops, each with sockets of its own")
-	fs.BoolVar(&f.options.TLS, "tls", false, "speak TLS 1.3, with a certificate that is made at the start; without event loops")
+	fs.StringSliceVar(&f.listen, "listen", nil, "the addresses and ports to listen at, such as 0.0.0.0:80 (required)")
+	fs.StringVar(&f.options.Name, "name", "server", "the name of the server, which it sends in the header "+server.NameHeader)
+	fs.IntVar(&f.options.Cap, "cap", 0, "connections to accept per second (4000 in the paper), the others wait; 0 is no limit")
+	fs.IntVar(&f.options.Threads, "threads", 1, "event loops, each with its own sockets")
+	fs.BoolVar(&f.options.TLS, "tls", false, "use TLS 1.3, without event loops; the certificate is created at the start")
 	return fs
 }
 
@@ -45,7 +45,7 @@ func (f *serveFlags) check() error {
 	case f.options.Cap < 0 || f.options.Threads < 1:
 		return errors.New("--cap must be 0 or more, --threads 1 or more")
 	case f.options.TLS && f.options.Threads > 1:
-		return errors.New("--threads: TLS has no event loops")
+		return errors.New("--threads: must be 1 with --tls, which has no event loops")
 	}
 	return nil
 }
@@ -58,8 +58,8 @@ func serveVerb() cli.Verb {
 	}
 }
 
-// serve runs a web server until a signal stops it. It prints READY when it answers, and
-// its counters at the end.
+// serve runs a web server until a signal stops it. It prints READY when it can
+// answer, and its counters at the end.
 func (f *serveFlags) serve(std cli.IO) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)

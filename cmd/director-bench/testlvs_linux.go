@@ -26,11 +26,11 @@ type testlvsFlags struct {
 func (f *testlvsFlags) set() *pflag.FlagSet {
 	p := &f.plan
 	fs := cli.NewFlags()
-	fs.StringVar(&f.target, "target", "", "the address and port to send to, of a network of one's own (required)")
+	fs.StringVar(&f.target, "target", "", "the address and port to send to; use only a network that is your own (required)")
 	fs.Float64Var(&p.Rate, "rate", 1000, "SYNs per second")
-	fs.DurationVar(&p.Duration, "duration", 5*time.Second, "for how long")
-	fs.StringVar(&f.sources, "sources", testlvs.Sources.String(), "the senders' addresses, a prefix")
-	fs.Uint64Var(&p.Connections, "connections", 0, "how many senders, each an address and a port, take turns; 0 is all there are")
+	fs.DurationVar(&p.Duration, "duration", 5*time.Second, "how long to send")
+	fs.StringVar(&f.sources, "sources", testlvs.Sources.String(), "the prefix of the source addresses")
+	fs.Uint64Var(&p.Connections, "connections", 0, "how many senders to use in turn, each with its own address and port; 0 is as many as the prefix has")
 	fs.BoolVar(&f.json, "json", false, "print JSON")
 	return fs
 }
@@ -56,7 +56,7 @@ func testlvsVerb() cli.Verb {
 	}
 }
 
-// send sends SYNs from addresses that nobody has.
+// send sends SYNs from addresses that no host has.
 func (f *testlvsFlags) send(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -68,7 +68,7 @@ func (f *testlvsFlags) send(std cli.IO) int {
 	if f.json {
 		err = json.NewEncoder(std.Out).Encode(r)
 	} else {
-		_, err = fmt.Fprintf(std.Out, "%d SYNs sent of %d in %.2f s, %.0f per second; the latest by %v\n",
+		_, err = fmt.Fprintf(std.Out, "%d of %d SYNs sent in %.2f s, %.0f per second; the largest delay was %v\n",
 			r.Sent, r.Due, r.Seconds, r.Rate, r.Late.Round(time.Microsecond))
 	}
 	if err != nil {

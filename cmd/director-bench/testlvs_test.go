@@ -45,7 +45,7 @@ func TestBenchTestlvs_SaysWhatItSent(t *testing.T) {
 		switch {
 		case code != cli.OK:
 			t.Errorf("%d %s", code, errs)
-		case format == "" && !strings.Contains(out, "100 SYNs sent of 100 in 0."):
+		case format == "" && !strings.Contains(out, "100 of 100 SYNs sent in 0."):
 			t.Errorf("it says %q", out)
 		case format != "" && (json.Unmarshal([]byte(out), &r) != nil || r.Sent != 100 || r.Rate <= 0):
 			t.Errorf("it says %s", out)

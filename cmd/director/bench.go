@@ -34,8 +34,8 @@ func benchVerb() cli.Verb {
 	}
 }
 
-// benchElsewhere starts cli.BenchProgram in place of this process. It returns only if it
-// cannot.
+// benchElsewhere replaces this process by cli.BenchProgram. It returns only if that
+// fails.
 func benchElsewhere(args []string, std cli.IO) int {
 	fmt.Fprintln(std.Err, cli.ExecBench(args))
 	return cli.Failed
@@ -62,15 +62,15 @@ type microFlags struct {
 func (m *microFlags) set() *pflag.FlagSet {
 	d := micro.Defaults()
 	fs := cli.NewFlags()
-	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs of the workers, one each, a list such as 2-5; auto takes all, and pins threads if the system can")
+	fs.StringVar(&m.cpus, "cpus", "auto", "the CPUs for the workers, a list such as 2-5, one worker on each; auto uses all, and pins threads if the system can")
 	fs.StringVar(&m.only, "only", "", "measure the rows whose names match this regular expression, such as ^nat-in/hit or /1M$")
-	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are taken in turn")
-	fs.DurationVar(&m.time, "time", d.Time, "how long a row takes in each repetition")
+	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are measured, in turn")
+	fs.DurationVar(&m.time, "time", d.Time, "how long each row is measured in each repetition")
 	fs.IntVar(&m.size, "conn-table-size", d.TableSize, "most connections held, as for run")
-	fs.BoolVar(&m.huge, "huge-pages", true, "tables and memory lie on huge pages, as for run; false declines them, to see what they give")
-	fs.BoolVar(&m.quick, "quick", false, "see in seconds that all rows work; the figures mean little")
+	fs.BoolVar(&m.huge, "huge-pages", true, "use huge pages for tables and memory, as for run; false uses small pages, to compare")
+	fs.BoolVar(&m.quick, "quick", false, "test within seconds that all rows work; the results are not accurate")
 	fs.BoolVar(&m.json, "json", false, "print JSON")
-	fs.StringVar(&m.profile, "cpuprofile", "", "write a CPU profile of the repetitions to this file, its samples labelled by row")
+	fs.StringVar(&m.profile, "cpuprofile", "", "write a CPU profile of the repetitions to this file; its samples have the row as a label")
 	return fs
 }
 
@@ -78,7 +78,7 @@ func microVerb() cli.Verb {
 	var flags microFlags
 	fs := flags.set()
 	return cli.Verb{
-		Use: "micro [flags]", Summary: "measure the data plane in memory, against the speed of memory: needs no privileges and no network",
+		Use: "micro [flags]", Summary: "measure the data plane in memory, and compare it with the speed of memory; needs no privileges and no network",
 		Flags: cli.Flags(fs),
 		Run:   func(std cli.IO) int { return flags.measure(fs, std) },
 	}

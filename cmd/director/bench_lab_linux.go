@@ -39,11 +39,11 @@ type labFlags struct {
 func (l *labFlags) set() *pflag.FlagSet {
 	l.options = lab.Defaults()
 	fs := cli.NewFlags()
-	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs of sources and workers, a list such as 0-3; auto takes all")
+	fs.StringVar(&l.cpus, "cpus", "auto", "the CPUs for sources and workers, a list such as 0-3; auto uses all")
 	fs.StringVar(&l.only, "only", "", "measure the rows whose names match this regular expression, such as ^director-dr-xdp/1 or ^latency/")
-	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are taken in turn")
+	fs.IntVar(&l.options.Repetitions, "repetitions", l.options.Repetitions, "how often the rows of throughput and latency are measured, in turn")
 	fs.DurationVar(&l.options.Duration, "duration", l.options.Duration, "how long packets are counted for a row in each repetition")
-	fs.BoolVar(&l.quick, "quick", false, "see in less than a minute that all rows work; the figures mean little")
+	fs.BoolVar(&l.quick, "quick", false, "test in less than a minute that all rows work; the results are not accurate")
 	fs.BoolVar(&l.json, "json", false, "print JSON")
 	return fs
 }
@@ -52,7 +52,7 @@ func labVerb() cli.Verb {
 	var flags labFlags
 	fs := flags.set()
 	return cli.Verb{
-		Use: "lab [flags]", Summary: "measure the director beside the kernel's own forwarding, over veth pairs: needs root",
+		Use: "lab [flags]", Summary: "compare the director with the kernel's own forwarding, over veth pairs; needs root",
 		Flags: cli.Flags(fs),
 		Run:   func(std cli.IO) int { return flags.compare(fs, std) },
 	}

@@ -11,10 +11,10 @@ import (
 
 func labOptionsAreWrong(error) bool { return false }
 
-// recordLab has nothing to record.
+// recordLab records nothing, because bench lab needs Linux.
 func recordLab([]string, cli.IO) (record.Part, error) {
 	return record.Part{Missing: "bench lab needs Linux, this is " + runtime.GOOS}, nil
 }
 
-// hostBenches are the benchmarks that need Linux.
+// hostBenches returns nothing: these benchmarks need Linux.
 func hostBenches() []cli.Verb { return nil }

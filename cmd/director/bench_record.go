@@ -29,11 +29,11 @@ type recordFlags struct {
 func (r *recordFlags) set() *pflag.FlagSet {
 	fs := cli.NewFlags()
 	fs.StringVar(&r.out, "out", ".", "the directory for the record, a file DATE-MACHINE.md")
-	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, for one without a stamp of it")
-	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to take")
-	fs.StringVar(&r.cpus, "cpus", "auto", "as for these")
-	fs.StringVar(&r.only, "only", "", "as for these: a regular expression of rows")
-	fs.BoolVar(&r.quick, "quick", false, "as for these: see that it works, judge nothing")
+	fs.StringVar(&r.commit, "commit", "", "the commit that this binary was built from, if the binary does not contain it")
+	fs.StringSliceVar(&r.parts, "parts", []string{"micro", "lab"}, "the benchmarks to record")
+	fs.StringVar(&r.cpus, "cpus", "auto", "as for these benchmarks")
+	fs.StringVar(&r.only, "only", "", "as for these benchmarks: a regular expression for the names of rows")
+	fs.BoolVar(&r.quick, "quick", false, "as for these benchmarks: test that they work; the results are not accurate")
 	return fs
 }
 
@@ -51,8 +51,8 @@ func (r *recordFlags) args() (args []string) {
 	return args
 }
 
-// recorder takes a part of the record. Its error says that the options are wrong, that a
-// signal stopped it, or that it failed.
+// recorder measures one part of the record. Its error tells whether the options are
+// wrong, a signal stopped the benchmark, or the benchmark failed.
 type recorder struct {
 	name string
 	take func(args []string, std cli.IO) (record.Part, error)
@@ -67,7 +67,7 @@ func recordVerb() cli.Verb {
 	var flags recordFlags
 	fs := flags.set()
 	return cli.Verb{
-		Use: "record [flags]", Summary: "take both for the record: write figures, machine, build and commands to a file",
+		Use: "record [flags]", Summary: "run both benchmarks, and write results, machine, build and commands to a file",
 		Flags: cli.Flags(fs), Check: flags.check,
 		Run: func(std cli.IO) int { return flags.record(given(fs), std) },
 	}
@@ -92,7 +92,7 @@ func given(fs *pflag.FlagSet) (args []string) {
 	return args
 }
 
-// record takes the benchmarks and writes a file about them. args is its command line.
+// record runs the benchmarks and writes a file about them. args is its command line.
 func (r *recordFlags) record(args []string, std cli.IO) int {
 	err := r.run(args, std)
 	switch {
@@ -118,8 +118,8 @@ func (r *recordFlags) check() error {
 	return nil
 }
 
-// run takes the parts and saves the record, unless it is empty. It takes the last part
-// first, because bench lab checks the load of the machine and bench micro causes some.
+// run measures the parts and saves the record, unless it is empty. It measures the last
+// part first, because bench lab checks the load of the machine and bench micro causes some.
 func (r *recordFlags) run(args []string, std cli.IO) error {
 	all := recorders()
 	rec := &record.Record{
@@ -133,7 +133,7 @@ func (r *recordFlags) run(args []string, std cli.IO) error {
 	var failed []error
 	taken := 0
 	for i, p := range slices.Backward(all) {
-		part := record.Part{Missing: "it was not asked for"}
+		part := record.Part{Missing: "it was not requested"}
 		if slices.Contains(r.parts, p.name) {
 			var err error
 			switch part, err = p.take(r.args(), std); {
@@ -170,8 +170,8 @@ func optionsAreWrong(err error) bool {
 	return errors.Is(err, micro.ErrOptions) || labOptionsAreWrong(err)
 }
 
-// commands returns the commands that build the binary and take the record again. said is
-// the commit to name if the build has no stamp.
+// commands returns the commands that build the binary and repeat the record. said is
+// the commit to use if the binary does not contain one.
 func commands(build *debug.BuildInfo, said string, args []string) (lines []string) {
 	commit, making := strings.TrimSuffix(said, "-dirty"), "make build"
 	if build != nil {
@@ -202,10 +202,10 @@ func shellLine(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// plain is a word that no shell takes for something else.
+// plain matches words that a shell needs no quotes for.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./=,:+-]+$`)
 
-// recordMicro takes bench micro.
+// recordMicro runs bench micro.
 func recordMicro(args []string, std cli.IO) (part record.Part, err error) {
 	var flags microFlags
 	fs := flags.set()
@@ -228,8 +228,8 @@ func recordMicro(args []string, std cli.IO) (part record.Part, err error) {
 	})
 }
 
-// measured fills in what any part has: how long take took, what was used
-// meanwhile, the tables that it wrote.
+// measured fills in the fields that every part has: the duration of take, the CPU
+// and memory used during that time, and the tables that it wrote.
 func measured(take func(part *record.Part, tables *strings.Builder) error) (part record.Part, err error) {
 	var tables strings.Builder
 	before, unknown := machine.Used(machine.Host)

@@ -13,7 +13,7 @@ import (
 
 func labOptionsAreWrong(err error) bool { return errors.Is(err, lab.ErrOptions) }
 
-// recordLab takes bench lab, if it can be had here.
+// recordLab runs bench lab, if this host supports it.
 func recordLab(args []string, std cli.IO) (part record.Part, err error) {
 	var flags labFlags
 	fs := flags.set()

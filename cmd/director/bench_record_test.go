@@ -38,7 +38,7 @@ func TestBenchRecord_WritesWhatWasMeasured(t *testing.T) {
 	text, stderr := recorded(t, flags)
 	for _, want := range []string{
 		"# Benchmarks, 2", "**A quick run**", "### bench micro\n\n| figure | value | to reach | met |\n", "\n| floor / memory | ", "\n| dr/hit/1 / memory | ",
-		"\n| allocations of a packet, of the row with most | ", "### bench lab\n\nNot taken: it was not asked for.\n",
+		"\n| allocations of a packet, of the row with most | ", "### bench lab\n\nNot taken: it was not requested.\n",
 		"\n| CPU | ", "\n| commit | 53e884e, ", "\n| Go | go1.", "\n| memory | ", "\n| floor | ", "bench micro took ",
 		"\n./director bench record --out=", "\n./director bench micro --quick '--only=^dr/(hit|new)/1$'\n./director bench lab --quick '--only=^dr/(hit|new)/1$'\n",
 		"## All of bench micro\n\n```\n", " dr/hit/1 ", " dr/new/1 ", "\n4 repetitions of all rows in turn, 1 ms each", "## The build\n",
@@ -66,7 +66,7 @@ func TestBenchRecord_TakesBenchLabAsRoot(t *testing.T) {
 	labtest.RequireRoot(t)
 	text, _ := recorded(t, "--quick --parts=lab --only=^(xsk|director-dr-xdp)/1")
 	for _, want := range []string{
-		"### bench micro\n\nNot taken: it was not asked for.\n", "\n| director-dr-xdp / xsk, 1k flows | ", "\nbench lab took ",
+		"### bench micro\n\nNot taken: it was not requested.\n", "\n| director-dr-xdp / xsk, 1k flows | ", "\nbench lab took ",
 		"\n| xsk/1/1k | 1.00 | 1.00 |\n", "## All of bench lab\n\n```\n", " director-dr-xdp/1/1k ",
 	} {
 		if !strings.Contains(text, want) {

@@ -17,7 +17,7 @@ import (
 func captureVerb() cli.Verb {
 	options := capture.DefaultOptions()
 	fs := cli.NewFlags()
-	name := fs.String("out", "", "the file for the frames, as pcapng; - is standard output (required)")
+	name := fs.String("out", "", "the pcapng file to write the frames to; - is standard output (required)")
 	socket := fs.String("control", controlSocket(), "the unix socket of the director's control API")
 	options.Flags(fs)
 	return cli.Verb{
@@ -25,7 +25,7 @@ func captureVerb() cli.Verb {
 		Flags: cli.Flags(fs),
 		Check: func() error {
 			if *name == "" {
-				return errors.New("--out: required: name the file to write, or - for standard output")
+				return errors.New("--out: required: the file to write, or - for standard output")
 			}
 			return options.Check()
 		},
@@ -62,6 +62,6 @@ func captureTo(name, socket string, o capture.Options, std cli.IO) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.Err, "%d frames written, %d passed over, %d lost\n", sum.Written, sum.Skipped, sum.Lost)
+	fmt.Fprintf(std.Err, "%d frames written, %d skipped, %d lost\n", sum.Written, sum.Skipped, sum.Lost)
 	return nil
 }

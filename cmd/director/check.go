@@ -15,8 +15,8 @@ func checkVerb() cli.Verb {
 	}
 }
 
-// check reads the flags of run and prints the configuration that they mean, as a flags
-// file. It never looks at the host.
+// check reads the flags of run and prints the resulting configuration as a flags file.
+// It does not examine the host.
 func check(args []string, std cli.IO) int {
 	c, code := configure(args, std)
 	if c == nil {
@@ -29,7 +29,7 @@ func check(args []string, std cli.IO) int {
 	return cli.OK
 }
 
-// commonFlags returns the flags of run, which other verbs take, too, behind a title.
+// commonFlags returns the flags of run, under a title. Other verbs also take them.
 func commonFlags(title string) []cli.Group {
 	own, sysctls := config.Flags()
 	return []cli.Group{{Title: title, Flags: own}, {Title: "The sysctls of IPVS (0 unless a default is given)", Flags: sysctls}}
@@ -45,8 +45,8 @@ func configure(args []string, std cli.IO) (c *config.Config, code int) {
 	return c, cli.OK
 }
 
-// refuseConfig prints an error of package config and returns the exit code. It asks for the
-// help if that is what the error stands for.
+// refuseConfig prints an error of package config and returns the exit code. For
+// config.ErrHelp it requests the help.
 func refuseConfig(err error, std cli.IO) int {
 	if errors.Is(err, config.ErrHelp) {
 		return cli.AskHelp

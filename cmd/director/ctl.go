@@ -35,8 +35,8 @@ func ctlVerb() cli.Verb {
 	}
 }
 
-const ctlAbout = "Commands the running director as ipvsadm commands its kernel. Under the name ipvsadm\n" +
-	"the binary takes the same commands, and " + controlVariable + " names the socket."
+const ctlAbout = "Controls the running director as ipvsadm controls the kernel. If the binary is called\n" +
+	"ipvsadm, it takes the same commands; " + controlVariable + " then names the socket."
 
 // ctl is ipvsadm for a running director: its grammar, output and exit codes. "director
 // ctl" accepts the flag --control in front of them.

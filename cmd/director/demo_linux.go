@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	demoRequests    = 2000 // of each row; every server's share must be the same
+	demoRequests    = 2000 // for each row; all servers must get the same number
 	demoConcurrency = 8
 	demoPort        = 80
-	demoServerPort  = 8080 // what masquerading rewrites the port to
+	demoServerPort  = 8080 // the port of the servers with NAT
 	demoTimeout     = 2 * time.Minute
 )
 
@@ -39,16 +39,16 @@ type demoRow struct {
 	result  fetch.Result
 }
 
-// demo builds the lab, has a client fetch pages through the director by every
-// forwarding method and every I/O, and shows what happened.
+// demo builds the lab. A client then fetches pages through the director with every
+// forwarding method and every I/O. demo prints the results.
 func demo(std cli.IO) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 
-	fmt.Fprintf(std.Out, "A client, the director and 4 real servers, each in a network namespace of its own.\n"+
-		"%d HTTP requests, %d at a time, one connection each, for a page of %d bytes, by each way:\n\n",
+	fmt.Fprintf(std.Out, "A client, the director and 4 real servers, each in its own network namespace.\n"+
+		"Each row is a test with %d HTTP requests, %d at a time, each on a new connection, for a page of %d bytes:\n\n",
 		demoRequests, demoConcurrency, fetch.DefaultBodySize)
 	var rows []demoRow
 	good := true
@@ -65,7 +65,7 @@ func demo(std cli.IO) int {
 	}
 	printRows(std.Out, rows)
 	if !good {
-		fmt.Fprintln(std.Err, "\nNot every request was answered, or not every server got its share.")
+		fmt.Fprintln(std.Err, "\nSome requests were not answered, or the servers did not get equal shares.")
 		return cli.Failed
 	}
 	fmt.Fprint(std.Out, demoEnd)
@@ -78,17 +78,17 @@ var (
 )
 
 const demoEnd = `
-Every request was answered and every server got the same share: round robin.
-Latency is of a whole request, from connecting to the last byte; AF_PACKET's
-holds the millisecond for which the kernel gathers frames into a block.
+All requests were answered, and all servers got the same number of requests (round
+robin). The latency is the time of a whole request, from the connect to the last byte.
+With AF_PACKET it includes the millisecond in which the kernel collects frames in a block.
 
 Try next:
   director run --help                       the flags
-  director check --flagfile=my.flags        is this configuration right?
+  director check --flagfile=my.flags        check the configuration
   director run --flagfile=my.flags          forward real traffic
 `
 
-// demoRun takes one row of the table.
+// demoRun measures one row of the table.
 func demoRun(ctx context.Context, progress io.Writer, method service.Method, io string) (row demoRow, err error) {
 	row = demoRow{method: method, io: io}
 	say := newProgress(progress, fmt.Sprintf("%-3s by %-9s", methodNames[method], ioNames[io]))
@@ -121,10 +121,10 @@ func demoRun(ctx context.Context, progress io.Writer, method service.Method, io 
 	return row, errors.Join(ctx.Err(), d.Stop())
 }
 
-// dialer returns a function that connects the lab's client to a port of the
-// virtual address, each time from another port of its own: a connection from a
-// port that the director still remembers would go where the last one went, and
-// round robin would look uneven.
+// dialer returns a function that connects the lab's client to a port of the virtual
+// address. Each connection has a new source port. If a port were used again, the
+// director could still have its old connection and would send the new one to the same
+// server. Then the shares would not be equal.
 func dialer(l *lab.Lab, port int) func(context.Context) (net.Conn, error) {
 	const firstPort, ports = 10_000, 50_000
 	client := l.Clients[0]
@@ -136,16 +136,16 @@ func dialer(l *lab.Lab, port int) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// newProgress returns a function that shows how far a row is: on a terminal as a
-// line that is written again and again, until an empty text wipes it out;
-// elsewhere as one line when the row begins.
+// newProgress returns a function that shows the progress of a row. On a terminal it
+// rewrites one line, and erases the line if the text is empty. Elsewhere one line is
+// written when the row begins.
 func newProgress(w io.Writer, row string) func(text string) {
 	if !cli.IsTerminal(w) {
 		fmt.Fprintln(w, row)
 		return func(string) {}
 	}
 	return func(text string) {
-		const wipe = "\r\033[K" // to the line's begin, erase to its end (ECMA-48)
+		const wipe = "\r\033[K" // go to the start of the line, erase to its end (ECMA-48)
 		if text == "" {
 			fmt.Fprint(w, wipe)
 			return

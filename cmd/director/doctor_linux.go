@@ -11,14 +11,14 @@ import (
 
 func doctorVerb() cli.Verb {
 	return cli.Verb{
-		Use: "doctor [flags]", Summary: "say what this host offers, what run would use, and what to mend",
-		Flags:   append(cli.Flags(config.DoctorFlags()), commonFlags("As for run, but --interface may be left out")...),
+		Use: "doctor [flags]", Summary: "report what this host offers, what run would use, and what to fix",
+		Flags:   append(cli.Flags(config.DoctorFlags()), commonFlags("As for run, but --interface is optional")...),
 		RunArgs: examineHost,
 	}
 }
 
-// examineHost says what the host offers and what run would use of it. It fails if run would
-// not start.
+// examineHost reports what the host offers and what run would use. It returns cli.Failed
+// if run would not start.
 func examineHost(args []string, std cli.IO) int {
 	c, d, err := config.ParseDoctor(args, std.In)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Command director is a Linux Virtual Server in userspace: it reads frames from NIC
-// queues, decides per connection which real server gets them, and sends them on.
-// This package has the verbs and their wiring, nothing else.
+// queues, chooses a real server for each connection, and sends the frames to it.
+// This package contains only the verbs and their wiring.
 package main
 
 import (

@@ -39,13 +39,13 @@ func replayCapture(args []string, std cli.IO) int {
 		return cli.Failed
 	}
 	if skipped > 0 {
-		fmt.Fprintf(std.Err, "%d frames skipped: the director sent them itself, by their source address\n", skipped)
+		fmt.Fprintf(std.Err, "%d frames skipped: by their source address, the director sent them itself\n", skipped)
 	}
 	return cli.OK
 }
 
-// replayFiles replays from file to file and returns how many frames were
-// skipped.
+// replayFiles reads and writes the files of a replay. It returns the number of skipped
+// frames.
 func replayFiles(c *config.Config, r *config.Replay, out io.Writer) (skipped uint64, err error) {
 	if err := control.CheckServers(c.Services, replay.Host(c, r)); err != nil {
 		return 0, host.Usagef("%w", err)
@@ -86,11 +86,11 @@ func replayFiles(c *config.Config, r *config.Replay, out io.Writer) (skipped uin
 	return summary.Skipped, nil
 }
 
-// outputs are the files being written.
+// outputs contains the open output files.
 type outputs []*os.File
 
-// create makes the file that a flag names, or returns nil for none. It does
-// not overwrite the capture that is being read, nor another output.
+// create creates the file that a flag names. It returns nil if the name is empty. It
+// does not overwrite the capture that is being read, or another output.
 func (o *outputs) create(flag, name string, in *os.File) (io.Writer, error) {
 	if name == "" {
 		return nil, nil
@@ -110,7 +110,7 @@ func (o *outputs) create(flag, name string, in *os.File) (io.Writer, error) {
 	return f, nil
 }
 
-// summarize writes the counts.
+// summarize writes the counts to a file.
 func (o *outputs) summarize(name string, s *replay.Summary, in *os.File) error {
 	w, err := o.create("--summary", name, in)
 	if err != nil {

@@ -63,7 +63,7 @@ func TestReplay_WritesItsFiles(t *testing.T) {
 	})
 	dir := filepath.Dir(in)
 	code, out, err := direct(replayFlags, "replay --flagfile=- --in="+in+" --out="+dir+"/out --host-out="+dir+"/host --summary="+dir+"/summary")
-	if want := "1 frames skipped: the director sent them itself, by their source address\n"; code != cli.OK || out != "" || err != want {
+	if want := "1 frames skipped: by their source address, the director sent them itself\n"; code != cli.OK || out != "" || err != want {
 		t.Fatalf("exit %d, stdout %q, stderr %q, want 0, nothing, %q", code, out, err, want)
 	}
 	summary, e := os.ReadFile(dir + "/summary")

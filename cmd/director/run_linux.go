@@ -45,8 +45,7 @@ func runDirector(args []string, std cli.IO) int {
 	return cli.Failed
 }
 
-// newLogger returns a logger that writes to w in the format and from the level that
-// the flags say.
+// newLogger returns a logger that writes to w. The flags set its format and its level.
 func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !cli.IsTerminal(w)}

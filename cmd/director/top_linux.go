@@ -25,16 +25,16 @@ type topFlags struct {
 	plain, once bool
 }
 
-// shortestInterval is the least time between two questions, so that top costs the
-// director little.
+// shortestInterval is the least time between two requests. It limits the load that top
+// puts on the director.
 const shortestInterval = 100 * time.Millisecond
 
 func (f *topFlags) set() *pflag.FlagSet {
 	fs := cli.NewFlags()
 	fs.StringVar(&f.control, "control", controlSocket(), "the unix socket of the director's control API")
-	fs.DurationVar(&f.interval, "interval", 2*time.Second, "how often the director is asked")
-	fs.BoolVar(&f.plain, "plain", false, "print lines, a block at each interval, as is done without a terminal")
-	fs.BoolVar(&f.once, "once", false, "print one such block, with rates over one interval, and exit")
+	fs.DurationVar(&f.interval, "interval", 2*time.Second, "time between two requests to the director")
+	fs.BoolVar(&f.plain, "plain", false, "print a block of lines at each interval, as without a terminal")
+	fs.BoolVar(&f.once, "once", false, "print one block, with the rates over one interval, and exit")
 	return fs
 }
 
@@ -45,7 +45,7 @@ func (f *topFlags) check() error {
 	return nil
 }
 
-// socketSource returns a source that asks the director at a control socket.
+// socketSource returns a source that gets its figures from a control socket.
 func socketSource(socket string) top.Source {
 	client := api.Open(socket)
 	return top.Ask(func(ctx context.Context) (f figures.Figures, err error) {
@@ -77,7 +77,7 @@ func (f *topFlags) watch(std cli.IO, open func(socket string) top.Source) int {
 	return cli.OK
 }
 
-// show draws on a terminal and prints lines elsewhere.
+// show draws a screen on a terminal, and prints lines elsewhere.
 func (f *topFlags) show(ctx context.Context, std cli.IO, o top.Options) error {
 	switch {
 	case f.once:

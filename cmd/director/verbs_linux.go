@@ -6,6 +6,6 @@ import "director/internal/cli"
 func hostVerbs() []cli.Verb {
 	return []cli.Verb{
 		runVerb(), doctorVerb(), topVerb(socketSource),
-		{Use: "demo", Summary: "show it working: real HTTP through every method, in network namespaces", Run: demo},
+		{Use: "demo", Summary: "show the director at work: HTTP through every forwarding method, in network namespaces", Run: demo},
 	}
 }

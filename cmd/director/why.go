@@ -18,7 +18,7 @@ func whyVerb() cli.Verb {
 	return cli.Verb{
 		Use: "why [flags] PROTO SRC DST\nwhy [flags] --in FILE", Summary: "explain where a packet goes and why",
 		About: `Explains what the running director does with a packet, as in
-"director why tcp 198.51.100.7:40000 192.0.2.10:80", and changes nothing.
+"director why tcp 198.51.100.7:40000 192.0.2.10:80". It does not change anything.
 With --flagfile it explains what a director with these rules would do.`,
 		Flags:   append(cli.Flags(config.WhyFlags()), commonFlags("As for run")...),
 		RunArgs: explainPacket,
@@ -58,7 +58,8 @@ func explainPacket(args []string, std cli.IO) int {
 	return cli.OK
 }
 
-// question makes a question of flags and words. It returns err if that is an error.
+// question builds a question from the flags and arguments. If err is not nil, it returns
+// err.
 func question(w *config.Why, err error) (*why.Question, error) {
 	switch {
 	case err != nil:
@@ -66,9 +67,9 @@ func question(w *config.Why, err error) (*why.Question, error) {
 	case w.In == "" && len(w.Words) != 3:
 		return nil, errors.New("want PROTO SRC DST, as in tcp 198.51.100.7:40000 192.0.2.10:80, or --in FILE")
 	case w.In != "" && len(w.Words) > 0:
-		return nil, fmt.Errorf("unexpected argument %q: --in says which packets are meant", w.Words[0])
+		return nil, fmt.Errorf("unexpected argument %q: --in gives the packets", w.Words[0])
 	case w.In != "" && w.Flags != "":
-		return nil, errors.New("--flags: the frames of --in have their own")
+		return nil, errors.New("--flags: the frames of --in have their own flags")
 	}
 	q := &why.Question{Flags: w.Flags, Interface: w.Interface}
 	if w.In == "" {
@@ -82,7 +83,7 @@ func question(w *config.Why, err error) (*why.Question, error) {
 	return q, err
 }
 
-// explain asks the running director, or one that the flags describe.
+// explain gets the answer from the running director, or from one that the flags describe.
 func explain(c *config.Config, w *config.Why, q *why.Question) ([]why.Explanation, error) {
 	if w.Offline {
 		return why.Offline(c, &w.Host, q)
