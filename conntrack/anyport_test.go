@@ -16,8 +16,8 @@ func awaiting(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	return r
 }
 
-// fill has the first packet of connection n, from the client's real port, find
-// what awaits it.
+// fill looks up the awaiting connection n by its first packet, which has the client's
+// real port, and fills in the port.
 func fill(table *conntrack.Table, n int, c *conntrack.Conn) bool {
 	f := flow(n)
 	return table.FindAnyPort(table.HashAnyPort(&f), &f, c) && table.FillPort(c, table.HashIn(&f), f.SrcPort)
@@ -55,7 +55,7 @@ func TestFillPort_MakesAnOrdinaryConnection(t *testing.T) {
 	if len(list) != 3 || list[1].ID != c.Ref() {
 		t.Errorf("it lost its place among %d connections", len(list))
 	}
-	// Its parent does not end before it.
+	// The connection keeps its parent.
 	if !table.Controlled(&c) || !table.Controls(&parent) {
 		t.Error("it lost its parent")
 	}
@@ -162,9 +162,9 @@ func TestListen_TakesAnActiveConnectionOffTheCount(t *testing.T) {
 	}
 }
 
-// Packets of a client arrive at once where one is awaited, from one port or from
-// several: one of them fills in its port. Those from one port all find the
-// connection, awaited or filled in.
+// Several packets of a client arrive at once while one connection awaits its port. They
+// come from one port or from several. One packet fills in its port. If all come from one
+// port, each finds the connection, before or after the port is filled in.
 func TestFillPort_IsWonByOne(t *testing.T) {
 	for _, ports := range []int{1, 4} {
 		table := newTable(t, 100_000)
@@ -201,7 +201,7 @@ func TestFillPort_IsWonByOne(t *testing.T) {
 	}
 }
 
-// Every first packet looks for what may await it.
+// FindAnyPort runs for the first packet of every connection.
 func TestFindAnyPort_DoesNotAllocate(t *testing.T) {
 	table := newTable(t, 1000)
 	mustInsert(t, table, awaiting(1, nil, 0))

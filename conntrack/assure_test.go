@@ -43,7 +43,7 @@ func TestTemplate_IsAssuredByAnEstablishedConnection(t *testing.T) {
 			if got := templateState(t, table, 1); got != conntrack.TemplateAssured {
 				t.Errorf("the connection is %v and the template %v, want ASSURED", c.State(), got)
 			}
-			// What was assured stays so.
+			// An assured template stays assured.
 			table.Observe(&c, machine.dir, conntrack.Reset, 0, &conntrack.Normal, &timeouts)
 			mustInsert(t, table, childRecord(2, &template, 0))
 			if got := templateState(t, table, 1); got != conntrack.TemplateAssured {
@@ -71,8 +71,8 @@ func TestTemplate_IsAssuredByTheFirstAnswerToADatagram(t *testing.T) {
 	}
 }
 
-// Being assured is of templates: what else controls connections keeps its state,
-// and a lease leaves a template as assured as it is.
+// Only templates can be assured: a connection that controls others keeps its state. An
+// assured template stays assured when its deadline is extended.
 func TestAssured_ConcernsTemplatesOnly(t *testing.T) {
 	table := newTable(t, 100)
 	control := mustInsert(t, table, childRecord(1, nil, 0))

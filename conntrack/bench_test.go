@@ -8,11 +8,11 @@ import (
 	"director/packet"
 )
 
-// benchFlows is how many connections there are: far more than caches hold.
+// benchFlows is the number of connections: far more than fit into the caches.
 const benchFlows = 1 << 18
 
-// benchTable returns a table of established connections, with as many places free,
-// and a source of random numbers of them.
+// benchTable returns a table of established connections with the same number of free
+// entries, and a source of random connection numbers.
 func benchTable(b *testing.B) (*conntrack.Table, func() int) {
 	b.Helper()
 	table := newTable(b, 2*benchFlows)
@@ -41,8 +41,8 @@ func BenchmarkHash(b *testing.B) {
 	})
 }
 
-// BenchmarkLookUp is what a packet costs that has a connection, in either
-// direction, and what one costs that has none.
+// BenchmarkLookUp measures the lookup for a packet with a connection, in each direction,
+// and for a packet without one.
 func BenchmarkLookUp(b *testing.B) {
 	table, random := benchTable(b)
 	var c conntrack.Conn
@@ -64,7 +64,7 @@ func BenchmarkLookUp(b *testing.B) {
 	}
 }
 
-// BenchmarkSeek is looking up a batch whose cache misses overlap.
+// BenchmarkSeek measures the lookup of a batch whose cache misses overlap.
 func BenchmarkSeek(b *testing.B) {
 	const batch = 64
 	table, random := benchTable(b)
@@ -86,7 +86,7 @@ func BenchmarkSeek(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/packet")
 }
 
-// BenchmarkObserve is the state machine: for a packet that moves nothing but the
+// BenchmarkObserve measures the state machine for a packet that changes only the
 // deadline, and for one that changes the state.
 func BenchmarkObserve(b *testing.B) {
 	for name, events := range map[string][]conntrack.Event{
@@ -106,8 +106,8 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// BenchmarkInsert is a new connection: where there is room, where another packet
-// was faster, and into a full table, in which there is one to evict or not.
+// BenchmarkInsert measures the insertion of a connection: with room in the table, of one
+// that exists already, and into a full table with or without a connection to evict.
 func BenchmarkInsert(b *testing.B) {
 	var c, victim conntrack.Conn
 	b.Run("room", func(b *testing.B) {
@@ -145,8 +145,8 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// BenchmarkSweep is one call of the sweeper as a busy worker makes it: it passes
-// over 1024 chunks of entries, or ends 64 connections.
+// BenchmarkSweep measures one call of the sweeper by a busy worker: it skips 1024 chunks
+// that are not due, or expires 64 connections.
 func BenchmarkSweep(b *testing.B) {
 	dead := make([]conntrack.Conn, 64)
 	b.Run("nothing is due", func(b *testing.B) {

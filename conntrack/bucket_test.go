@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-// A bucket against a model: whatever is put and cleared, each connection is among
-// those that match its tag, and what is full is full.
+// A bucket is compared with a model after random puts and clears. Each connection must be
+// among those that match its tag, and the used slots must be those of the model.
 func TestBucket_AgainstAModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	// Few tags, some of them neighbours: one may seem to match behind another.
+	// Few tags, some of which differ only in a low bit: match may return wrong slots.
 	tags := []uint64{1, 3, 5, 0x7fff, 0x8001, 0xffff, 0xfffd}
 	var b bucket
 	model := map[uint32]uint64{} // index to tag

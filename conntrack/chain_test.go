@@ -9,8 +9,8 @@ import (
 	"director/packet"
 )
 
-// All connections of one client port meet in one chain of buckets. One at its
-// end is found at any moment, however the buckets before it fill and empty.
+// All connections of one client port are in one chain of buckets. A connection at the end
+// of the chain is always found, while the buckets before it fill and empty.
 func TestTable_FindsTheLastOfAChainThatChanges(t *testing.T) {
 	const others = 30 // over four buckets
 	table := newTable(t, 4096)

@@ -12,7 +12,7 @@ import (
 	"director/packet"
 )
 
-// round sweeps a whole share and returns how many ended.
+// round sweeps a whole share and returns how many connections expired.
 func round(s *conntrack.Sweeper, now int64) (ended int) {
 	dead := make([]conntrack.Conn, 64)
 	for done := false; !done; {
@@ -23,10 +23,10 @@ func round(s *conntrack.Sweeper, now int64) (ended int) {
 	return ended
 }
 
-// udp makes the time-outs of connections that live so long.
+// udp returns time-outs with the given one for UDP.
 func udp(life int64) *conntrack.Timeouts { return &conntrack.Timeouts{conntrack.UDP: life} }
 
-// mustOpen inserts connection number n, of UDP, until a deadline.
+// mustOpen inserts connection number n, of UDP, with a deadline.
 func mustOpen(t *testing.T, table *conntrack.Table, n int, deadline int64) (c conntrack.Conn) {
 	t.Helper()
 	f := flow(n)
@@ -37,7 +37,7 @@ func mustOpen(t *testing.T, table *conntrack.Table, n int, deadline int64) (c co
 	return c
 }
 
-// A round over connections that have been looked at costs one for each chunk.
+// A round costs 1 per chunk, if an earlier round has read the entries.
 func TestSweeper_PassesOverWhatIsNotDue(t *testing.T) {
 	const chunks = 100
 	table := seededTable(t, chunks*conntrack.Chunk)
@@ -61,8 +61,8 @@ func TestSweeper_PassesOverWhatIsNotDue(t *testing.T) {
 	}
 }
 
-// A sweeper that has seen all connections end late finds what ends sooner after
-// all: at the deadline, and not before.
+// A sweeper has read all entries, and then a deadline becomes earlier. The connection
+// expires at the new deadline, and not before.
 func TestSweeper_LooksAgainWhereADeadlineMovesBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, table *conntrack.Table, c *conntrack.Conn)
@@ -116,9 +116,9 @@ func TestSweeper_LooksAgainWhereADeadlineMovesBack(t *testing.T) {
 	}
 }
 
-// Connections whose deadlines move at random, by shares that are swept a little
-// at a time: none ends before its deadline, and a round ends all that were over
-// when it began.
+// Deadlines change at random, and each share is swept in small steps. No connection
+// expires before its deadline. A round expires all connections that were due when it
+// began.
 func TestSweeper_AgreesWithAModelOfRounds(t *testing.T) {
 	const size, flows, shares = 700, 1000, 3
 	for seed := range uint64(5) {
@@ -126,7 +126,7 @@ func TestSweeper_AgreesWithAModelOfRounds(t *testing.T) {
 		table := newTable(t, size)
 		model := map[conntrack.Key]int64{} // deadlines
 		var sweepers [shares]*conntrack.Sweeper
-		var began, swept [shares]int64 // of the round in hand, -1: none; of the last that was done
+		var began, swept [shares]int64 // start of the current round, -1: none; start of the last one
 		for i := range sweepers {
 			sweepers[i], began[i] = table.Sweeper(i, shares), -1
 		}
@@ -174,9 +174,8 @@ func TestSweeper_AgreesWithAModelOfRounds(t *testing.T) {
 	}
 }
 
-// One worker moves a deadline on and looks at its chunk while another moves the
-// deadline back: the chunk is due no later than the connection ends, whatever
-// came first.
+// One worker makes a deadline later and sweeps its chunk, while another makes the deadline
+// earlier. In any order, the chunk must not be due after the deadline.
 func TestSweeper_MissesNoDeadlineThatMovesMeanwhile(t *testing.T) {
 	table := seededTable(t, conntrack.Chunk)
 	conn := mustOpen(t, table, 0, 900*second)
@@ -204,9 +203,9 @@ func TestSweeper_MissesNoDeadlineThatMovesMeanwhile(t *testing.T) {
 	missed := 0
 	for round := int64(1); round <= n; round++ {
 		observe(10 * second)
-		mustOpen(t, table, 1, 0) // for the sweeper to look
+		mustOpen(t, table, 1, 0) // makes the chunk due
 		begun.Store(round)
-		for range round % 64 { // for the two to meet now here, now there
+		for range round % 64 { // varies where the two workers meet
 			done.Load()
 		}
 		observe(30 * second)
@@ -220,8 +219,8 @@ func TestSweeper_MissesNoDeadlineThatMovesMeanwhile(t *testing.T) {
 	}
 }
 
-// BenchmarkSweeper_Round is a round over a million connections of which none is
-// due: as their chunks say, and when every entry has to be read to know.
+// BenchmarkSweeper_Round measures a round over a million connections that are not due:
+// when no chunk is due, and when all chunks are due, so that all entries are read.
 func BenchmarkSweeper_Round(b *testing.B) {
 	const flows = 1 << 20
 	table := newTable(b, flows)

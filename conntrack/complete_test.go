@@ -11,8 +11,8 @@ import (
 	"director/packet"
 )
 
-// full returns records with something in every field, one of each family. They are
-// templates of a persistence engine, because others have no data.
+// full returns one record of each family, with a value in every field. They are templates
+// of a persistence engine, because other records have no data.
 func full(t *testing.T) map[string]*conntrack.Record {
 	t.Helper()
 	six := fields.Full[conntrack.Record]()
@@ -27,15 +27,14 @@ func full(t *testing.T) map[string]*conntrack.Record {
 	return map[string]*conntrack.Record{"IPv4": &four, "IPv6": &six}
 }
 
-// exempt are the fields of a record that are not the same in another table, with the
-// reason.
+// exempt holds the fields of a record that differ in another table, with the reason.
 var exempt = map[string]string{
 	"ID":       "each table names its connections itself",
 	"Parent":   "it is a name, and tested with a family",
 	"Parental": "it follows from the children",
 }
 
-// equal compares all fields but those.
+// equal compares all fields that are not exempt.
 func equal(t *testing.T, name string, want, got *conntrack.Record) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool {
@@ -46,7 +45,7 @@ func equal(t *testing.T, name string, want, got *conntrack.Record) {
 	}
 }
 
-// A field that is added to Record and not kept by the table makes this fail.
+// The test fails if a field is added to Record but the table does not keep it.
 func TestRecord_ComesBackWhole(t *testing.T) {
 	for family, want := range full(t) {
 		if missing := fields.Zero(*want); len(missing) != 1 || missing[0] != "Parent" {
@@ -79,11 +78,11 @@ func TestRecord_ComesBackWhole(t *testing.T) {
 	}
 }
 
-// What an entry held before shows through in none of the fields.
+// No field of a record shows the entry's earlier contents.
 func TestRecord_LeavesNothingToItsSuccessor(t *testing.T) {
 	table := newTable(t, 1)
 	var dead [2]conntrack.Conn
-	order := int64(1 << 62) // later than all before
+	order := int64(1 << 62) // greater than all orders before
 	for _, old := range full(t) {
 		c := mustInsert(t, table, old)
 		if table.Remove(c.Ref(), &dead) != 1 {

@@ -9,7 +9,7 @@ import (
 	"director/conntrack"
 )
 
-// rounds scales work down under the race detector.
+// rounds reduces the number of rounds under the race detector.
 func rounds(n int) int {
 	if raceEnabled {
 		return n / 20
@@ -17,10 +17,9 @@ func rounds(n int) int {
 	return n
 }
 
-// TestObserve_BothFINsAtOnce lets two workers see the two FINs of a connection
-// at the same moment, a million times. Whichever comes first, IPVS's table
-// leads to TIME_WAIT, and exactly one of the two is told that an active
-// connection is gone.
+// TestObserve_BothFINsAtOnce makes two workers see the two FINs of a connection at the
+// same moment, a million times. In either order, the state becomes TIME_WAIT, and for
+// exactly one of the workers Observe returns -1.
 func TestObserve_BothFINsAtOnce(t *testing.T) {
 	table := newTable(t, 64)
 	var active atomic.Int64
@@ -41,7 +40,7 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 		}
 		start.Add(1)
 		done.Add(1)
-		go func() { // the worker that got the server's FIN
+		go func() { // the worker that receives the server's FIN
 			defer done.Done()
 			back := answer(id)
 			var c conntrack.Conn
@@ -60,12 +59,12 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 	}
 }
 
-// TestTable_UnderConcurrentUse has workers insert, find, observe and end the
-// same few connections. Nobody may ever find a connection with another's
-// target, and in the end the counts that the workers were told must add up.
+// In TestTable_UnderConcurrentUse, workers insert, find, observe and end the same few
+// connections. No lookup may return a connection with the target of another one. At the
+// end, the sum of the counts of all workers must be right.
 func TestTable_UnderConcurrentUse(t *testing.T) {
 	const workers, flows = 4, 300
-	table := newTable(t, 200) // too few: full tables and borrowed entries belong to the test
+	table := newTable(t, 200) // too small, to test full tables and borrowed entries too
 	var total, active atomic.Int64
 	var clock atomic.Int64
 	var wg sync.WaitGroup
@@ -146,7 +145,8 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 	}
 }
 
-// A removed connection must not be changed by a worker that still holds a copy.
+// A worker with a copy of a removed connection must not change the entry's next
+// connection.
 func TestObserve_LeavesTheSuccessorAlone(t *testing.T) {
 	table := newTable(t, 1)
 	var old, c conntrack.Conn

@@ -8,11 +8,11 @@ import (
 	"director/conntrack"
 )
 
-// crash is what a step panics with.
+// crash is the value of a step's panic.
 type crash struct{}
 
-// until runs do up to its n-th step, as if the process had died there. It reports
-// whether there was such a step.
+// until runs do up to its n-th step, as if the process had died there. It returns false
+// if do has fewer steps.
 func until(table *conntrack.Table, n int, do func()) (crashed bool) {
 	conntrack.Stepped(table, func() {
 		if n--; n < 0 {
@@ -33,8 +33,8 @@ func until(table *conntrack.Table, n int, do func()) (crashed bool) {
 	return false
 }
 
-// held returns what whoever takes the table over finds of the only connection in it:
-// nothing, if the entry is not whole.
+// held returns the records that another process would read from a table with one
+// connection. It returns none if the entry is only partly written.
 func held(table *conntrack.Table) (all []conntrack.Record) {
 	for r := range table.Dump() {
 		all = append(all, *r)
@@ -42,8 +42,8 @@ func held(table *conntrack.Table) (all []conntrack.Record) {
 	return all
 }
 
-// A change that stops anywhere leaves an entry that is as it was, as it should be,
-// or not whole.
+// A change is interrupted at each step. The entry then has its old contents, its new
+// contents, or is marked as partly written.
 func TestDump_AfterAnInterruption(t *testing.T) {
 	for name, c := range map[string]struct {
 		changes bool // several words of a live entry

@@ -8,7 +8,7 @@ import (
 	"director/packet"
 )
 
-// Connections whose deadlines move at random end exactly at the last of them.
+// Deadlines change at random. Each connection expires exactly at its last deadline.
 func TestSweeper_DueEndsEachConnectionAtItsTime(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	timeouts := conntrack.Timeouts{conntrack.UDP: 7 * second}

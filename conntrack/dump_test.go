@@ -13,14 +13,14 @@ import (
 	"director/packet"
 )
 
-// moved is a table that took up what another held.
+// moved is a table into which the contents of another were restored.
 type moved struct {
 	from, to *conntrack.Table
-	refs     map[conntrack.Ref]conntrack.Ref // by their names in the old table
+	refs     map[conntrack.Ref]conntrack.Ref // from the old table to the new one
 }
 
-// move restores all of a table, at time later of another clock, in one with
-// room for size.
+// move restores the contents of a table in a new table of the given size. now is the
+// time of the old clock, later the time of the new one.
 func move(t *testing.T, from *conntrack.Table, now, later int64, size int) (m moved, full int) {
 	t.Helper()
 	m = moved{from, newTable(t, size), map[conntrack.Ref]conntrack.Ref{}}
@@ -44,8 +44,8 @@ func move(t *testing.T, from *conntrack.Table, now, later int64, size int) (m mo
 	return m, full
 }
 
-// factsOf returns what is the same of the connections in every table, in some
-// order: their names differ, and deadlines are what is left.
+// factsOf returns the connections of a table in a form that can be compared between
+// tables: sorted, without references, and with the time left in place of the deadline.
 func factsOf(table *conntrack.Table, now int64) (all []conntrack.Record) {
 	for _, r := range table.List() {
 		r.Deadline -= now
@@ -59,10 +59,9 @@ func factsOf(table *conntrack.Table, now int64) (all []conntrack.Record) {
 	return all
 }
 
-// populate makes a table with connections of all kinds: templates of which some
-// are useless by now, their children, FTP's with a parent of their own and a
-// client's port that is not known, and connections that stand alone, in the
-// state that a few packets led them to.
+// populate fills a table with connections of all kinds: templates, some of them invalid;
+// their children; FTP data connections, whose client port is not known; and connections
+// without a parent, in the state after a few packets.
 func populate(t *testing.T, table *conntrack.Table, families int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -93,12 +92,12 @@ func populate(t *testing.T, table *conntrack.Table, families int) {
 		}
 		dialogue := put(table.HashIn(&f), &control)
 		data := control
-		data.Client = template.Client // for few may wait for one client
+		data.Client = template.Client // another client each time: only few may wait for one client
 		data.Kind, data.State, data.Parent, data.ClientPort, data.VirtualPort = conntrack.AnyPort, conntrack.TCPListen, dialogue.Ref(), 0, 40000
 		put(table.HashIn(&packet.Flow{Src: data.Client, Proto: f.Proto}), &data)
 		if n%5 == 0 {
 			table.Invalidate(&parent)
-			put(table.HashTemplate(&template.Key, 0, template.Data), &template) // the one in force
+			put(table.HashTemplate(&template.Key, 0, template.Data), &template) // the valid one
 		}
 		for i := 1; i < 4; i++ {
 			if insert(table, 10*n+i, now, &c) != conntrack.Inserted {
@@ -162,7 +161,7 @@ func TestRestore_EndsTheirFamiliesInTurn(t *testing.T) {
 	}
 }
 
-// The later of two connections of one client port to one server answers.
+// If a client port has two connections to one server, an answer belongs to the younger.
 func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
 	from := newTable(t, 100)
 	var parent, c, victim conntrack.Conn
@@ -176,7 +175,7 @@ func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
 	for i, f := range []packet.Flow{child, alone} {
 		r := conntrack.Record{Key: conntrack.KeyOf(&f), Target: target(1), State: conntrack.TCPEstablished, Order: int64(20-i) * second, Deadline: 900 * second}
 		if i == 0 {
-			r.Parent = parent.Ref() // and is restored after the other, which is older
+			r.Parent = parent.Ref() // so the younger one is restored after the older
 		}
 		from.Insert(from.HashIn(&f), &r, &c, &victim)
 	}
@@ -197,7 +196,7 @@ func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
 func TestRestore_TakesNobodysPlace(t *testing.T) {
 	from := newTable(t, 100)
 	var c conntrack.Conn
-	for n := range 100 { // half-open ones, whom a new connection would drive out
+	for n := range 100 { // half-open, so a new connection would evict one
 		insert(from, n, 0, &c)
 	}
 	m, full := move(t, from, 0, 0, 60)

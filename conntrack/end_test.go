@@ -12,7 +12,7 @@ func TestEnd_IsAtOnceAndOnce(t *testing.T) {
 	table.Observe(&c, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts)
 	old := c
 	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
-	// The copy is one state behind; what ended tells the last.
+	// The copy has an older state. The removed connection has the last one.
 	var dead [2]conntrack.Conn
 	if n := table.Remove(old.Ref(), &dead); n != 1 || dead[0].Ref() != c.Ref() || dead[0].State() != conntrack.TCPEstablished {
 		t.Errorf("%d ended, in %v, want 1 in ESTABLISHED", n, dead[0].State())
@@ -36,8 +36,8 @@ func TestEnd_LeavesTheSuccessorAlone(t *testing.T) {
 	}
 }
 
-// With the last connection of a template that was never assured goes the
-// template, unless its time is not forced (ip_vs_conn_expire).
+// Remove of the last connection of a template also removes the template, if it was never
+// assured (ip_vs_conn_expire).
 func TestEnd_TakesTheUnusedTemplateAlong(t *testing.T) {
 	for name, c := range map[string]struct {
 		assured, sibling bool
@@ -65,7 +65,7 @@ func TestEnd_TakesTheUnusedTemplateAlong(t *testing.T) {
 				t.Fatalf("%d ended, %d of %d left, want %d ended", got, table.Used(), used, c.want)
 			}
 			if dead[0].Ref() != child.Ref() || c.want == 2 && dead[1].Ref() != template.Ref() {
-				t.Error("the copies of what ended are of others")
+				t.Error("the copies are not those of the removed connections")
 			}
 			if got := findTemplate(table, template.Key(), "", &template); got != (c.want == 1) {
 				t.Errorf("the template is found: %v, want %v", got, c.want == 1)
@@ -74,7 +74,7 @@ func TestEnd_TakesTheUnusedTemplateAlong(t *testing.T) {
 	}
 }
 
-// A connection whose own time is up leaves its template to its own time.
+// If a connection expires, its template stays until its own deadline.
 func TestSweep_LeavesTheTemplateOfWhatEnded(t *testing.T) {
 	table := newTable(t, 100)
 	template := mustInsert(t, table, templateRecord(1, 300, 0))

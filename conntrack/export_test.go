@@ -6,10 +6,11 @@ import (
 	"director/internal/ordered"
 )
 
-// Chunk is how many entries are looked at together.
+// Chunk is the number of entries of a chunk.
 const Chunk = chunk
 
-// Overlooked returns how many connections end before their chunk is due.
+// Overlooked returns the number of connections whose deadline is before the due time of
+// their chunk.
 func Overlooked(t *Table) (n int) {
 	for r := range t.All() {
 		if t.due[r.ID.index()/chunk].Load() > r.Deadline {
@@ -19,16 +20,15 @@ func Overlooked(t *Table) (n int) {
 	return n
 }
 
-// Doubt has all chunks looked at by the next round.
+// Doubt makes all chunks due, so the next round reads all entries.
 func Doubt(t *Table) {
 	for i := range t.due {
 		t.due[i].Store(0)
 	}
 }
 
-// Looked returns how many buckets were ever looked through for half-open
-// connections to evict, those that are chained to others apart: of the shard of
-// a hash, and of all shards.
+// Looked returns how many buckets were searched for half-open connections to evict, in
+// the shard of a hash and in all shards. Overflow buckets are not counted.
 func (t *Table) Looked(hash uint64) (own, all int) {
 	for i := range t.shards {
 		all += t.shards[i].halfOpen.at
@@ -36,16 +36,15 @@ func (t *Table) Looked(hash uint64) (own, all int) {
 	return t.shardOf(hash).halfOpen.at, all
 }
 
-// Stepped has do called between the writes of changes.
+// Stepped makes the table call do between the writes of a change.
 func Stepped(t *Table, do func()) { t.stepped = do }
 
-// Sizes returns how many bytes an entry takes, and what only some connections need.
+// Sizes returns the size of an entry and of an extension in bytes.
 func Sizes() (entries, extensions uintptr) {
 	return reflect.TypeFor[entry]().Size(), reflect.TypeFor[extension]().Size()
 }
 
-// Touched reports whether anything of the extension at a connection's index is not
-// zero.
+// Touched reports whether the extension at a connection's index is not all zero.
 func Touched(t *Table, c *Conn) bool {
 	x := &t.extensions[c.index]
 	for _, words := range [][]ordered.Uint64{x.addrs[:], x.local[:], x.shifts[:], {x.marks, x.ports, x.second}} {

@@ -10,7 +10,7 @@ import (
 	"director/packet"
 )
 
-// tallyman adds up what workers were told that began and ended.
+// tallyman counts the connections that workers began and ended.
 type tallyman struct{ conns, templates, active atomic.Int64 }
 
 func (m *tallyman) began(c *conntrack.Conn) { m.count(c, 1) }
@@ -27,10 +27,10 @@ func (m *tallyman) count(c *conntrack.Conn, by int64) {
 	}
 }
 
-// TestFamilies_UnderConcurrentUse has workers make, find, end and hide the same
-// few connections and the templates above them, in a table that is too small,
-// while others list and thin it. In the end the counts must add up, and nothing
-// may be kept alive by what has ended.
+// In TestFamilies_UnderConcurrentUse, workers insert, find, end and hide the same few
+// connections and their templates, in a table that is too small. Other goroutines list
+// and thin the table. At the end, the counts must be right, and no parent may stay because
+// of a child that has ended.
 func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	const workers, flows, clients = 4, 300, 10
 	table := newTable(t, 200)
@@ -71,7 +71,7 @@ func TestFamilies_UnderConcurrentUse(t *testing.T) {
 	if active != men.active.Load() {
 		t.Errorf("%d active counted, %d in the table", men.active.Load(), active)
 	}
-	// Children first, then everything else must be free to end.
+	// First the children, then their parents must be removable.
 	var dead [2]conntrack.Conn
 	for range 2 {
 		for info := range table.All() {

@@ -8,7 +8,7 @@ import (
 	"director/packet"
 )
 
-// member is what a connection or template should be.
+// member is the expected state of a connection or template.
 type member struct {
 	conn     conntrack.Conn
 	parent   *member
@@ -19,8 +19,8 @@ type member struct {
 	invalid  bool
 }
 
-// family is a table and what should be in it: templates of clients 0 to 19 and
-// UDP connections, each under a template or none.
+// family is a table and its expected contents: templates of clients 0 to 19, and UDP
+// connections with or without a template.
 type family struct {
 	t         *testing.T
 	table     *conntrack.Table
@@ -91,7 +91,7 @@ func (f *family) observe(n int, m *member) {
 	m.deadline = f.now + 300*second
 }
 
-// gone takes a member out of the model.
+// gone removes a member from the model.
 func (f *family) gone(m *member) {
 	delete(f.all, m)
 	for n, c := range f.conns {
@@ -125,8 +125,9 @@ func (f *family) end(m *member) {
 	}
 }
 
-// sweep ends what is due. A template that is looked at before the last of its
-// connections, which is due too, has a lease, and none if it is looked at later.
+// sweep expires all members that are due. If a template and its last connection are both
+// due, the result depends on the order: the template gets a lease if the sweeper reads it
+// first, and otherwise expires.
 func (f *family) sweep() {
 	sweepAll(f.table, f.now)
 	list := f.table.List()
@@ -188,8 +189,8 @@ func (f *family) check() {
 	}
 }
 
-// TestTable_AgreesWithAModelOfFamilies drives the table and the plainest model
-// with the same random operations, in a table small enough to fill and borrow.
+// TestTable_AgreesWithAModelOfFamilies applies the same random operations to a table and
+// to a simple model. The table is small enough to become full and to borrow entries.
 func TestTable_AgreesWithAModelOfFamilies(t *testing.T) {
 	const size, flows = 500, 800
 	for seed := range uint64(3) {

@@ -7,8 +7,8 @@ import (
 	"director/packet"
 )
 
-// templateRecord describes the template of client number n at the service on
-// port 80, which lives for seconds.
+// templateRecord returns the template of client number n for the service on port 80.
+// seconds is its time-out.
 func templateRecord(n int, seconds uint32, now int64) *conntrack.Record {
 	f := flow(n)
 	return &conntrack.Record{
@@ -32,7 +32,7 @@ func hashOf(table *conntrack.Table, r *conntrack.Record) uint64 {
 	return table.HashIn(&packet.Flow{Src: r.Client, SrcPort: r.ClientPort, Proto: r.Proto})
 }
 
-// refOf names a parent, if there is one.
+// refOf returns the reference of a parent, or 0 if there is none.
 func refOf(parent *conntrack.Conn) conntrack.Ref {
 	if parent == nil {
 		return 0
@@ -40,7 +40,7 @@ func refOf(parent *conntrack.Conn) conntrack.Ref {
 	return parent.Ref()
 }
 
-// mustInsert fails the test where there is no room.
+// mustInsert fails the test if there is no room.
 func mustInsert(t *testing.T, table *conntrack.Table, r *conntrack.Record) (c conntrack.Conn) {
 	t.Helper()
 	if got := insertRecord(table, r, &c); got != conntrack.Inserted {
@@ -49,8 +49,8 @@ func mustInsert(t *testing.T, table *conntrack.Table, r *conntrack.Record) (c co
 	return c
 }
 
-// childRecord describes connection number n, made from parent, in a state that
-// is not half-open and lasts a minute.
+// childRecord returns connection number n, a child of parent, in a state that is not
+// half-open and has a time-out of one minute.
 func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	f := flow(n)
 	return &conntrack.Record{
@@ -59,7 +59,7 @@ func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	}
 }
 
-// deadlineOf returns when c ends unless something comes.
+// deadlineOf returns the deadline of c.
 func deadlineOf(t *testing.T, table *conntrack.Table, c *conntrack.Conn) int64 {
 	t.Helper()
 	for info := range table.All() {
@@ -71,7 +71,7 @@ func deadlineOf(t *testing.T, table *conntrack.Table, c *conntrack.Conn) int64 {
 	return 0
 }
 
-// endAt sweeps the table at second s and wants so many ended.
+// endAt sweeps the table at second s and checks how many connections expire.
 func endAt(t *testing.T, table *conntrack.Table, s int64, want int) {
 	t.Helper()
 	if got := sweepAll(table, s*second); got != want {
@@ -79,8 +79,8 @@ func endAt(t *testing.T, table *conntrack.Table, s int64, want int) {
 	}
 }
 
-// A template outlives its time by 60 s as often as it must, as long as it has a
-// connection, and 60 s is its time-out from then on (ip_vs_conn_expire).
+// A template that reaches its deadline while it has a connection stays for another 60 s,
+// as often as necessary. From then on its time-out is 60 s (ip_vs_conn_expire).
 func TestTemplate_LivesOnWhileItHasConnections(t *testing.T) {
 	table := newTable(t, 100)
 	template := mustInsert(t, table, templateRecord(1, 100, 0))
@@ -96,11 +96,11 @@ func TestTemplate_LivesOnWhileItHasConnections(t *testing.T) {
 	keepAlive(150)
 	endAt(t, table, 159, 0)
 	endAt(t, table, 290, 1) // the child at 270 s; the template was renewed meanwhile
-	// Due at 160 s and looked at 130 s later: leases of 60 s each, 340 s next.
+	// It was due at 160 s and is read at 290 s: after leases of 60 s each, it is due at 340 s.
 	if got := deadlineOf(t, table, &template); got != 340*second {
 		t.Errorf("the template's time is %d s, want 340", got/second)
 	}
-	// A new connection renews the template by a minute, not by 100 s.
+	// A new connection gives the template a deadline in 60 s, not in 100 s.
 	again := mustInsert(t, table, childRecord(2, &template, 300*second))
 	if got := deadlineOf(t, table, &template); got != 360*second {
 		t.Errorf("the template's time is %d s after a new connection at 300 s, want 360", got/second)
@@ -109,7 +109,7 @@ func TestTemplate_LivesOnWhileItHasConnections(t *testing.T) {
 	if table.Controls(&again) || !table.Controlled(&again) || !table.Controls(&template) || table.Controlled(&template) {
 		t.Error("the template should control and the connection be controlled, nothing else")
 	}
-	endAt(t, table, 360, 1) // the child; the template had it when it was looked at
+	endAt(t, table, 360, 1) // the child; the template still had it when it was read
 	endAt(t, table, 420, 1)
 	if table.Used() != 0 {
 		t.Errorf("%d are left, want none", table.Used())
@@ -130,7 +130,7 @@ func TestTemplate_EachNewConnectionBeginsItsTimeAnew(t *testing.T) {
 	if got := deadlineOf(t, table, &template); got != 1300*second {
 		t.Errorf("renewed at 1000 s its time is %d s, want 1300", got/second)
 	}
-	// What exists already renews nothing of its own, but the packet did come.
+	// An existing connection is not renewed, but its template is, because of the packet.
 	var c conntrack.Conn
 	if got := insertRecord(table, childRecord(1, &template, 1100*second), &c); got != conntrack.Existed {
 		t.Fatalf("Insert = %d, want Existed", got)
@@ -139,7 +139,7 @@ func TestTemplate_EachNewConnectionBeginsItsTimeAnew(t *testing.T) {
 	endAt(t, table, 1400, 1)
 }
 
-// A connection that finds no room must not keep its template alive.
+// A connection that finds no room must not keep its template in the table.
 func TestTemplate_IsLetGoByConnectionsThatFailed(t *testing.T) {
 	table := newTable(t, 2)
 	template := mustInsert(t, table, templateRecord(1, 10, 0))
@@ -168,8 +168,8 @@ func TestInsert_AfterTheParentsEndStandsAlone(t *testing.T) {
 	}
 }
 
-// The connection that FTP's data connections belong to lives on for them too,
-// with the time-outs of its state.
+// FTP's control connection stays while it has data connections, with the time-outs of its
+// state.
 func TestConnection_LivesOnForOthersToo(t *testing.T) {
 	table := newTable(t, 100)
 	control := mustInsert(t, table, childRecord(1, nil, 0))

@@ -7,15 +7,15 @@ import (
 	"director/packet"
 )
 
-// sought returns where Seek leads for one packet.
+// sought returns the hint of Seek for one packet.
 func sought(table *conntrack.Table, hash uint64) conntrack.Hint {
 	var hints [1]conntrack.Hint
 	table.Seek([]uint64{hash}, hints[:])
 	return hints[0]
 }
 
-// Whatever Seek and a Hit find is what FindIn and FindOut find, and nothing is
-// found for packets that differ in anything from those of a connection.
+// Seek and a Hit find the same connections as FindIn and FindOut. They find nothing for a
+// packet that differs from a connection's packets in any field.
 func TestHit_IsWhatIsFoundWithoutAHint(t *testing.T) {
 	table := newTable(t, 1000)
 	const n = 200
@@ -58,7 +58,7 @@ func TestHit_IsWhatIsFoundWithoutAHint(t *testing.T) {
 	}
 }
 
-// A hint may be out of date, or nothing at all: then there is no hit.
+// An outdated or invalid hint gives no hit.
 func TestHit_OfAConnectionThatEnded(t *testing.T) {
 	table := newTable(t, 1000)
 	c := mustInsert(t, table, record(1, conntrack.TCPEstablished, 60*second))
@@ -73,8 +73,8 @@ func TestHit_OfAConnectionThatEnded(t *testing.T) {
 	}
 }
 
-// Where two connections of a client's port are in a bucket, nobody can say which
-// is meant without asking both.
+// If a bucket holds two connections of a client's port, only a comparison with both
+// entries shows the right one. Seek gives no hint then.
 func TestSeek_GivesNoHintForOneOfTwo(t *testing.T) {
 	table := newTable(t, 1000)
 	for port := range uint16(2) {
@@ -88,8 +88,8 @@ func TestSeek_GivesNoHintForOneOfTwo(t *testing.T) {
 	}
 }
 
-// Steady renews the time of a connection that nothing else happens to, and leaves
-// every other packet to Observe.
+// Steady renews the deadline if the packet changes nothing else. It leaves all other
+// packets to Observe.
 func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
 	timeouts := conntrack.NewTimeouts(900*1e9, 120*1e9, 300*1e9)
 	for name, c := range map[string]struct {
@@ -129,8 +129,8 @@ func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
 	}
 }
 
-// An answer may be the first that assures the template of a connection, which only
-// Observe does; a client's packet comes after the one that did.
+// The first answer assures the template of a connection, and only Observe does that. A
+// client's packet cannot be the first.
 func TestSteady_LeavesTheFirstAnswerOfAChildToObserve(t *testing.T) {
 	timeouts := conntrack.NewTimeouts(900*1e9, 120*1e9, 300*1e9)
 	table := newTable(t, 1000)

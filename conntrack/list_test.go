@@ -17,7 +17,7 @@ func TestList_IsInTheOrderOfMaking(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := newTable(t, c.size)
 			var want []int
-			// Some end, and their entries go to younger ones.
+			// Some end, and younger connections get their entries.
 			for n := range 150 {
 				now := int64(n) * c.tick
 				child := mustInsert(t, table, childRecord(n, nil, now))

@@ -6,12 +6,12 @@ import (
 	"director/conntrack"
 )
 
-// largeSize is that of a table of 64 shards with 64 buckets each.
+// largeSize is the size of a table with 64 shards of 64 buckets each.
 const largeSize = 1 << 13
 
-// fullTable returns a full table in which the connections that are to be are
-// half-open, made one a second, and the others as good as closed. next is the
-// number of the first connection that it does not hold.
+// fullTable returns a full table. Connection n is half-open if halfOpen(n) is true, else
+// nearly closed. One connection is inserted each second. next is the number of the first
+// connection that is not in the table.
 func fullTable(t testing.TB, halfOpen func(n int) bool) (table *conntrack.Table, next int) {
 	t.Helper()
 	table = newTable(t, largeSize)
@@ -21,7 +21,7 @@ func fullTable(t testing.TB, halfOpen func(n int) bool) (table *conntrack.Table,
 		if halfOpen(next) {
 			r.State = conntrack.TCPSynRecv
 		}
-		// One whose chain is full is left out.
+		// A connection whose chain is full is left out.
 		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Inserted && got != conntrack.Full {
 			t.Fatalf("connection %d: outcome %d", next, got)
 		}
@@ -29,8 +29,8 @@ func fullTable(t testing.TB, halfOpen func(n int) bool) (table *conntrack.Table,
 	return table, next
 }
 
-// However full a table is and of what, a new connection looks for one to evict
-// in a few buckets of its own shard, and in fewer still as soon as that is known.
+// In any full table, a new connection searches only a few buckets of its own shard for
+// one to evict, and fewer if the shard's list is not empty.
 func TestReclaim_LooksThroughFewBucketsWhateverThereIs(t *testing.T) {
 	const most, usual, conns = 32, 4, 3000
 	for name, c := range map[string]struct {
@@ -80,7 +80,7 @@ func TestReclaim_LooksThroughFewBucketsWhateverThereIs(t *testing.T) {
 	}
 }
 
-// A few half-open connections somewhere in a large table are found, by and by.
+// The search finds even a few half-open connections in a large table, after some time.
 func TestReclaim_FindsTheFewByAndBy(t *testing.T) {
 	const few = 10
 	table, next := fullTable(t, func(n int) bool { return n%(largeSize/few) == 5 })
@@ -96,12 +96,12 @@ func TestReclaim_FindsTheFewByAndBy(t *testing.T) {
 	}
 }
 
-// In a large table it is not the very oldest that goes, but an old one: clients
-// that are about to answer keep their connections.
+// In a large table, the evicted connection is an old one, not always the oldest. Clients
+// that will answer soon keep their connections.
 func TestReclaim_SparesTheYoungHalf(t *testing.T) {
 	table, next := fullTable(t, func(n int) bool { return n%2 == 0 })
 	var c, victim conntrack.Conn
-	for i := range largeSize / 8 { // a quarter of those that are half-open
+	for i := range largeSize / 8 { // a quarter of the half-open connections
 		r := halfOpenRecord(next+i, nil, int64(next+i)*second)
 		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Evicted {
 			t.Fatalf("connection %d: outcome %d, want Reclaimed", i, got)

@@ -8,14 +8,14 @@ import (
 	"director/conntrack"
 )
 
-// halfOpenRecord describes connection number n as its client's SYN made it.
+// halfOpenRecord returns connection number n in its state after the client's SYN.
 func halfOpenRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	r := childRecord(n, parent, now)
 	r.State = conntrack.TCPSynRecv
 	return r
 }
 
-// seededTable is of one shard, so that its connections know their order, and its
+// seededTable returns a table of one shard. Its connections have one order, and its
 // entries are used one after the other.
 func seededTable(t *testing.T, size int) *conntrack.Table {
 	t.Helper()
@@ -27,19 +27,19 @@ func seededTable(t *testing.T, size int) *conntrack.Table {
 	return table
 }
 
-// A full table evicts the half-open connections in the order of their making,
-// whatever their number and whatever else there is.
+// A full table evicts the half-open connections in the order of their insertion, for any
+// number of them and any other contents.
 func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	const size = 500
 	table := seededTable(t, size)
 	var halfOpen []int
 	for n := range size {
 		if n%3 == 0 {
-			mustInsert(t, table, childRecord(n, nil, 0)) // as good as closed
+			mustInsert(t, table, childRecord(n, nil, 0)) // nearly closed
 			continue
 		}
 		c := mustInsert(t, table, halfOpenRecord(n, nil, 0))
-		if n%5 == 0 { // opened since
+		if n%5 == 0 { // it has opened meanwhile
 			table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
 			continue
 		}
@@ -60,7 +60,7 @@ func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
 	if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Full {
 		t.Errorf("with none left: outcome %d, want Full", got)
 	}
-	// A younger one is noticed again.
+	// A younger one is found afterwards.
 	var dead [2]conntrack.Conn
 	findIn(table, 0, &c)
 	table.Remove(c.Ref(), &dead)
@@ -115,7 +115,7 @@ func TestReclaim_SparesWhatControlsOthersAndLetsTemplatesGo(t *testing.T) {
 	insert(13, conntrack.Full, 0) // a template is not half-open
 }
 
-// The child of a template may be the very victim that makes room for the next.
+// The connection evicted for a new child of a template may be a child of the same one.
 func TestReclaim_OfASibling(t *testing.T) {
 	table := seededTable(t, 2)
 	template := mustInsert(t, table, templateRecord(1, 300, 0))
@@ -133,8 +133,8 @@ func TestReclaim_OfASibling(t *testing.T) {
 	}
 }
 
-// After much coming and going, when entries serve other shards than those that
-// they lie in, a full table still finds every half-open connection.
+// After many insertions and removals, entries are used by other shards than their own. A
+// full table still finds every half-open connection.
 func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 	const size = 8192
 	table := newTable(t, size)
@@ -157,7 +157,7 @@ func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 		mustInsert(t, table, halfOpenRecord(next, nil, 0))
 		next++
 	}
-	// The last ones may be where nobody has looked yet.
+	// The last ones may be in buckets that no search has reached yet.
 	for full, i := 0, 0; i < size; next++ {
 		switch got := insertRecord(table, childRecord(next+1, nil, 0), &c); got {
 		case conntrack.Evicted:
@@ -176,8 +176,8 @@ func TestReclaim_FindsEveryHalfOpenConnectionOfManyShards(t *testing.T) {
 	}
 }
 
-// Workers that insert into a full table get each other's half-open connections,
-// each once.
+// Workers that insert into a full table evict each other's half-open connections, each
+// connection once.
 func TestReclaim_ByManyWorkers(t *testing.T) {
 	const size, workers = 2000, 4
 	table := newTable(t, size)
@@ -198,7 +198,7 @@ func TestReclaim_ByManyWorkers(t *testing.T) {
 				if outcome == conntrack.Evicted {
 					victims[victim.Key()]++
 				} else {
-					full++ // the locks of others are only tried
+					full++ // reclaim does not wait for the locks of other shards
 				}
 				mu.Unlock()
 			}
@@ -207,19 +207,19 @@ func TestReclaim_ByManyWorkers(t *testing.T) {
 	wg.Wait()
 	for k, n := range victims {
 		if n != 1 {
-			t.Errorf("%+v was forgotten %d times", k, n)
+			t.Errorf("%+v was evicted %d times", k, n)
 		}
 	}
 	if len(victims)+full != size || full > size/10 {
-		t.Errorf("%d forgotten, %d found no room, want %d together and few of the latter", len(victims), full, size)
+		t.Errorf("%d evicted, %d found no room, want %d together and few of the latter", len(victims), full, size)
 	}
 	if table.Used() != size {
 		t.Errorf("%d held, want %d", table.Used(), size)
 	}
 }
 
-// A client may answer at the very moment at which its connection is about to be
-// forgotten: either the connection is gone before the packet is seen, or it stays.
+// A client answers at the moment when its connection is about to be evicted. Either the
+// connection is evicted before the packet is processed, or it stays.
 func TestReclaim_SparesWhatOpensAtThatMoment(t *testing.T) {
 	const size = 200
 	for round := range rounds(1000) {

@@ -7,7 +7,7 @@ import (
 	"director/packet"
 )
 
-// insert puts a connection of that client's port into a table.
+// shadowed inserts a connection of that client port into a table.
 func shadowed(t *testing.T, table *conntrack.Table, port uint16, state conntrack.State, parent *conntrack.Conn) conntrack.Conn {
 	t.Helper()
 	k := conntrack.Key{
@@ -76,7 +76,7 @@ func TestShadow_HasConnectionsAndTheirTemplates(t *testing.T) {
 			t.Errorf("connection %+v", info.Key)
 		}
 	}
-	// Its own end changes nothing of the original's.
+	// The end of a copy does not change the original.
 	for info := range s.All() {
 		var dead [2]conntrack.Conn
 		s.Remove(info.ID, &dead)
@@ -100,7 +100,7 @@ func TestShadow_IsFullWhereTheOriginalIs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			original := table(t, c.size)
 			shadowed(t, original, 1, c.state, nil)
-			s := shadowOf(t, original, 10) // which does not know that connection
+			s := shadowOf(t, original, 10) // has no copy of that connection
 			k := conntrack.Key{Client: packet.AddrFrom4(0xc6336407), ClientPort: 9, Virtual: packet.AddrFrom4(0xc000020a), VirtualPort: 80, Proto: packet.ProtoTCP}
 			hash := s.Hash(k.Client, k.ClientPort, k.Proto)
 			var conn, victim, known conntrack.Conn

@@ -7,8 +7,8 @@ import (
 	"director/conntrack"
 )
 
-// The tables below are IPVS's as its users know them: a row for each state,
-// then the successor on each event.
+// The tables below are those of IPVS, in the usual form: a row for each state, with the
+// successor for each event.
 
 var tcpStates = map[string]conntrack.State{
 	"NO": conntrack.TCPNone, "ES": conntrack.TCPEstablished, "SS": conntrack.TCPSynSent,
@@ -152,7 +152,7 @@ func TestMachine_IsTheKernelsTableOfSCTP(t *testing.T) {
 	}
 }
 
-// A new connection is TCPNone before its first packet, which tells its protocol.
+// A new connection of any protocol is TCPNone. Its first packet shows the protocol.
 func TestMachine_BeginsWithAnyProtocol(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		m := conntrack.MachineFor(secure)
@@ -201,7 +201,7 @@ func TestMachine_KeepsWhatAnEventIsNotFor(t *testing.T) {
 	}
 }
 
-// rows reads a table: the row of each state, which holds n states.
+// rows parses a table and returns the row of each state. A row holds n states.
 func rows(t *testing.T, table string, states map[string]conntrack.State, n int) map[conntrack.State][]conntrack.State {
 	t.Helper()
 	all := map[conntrack.State][]conntrack.State{}

@@ -41,8 +41,8 @@ func TestSCTPEvent_IsTheFirstChunksType(t *testing.T) {
 	}
 }
 
-// listed are all states: what IPVS prints, how long it waits, and whether it
-// counts the connection as active.
+// listed holds all states, with IPVS's name and time-out, and whether IPVS counts a
+// connection in this state as active.
 var listed = []struct {
 	state   conntrack.State
 	name    string

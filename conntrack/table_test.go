@@ -23,7 +23,7 @@ func newTable(t testing.TB, size int) *conntrack.Table {
 	return table
 }
 
-// flow is the client packet of connection number n.
+// flow returns the flow of the client's packets of connection number n.
 func flow(n int) packet.Flow {
 	return packet.Flow{
 		Src: packet.AddrFrom4(0xc6330000 + uint32(n>>14)), SrcPort: uint16(1024 + n&0x3fff),
@@ -31,12 +31,12 @@ func flow(n int) packet.Flow {
 	}
 }
 
-// target is where connection number n goes, by masquerading.
+// target returns the real server of connection number n, which is masqueraded.
 func target(n int) conntrack.Target {
 	return conntrack.Target{Addr: packet.AddrFrom4(0x0a000000 + uint32(n%250)), Port: 8080, Server: uint32(n % 250)}
 }
 
-// answer is the real server's packet of connection number n.
+// answer returns the flow of the real server's packets of connection number n.
 func answer(n int) packet.Flow {
 	f, to := flow(n), target(n)
 	return packet.Flow{Src: to.Addr, SrcPort: to.Port, Dst: f.Src, DstPort: f.SrcPort, Proto: f.Proto}
@@ -47,14 +47,14 @@ func insert(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntra
 	return insertFlow(table, &f, target(n), conntrack.TCPSynRecv, now+60*second, c, nil)
 }
 
-// insertClosing is insert of a connection that a full table does not evict.
+// insertClosing is like insert, for a connection that a full table does not evict.
 func insertClosing(table *conntrack.Table, n int, now int64, c *conntrack.Conn) conntrack.Outcome {
 	f := flow(n)
 	return insertFlow(table, &f, target(n), conntrack.TCPTimeWait, now+60*second, c, nil)
 }
 
-// insertFlow inserts the connection of a client's packet. victim is nil where
-// none is expected.
+// insertFlow inserts the connection of a client's packet. victim is nil if no eviction is
+// expected.
 func insertFlow(table *conntrack.Table, f *packet.Flow, to conntrack.Target, s conntrack.State, deadline int64, c, victim *conntrack.Conn) conntrack.Outcome {
 	r := conntrack.Record{Key: conntrack.KeyOf(f), Target: to, State: s, Deadline: deadline}
 	if victim == nil {
@@ -68,7 +68,7 @@ func findIn(table *conntrack.Table, n int, c *conntrack.Conn) bool {
 	return table.FindIn(table.HashIn(&f), &f, c)
 }
 
-// sweepAll ends everything that is due and returns how much that was.
+// sweepAll expires all connections that are due and returns their number.
 func sweepAll(table *conntrack.Table, now int64) int {
 	s := table.Sweeper(0, 1)
 	dead := make([]conntrack.Conn, 64)
@@ -148,8 +148,8 @@ func TestTable_TellsNeighbouringFlowsApart(t *testing.T) {
 	}
 }
 
-// Two virtual services on one real server, one client address and port: the
-// answer is the later one's.
+// A client port has connections to two virtual services on one real server. The server's
+// answer belongs to the younger connection.
 func TestTable_AnswersForTheLatestOfTwo(t *testing.T) {
 	table := newTable(t, 1000)
 	to := target(1)
@@ -196,8 +196,8 @@ func TestTable_HoldsWhatItWasMadeForAndNoMore(t *testing.T) {
 	}
 }
 
-// All connections of one client address and port meet in one bucket's chain.
-// They are bounded, so that others who meet there still find room.
+// All connections of one client address and port are in one chain. Their number is
+// limited, so that connections of other clients in this chain still find room.
 func TestTable_BoundsWhatOneClientPortCanTake(t *testing.T) {
 	table := newTable(t, 100_000)
 	var c conntrack.Conn
@@ -226,7 +226,7 @@ func TestTable_EndsConnectionsAtTheirTime(t *testing.T) {
 	insert(table, 1, 0, &c)  // until 60 s
 	insert(table, 2, 10, &c) // 10 ns longer
 	if got := sweepAll(table, 60*second-1); got != 0 {
-		t.Errorf("%d ended before their time", got)
+		t.Errorf("%d expired before their deadline", got)
 	}
 	if got := sweepAll(table, 60*second); got != 1 || findIn(table, 1, &c) || !findIn(table, 2, &c) {
 		t.Errorf("at 60 s %d ended, want connection 1 alone", got)
@@ -269,8 +269,8 @@ func TestObserve_ReportsActiveConnections(t *testing.T) {
 	}
 }
 
-// TestTable_AgreesWithAMap drives the table and a Go map with the same random
-// operations, in a table small enough to overflow, fill and borrow.
+// TestTable_AgreesWithAMap applies the same random operations to a table and to a Go map.
+// The table is small enough to use overflow buckets, to become full and to borrow entries.
 func TestTable_AgreesWithAMap(t *testing.T) {
 	const size, flows = 700, 1000
 	for seed := range uint64(5) {

@@ -43,12 +43,12 @@ func TestTemplate_IsFoundByItsWholeKeyOnly(t *testing.T) {
 	}
 }
 
-// No packet is a template's, whatever its addresses and ports.
+// No packet finds a template, whatever the packet's addresses and ports.
 func TestTemplate_IsFoundByNoPacket(t *testing.T) {
 	table := newTable(t, 1000)
 	r := templateRecord(1, 300, 0)
 	r.Target.Port = 80
-	// Under the packets' own hash, where they do look.
+	// The template is under the packets' hash, so they do search its chain.
 	f := packet.Flow{Src: r.Client, SrcPort: 0, Dst: r.Virtual, DstPort: r.VirtualPort, Proto: r.Proto}
 	var c, victim conntrack.Conn
 	if got := table.Insert(table.HashIn(&f), r, &c, &victim); got != conntrack.Inserted {
@@ -63,7 +63,7 @@ func TestTemplate_IsFoundByNoPacket(t *testing.T) {
 	}
 }
 
-// An invalid template shows the port 65535 and ends at its time, beside its
+// An invalid template has the port 65535 and stays until its deadline, beside its
 // successor (ip_vs_check_template).
 func TestTemplate_InvalidatedMakesRoomForAnother(t *testing.T) {
 	table := newTable(t, 1000)
@@ -133,7 +133,7 @@ func TestTemplate_OfAnEngineIsFoundByItsData(t *testing.T) {
 			t.Errorf("call %q finds a template", call)
 		}
 	}
-	// What ends takes its data along: nobody inherits them.
+	// The data end with the template: the next connection in the entry has none.
 	endAt(t, table, 300, 3)
 	plain := templateRecord(1, 300, 400*second)
 	mustInsert(t, table, plain)
@@ -149,8 +149,8 @@ func TestTemplate_OfAnEngineIsFoundByItsData(t *testing.T) {
 	}
 }
 
-// A connection whose client's port is not known is found by any port of the
-// client, by those who ask for it.
+// FindAnyPort finds a connection whose client port is not known, for any port of the
+// client. Other lookups do not find it.
 func TestAnyPort_IsFoundByTheClientsFirstPacket(t *testing.T) {
 	table := newTable(t, 1000)
 	f := flow(1)
@@ -198,8 +198,8 @@ func TestAnyPort_IsFoundByTheClientsFirstPacket(t *testing.T) {
 	}
 }
 
-// A hidden connection is found by nobody, in neither direction, and ends at its
-// time; another may stand in its place at once.
+// No lookup finds a hidden connection, in either direction. It expires at its deadline.
+// Another connection with its key can be inserted at once.
 func TestHide_KeepsPacketsFromFinding(t *testing.T) {
 	table := newTable(t, 1000)
 	old := mustInsert(t, table, childRecord(1, nil, 0))
@@ -229,7 +229,7 @@ func TestHide_KeepsPacketsFromFinding(t *testing.T) {
 	}
 }
 
-// What is in no table looks like what is in one.
+// A connection made by Imagine has the same values as one in a table.
 func TestImagine_LooksLikeAConnection(t *testing.T) {
 	r := childRecord(1, nil, 0)
 	var c conntrack.Conn

@@ -8,8 +8,8 @@ import (
 	"director/conntrack"
 )
 
-// chain is a table whose connections all meet in one bucket's chain, in the
-// order of their making.
+// chain is a table whose connections are all in one chain, in the order of their
+// insertion.
 type chain struct {
 	*conntrack.Table
 	t       *testing.T
@@ -22,7 +22,7 @@ func newChain(t *testing.T) *chain {
 	return &chain{Table: table, t: t, thinner: table.Thinner(1)}
 }
 
-// add adds a connection that ends left nanoseconds after 0 unless a packet comes.
+// add inserts a connection with the deadline left, in nanoseconds.
 func (c *chain) add(s conntrack.State, packets uint32, left int64, parent *conntrack.Conn) conntrack.Conn {
 	c.t.Helper()
 	r := childRecord(1, parent, 0)
@@ -31,7 +31,7 @@ func (c *chain) add(s conntrack.State, packets uint32, left int64, parent *connt
 	return mustInsert(c.t, c.Table, r)
 }
 
-// thin has the thinner look through the chain once, and returns what it ended.
+// thin makes the thinner search the chain once, and returns the removed connections.
 func (c *chain) thin() (ended []conntrack.Conn) {
 	c.t.Helper()
 	canary := c.add(conntrack.TCPSynRecv, 1, 60*second, nil)
@@ -50,7 +50,7 @@ func (c *chain) thin() (ended []conntrack.Conn) {
 	return nil
 }
 
-// What goes and what stays, by state (ip_vs_random_dropentry).
+// The state decides whether a connection is removed (ip_vs_random_dropentry).
 func TestThinner_EndsHalfOpenConnectionsAndSparesBusyOnes(t *testing.T) {
 	for s := range conntrack.States {
 		if s == conntrack.TemplateNone || s == conntrack.TemplateAssured {
@@ -79,8 +79,8 @@ func TestThinner_EndsHalfOpenConnectionsAndSparesBusyOnes(t *testing.T) {
 	}
 }
 
-// Of idle connections with n packets every n-th goes, the first of them first;
-// with more than 8, or none, nobody (todrop_entry).
+// Of idle connections with n packets, the first and then every n-th is removed. Those with
+// more than 8 packets or none stay (todrop_entry).
 func TestThinner_EndsEveryNthIdleConnection(t *testing.T) {
 	for n := range uint32(16) {
 		c := newChain(t)
@@ -88,7 +88,7 @@ func TestThinner_EndsEveryNthIdleConnection(t *testing.T) {
 		for range 20 {
 			all = append(all, c.add(conntrack.UDP, n, timeouts[conntrack.UDP]-60*second, nil))
 		}
-		count := 0 // of those that were looked at
+		count := 0 // connections in all rounds
 		for round := range 3 {
 			var want, left []conntrack.Conn
 			for _, conn := range all {
@@ -108,7 +108,7 @@ func TestThinner_EndsEveryNthIdleConnection(t *testing.T) {
 	}
 }
 
-// Idle means that the last packet came a minute ago, to the nanosecond.
+// A connection is idle if its last packet came at least a minute ago, to the nanosecond.
 func TestThinner_WaitsAMinute(t *testing.T) {
 	for _, s := range []conntrack.State{conntrack.TCPEstablished, conntrack.UDP, conntrack.SCTPEstablished} {
 		c := newChain(t)
@@ -128,7 +128,7 @@ func TestThinner_CountsEachNumberOfPacketsByItself(t *testing.T) {
 			c.add(conntrack.TCPEstablished, n, 0, nil)
 		}
 	}
-	// Of three each: all with 1, two with 2, one of every other.
+	// There are three of each: all with 1 packet end, two with 2, one with each other count.
 	ended := c.thin()
 	if got, want := len(ended), 3+2+6; got != want {
 		t.Errorf("%d ended, want %d", got, want)
@@ -207,7 +207,7 @@ func TestThinner_ChoosesAsTheSeedSays(t *testing.T) {
 	}
 }
 
-// One in 32 buckets, of which there is one for two connections.
+// The share is one in 32 buckets. A table has one bucket for two connections.
 func TestThinner_LooksThroughAShareOfTheTable(t *testing.T) {
 	for size, want := range map[int]int{1: 1, 64: 1, 4096: 64, 1 << 20: 16384} {
 		if got := newTable(t, size).Thinner(1).Share(); got != want {
@@ -216,8 +216,7 @@ func TestThinner_LooksThroughAShareOfTheTable(t *testing.T) {
 	}
 }
 
-// A client's packets are counted, an answer is not, and the count does not begin
-// anew when there were many.
+// A client's packets are counted, answers are not. The count does not wrap around.
 func TestObserve_CountsTheClientsPackets(t *testing.T) {
 	for _, dir := range []conntrack.Direction{conntrack.In, conntrack.InOnly, conntrack.Out} {
 		for packets := range 40 {
@@ -228,7 +227,7 @@ func TestObserve_CountsTheClientsPackets(t *testing.T) {
 			}
 			want := 0
 			if dir == conntrack.Out || packets < 8 {
-				want = 1 // at most 8 with the first
+				want = 1 // at most 8 packets, the first included
 			}
 			if got := len(c.thin()); got != want {
 				t.Errorf("direction %d, %d packets after the first: %d ended, want %d", dir, packets, got, want)

@@ -14,8 +14,8 @@ func TestEntry_IsOneLine(t *testing.T) {
 	}
 }
 
-// An IPv4 connection touches its entry only; one of a firewall mark's service, and a
-// template, the extension too.
+// An IPv4 connection uses its entry only. A connection of a firewall mark's service and a
+// template use the extension too.
 func TestInsert_LeavesTheExtensionAlone(t *testing.T) {
 	table := newTable(t, 100)
 	plain := mustInsert(t, table, childRecord(1, nil, 0))
@@ -27,14 +27,14 @@ func TestInsert_LeavesTheExtensionAlone(t *testing.T) {
 	}
 }
 
-// addrs are addresses of both families, of which some have the same low words.
+// addrs holds addresses of both families. Some have the same low words.
 var addrs = []packet.Addr{
 	packet.MustAddr("192.0.2.1"), packet.MustAddr("192.0.2.2"), packet.MustAddr("0.0.0.0"),
 	packet.MustAddr("::c000:201"), packet.MustAddr("2001:db8::ffff:c000:201"), packet.MustAddr("2001:db8::ffff:c000:202"),
 	packet.MustAddr("2001:db8::1:c000:201"), packet.MustAddr("64:ff9b::c000:201"),
 }
 
-// families is a table, and what should be in it, by key.
+// families is a table and its expected contents, by key.
 type families struct {
 	*testing.T
 	*rand.Rand
@@ -66,7 +66,7 @@ func (m *families) key() conntrack.Key {
 	}
 }
 
-// insert inserts r, unless it should exist.
+// insert inserts r, and checks whether it existed.
 func (m *families) insert(r *conntrack.Record, exists bool) (c conntrack.Conn) {
 	m.Helper()
 	want := conntrack.Inserted
@@ -140,7 +140,7 @@ func flowOf(k conntrack.Key) packet.Flow {
 	return packet.Flow{Src: k.Client, Dst: k.Virtual, SrcPort: k.ClientPort, DstPort: k.VirtualPort, Proto: k.Proto}
 }
 
-// check looks everything up that may be there, and a key that may not.
+// check compares all lookups of a random key with the model.
 func (m *families) check() {
 	m.Helper()
 	k := m.key()
@@ -184,8 +184,8 @@ func (m *families) check() {
 	}
 }
 
-// TestTable_AgreesWithAModelOfBothFamilies drives the table and a map with random
-// operations on addresses that differ in few bits.
+// TestTable_AgreesWithAModelOfBothFamilies applies the same random operations to a table
+// and to a map. The addresses differ in few bits.
 func TestTable_AgreesWithAModelOfBothFamilies(t *testing.T) {
 	for seed := range uint64(4) {
 		m := &families{
@@ -202,8 +202,8 @@ func TestTable_AgreesWithAModelOfBothFamilies(t *testing.T) {
 	}
 }
 
-// Even where the hashes of two families are the same, the packets of one do not find
-// the other's connections.
+// A packet of one family does not find a connection of the other, even if both have the
+// same hash.
 func TestFind_KeepsTheFamiliesApart(t *testing.T) {
 	table := newTable(t, 1000)
 	var c, victim conntrack.Conn
