@@ -42,7 +42,8 @@ func TestBuildVersion_IsTheCommit(t *testing.T) {
 	}
 }
 
-// What was acquired last is released first, and an error does not keep the rest back.
+// Resources are released in the reverse order. After an error, the others are still
+// released.
 func TestStop_ReleasesAllBackwards(t *testing.T) {
 	r := newRig(t, website)
 	told := r.tellManager()
@@ -106,7 +107,8 @@ func TestWait_ReloadsOnAHangup(t *testing.T) {
 	}
 }
 
-// READY comes when the next hops are known, or do not answer, which is said.
+// READY is sent when the next hops are resolved, or do not answer. In the second case a
+// warning is logged.
 func TestAnnounce_NamesWhoDoesNotAnswer(t *testing.T) {
 	r := newRig(t, website)
 	told := r.tellManager()

@@ -17,7 +17,7 @@ import (
 	"director/view/figures"
 )
 
-// Each counter of a port is a power of two, so a sum shows what it is made of.
+// Each counter of a port is a different power of two, so a sum shows its terms.
 func TestFigures_OfAQueueAreItsPorts(t *testing.T) {
 	var xdp, tap figures.Queue
 	addXDP(&xdp, &afxdp.Counters{
@@ -48,7 +48,7 @@ func TestFigures_OfAQueueAreItsPorts(t *testing.T) {
 	}
 }
 
-// working is a rig whose first worker has done something.
+// working returns a rig whose first worker has handled packets.
 func working(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t, website)
@@ -87,7 +87,7 @@ func TestFigures_AreWhatWorkersCount(t *testing.T) {
 	}
 }
 
-// A field that is added to a worker's counts and not named makes this fail.
+// The test fails if a field is added to a worker's counts without a name.
 func TestNameCounts_LeavesNothingOut(t *testing.T) {
 	counts := fields.Full[dataplane.Counts]()
 	unseen := fields.Unseen(counts, func(c dataplane.Counts) string { return fmt.Sprintf("%+v", nameCounts(c, []string{"eth0"})) })
@@ -96,7 +96,8 @@ func TestNameCounts_LeavesNothingOut(t *testing.T) {
 	}
 }
 
-// A thread's clock runs while it works; a thread that is not there has none.
+// A thread's clock advances while the thread computes. A thread that does not exist has
+// no clock.
 func TestThreadSeconds_AreOfTheThread(t *testing.T) {
 	if s := threadSeconds(0); s != 0 {
 		t.Errorf("of no thread: %v s, want 0", s)
@@ -120,8 +121,8 @@ func TestReport_NamesWhatEachWorkerDid(t *testing.T) {
 	}
 }
 
-// The window shows a director while its workers exist, and its last numbers afterwards,
-// to whoever looks meanwhile too.
+// The window shows a director while its workers exist, and its last figures afterwards. A
+// reader may use it while it closes.
 func TestWindow_KeepsTheLastNumbers(t *testing.T) {
 	r := working(t)
 	w := &r.window
@@ -140,7 +141,7 @@ func TestWindow_KeepsTheLastNumbers(t *testing.T) {
 	}()
 	w.close()
 	<-done
-	r.workers = nil // nobody looks any more
+	r.workers = nil // the window does not read them any more
 	if f := w.Figures(); len(f.Workers) != 2 || f.Workers[0].Rx["eth0"] != 3 {
 		t.Errorf("after it closed: %+v", f.Workers)
 	}

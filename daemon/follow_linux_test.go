@@ -14,7 +14,7 @@ import (
 	"director/packet"
 )
 
-// fakeVIPs notes what becomes of it.
+// fakeVIPs records the calls of its methods.
 type fakeVIPs struct {
 	vips   []netip.Addr
 	did    []string
@@ -80,8 +80,8 @@ func TestRules_SayWhatIsSteered(t *testing.T) {
 	}
 }
 
-// What is changed is followed before whoever changed it hears of it. What cannot be
-// followed is logged, and does not keep the rest back.
+// The steering and the VIPs are updated before the call that changes the rules returns. An
+// update that fails is logged, and the others are still made.
 func TestFollower_FollowsEachChange(t *testing.T) {
 	r, vips := newRig(t, website), &fakeVIPs{}
 	r.maps.updates = 0
@@ -128,7 +128,8 @@ func TestFollower_LeavesTheVIPsToTheNextDirector(t *testing.T) {
 	}
 }
 
-// The kernel is asked to keep the servers' addresses, once for each change of them.
+// The kernel is asked to keep the servers' addresses resolved, once for each change of the
+// list.
 func TestHops_AsksForServersOnce(t *testing.T) {
 	r := newRig(t, website)
 	want := []packet.Addr{packet.MustAddr("10.0.0.11")}

@@ -13,8 +13,8 @@ import (
 	"director/service"
 )
 
-// A director that is asked to reload while it starts does so when it has started:
-// its READY would come too early.
+// A director that is asked to reload while it starts reloads only after the start. The
+// reload sends READY, which would otherwise come too early.
 func TestReload_WaitsForTheStart(t *testing.T) {
 	load := func() (*config.Config, error) { t.Error("the configuration is read again"); return nil, nil }
 	d := New(&config.Config{}, load, zerolog.Nop())
@@ -127,8 +127,8 @@ func TestReload_NeedsSomethingToReload(t *testing.T) {
 	}
 }
 
-// After a restart the rules that were changed at run time come back, unless they do
-// not fit the network any more or are not wanted.
+// After a restart, the director uses the rules that were changed at run time, unless they
+// do not fit the network any more or a flag says otherwise.
 func TestBuild_KeepsWhatWasChangedBefore(t *testing.T) {
 	changed := strings.Replace(website, "-m", "-m -w 7", 1)
 	for _, c := range []struct {

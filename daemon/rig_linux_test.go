@@ -26,8 +26,8 @@ import (
 	"director/packet"
 )
 
-// rig is a daemon with memory in the place of interfaces, the kernel's network and
-// the steering programs.
+// rig is a daemon in memory. The interfaces, the kernel's network and the steering
+// programs are replaced by fakes.
 type rig struct {
 	*Daemon
 	t       *testing.T
@@ -37,7 +37,7 @@ type rig struct {
 	logged  *lines
 }
 
-// parse makes a configuration of rules and flags, a line each.
+// parse parses a configuration of rules and flags, one per line.
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
 	c, err := config.Parse([]string{"--interface=eth0", "--conn-table-size=4096", "--flagfile=-"}, strings.NewReader(text))
@@ -47,8 +47,8 @@ func parse(t *testing.T, text string) *config.Config {
 	return c
 }
 
-// newRig makes a daemon of two workers as Start does, as far as memory goes. prepare
-// is called before its tables are made.
+// newRig makes a daemon of two workers as Start does, except for the parts that are
+// replaced by fakes. It calls prepare before it makes the tables.
 func newRig(t *testing.T, text string, prepare ...func(*Daemon)) *rig {
 	t.Helper()
 	r := &rig{t: t, network: &fakeNetwork{snapshot: memlab.OneLink("10.0.0.11", "10.0.0.12")}, maps: &fakeMaps{}, logged: &lines{}}
@@ -82,7 +82,7 @@ func newRig(t *testing.T, text string, prepare ...func(*Daemon)) *rig {
 	return r
 }
 
-// receive has a worker take frames and make a step.
+// receive gives frames to a worker and runs one step.
 func (r *rig) receive(worker int, frames ...[]byte) {
 	r.t.Helper()
 	r.ports[worker].Push(frames...)
@@ -91,7 +91,7 @@ func (r *rig) receive(worker int, frames ...[]byte) {
 	}
 }
 
-// frame is a client's packet to the virtual address: a SYN, or a UDP datagram.
+// frame returns a client's packet to the virtual address: a SYN, or a UDP datagram.
 func frame(proto uint8, from, to uint16) []byte {
 	f := packettest.Frame{
 		SrcMAC: memlab.OthersMAC, DstMAC: memlab.MAC, Flags: "S",
@@ -103,8 +103,8 @@ func frame(proto uint8, from, to uint16) []byte {
 	return f.Bytes()
 }
 
-// tellManager gives the daemon a service manager. The function returns what it was
-// told since.
+// tellManager gives the daemon a service manager. The returned function returns the
+// messages that the manager got since the last call.
 func (r *rig) tellManager() (told func() []string) {
 	r.t.Helper()
 	path := filepath.Join(r.t.TempDir(), "notify")
@@ -162,8 +162,8 @@ func (l *lines) take() string {
 type fakeNetwork struct {
 	snapshot neigh.Snapshot
 	served   []packet.Addr
-	statics  [][]rtnl.Static // each call's
-	refuse   error           // what Statics returns
+	statics  [][]rtnl.Static // the argument of each call
+	refuse   error           // the result of Statics
 	silent   []netip.Addr
 }
 
@@ -178,7 +178,7 @@ func (n *fakeNetwork) Statics(_ context.Context, all []rtnl.Static) error {
 	return n.refuse
 }
 
-// fakeMaps stands for the maps of the steering programs.
+// fakeMaps replaces the maps of the steering programs.
 type fakeMaps struct {
 	updates int
 	last    steer.Set

@@ -18,7 +18,7 @@ import (
 	"director/service"
 )
 
-// none are no connections.
+// none holds no connections.
 func none(func(*conntrack.Record, *dataplane.Dialogue) bool) {}
 
 // savedFile is the file of a director that had no connections.
@@ -77,7 +77,8 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 	}
 }
 
-// The workers' clock goes on where the clock of the previous director stopped, in ticks.
+// The workers' clock continues from the time at which the clock of the previous director
+// stopped, in ticks.
 func TestClock_GoesOnAfterARestart(t *testing.T) {
 	const stopped = 12_345_678_901_234
 	d := &Daemon{saved: &state.File{Header: state.Header{Clock: stopped}}}
@@ -105,8 +106,8 @@ func TestForget_DoesItOnce(t *testing.T) {
 	}
 }
 
-// A second director continues the connections of the first, except those whose server
-// is gone, and finds an overloaded server overloaded.
+// A second director continues the connections of the first, except those whose server was
+// removed. A server that was overloaded is still overloaded.
 func TestSave_AndResumeCarryConnectionsOver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	withState := func(d *Daemon) { d.config.State = path }

@@ -1,4 +1,4 @@
 package host
 
-// CheckRelease lets tests ask about kernels that are not running.
+// CheckRelease lets tests check the releases of other kernels.
 var CheckRelease = checkRelease

@@ -33,7 +33,7 @@ func TestKernel_IsFooledByPersonality(t *testing.T) {
 	if err := host.Kernel(); err != nil {
 		t.Fatalf("on the running kernel: %v", err)
 	}
-	runtime.LockOSThread() // the personality goes with the thread
+	runtime.LockOSThread() // the personality belongs to the thread
 	const uname26 = 0x0020000
 	if _, _, errno := unix.Syscall(unix.SYS_PERSONALITY, uname26, 0, 0); errno != 0 {
 		t.Fatal(errno)
@@ -46,7 +46,7 @@ func TestPrivileges_NamesMissingCapabilities(t *testing.T) {
 	if err := host.Privileges(); err != nil {
 		t.Fatalf("as root: %v", err)
 	}
-	runtime.LockOSThread() // capabilities go with the thread
+	runtime.LockOSThread() // capabilities belong to the thread
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{}
 	data[0].Effective = 1 << unix.CAP_NET_RAW
@@ -113,7 +113,7 @@ func TestClaim_NamesTheOtherProcess(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stdout.Read(make([]byte, 1)); err != nil { // the child has it
+	if _, err := stdout.Read(make([]byte, 1)); err != nil { // the child has claimed the interface
 		t.Fatal(err)
 	}
 	_, err = host.ClaimInterfaces([]string{"eth0"})
@@ -129,8 +129,8 @@ func TestClaim_NamesTheOtherProcess(t *testing.T) {
 	c.Close()
 }
 
-// TestMain is also the second director of TestClaim_NamesTheOtherProcess: it
-// claims an interface, says so with one byte and dies when its input ends.
+// TestMain is also the second director of TestClaim_NamesTheOtherProcess. As such it
+// claims an interface, writes one byte, and exits when its input ends.
 func TestMain(m *testing.M) {
 	name := os.Getenv("DIRECTOR_TEST_CLAIM")
 	if name == "" {
@@ -154,8 +154,7 @@ func TestClaim_RefusesAnInterfaceThatIsNot(t *testing.T) {
 	}
 }
 
-// checkSays holds that err is one line that contains all of want, or nil if
-// want is.
+// checkSays checks that err is one line that contains all of want, or nil if want is nil.
 func checkSays(t *testing.T, when string, err error, want []string) {
 	t.Helper()
 	if want == nil {

@@ -68,7 +68,7 @@ func TestPin_KeepsTheThreadOnItsCPU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // the pin goes with the thread
+	runtime.LockOSThread() // the affinity belongs to the thread
 	last := allowed[len(allowed)-1]
 	if err := cpu.Pin(last); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestPin_KeepsTheThreadOnItsCPU(t *testing.T) {
 }
 
 func TestName_IsTheThreadsOwn(t *testing.T) {
-	runtime.LockOSThread() // the name goes with the thread
+	runtime.LockOSThread() // the name belongs to the thread
 	if err := cpu.Name("worker-1023"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,9 @@ import (
 	"director/host/irq"
 )
 
-// interrupts is a machine with a two-queue ixgbe as eth0, a virtio-net as eth1
-// (device virtio2), an mlx5 as eth2, a single-interrupt NIC as eth10 and a
-// veth as veth0.
+// interrupts is the file of a machine with these interfaces: eth0 is an ixgbe with two
+// queues, eth1 a virtio-net (device virtio2), eth2 an mlx5, eth10 a NIC with a single
+// interrupt, and veth0 a veth.
 const interrupts = `           CPU0       CPU1
   8:          0          0   IO-APIC   8-edge      rtc0
  24:          1          0   PCI-MSIX-0000:01:00.0   0-edge      eth0-TxRx-0
@@ -97,7 +97,7 @@ func TestPins_MovesReceiveInterruptsAndBack(t *testing.T) {
 	}{
 		{"eth0", eth0, 0, 1, 24}, {"eth0", eth0, 1, 0, 25}, {"eth1", eth1, 0, 1, 38},
 		{"eth2", eth2, 0, 1, 51}, {"eth2", eth2, 1, 0, 52}, {"eth10", eth10, 0, 1, 60},
-		{"eth0", eth0, 0, 3, 24}, // a second move must not forget the first place
+		{"eth0", eth0, 0, 3, 24}, // a second move must keep the original CPUs
 	} {
 		got, err := p.Pin(c.ifname, c.device, c.queue, c.cpu)
 		if d := cmp.Diff([]int{c.want}, got); err != nil || d != "" {

@@ -33,7 +33,7 @@ func TestControl_CountsQueues(t *testing.T) {
 	if _, err := c.Queues("none"); err == nil {
 		t.Error("an interface that is not there has queues")
 	}
-	peer.Do(t, func() error { // from a thread elsewhere: still our namespace
+	peer.Do(t, func() error { // on a thread in another namespace, the calls still use ours
 		if got, err := c.Queues("three"); err != nil || got != 3 {
 			t.Errorf("from another namespace: Queues(three) = %d, %v; want 3", got, err)
 		}
@@ -61,7 +61,7 @@ func TestFeatures_TellsWhatIsOnAndWhatCannotBeSwitched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]nic.Feature{ // a new veth, and what loopback does not lack
+	for name, want := range map[string]nic.Feature{ // some features of a new veth
 		"rx-gro": {}, "tx-checksum-ip-generic": {On: true}, "rx-gro-hw": {Fixed: true}, "rx-lro": {Fixed: true},
 	} {
 		if got := f[name]; got != want {

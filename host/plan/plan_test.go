@@ -45,7 +45,7 @@ func TestLadder_HoldsWhatTheFlagsAllow(t *testing.T) {
 	}
 }
 
-// usual is a host of four CPUs with a NIC of two queues and one of three.
+// usual returns a host of four CPUs with two NICs, of two and of three queues.
 func usual() *plan.Facts {
 	cpus := []int{0, 1, 2, 3}
 	return &plan.Facts{Online: cpus, Allowed: cpus, Interfaces: []plan.Interface{
@@ -232,7 +232,8 @@ func TestChoose_PredictsWhatWorks(t *testing.T) {
 	}
 }
 
-// Interfaces are opened in turn: one that is refused gives its memory back.
+// Interfaces are opened one after the other. One that cannot be opened gives its memory
+// back.
 func TestChoose_SharesLockedMemoryInTurn(t *testing.T) {
 	for limit, want := range map[uint64]string{0: "ppp", 1: "ppx", 2: "ppx", 3: "xpp", 4: "xpx", 6: "xpx", 7: "xxp", 8: "xxx"} {
 		f := &plan.Facts{Memlock: limit, UMEM: 1, Interfaces: []plan.Interface{

@@ -2,5 +2,5 @@ package vip
 
 import "time"
 
-// RefreshEvery lets tests see a refresh without waiting for it.
+// RefreshEvery lets tests shorten the time between refreshes.
 func (h *Holder) RefreshEvery(d time.Duration) { h.refresh = d }

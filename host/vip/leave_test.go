@@ -7,8 +7,8 @@ import (
 	"director/host/vip"
 )
 
-// What can outlive the director for ever goes with it; addresses are for the next
-// one to take over.
+// Leave removes what would otherwise stay for ever. It keeps the addresses, which the next
+// director takes over.
 func TestLeave_LeavesOnlyWhatEndsByItself(t *testing.T) {
 	n, _ := office(t)
 	c := vip.Config{VIPs: []netip.Addr{service}, Prefixes: []netip.Prefix{marked}}

@@ -14,11 +14,11 @@ import (
 	"director/internal/nettest"
 )
 
-// marked are the addresses of a firewall mark.
+// marked is the prefix of a firewall mark.
 var marked = netip.MustParsePrefix("203.0.113.0/24")
 
-// localRoutes returns the local routes to more than one address that are not
-// the loopback's own.
+// localRoutes returns the local routes to more than one address, without that of the
+// loopback interface.
 func localRoutes(t *testing.T, n *nettest.Namespace) []string {
 	t.Helper()
 	list, err := n.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL},
@@ -80,7 +80,7 @@ func TestHold_NeverHidesARouteThatWasThere(t *testing.T) {
 	n.Route(t, "198.51.100.128/25", "192.0.2.254")
 	n.Route(t, "0.0.0.0/0", "192.0.2.254")
 	h := hold(t, vip.Config{Prefixes: []netip.Prefix{
-		netip.MustParsePrefix("192.0.2.0/24"),    // the front's subnet
+		netip.MustParsePrefix("192.0.2.0/24"),    // the subnet of front
 		netip.MustParsePrefix("198.51.100.0/24"), // holds a network behind a gateway
 		netip.MustParsePrefix("0.0.0.0/0"),
 		netip.MustParsePrefix("192.0.2.16/28"), // a part of a subnet
@@ -101,7 +101,7 @@ func TestHold_TakesOverALocalRouteFromADirectorThatWasKilled(t *testing.T) {
 
 func TestHold_LeavesNothingWhenARouteFails(t *testing.T) {
 	n, _ := office(t)
-	bad := netip.MustParsePrefix("203.0.113.7/24") // has bits behind the mask
+	bad := netip.MustParsePrefix("203.0.113.7/24") // has host bits
 	_, err := vip.Hold(vip.Config{VIPs: []netip.Addr{service}, Prefixes: []netip.Prefix{marked, bad}})
 	if err == nil || !strings.Contains(err.Error(), "add local route 203.0.113.7/24") {
 		t.Errorf("got %v, want an error that names the prefix", err)

@@ -21,7 +21,7 @@ import (
 
 var service = netip.MustParseAddr("192.0.2.10")
 
-// office is a host with a front and a back interface, each wired to peer.
+// office returns a host with the interfaces front and back, both connected to peer.
 func office(t *testing.T) (n, peer *nettest.Namespace) {
 	n, peer = nettest.Enter(t), nettest.New(t)
 	n.Wire(t, "front", peer, "front", 1)
@@ -193,7 +193,7 @@ func TestHolder_AnnouncesThreeTimes(t *testing.T) {
 	h := hold(t, vip.Config{})
 	defer h.Close()
 	run(t, h)
-	if err := h.Set([]netip.Addr{service}, nil); err != nil { // what Hold does as well
+	if err := h.Set([]netip.Addr{service}, nil); err != nil { // Hold calls Set too
 		t.Fatal(err)
 	}
 
@@ -214,8 +214,8 @@ func TestHolder_AnnouncesThreeTimes(t *testing.T) {
 	}
 }
 
-// TestSet_AddsAndRemovesButNotWhatIsOthers changes what is held, addresses and
-// routes, among which one of each is not ours.
+// TestSet_AddsAndRemovesButNotWhatIsOthers changes the held addresses and routes. One
+// address and one route are not the director's, and must stay.
 func TestSet_AddsAndRemovesButNotWhatIsOthers(t *testing.T) {
 	n, _ := office(t)
 	other, third := netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("192.0.2.12")
@@ -240,8 +240,8 @@ func TestSet_AddsAndRemovesButNotWhatIsOthers(t *testing.T) {
 	checkLocal(t, n)
 }
 
-// TestSet_AfterAnErrorDoesTheRest: an address whose interface is not there yet is
-// added by the next call.
+// TestSet_AfterAnErrorDoesTheRest checks that the next call adds an address whose
+// interface did not exist before.
 func TestSet_AfterAnErrorDoesTheRest(t *testing.T) {
 	n, peer := office(t)
 	second := netip.MustParseAddr("192.0.2.11")

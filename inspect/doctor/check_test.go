@@ -83,7 +83,7 @@ func fit() *doctor.Facts {
 	return f
 }
 
-// complaint is a finding that a change of a fit host must lead to.
+// complaint is the expected finding after a change of a fit host.
 type complaint struct {
 	name   string
 	change func(*doctor.Facts)

@@ -171,7 +171,7 @@ func TestReader_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// full is a writer whose disk is full.
+// full is a writer to a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

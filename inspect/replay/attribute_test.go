@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The kinds of attributes. What each prints, Set reads.
+// These are the kinds of attributes. Set of each kind reads what String prints.
 
 type number uint64
 
@@ -47,7 +47,7 @@ func (b *raw) Set(s string) (err error) {
 	return err
 }
 
-// text is a payload in words.
+// text is a payload as a quoted string.
 type text string
 
 func (t *text) String() string { return strconv.Quote(string(*t)) }
@@ -68,9 +68,9 @@ func (t *toggle) Set(s string) error {
 	return nil
 }
 
-// fragment is a part of a datagram: so many bytes of what is behind the IP
-// header, from an offset on. The last part of the described datagram has no
-// more behind it unless the line says so with a plus.
+// fragment is a part of a datagram: length bytes from offset, counted after the IP
+// header. The line sets more fragments with a plus. Without it, the part is the last one
+// if it reaches the end of the described datagram.
 type fragment struct {
 	offset, length int
 	more           bool
@@ -96,8 +96,7 @@ func (f *fragment) Set(s string) error {
 	return nil
 }
 
-// checksum is that of the transport, where it is neither right nor a little
-// wrong.
+// checksum is the value of the transport's checksum, if the line gives one.
 type checksum struct {
 	given bool
 	value uint32
@@ -116,7 +115,7 @@ func (c *checksum) Set(s string) error {
 	return err
 }
 
-// ends are the two ends of a packet, SOURCE>DESTINATION.
+// ends is the source and the destination of a packet, SOURCE>DESTINATION.
 type ends struct{ src, dst netip.AddrPort }
 
 func (e *ends) String() string {

@@ -20,11 +20,10 @@ var protocols = map[string]layers.IPProtocol{
 	"ipip": layers.IPProtocolIPv4, "gue": layers.IPProtocolUDP, "gre": layers.IPProtocolGRE,
 }
 
-// minFrame is how long a frame on the wire is at least, without its check
-// sequence.
+// minFrame is the least length of a frame on the wire, without its check sequence.
 const minFrame = 60
 
-// gueHeader is that of version 0 without options, before an IPv4 packet.
+// gueHeader is the header of GUE version 0 without options, for an IPv4 packet.
 var gueHeader = []byte{0, 4, 0, 0}
 
 // bytes builds the frame.
@@ -79,7 +78,7 @@ func (p *pkt) bytes() []byte {
 	return b
 }
 
-// ipv4 is the header between two ends.
+// ipv4 builds the header of a packet between two addresses.
 func (p *pkt) ipv4(e ends) *layers.IPv4 {
 	ip := &layers.IPv4{
 		Version: 4, TTL: uint8(p.ttl), TOS: uint8(p.tos), Id: uint16(p.id), Protocol: protocols[p.proto],
@@ -91,7 +90,7 @@ func (p *pkt) ipv4(e ends) *layers.IPv4 {
 	return ip
 }
 
-// body is what is behind the IP header, before it is cut into fragments.
+// body builds the part after the IP header, before it is cut into fragments.
 func (p *pkt) body() []byte {
 	if len(p.hex) > 0 {
 		return append(make([]byte, p.fragment.offset), p.hex...)
@@ -111,7 +110,7 @@ func (p *pkt) body() []byte {
 	return b
 }
 
-// transport returns the layers behind IP's, with checksums still to be computed.
+// transport returns the layers after the IP header, without their checksums.
 func (p *pkt) transport(e ends) []gopacket.SerializableLayer {
 	load := p.payload()
 	switch p.proto {
@@ -145,8 +144,8 @@ func (p *pkt) transport(e ends) []gopacket.SerializableLayer {
 	return []gopacket.SerializableLayer{load}
 }
 
-// payload is what the transport carries: a packet, words, or bytes that differ
-// from their neighbours.
+// payload returns the payload of the transport: a packet, a text, or a pattern of bytes
+// that differ from their neighbours.
 func (p *pkt) payload() gopacket.Payload {
 	switch {
 	case p.proto == "gue":
@@ -195,8 +194,8 @@ func tcpOptions(b []byte) (list []layers.TCPOption) {
 	return list
 }
 
-// optionLength returns how long the first option is. In IP and in TCP the end
-// of the list and the one that does nothing are a byte.
+// optionLength returns the length of the first option. In IP and in TCP, the end of the
+// list and the no-operation are one byte.
 func optionLength(b []byte) int {
 	if b[0] <= 1 || len(b) < 2 {
 		return 1
@@ -204,7 +203,7 @@ func optionLength(b []byte) int {
 	return min(max(int(b[1]), 2), len(b))
 }
 
-// spoil does to a right checksum what the line asks for.
+// spoil changes a correct checksum as the line asks for.
 func (p *pkt) spoil(b []byte) {
 	at, size := p.checksumAt()
 	if size == 0 || at+size > len(b) {
@@ -230,8 +229,8 @@ func (p *pkt) spoil(b []byte) {
 	}
 }
 
-// checksumAt returns where behind the IP header the transport's checksum is,
-// and how long.
+// checksumAt returns the offset of the transport's checksum from the end of the IP
+// header, and its length.
 func (p *pkt) checksumAt() (at, size int) {
 	switch p.proto {
 	case "tcp":

@@ -38,7 +38,7 @@ type command struct {
 	at           time.Duration
 }
 
-// readCase reads the network that all cases share and behind it a case's file.
+// readCase reads the network that all cases share, and then a case's file.
 func readCase(t *testing.T, names ...string) *scenario {
 	t.Helper()
 	s := &scenario{summary: replay.Summary{
@@ -72,7 +72,7 @@ func (s *scenario) line(text string) error {
 	case "station":
 		st, err := s.station(strings.Fields(rest))
 		if err == nil && st.iface == "" {
-			s.on(st.name) // a link, which is counted whether it sees frames or not
+			s.on(st.name) // a link is counted even if it sees no frames
 		}
 		s.stations = append(s.stations, st)
 		return err

@@ -12,10 +12,10 @@ import (
 	"director/inspect/pcap"
 )
 
-// whole makes a difference show the whole lines that differ.
+// whole makes the comparison show the complete lines that differ.
 var whole = cmp.Comparer(func(a, b string) bool { return a == b })
 
-// compare runs the case, flags before its own, and returns what it wrote.
+// compare runs the case with additional flags before its own, and returns its output.
 func (s *scenario) compare(t *testing.T, flags string) outcome {
 	t.Helper()
 	in := capture(t, s.in)
@@ -53,8 +53,8 @@ func (s *scenario) compare(t *testing.T, flags string) outcome {
 	return got
 }
 
-// print prints the frames that are wanted and those of a capture, a line each,
-// so that they print alike if they are.
+// print prints the expected frames and those of a capture, one per line. Equal frames
+// give equal lines.
 func (s *scenario) print(t *testing.T, want []*frame, capture []byte, named names) (wanted, got []string) {
 	t.Helper()
 	r, err := pcap.NewReader(bytes.NewReader(capture))
@@ -63,14 +63,14 @@ func (s *scenario) print(t *testing.T, want []*frame, capture []byte, named name
 	}
 	var read []*frame
 	for f, err := r.Next(); err == nil; f, err = r.Next() {
-		f.Data = bytes.Clone(f.Data) // it is lent
+		f.Data = bytes.Clone(f.Data) // the reader reuses it
 		read = append(read, decode(&f, begin))
 	}
 	for i, w := range want {
 		said := decode(w.captured(), begin)
 		said.leaveOpen(w)
 		if i < len(read) {
-			read[i].unpadded = said.unpadded // padding is not the director's business
+			read[i].unpadded = said.unpadded // the director does not handle padding
 			if w.pkt != nil && read[i].pkt != nil {
 				named.yield(w.pkt, read[i].pkt)
 			}
@@ -83,7 +83,7 @@ func (s *scenario) print(t *testing.T, want []*frame, capture []byte, named name
 	return wanted, got
 }
 
-// expected is what the script is to print.
+// expected returns the expected output of the script.
 func (s *scenario) expected() string {
 	var b strings.Builder
 	for _, c := range s.script {
@@ -92,8 +92,8 @@ func (s *scenario) expected() string {
 	return b.String()
 }
 
-// lines splits what a command prints. Trailing blanks become visible as the
-// cases write them.
+// lines splits the output of a command into lines. Trailing blanks become visible, in the
+// notation of the cases.
 func lines(s string) (list []string) {
 	for line := range strings.Lines(s) {
 		line = strings.TrimSuffix(line, "\n")

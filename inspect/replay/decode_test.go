@@ -14,8 +14,8 @@ import (
 	"director/packet"
 )
 
-// decode puts a captured frame into words. What the language cannot say comes
-// out as plain bytes: the words would build another frame.
+// decode converts a captured frame to the language of frames. A frame that the language
+// cannot express exactly remains plain bytes.
 func decode(c *pcap.Frame, begin int64) *frame {
 	f := &frame{at: at(c.Time, begin), iface: c.Interface}
 	if len(c.Data) > packet.EthLen {
@@ -37,7 +37,7 @@ func decode(c *pcap.Frame, begin int64) *frame {
 	return f
 }
 
-// ipLength returns how long the IP packet says that it is.
+// ipLength returns the length in the header of the IP packet.
 func ipLength(b []byte) int {
 	if len(b) < packet.IPv4Len {
 		return len(b)
@@ -55,8 +55,8 @@ func decodeARP(b []byte) *pkt {
 	return p
 }
 
-// decodePkt reads a packet, or, where it is quoted, as much as there is of one.
-// It returns nil for what the language has no words for.
+// decodePkt reads a packet. A quoted packet may be incomplete. It returns nil if the
+// language cannot express the packet.
 func decodePkt(b []byte, quoted bool) *pkt {
 	if len(b) < packet.IPv4Len || b[0]>>4 != 4 {
 		return nil
@@ -86,7 +86,7 @@ func decodePkt(b []byte, quoted bool) *pkt {
 	return nil
 }
 
-// matches tries what may be wrong with the checksum until the packet is b.
+// matches tries the possible errors of the checksum until the built packet equals b.
 func (p *pkt) matches(b []byte) bool {
 	at, size := p.checksumAt()
 	at += packet.IPv4Len + len(p.options)
@@ -108,8 +108,8 @@ func (p *pkt) matches(b []byte) bool {
 	return false
 }
 
-// transported reads what is behind the IP header: b, of which there would be n
-// bytes in a whole packet. It reports whether there are words for it.
+// transported reads b, the part after the IP header. The complete packet has n bytes
+// there. It returns false if the language cannot express them.
 func (p *pkt) transported(b []byte, n, flagsAndOffset int) bool {
 	offset, more := flagsAndOffset&0x1fff*8, flagsAndOffset&0x2000 != 0
 	if offset > 0 || more {
@@ -118,7 +118,7 @@ func (p *pkt) transported(b []byte, n, flagsAndOffset int) bool {
 	if offset > 0 {
 		return p.later(b)
 	}
-	var h [60]byte // the header, with zeros where there is none
+	var h [60]byte // the header, filled up with zeros
 	copy(h[:], b)
 	var load []byte
 	behind := func(header int) {
@@ -181,7 +181,7 @@ func (p *pkt) readTCP(h []byte) {
 	}
 }
 
-// carries reads the payload, of which there would be n bytes in a whole packet.
+// carries reads the payload. The complete packet has n bytes of it.
 func (p *pkt) carries(load []byte, n int) bool {
 	switch p.proto {
 	case "gue":
@@ -192,7 +192,7 @@ func (p *pkt) carries(load []byte, n int) bool {
 		fallthrough
 	case "ipip", "gre":
 		if p.inner = decodePkt(load, p.quote > 0 || p.fragment != (fragment{})); p.inner != nil {
-			p.inner.quote = 0 // the outer packet is cut, which cuts this one
+			p.inner.quote = 0 // the cut of the outer packet cuts the inner one too
 		}
 		return p.inner != nil
 	case "icmp":
@@ -215,10 +215,10 @@ func (p *pkt) carries(load []byte, n int) bool {
 	return true
 }
 
-// later reads a fragment that is not the first: it has no header to read.
+// later reads a fragment that is not the first. It has no transport header.
 func (p *pkt) later(b []byte) bool {
 	if p.proto == "gue" {
-		return false // it is UDP as much
+		return false // the fragment could also be of plain UDP
 	}
 	if p.proto == "tcp" || p.proto == "sctp" {
 		p.what = "-"

@@ -10,7 +10,7 @@ import (
 	"director/packet"
 )
 
-// The language of frames, as the cases in testdata/cases speak it:
+// The language of frames, as the cases in testdata/cases use it:
 //
 //	SECONDS INTERFACE SOURCE > DESTINATION PROTOCOL [WHAT] [ATTRIBUTE...] [| INNER PACKET]
 //
@@ -20,9 +20,9 @@ import (
 //	0.000 eth1 10.0.0.1 > 10.0.0.13 ipip ttl=63 | 198.51.100.7:40000 > 192.0.2.10:80 tcp S ttl=63
 //
 // WHAT is TCP's flags (S A F R P U, or - for none), ICMP's type/code or SCTP's
-// chunks. What is not said is as a plain host sends it, see newPkt; checksums
-// are right unless the line says otherwise. testdata/README.md has the
-// attributes. A printed frame is a line that builds the same bytes.
+// chunks. Fields that the line does not give have the values of newPkt, which are those
+// of an ordinary host. Checksums are correct unless the line says otherwise.
+// testdata/README.md lists the attributes. A printed line builds the same frame again.
 
 // frame is one frame on one interface.
 type frame struct {
@@ -30,13 +30,13 @@ type frame struct {
 	iface    string
 	from, to packet.MAC
 	pkt      *pkt
-	unpadded bool   // shorter than a frame on the wire is
-	raw      []byte // a frame that the language has no words for
+	unpadded bool   // shorter than a frame on the wire
+	raw      []byte // a frame that the language cannot express
 }
 
-// pkt is a packet: IPv4, or ARP where proto says so.
+// pkt is a packet: IPv4, or ARP if proto says so.
 type pkt struct {
-	src, dst      netip.AddrPort // the port of what has none is 0
+	src, dst      netip.AddrPort // without ports: port 0
 	proto         string
 	what          string
 	ttl           number
@@ -49,22 +49,22 @@ type pkt struct {
 	mtu           number // the lower half of ICMP's second word
 	tcpOptions    hexBytes
 	length        number // of the payload, whose bytes are 0, 1, 2 and so on
-	data          text   // a payload in words, instead
-	hex           raw    // what a later fragment holds, if not of the described packet
-	cut           number // the packet ends after so many bytes and says so itself; 0: it is whole
-	quote         number // so many bytes of it are quoted; 0: all
+	data          text   // the payload as a text, instead of length
+	hex           raw    // the bytes of a later fragment, if not those of the described packet
+	cut           number // the length to which the packet is cut, also in its header; 0: complete
+	quote         number // the number of bytes that are quoted; 0: all
 	sum           checksum
-	summed        ends // whose checksum the transport has; none: its own
+	summed        ends // the ends for which the transport's checksum is right; none: the packet's own
 	df            toggle
-	badSum, noSum toggle // of the transport: off by one; 0
+	badSum, noSum toggle // the transport's checksum is wrong by one; is 0
 	csum          toggle // GRE has a checksum
 	inner         *pkt
-	open          map[string]string // what the line leaves open, see open_test.go
+	open          map[string]string // the fields that the line leaves open, see open_test.go
 }
 
 func newPkt() *pkt { return &pkt{ttl: 64, win: 512} }
 
-// attribute is one of the words behind the protocol.
+// attribute is one of the words after the protocol.
 type attribute struct {
 	name  string
 	value interface {
@@ -73,7 +73,7 @@ type attribute struct {
 	}
 }
 
-// attributes are all of them, in the order in which they print.
+// attributes returns all attributes, in the order in which they are printed.
 func (p *pkt) attributes() []attribute {
 	return []attribute{
 		{"ttl", &p.ttl}, {"tos", &p.tos}, {"id", &p.id}, {"opt", &p.options}, {"frag", &p.fragment},
@@ -84,7 +84,7 @@ func (p *pkt) attributes() []attribute {
 	}
 }
 
-// ports reports whether the packet has ports. A later fragment has none to show.
+// ports reports whether the packet has ports. A fragment that is not the first has none.
 func (p *pkt) ports() bool {
 	switch p.proto {
 	case "tcp", "udp", "sctp", "gue":
@@ -93,7 +93,7 @@ func (p *pkt) ports() bool {
 	return false
 }
 
-// end prints one end of the packet; its port may be open under a name.
+// end prints one end of the packet. Its port may be a name, if it is left open.
 func (p *pkt) end(a netip.AddrPort, port string) string {
 	switch {
 	case !p.ports():
@@ -104,8 +104,8 @@ func (p *pkt) end(a netip.AddrPort, port string) string {
 	return a.String()
 }
 
-// String prints the packet. A time to live is always said, other attributes
-// where they are not the usual.
+// String prints the packet. The time to live is always printed, other attributes only if
+// they differ from those of newPkt.
 func (p *pkt) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s > %s %s", p.end(p.src, "sport"), p.end(p.dst, "dport"), p.proto)
@@ -131,8 +131,8 @@ func (p *pkt) String() string {
 	return b.String()
 }
 
-// print prints the frame; the stations' names stand for Ethernet addresses, and
-// those that the packet's addresses suggest go without saying.
+// print prints the frame. Ethernet addresses are printed as names of stations, and only if
+// they differ from the usual ones of the packet's IP addresses.
 func (n *network) print(f *frame) string {
 	s := fmt.Sprintf("%.3f %s ", f.at.Seconds(), f.iface)
 	if f.raw != nil {

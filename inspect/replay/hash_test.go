@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// The expectations of the schedulers that hash clients are computed here, from
-// the formulas of the IPVS sheet's §1 and not by the director's code. First the
-// sheet's own numbers.
+// This file computes the expected results of the schedulers that hash clients. It uses
+// the formulas of the IPVS sheet's §1 and not the director's code. This test checks the
+// formulas with the sheet's own numbers.
 func TestHashFormulas_GiveTheSheetsNumbers(t *testing.T) {
 	for _, v := range []struct {
 		addr                   string
-		eight, port, ten, slot int // slot -1: the sheet has none
+		eight, port, ten, slot int // slot -1: not in the sheet
 	}{
 		{"10.0.0.1", 39, 203, 159, 3711}, {"10.0.0.2", 137, 45, 550, -1},
 		{"192.168.1.100", 89, 253, 357, 1341}, {"203.0.113.7", 124, 32, 499, -1},
@@ -37,13 +37,13 @@ func TestHashFormulas_GiveTheSheetsNumbers(t *testing.T) {
 	}
 }
 
-// hashed are the servers of the computed cases in the order in which they were
-// added: 10.0.0.11:8080 and so on. The scheduler sees them in reverse.
+// hashed holds the servers of the computed cases in the order in which they were
+// added: 10.0.0.11:8080 and so on. The scheduler has them in the reverse order.
 type hashed struct{ weights []int }
 
 func (h hashed) addr(server int) string { return fmt.Sprintf("10.0.0.%d", 11+server) }
 
-// hash32 is the multiplicative hash, to so many bits.
+// hash32 is the multiplicative hash with the given number of bits.
 func hash32(x uint32, n int) int { return int(x * 0x61C88647 >> (32 - n)) }
 
 func addr32(s string) uint32 {
@@ -66,7 +66,7 @@ func (h hashed) shTable() (table []int) {
 // sh returns the server of a client without sh-fallback.
 func (h hashed) sh(client uint32) int { return h.shTable()[hash32(client, 8)] }
 
-// shFallback probes from twice the client's bucket on.
+// shFallback probes buckets, from twice the number of the client's bucket on.
 func (h hashed) shFallback(client uint32) int {
 	table, first := h.shTable(), hash32(client, 8)
 	if server := table[first]; h.weights[server] > 0 {
@@ -86,8 +86,8 @@ const (
 	mhKey2 = 2654446892
 )
 
-// mh returns the server of a client. The weights are small, so a server has as
-// many turns as its weight.
+// mh returns the server of a client. The weights are small, so the number of a server's
+// turns is its weight.
 func (h hashed) mh(addr uint32, port uint16) int {
 	table := make([]int, mhSize)
 	for i := range table {
@@ -141,7 +141,7 @@ func mhHash(key uint64, addr uint32, port uint16, offset uint32) uint32 {
 	return uint32(v[0] ^ v[1] ^ v[2] ^ v[3])
 }
 
-// computed are the checks whose expectations are computed, by number.
+// computed holds the checks with computed expectations, by number.
 var computed = map[int]struct {
 	name  string
 	write func(*scenario) error
@@ -164,8 +164,8 @@ var computed = map[int]struct {
 
 func (h hashed) shOf(addr uint32, _ uint16) int { return h.sh(addr) }
 
-// forty lets forty clients come, from a port each, and sends each where choose
-// says.
+// forty adds to the case one connection each of forty clients. It expects for each the
+// server that choose returns.
 func (s *scenario) forty(h hashed, scheduler string, choose func(uint32, uint16) int) error {
 	text := []string{"-A -t 192.0.2.10:80 -s " + scheduler}
 	for i, w := range h.weights {

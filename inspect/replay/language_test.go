@@ -16,7 +16,7 @@ func testNetwork() *network {
 	}}
 }
 
-// TestFrame_PrintsWhatItReads holds the two halves of the language together.
+// TestFrame_PrintsWhatItReads checks that reading and printing a frame are inverse.
 func TestFrame_PrintsWhatItReads(t *testing.T) {
 	n := testNetwork()
 	for _, line := range []string{
@@ -63,13 +63,13 @@ func TestFrame_PrintsWhatItReads(t *testing.T) {
 func TestFrame_SaysTheSameInManyWords(t *testing.T) {
 	n := testNetwork()
 	for _, pair := range [][2]string{
-		{ // the whole datagram and one of its fragments
+		{ // the complete datagram, and one of its fragments
 			"eth1 10.0.0.11:80 > 198.51.100.7:4000 udp frag=808/800 len=2000",
 			"eth1 10.0.0.11 > 198.51.100.7 udp frag=808/800+ len=1600",
-		}, { // a checksum as it was between other ends
+		}, { // a checksum that is right for other ends
 			"eth1 10.0.0.11:80 > 198.51.100.7:4000 udp len=4 summed=192.0.2.10:80>198.51.100.7:4000",
 			"eth1 10.0.0.11:80 > 198.51.100.7:4000 udp len=4 sum=0x19d",
-		}, { // what is cut off need not be known
+		}, { // the part that is cut off does not matter
 			"eth1 10.0.0.11 > 198.51.100.7 icmp 3/0 | 192.0.2.10:80 > 198.51.100.7:4000 tcp SA win=7 quote=28",
 			"eth1 10.0.0.11 > 198.51.100.7 icmp 3/0 | 192.0.2.10:80 > 198.51.100.7:4000 tcp R quote=28",
 		},
@@ -88,7 +88,7 @@ func TestFrame_SaysTheSameInManyWords(t *testing.T) {
 	}
 }
 
-// What a case leaves open fits anything, what it names one value only.
+// A field that a case leaves open fits any value. A name fits one value only.
 func TestFrame_LeavesFieldsOpen(t *testing.T) {
 	s := &scenario{network: *testNetwork()}
 	read := func(lines ...string) (frames []*frame) {

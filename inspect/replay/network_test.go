@@ -9,14 +9,14 @@ import (
 	"director/packet"
 )
 
-// station is a host of the cases' network and the addresses it speaks for.
+// station is a host of the cases' network. It answers for the addresses of prefix.
 type station struct {
 	name, iface string
 	mac         packet.MAC
 	prefix      netip.Prefix
 }
 
-// network is who is where. A link is a station without a prefix.
+// network holds all stations. A link of the director is a station without a prefix.
 type network struct{ stations []station }
 
 // station reads NAME MAC [INTERFACE PREFIX].
@@ -33,9 +33,9 @@ func (n *network) station(words []string) (station, error) {
 	return s, err
 }
 
-// usual returns the Ethernet addresses that the packet's suggest: of the
-// station that speaks for the address on this interface, else of the
-// interface; ARP asks everybody.
+// usual returns the usual Ethernet addresses for the packet's IP addresses: those of the
+// station with the IP address on this interface, else that of the interface. ARP goes to
+// the broadcast address.
 func (n *network) usual(f *frame) (from, to packet.MAC) {
 	from, to = n.speaks(f.iface, f.pkt.src.Addr()), n.speaks(f.iface, f.pkt.dst.Addr())
 	if f.pkt.proto == "arp" {

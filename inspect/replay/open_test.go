@@ -2,13 +2,13 @@ package replay_test
 
 import "strings"
 
-// An expectation may leave a field open that nothing prescribes, such as the
-// identification of a packet of the director's own:
+// An expectation may leave a field open if its value is not prescribed. An example is the
+// identification of a packet that the director originates:
 //
-//	id=*     whatever it is
-//	id=$a    a number other than 0, the same wherever the case says $a
+//	id=*     any value
+//	id=$a    a value other than 0, the same for each $a in the case
 //
-// So may ports: 10.0.0.1:$p > 10.0.0.13:6080.
+// Ports may be left open too: 10.0.0.1:$p > 10.0.0.13:6080.
 
 func isOpen(v string) bool { return v == "*" || strings.HasPrefix(v, "$") }
 
@@ -19,7 +19,7 @@ func (p *pkt) leaveOpen(field, name string) {
 	p.open[field] = name
 }
 
-// field returns the value of what can be left open.
+// field returns the value of a field that can be left open.
 func (p *pkt) field(name string) string {
 	switch name {
 	case "sport":
@@ -37,10 +37,11 @@ func (p *pkt) field(name string) string {
 
 func (n number) print() string { return n.String() }
 
-// names are the values that a case's names stand for.
+// names holds the values of a case's names.
 type names map[string]string
 
-// yield leaves open in got what want leaves open, so that they print alike.
+// yield leaves the fields open in got that want leaves open, if their values fit. Then
+// both print the same.
 func (n names) yield(want, got *pkt) {
 	for ; want != nil && got != nil; want, got = want.inner, got.inner {
 		for field, name := range want.open {
@@ -51,7 +52,7 @@ func (n names) yield(want, got *pkt) {
 	}
 }
 
-// fits reports whether a name may stand for a value.
+// fits reports whether a name can have a value.
 func (n names) fits(name, value string) bool {
 	if known, ok := n[name]; ok || value == "0" {
 		return known == value
@@ -65,7 +66,7 @@ func (n names) fits(name, value string) bool {
 	return true
 }
 
-// leaveOpen leaves open what the line of the same frame does.
+// leaveOpen leaves the fields open that the line of the same frame leaves open.
 func (f *frame) leaveOpen(line *frame) {
 	if f.pkt == nil || line.pkt == nil {
 		return

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// parseFrame reads a frame. Without a time it is at the instant at.
+// parseFrame reads a frame. If the line has no time, the frame's time is at.
 func (n *network) parseFrame(text string, at time.Duration) (*frame, error) {
 	words := fields(text)
 	f := &frame{at: at}
@@ -66,7 +66,7 @@ func instant(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
 }
 
-// fields splits a line at its blanks, those in quotes aside.
+// fields splits a line at its blanks, except those in quotes.
 func fields(s string) (words []string) {
 	quoted, escaped := false, false
 	return strings.FieldsFunc(s, func(r rune) bool {
@@ -129,7 +129,7 @@ func parsePkt(words []string) (*pkt, error) {
 	return p, err
 }
 
-// address reads one end of the packet, whose port may be open.
+// address reads one end of the packet. Its port may be left open.
 func (p *pkt) address(s, port string) (netip.AddrPort, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.AddrPortFrom(a, 0), nil

@@ -20,7 +20,7 @@ import (
 
 var caseFolder = flag.String("cases", "testdata/cases", "the folder of the cases to run")
 
-// outcome is what a replay wrote.
+// outcome is the output of a replay.
 type outcome struct {
 	out, host []byte
 	script    string
@@ -28,7 +28,7 @@ type outcome struct {
 	state     string // see replay.RunWay
 }
 
-// run replays a capture with the case's flags and script, flags before its own.
+// run replays a capture with the case's flags and script. flags come before the case's.
 func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 	t.Helper()
 	c, r, err := config.ParseReplay([]string{"--in=in", "--out=out", "--flagfile=-"}, strings.NewReader(flags+s.flags.String()))
@@ -44,11 +44,11 @@ func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 	return outcome{out.Bytes(), host.Bytes(), script.String(), summary, state}, err
 }
 
-// isCheck finds the numbers of the checks that a case says it is.
+// isCheck finds the numbers of the checks in a case's comment.
 var isCheck = regexp.MustCompile(`§10 checks? ([0-9]+(?:, [0-9]+)*)`)
 
-// cases returns the files of the cases, and by number those that are one of
-// the checks of the IPVS sheet's §10.
+// cases returns the files of the cases. checks holds, by number, those that are checks of
+// the IPVS sheet's §10.
 func cases(t *testing.T) (others []string, checks map[int][]string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(*caseFolder, "*.txt"))
@@ -110,7 +110,7 @@ func TestReplay_Cases(t *testing.T) {
 	}
 }
 
-// crowd is a case with many flows, some of them at one instant.
+// crowd returns a case with many flows, some of them at the same instant.
 func crowd(t *testing.T, flags ...string) *scenario {
 	t.Helper()
 	s := readCase(t, "testdata/cases/nat-both-ways.txt")
@@ -147,7 +147,7 @@ func TestReplay_GivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// Services that draw at random draw the same again, and something else from
+// Services that choose at random choose the same with the same seed, and differently with
 // another seed.
 func TestReplay_DrawsFromItsSeed(t *testing.T) {
 	draw := func(flag string) []byte {
@@ -169,13 +169,12 @@ func TestReplay_DrawsFromItsSeed(t *testing.T) {
 	}
 }
 
-// Every frame received has one verdict where the director sends nothing of its
-// own.
+// Every received frame has one verdict, if the director originates no packet.
 func TestReplay_CountsAddUp(t *testing.T) {
 	s := crowd(t, "--conn-table-size=500")
 	for _, line := range []string{
 		"in 60 eth0 198.51.100.9:9 > 192.0.2.10:80 tcp R", // dropped
-		"in 60 eth0 192.0.2.254 > 192.0.2.10 arp",         // the kernel's
+		"in 60 eth0 192.0.2.254 > 192.0.2.10 arp",         // for the kernel
 		"in 60 eth0 192.0.2.254 > 192.0.2.10 icmp 8/0",
 	} {
 		if err := s.line(line); err != nil {

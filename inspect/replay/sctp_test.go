@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// chunkNames are SCTP's chunk types by number (RFC 9260 §3.2); others are
-// written as a number.
+// chunkNames holds the names of SCTP's chunk types by number (RFC 9260 §3.2). Other types
+// are written as a number.
 var chunkNames = []string{
 	"DATA", "INIT", "INIT-ACK", "SACK", "HEARTBEAT", "HEARTBEAT-ACK", "ABORT", "SHUTDOWN",
 	"SHUT-ACK", "ERROR", "C-ECHO", "C-ACK", "ECNE", "CWR", "SHUT-COMPL",
 }
 
-// chunkValues are the lengths of the fixed parts behind a chunk's header, which
-// here are zeros.
+// chunkValues holds the lengths of the fixed parts after a chunk's header. These parts
+// are filled with zeros.
 var chunkValues = map[string]int{
 	"DATA": 12, "INIT": 16, "INIT-ACK": 16, "SACK": 12, "SHUTDOWN": 4, "ECNE": 4, "CWR": 4,
 }

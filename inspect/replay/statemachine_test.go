@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// machine is a state machine under test, in the mode in which it is to be.
+// machine is a state machine under test, with the mode in which it is tested.
 type machine struct {
-	table, before table // before: the mode in which the connections may begin
+	table, before table // before: the table of the mode in which the connections may begin
 	states        states
 	flags         []string
 	mode, start   string // sysctls that switch to the mode, and to the one before
 	first         string // the event that begins a connection
-	ftp           bool   // LISTEN is made by the commands of an FTP client
+	ftp           bool   // commands of an FTP client lead to LISTEN
 	frame         func(ends, event string) string
 }
 
@@ -47,8 +47,8 @@ func sctpMachine() machine {
 	}
 }
 
-// TestStateMachines_EveryCellByFrames reaches every cell of every table by
-// frames and compares the state and the time that -Lcn shows behind it.
+// TestStateMachines_EveryCellByFrames reaches every cell of every table by frames. It then
+// compares the state and the time that -Lcn shows.
 func TestStateMachines_EveryCellByFrames(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -61,8 +61,8 @@ func TestStateMachines_EveryCellByFrames(t *testing.T) {
 // step is a packet on the way to a cell.
 type step struct{ direction, event string }
 
-// walk is a connection on its way: so much of it in the mode before, then the
-// rest in the machine's, whose last step is the event.
+// walk is the packets of one connection: first those in the mode before, then those in the
+// machine's mode. The last one is the event.
 type walk struct {
 	cell
 	port         int
@@ -131,8 +131,8 @@ func (m machine) unreachable(c cell) string {
 	return ""
 }
 
-// find returns the way to a cell: in the machine's mode if it can, else in the
-// mode before.
+// find returns the steps to a cell: in the machine's mode if possible, else in the mode
+// before.
 func (m machine) find(c cell) (before, then []step, found bool) {
 	directions := []string{input, output}
 	if c.direction == inputOnly {
@@ -158,7 +158,7 @@ func (t table) cells() []cell {
 	})
 }
 
-// path returns the shortest sequence of packets from nothing to a state.
+// path returns the shortest sequence of packets from a new connection to a state.
 func (t table) path(first step, directions []string, state string) ([]step, bool) {
 	type node struct {
 		state string
@@ -182,9 +182,9 @@ func (t table) path(first step, directions []string, state string) ([]step, bool
 	return nil, false
 }
 
-// scenario lets all connections walk side by side, each from a port of its own:
-// the way before from second 2 on, the rest from second 4, the last step at 5.
-// Defences are looked at each second, so modes are switched in between.
+// scenario makes one case of all walks, each from its own port. The steps in the mode
+// before begin at second 2, the others at second 4, and the last one is at second 5. The
+// director reads the defences each second, so the modes are switched in between.
 func (m machine) scenario(t *testing.T, walks []walk) *scenario {
 	text := append(slices.Clone(m.flags), "at 0 sysctl conn_reuse_mode=0")
 	if m.mode != "" {
@@ -220,7 +220,7 @@ func (m machine) scenario(t *testing.T, walks []walk) *scenario {
 	return s
 }
 
-// ends says between whom a packet of the walk goes, and where it arrives.
+// ends returns the interface, the source and the destination of a packet of the walk.
 func (w walk) ends(s step) string {
 	client, virtual, server := fmt.Sprintf("198.51.100.7:%d", w.port), "192.0.2.10:80", "10.0.0.14:80"
 	switch {
@@ -235,8 +235,8 @@ func (w walk) ends(s step) string {
 	return "eth0 " + client + " > " + virtual
 }
 
-// listen makes a connection in LISTEN: the data connection that an FTP client
-// asks for at one of its ports, on a control connection made for it.
+// listen returns the frames that lead to a connection in LISTEN: an FTP client opens a
+// control connection, and asks for a data connection to one of its ports.
 func listen(port, number int) []string {
 	ends := fmt.Sprintf("in 4.00 eth0 198.51.100.7:%d > 192.0.2.10:21 tcp", 50000+number)
 	back := fmt.Sprintf("in 4.00 eth1 10.0.0.14:21 > 198.51.100.7:%d tcp", 50000+number)

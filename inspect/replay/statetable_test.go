@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// The state machines as the IPVS sheet's §3.3 and §3.4 have them, row by row.
+// The state machines of the IPVS sheet's §3.3 and §3.4, row by row.
 
-// states are a protocol's, by the abbreviations of the tables, with the names
-// that are printed and the seconds that they last.
+// states holds the states of a protocol by their abbreviation in the tables, with the
+// printed name and the time-out in seconds.
 type states map[string]struct {
 	name    string
 	seconds int
@@ -26,13 +26,13 @@ var sctpStates = states{
 	"SS": {"S-SENT", 61}, "SR": {"S-RECEIVED", 61}, "SA": {"S-ACK-SENT", 61}, "RJ": {"REJECTED", 4}, "CL": {"CLOSED", 61},
 }
 
-// table says for a state, a direction and an event which state comes next.
+// table holds the next state for a state, a direction and an event.
 type table map[cell]string
 
 type cell struct{ state, direction, event string }
 
-// The directions: client to server and back where both pass, client to server
-// where the answers do not.
+// The directions: from the client and from the server, if the director sees both; from
+// the client, if it does not see the answers.
 const (
 	input     = "IN"
 	output    = "OUT"
@@ -54,7 +54,7 @@ const tcpRows = `
 | SA | SR | TW | ES | SR | SR | TW | ES | CL | SR | TW | ES | CL |
 `
 
-// secureRows are what differs with secure_tcp.
+// secureRows holds the rows that differ with secure_tcp.
 const secureRows = `
 | current state | IN: SYN | IN: FIN | IN: ACK | IN: RST | OUT: SYN | INONLY: SYN |
 | SR | SR | TW | SR | SR | SA | SR |
@@ -122,8 +122,7 @@ const sctpInputOnlyRows = `
 | CL | CL | IN | CL | CL | CL | CL | CL | CL | CL | CL |
 `
 
-// read adds rows to the table. A heading without a direction is of the one
-// given.
+// read adds rows to the table. A heading without a direction is for the given direction.
 func (t table) read(rows, direction string) {
 	var head []string
 	for line := range strings.Lines(strings.TrimSpace(rows)) {
@@ -142,7 +141,7 @@ func (t table) read(rows, direction string) {
 	}
 }
 
-// tcpTable also knows that a segment without any of the four flags closes.
+// tcpTable also has the event of a segment without any of the four flags: it closes.
 func tcpTable(secure bool) table {
 	t := table{}
 	t.read(tcpRows, "")

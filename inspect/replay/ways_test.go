@@ -12,13 +12,13 @@ import (
 	"director/internal/packettest"
 )
 
-// manyPackets is a count of a client's packets after which hit.go of the data plane
-// takes the next.
+// manyPackets is a number of packets of a client. After so many, hit.go of the data plane
+// handles the next one.
 const manyPackets = 15
 
 // play runs a case with one worker and with several. Each of them runs it by the
 // short way and by the long way, for connections that begin and for connections that
-// have many packets. All of them must do what the case says.
+// have many packets. The results must all be those of the case.
 func (s *scenario) play(t *testing.T) {
 	defer func() { s.way = replay.Way{} }()
 	for _, workers := range []string{"--workers=1\n", "--workers=3\n"} {
@@ -42,7 +42,7 @@ func (s *scenario) play(t *testing.T) {
 const repeats = manyPackets + 5
 
 // repeat runs the case with each frame repeated, by the short way and the long way.
-// What comes of it is nowhere written down, but it must be the same.
+// The case does not hold the results, but both ways must give the same.
 func (s *scenario) repeat(t *testing.T, flags string) {
 	t.Helper()
 	var frames []*frame
@@ -64,7 +64,7 @@ func (s *scenario) repeat(t *testing.T, flags string) {
 	alike(t, flags, outcomes[0], outcomes[1])
 }
 
-// alike demands the same of the short way and the long way.
+// alike checks that the short way and the long way had the same outcome.
 func alike(t *testing.T, flags string, short, long outcome) {
 	t.Helper()
 	for name, frames := range map[string][2][]byte{"out": {short.out, long.out}, "host": {short.host, long.host}} {
@@ -83,8 +83,8 @@ func alike(t *testing.T, flags string, short, long outcome) {
 	}
 }
 
-// dumped returns the frames of a capture, a line each, and behind them how many
-// different identifications the packets in tunnels have.
+// dumped returns the frames of a capture, one per line. The last line is the number of
+// different identifications of the packets in tunnels.
 func dumped(t *testing.T, capture []byte) (frames []string) {
 	t.Helper()
 	r, err := pcap.NewReader(bytes.NewReader(capture))
