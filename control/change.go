@@ -11,15 +11,16 @@ import (
 // Op is one change of the services.
 type Op struct {
 	Kind OpKind
-	// Service is the service that is added or edited; of the other kinds its Key
-	// only. Servers that it names are added with it, and do not matter to an edit.
+	// Service is the service that is added or edited. The other kinds use only its
+	// Key. AddService also adds the servers that it contains; EditService ignores
+	// them.
 	Service service.Spec
-	// Server is the real server that is added or edited; of one that is deleted
-	// its address and port only.
+	// Server is the real server that is added or edited. DeleteServer uses only its
+	// address and port.
 	Server service.ServerSpec
 }
 
-// OpKind says what an Op does.
+// OpKind is the kind of an Op.
 type OpKind uint8
 
 // The changes that ipvsadm knows.
@@ -45,7 +46,7 @@ func ParseOpKind(name string) (OpKind, bool) {
 	return OpKind(max(i, 0)), i >= 0
 }
 
-// OpError says which of several changes was refused, for which none is made.
+// OpError reports which of several changes was refused. Then no change is made.
 type OpError struct {
 	At  int // counting from 0
 	Op  Op
@@ -55,8 +56,8 @@ type OpError struct {
 func (e *OpError) Error() string { return fmt.Sprintf("change %d: %v", e.At+1, e.Err) }
 func (e *OpError) Unwrap() error { return e.Err }
 
-// Apply makes changes, one after the other, which the workers see as one: all, or
-// if one of them is refused, none. The error is an *OpError.
+// Apply makes changes in order. The workers see all of them at once. If one change is
+// refused, none is made. The error is an *OpError.
 func (c *Control) Apply(ops ...Op) error {
 	c.mu.Lock()
 	err := c.apply(ops)
@@ -64,7 +65,7 @@ func (c *Control) Apply(ops ...Op) error {
 	return c.applied(ops, err)
 }
 
-// applied does what follows a change.
+// applied does the work that follows a change. It is called without the lock.
 func (c *Control) applied(ops []Op, err error) error {
 	if err != nil {
 		return err
@@ -76,19 +77,19 @@ func (c *Control) applied(ops []Op, err error) error {
 	return nil
 }
 
-// apply is Apply under the lock.
+// apply makes the changes. The caller holds the lock.
 func (c *Control) apply(ops []Op) error {
 	if err := c.checkNetwork(ops); err != nil {
 		return err
 	}
 	if len(ops) > 1 || len(ops) == 1 && len(ops[0].Service.Servers) > 0 {
-		// Try them on a copy first, because some of them may be right and cannot be
-		// taken back without a trace: a service whose second server is refused would
-		// leave the first in the trash, and its address with it.
+		// Try them on a copy first. If a later change is refused, the earlier ones
+		// cannot be undone completely: if the second server of a service is
+		// refused, the first one and its address stay in the trash.
 		trial := service.NewRegistry(service.Options{Tunables: c.tunables, Marks: c.marks})
 		for _, s := range c.registry.Specs() {
 			if err := trial.AddService(s); err != nil {
-				return fmt.Errorf("the services as they are: %w", err)
+				return fmt.Errorf("the present services: %w", err)
 			}
 		}
 		if err := run(trial, ops); err != nil {
@@ -102,7 +103,7 @@ func (c *Control) apply(ops []Op) error {
 	return nil
 }
 
-// checkNetwork refuses real servers that the network does not allow for.
+// checkNetwork returns an error if the network cannot reach a real server as ops ask.
 func (c *Control) checkNetwork(ops []Op) error {
 	if c.network == nil {
 		return nil
@@ -151,7 +152,7 @@ func (o *Op) run(r *service.Registry) error {
 	}
 }
 
-// one is Apply of a single change, whose place needs no telling.
+// one applies a single change. Its error does not contain the position of the change.
 func (c *Control) one(o Op) error {
 	err := c.Apply(o)
 	if e, ok := err.(*OpError); ok { //nolint:errorlint // it is what Apply returns
@@ -198,8 +199,8 @@ func (c *Control) DeleteServer(k service.Key, a packet.Addr, port uint16) error 
 	return c.one(Op{DeleteServer, service.Spec{Key: k}, service.ServerSpec{Addr: a, Port: port}})
 }
 
-// Replace makes the services be those of want, as one change: what is the same
-// stays as it is, connections, counts and all.
+// Replace changes the services to those of want. The workers see all changes at once.
+// Services and servers that are the same in want keep their connections and counts.
 func (c *Control) Replace(want []service.Spec) error {
 	c.mu.Lock()
 	ops := Diff(c.registry.Specs(), want)

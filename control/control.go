@@ -25,27 +25,27 @@ const (
 // Options of a Control.
 type Options struct {
 	Shared *dataplane.Engine
-	// Workers is how many share it.
+	// Workers is the number of workers that use Shared.
 	Workers int
-	// Hops makes the next hops of a table's clients and real servers, who are
-	// known there by their number: see Addresses.
+	// Hops creates the table of next hops for the clients and the real servers of a
+	// service table. It identifies a real server by its number: see Addresses.
 	Hops     func(*service.Table) *neigh.Table
 	Marks    []service.Mark
 	Timeouts service.Timeouts
 	Sysctl   sysctl.Values
-	// Network returns what real servers are held against before they are added;
-	// nil: they are not.
+	// Network returns the state of the network, which is checked before a real
+	// server is added. If it is nil there is no such check.
 	Network func() neigh.Snapshot
-	// Changed is called after each change of the services, by who made it, who
-	// waits for it; nil: nobody wants to know. Several calls may run at once.
+	// Changed is called after each change of the services, by the goroutine that made
+	// the change. Several calls may run at once. It may be nil.
 	Changed func()
-	// Seed is what everything random follows from; 0: different each time.
+	// Seed is the seed of all random numbers. With 0 they differ at each start.
 	Seed uint64
 }
 
-// Control changes what the workers of a director do. Its methods may be called
-// by any goroutine. Each change is made whole, and seen by the workers at
-// their next step, or refused whole.
+// Control changes the settings of a director's workers. Its methods may be called by
+// any goroutine. A change is made completely or not at all. The workers see it at their
+// next step.
 type Control struct {
 	shared   *dataplane.Engine
 	hops     func(*service.Table) *neigh.Table
@@ -61,8 +61,8 @@ type Control struct {
 	sysctl   sysctl.Values
 }
 
-// New returns a control of workers that have no services yet, and gives them
-// their first view.
+// New returns a Control without services, and publishes the first view to the
+// workers.
 func New(o Options) *Control {
 	c := &Control{
 		shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(),
@@ -80,7 +80,7 @@ func New(o Options) *Control {
 	return c
 }
 
-// follow shows the workers what has changed. The caller holds the lock.
+// follow publishes the present settings to the workers. The caller holds the lock.
 func (c *Control) follow() {
 	c.registry.Commit(func(t *service.Table) {
 		c.shared.SetView(&dataplane.View{
@@ -95,8 +95,8 @@ func (c *Control) follow() {
 	c.guard.Update()
 }
 
-// Addresses returns the addresses of a table's real servers by number; the zero
-// address where there is none.
+// Addresses returns the addresses of a table's real servers, indexed by their number.
+// An unused number has the zero address.
 func Addresses(t *service.Table) []packet.Addr {
 	addrs := make([]packet.Addr, len(t.Servers()))
 	for i, s := range t.Servers() {
@@ -107,7 +107,7 @@ func Addresses(t *service.Table) []packet.Addr {
 	return addrs
 }
 
-// change makes one change and shows it to the workers, if it was made.
+// change calls do. If do succeeds, change publishes the result to the workers.
 func (c *Control) change(do func(*service.Registry) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,15 +118,15 @@ func (c *Control) change(do func(*service.Registry) error) error {
 	return err
 }
 
-// endStranded ends the connections of removed servers, if the operator wants
-// that (ip_vs_expire_nodest_conn_flush).
+// endStranded removes the connections of removed servers if the sysctl
+// expire_nodest_conn is set (ip_vs_expire_nodest_conn_flush).
 func (c *Control) endStranded() {
 	view := c.shared.View()
 	if !view.Sysctl.ExpireNodestConn {
 		return
 	}
 	var ended [2]conntrack.Conn
-	for _, templates := range [...]bool{false, true} { // after those that they control
+	for _, templates := range [...]bool{false, true} { // a template after the connections that it controls
 		for info := range c.shared.Conns().All() {
 			if info.Is(conntrack.Template) != templates || view.Services.Member(info.Server) {
 				continue
@@ -138,22 +138,22 @@ func (c *Control) endStranded() {
 	}
 }
 
-// Zero begins to count anew for a service and its servers, for nil for all.
+// Zero resets the counts of a service and its servers. If k is nil, it resets all counts.
 func (c *Control) Zero(k *service.Key) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.registry.Zero(k)
 }
 
-// Timeouts returns the time-outs as they are set.
+// Timeouts returns the present time-outs.
 func (c *Control) Timeouts() service.Timeouts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.timeouts
 }
 
-// SetTimeouts sets those that are not 0. Connections keep the old ones until
-// their next packet.
+// SetTimeouts sets the time-outs in t that are not 0. A connection keeps its old
+// time-out until its next packet.
 func (c *Control) SetTimeouts(t service.Timeouts) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -164,28 +164,28 @@ func (c *Control) SetTimeouts(t service.Timeouts) error {
 	})
 }
 
-// Sysctl returns the sysctls as they are set.
+// Sysctl returns the present sysctls.
 func (c *Control) Sysctl() sysctl.Values {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sysctl
 }
 
-// Settings are all that can be changed while a director runs.
+// Settings contains everything that can be changed while a director runs.
 type Settings struct {
 	Services []service.Spec
 	Timeouts service.Timeouts
 	Sysctl   sysctl.Values
 }
 
-// Settings returns what is set now.
+// Settings returns the present settings.
 func (c *Control) Settings() Settings {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 }
 
-// ServiceError says which change of a service, or of one of its servers, Update
+// ServiceError reports which change of a service, or of one of its servers, Update
 // refused.
 type ServiceError struct {
 	Op  Op
@@ -198,27 +198,27 @@ func (e *ServiceError) Key() service.Key { return e.Op.Service.Key }
 func (e *ServiceError) Error() string { return e.Err.Error() }
 func (e *ServiceError) Unwrap() error { return e.Err }
 
-// Update calls change with the present settings and sets what it returns. It sets
-// all of it or, if something is refused, nothing. No other change comes in between.
-// If a service or server is refused the error is a *ServiceError.
+// Update calls change with the present settings and applies the settings that change
+// returns. If a part is refused, nothing is applied. No other change can happen during
+// the call. If a service or server is refused, the error is a *ServiceError.
 func (c *Control) Update(change func(now Settings) Settings) error {
 	c.mu.Lock()
 	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 	want := change(now)
-	ops := Diff(c.registry.Specs(), want.Services) // change may have changed those that it was shown
+	ops := Diff(c.registry.Specs(), want.Services) // change may have modified now.Services
 	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl
 	err := c.apply(ops)
 	if err != nil {
 		c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
 	}
 	c.mu.Unlock()
-	if e, ok := errors.AsType[*OpError](err); ok { // the caller does not know the changes by number
+	if e, ok := errors.AsType[*OpError](err); ok { // the number of a change means nothing to the caller
 		err = &ServiceError{e.Op, e.Err}
 	}
 	return c.applied(ops, err)
 }
 
-// SetSysctls sets sysctls by their names, all or none.
+// SetSysctls sets sysctls by their names. If one is refused, none is set.
 func (c *Control) SetSysctls(values map[string]string) error {
 	return c.change(func(*service.Registry) error {
 		next := c.sysctl
@@ -237,15 +237,15 @@ func (c *Control) SetSysctl(name, value string) error {
 	return c.change(func(*service.Registry) error { return c.sysctl.Set(name, value) })
 }
 
-// Refresh has the workers see the network as it is now.
+// Refresh publishes the present state of the network to the workers.
 func (c *Control) Refresh() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.follow()
 }
 
-// Estimate, every EstimatePeriod, brings the shown counts and rates up to date. It
-// reports false, and does not, where the operator wants no estimation.
+// Estimate updates the listed counts and rates. It is called every EstimatePeriod. If the
+// sysctl run_estimation is 0, it does nothing and returns false.
 func (c *Control) Estimate() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -255,15 +255,16 @@ func (c *Control) Estimate() bool {
 	return c.sysctl.RunEstimation
 }
 
-// Defend, every DefencePeriod, takes measures against a full table. now is on
-// the workers' clock, as for Collect.
+// Defend updates the defences against a full connection table. It is called every
+// DefencePeriod. now is a time of the workers' clock.
 func (c *Control) Defend(now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.guard.Tick(now)
 }
 
-// Collect, every CollectPeriod, forgets removed servers that nothing refers to.
+// Collect deletes removed servers that nothing refers to. It is called every
+// CollectPeriod. now is a time of the workers' clock.
 func (c *Control) Collect(now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"director/service"
 )
 
-// Diff returns what has to be done to services that are as have says for them to
-// be as want says. What is to go goes first, so that what comes may take its place.
+// Diff returns the changes that turn the services have into the services want. Deletions
+// come first, because an added service or server may need what they release.
 func Diff(have, want []service.Spec) (ops []Op) {
 	old, wanted := byKey(have), byKey(want)
 	for i := range have {
@@ -47,7 +47,7 @@ func withoutServers(s service.Spec) service.Spec {
 	return s
 }
 
-// place is what tells a service's real servers apart.
+// place identifies a real server within a service.
 type place struct {
 	addr packet.Addr
 	port uint16
@@ -61,8 +61,8 @@ func byPlace(servers []service.ServerSpec) map[place]*service.ServerSpec {
 	return m
 }
 
-// diffServers returns the changes of the servers of one service: those that make
-// room, and the others.
+// diffServers returns the changes of the servers of one service: gone are the changes that
+// must come first, because they release an address; come are the others.
 func diffServers(h, w *service.Spec) (gone, come []Op) {
 	of := service.Spec{Key: h.Key}
 	old, wanted := byPlace(h.Servers), byPlace(w.Servers)
@@ -76,7 +76,7 @@ func diffServers(h, w *service.Spec) (gone, come []Op) {
 		case have == nil:
 			come = append(come, Op{AddServer, of, s})
 		case *have != s && s.Method == service.DR && have.Method != service.DR:
-			// Its address may become a service's.
+			// Its address may become the address of a service.
 			gone = append(gone, Op{EditServer, of, s})
 		case *have != s:
 			come = append(come, Op{EditServer, of, s})

@@ -37,8 +37,8 @@ func (c *Control) Services() []Service {
 	return list
 }
 
-// Counted is what all services that there ever were have counted up to now,
-// whatever was zeroed.
+// Counted returns the sum of the counts of all services, including deleted ones. Zero
+// does not reset it.
 func (c *Control) Counted() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,14 +49,14 @@ func ratesOf(t service.Tally) Rates {
 	return Rates{CPS: t.Conns, InPPS: t.InPkts, OutPPS: t.OutPkts, InBPS: t.InBytes, OutBPS: t.OutBytes}
 }
 
-// Specs returns the services as the operator asked for them.
+// Specs returns the specifications of all services.
 func (c *Control) Specs() []service.Spec {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.registry.Specs()
 }
 
-// Size returns the most connections that the table holds.
+// Size returns how many connections the table can hold.
 func (c *Control) Size() int { return c.shared.Conns().Size() }
 
 // Connections lists connections and templates, the oldest first.
@@ -70,7 +70,7 @@ func (c *Control) Connections() []Connection {
 	return list
 }
 
-// connection returns a connection as it is listed at a time.
+// connection returns a connection in the form in which it is listed at the time now.
 func connection(r *conntrack.Record, now int64) Connection {
 	virtual := r.Virtual
 	if r.Is(conntrack.Template) && r.Mark != 0 {

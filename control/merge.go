@@ -5,10 +5,10 @@ import (
 	"director/service"
 )
 
-// Merge returns what the services are to be when a configuration that said base
-// says next from now on, while what runs has been changed otherwise: where running
-// differs from base it stays as it is, attribute by attribute, elsewhere it follows
-// the configuration.
+// Merge returns the services after a reload. base is the old configuration, next is the
+// new one, and running is the present state, which an operator may have changed. An
+// attribute in which running differs from base keeps its running value. Every other
+// attribute gets its value from next.
 func Merge(base, next, running []service.Spec) []service.Spec {
 	was, is := byKey(base), byKey(running)
 	var merged []service.Spec
@@ -16,12 +16,12 @@ func Merge(base, next, running []service.Spec) []service.Spec {
 		r := &running[i]
 		b, n := was[r.Key], find(next, r.Key)
 		if n == nil && b != nil && sameService(b, r) {
-			continue // removed from the configuration, and not touched since
+			continue // removed from the configuration, and not changed while running
 		}
 		merged = append(merged, mergeService(b, n, r))
 	}
 	for _, n := range next {
-		if is[n.Key] == nil && was[n.Key] == nil { // else it was removed while running
+		if is[n.Key] == nil && was[n.Key] == nil { // otherwise it was removed while running
 			merged = append(merged, n)
 		}
 	}
@@ -43,14 +43,14 @@ func sameService(a, b *service.Spec) bool {
 	return len(Diff([]service.Spec{*a}, []service.Spec{*b})) == 0
 }
 
-// mergeService merges one service that runs. b or n is nil where the configuration
-// did not, or does not, have it.
+// mergeService merges one running service. b is nil if the old configuration does not
+// contain it, n if the new one does not.
 func mergeService(b, n, r *service.Spec) service.Spec {
 	m := *r
 	if b == nil || n == nil {
 		return m
 	}
-	// What has a meaning only together goes together.
+	// Attributes that depend on each other are merged together.
 	if b.Scheduler == r.Scheduler && b.Flags == r.Flags {
 		m.Scheduler, m.Flags = n.Scheduler, n.Flags
 	}
@@ -91,7 +91,7 @@ func mergeServers(base, next, running []service.ServerSpec) (merged []service.Se
 	return merged
 }
 
-// merge is the merge of one attribute.
+// merge merges one attribute.
 func merge[T comparable](base, next, running T) T {
 	if running != base {
 		return running

@@ -7,15 +7,15 @@ import (
 	"director/service"
 )
 
-// NetworkError says why a real server cannot be reached as its rule asks for, on
-// this host as its network is now. It is a service.ErrInvalid.
+// NetworkError reports why the network of this host cannot reach a real server by the
+// method of its rule. It matches service.ErrInvalid.
 type NetworkError struct{ text string }
 
 func (e *NetworkError) Error() string { return e.text }
 func (e *NetworkError) Unwrap() error { return service.ErrInvalid }
 
-// CheckServers refuses the first real server of specs that the network does not
-// allow for. The error is a *NetworkError.
+// CheckServers returns an error for the first real server of specs that the network
+// cannot reach by the method of its rule. The error is a *NetworkError.
 func CheckServers(specs []service.Spec, s neigh.Snapshot) error {
 	n := networkOf(s)
 	for i := range specs {
@@ -28,7 +28,7 @@ func CheckServers(specs []service.Spec, s neigh.Snapshot) error {
 	return nil
 }
 
-// network is what rules are held against.
+// network is the state of the network, which real servers are checked against.
 type network struct {
 	neigh.Snapshot
 	hops *neigh.Table
@@ -41,10 +41,10 @@ func (n *network) check(server *service.ServerSpec) error {
 	switch {
 	case n.hops.Local(server.Addr):
 		if server.Method != service.DR {
-			return &NetworkError{fmt.Sprintf("real server %v is an address of this host: only -g can hand it connections", server.Addr)}
+			return &NetworkError{fmt.Sprintf("real server %v is an address of this host: only the method -g can forward to it", server.Addr)}
 		}
 	case routed && link.Interface < 0:
-		return &NetworkError{fmt.Sprintf("real server %v is reached by way of %s: add it to --interface", server.Addr, link.Name)}
+		return &NetworkError{fmt.Sprintf("real server %v is reached through %s: add it to --interface", server.Addr, link.Name)}
 	}
 	return nil
 }

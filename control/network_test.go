@@ -36,8 +36,8 @@ func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", what, err, want)
 		}
 	}
-	const local = "real server 10.0.0.1 is an address of this host: only -g can hand it connections"
-	const beyond = "real server 172.16.0.1 is reached by way of eth9: add it to --interface"
+	const local = "real server 10.0.0.1 is an address of this host: only the method -g can forward to it"
+	const beyond = "real server 172.16.0.1 is reached through eth9: add it to --interface"
 	whole := empty
 	whole.Servers = []service.ServerSpec{at("10.0.0.11", service.NAT), ours}
 	refused("a service with it", c.AddService(whole), local)

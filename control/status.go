@@ -1,5 +1,5 @@
-// Package control is what an operator can see and change of a director: its
-// virtual services, real servers, connections and counts.
+// Package control lists and changes the state of a running director: its virtual
+// services, real servers, connections and counts.
 package control
 
 import (
@@ -11,9 +11,9 @@ import (
 	"director/service"
 )
 
-// Service is a virtual service as it is listed. Spec.Servers is empty: the
-// servers follow in list order, the one added last first. Counted is what Stats
-// would be if the estimator looked just now and nothing had ever been zeroed.
+// Service is a virtual service in a listing. Spec.Servers is empty. Servers contains the
+// servers; the one that was added last comes first. Stats was updated by the last run of
+// the estimator. Counted is up to date and is never reset.
 type Service struct {
 	service.Spec
 	Stats   Stats
@@ -22,10 +22,10 @@ type Service struct {
 	Servers []Server
 }
 
-// Server is a real server of a service as it is listed. Persistent counts the
-// templates that point to it. One that is Overloaded has reached its upper
-// threshold and not yet come below its lower one. Way says why packets cannot get to
-// it now; None if they can.
+// Server is a real server of a service in a listing. Persistent is the number of
+// templates that refer to it. Overloaded is set when the server reaches its upper
+// threshold, and reset when it falls below its lower one. Way is the reason why packets
+// cannot reach it now, or None if they can.
 type Server struct {
 	service.ServerSpec
 	Active, Inactive, Persistent uint32
@@ -44,24 +44,23 @@ func (s *Service) Usable() bool {
 	return s.Scheduler != "none" && slices.ContainsFunc(s.Servers, func(r Server) bool { return r.Usable() })
 }
 
-// Stats counts connections, and packets and bytes (of IP) in both directions,
-// as they were when the estimator looked last, since they were last zeroed.
+// Stats counts connections, and IP packets and bytes in both directions, since the last
+// reset. The estimator updates them.
 type Stats struct {
 	Conns, InPkts, OutPkts, InBytes, OutBytes uint64
 }
 
-// Rates is what Stats grows by per second.
+// Rates contains the growth of Stats per second.
 type Rates struct {
 	CPS, InPPS, OutPPS, InBPS, OutBPS uint64
 }
 
-// Connection is a connection, or a persistence template, as it is listed. Proto
-// is 0 for the template of a firewall mark, whose mark then stands in Virtual
-// as an address.
+// Connection is a connection or a persistence template in a listing. For the template of
+// a firewall mark Proto is 0, and Virtual contains the mark in the form of an address.
 type Connection struct {
 	Proto                   uint8
 	Expires                 time.Duration
 	State                   string
 	Client, Virtual, Server netip.AddrPort
-	Engine, EngineData      string // of a template that a persistence engine made
+	Engine, EngineData      string // set in a template of a persistence engine
 }

@@ -132,7 +132,7 @@ func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 		{"queue", []string{"--io=xdp", "--queues=0,7"}, cli.Usage, "--queues: eth0 has no queue 7, only 0 to 0"},
 		{"CPU", []string{"--cpus=1023"}, cli.Usage, "--cpus: CPU 1023 is not online, only "},
 		{"no interface of the list", []string{"--interface=eth0"}, cli.Usage,
-			"real server 10.0.0.11 is reached by way of eth1: add it to --interface"},
+			"real server 10.0.0.11 is reached through eth1: add it to --interface"},
 		{"no interface for the VIP", []string{"--vip-interface=192.0.2.10=nosuch0"}, cli.Usage,
 			`--vip-interface 192.0.2.10: no such interface "nosuch0" in this network namespace: it has `},
 		{"no interface for a neighbour", []string{"--neighbor=10.0.0.9=02:00:00:00:00:01@nosuch0"}, cli.Usage,
