@@ -17,6 +17,10 @@ type Program struct {
 	Verbs []Verb // without help, which every program has
 }
 
+// Verbs are listed in the order in which they are given. This is a variable of cobra's
+// for the whole process, so it is set once: several command lines may run at a time.
+func init() { cobra.EnableCommandSorting = false }
+
 // All returns the verbs of the program, including help.
 func (p *Program) All() []Verb {
 	return append(slices.Clip(p.Verbs), Verb{Use: "help [VERB]", Summary: "print this list, or the help of a verb"})
@@ -38,7 +42,6 @@ func (p *Program) Run(args []string, std IO) int {
 // in code. completing says that a shell asks how to complete a command line. Verbs with
 // RunArgs then let cobra read their flags, because it does not complete them otherwise.
 func (p *Program) Command(std IO, code *int, completing bool) *cobra.Command {
-	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use: p.Name, SilenceErrors: true, SilenceUsage: true,
 		DisableFlagParsing: true, Args: cobra.ArbitraryArgs, // RunE judges them
