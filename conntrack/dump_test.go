@@ -193,7 +193,7 @@ func TestRestore_KeepsWhichIsTheYounger(t *testing.T) {
 	}
 }
 
-func TestRestore_TakesNobodysPlace(t *testing.T) {
+func TestRestore_EvictsNothing(t *testing.T) {
 	from := newTable(t, 100)
 	var c conntrack.Conn
 	for n := range 100 { // half-open, so a new connection would evict one

@@ -81,7 +81,7 @@ func TestReclaim_LooksThroughFewBucketsWhateverThereIs(t *testing.T) {
 }
 
 // The search finds even a few half-open connections in a large table, after some time.
-func TestReclaim_FindsTheFewByAndBy(t *testing.T) {
+func TestReclaim_FindsAFewInALargeTable(t *testing.T) {
 	const few = 10
 	table, next := fullTable(t, func(n int) bool { return n%(largeSize/few) == 5 })
 	var c conntrack.Conn
@@ -92,7 +92,7 @@ func TestReclaim_FindsTheFewByAndBy(t *testing.T) {
 		}
 	}
 	if found < few {
-		t.Errorf("%d half-open connections were forgotten, want %d", found, few)
+		t.Errorf("%d half-open connections were evicted, want %d", found, few)
 	}
 }
 
@@ -117,6 +117,6 @@ func TestReclaim_SparesTheYoungHalf(t *testing.T) {
 		}
 	}
 	if gone < largeSize/10 || young > gone/20 {
-		t.Errorf("of %d that were forgotten %d are of the younger half, want few", gone, young)
+		t.Errorf("of %d evicted connections %d are of the younger half, want few", gone, young)
 	}
 }

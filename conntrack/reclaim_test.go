@@ -29,7 +29,7 @@ func seededTable(t *testing.T, size int) *conntrack.Table {
 
 // A full table evicts the half-open connections in the order of their insertion, for any
 // number of them and any other contents.
-func TestReclaim_ForgetsTheOldestHalfOpenFirst(t *testing.T) {
+func TestReclaim_EvictsTheOldestHalfOpenFirst(t *testing.T) {
 	const size = 500
 	table := seededTable(t, size)
 	var halfOpen []int
@@ -88,7 +88,7 @@ func TestReclaim_TakesEveryHalfOpenState(t *testing.T) {
 	}
 }
 
-func TestReclaim_SparesWhatControlsOthersAndLetsTemplatesGo(t *testing.T) {
+func TestReclaim_SparesConnectionsThatControlOthers(t *testing.T) {
 	table := seededTable(t, 4)
 	parent := mustInsert(t, table, halfOpenRecord(1, nil, 0))
 	template := mustInsert(t, table, templateRecord(1, 300, 0))
@@ -220,7 +220,7 @@ func TestReclaim_ByManyWorkers(t *testing.T) {
 
 // A client answers at the moment when its connection is about to be evicted. Either the
 // connection is evicted before the packet is processed, or it stays.
-func TestReclaim_SparesWhatOpensAtThatMoment(t *testing.T) {
+func TestReclaim_SparesAConnectionThatOpens(t *testing.T) {
 	const size = 200
 	for round := range rounds(1000) {
 		table := newTable(t, size)

@@ -51,7 +51,7 @@ func (c *chain) thin() (ended []conntrack.Conn) {
 }
 
 // The state decides whether a connection is removed (ip_vs_random_dropentry).
-func TestThinner_EndsHalfOpenConnectionsAndSparesBusyOnes(t *testing.T) {
+func TestThinner_RemovesHalfOpenConnectionsAndSparesBusyOnes(t *testing.T) {
 	for s := range conntrack.States {
 		if s == conntrack.TemplateNone || s == conntrack.TemplateAssured {
 			continue
@@ -81,7 +81,7 @@ func TestThinner_EndsHalfOpenConnectionsAndSparesBusyOnes(t *testing.T) {
 
 // Of idle connections with n packets, the first and then every n-th is removed. Those with
 // more than 8 packets or none stay (todrop_entry).
-func TestThinner_EndsEveryNthIdleConnection(t *testing.T) {
+func TestThinner_RemovesEveryNthIdleConnection(t *testing.T) {
 	for n := range uint32(16) {
 		c := newChain(t)
 		var all []conntrack.Conn
@@ -135,7 +135,7 @@ func TestThinner_CountsEachNumberOfPacketsByItself(t *testing.T) {
 	}
 }
 
-func TestThinner_EndsTemplatesThatServedToNoPurpose(t *testing.T) {
+func TestThinner_RemovesTemplatesThatWereNeverAssured(t *testing.T) {
 	for name, c := range map[string]struct {
 		state    conntrack.State
 		children int

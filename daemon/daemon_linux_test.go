@@ -64,7 +64,7 @@ func TestStop_ReleasesAllBackwards(t *testing.T) {
 		t.Errorf("released (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"STOPPING=1"}, told()); diff != "" {
-		t.Errorf("the service manager was told (-want +got):\n%s", diff)
+		t.Errorf("messages to the service manager (-want +got):\n%s", diff)
 	}
 	released = nil
 	if err := r.Stop(); err != nil || released != nil {
@@ -125,7 +125,7 @@ func TestAnnounce_NamesWhoDoesNotAnswer(t *testing.T) {
 	}
 	size := r.shared.Conns().Size()
 	if diff := cmp.Diff([]string{"READY=1", fmt.Sprintf("STATUS=0 connections of %d", size)}, told()); diff != "" {
-		t.Errorf("the service manager was told (-want +got):\n%s", diff)
+		t.Errorf("messages to the service manager (-want +got):\n%s", diff)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestReload_WaitsForTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := d.Reload(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that whoever asked is gone", err)
+		t.Errorf("got %v, want the error of the cancelled request", err)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestReload_AppliesAllOrNothing(t *testing.T) {
 				t.Errorf("neighbours afterwards: %v, want none as before", r.network.statics)
 			}
 			if diff := cmp.Diff([]string{"RELOADING=1", "READY=1"}, told()); diff != "" {
-				t.Errorf("the service manager was told (-want +got):\n%s", diff)
+				t.Errorf("messages to the service manager (-want +got):\n%s", diff)
 			}
 			word := `"message":"reloaded"`
 			if c.err != "" {

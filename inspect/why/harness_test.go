@@ -182,16 +182,16 @@ func (r *rig) hold(e *why.Explanation, before dataplane.Counts) {
 	}
 	for i := range sent {
 		if len(sent[i]) != len(want[i]) {
-			r.t.Fatalf("interface %d: %d frames were sent, %d foretold: %+v", i, len(sent[i]), len(want[i]), e)
+			r.t.Fatalf("interface %d: %d frames were sent, %d in the explanation: %+v", i, len(sent[i]), len(want[i]), e)
 		}
 		for j := range sent[i] {
 			if diff := cmp.Diff(unnumbered(want[i][j]), unnumbered(sent[i][j])); diff != "" {
-				r.t.Fatalf("interface %d: another frame was sent than foretold (-foretold +sent):\n%s\n%+v", i, diff, e)
+				r.t.Fatalf("interface %d: another frame was sent (-explanation +sent):\n%s\n%+v", i, diff, e)
 			}
 		}
 	}
 	if got := verdict(before, r.Worker.Counts()); got != e.Verdict.Action+" "+e.Verdict.Reason {
-		r.t.Fatalf("the packet's verdict was %q, foretold %q", got, e.Verdict.Action+" "+e.Verdict.Reason)
+		r.t.Fatalf("the verdict was %q, in the explanation %q", got, e.Verdict.Action+" "+e.Verdict.Reason)
 	}
 	r.holdConnection(e)
 }
@@ -213,7 +213,7 @@ func (r *rig) holdConnection(e *why.Explanation) {
 			return
 		}
 	}
-	r.t.Fatalf("there is no such connection as foretold: %+v\n%+v", c, r.Control.Connections())
+	r.t.Fatalf("the connection of the explanation does not exist: %+v\n%+v", c, r.Control.Connections())
 }
 
 // unnumbered returns a frame without the identification and the checksum of an IPv4

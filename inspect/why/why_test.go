@@ -159,7 +159,7 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 		{name: "table full", specs: []service.Spec{web("rr", 1, 1)}, size: 1,
 			given: established, q: tcp(client+":40001", vip+":80"),
 			want: []string{"none, and the table is full", "server 10.0.0.1"}},
-		{name: "table full, one of half-open connections forgotten", specs: []service.Spec{web("rr", 1, 1)}, size: 1,
+		{name: "table full, a half-open connection is evicted", specs: []service.Spec{web("rr", 1, 1)}, size: 1,
 			given: func(r *rig) { r.segment("198.51.100.8:1", vip+":80", "S") }, q: tcp(client+":40001", vip+":80"),
 			want: []string{"this packet begins one", "server 10.0.0.11:8080"}},
 		{name: "neighbour unknown", specs: []service.Spec{unresolved}, q: tcp(client+":40000", vip+":80"),
