@@ -65,9 +65,9 @@ func (r refusal) want(t *testing.T, code int, begin, end string) {
 func TestRefuse_FlagsAndRules(t *testing.T) {
 	for _, c := range []struct{ name, args, file, want string }{
 		{"unknown flag", "--interface=lo --speed=9", "",
-			"--speed: unknown flag: --help lists those of this version\n"},
+			"--speed: unknown flag: --help lists the flags of this version\n"},
 		{"unknown flag in the file", "--interface=lo --flagfile=-", "# fast\n--speed=9\n",
-			"stdin:2: --speed: unknown flag: --help lists those of this version\n"},
+			"stdin:2: --speed: unknown flag: --help lists the flags of this version\n"},
 		{"missing service", "--interface=lo --flagfile=-", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n",
 			"stdin:1: -t 192.0.2.10:80 -r 10.0.0.11:8080: Service not defined\n"},
 		{"port out of range", "--interface=lo --flagfile=-", "-A -t 192.0.2.10:65536 -s rr\n",

@@ -121,7 +121,7 @@ func TestReplay_RefusesInOneLine(t *testing.T) {
 		{good + "x", "", "--in: open " + good + "x: no such file or directory"},
 		{good, "--summary=/nonexistent/s", "--summary: open /nonexistent/s: no such file or directory"},
 		{good, "--link=eth0=02:00:00:00:00:01,addr=192.0.2.11/24", "real server 192.0.2.11 is an address of this host: only the method -g can forward to it"},
-		{good, "--interface=eth1", "--interface eth1: no --link describes it, and the host is not asked"},
+		{good, "--interface=eth1", "--interface eth1: a --link must describe it, because the host is not examined"},
 	} {
 		code, out, err := direct(replayFlags, "replay --flagfile=- --out="+t.TempDir()+"/out --in="+c.in+" "+c.args)
 		if code != cli.Usage || out != "" || err != c.want+"\n" {

@@ -30,7 +30,7 @@ func interfaces(p *[]string) value {
 					return err
 				}
 				if slices.Contains(list[:i], n) {
-					return fmt.Errorf("%s stands there twice", n)
+					return fmt.Errorf("%s is given twice", n)
 				}
 			}
 			*p = list
@@ -45,8 +45,8 @@ func interfaces(p *[]string) value {
 	}
 }
 
-// checkName refuses what cannot be the name of an interface (dev_valid_name in
-// net/core/dev.c; control characters and the comma are our own exceptions).
+// checkName returns an error if n cannot be the name of an interface (dev_valid_name in
+// net/core/dev.c). In addition it refuses control characters and the comma.
 func checkName(n string) error {
 	odd := func(r rune) bool {
 		return r == '/' || r == ':' || r == ',' || unicode.IsSpace(r) || unicode.IsControl(r)
@@ -62,8 +62,8 @@ func checkName(n string) error {
 	return nil
 }
 
-// listener is the address of a TCP listener, or empty for none. Names are refused:
-// what they mean depends on the host.
+// listener is the address of a TCP listener, or empty for none. Host names are refused,
+// because their meaning depends on the host.
 func listener(p *string) value {
 	return value{
 		kind: "ADDR",
@@ -87,7 +87,8 @@ func listener(p *string) value {
 	}
 }
 
-// vipInterfaces is a list of VIP=IF; of two for one VIP the later counts.
+// vipInterfaces is a list of VIP=IF. A later entry for the same VIP replaces an earlier
+// one.
 func vipInterfaces(p *[]VIPInterface) value {
 	return value{
 		kind: "VIP=IF",
@@ -115,8 +116,8 @@ func vipInterfaces(p *[]VIPInterface) value {
 	}
 }
 
-// neighbors is a list of IP=MAC@IFACE; of two for one address on one interface
-// the later counts.
+// neighbors is a list of IP=MAC@IFACE. A later entry for the same address and interface
+// replaces an earlier one.
 func neighbors(p *[]Neighbor) value {
 	return value{
 		kind: "IP=MAC@IFACE",
@@ -154,7 +155,8 @@ func ParseNeighbor(s string) (n Neighbor, err error) {
 	return n, err
 }
 
-// replace puts v in the place of the element that is the same, else at the end.
+// replace replaces the element for which same is true by v. If there is none, it appends
+// v.
 func replace[T any](p *[]T, v T, same func(T) bool) {
 	if i := slices.IndexFunc(*p, same); i >= 0 {
 		(*p)[i] = v
@@ -171,8 +173,8 @@ func parseIP(s string) (netip.Addr, error) {
 	return ip, service.CheckUnicast(ip)
 }
 
-// parseMAC reads the address of one Ethernet station: neither zero nor a group
-// (the lowest bit of the first octet, IEEE 802-2014 §8.2.2).
+// parseMAC reads the Ethernet address of a single station: not zero and not a group
+// address (the lowest bit of the first octet, IEEE 802-2014 §8.2.2).
 func parseMAC(s string) (packet.MAC, error) {
 	hw, err := net.ParseMAC(s)
 	if err != nil || len(hw) != len(packet.MAC{}) {

@@ -1,10 +1,10 @@
-// Package config turns the command line and the flags files of director into
-// checked, typed values, and prints those back as a flags file.
+// Package config parses the command line and the flags files of director into checked,
+// typed values. It also prints these values as a flags file.
 //
-// One table of flags serves the command line, the flags file, the help text and
-// the printing, so that the four cannot disagree. Everything is checked before
-// anything starts, and nothing here asks the host, names in rules aside: what
-// only a host can tell (does eth0 exist?) is its caller's business.
+// The command line, the flags file, the help text and the printing use the same table of
+// flags, so they cannot disagree. Everything is checked before anything starts. The
+// package does not examine the host, except that it resolves names in rules. The caller
+// checks what depends on the host, such as whether eth0 exists.
 package config
 
 import (
@@ -18,7 +18,7 @@ import (
 	"director/service"
 )
 
-// IO is a way of moving frames.
+// IO is a method to receive and send frames.
 type IO string
 
 // The values of --io.
@@ -28,7 +28,7 @@ const (
 	IOPacket IO = "packet"
 )
 
-// XDPMode is a way of attaching to a NIC queue.
+// XDPMode is a way of attaching AF_XDP to a NIC queue.
 type XDPMode string
 
 // The values of --xdp-mode.
@@ -39,7 +39,7 @@ const (
 	XDPGeneric  XDPMode = "generic"
 )
 
-// IRQ is what happens to the interrupts of the served queues.
+// IRQ says whether the interrupts of the served queues are pinned.
 type IRQ string
 
 // The values of --irq.
@@ -48,7 +48,7 @@ const (
 	IRQPin   IRQ = "pin" // beside the queue's worker, restored on exit
 )
 
-// Runtime is what becomes, at a reload, of changes that were made while running.
+// Runtime says whether a reload keeps changes that were made while running.
 type Runtime string
 
 // The values of --reload-runtime.
@@ -57,7 +57,7 @@ const (
 	RuntimeDrop Runtime = "drop"
 )
 
-// LogFormat is the shape of log lines.
+// LogFormat is the format of log lines.
 type LogFormat string
 
 // The values of --log-format.
@@ -66,7 +66,7 @@ const (
 	LogJSON    LogFormat = "json"
 )
 
-// Config is everything the operator asked for. It does not change once parsed.
+// Config contains the values of all flags and rules. It does not change after parsing.
 type Config struct {
 	Interfaces    []string // in the order of their interface numbers
 	IO            IO
@@ -78,15 +78,15 @@ type Config struct {
 	GiantLock     bool
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
-	HTTP          string // where to answer about metrics and health; "": nowhere
-	State         string // the file that connections survive a restart in; empty: they do not
+	HTTP          string // where HTTP is served: status page, metrics, health; empty: nowhere
+	State         string // the file that keeps connections during a restart; empty: none
 	Timeouts      service.Timeouts
-	Marks         []service.Mark // the first that fits a packet counts
+	Marks         []service.Mark // the first that matches a packet is used
 	Neighbors     []Neighbor
 	Control       string // path of the control socket; empty: none
 	ReloadRuntime Runtime
-	ICMPRateLimit time.Duration // between two ICMP messages of ours to one destination; 0: no limit
-	ICMPRateMask  uint32        // the ICMP types to which that applies, a bit each
+	ICMPRateLimit time.Duration // least time between two of our ICMP messages to one destination; 0: no limit
+	ICMPRateMask  uint32        // the ICMP types with this limit, one bit for each
 	LogLevel      zerolog.Level
 	LogFormat     LogFormat
 	Sysctl        sysctl.Values

@@ -9,16 +9,16 @@ import (
 	"director/service"
 )
 
-// The limits of an interface's MTU: what IPv4 asks of a link (RFC 791 §3.2) and
-// what its length field can hold.
+// The limits of an interface's MTU: the least that IPv4 allows for a link (RFC 791 §3.2),
+// and the largest value of the length field.
 const (
 	lowestMTU   = 68
 	highestMTU  = 65535
 	ethernetMTU = 1500
 )
 
-// links is a list of NAME=MAC[,mtu=N][,addr=PREFIX...]; of two for one name the
-// later counts.
+// links is a list of NAME=MAC[,mtu=N][,addr=PREFIX...]. A later entry for the same name
+// replaces an earlier one.
 func links(p *[]Link) value {
 	return value{
 		kind: "NAME=MAC[,mtu=N][,addr=PREFIX...]",
@@ -75,8 +75,8 @@ func ParseLink(s string) (l Link, err error) {
 	return l, err
 }
 
-// routes is a list of PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]; of two for one
-// prefix the later counts.
+// routes is a list of PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]. A later entry for the same
+// prefix replaces an earlier one.
 func routes(p *[]Route) value {
 	return value{
 		kind: "PREFIX=[GATEWAY]@IF[,mtu=N][,src=IP]",
@@ -97,7 +97,7 @@ func routes(p *[]Route) value {
 	}
 }
 
-// String returns the route as its flag has it.
+// String returns the route in the form of its flag.
 func (r Route) String() string {
 	s := r.Dst.String() + "="
 	if r.Gateway.IsValid() {
@@ -158,7 +158,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("%q is not an address with the length of its prefix, such as 192.0.2.1/24", s)
+		return p, fmt.Errorf("%q is not an address with a prefix length, such as 192.0.2.1/24", s)
 	case !p.Addr().Is4():
 		return p, errors.New("IPv6 is not supported by this version")
 	}

@@ -8,13 +8,13 @@ import (
 	"director/control/names"
 )
 
-// Doctor is what only "director doctor" takes.
+// Doctor contains the flags that only "director doctor" takes.
 type Doctor struct {
 	JSON bool
 }
 
-// ParseDoctor is Parse with the flags of doctor beside the common ones, of which
-// --interface may be left out.
+// ParseDoctor is like Parse, but also accepts the flags of doctor. --interface is
+// optional.
 func ParseDoctor(args []string, stdin io.Reader) (*Config, *Doctor, error) {
 	d := new(Doctor)
 	c, err := parse(args, stdin, names.System{}, nil, func(p *parser) {

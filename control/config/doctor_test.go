@@ -21,7 +21,7 @@ func TestParseDoctor_NeedsNoInterface(t *testing.T) {
 
 func TestParse_DoesNotKnowDoctorsFlags(t *testing.T) {
 	_, err := config.Parse([]string{"--interface=eth0", "--json"}, strings.NewReader(""))
-	if want := "--json: unknown flag: --help lists those of this version"; err == nil || err.Error() != want {
+	if want := "--json: unknown flag: --help lists the flags of this version"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

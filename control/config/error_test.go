@@ -9,14 +9,14 @@ import (
 
 func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "--interface: required: name the interfaces that carry balanced traffic"},
-		{"--speed=9", "--speed: unknown flag: --help lists those of this version"},
+		{"", "--interface: required: the interfaces that carry balanced traffic"},
+		{"--speed=9", "--speed: unknown flag: --help lists the flags of this version"},
 		{"--interface=eth0 extra", `unexpected argument "extra": flags begin with --`},
 		{"--interface=eth0 -A -t 192.0.2.10:80", "-A: ipvsadm's rules belong in a file: see --flagfile"},
 		{"--interface", "flag needs an argument: --interface"},
 		{"--interface=", "--interface=: an interface name is missing"},
 		{"--interface=eth0,", "--interface=eth0,: an interface name is missing"},
-		{"--interface=eth0,eth0", "--interface=eth0,eth0: eth0 stands there twice"},
+		{"--interface=eth0,eth0", "--interface=eth0,eth0: eth0 is given twice"},
 		{"--interface=abcdefghijklmnop", `--interface=abcdefghijklmnop: "abcdefghijklmnop" is too long for an interface name: want 15 bytes or fewer`},
 		{"--interface=a/b", `--interface=a/b: "a/b" cannot be an interface name`},
 		{"--interface=..", `--interface=..: ".." cannot be an interface name`},
@@ -24,13 +24,13 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 		{"--xdp-mode=fast", "--xdp-mode=fast: want auto|zerocopy|copy|generic"},
 		{"--queues=", "--queues=: want all or a list such as 0-3,5"},
 		{"--queues=0-", "--queues=0-: want all or a list such as 0-3,5"},
-		{"--queues=3-0", "--queues=3-0: the range 3-0 runs backwards: write 0-3"},
-		{"--queues=0-3,2", "--queues=0-3,2: queue 2 stands there twice"},
+		{"--queues=3-0", "--queues=3-0: the range 3-0 is in the wrong order: write 0-3"},
+		{"--queues=0-3,2", "--queues=0-3,2: queue 2 is given twice"},
 		{"--queues=4096", "--queues=4096: 4096 is too high: want numbers up to 4095"},
 		{"--cpus=all", "--cpus=all: want auto or a list such as 0-3,5"},
 		{"--cpus=1024", "--cpus=1024: 1024 is too high: want numbers up to 1023"},
-		{"--cpus=0-1023,0-1023,0-1023,0-1023,0", "--cpus=0-1023,0-1023,0-1023,0-1023,0: the list is longer than the number of queues can be"},
-		{"--interface=eth0 --cpus=2 --queues=0-1", "--cpus=2: too few CPUs for 2 queues: name one for each, or auto"},
+		{"--cpus=0-1023,0-1023,0-1023,0-1023,0", "--cpus=0-1023,0-1023,0-1023,0-1023,0: the list has more entries than a NIC can have queues"},
+		{"--interface=eth0 --cpus=2 --queues=0-1", "--cpus=2: too few CPUs for 2 queues: give one for each, or auto"},
 		{"--irq=move", "--irq=move: want leave|pin"},
 		{"--http=9464", "--http=9464: want ADDRESS:PORT, as in 127.0.0.1:9464 or [::1]:9464"},
 		{"--http=localhost:9464", `--http=localhost:9464: "localhost" is not an IP address`},
@@ -60,7 +60,7 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 		{"--log-level=loud", "--log-level=loud: want trace|debug|info|warn|error"},
 		{"--log-format=xml", "--log-format=xml: want console|json"},
 		{"--flagfile=/nonexistent/file", "--flagfile=/nonexistent/file: open /nonexistent/file: no such file or directory"},
-		{"--flagfile=- --flagfile=-", "--flagfile=-: standard input has been read already"},
+		{"--flagfile=- --flagfile=-", "--flagfile=-: standard input was already read"},
 	} {
 		_, err := parse("", strings.Fields(c.args)...)
 		if err == nil {
@@ -94,17 +94,17 @@ func TestParse_NamesTheLineThatIsWrong(t *testing.T) {
 		{"-A -t 192.0.2.10:80\n-A -t 192.0.2.10:80\n", "stdin:2: -t 192.0.2.10:80: Service already exists"},
 		{"-A -t 192.0.2.10:99999\n", "stdin:1: -t 192.0.2.10:99999: illegal virtual server address[:port] specified: port must be 65535 or less"},
 		{"--clear\n", "stdin:1: --clear: only -A and -a may stand in a flags file"},
-		{"--io xdp\n--speed 9\n", "stdin:2: --speed: unknown flag: --help lists those of this version"},
-		{"--help\n", "stdin:1: --help: unknown flag: --help lists those of this version"},
+		{"--io xdp\n--speed 9\n", "stdin:2: --speed: unknown flag: --help lists the flags of this version"},
+		{"--help\n", "stdin:1: --help: unknown flag: --help lists the flags of this version"},
 		{"--io\n", "stdin:1: --io: a value is missing: write --io=auto|xdp|packet"},
 		{"--io # xdp\n", "stdin:1: --io: a value is missing: write --io=auto|xdp|packet"},
 		{"--io xdp packet\n", "stdin:1: --io=xdp packet: want auto|xdp|packet"},
 		{"--interface eth0, eth1\n", `stdin:1: --interface=eth0, eth1: " eth1" cannot be an interface name`},
 		{"--sync-threshold=3 50\n", "stdin:1: --sync-threshold: has no meaning here: this version has no sync daemon"},
 		{"\n--drop-entry always\n", "stdin:2: --drop-entry=always: want a number from 0 to 3"},
-		{"--\n", "stdin:1: --: unknown flag: --help lists those of this version"},
+		{"--\n", "stdin:1: --: unknown flag: --help lists the flags of this version"},
 		{"interface=eth0\n", `stdin:1: "interface=eth0": want a flag (--name=value) or a rule (-A, -a)`},
-		{"--interface=eth0\n--queues=0-1\n--cpus 1\n", "stdin:3: --cpus=1: too few CPUs for 2 queues: name one for each, or auto"},
+		{"--interface=eth0\n--queues=0-1\n--cpus 1\n", "stdin:3: --cpus=1: too few CPUs for 2 queues: give one for each, or auto"},
 		{"--io=xdp\n" + strings.Repeat("x", 70000), "stdin:2: the line is longer than 65536 bytes: is this a flags file?"},
 	} {
 		_, err := parse(c.text, "--flagfile=-")
@@ -122,7 +122,7 @@ func TestParse_RefusesAFileThatNamesItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := parse("", "--flagfile="+name)
-	want := name + ":2: --flagfile=" + name + ": the file is being read already: it must not name itself"
+	want := name + ":2: --flagfile=" + name + ": the file is already being read: it must not include itself"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -33,7 +33,7 @@ func queues(p *[]int) value {
 			slices.Sort(list)
 			for i := 1; i < len(list); i++ {
 				if list[i] == list[i-1] {
-					return fmt.Errorf("queue %d stands there twice", list[i])
+					return fmt.Errorf("queue %d is given twice", list[i])
 				}
 			}
 			*p = list
@@ -43,8 +43,8 @@ func queues(p *[]int) value {
 	}
 }
 
-// cpus is "auto" or a list of CPU numbers, whose order counts. A CPU may stand
-// there more than once: workers can share it.
+// cpus is "auto" or a list of CPU numbers. The order is significant. A CPU may be listed
+// more than once, because workers can share it.
 func cpus(p *[]int) value {
 	return value{
 		kind: "auto|LIST",
@@ -63,9 +63,9 @@ func cpus(p *[]int) value {
 	}
 }
 
-// parseList reads numbers and ranges, "0-3,5". word is what could stand there
-// instead, for the error. There are never more CPUs than queues to serve, so
-// both lists are bounded by the number of queues.
+// parseList reads numbers and ranges, such as "0-3,5". word is the alternative to a list;
+// the error contains it. No more CPUs than queues are ever needed, so the number of
+// queues limits both lists.
 func parseList(s string, highest int, word string) ([]int, error) {
 	var list []int
 	for part := range strings.SplitSeq(s, ",") {
@@ -79,11 +79,11 @@ func parseList(s string, highest int, word string) ([]int, error) {
 		case err1 != nil || err2 != nil:
 			return nil, fmt.Errorf("want %s or a list such as 0-3,5", word)
 		case first > last:
-			return nil, fmt.Errorf("the range %s runs backwards: write %s-%s", part, to, from)
+			return nil, fmt.Errorf("the range %s is in the wrong order: write %s-%s", part, to, from)
 		case last > uint64(highest):
 			return nil, fmt.Errorf("%d is too high: want numbers up to %d", last, highest)
 		case len(list)+int(last-first) > maxQueue:
-			return nil, errors.New("the list is longer than the number of queues can be")
+			return nil, errors.New("the list has more entries than a NIC can have queues")
 		}
 		for n := first; n <= last; n++ {
 			list = append(list, int(n))

@@ -12,8 +12,8 @@ import (
 	"director/service"
 )
 
-// marks is a list of MARK=PROTO,PREFIX[,PORTS], whose order counts: flags files
-// come before the command line.
+// marks is a list of MARK=PROTO,PREFIX[,PORTS]. The order is significant: entries of flags
+// files come before those of the command line.
 func marks(p *[]service.Mark) value {
 	return value{
 		kind: "MARK=PROTO,PREFIX[,PORTS]",
@@ -68,7 +68,7 @@ func formatMark(m service.Mark) string {
 }
 
 // parseDestination reads an address or a prefix that holds unicast addresses.
-// Bits beyond the prefix do not count, as in --route and in iptables -d.
+// Bits beyond the prefix length are ignored, as in --route and in iptables -d.
 func parseDestination(s string) (netip.Prefix, error) {
 	if !strings.Contains(s, "/") {
 		ip, err := parseIP(s)
@@ -103,7 +103,7 @@ func parsePorts(s string) (ranges []service.PortRange, err error) {
 		case err1 != nil || err2 != nil:
 			return nil, fmt.Errorf("ports %q: want ports such as 80+443 or 1024-65535", s)
 		case first > last:
-			return nil, fmt.Errorf("the range %s runs backwards: write %s-%s", part, to, from)
+			return nil, fmt.Errorf("the range %s is in the wrong order: write %s-%s", part, to, from)
 		}
 		ranges = append(ranges, service.PortRange{First: uint16(first), Last: uint16(last)})
 	}

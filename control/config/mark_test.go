@@ -41,7 +41,7 @@ func TestParse_SaysWhatIsWrongWithAMark(t *testing.T) {
 		"x=tcp,10.0.0.1":            `mark "x": want a number from 1 to 4294967295`,
 		"7=icmp,10.0.0.1":           `protocol "icmp": want tcp, udp or sctp`,
 		"7=tcp,vip":                 `"vip" is not an address such as 192.0.2.10`,
-		"7=tcp,10.0.0.1/33":         `"10.0.0.1/33" is not an address with the length of its prefix, such as 192.0.2.1/24`,
+		"7=tcp,10.0.0.1/33":         `"10.0.0.1/33" is not an address with a prefix length, such as 192.0.2.1/24`,
 		"7=tcp,2001:db8::1":         "IPv6 is not supported by this version",
 		"7=tcp,2001:db8::/64":       "IPv6 is not supported by this version",
 		"7=tcp,224.0.0.1":           "224.0.0.1 is not a unicast address",
@@ -52,7 +52,7 @@ func TestParse_SaysWhatIsWrongWithAMark(t *testing.T) {
 		"7=tcp,10.0.0.1,80+65536":   `ports "80+65536": want ports such as 80+443 or 1024-65535`,
 		"7=tcp,10.0.0.1,80-":        `ports "80-": want ports such as 80+443 or 1024-65535`,
 		"7=tcp,10.0.0.1,http":       `ports "http": want ports such as 80+443 or 1024-65535`,
-		"7=tcp,10.0.0.1,80+443-442": "the range 443-442 runs backwards: write 442-443",
+		"7=tcp,10.0.0.1,80+443-442": "the range 443-442 is in the wrong order: write 442-443",
 	} {
 		want = "--fwmark=" + arg + ": " + want
 		if _, err := parse("", "--interface=eth0", "--fwmark="+arg); err == nil || err.Error() != want {

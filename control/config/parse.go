@@ -20,8 +20,8 @@ import (
 // ErrHelp is returned by Parse when --help was asked for.
 var ErrHelp = pflag.ErrHelp
 
-// maxLine bounds a line of a flags file, so that the wrong file is refused
-// rather than read.
+// maxLine is the longest line of a flags file. A longer line means that the file is
+// probably not a flags file.
 const maxLine = 1 << 16
 
 // setting is one flag of the command line.
@@ -33,21 +33,21 @@ type setting struct {
 // parser is the state of one call of Parse.
 type parser struct {
 	config   *Config
-	replay   *Replay // nil where its flags are refused
-	anywhere bool    // --interface may be left out
-	why      *Why    // likewise
+	replay   *Replay // nil if its flags are refused
+	anywhere bool    // --interface is optional
+	why      *Why    // nil if its flags are refused
 	flags    *pflag.FlagSet
 	rules    *rules.Table
 	resolver rules.Resolver
 	stdin    io.Reader         // nil once it has been read
 	open     []string          // the flags files being read, outermost first
-	last     map[string]string // flag name: where it was given last, for errors found at the end
+	last     map[string]string // where each flag was given last, for errors that are found at the end
 }
 
 // Parse reads the flags of args (without the program's name and verb) and of
-// the flags files they name. Of a flag given twice the last counts, the command
-// line over any file; repeatable flags accumulate. An error says in one line
-// where, what and what to do.
+// the flags files that they name. If a flag is given twice, the last value is used; the
+// command line overrides all files. Repeatable flags accumulate. An error tells in one
+// line where the fault is, what it is and what to do.
 func Parse(args []string, stdin io.Reader) (*Config, error) {
 	return parse(args, stdin, names.System{}, nil)
 }
@@ -111,12 +111,12 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 
 func (p *parser) unknown(name string) error {
 	if p.replay == nil && replayOnly(name) {
-		return fmt.Errorf("--%s: only director replay and why take this flag: run asks the host itself", name)
+		return fmt.Errorf("--%s: only director replay and why take this flag: run reads this from the host", name)
 	}
 	if reason, ok := sysctl.Refused(strings.ReplaceAll(name, "-", "_")); ok {
 		return fmt.Errorf("--%s: has no meaning here: %s", name, reason)
 	}
-	return fmt.Errorf("--%s: unknown flag: --help lists those of this version", name)
+	return fmt.Errorf("--%s: unknown flag: --help lists the flags of this version", name)
 }
 
 // set gives one flag its value. where is "FILE:LINE: ", or empty for the command
@@ -136,12 +136,12 @@ func (p *parser) set(where string, f *pflag.Flag, v string) error {
 // file reads the flags file that the flag at where names.
 func (p *parser) file(where, name string) error {
 	if slices.Contains(p.open, name) {
-		return fmt.Errorf("%s: the file is being read already: it must not name itself", where)
+		return fmt.Errorf("%s: the file is already being read: it must not include itself", where)
 	}
 	in, label := p.stdin, "stdin"
 	if name == "-" {
 		if in == nil {
-			return fmt.Errorf("%s: standard input has been read already", where)
+			return fmt.Errorf("%s: standard input was already read", where)
 		}
 		p.stdin = nil
 	} else {
@@ -230,17 +230,17 @@ func cut(s string) (name, value string, given bool) {
 	return s[:i], strings.TrimSpace(strings.TrimPrefix(s[i:], "=")), true
 }
 
-// check is for what only all flags together can tell.
+// check checks conditions between flags.
 func (p *parser) check() error {
 	c := p.config
 	if p.why != nil {
 		return p.why.check(p)
 	}
 	if len(c.Interfaces) == 0 && !p.anywhere {
-		return errors.New("--interface: required: name the interfaces that carry balanced traffic")
+		return errors.New("--interface: required: the interfaces that carry balanced traffic")
 	}
 	if c.CPUs != nil && len(c.CPUs) < len(c.Queues) {
-		return fmt.Errorf("%s: too few CPUs for %d queues: name one for each, or auto",
+		return fmt.Errorf("%s: too few CPUs for %d queues: give one for each, or auto",
 			p.last["cpus"], len(c.Queues))
 	}
 	if p.replay != nil {

@@ -9,12 +9,12 @@ import (
 	"director/dataplane/sysctl"
 )
 
-// changeable are the flags that take effect on a director that runs. Rules and
-// sysctls do as well.
+// changeable contains the flags that a reload can change. Rules and sysctls can change
+// as well.
 var changeable = []string{"timeouts", "neighbor", "log-level"}
 
-// Unchangeable returns the names of flags in which next differs from c, and that
-// cannot be changed while a director runs.
+// Unchangeable returns the names of the flags that differ between c and next, but cannot
+// be changed while a director runs.
 func (c *Config) Unchangeable(next *Config) (names []string) {
 	after := newFlags(next)
 	newFlags(c).VisitAll(func(f *pflag.Flag) {

@@ -17,19 +17,19 @@ import (
 // maxLinkMTU is the longest IP packet that fits a frame, with an outer header.
 const maxLinkMTU = packet.MaxFrame - packet.EthLen - packet.IPv4Len
 
-// maxWorkers bounds --workers: more than any machine whose traffic is replayed
-// has queues.
+// maxWorkers is the limit of --workers. No machine whose traffic is replayed has so many
+// queues.
 const maxWorkers = 1024
 
-// Replay is what only "director replay" takes: where frames come from and go
-// to, and the host, which it has to be told because it does not ask.
+// Replay contains the flags that only "director replay" takes: the input and output
+// files, and the description of a host. A replay does not examine the real host.
 type Replay struct {
 	In, Out string
 	HostOut string // empty: not written
 	Summary string // empty: not written
 	Script  string // of commands with their times; empty: none
 	Workers int
-	Seed    int // of what schedulers draw at random
+	Seed    int // of the schedulers' random numbers
 	Links   []Link
 	Routes  []Route
 }
@@ -42,9 +42,8 @@ type Link struct {
 	Addrs []netip.Prefix
 }
 
-// Route describes a route. Gateway is invalid where the destination is on the
-// link, Source where the link's address is to be used; an MTU of 0 is the
-// link's.
+// Route describes a route. Gateway is invalid if the destination is on the link. Source is
+// invalid if the link's address is used. An MTU of 0 means the MTU of the link.
 type Route struct {
 	Dst       netip.Prefix
 	Gateway   netip.Addr
@@ -53,7 +52,7 @@ type Route struct {
 	Source    netip.Addr
 }
 
-// ParseReplay is Parse with the flags of replay beside the common ones.
+// ParseReplay is like Parse, but also accepts the flags of replay.
 func ParseReplay(args []string, stdin io.Reader) (*Config, *Replay, error) {
 	r := replayDefaults()
 	c, err := parse(args, stdin, names.System{}, r)
@@ -74,23 +73,23 @@ func ReplayFlags() *pflag.FlagSet {
 
 // addReplayFlags defines the flags of replay over the fields of r.
 func addReplayFlags(fs *pflag.FlagSet, r *Replay) {
-	fs.Var(path(&r.In), "in", "the captured frames, pcapng or pcap (required); those of a pcap are of the first --interface")
-	fs.Var(path(&r.Out), "out", "where the frames that the director sends go, as pcapng (required)")
-	fs.Var(path(&r.HostOut), "host-out", "where the frames that are left to the kernel go, as pcapng")
-	fs.Var(path(&r.Summary), "summary", "where the counts go, as JSON")
-	fs.Var(path(&r.Script), "script", "commands to run while the frames pass, lines of SECONDS COMMAND")
-	fs.Var(number(&r.Workers, 1, maxWorkers), "workers", "how many workers share the frames, by a hash of their flow")
-	fs.Var(number(&r.Seed, 1, math.MaxInt32), "seed", "what the scheduler twos draws its random numbers from")
+	fs.Var(path(&r.In), "in", "the file of captured frames, pcapng or pcap (required); frames of a pcap arrive on the first --interface")
+	fs.Var(path(&r.Out), "out", "the pcapng file for the frames that the director sends (required)")
+	fs.Var(path(&r.HostOut), "host-out", "the pcapng file for the frames that go to the kernel")
+	fs.Var(path(&r.Summary), "summary", "the JSON file for the counts")
+	fs.Var(path(&r.Script), "script", "a file of commands that run during the replay, lines of SECONDS COMMAND")
+	fs.Var(number(&r.Workers, 1, maxWorkers), "workers", "the number of workers; a hash of the flow selects the worker of a frame")
+	fs.Var(number(&r.Seed, 1, math.MaxInt32), "seed", "seed of the random numbers of the scheduler twos")
 	addHostFlags(fs, r)
 }
 
 // addHostFlags defines the flags that describe the host.
 func addHostFlags(fs *pflag.FlagSet, r *Replay) {
 	fs.Var(links(&r.Links), "link", "an interface of the described host; mtu is 1500 unless given (repeatable)")
-	fs.Var(routes(&r.Routes), "route", "a route of the described host, without GATEWAY to what is on the link (repeatable); those to the links' subnets need no flag")
+	fs.Var(routes(&r.Routes), "route", "a route of the described host; without GATEWAY the destination is on the link; routes to the links' subnets exist without this flag (repeatable)")
 }
 
-// replayOnly reports whether the flag belongs to replay alone.
+// replayOnly reports whether the flag is one of replay.
 func replayOnly(name string) bool {
 	fs := newFlagSet()
 	addReplayFlags(fs, &Replay{})
@@ -117,13 +116,13 @@ func path(p *string) value {
 	}
 }
 
-// check is for what only all flags together can tell.
+// check checks conditions between flags.
 func (r *Replay) check(c *Config) error {
 	switch {
 	case r.In == "":
-		return errors.New("--in: required: name the capture to read")
+		return errors.New("--in: required: the capture to read")
 	case r.Out == "":
-		return errors.New("--out: required: name the capture to write")
+		return errors.New("--out: required: the capture to write")
 	}
 	return r.checkHost(c)
 }
@@ -133,10 +132,10 @@ func (r *Replay) checkHost(c *Config) error {
 	for _, name := range c.Interfaces {
 		i := slices.IndexFunc(r.Links, func(l Link) bool { return l.Name == name })
 		if i < 0 {
-			return fmt.Errorf("--interface %s: no --link describes it, and the host is not asked", name)
+			return fmt.Errorf("--interface %s: a --link must describe it, because the host is not examined", name)
 		}
 		if mtu := r.Links[i].MTU; mtu > maxLinkMTU {
-			return fmt.Errorf("--link %s: an MTU of %d, the director carries packets up to %d", name, mtu, maxLinkMTU)
+			return fmt.Errorf("--link %s: an MTU of %d: the director carries packets of at most %d bytes", name, mtu, maxLinkMTU)
 		}
 	}
 	for _, t := range r.Routes {

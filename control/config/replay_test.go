@@ -58,7 +58,7 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 		"--link=eth0=02":                                          `--link=eth0=02: "02" is not an Ethernet address such as 02:00:00:00:01:01`,
 		"--link=a/b=02:00:00:00:00:01":                            `--link=a/b=02:00:00:00:00:01: "a/b" cannot be an interface name`,
 		"--link=e=02:00:00:00:00:01,mtu=67":                       "--link=e=02:00:00:00:00:01,mtu=67: mtu=67: want a number from 68 to 65535",
-		"--link=e=02:00:00:00:00:01,addr=10.0.0.1":                `--link=e=02:00:00:00:00:01,addr=10.0.0.1: "10.0.0.1" is not an address with the length of its prefix, such as 192.0.2.1/24`,
+		"--link=e=02:00:00:00:00:01,addr=10.0.0.1":                `--link=e=02:00:00:00:00:01,addr=10.0.0.1: "10.0.0.1" is not an address with a prefix length, such as 192.0.2.1/24`,
 		"--link=e=02:00:00:00:00:01,addr=::1/64":                  "--link=e=02:00:00:00:00:01,addr=::1/64: IPv6 is not supported by this version",
 		"--link=e=02:00:00:00:00:01,up":                           `--link=e=02:00:00:00:00:01,up: "up": want mtu=N or addr=PREFIX`,
 		"--route=10.0.0.0/8":                                      "--route=10.0.0.0/8: want PREFIX=GATEWAY@INTERFACE, as in 0.0.0.0/0=192.0.2.254@eth0, or PREFIX=@INTERFACE",
@@ -66,8 +66,8 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 		"--route=10.0.0.0/8=@eth0,via=9":                          `--route=10.0.0.0/8=@eth0,via=9: "via=9": want mtu=N or src=IP`,
 		"--route=10.0.0.0/8=@eth9":                                "--route 10.0.0.0/8: no --link describes eth9",
 		"--neighbor=10.0.0.1=02:00:00:00:00:01@e9":                "--neighbor 10.0.0.1: no --link describes e9",
-		"--interface=eth0,eth1":                                   "--interface eth1: no --link describes it, and the host is not asked",
-		"--interface=mgmt --link=mgmt=02:00:00:00:00:01,mtu=9000": "--link mgmt: an MTU of 9000, the director carries packets up to 1758",
+		"--interface=eth0,eth1":                                   "--interface eth1: a --link must describe it, because the host is not examined",
+		"--interface=mgmt --link=mgmt=02:00:00:00:00:01,mtu=9000": "--link mgmt: an MTU of 9000: the director carries packets of at most 1758 bytes",
 		"--workers=0":                                             "--workers=0: want a number from 1 to 1024",
 		"--script=":                                               "--script=: the name of a file is missing",
 		"--out=":                                                  "--out=: the name of a file is missing",
@@ -82,8 +82,8 @@ func TestParseReplay_NamesWhatIsWrong(t *testing.T) {
 
 func TestParseReplay_RequiresFiles(t *testing.T) {
 	for left, want := range map[string]string{
-		"--in=a.pcap":    "--in: required: name the capture to read",
-		"--out b.pcapng": "--out: required: name the capture to write",
+		"--in=a.pcap":    "--in: required: the capture to read",
+		"--out b.pcapng": "--out: required: the capture to write",
 	} {
 		if _, _, err := parseReplay(strings.Replace(described, left, "", 1)); err == nil || err.Error() != want {
 			t.Errorf("without %s: got %v, want %s", left, err, want)
@@ -92,7 +92,7 @@ func TestParseReplay_RequiresFiles(t *testing.T) {
 }
 
 func TestParse_RefusesTheFlagsOfReplay(t *testing.T) {
-	want := "only director replay and why take this flag: run asks the host itself"
+	want := "only director replay and why take this flag: run reads this from the host"
 	if _, err := parse("", "--interface=eth0", "--link=eth0=02:00:00:00:00:01"); err == nil || err.Error() != "--link: "+want {
 		t.Errorf("on the command line: got %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 // maxConns is the largest hash table that IPVS allows (2^27, conn_tab_bits).
 const maxConns = 1 << 27
 
-// choice is one of a few words.
+// choice is one of the given words.
 func choice[T ~string](p *T, words ...T) value {
 	var all []string
 	for _, w := range words {
@@ -38,7 +38,7 @@ func choice[T ~string](p *T, words ...T) value {
 	}
 }
 
-// word is any text, of the given kind.
+// word is any text. kind is its name in the help text.
 func word(p *string, kind string) value {
 	return value{
 		kind: kind,
@@ -47,7 +47,7 @@ func word(p *string, kind string) value {
 	}
 }
 
-// level is the name of a zerolog level that makes sense as a threshold.
+// level is the name of a zerolog level that is useful as a threshold.
 func level(p *zerolog.Level) value {
 	name := p.String()
 	v := choice(&name, "trace", "debug", "info", "warn", "error")
@@ -86,10 +86,10 @@ func socket(p *string) value {
 	}
 }
 
-// named sets a name, unless a line of a flags file could not hold it.
+// named sets a name. It refuses names that cannot be written in a flags file.
 func named(p *string, s string) error {
 	if s != strings.TrimSpace(s) || strings.ContainsFunc(s, unicode.IsControl) || uncomment("="+s) != "="+s {
-		return errors.New("want a name without white space around it, control characters, or a word that begins with #")
+		return errors.New("want a name without leading or trailing white space, control characters, and words that begin with #")
 	}
 	*p = s
 	return nil
@@ -145,7 +145,7 @@ func inRange(s string, low, high int) (int, error) {
 	return n, nil
 }
 
-// timeouts are three numbers of seconds, of which 0 keeps the present value, as in
+// timeouts is three numbers of seconds. A 0 keeps the present value, as in
 // "ipvsadm --set".
 func timeouts(p *service.Timeouts) value {
 	return value{

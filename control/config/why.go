@@ -8,23 +8,25 @@ import (
 	"director/control/names"
 )
 
-// Why is what only "director why" takes: what is asked, and whom.
+// Why contains the flags and arguments that only "director why" takes: the packet to
+// explain, and the director to use.
 type Why struct {
 	Words     []string // PROTO SRC DST, as they were given
 	In        string   // a capture to explain instead; empty: none
-	Interface string   // that the packet arrives on; empty: by its source
-	Flags     string   // of TCP
+	Interface string   // on which the packet arrives; empty: chosen by its source
+	Flags     string   // the TCP flags
 	JSON      bool
 
-	// Offline: rules were given, so the running director is not asked.
+	// Offline is set if rules are given. Then the running director is not used.
 	Offline bool
-	Socket  bool // the flag control was given
-	// Host describes the host for that. Without a link, nobody has described it.
+	Socket  bool // --control was given
+	// Host describes the host if Offline is set. Without links there is no
+	// description.
 	Host Replay
 }
 
-// ParseWhy is Parse with the flags of why beside the common ones. Only where the
-// running director is not asked, the configuration is one to run.
+// ParseWhy is like Parse, but also accepts the flags of why. The configuration is complete
+// only if Offline is set.
 func ParseWhy(args []string, stdin io.Reader) (*Config, *Why, error) {
 	w := new(Why)
 	c, err := parse(args, stdin, names.System{}, nil, func(p *parser) {
@@ -46,15 +48,15 @@ func WhyFlags() *pflag.FlagSet {
 
 // addWhyFlags defines the flags of why over the fields of w.
 func addWhyFlags(fs *pflag.FlagSet, w *Why) {
-	fs.Var(path(&w.In), "in", "explain each frame of a capture, pcapng or pcap, one after the other")
-	fs.Var(word(&w.Interface, "IF"), "interface-in", "the interface that the packet arrives on, or all frames of a capture; else the one by which its source is reached")
-	fs.Var(word(&w.Flags, "FLAGS"), "flags", "those of the TCP segment, letters of SAFRPU; else an ACK where there is a connection, and a SYN where there is none")
+	fs.Var(path(&w.In), "in", "explain each frame of a capture (pcapng or pcap) in turn")
+	fs.Var(word(&w.Interface, "IF"), "interface-in", "the interface on which the packet, or each frame of a capture, arrives; if not given, the interface of the route to its source")
+	fs.Var(word(&w.Flags, "FLAGS"), "flags", "the flags of the TCP segment, letters of SAFRPU; if not given, ACK if the connection exists, SYN if not")
 	fs.Var(boolean(&w.JSON), "json", "print JSON")
 	fs.Lookup("json").NoOptDefVal = "true"
 	addHostFlags(fs, &w.Host)
 }
 
-// check is for what only all flags together can tell.
+// check checks conditions between flags.
 func (w *Why) check(p *parser) error {
 	_, w.Offline = p.last[flagfile]
 	_, w.Socket = p.last["control"]

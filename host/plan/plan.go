@@ -120,7 +120,7 @@ func (p *Plan) Interrupts() (all []Interrupt) {
 
 func checkMTU(i *Interface) error {
 	if i.MTU > MaxMTU {
-		return host.Usagef("%s has an MTU of %d, the director carries packets up to %d: ip link set dev %s mtu 1500",
+		return host.Usagef("%s has an MTU of %d, but the director carries packets of at most %d bytes: ip link set dev %s mtu 1500",
 			i.Name, i.MTU, MaxMTU, i.Name)
 	}
 	return nil

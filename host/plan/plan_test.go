@@ -95,7 +95,7 @@ func TestMake_ServesTheQueues(t *testing.T) {
 		{"a table that cannot be read", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].SpreadErr = broken },
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "it broke", true},
 		{"a long MTU", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].MTU = plan.MaxMTU + 1 },
-			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 has an MTU of 1759, the director carries packets up to 1758: ip link set dev eth1 mtu 1500", false},
+			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 has an MTU of 1759, but the director carries packets of at most 1758 bytes: ip link set dev eth1 mtu 1500", false},
 		{"the longest MTU", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].MTU = plan.MaxMTU },
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "", false},
 		{"CPUs by the flag", func(c *config.Config, _ *plan.Facts) { c.CPUs = []int{3, 2, 1, 0} },
