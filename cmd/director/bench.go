@@ -66,7 +66,7 @@ func (m *microFlags) set() *pflag.FlagSet {
 	fs.StringVar(&m.only, "only", "", "measure the rows whose names match this regular expression, such as ^nat-in/hit or /1M$")
 	fs.IntVar(&m.repetitions, "repetitions", d.Repetitions, "how often all rows are measured, in turn")
 	fs.DurationVar(&m.time, "time", d.Time, "how long each row is measured in each repetition")
-	fs.IntVar(&m.size, "conn-table-size", d.TableSize, "most connections held, as for run")
+	fs.IntVar(&m.size, "conn-table-size", d.TableSize, "the largest number of connections, as for run")
 	fs.BoolVar(&m.huge, "huge-pages", true, "use huge pages for tables and memory, as for run; false uses small pages, to compare")
 	fs.BoolVar(&m.quick, "quick", false, "test within seconds that all rows work; the results are not accurate")
 	fs.BoolVar(&m.json, "json", false, "print JSON")

@@ -230,7 +230,7 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	must(t, os.Link(left, left+"2")) // as of a director that was killed
 	must(t, l.Close())
 	for socket, want := range map[string]string{
-		missing:    "no director runs, or it has another --control than " + missing,
+		missing:    "no director runs, or its --control is not " + missing,
 		left + "2": "no director answers at " + left + "2: ",
 	} {
 		out, errs, code := ctlAt(socket, "", "-Ln")
@@ -252,7 +252,7 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	cmd.Path, cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{self}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
-	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: be root, or the director's user\n", d.socket)
+	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: run as root, or as the director's user\n", d.socket)
 	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != cli.Usage || string(out) != want {
 		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, cli.Usage, want)
 	}

@@ -189,9 +189,9 @@ func TestServer_RefusesWhatItCannotRead(t *testing.T) {
 		{"PUT", "/v1/services", `null`, "services is missing"},
 		{"PUT", "/v1/services", `{}`, "services is missing"},
 		{"POST", "/v1/changes", `{}`, "changes is missing"},
-		{"PUT", "/v1/services", ``, "it is empty"},
+		{"PUT", "/v1/services", ``, "the body is empty"},
 		{"PUT", "/v1/services", `{"services":[]`, "unexpected EOF"},
-		{"PUT", "/v1/services", `{"services":[]} x`, "more behind"},
+		{"PUT", "/v1/services", `{"services":[]} x`, "more data after the value"},
 		{"PUT", "/v1/services", `{"services":[],"also":1}`, `unknown field "also"`},
 		{"PUT", "/v1/services", `{"services":{}}`, "services: want a list, not a JSON object"},
 		{"PATCH", "/v1/timeouts", `{"tcp":"1"}`, "tcp: want a number that fits uint32, not a JSON string"},
@@ -202,7 +202,7 @@ func TestServer_RefusesWhatItCannotRead(t *testing.T) {
 		{"PUT", "/v1/services/tcp:192.0.2.10:80/servers/10.0.0.11:8080", `{"method":"dr"}`, "the method dr does not change the port"},
 		{"GET", "/v1/connections?client=x", ``, "client: "},
 		{"GET", "/v1/connections?limit=0", ``, "limit: want 1 to 100000"},
-		{"GET", "/v1/connections?page=1", ``, "page: not known"},
+		{"GET", "/v1/connections?page=1", ``, "page: unknown parameter"},
 	} {
 		if e := r.refused(c.method, c.path, c.body, 400, "bad-request"); !strings.Contains(e.Message, c.says) {
 			t.Errorf("%s %s %s: %q, want %q", c.method, c.path, c.body, e.Message, c.says)

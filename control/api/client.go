@@ -12,7 +12,7 @@ import (
 	"os"
 )
 
-// ErrUnreachable is matched by errors of a client that nobody answered.
+// ErrUnreachable matches the errors of a client that gets no answer.
 var ErrUnreachable = errors.New("no director answers")
 
 type unreachable struct {
@@ -23,9 +23,9 @@ type unreachable struct {
 func (e *unreachable) Error() string {
 	switch {
 	case errors.Is(e.err, os.ErrPermission):
-		return fmt.Sprintf("%s belongs to another user: be root, or the director's user", e.socket)
+		return fmt.Sprintf("%s belongs to another user: run as root, or as the director's user", e.socket)
 	case errors.Is(e.err, os.ErrNotExist):
-		return fmt.Sprintf("no director runs, or it has another --control than %s", e.socket)
+		return fmt.Sprintf("no director runs, or its --control is not %s", e.socket)
 	}
 	return fmt.Sprintf("no director answers at %s: %v", e.socket, e.err)
 }
@@ -33,14 +33,14 @@ func (e *unreachable) Error() string {
 func (e *unreachable) Is(target error) bool { return target == ErrUnreachable }
 func (e *unreachable) Unwrap() error        { return e.err }
 
-// Client asks a director by its control socket. Its methods may be called by any
-// goroutine.
+// Client sends requests to a director through its control socket. Its methods may be
+// called by any goroutine.
 type Client struct {
 	socket string
 	http   http.Client
 }
 
-// Open returns a client of the director at a socket. Nothing is asked yet.
+// Open returns a client for the director at a socket. It does not connect yet.
 func Open(socket string) *Client {
 	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -54,16 +54,16 @@ func Open(socket string) *Client {
 	}}}
 }
 
-// Close gives the connections back that are not in use.
+// Close closes the connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Get asks for something. path begins with /v1/.
+// Get sends a GET request and decodes the answer. path begins with /v1/.
 func (c *Client) Get(ctx context.Context, path string, into any) error {
 	return c.Do(ctx, http.MethodGet, path, nil, into)
 }
 
-// Do sends body as JSON, unless it is nil, and decodes the answer into the other
-// value, unless that is nil. A refusal is an *Error.
+// Do sends body as JSON and decodes the answer into the value into. Both may be nil. If
+// the director refuses the request, the error is an *Error.
 func (c *Client) Do(ctx context.Context, method, path string, body, into any) error {
 	var b io.Reader
 	if body != nil {
@@ -89,8 +89,8 @@ func (c *Client) Do(ctx context.Context, method, path string, body, into any) er
 	return nil
 }
 
-// Stream sends body, which may be nil, and returns the answer as it comes. The
-// caller closes it.
+// Stream sends body, which may be nil, and returns the body of the answer as a stream.
+// The caller closes it.
 func (c *Client) Stream(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://director"+path, body)
 	if err != nil {

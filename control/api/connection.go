@@ -24,21 +24,21 @@ type Connection struct {
 	Data    string  `json:"engine_data,omitempty"`
 }
 
-// Connections is one page of connections, the oldest first. Next is where the next
-// page begins, 0 on the last.
+// Connections is one page of connections, the oldest first. Next is the offset of the next
+// page, or 0 on the last page.
 type Connections struct {
-	Total       int          `json:"total"` // that fit the filter
+	Total       int          `json:"total"` // connections that match the filter
 	Next        int          `json:"next,omitempty"`
 	Connections []Connection `json:"connections"`
 }
 
 const (
 	defaultPage = 1000
-	// maxPage bounds what an answer takes of memory.
+	// maxPage limits the memory for an answer.
 	maxPage = 100_000
 )
 
-// filter is which connections are wanted: those that fit all that is given.
+// filter selects the connections that match all fields that are set.
 type filter struct {
 	proto, state    string
 	client          netip.Prefix
@@ -69,7 +69,7 @@ func filterOf(q url.Values) (f filter, err error) {
 				err = fmt.Errorf("want 1 to %d", maxPage)
 			}
 		default:
-			err = fmt.Errorf("not known: want proto, state, client, virtual, server, offset or limit")
+			err = fmt.Errorf("unknown parameter: want proto, state, client, virtual, server, offset or limit")
 		}
 		if err != nil {
 			return f, fmt.Errorf("%s: %w", name, err)
@@ -78,8 +78,8 @@ func filterOf(q url.Values) (f filter, err error) {
 	return f, nil
 }
 
-// at reports whether an endpoint is the one that was asked for: an address, with or
-// without a port.
+// at reports whether an endpoint matches want, which is an address with or without a
+// port. An empty want matches all.
 func at(e netip.AddrPort, want string) bool {
 	return want == "" || want == e.String() || want == e.Addr().String()
 }
@@ -91,7 +91,7 @@ func (f *filter) fits(c *control.Connection) bool {
 		(!f.client.IsValid() || f.client.Contains(c.Client.Addr())) && at(c.Virtual, f.virtual) && at(c.Server, f.server)
 }
 
-// page is the page of the connections that f asks for.
+// page returns the page of the connections that f selects.
 func (f *filter) page(all []control.Connection) Connections {
 	p := Connections{Connections: []Connection{}}
 	for i := range all {
@@ -114,7 +114,7 @@ func (f *filter) page(all []control.Connection) Connections {
 	return p
 }
 
-// control is the connection as package control lists it.
+// control returns the connection as package control lists it.
 func (c *Connection) control() (control.Connection, error) {
 	l := control.Connection{
 		Expires: time.Duration(c.Expires * float64(time.Second)), State: c.State, Engine: c.Engine, EngineData: c.Data,

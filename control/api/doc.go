@@ -1,4 +1,4 @@
-// Package api is the control API: HTTP and JSON over a unix socket. The types here
-// are what goes over it; HTTPServer answers for a director, Client asks one. See
-// docs/api.md, whose examples a test runs.
+// Package api is the control API: HTTP and JSON over a unix socket. It contains the types
+// of the requests and answers, the HTTPServer of a director, and a Client. See
+// docs/api.md; a test runs its examples.
 package api

@@ -14,13 +14,13 @@ type Error struct {
 	Status  int    `json:"-"`
 	Code    string `json:"code"`             // a stable word: see docs/api.md
 	Message string `json:"error"`            // what is wrong and what to do
-	Change  *int   `json:"change,omitempty"` // of several changes or services the one refused, counting from 0
+	Change  *int   `json:"change,omitempty"` // the index of the refused change or service in the request's list, from 0
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Is lets errors.Is find the error of package service that the director answered
-// with.
+// Is reports whether the code of the answer stands for target, an error of package
+// service.
 func (e *Error) Is(target error) bool {
 	for _, k := range known {
 		if k.err == target {
@@ -45,8 +45,8 @@ var known = []struct {
 	{service.ErrInvalid, "invalid", http.StatusUnprocessableEntity},
 }
 
-// errorOf makes an answer of an error. An error without a code of its own is a
-// mistake in the request.
+// errorOf converts an error into an answer. An error without its own code is a mistake in
+// the request.
 func errorOf(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -60,16 +60,16 @@ func errorOf(err error) *Error {
 	return e
 }
 
-// refusedAt makes an answer of the error of one element of a list. list is the
-// name of the list in the request.
+// refusedAt converts the error of one element of a list into an answer. list is the name
+// of the list in the request.
 func refusedAt(list string, at int, err error) *Error {
 	e := *errorOf(err)
 	e.Change, e.Message = &at, fmt.Sprintf("%s[%d]: %s; nothing is changed", list, at, e.Message)
 	return &e
 }
 
-// opError makes an answer of the error of control.Control.Apply or Replace. at
-// returns the element of the request's list that a refused change comes from.
+// opError converts an error of control.Control.Apply or Replace into an answer. at returns
+// the index of the refused change in the request's list.
 func opError(list string, at func(*control.OpError) int, err error) error {
 	refused, ok := errors.AsType[*control.OpError](err)
 	if !ok {
@@ -92,7 +92,7 @@ func isOfServer(k control.OpKind) bool {
 	return k == control.AddServer || k == control.EditServer || k == control.DeleteServer
 }
 
-// Errorf makes an error with a status of HTTP and a word for it.
+// Errorf returns an error with an HTTP status and a code.
 func Errorf(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -8,8 +8,8 @@ import (
 	"director/packet"
 )
 
-// listed is a service with what it counts. Its servers stand in the order of adding,
-// so that an answer can be sent back.
+// listed returns a service with its counts. Its servers are in the order in which they
+// were added, so that a client can send the answer back.
 func listed(c *control.Service) Service {
 	s := ServiceOf(&c.Spec)
 	s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
@@ -76,7 +76,7 @@ func (r *Rates) control() control.Rates {
 	return control.Rates{CPS: s.Conns, InPPS: s.InPkts, OutPPS: s.OutPkts, InBPS: s.InBytes, OutBPS: s.OutBytes}
 }
 
-// sysctls are all sysctls by name, as /proc/sys would show them.
+// sysctls returns the values of all sysctls by name, in the form of /proc/sys.
 func sysctls(v sysctl.Values) map[string]string {
 	all := map[string]string{}
 	for _, name := range sysctl.Names() {

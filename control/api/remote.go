@@ -12,11 +12,11 @@ import (
 	"director/service"
 )
 
-// Remote is a director at the other end of the control socket, as ipvsadm's
-// commands see one.
+// Remote is a director at the other end of the control socket. It has the methods that
+// the commands of ipvsadm need.
 type Remote struct {
 	*Client
-	// Context bounds everything that is asked.
+	// Context is the context of all requests.
 	Context context.Context
 }
 
@@ -60,7 +60,7 @@ func (r Remote) DeleteServer(k service.Key, a packet.Addr, port uint16) error {
 	return r.send(http.MethodDelete, pathOf(k)+"/servers/"+netip.AddrPortFrom(a.Netip(), port).String(), nil)
 }
 
-// Apply makes changes as one.
+// Apply makes all changes or none.
 func (r Remote) Apply(ops ...control.Op) error {
 	body := Changes{make([]Change, len(ops))}
 	for i := range ops {
@@ -73,7 +73,7 @@ func (r Remote) Apply(ops ...control.Op) error {
 	return err
 }
 
-// changeOf is the change that a director makes o of.
+// changeOf converts o into a change of a request. It is the inverse of Change.op.
 func changeOf(o *control.Op) Change {
 	c := Change{Op: o.Kind.String()}
 	switch o.Kind {
@@ -91,7 +91,7 @@ func changeOf(o *control.Op) Change {
 	return c
 }
 
-// Zero begins to count anew for a service, for nil for all.
+// Zero resets the counts of a service. If k is nil, it resets all counts.
 func (r Remote) Zero(k *service.Key) error {
 	if k == nil {
 		return r.send(http.MethodPost, "/v1/zero", nil)
@@ -99,13 +99,13 @@ func (r Remote) Zero(k *service.Key) error {
 	return r.send(http.MethodPost, pathOf(*k)+"/zero", nil)
 }
 
-// Timeouts returns the time-outs as they are set.
+// Timeouts returns the present time-outs.
 func (r Remote) Timeouts() (t service.Timeouts, err error) {
 	err = r.Get(r.Context, "/v1/timeouts", &t)
 	return t, err
 }
 
-// SetTimeouts sets those that are not 0.
+// SetTimeouts sets the time-outs in t that are not 0.
 func (r Remote) SetTimeouts(t service.Timeouts) error {
 	return r.send(http.MethodPatch, "/v1/timeouts", t)
 }
@@ -145,7 +145,7 @@ func (r Remote) Connections() (all []control.Connection, err error) {
 	return all, nil
 }
 
-// Size returns the most connections that the table holds.
+// Size returns how many connections the table can hold.
 func (r Remote) Size() (int, error) {
 	var f struct {
 		Table struct {

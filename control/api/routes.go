@@ -10,20 +10,21 @@ import (
 	"director/service"
 )
 
-// Services is all services.
+// Services contains all services.
 type Services struct {
 	Services []Service `json:"services"`
 }
 
-// Change is one of several changes that are made as one. Service is what is added
-// or edited; of the other changes its name only. Server likewise.
+// Change is one of several changes of a request. Service is the service that is added or
+// edited; other changes use only its name. Server is the server that is added or edited;
+// its deletion uses only its name.
 type Change struct {
 	Op      string   `json:"op"` // add-service, edit-service, delete-service, add-server, edit-server, delete-server
 	Service *Service `json:"service"`
 	Server  *Server  `json:"server,omitempty"`
 }
 
-// Changes is several changes.
+// Changes is a list of changes. The director makes all of them or none.
 type Changes struct {
 	Changes []Change `json:"changes"`
 }
@@ -57,12 +58,13 @@ func (s *HTTPServer) routes() {
 	}
 	s.mux.HandleFunc("GET /v1/configuration", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_ = s.director.Configuration(w) // a client that went away is none of our business
+		_ = s.director.Configuration(w) // there is no one to tell if the client is gone
 	})
 	s.mux.HandleFunc("/", s.nothing)
 }
 
-// nothing answers what no other pattern fits: there is nothing, or not this method.
+// nothing answers requests that match no other pattern: the path does not exist, or does
+// not take this method.
 func (s *HTTPServer) nothing(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -78,10 +80,10 @@ func (s *HTTPServer) nothing(w http.ResponseWriter, r *http.Request) {
 	}
 	allow := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", allow)
-	WriteError(w, Errorf(http.StatusMethodNotAllowed, "method-not-allowed", "%s %s: this path takes %s only", r.Method, r.URL.Path, allow))
+	WriteError(w, Errorf(http.StatusMethodNotAllowed, "method-not-allowed", "%s %s: this path takes only %s", r.Method, r.URL.Path, allow))
 }
 
-// named returns the service that the path names.
+// named returns the key of the service in the path.
 func named(r *http.Request) (service.Key, error) { return KeyOf(r.PathValue("service")) }
 
 func (s *HTTPServer) getServices(*http.Request) (any, error) {
@@ -154,8 +156,8 @@ func (s *HTTPServer) postService(r *http.Request) (any, error) {
 	return nil, s.director.AddService(spec)
 }
 
-// putService edits a service's attributes, and if servers are given makes its
-// servers be those.
+// putService edits the attributes of a service. If the body contains servers, they replace
+// the servers of the service.
 func (s *HTTPServer) putService(r *http.Request) (any, error) {
 	body := Service{Service: r.PathValue("service")}
 	if err := ReadJSON(r, &body); err != nil {
@@ -179,7 +181,7 @@ func (s *HTTPServer) putService(r *http.Request) (any, error) {
 	return nil, s.replace(spec)
 }
 
-// replace makes a service that exists be as spec says, servers and all.
+// replace changes an existing service and its servers to those of spec.
 func (s *HTTPServer) replace(spec service.Spec) error {
 	found := false
 	err := s.director.Update(func(now control.Settings) control.Settings {
@@ -209,7 +211,8 @@ func (s *HTTPServer) deleteService(r *http.Request) (any, error) {
 	return nil, s.director.DeleteService(k)
 }
 
-// server reads the real server in a request's body, which the path may name.
+// server reads the real server in the body of a request. If the path contains its name,
+// name is this name, otherwise name is empty.
 func server(r *http.Request, name string) (k service.Key, spec service.ServerSpec, err error) {
 	if k, err = named(r); err != nil {
 		return k, spec, err
@@ -297,14 +300,14 @@ func (s *HTTPServer) postChanges(r *http.Request) (any, error) {
 	return nil, opError("changes", at, s.director.Apply(ops...))
 }
 
-// op is the change that c asks for.
+// op converts c into a change of package control.
 func (c *Change) op() (o control.Op, err error) {
 	kind, ok := control.ParseOpKind(c.Op)
 	switch {
 	case !ok:
-		return o, Errorf(http.StatusBadRequest, "bad-request", "op %q: want add-, edit- or delete- and service or server", c.Op)
+		return o, Errorf(http.StatusBadRequest, "bad-request", "op %q: want add-, edit- or delete-, followed by service or server", c.Op)
 	case c.Service == nil:
-		return o, Errorf(http.StatusBadRequest, "bad-request", "%s: which service?", c.Op)
+		return o, Errorf(http.StatusBadRequest, "bad-request", "%s: service is missing", c.Op)
 	}
 	o.Kind = kind
 	switch kind {
@@ -316,7 +319,7 @@ func (c *Change) op() (o control.Op, err error) {
 		return o, err
 	}
 	if c.Server == nil {
-		return o, Errorf(http.StatusBadRequest, "bad-request", "%s: which server?", c.Op)
+		return o, Errorf(http.StatusBadRequest, "bad-request", "%s: server is missing", c.Op)
 	}
 	if kind == control.DeleteServer {
 		o.Server.Addr, o.Server.Port, err = PlaceOf(c.Server.Server, o.Service.Key)

@@ -20,30 +20,31 @@ import (
 	"director/view/figures"
 )
 
-// Bounds of what a client may ask for, and for how long.
+// Limits for the requests of a client, and their time limits.
 const (
-	// maxBody is room for some ten thousand services.
+	// maxBody is enough for about ten thousand services.
 	maxBody      = 16 << 20
 	maxHeader    = 16 << 10
 	headerTime   = 10 * time.Second
 	bodyTime     = time.Minute
-	answerTime   = time.Minute // that a client has to read an answer but a stream
+	answerTime   = time.Minute // for a client to read an answer that is not a stream
 	idleTime     = 5 * time.Minute
 	shutdownTime = time.Second
 	maxClients   = 64
 )
 
-// Director is what the server answers for.
+// Director contains the parts of a director that the server uses.
 type Director struct {
 	*control.Control
 	Figures func() figures.Figures
-	// Reload takes the configuration up again.
+	// Reload loads the configuration again.
 	Reload func(context.Context) error
-	// Configuration writes a flags file that says what runs.
+	// Configuration writes the present settings as a flags file.
 	Configuration func(io.Writer) error
 }
 
-// HTTPServer answers for a director. Handle adds to what it answers, before Serve.
+// HTTPServer answers the requests to a director. Handle adds handlers; it is called
+// before Serve.
 type HTTPServer struct {
 	director Director
 	mux      *http.ServeMux
@@ -52,15 +53,15 @@ type HTTPServer struct {
 
 	end     context.CancelFunc // of all requests
 	mu      sync.Mutex
-	closed  bool           // no request begins any more
+	closed  bool           // no new request is accepted
 	running sync.WaitGroup // requests
-	listing sync.Mutex     // held while all connections are listed, which takes memory
+	listing sync.Mutex     // held while all connections are listed, to limit the memory
 }
 
 // NewHTTPServer returns a server for d.
 func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
 	s := &HTTPServer{director: d, mux: http.NewServeMux(), log: log}
-	// A stream whose client does not read ends with the server.
+	// If a client does not read its stream, the stream still ends with the server.
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
 	s.http = http.Server{
@@ -72,7 +73,7 @@ func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
 	return s
 }
 
-// Handle has h answer requests of a pattern, such as "POST /v1/why".
+// Handle registers h for a pattern, such as "POST /v1/why".
 func (s *HTTPServer) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
 // Serve answers until Close.
@@ -84,8 +85,8 @@ func (s *HTTPServer) Serve(l net.Listener) error {
 	return err
 }
 
-// Close lets requests that are being answered end for a second, and ends. None is
-// being answered when it returns.
+// Close stops the server. It waits up to a second for running requests, then ends them.
+// When it returns, no request is running.
 func (s *HTTPServer) Close() error {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
@@ -101,7 +102,7 @@ func (s *HTTPServer) Close() error {
 	return err
 }
 
-// begin notes one more request, unless the server is closed.
+// begin counts a new request as running. If the server is closed, it returns false.
 func (s *HTTPServer) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +112,7 @@ func (s *HTTPServer) begin() bool {
 	return !s.closed
 }
 
-// counted notes which requests are being answered.
+// counted returns a handler that counts the running requests.
 func (s *HTTPServer) counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.begin() {
@@ -119,7 +120,7 @@ func (s *HTTPServer) counted(h http.Handler) http.Handler {
 			return
 		}
 		defer s.running.Done()
-		// The request before may have left one, and this answer may be a stream.
+		// The previous request may have set a deadline, and this answer may be a stream.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		if clean := path.Clean(r.URL.Path); clean != r.URL.Path { // the mux would redirect to another page
 			WriteError(w, Errorf(http.StatusNotFound, "not-found", "%s %s: no such path: %s?", r.Method, r.URL.Path, clean))
@@ -129,18 +130,18 @@ func (s *HTTPServer) counted(h http.Handler) http.Handler {
 	})
 }
 
-// answer is a handler that returns what it answers with: nil for nothing, or
-// something for JSON.
+// answer is a handler that returns its answer as a value. The value is sent as JSON. For
+// nil the answer has no body.
 type answer func(r *http.Request) (any, error)
 
 func (s *HTTPServer) handle(pattern string, do answer) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		body, err := do(r)
-		// A client that does not read gives its place to another one.
+		// A client that does not read must not block other clients.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 		if r.Method != http.MethodGet {
-			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("asked by the control socket")
+			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("request on the control socket")
 		}
 		if err != nil {
 			WriteError(w, err)
@@ -158,7 +159,7 @@ func (s *HTTPServer) handle(pattern string, do answer) {
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // a client that went away is none of our business
+	_ = json.NewEncoder(w).Encode(v) // there is no one to tell if the client is gone
 }
 
 // WriteError answers with an error.
@@ -175,14 +176,14 @@ func ReadJSON(r *http.Request, v any) error {
 	err := d.Decode(v)
 	if err == nil {
 		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("there is more behind the value")
+			err = errors.New("there is more data after the value")
 		}
 	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return Errorf(http.StatusRequestEntityTooLarge, "too-large", "the body is larger than %d bytes", maxBody)
 	}
 	if errors.Is(err, io.EOF) {
-		err = errors.New("it is empty")
+		err = errors.New("the body is empty")
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return fmt.Errorf("body: %s: want %s, not a JSON %s", wrong.Field, kindOf(wrong.Type), wrong.Value)
@@ -193,7 +194,7 @@ func ReadJSON(r *http.Request, v any) error {
 	return nil
 }
 
-// kindOf is the kind of JSON that a type is read from, in words.
+// kindOf returns the kind of JSON value for a type, in words.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -205,6 +206,6 @@ func kindOf(t reflect.Type) string {
 	case reflect.Struct, reflect.Map:
 		return "an object"
 	}
-	// The others are numbers of a width.
+	// All other types are numbers of a fixed size.
 	return "a number that fits " + t.String()
 }

@@ -13,16 +13,16 @@ import (
 	"director/service"
 )
 
-// Service is a virtual service. Of what is not given the defaults are ipvsadm's.
-// Stats, Rates and the counts of its servers are in answers only.
+// Service is a virtual service. A field that is not given has the default of ipvsadm.
+// Stats, Rates and the counts of its servers are only in answers.
 type Service struct {
 	Service    string   `json:"service"` // such as tcp:192.0.2.10:80, or fwmark:1
 	Scheduler  string   `json:"scheduler,omitempty"`
-	Flags      []string `json:"flags,omitempty"`      // of the scheduler, such as sh-port
+	Flags      []string `json:"flags,omitempty"`      // flags of the scheduler, such as sh-port
 	Persistent uint32   `json:"persistent,omitempty"` // seconds
-	Netmask    string   `json:"netmask,omitempty"`    // which clients are one to the persistence
+	Netmask    string   `json:"netmask,omitempty"`    // persistence treats the clients of one such network as one client
 	OnePacket  bool     `json:"one_packet,omitempty"`
-	Engine     string   `json:"engine,omitempty"` // of persistence: sip
+	Engine     string   `json:"engine,omitempty"` // persistence engine: sip
 	Servers    []Server `json:"servers,omitempty"`
 
 	Stats *Stats `json:"stats,omitempty"`
@@ -31,23 +31,23 @@ type Service struct {
 
 // Server is a real server of a service.
 type Server struct {
-	Server string  `json:"server"`           // such as 10.0.0.11:8080; without a port it has the service's
+	Server string  `json:"server"`           // such as 10.0.0.11:8080; without a port it has the port of the service
 	Method string  `json:"method,omitempty"` // nat, dr or tun; dr if not given
 	Weight *int32  `json:"weight,omitempty"` // 1 if not given
-	Upper  uint32  `json:"upper,omitempty"`  // connections at which it gets no more
-	Lower  uint32  `json:"lower,omitempty"`  // below which it gets some again
-	Tunnel *Tunnel `json:"tunnel,omitempty"` // of tun; ipip if not given
+	Upper  uint32  `json:"upper,omitempty"`  // at this number of connections it gets no new ones
+	Lower  uint32  `json:"lower,omitempty"`  // below this number it gets new ones again
+	Tunnel *Tunnel `json:"tunnel,omitempty"` // for tun; ipip if not given
 
 	Overloaded  bool    `json:"overloaded,omitempty"`  // by its thresholds
 	Unreachable string  `json:"unreachable,omitempty"` // why packets cannot get to it now
 	Active      *uint32 `json:"active,omitempty"`
 	Inactive    *uint32 `json:"inactive,omitempty"`
-	Persistent  *uint32 `json:"persistent,omitempty"` // templates that point to it
+	Persistent  *uint32 `json:"persistent,omitempty"` // templates that refer to it
 	Stats       *Stats  `json:"stats,omitempty"`
 	Rates       *Rates  `json:"rates,omitempty"`
 }
 
-// Tunnel is how packets are wrapped for a real server.
+// Tunnel describes how packets are encapsulated for a real server.
 type Tunnel struct {
 	Type     string `json:"type"`               // ipip, gue or gre
 	Port     uint16 `json:"port,omitempty"`     // of gue
@@ -63,10 +63,10 @@ type Stats struct {
 	OutBytes uint64 `json:"out_bytes"`
 }
 
-// Rates is what Stats grows by per second.
+// Rates contains the growth of Stats per second.
 type Rates Stats
 
-// parsed reads a word that may be left out. names lists the words that parse knows.
+// parsed reads an optional word. names lists the valid words, missing is the default.
 func parsed[T any](what, word string, parse func(string) (T, bool), names []string, missing T) (T, error) {
 	if word == "" {
 		return missing, nil
@@ -94,7 +94,7 @@ func KeyOf(name string) (service.Key, error) {
 	}
 	at, err := netip.ParseAddrPort(rest)
 	if err == nil && !at.Addr().Is4() {
-		err = errors.New("only IPv4 so far")
+		err = errors.New("IPv6 is not supported by this version")
 	}
 	if err != nil {
 		return service.Key{}, fmt.Errorf("service %q: %w", name, err)
@@ -110,8 +110,8 @@ func NameOf(k service.Key) string {
 	return packet.ProtoName(k.Proto) + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
 }
 
-// Spec returns the specification of the service and its servers. The service is
-// valid; of the servers only what checkServer looks at is checked.
+// Spec returns the specification of the service and its servers. It validates the service.
+// It checks the servers only with checkServer.
 func (s *Service) Spec() (service.Spec, error) {
 	k, err := KeyOf(s.Service)
 	if err != nil {
@@ -129,12 +129,12 @@ func (s *Service) Spec() (service.Spec, error) {
 	if s.Netmask != "" {
 		mask, err := netip.ParseAddr(s.Netmask)
 		if err != nil || !mask.Is4() {
-			return service.Spec{}, fmt.Errorf("netmask %q: want one of IPv4, such as 255.255.255.0", s.Netmask)
+			return service.Spec{}, fmt.Errorf("netmask %q: want an IPv4 netmask, such as 255.255.255.0", s.Netmask)
 		}
 		spec.HostMask = ^packet.AddrFrom(mask).V4()
 	}
 	if spec.Persistent == 0 {
-		spec.HostMask = 0 // it means nothing then
+		spec.HostMask = 0 // without persistence it has no meaning
 	}
 	if err := spec.Validate(); err != nil {
 		return service.Spec{}, err
@@ -149,7 +149,7 @@ func (s *Service) Spec() (service.Spec, error) {
 	return spec, nil
 }
 
-// Spec returns what the server of service k asks for.
+// Spec returns the specification of the server, which belongs to service k.
 func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 	if spec.Addr, spec.Port, err = PlaceOf(s.Server, k); err != nil {
 		return spec, err
@@ -186,9 +186,9 @@ func (s *Server) Spec(k service.Key) (spec service.ServerSpec, err error) {
 	return spec, checkServer(&spec, k)
 }
 
-// checkServer refuses a server that no director accepts. What a kernel would
-// refuse is left to the director, which first looks for the service, as a kernel
-// does, and answers with another status.
+// checkServer returns an error if ipvsadm would refuse the server. It does not return
+// errors of the kernel. The director finds them later: like the kernel it first looks for
+// the service, and it answers with a different status.
 func checkServer(spec *service.ServerSpec, k service.Key) error {
 	err := spec.Validate(k)
 	if e, ok := errors.AsType[*service.SpecError](err); ok && e.Err != nil {
@@ -197,8 +197,8 @@ func checkServer(spec *service.ServerSpec, k service.Key) error {
 	return err
 }
 
-// PlaceOf reads where a real server of service k is: ADDRESS:PORT, or ADDRESS with
-// the service's port.
+// PlaceOf reads the address and port of a real server of service k. Without a port it
+// returns the port of the service.
 func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 	at, err := netip.ParseAddrPort(name)
 	if err != nil {
@@ -208,7 +208,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 		}
 	}
 	if err == nil && !at.Addr().Is4() {
-		err = errors.New("only IPv4 so far")
+		err = errors.New("IPv6 is not supported by this version")
 	}
 	if err == nil {
 		err = service.CheckUnicast(at.Addr())
@@ -219,7 +219,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 	return packet.AddrFrom(at.Addr()), at.Port(), nil
 }
 
-// ServiceOf is a service as it is to be.
+// ServiceOf converts a specification of a service into the form of a request.
 func ServiceOf(spec *service.Spec) Service {
 	s := Service{
 		Service: NameOf(spec.Key), Scheduler: spec.Scheduler, Flags: rules.FlagNames(spec.Flags, spec.Scheduler),
@@ -238,7 +238,7 @@ func serverName(spec *service.ServerSpec) string {
 	return netip.AddrPortFrom(spec.Addr.Netip(), spec.Port).String()
 }
 
-// ServerOf is a real server as it is to be.
+// ServerOf converts a specification of a real server into the form of a request.
 func ServerOf(spec *service.ServerSpec) Server {
 	s := Server{
 		Server: serverName(spec), Method: spec.Method.String(),

@@ -10,26 +10,26 @@ import (
 	"syscall"
 )
 
-// DefaultSocket is where a director listens unless it is told otherwise.
+// DefaultSocket is the default path of the control socket.
 const DefaultSocket = "/run/director/control.sock"
 
-// Listen makes the control socket, which only this process's user can open, and
-// makes its folder if that is missing. What a director that was killed left behind
-// is replaced; one that answers is not.
+// Listen creates the control socket, and its directory if that does not exist. Only the
+// user of this process can open the socket. Listen replaces the socket of a director that
+// was killed, but not one where a director answers.
 func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, unmade(path, err)
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
-		return nil, fmt.Errorf("--control=%s: another director answers there: give this one another path", path)
+		return nil, fmt.Errorf("--control=%s: another director already uses this path: give another one", path)
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("--control: %w", err)
 		}
 	}
-	// Between its making and its chmod nobody else can open it, as the folder of
-	// the temporary name is ours alone.
+	// The socket is created in a temporary directory that only this user can open.
+	// So no other user can open the socket before its mode is set.
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".control-")
 	if err != nil {
 		return nil, unmade(path, err)
@@ -51,16 +51,16 @@ func Listen(path string) (net.Listener, error) {
 	return &listener{UnixListener: l, path: path}, nil
 }
 
-// unmade says what to do about a socket that cannot be made.
+// unmade returns the error for a socket that cannot be created, with advice.
 func unmade(path string, err error) error {
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("--control=%s: this user may not write there: make the folder for it, or give a path in one that it has, or none: %w", path, err)
+		return fmt.Errorf("--control=%s: this user cannot write there: create the directory for this user, or give a path in a directory of this user, or an empty path: %w", path, err)
 	}
 	return fmt.Errorf("--control=%s: %w", path, err)
 }
 
-// listener lets in this process's user and root only, whatever became of the
-// file's mode, and removes the file when it is closed.
+// listener accepts only connections of root and of this process's user, even if the mode
+// of the file was changed. Close removes the file.
 type listener struct {
 	*net.UnixListener
 	path string

@@ -167,7 +167,7 @@ func TestListen_ReplacesWhatADeadDirectorLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.Listen(path); err == nil || !strings.Contains(err.Error(), "another director answers there") {
+	if _, err := api.Listen(path); err == nil || !strings.Contains(err.Error(), "another director already uses this path") {
 		t.Errorf("got %v, want that another one answers", err)
 	}
 	if err := living.Close(); err != nil {
@@ -189,7 +189,7 @@ func TestListen_SaysWhatToDoAboutAFolderOfOthers(t *testing.T) {
 			}
 			return err
 		})
-		if err == nil || !strings.Contains(err.Error(), "--control="+path+": this user may not write there") {
+		if err == nil || !strings.Contains(err.Error(), "--control="+path+": this user cannot write there") {
 			t.Errorf("got %v, want what to do", err)
 		}
 	}

@@ -45,7 +45,7 @@ type IRQ string
 // The values of --irq.
 const (
 	IRQLeave IRQ = "leave"
-	IRQPin   IRQ = "pin" // beside the queue's worker, restored on exit
+	IRQPin   IRQ = "pin" // move them to the CPU of the queue's worker until exit
 )
 
 // Runtime says whether a reload keeps changes that were made while running.
@@ -74,7 +74,7 @@ type Config struct {
 	Queues        []int // ascending; nil: all of them
 	CPUs          []int // of the workers, in queue order; nil: chosen automatically
 	IRQ           IRQ
-	ConnTableSize int // most connections held
+	ConnTableSize int // the largest number of connections
 	GiantLock     bool
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
