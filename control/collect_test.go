@@ -7,8 +7,8 @@ import (
 	"director/packet"
 )
 
-// Housekeeping goes on under the workers' clock: removed servers are forgotten
-// two minutes after they were seen unused, and the workers are shown that.
+// Housekeeping uses the workers' clock. A removed server is deleted two minutes after it
+// was found unused, and the workers get a new view.
 func TestCollect_ShowsTheWorkersWhatIsForgotten(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly(web...)
@@ -71,7 +71,7 @@ func TestServices_SayWhoIsOverloaded(t *testing.T) {
 	}
 }
 
-// Several changes are one to the workers, or none.
+// The workers see several changes at once, or none of them.
 func TestAdd_IsWhole(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly(web...)
@@ -102,7 +102,7 @@ func TestControl_RefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Whether packets can get to a real server is said with it.
+// The listing of a real server says whether packets can reach it.
 func TestServices_SayHowServersAreReached(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly("-A -t 192.0.2.10:80", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m", "-a -t 192.0.2.10:80 -r 10.0.0.99:8080 -m")

@@ -27,8 +27,7 @@ var unlisted = map[string]string{
 	"Parental":    "likewise",
 }
 
-// A field that is added to a record and that no listing shows makes this fail, until
-// a reason is given.
+// This fails if a new field of a record is not listed and has no reason in unlisted.
 func TestConnections_ShowEveryField(t *testing.T) {
 	full := fields.Full[conntrack.Record]()
 	full.Kind, full.State, full.Deadline = conntrack.Template|conntrack.Engine, conntrack.TemplateAssured, 1<<40
@@ -37,7 +36,7 @@ func TestConnections_ShowEveryField(t *testing.T) {
 	}
 	show := func(r conntrack.Record) string { return fmt.Sprintf("%+v", connection(&r, 1)) }
 	unseen := fields.Unseen(full, show)
-	// The mark stands in the place of the virtual address of a template.
+	// A template contains the mark in place of the virtual address.
 	plain := full
 	plain.Kind, plain.State = conntrack.Helper, conntrack.TCPEstablished
 	seen := fields.Unseen(plain, show)

@@ -8,8 +8,8 @@ import (
 	"director/internal/packettest"
 )
 
-// fill brings the table to n connections of clients that send these segments after
-// the SYN.
+// fill adds connections until the table has n. Each client sends the given segments after
+// its SYN.
 func (r *rig) fill(n int, flags ...string) {
 	r.t.Helper()
 	for r.Shared.Conns().Used() < n {
@@ -51,8 +51,8 @@ func (r *rig) newClient() packettest.Frame {
 	return f
 }
 
-// secured reports whether secure_tcp's state machine is in force: it calls a
-// half-open connection to a server whose answers are not seen SYNACK.
+// secured reports whether the state machine of secure_tcp is active. With it, a half-open
+// connection has the state SYNACK if the answers of the server are not seen.
 func (r *rig) secured() bool {
 	r.t.Helper()
 	r.send(r.newClient())
@@ -148,7 +148,7 @@ func TestDropPacket_DropsOneInSoMany(t *testing.T) {
 	check("always, one in 3, after what is left to count of 10", "........x..x..")
 	r.sysctl("am_droprate", "0")
 	check("always, one in 0", "....")
-	// A connection that exists is none of its business.
+	// It does not affect existing connections.
 	r.sysctl("am_droprate", "1")
 	check("every one", "xxx")
 	r.sysctl("drop_packet", "0")
@@ -193,7 +193,7 @@ func TestDropPacket_FollowsTheFill(t *testing.T) {
 	}
 }
 
-// A second of drop_entry looks through one bucket in 32.
+// In each second drop_entry checks one bucket of 32.
 func TestDropEntry_FollowsTheFill(t *testing.T) {
 	for _, c := range []struct {
 		set         string
@@ -227,7 +227,7 @@ func TestDropEntry_FollowsTheFill(t *testing.T) {
 	}
 }
 
-// Established connections that are not idle survive it all.
+// Established connections that are not idle are never dropped.
 func TestDropEntry_SparesWhatIsInUse(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly(direct...)

@@ -14,7 +14,7 @@ import (
 	"director/service"
 )
 
-// rig is a director in memory that answers to ipvsadm. Everything is on one link.
+// rig is a director in memory that ipvsadm controls. All hosts are on one link.
 type rig struct {
 	*memlab.Director
 	t *testing.T
@@ -82,7 +82,7 @@ func (r *rig) sysctl(name, value string) {
 	}
 }
 
-// send has the director forward packets, and returns what it sent.
+// send passes packets to the director and returns the frames that it sent.
 func (r *rig) send(frames ...packettest.Frame) (sent []*packettest.Decoded) {
 	r.t.Helper()
 	for _, f := range frames {
@@ -100,7 +100,7 @@ func (r *rig) send(frames ...packettest.Frame) (sent []*packettest.Decoded) {
 	return sent
 }
 
-// drops is how many frames were dropped for a reason.
+// drops returns the number of frames that were dropped for a reason.
 func (r *rig) drops(reason packet.Reason) uint64 {
 	c := r.Worker.Counts()
 	return c.Drops[reason]
@@ -117,7 +117,7 @@ func ack(n int) packettest.Frame {
 	return f
 }
 
-// seconds moves the clock and ends what is due then.
+// seconds advances the clock and removes expired connections.
 func (r *rig) seconds(n int) {
 	r.Clock.Advance(time.Duration(n) * time.Second)
 	r.Worker.ExpireAll()

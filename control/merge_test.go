@@ -16,9 +16,9 @@ import (
 	"director/service"
 )
 
-// randomServices returns services that may be together, of few addresses, so that
-// any two sets of them have much in common, and an address is a service's in one
-// and a real server's in the other.
+// randomServices returns a valid set of services. It uses few addresses, so two sets have
+// much in common, and an address can belong to a service in one set and to a real server
+// in the other.
 func randomServices(r *rand.Rand) (specs []service.Spec) {
 	addr := func(n int) packet.Addr { return packet.AddrFrom4(10<<24 | 11 + uint32(n)) }
 	vips := map[packet.Addr]bool{}
@@ -41,7 +41,7 @@ func randomServices(r *rand.Rand) (specs []service.Spec) {
 	return specs
 }
 
-// ordered returns services and their servers in an order of their own.
+// ordered returns services and their servers in a fixed order.
 func ordered(specs []service.Spec) []service.Spec {
 	specs = slices.Clone(specs)
 	for i := range specs {
@@ -59,8 +59,8 @@ func wantServices(t *testing.T, what string, got, want []service.Spec) {
 	}
 }
 
-// TestReplace_LeadsFromAnythingToAnything has a director go from one random set of
-// services to the next.
+// TestReplace_LeadsFromAnythingToAnything replaces one random set of services by the
+// next.
 func TestReplace_LeadsFromAnythingToAnything(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := newRig(t, 64)
@@ -90,8 +90,8 @@ func TestMerge_FollowsWhoeverMadeAChange(t *testing.T) {
 	}
 }
 
-// What a configuration said, says and what runs, as services of few words, and what
-// comes of it. Each is what Merge's documentation says.
+// Each case has the old configuration, the new one, the running services, and the result
+// that the documentation of Merge requires.
 func TestMerge_GoesByAttribute(t *testing.T) {
 	const vip, rs1, rs2 = "-A -t 192.0.2.10:80 ", "-a -t 192.0.2.10:80 -r 10.0.0.11 ", "-a -t 192.0.2.10:80 -r 10.0.0.12 "
 	lines := func(l ...string) []string { return l }
@@ -142,14 +142,14 @@ func TestMerge_GoesByAttribute(t *testing.T) {
 	}
 }
 
-// everythingOf is all that a batch of changes may touch.
+// everythingOf contains all state that a list of changes can modify.
 func (r *rig) everythingOf() string {
 	return fmt.Sprintf("%+v\n%s%s%d servers, VIPs %v", r.Settings(), r.ipvsadm("-Ln --stats --exact"), r.ipvsadm("-Ln --exact"),
 		len(r.Shared.View().Services.Servers()), r.Shared.View().Services.VIPs())
 }
 
-// TestApply_IsAllOrNothing refuses changes of which the last one is wrong, and wants
-// no trace of the others: not in the lists and counts, nor of whose turn it is.
+// TestApply_IsAllOrNothing applies changes of which the last one is wrong. The others must
+// have no effect: on the lists, on the counts, or on the next server of round robin.
 func TestApply_IsAllOrNothing(t *testing.T) {
 	r := newRig(t, 64)
 	r.quietly(web...)
@@ -199,7 +199,7 @@ func TestApply_IsAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestUpdate_TakesAllBack has an update fail that sets everything.
+// TestUpdate_TakesAllBack makes an update fail that sets everything.
 func TestUpdate_TakesAllBack(t *testing.T) {
 	r := newRig(t, 64)
 	r.quietly(web...)
@@ -229,8 +229,8 @@ func TestUpdate_TakesAllBack(t *testing.T) {
 	}
 }
 
-// TestDeleteService_KeepsItsConnectionsFromTheHost, which would reset them; a new
-// connection is the host's.
+// TestDeleteService_KeepsItsConnectionsFromTheHost: the host would reset the connections of
+// the deleted service. A new connection goes to the host.
 func TestDeleteService_KeepsItsConnectionsFromTheHost(t *testing.T) {
 	r := newRig(t, 64)
 	r.quietly(web...)

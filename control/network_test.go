@@ -12,8 +12,8 @@ import (
 	"director/service"
 )
 
-// TestApply_HoldsServersAgainstTheNetwork, those of a new service, new ones and
-// edited ones. The network of now counts.
+// TestApply_HoldsServersAgainstTheNetwork checks the servers of a new service, new servers
+// and edited ones against the present network.
 func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 	r := newRig(t, 64)
 	now := memlab.OneLink("10.0.0.11", "10.0.0.12", "10.0.0.13")

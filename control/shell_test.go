@@ -6,7 +6,7 @@ import (
 	"director/internal/packettest"
 )
 
-// From the first rule to the last count, by ipvsadm's own words.
+// The test uses ipvsadm commands from the first rule to the last count.
 func TestControl_IsWhatIPVSADMTalksTo(t *testing.T) {
 	r := newRig(t, 4096)
 	r.prints("-Ln", `
@@ -89,7 +89,7 @@ TCP  192.0.2.10:80                       0        0        0        0        0
 	r.prints("-Sn", "\n")
 }
 
-// Time-outs of --set count from the next packet on.
+// Time-outs of --set apply from the next packet.
 func TestSetTimeouts_FromTheNextPacketOn(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly("-A -t 192.0.2.10:80 -s rr", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m")
@@ -103,7 +103,7 @@ func TestSetTimeouts_FromTheNextPacketOn(t *testing.T) {
 	r.prints("-Lcn", head+"TCP 01:40  ESTABLISHED 198.51.100.1:40000 192.0.2.10:80      10.0.0.11:8080\n")
 }
 
-// Templates are listed among the connections and counted by themselves.
+// Templates are listed with the connections and counted separately.
 func TestControl_ListsPersistence(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly("-A -t 192.0.2.10:80 -s rr -p 90", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m", "-a -t 192.0.2.10:80 -r 10.0.0.12:8080 -m")

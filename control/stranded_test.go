@@ -10,8 +10,8 @@ const connHead = "IPVS connection entries\npro expire state       source        
 
 var web = []string{"-A -t 192.0.2.10:80 -s rr", "-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m", "-a -t 192.0.2.10:80 -r 10.0.0.12:8080 -m"}
 
-// The connections of a removed server stay, and their packets go nowhere, until
-// it is back.
+// The connections of a removed server stay. Their packets are dropped until the server is
+// added again.
 func TestDeleteServer_LeavesItsConnections(t *testing.T) {
 	for _, remove := range []string{"-d -t 192.0.2.10:80 -r 10.0.0.12:8080", "-D -t 192.0.2.10:80", "-C"} {
 		r := newRig(t, 4096)
@@ -31,7 +31,7 @@ func TestDeleteServer_LeavesItsConnections(t *testing.T) {
 	}
 }
 
-// With expire_nodest_conn they end at once, wherever else they are counted
+// With expire_nodest_conn they are removed at once, and all counts are updated
 // (ip_vs_expire_nodest_conn_flush).
 func TestDeleteServer_EndsItsConnectionsIfAsked(t *testing.T) {
 	for _, remove := range []string{"-d -t 192.0.2.10:80 -r 10.0.0.12:8080", "-D -t 192.0.2.10:80", "-C"} {
@@ -58,8 +58,8 @@ func TestDeleteServer_EndsItsConnectionsIfAsked(t *testing.T) {
 	}
 }
 
-// Templates of the removed server go with the last of their connections, used to
-// some purpose or not, whatever the order they are found in.
+// A template of the removed server is removed with its last connection. The order in which
+// they are found does not matter.
 func TestDeleteServer_EndsTemplatesIfAsked(t *testing.T) {
 	for _, assured := range []bool{false, true} {
 		r := newRig(t, 4096)
@@ -78,7 +78,7 @@ func TestDeleteServer_EndsTemplatesIfAsked(t *testing.T) {
 	}
 }
 
-// What controls others waits for them; the rest of the table is not asked.
+// A template is removed after its connections. The other entries are not affected.
 func TestExpireNodestConn_ConcernsRemovedServersOnly(t *testing.T) {
 	r := newRig(t, 4096)
 	r.quietly(web...)

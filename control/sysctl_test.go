@@ -51,8 +51,9 @@ func TestSysctl_ReachesTheWorkersAtOnce(t *testing.T) {
 	}
 }
 
-// lblc and lblcr remember a destination's server for as long as is set now. They
-// forget every half hour; whoever is not remembered is then the idle one.
+// lblc and lblcr keep the server of a destination for the time that is set now. They
+// remove old entries every half hour. A destination without an entry then gets the idle
+// server.
 func TestSysctl_ReachesTheSchedulers(t *testing.T) {
 	for scheduler, name := range map[string]string{"lblc": "lblc_expiration", "lblcr": "lblcr_expiration"} {
 		for expiry, remembered := range map[string]bool{"86400": true, "60": false} {

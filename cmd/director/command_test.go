@@ -14,7 +14,7 @@ import (
 	"director/internal/lab/process"
 )
 
-// ruled is a director that takes commands.
+// ruled is a director that accepts commands.
 type ruled struct{ *process.Director }
 
 // startRuled is startDirector for tests that change the rules later.
@@ -34,7 +34,7 @@ func startRuledBy(t *testing.T, l *lab.Lab, cmd *exec.Cmd, flags ...string) rule
 	return ruled{d}
 }
 
-// try has the director carry out a command of ipvsadm.
+// try runs a command of ipvsadm on the director.
 func (d ruled) try(format string, args ...any) (out, errs string, code int) {
 	return ctlAt(d.Control(), "", strings.Fields(fmt.Sprintf(format, args...))...)
 }

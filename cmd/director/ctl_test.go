@@ -28,7 +28,7 @@ import (
 	"director/view/figures"
 )
 
-// desk is a director in memory that answers at a control socket.
+// desk is a director in memory with a control socket.
 type desk struct {
 	*memlab.Director
 	socket string
@@ -87,7 +87,7 @@ func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code in
 	return o.String(), e.String(), code
 }
 
-// local is what a command prints without a socket between it and the director.
+// local returns the output of a command that does not use the socket.
 func (d *desk) local(t *testing.T, line string) string {
 	t.Helper()
 	c, err := ipvsadm.Parse(strings.Fields(line), names.System{})
@@ -99,8 +99,8 @@ func (d *desk) local(t *testing.T, line string) string {
 	return out.String()
 }
 
-// TestCtl_ListsAsIfThereWereNoSocket compares every listing, byte for byte. By
-// number, as names are the host's to know.
+// TestCtl_ListsAsIfThereWereNoSocket compares every listing, byte for byte. The
+// listings are numeric, because names depend on the host.
 func TestCtl_ListsAsIfThereWereNoSocket(t *testing.T) {
 	d := openDesk(t)
 	d.restore(t, savedRules+`-e -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3 -x 5000000 -y 4000000
@@ -194,8 +194,8 @@ func TestCtl_FailsAsIpvsadmDoes(t *testing.T) {
 	}
 }
 
-// TestCtl_RestoresAsIpvsadmDoes: what is refused does not end -R, what is no
-// command line does.
+// TestCtl_RestoresAsIpvsadmDoes: a refused command does not end -R, but an invalid command
+// line does.
 func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
 	const before, after = "-A -t 192.0.2.10:80 -s rr\n", "-A -t 192.0.2.10:81 -s rr\n"
 	for _, c := range []struct {
@@ -220,8 +220,8 @@ func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
 	}
 }
 
-// TestCtl_SaysWhyNobodyAnswers tells a missing director from one that ended and
-// one that is somebody else's.
+// TestCtl_SaysWhyNobodyAnswers checks the errors for a missing director, for one that has
+// ended, and for one of another user.
 func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	d := openDesk(t)
 	missing, left := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "left")

@@ -25,9 +25,9 @@ var doctorFlags = []string{
 	"-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m",
 }
 
-// TestDoctor_IsHeeded has doctor find three things in a network namespace, does
-// what it says, and has it find them no more. What it says that run would do is
-// what run does, and that a second run would not start it knows, too.
+// TestDoctor_IsHeeded lets doctor find three faults in a network namespace, applies its
+// remedies, and checks that it does not find the faults again. run must do what doctor
+// predicts. doctor must also report that a second run would not start.
 func TestDoctor_IsHeeded(t *testing.T) {
 	h := ailingHost(t)
 	problems := map[string]struct {

@@ -18,15 +18,14 @@ import (
 	"director/service"
 )
 
-// The connections of the test of draining: so many, by so many clients at a
-// time.
+// The number of connections of the drain test, and of clients at the same time.
 const (
 	drainConns   = 10_000
 	drainClients = 25
 )
 
 // TestDrain_ForgetsEveryConnection opens and closes ten thousand connections
-// and waits until the director remembers none. By direct routing, where
+// and waits until the director has removed all of them. By direct routing, where
 // FIN_WAIT is the last state and lasts as long as --timeouts says. By
 // masquerading the director sees both FINs, and TIME_WAIT lasts 120 s in IPVS,
 // whatever the operator sets.

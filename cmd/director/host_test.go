@@ -37,8 +37,8 @@ func TestHost_StaysItselfWhenTheDirectorStops(t *testing.T) {
 }
 
 // TestHost_StaysItselfWhenTheDirectorIsKilled ends it by SIGKILL. The kernel
-// takes back its interfaces; the VIP goes when its time is up, and of the
-// neighbour entries nobody takes note.
+// releases its interfaces. The VIP is removed when its lifetime ends. The remaining
+// neighbour entries have no effect.
 func TestHost_StaysItselfWhenTheDirectorIsKilled(t *testing.T) {
 	eachWay(t, lab.Config{VIPOnLink: true}, []way{nativeXDP, genericXDP, packetIO},
 		func(t *testing.T, l *lab.Lab, w way) {

@@ -54,7 +54,7 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 }
 
 // TestHTTP_UnequalQueues has two queues towards the clients and one towards the
-// servers: one worker sends by way of the other.
+// servers: one worker sends through the port of the other.
 func TestHTTP_UnequalQueues(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 1}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)

@@ -57,7 +57,7 @@ func wantRefusedCurl(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// wantRefusedUDP fails unless a datagram's sender is told that nobody is there.
+// wantRefusedUDP fails unless the sender of a datagram gets port unreachable.
 func wantRefusedUDP(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	c, err := l.Clients[0].Dial(t.Context(), "udp4", "", fmt.Sprintf("%s:%d", l.VIP, echoPort))
@@ -97,7 +97,7 @@ func TestICMP_ShowsTheDirectorAsAHop(t *testing.T) {
 	})
 }
 
-// knock sends a SYN from a port of the client that may go so many hops.
+// knock sends a SYN with the given TTL from a port of the client.
 func knock(t *testing.T, l *lab.Lab, port, hops int) {
 	t.Helper()
 	client := l.Clients[0]
@@ -140,7 +140,7 @@ func wantTimeExceeded(t *testing.T, errs net.PacketConn, at netip.Addr, proto la
 	}
 }
 
-// setTTL says how many hops what c sends may go.
+// setTTL sets the TTL of the packets that c sends.
 func setTTL(t *testing.T, c syscall.Conn, hops int) {
 	t.Helper()
 	raw, err := c.SyscallConn()

@@ -19,8 +19,8 @@ import (
 	"director/service"
 )
 
-// mainEnv makes the test binary be director, so that the tests run the code
-// that is under test, race detector included, as processes of its own.
+// mainEnv makes the test binary run as director. So the tests run the code under test,
+// with the race detector, in separate processes.
 const mainEnv = "DIRECTOR_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func directorCommand(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an event that must happen.
 const patience = 60 * time.Second
 
 // startDirector runs a director in the lab and stops it at the end of the

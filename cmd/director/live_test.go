@@ -23,8 +23,8 @@ import (
 	"director/service"
 )
 
-// The changes that are made under load: by each of so many clients of either kind
-// so many rounds, of changesPerRound changes each.
+// The changes under load: the number of clients of each kind, and of the rounds that each
+// client makes. A round has changesPerRound changes.
 const (
 	changers        = 2
 	changeRounds    = 42
@@ -63,8 +63,8 @@ func TestLive_ChangesHarmNobodyElse(t *testing.T) {
 	}
 }
 
-// TestLive_AServiceThatIsAddedServes adds a service on a running director, whose
-// frames were the host's before, and takes it away again.
+// TestLive_AServiceThatIsAddedServes adds a service to a running director and removes it
+// again. Before, the frames of this service went to the host.
 func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
@@ -83,8 +83,8 @@ func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 	})
 }
 
-// startSteadyLoad begins so many requests a second as there are newcomers, each on a
-// connection of its own, until ctx ends, and then tells how they went.
+// startSteadyLoad sends newcomers requests per second, each on a new connection, until ctx
+// ends. It then returns their results.
 func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, error)) <-chan fetch.Result {
 	result := make(chan fetch.Result, 1)
 	go func() {

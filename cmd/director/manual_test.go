@@ -72,8 +72,8 @@ func TestManual_IsWellFormed(t *testing.T) {
 	}
 }
 
-// TestCompletion_Offers asks as the scripts of the shells do. Bash cuts the flag's name
-// off what it offers for "--flag=".
+// TestCompletion_Offers requests completions as the shell scripts do. For "--flag=" bash
+// removes the name of the flag from the offered words.
 func TestCompletion_Offers(t *testing.T) {
 	for _, c := range []struct {
 		words []string // the last one is to be completed

@@ -85,5 +85,5 @@ func TestRefuse_AnHTTPAddressThatIsTaken(t *testing.T) {
 	defer taken.Close()
 	refuse(t, l).want(t, cli.Failed, "--http=127.0.0.1:9464: another program listens there: ", "")
 	refuse(t, l, "--http=198.51.100.99:80").want(t, cli.Failed, "--http=198.51.100.99:80: no interface has this address", "")
-	startDirector(t, l, "packet", "--http=") // does without
+	startDirector(t, l, "packet", "--http=") // runs without HTTP
 }

@@ -34,7 +34,7 @@ func TestPersist_OneMarkKeepsAClientWithOneServer(t *testing.T) {
 		startDirector(t, l, ioKind, flags...)
 		used := map[string]bool{}
 		for i, client := range l.Clients {
-			// Whichever port comes first decides for both.
+			// The first connection selects the server for both ports.
 			ports := []int{demoPort, securePort}
 			if i%2 == 1 {
 				slices.Reverse(ports)

@@ -23,7 +23,7 @@ const (
 
 // The tests of this file exchange ten megabytes over a path with one narrow
 // hop. Every segment of TCP forbids its fragmentation, so the exchange ends only
-// if the sender is told by ICMP, which is the director's to send or to pass on.
+// if the sender gets an ICMP message, which the director sends or forwards.
 
 // TestPathMTU_OfTheWayToTheServers has the narrow hop right behind the
 // director: it is the one who tells the client.
@@ -111,8 +111,8 @@ func TestPathMTU_OfARouterBeforeTheClient(t *testing.T) {
 	})
 }
 
-// width is what a client's packet may have on a path with the narrow hop, in
-// which a tunnel needs room for its outer header.
+// width returns the longest packet of a client on a path with the narrow hop. A tunnel
+// needs space for its outer header.
 func width(l *lab.Lab) int {
 	if l.Method == service.TUN {
 		return narrowMTU - outerLen

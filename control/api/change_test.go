@@ -16,7 +16,7 @@ const (
 	dns = `{"service":"udp:192.0.2.10:53","one_packet":true,"servers":[{"server":"10.0.0.11"}]}`
 )
 
-// What GET answers can be sent back, and changes nothing: no count, no connection.
+// A client can send the answer of a GET back. This changes no count and no connection.
 func TestPut_OfWhatGetAnswersChangesNothing(t *testing.T) {
 	r := newRig(t)
 	r.does("PUT", "/v1/services", `{"services":[`+web+`,`+dns+`,{"service":"fwmark:7","persistent":60,"netmask":"255.255.255.0","scheduler":"sh","flags":["sh-port"],"servers":[{"server":"10.0.0.12:0","method":"tun","tunnel":{"type":"gue","port":6080,"checksum":"remote"}}]}]}`)
@@ -35,7 +35,7 @@ func TestPut_OfWhatGetAnswersChangesNothing(t *testing.T) {
 	}
 }
 
-// All services are replaced in one view, and what stays keeps what it has counted.
+// All services are replaced in one view. Services that stay keep their counts.
 func TestPutServices_IsOneView(t *testing.T) {
 	r := newRig(t)
 	r.does("PUT", "/v1/services", `{"services":[`+web+`,`+dns+`]}`)
@@ -52,7 +52,7 @@ func TestPutServices_IsOneView(t *testing.T) {
 	}
 }
 
-// The refusal names the change, and nothing of the others is made.
+// The error names the refused change. No other change is made.
 func TestChanges_AreAllOrNothing(t *testing.T) {
 	r := newRig(t)
 	r.does("POST", "/v1/services", web)
@@ -86,7 +86,8 @@ func TestChanges_AreAllOrNothing(t *testing.T) {
 	}
 }
 
-// A list of services says which of them is refused, and why, wherever that is seen.
+// The error for a list of services names the refused one and the reason, wherever the fault
+// is found.
 func TestPutServices_NamesWhatIsWrong(t *testing.T) {
 	r := newRig(t)
 	r.does("PUT", "/v1/services", `{"services":[`+dns+`,`+web+`]}`)
@@ -180,7 +181,7 @@ func TestServer_SaysWhichMethodsAPathTakes(t *testing.T) {
 	}
 }
 
-// What is no request of this API is refused, and nothing is changed by it.
+// An invalid request is refused and changes nothing.
 func TestServer_RefusesWhatItCannotRead(t *testing.T) {
 	r := newRig(t)
 	r.does("POST", "/v1/services", web)

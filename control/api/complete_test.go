@@ -46,8 +46,8 @@ func TestConnection_ArrivesWhole(t *testing.T) {
 	}
 }
 
-// Of a service, no field may be left out that a rule can set. Some exclude each
-// other, so that it takes two services to have them all.
+// Every field of a service that a rule can set must be sent. Some fields exclude each
+// other, so two services are needed to set all.
 func TestService_ArrivesWhole(t *testing.T) {
 	server := service.ServerSpec{
 		Addr: packet.MustAddr("10.0.0.11"), Port: 5060, Method: service.TUN, Weight: 3, Upper: 9, Lower: 4,
@@ -79,8 +79,7 @@ func TestService_ArrivesWhole(t *testing.T) {
 	}
 }
 
-// What is counted of a service and of its servers arrives as well. Two fields stay
-// behind.
+// The counts of a service and its servers are sent as well, except for two fields.
 func TestListing_ArrivesWhole(t *testing.T) {
 	want := fields.Full[control.Service]()
 	want.Spec = service.Spec{Key: service.Key{Mark: 7}, Scheduler: "rr"}

@@ -16,8 +16,8 @@ import (
 	"director/service"
 )
 
-// A crowd of clients, more than are answered at a time, edits the same services at
-// once: what each has done is there in the end, and each change was one view.
+// More clients than the server answers at a time edit the same services at once. At the
+// end the changes of all clients are there, and each change made one view.
 func TestServer_ServesACrowd(t *testing.T) {
 	const clients, each = 200, 5
 	r := newRig(t)
@@ -61,7 +61,7 @@ func TestServer_ServesACrowd(t *testing.T) {
 	}
 }
 
-// A header without end is cut off, and so is the connection.
+// If a header does not end, the server closes the connection.
 func TestServer_BoundsHeaders(t *testing.T) {
 	r := newRig(t)
 	c, err := net.Dial("unix", r.socket)
@@ -106,7 +106,7 @@ func TestClose_WaitsForRequests(t *testing.T) {
 	}
 }
 
-// A path that is not clean is no page of another one.
+// A path that is not clean is not an alias of another path.
 func TestServer_KnowsCleanPathsOnly(t *testing.T) {
 	r := newRig(t)
 	for _, path := range []string{"//v1/services", "/v1//services", "/v1/./services", "/v1/x/../services", "/v1/services/"} {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestDocs_ExamplesHold has docs/api.md's conversation with a director.
+// TestDocs_ExamplesHold sends the requests of docs/api.md to a director.
 func TestDocs_ExamplesHold(t *testing.T) {
 	page, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
@@ -47,7 +47,8 @@ func TestDocs_ExamplesHold(t *testing.T) {
 	}
 }
 
-// shows says in what JSON got does not have what want shows of it, or nothing.
+// shows describes the first difference between the JSON got and the excerpt want, or
+// returns an empty text.
 func shows(want, got string) string {
 	if want == "" {
 		if got != "" {
@@ -96,7 +97,7 @@ func within(at string, want, got any) string {
 	return ""
 }
 
-// Every word that the code says is in docs/api.md, and there is no other.
+// docs/api.md lists exactly the codes that the program uses.
 func TestDocs_NameEveryCode(t *testing.T) {
 	said := map[string]bool{}
 	word := regexp.MustCompile(`(?:Errorf|refuse)\((?:w, )?http\.Status\w+, "([a-z-]+)"|err\.?\w*, "([a-z-]+)", http\.Status|service\.Err\w+, "([a-z-]+)", http\.Status|Code: "([a-z-]+)"`)

@@ -19,7 +19,7 @@ import (
 	"director/view/figures"
 )
 
-// rig is a director in memory, and what answers for it.
+// rig is a director in memory and its server.
 type rig struct {
 	*memlab.Director
 	t      testing.TB
@@ -58,7 +58,7 @@ func (r *rig) serve(path string) {
 	t.Cleanup(r.http.CloseIdleConnections)
 }
 
-// newServer makes a director whose server serves nobody yet.
+// newServer creates a director whose server does not listen yet.
 func newServer(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, Director: memlab.New(t, memlab.Options{Network: memlab.OneLink("10.0.0.11", "10.0.0.12")})}

@@ -58,8 +58,7 @@ func randomService(r *rand.Rand) string {
 	return b.String()
 }
 
-// What is accepted is listed as it was asked for, and what is refused changes
-// nothing.
+// An accepted service is listed as it was requested. A refused one changes nothing.
 func TestService_ComesBackAsItWasPut(t *testing.T) {
 	rig, r, accepted := newRig(t), rand.New(rand.NewPCG(3, 4)), 0
 	for range 500 {
@@ -132,8 +131,8 @@ func FuzzService(f *testing.F) {
 	})
 }
 
-// ipvsadm's commands do and say the same of a director in this process and of one
-// behind the control socket.
+// The commands of ipvsadm have the same effect and output with a director in this process
+// and with one behind the control socket.
 func TestRemote_IsAsLocal(t *testing.T) {
 	near, far := newRig(t), newRig(t)
 	client := api.Open(far.socket)

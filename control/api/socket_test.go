@@ -89,7 +89,7 @@ func TestListen_LetsNobodyElseIn(t *testing.T) {
 	if !errors.Is(err, unix.EACCES) {
 		t.Errorf("another user got %v, want %v", err, unix.EACCES)
 	}
-	// Whatever becomes of the file's mode, who connects is asked for.
+	// The user of a connection is checked even if the mode of the file is changed.
 	if err := os.Chmod(r.socket, 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestListen_LetsNobodyElseIn(t *testing.T) {
 	}
 }
 
-// A director that is not root lets in its own user, and root, and no third one.
+// A director that does not run as root accepts only its own user and root.
 func TestListen_LetsItsUserAndRootIn(t *testing.T) {
 	dir := folder(t)
 	if err := os.Chown(dir, nobody, nobody); err != nil {
@@ -125,7 +125,7 @@ func TestListen_LetsItsUserAndRootIn(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, asked := c.Read(make([]byte, 4096)) // who closes with a question unread breaks the asker's pipe
+				_, asked := c.Read(make([]byte, 4096)) // if the server closes with an unread request, the client gets EPIPE
 				_, err = c.Write([]byte("welcome"))
 				if err := errors.Join(asked, err, c.Close()); err != nil {
 					return err

@@ -166,7 +166,7 @@ func TestParse_LetsTheLastFlagAndTheCommandLineWin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The first argument stands before the files and wins all the same.
+	// The first argument comes before the files, but still overrides them.
 	got, err := parse("--xdp-mode=generic\n--log-level=warn\n",
 		"--log-level=error", "--flagfile", one, "--flagfile="+two, "--timeouts=0,0,99",
 		"--neighbor=10.0.0.3=02:00:00:00:00:03@eth1", "--manage-vips=false", "--manage-vips")
@@ -268,8 +268,8 @@ func TestFlags_HaveEveryFlagAndItsDefault(t *testing.T) {
 	}
 }
 
-// FuzzParse feeds flags files. Whatever is accepted must print as a flags file
-// that means the same and prints itself.
+// FuzzParse parses random flags files. An accepted file must print as a flags file with the
+// same meaning. Parsing that file must print it again.
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add("--interface=a#b\n--queues=0\n--cpus=9,9,8-9\n--manage-vips\n#\n \t\r\n")

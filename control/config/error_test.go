@@ -71,7 +71,7 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 	}
 }
 
-// A name that a flags file could not hold would be another one once printed.
+// A name that cannot be written in a flags file would change when it is printed.
 func TestParse_RefusesNamesThatNoLineHolds(t *testing.T) {
 	for _, flag := range []string{"--state=", "--control="} {
 		for name, good := range map[string]bool{
