@@ -89,3 +89,93 @@ func (m *Meter) Rates() Tally {
 		InBytes: uint64(m.inBPS+15) >> 5, OutBytes: uint64(m.outBPS+15) >> 5,
 	}
 }
+
+// own returns what the server counted while it was in a service.
+func (s *Server) own() Tally { return s.counted().sub(s.record.skipped) }
+
+// Tally returns what the server has counted up to now. Zero does not affect it. Only
+// the registry's goroutine may call it.
+func (s *Server) Tally() Tally { return s.own() }
+
+// tally returns what all servers of the service have counted for it, including
+// removed ones.
+func (s *registered) tally() Tally {
+	sum := s.gone
+	for _, m := range s.members.values() {
+		sum = sum.add(m.own().sub(m.record.joined))
+	}
+	return sum
+}
+
+// Tally returns what the service with key k has counted up to now. Zero does not
+// affect it. If k is nil, it returns the sum over all services, including deleted
+// ones.
+func (r *Registry) Tally(k *Key) Tally {
+	if k != nil {
+		if s := r.lookup(*k); s != nil {
+			return s.tally()
+		}
+		return Tally{}
+	}
+	total := r.gone
+	for _, s := range r.services {
+		total = total.add(s.tally())
+	}
+	return total
+}
+
+// Estimate updates the shown counts and rates. It is called every two seconds.
+func (r *Registry) Estimate() {
+	total := r.gone
+	for _, s := range r.services {
+		for _, m := range s.members.values() {
+			m.record.meter.tick(m.own())
+		}
+		sum := s.tally()
+		s.meter.tick(sum)
+		total = total.add(sum)
+	}
+	r.total.tick(total)
+}
+
+// Zero restarts the shown counts of the service with key k and of its servers. If k
+// is nil, it restarts all counts.
+func (r *Registry) Zero(k *Key) error {
+	if k != nil && r.lookup(*k) == nil {
+		return ErrNoService
+	}
+	for _, s := range r.services {
+		if k != nil && s.Key != *k {
+			continue
+		}
+		s.meter.Zero()
+		for _, m := range s.members.values() {
+			m.record.meter.Zero()
+		}
+	}
+	if k == nil {
+		r.total.Zero()
+	}
+	return nil
+}
+
+// Total returns the meter of all services.
+func (r *Registry) Total() *Meter { return &r.total }
+
+// Each calls f for each service, with its meter, in the order in which the services
+// were added.
+func (r *Registry) Each(f func(s *Service, m *Meter)) {
+	for _, s := range r.services {
+		f(s.Service, &s.meter)
+	}
+}
+
+// EachServer calls f for each server of the service with key k, in list order, with
+// its specification and meter.
+func (r *Registry) EachServer(k Key, f func(s *Server, spec ServerSpec, m *Meter)) {
+	if s := r.lookup(k); s != nil {
+		for _, m := range s.members.values() {
+			f(m.Server, m.spec, &m.record.meter)
+		}
+	}
+}
