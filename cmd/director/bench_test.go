@@ -13,14 +13,20 @@ import (
 )
 
 func TestBench_ListsItsVerbs(t *testing.T) {
-	for _, line := range []string{"bench", "bench macro", "bench --quick"} {
-		code, out, err := direct("", line)
-		if code != cli.Usage || out != "" || !strings.HasPrefix(err, "Usage: director bench VERB") || !strings.Contains(err, "  micro ") {
-			t.Errorf("director %s: exit %d, stdout %q, stderr\n%s\nwant exit 2 and the verbs", line, code, out, err)
-		}
+	if code, out, err := direct("", "bench"); code != cli.Usage || out != "" || !strings.HasPrefix(err, "Usage: director bench VERB") || !strings.Contains(err, "  micro ") {
+		t.Errorf("exit %d, stdout %q, stderr\n%s\nwant exit 2 and the verbs", code, out, err)
 	}
 	if code, out, err := direct("", "bench --help"); code != cli.OK || err != "" || !strings.Contains(out, "  micro ") {
 		t.Errorf("exit %d, stdout\n%s\nstderr %q, want exit 0 and the verbs", code, out, err)
+	}
+}
+
+func TestBench_RefusesAnUnknownVerb(t *testing.T) {
+	for _, verb := range []string{"macro", "--quick"} {
+		code, out, err := direct("", "bench "+verb)
+		if want := verb + ": unknown verb: \"director bench --help\" lists them\n"; code != cli.Usage || out != "" || err != want {
+			t.Errorf("got exit %d, stdout %q, stderr %q, want exit 2, nothing, %q", code, out, err, want)
+		}
 	}
 }
 

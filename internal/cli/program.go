@@ -122,6 +122,9 @@ func (b builder) run(c *cobra.Command, v *Verb, path string, args []string) erro
 	switch {
 	case v.Verbs != nil && len(args) > 0 && asksHelp(args[0]):
 		v.Help(b.std.Out, path)
+	case v.Verbs != nil && len(args) > 0:
+		path += " " + v.Name()
+		return fmt.Errorf("%s: unknown verb: \"%s --help\" lists them", args[0], path)
 	case v.Verbs != nil:
 		v.Help(b.std.Err, path)
 		*b.code = Usage
