@@ -65,6 +65,7 @@ install-director: build-director build/manual
 	install -m 644 packaging/sysusers.conf $(SYSUSERS)/director.conf
 	$(call install-manual,director)
 	cp -R $(DOCUMENTS) $(DOC)
+	rm -f $(DOC)/docs/*.go
 	install -m 644 LICENSE $(DOC)/copyright
 	install -m 644 packaging/director.flags packaging/pin-interrupts.conf $(DOC)/examples
 	chmod -R u=rwX,go=rX $(DOC)
