@@ -42,7 +42,7 @@
 //	admit.go        new connections into the table
 //	tracker.go      connections: find, count, observe, replace
 //	transmit.go     stage: to the port that the frame leaves by
-//	output.go       sends a frame: whole, in fragments, or not
+//	output.go       checks TTL and MTU, and sends a frame: whole, in fragments, or not
 //	answer.go       ICMP errors and resets that the director sends
 //	pending.go      frames that wait for their neighbour's address
 //	iface.go        an interface as one worker sees it
