@@ -42,6 +42,10 @@ type demoRow struct {
 // demo builds the lab. A client then fetches pages through the director with every
 // forwarding method and every I/O. demo prints the results.
 func demo(std cli.IO) int {
+	if err := cli.CanBuildLab("demo"); err != nil {
+		fmt.Fprintln(std.Err, err)
+		return cli.Failed
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)

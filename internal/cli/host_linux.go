@@ -22,7 +22,7 @@ func CPUs(list string) (cpus []int, pin func(int) error, err error) {
 	return cpus, cpu.Pin, err
 }
 
-// CanBuildLab says what a benchmark that builds network namespaces lacks here.
+// CanBuildLab returns an error if a verb that builds network namespaces cannot run here.
 func CanBuildLab(verb string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%s makes network namespaces and loads BPF programs: run as root", verb)
