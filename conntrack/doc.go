@@ -35,8 +35,8 @@
 // cannot touch its successor.
 //
 // A bit of the state word is set while words of a live entry that belong together
-// change. Who takes a table over from a process that died skips the entries that have
-// it.
+// change. A process that takes a table over from one that died skips the entries that
+// have the bit.
 //
 // # Ending
 //
@@ -44,7 +44,7 @@
 // it. A full table evicts a half-open one for a new one.
 //
 // Each worker's Sweeper goes round its share of the entries. For each chunk of
-// entries the table knows a time before which none of them expires. Whoever moves a
-// deadline back lowers that time; only the sweeper that looks at the chunk raises
-// it. Chunks whose time has not come are skipped.
+// entries the table knows a time before which none of them expires. A change that moves
+// a deadline back lowers that time; only the sweeper that looks at the chunk raises it.
+// Chunks whose time has not come are skipped.
 package conntrack

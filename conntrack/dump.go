@@ -3,14 +3,13 @@ package conntrack
 import "iter"
 
 // Dump yields a copy of each live connection and template, parents before their
-// children. It leaves out an entry that a worker did not finish to change, if one
-// died. Nobody may change the table meanwhile, and the caller must not keep what it
-// is lent.
+// children. It leaves out entries that a worker was changing when it died. The table
+// must not change meanwhile. The record is valid until the next one.
 func (t *Table) Dump() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		var r Record
-		// Families are two generations, three where FTP is persistent. The last
-		// round is the one that finds nobody.
+		// A family has two generations, or three where FTP is persistent. The last
+		// round is the one that finds no connection.
 		for generation, found := 0, true; found; generation++ {
 			found = false
 			for i := range t.shards {
@@ -40,8 +39,8 @@ func (t *Table) generation(e *entry) (n int) {
 
 // Restore inserts a connection that another table held, with the server that
 // r.Target names in this one and the parent that r.Parent names in this one. c
-// receives the connection. It takes nobody's place in a full table. Nobody else
-// may use the table meanwhile.
+// receives the connection. A full table refuses it and evicts no other. No other
+// goroutine may use the table meanwhile.
 //
 // Unlike Insert, it keeps r.Order, and does not renew the deadline of a template
 // that is the parent.

@@ -73,9 +73,9 @@ func same(a, b uint64) bool { return (a^b)>>genShift == 0 && b&liveBit != 0 }
 // packetsOf returns the number of packets in a state word.
 func packetsOf(word uint64) uint32 { return uint32(word) >> packetsShift }
 
-// whole reports whether the entry holds a connection all of whose words belong
-// together, which is so whenever no goroutine works on it. It is for whoever takes
-// the table over from a process that may have died at any point:
+// whole reports whether all words of the entry belong to one connection. That is always
+// so while no goroutine changes the entry. A process that takes the table over from one
+// that may have died at any point asks it:
 //
 //   - An insertion makes the entry live by its last write.
 //   - A removal makes it dead by its first one.

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// All yields a copy of each connection and template, in no order. What begins or
-// ends meanwhile may be missing or not. The caller must not keep what it is lent.
+// All yields a copy of each connection and template, in no order. One that begins or
+// ends meanwhile may be missing. The record is valid until the next one.
 func (t *Table) All() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		var r Record
@@ -22,8 +22,8 @@ func (t *Table) All() iter.Seq[*Record] {
 	}
 }
 
-// List returns all connections, the oldest first. Those of a table with more
-// shards than one that were made within a tick of the clock may change places.
+// List returns all connections, the oldest first. In a table with several shards,
+// connections that were made within one tick of the clock may be in any order.
 func (t *Table) List() []Record {
 	var all []Record
 	for r := range t.All() {

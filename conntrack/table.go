@@ -13,19 +13,20 @@ import (
 const (
 	// maxChain bounds the buckets that a look-up walks.
 	maxChain = 16
-	// maxPerClient bounds the connections of one client address and port,
-	// which all meet in one chain: to this many virtual services at a time.
-	// It is little more than half of what a chain holds, so that whoever
-	// exhausts it leaves room for others that meet there.
+	// maxPerClient bounds the connections of one client address and port, which
+	// are all in one chain: so many virtual services at a time. It is about half
+	// of what a chain holds, so a client that uses it up leaves room for others in
+	// the same chain.
 	maxPerClient = 64
-	// maxShards is the most locks a table has: enough that workers rarely
-	// meet, few enough that sweeping visits each in turn within a second.
+	// maxShards is the most locks a table has: enough that workers rarely wait
+	// for each other, few enough that a sweep visits each within a second.
 	maxShards = 256
 	// minShard is the fewest entries worth a lock of their own.
 	minShard = 256
 	// overflowShare is the share of overflow buckets: one per so many.
 	overflowShare = 4
-	// minOverflow lets the smallest tables survive an unlucky seed.
+	// minOverflow is enough overflow buckets for the smallest tables with an
+	// unlucky seed.
 	minOverflow = 4
 )
 
@@ -43,9 +44,9 @@ type shard struct {
 	end      uint32
 	overHead uint32 // number+1 of the first free overflow bucket
 
-	// Both change under mu and are read without: freeHead, index+1 of the first
-	// entry of the free list, to guess who is next, and fresh, the first of the
-	// shard's own entries that was never used, by sweepers.
+	// Both change under mu and are read without it. freeHead is index+1 of the
+	// first entry of the free list: Expect loads that entry ahead. fresh is the
+	// first of the shard's own entries that was never used: sweepers stop there.
 	freeHead ordered.Uint32
 	fresh    ordered.Uint32
 
@@ -87,11 +88,10 @@ func New(size int) (*Table, error) {
 	return newTable(size, shards, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
 }
 
-// NewSeeded is New with a secret that is none: where connections lie, and with
-// it which is refused by a table that is almost full, is the same every time.
-// The seed must look random: small numbers spread connections badly.
-// It has one shard, so that connections know their order whatever their shard:
-// for one worker at a time.
+// NewSeeded is like New but uses a fixed hash seed, so the places of connections, and
+// which of them a nearly full table refuses, are reproducible. The seed must look
+// random: small numbers spread connections badly. The table has one shard, so the order
+// of all connections is known. One worker at a time may use it.
 func NewSeeded(size int, seed [3]uint64) (*Table, error) { return newTable(size, 1, seed) }
 
 func newTable(size, shards int, seed [3]uint64) (*Table, error) {

@@ -33,9 +33,8 @@ func (f *follower) begin() error {
 	return f.programs.Update(r.set())
 }
 
-// catchUp brings both to what the rules are now. Whoever changes something calls it
-// afterwards. The rules are read under the lock, so whoever comes last sees all
-// changes.
+// catchUp updates both to the rules as they are now. It is called after every change. It
+// reads the rules under the lock, so the last of several calls sees all changes.
 func (f *follower) catchUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

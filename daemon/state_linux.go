@@ -133,8 +133,8 @@ func (d *Daemon) succeed() error {
 }
 
 // remember saves the connections of the workers, which have stopped. It leaves a
-// blackout filter, so that nobody resets the connections until the next director
-// starts.
+// blackout filter, so that the host does not reset the connections until the next
+// director starts.
 func (d *Daemon) remember() error {
 	began := time.Now()
 	n, err := d.save()

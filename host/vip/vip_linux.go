@@ -125,7 +125,7 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 }
 
 // Run announces each new address and refreshes all until ctx ends. It restores an address
-// or a route that somebody removes.
+// or a route that is removed meanwhile.
 func (h *Holder) Run(ctx context.Context) {
 	refresh := time.NewTicker(h.refresh)
 	defer refresh.Stop()
