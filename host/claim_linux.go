@@ -44,7 +44,7 @@ func (c *Claim) Close() error {
 func (c *Claim) add(name string) error {
 	ifi, err := Interface(name)
 	if err != nil {
-		return err
+		return fmt.Errorf("--interface: %w", err)
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {

@@ -60,9 +60,11 @@ func TestHelp_OfAVerb(t *testing.T) {
 }
 
 func TestVersion_PrintsTheBuild(t *testing.T) {
-	code, out, err := direct("", "version")
-	if code != cli.OK || err != "" || !strings.HasPrefix(out, "go\tgo1.") {
-		t.Errorf("got exit %d, stdout %q, stderr %q, want 0 and the build information", code, out, err)
+	for _, line := range []string{"version", "--version"} {
+		code, out, err := direct("", line)
+		if code != cli.OK || err != "" || !strings.HasPrefix(out, "go\tgo1.") {
+			t.Errorf("director %s: exit %d, stdout %q, stderr %q, want 0 and the build information", line, code, out, err)
+		}
 	}
 }
 

@@ -85,7 +85,7 @@ func TestRefuse_FlagsAndRules(t *testing.T) {
 func TestRefuse_AnInterfaceThatDoesNotExist(t *testing.T) {
 	cmd := directorCommand("run", "--interface=nosuch0")
 	runToEnd(t, cmd, nil, cmd.Start).want(t, cli.Usage,
-		`no such interface "nosuch0" in this network namespace: it has `, "")
+		`--interface: no such interface "nosuch0" in this network namespace: it has `, "")
 }
 
 // TestRefuse_NoPrivileges runs director as nobody.

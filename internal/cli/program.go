@@ -26,9 +26,13 @@ func (p *Program) All() []Verb {
 	return append(slices.Clip(p.Verbs), Verb{Use: "help [VERB]", Summary: "print this list, or the help of a verb"})
 }
 
-// Run carries out a command line and returns the exit code.
+// Run carries out a command line and returns the exit code. The flag --version alone is
+// the verb version: many people try it first.
 func (p *Program) Run(args []string, std IO) int {
 	code := OK
+	if len(args) == 1 && args[0] == "--version" {
+		args = []string{"version"}
+	}
 	root := p.Command(std, &code, len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd))
 	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	if err := root.Execute(); err != nil {
