@@ -52,7 +52,7 @@ func TestPrintFigures_KnowsRatesAndMessages(t *testing.T) {
 	var out strings.Builder
 	must(t, printFigures(&out, d, figures))
 	for _, want := range []string{
-		" µs for a byte most Mb/s Direct 10.0 1007 ", " NAT not measured ",
+		" µs for one byte most Mb/s Direct 10.0 1007 ", " NAT not measured ",
 		" Direct 500 499 0.00 % 0.25 1.50 200 ",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
