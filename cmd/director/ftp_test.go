@@ -93,8 +93,29 @@ func (c ftpClient) exchange(t *testing.T, files string) {
 	}
 }
 
+// curlTries is how often curl may give up because of overtaking.
+const curlTries = 10
+
 // curl runs curl for a path of the service and returns what it fetched.
+//
+// curl gives up when the reply that ends a transfer arrives before the data connection
+// is established. With several queues the two connections may overtake each other, here
+// as on any router. Then it is run again; an upload is never so short.
 func (c ftpClient) curl(t *testing.T, in io.Reader, path string, flags ...string) []byte {
+	t.Helper()
+	for try := 1; ; try++ {
+		out, talk, err := c.try(t, in, path, flags...)
+		if err == nil {
+			return out
+		}
+		if try == curlTries || in != nil || !strings.Contains(talk, "Ctrl conn has data while waiting for data conn") {
+			t.Fatalf("%s, curl, try %d: %v\n%s", c.command, try, err, talk)
+		}
+	}
+}
+
+// try runs curl once. It returns what curl fetched and what it said.
+func (c ftpClient) try(t *testing.T, in io.Reader, path string, flags ...string) ([]byte, string, error) {
 	t.Helper()
 	args := slices.Concat([]string{"--verbose", "--max-time", fmt.Sprint(patience.Seconds())}, c.flags, flags,
 		[]string{fmt.Sprintf("ftp://%s/%s/%s", c.lab.VIP, ftpDir, path)})
@@ -109,9 +130,9 @@ func (c ftpClient) curl(t *testing.T, in io.Reader, path string, flags ...string
 		}
 	}
 	if err != nil {
-		t.Fatalf("%s, curl %s: %v\n%s", c.command, strings.Join(args, " "), err, talk.String())
+		err = fmt.Errorf("curl %s: %w", strings.Join(args, " "), err)
 	}
-	return out.Bytes()
+	return out.Bytes(), talk.String(), err
 }
 
 // startFTP runs an FTP server for anonymous users on each real server, until the
