@@ -69,10 +69,13 @@ func (t *Table) Parent(c *Conn) (Record, bool) {
 
 // depth returns how many connections control r, directly or not.
 func (t *Table) depth(r Record) (n int) {
-	for ok := true; n < maxDepth; n++ {
-		if r, ok = t.Get(r.Parent); !ok {
+	for n < maxDepth {
+		parent, ok := t.Get(r.Parent)
+		if !ok {
 			break
 		}
+		r = parent
+		n++
 	}
 	return n
 }

@@ -78,7 +78,7 @@ func TestWait_EndsWithTheFirstFailure(t *testing.T) {
 	d.fail(nil)
 	d.fail(first)
 	d.fail(errors.New("what follows from it"))
-	if err := d.Wait(t.Context()); err != first {
+	if err := d.Wait(t.Context()); !errors.Is(err, first) {
 		t.Errorf("got %v, want %v", err, first)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -102,7 +102,7 @@ func TestWait_ReloadsOnAHangup(t *testing.T) {
 	}
 	close(r.begun)
 	r.hangup <- syscall.SIGHUP
-	if err := r.Wait(t.Context()); err != broken || reloads != 2 {
+	if err := r.Wait(t.Context()); !errors.Is(err, broken) || reloads != 2 {
 		t.Errorf("got %v after %d reloads, want %v after 2", err, reloads, broken)
 	}
 }

@@ -141,7 +141,7 @@ func TestOpenSocket_FailingAgainAndAgainLeavesNothing(t *testing.T) {
 			for range rounds {
 				s, err := openSocket(test.config, test.config.Mode)
 				if s != nil || !errors.Is(err, test.want) {
-					return fmt.Errorf("%s: got a socket: %v, and error %w, want error %v", name, s != nil, err, test.want)
+					return fmt.Errorf("%s: got a socket: %v, and error %w, want error %w", name, s != nil, err, test.want)
 				}
 			}
 			if err := before.unchanged(rounds * DefaultChunks * ChunkSize >> 20); err != nil {

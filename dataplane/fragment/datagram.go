@@ -110,8 +110,8 @@ const (
 
 // combineECN returns the bits to add to the ECN field of the first fragment. seen is
 // the set of the ECN fields of all fragments, with a bit for each value. If one
-// fragment has met congestion, the datagram has. ok is false if some fragments have
-// "not ECT" and others do not, because a sender must not mix them.
+// fragment has met congestion, the datagram has. ok is false if some fragments are
+// marked as not ECN-capable and others are not, because a sender must not mix them.
 func combineECN(seen uint8) (add uint8, ok bool) {
 	others := seen &^ (1<<ecnNotECT | 1<<ecnCE)
 	switch {
