@@ -16,13 +16,13 @@ const MaxInterfaces = packet.MaxInterfaces
 // handed to another worker is also in that worker's Tx or Drops. Frames that the
 // director made are in Tx, too. These include the fragments of packets that it cut.
 type Counts struct {
-	Rx, Tx  [MaxInterfaces]uint64  // frames by interface
-	Host    [packet.Reasons]uint64 // reinjected into the kernel, by reason
-	Drops   [packet.Reasons]uint64 // by reason
-	Handoff uint64                 // handed to the worker that owns the queue
-	Conns   uint64                 // connections made
-	Unnoted uint64                 // packets forwarded without an entry, while the table was full
-	Expired uint64                 // connections that expired
+	Rx, Tx    [MaxInterfaces]uint64  // frames by interface
+	Host      [packet.Reasons]uint64 // reinjected into the kernel, by reason
+	Drops     [packet.Reasons]uint64 // by reason
+	Handoff   uint64                 // handed to the worker that owns the queue
+	Conns     uint64                 // connections made
+	Untracked uint64                 // packets forwarded without an entry, while the table was full
+	Expired   uint64                 // connections that expired
 	// Batches counts the batches with at least one frame by size: 1 frame, 2, up to
 	// 4, up to 8 and so on.
 	Batches [BatchSizes]uint64
@@ -34,16 +34,16 @@ const BatchSizes = 7
 
 // Indices of the counters in the worker's list.
 const (
-	rxCount      = 0
-	txCount      = rxCount + MaxInterfaces
-	hostCount    = txCount + MaxInterfaces
-	dropCount    = hostCount + int(packet.Reasons)
-	handoffCount = dropCount + int(packet.Reasons)
-	connCount    = handoffCount + 1
-	unnotedCount = connCount + 1
-	expiredCount = unnotedCount + 1
-	batchCount   = expiredCount + 1
-	countersLen  = batchCount + BatchSizes
+	rxCount        = 0
+	txCount        = rxCount + MaxInterfaces
+	hostCount      = txCount + MaxInterfaces
+	dropCount      = hostCount + int(packet.Reasons)
+	handoffCount   = dropCount + int(packet.Reasons)
+	connCount      = handoffCount + 1
+	untrackedCount = connCount + 1
+	expiredCount   = untrackedCount + 1
+	batchCount     = expiredCount + 1
+	countersLen    = batchCount + BatchSizes
 )
 
 // counters belong to one worker, which adds to totals and publishes them once a step.
@@ -83,7 +83,7 @@ func (c *counters) snapshot() Counts {
 	}
 	s.Handoff = c.public[handoffCount].Load()
 	s.Conns = c.public[connCount].Load()
-	s.Unnoted = c.public[unnotedCount].Load()
+	s.Untracked = c.public[untrackedCount].Load()
 	s.Expired = c.public[expiredCount].Load()
 	for i := range s.Batches {
 		s.Batches[i] = c.public[batchCount+i].Load()

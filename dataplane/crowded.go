@@ -14,7 +14,7 @@ import (
 func (x *scheduler) crowded(f *packet.Frame, j *job, s *service.Service) {
 	x.engine.defence.crowd()
 	if choice, ok := x.chooseByHash(f, s); ok {
-		x.forwardUnnoted(f, j, s, choice)
+		x.forwardUntracked(f, j, s, choice)
 		return
 	}
 	x.drop(f, packet.TableFull)
@@ -31,7 +31,7 @@ func (x *scheduler) readmit(f *packet.Frame, j *job, s *service.Service) {
 	r := x.tracker.describe(f, s, choice, x.port(f, choice))
 	choice.Join(r.State.Active())
 	if !x.tracker.enter(f, j, choice) {
-		x.forwardUnnoted(f, j, s, choice)
+		x.forwardUntracked(f, j, s, choice)
 	}
 }
 
@@ -56,20 +56,20 @@ func (x *scheduler) port(f *packet.Frame, to service.Choice) uint16 {
 	return f.DstPort
 }
 
-// forwardUnnoted forwards f as if it had a connection to the server.
-func (x *scheduler) forwardUnnoted(f *packet.Frame, j *job, s *service.Service, to service.Choice) {
+// forwardUntracked forwards f as if it had a connection to the server.
+func (x *scheduler) forwardUntracked(f *packet.Frame, j *job, s *service.Service, to service.Choice) {
 	r := x.tracker.describe(f, s, to, x.port(f, to))
 	r.Kind = 0 // without an entry there is no state
 	conntrack.Imagine(r, &j.conn)
 	j.found = true
 	x.know(to.ID)
 	x.tracker.count(f, j)
-	x.add(unnotedCount, 1)
+	x.add(untrackedCount, 1)
 }
 
-// answerUnnoted forwards a real server's answer that has no connection, if it can
+// answerUntracked forwards a real server's answer that has no connection, if it can
 // belong to one service only. It reports whether it did.
-func (x *scheduler) answerUnnoted(f *packet.Frame, j *job) bool {
+func (x *scheduler) answerUntracked(f *packet.Frame, j *job) bool {
 	only := x.view.Services.Masqueraded(&f.Flow)
 	if only == nil || !only.Sole || x.view.Hops.Local(f.Dst) {
 		return false
@@ -81,6 +81,6 @@ func (x *scheduler) answerUnnoted(f *packet.Frame, j *job) bool {
 	conntrack.Imagine(&x.tracker.record, &j.conn)
 	j.found = true
 	x.tracker.count(f, j)
-	x.add(unnotedCount, 1)
+	x.add(untrackedCount, 1)
 	return true
 }

@@ -71,8 +71,8 @@ func TestCrowded_ReusesTheOldestHalfOpenFirst(t *testing.T) {
 	}
 	r.step()
 	c := r.counts()
-	if c.Tx[1] != 10 || c.Conns != 10 || c.Unnoted != 0 || r.shared.Conns().Used() != 8 {
-		t.Errorf("%d sent, %d made, %d without an entry, %d held; want 10, 10, 0, 8", c.Tx[1], c.Conns, c.Unnoted, r.shared.Conns().Used())
+	if c.Tx[1] != 10 || c.Conns != 10 || c.Untracked != 0 || r.shared.Conns().Used() != 8 {
+		t.Errorf("%d sent, %d made, %d without an entry, %d held; want 10, 10, 0, 8", c.Tx[1], c.Conns, c.Untracked, r.shared.Conns().Used())
 	}
 	for s := 1; s <= 4; s++ {
 		if active, total := r.load(s); active != 2 || total != 2 {
@@ -128,8 +128,8 @@ func TestCrowded_ForwardsWithoutAnEntry(t *testing.T) {
 				t.Errorf("all clients go to %v, want several servers", seen)
 			}
 			c := r.counts()
-			if c.Unnoted != packets || c.Conns != 20 || r.shared.Conns().Used() != 20 {
-				t.Errorf("%d without an entry, %d made, %d held, want %d, 20, 20", c.Unnoted, c.Conns, r.shared.Conns().Used(), packets)
+			if c.Untracked != packets || c.Conns != 20 || r.shared.Conns().Used() != 20 {
+				t.Errorf("%d without an entry, %d made, %d held, want %d, 20, 20", c.Untracked, c.Conns, r.shared.Conns().Used(), packets)
 			}
 			if after, _ := r.load(1); after != before {
 				t.Errorf("server 1 has %d active connections, had %d", after, before)
@@ -149,7 +149,7 @@ func TestCrowded_ForwardsDatagramsToo(t *testing.T) {
 	if got, want := r.one(r.ports[0][0]).Flow(), vip+":80 > "+clientIP+":5353"; got != want {
 		t.Errorf("the answer is %s, want %s", got, want)
 	}
-	if got := r.counts().Unnoted; got != 2 {
+	if got := r.counts().Untracked; got != 2 {
 		t.Errorf("%d without an entry, want 2", got)
 	}
 }
@@ -166,8 +166,8 @@ func TestCrowded_DropsWhereTheAnswerIsAmbiguous(t *testing.T) {
 	r.crowd()
 	r.ports[0][0].Push(from(1, 5000, packettest.Frame{Flags: "S"}), from(1, 5000, packettest.Frame{Flags: "S", Dst: vip + ":81"}))
 	r.step()
-	if c := r.counts(); c.Drops[packet.TableFull] != 2 || c.Unnoted != 0 {
-		t.Errorf("%d dropped for the full table, %d without an entry, want 2 and 0", c.Drops[packet.TableFull], c.Unnoted)
+	if c := r.counts(); c.Drops[packet.TableFull] != 2 || c.Untracked != 0 {
+		t.Errorf("%d dropped for the full table, %d without an entry, want 2 and 0", c.Drops[packet.TableFull], c.Untracked)
 	}
 	// Its answers belong to no connection, and a segment without a connection is
 	// reset.
@@ -266,8 +266,8 @@ func TestCrowded_AdoptsConnectionsWhenThereIsRoom(t *testing.T) {
 			if to := r.to(); to != server {
 				t.Errorf("adopted by %s, its server was %s", to, server)
 			}
-			if used, c := r.shared.Conns().Used(), r.counts(); used != 11 || c.Conns != 21 || c.Unnoted != 1 {
-				t.Errorf("%d held, %d made, %d without an entry, want 11, 21, 1", used, c.Conns, c.Unnoted)
+			if used, c := r.shared.Conns().Used(), r.counts(); used != 11 || c.Conns != 21 || c.Untracked != 1 {
+				t.Errorf("%d held, %d made, %d without an entry, want 11, 21, 1", used, c.Conns, c.Untracked)
 			}
 			list := r.shared.Conns().List()
 			last := list[len(list)-1]

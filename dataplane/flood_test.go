@@ -167,10 +167,10 @@ func (f *flood) check(before dataplane.Counts, syns int) {
 		f.t.Errorf("%d packets of established connections were sent, %d in all, and %d to clients, want %d, %d and %d; drops %v",
 			sum, toServers, toClients, syns, 2*syns, back, after.Drops)
 	}
-	made, unnoted := int(after.Conns-before.Conns), int(after.Unnoted-before.Unnoted)
+	made, untracked := int(after.Conns-before.Conns), int(after.Untracked-before.Untracked)
 	switch full := len(f.seen) == floodSize; {
-	case made+unnoted != syns, full && made != 0, !full && unnoted > syns/10:
-		f.t.Errorf("%d SYNs made a connection and %d went without, of %d", made, unnoted, syns)
+	case made+untracked != syns, full && made != 0, !full && untracked > syns/10:
+		f.t.Errorf("%d SYNs made a connection and %d went without, of %d", made, untracked, syns)
 	}
 	held := 0
 	for info := range f.shared.Conns().All() {

@@ -219,7 +219,7 @@ func (r *rig) counts() dataplane.Counts {
 		sum.Handoff += c.Handoff
 		sum.Conns += c.Conns
 		sum.Expired += c.Expired
-		sum.Unnoted += c.Unnoted
+		sum.Untracked += c.Untracked
 		for i, n := range c.Batches {
 			sum.Batches[i] += n
 		}

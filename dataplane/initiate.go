@@ -16,7 +16,7 @@ func (x *scheduler) notAClient(f *packet.Frame, j *job) {
 	if x.initiate(f, j) {
 		return
 	}
-	if x.engine.defence.crowded.Load() && x.answerUnnoted(f, j) {
+	if x.engine.defence.crowded.Load() && x.answerUntracked(f, j) {
 		return
 	}
 	reset := f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||
@@ -61,7 +61,7 @@ func (x *scheduler) initiate(f *packet.Frame, j *job) bool {
 		return false
 	}
 	key := templateKey(&client, s)
-	to, outcome := x.remembered(f, s, &key, data, from)
+	to, outcome := x.persistentChoice(f, s, &key, data, from)
 	if outcome == conntrack.Full {
 		if to.Server != nil {
 			to.Release(false)

@@ -21,7 +21,7 @@ func (x *scheduler) persist(f *packet.Frame, j *job, s *service.Service) {
 		x.drop(f, packet.NoCallID)
 		return
 	}
-	choice, outcome := x.remembered(f, s, &key, data, nil)
+	choice, outcome := x.persistentChoice(f, s, &key, data, nil)
 	switch {
 	case outcome == conntrack.Full && choice.Server == nil:
 		x.noServer(f, j, s)
@@ -72,24 +72,24 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	return k
 }
 
-// remembered returns the server for a client's new connection and counts the
+// persistentChoice returns the server for a client's new connection and counts the
 // connection to it. Its template is then in x.tracker.template. If there is no
 // server, the outcome is Full and the choice is empty. If there is no room for a
 // template, the outcome is Full. only is the required server, which began the
 // connection itself, or nil.
-func (x *scheduler) remembered(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+func (x *scheduler) persistentChoice(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	// Under one lock, so that connections that a client begins on two workers go to
 	// one server.
 	s.Lock()
-	to, outcome = x.remember(f, s, k, data, only)
+	to, outcome = x.persistentChoiceLocked(f, s, k, data, only)
 	s.Unlock()
 	x.tracker.settleVictim(outcome)
 	return to, outcome
 }
 
-// remember is the part of remembered under the service's lock. It does not account
+// persistentChoiceLocked is persistentChoice under the lock of s. It does not account
 // for the connection that a new template evicted.
-func (x *scheduler) remember(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+func (x *scheduler) persistentChoiceLocked(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	conns, template := x.engine.conns, &x.tracker.template
 	hash := conns.HashTemplate(k, s.Mark, data)
 	if conns.FindTemplate(hash, k, s.Mark, data, template) {

@@ -162,7 +162,7 @@ func (o *outcome) connected(s *Service) *Connection {
 	}
 	d := &Connection{Found: before != nil, Answer: o.answer()}
 	d.Begun = after != nil && (before == nil || before.conn.Ref() != after.conn.Ref())
-	d.Unnoted = o.after.counts.Unnoted != o.before.counts.Unnoted
+	d.Untracked = o.after.counts.Untracked != o.before.counts.Untracked
 	c := o.connection()
 	if c == nil {
 		return d

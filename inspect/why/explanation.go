@@ -78,9 +78,9 @@ type Connection struct {
 	Expires     float64        `json:"expires,omitempty"`      // seconds, after the packet
 	Removed     bool           `json:"removed,omitempty"`      // its server was removed from its service
 	UnknownPort bool           `json:"unknown_port,omitempty"` // the client's port was not known before
-	// Unnoted reports that the packet is forwarded without a connection, because the
+	// Untracked reports that the packet is forwarded without a connection, because the
 	// table is full.
-	Unnoted bool `json:"unnoted,omitempty"`
+	Untracked bool `json:"unnoted,omitempty"`
 }
 
 // Template is the entry that remembers the server of a persistent client.

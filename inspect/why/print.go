@@ -126,7 +126,7 @@ func (c *Connection) String() string {
 		return fmt.Sprintf("%s, from %s to %s for %s", name, c.State, c.After, seconds(c.Expires))
 	case c.Begun:
 		return fmt.Sprintf("none: this packet begins one, in %s for %s", c.After, seconds(c.Expires))
-	case c.Unnoted:
+	case c.Untracked:
 		return "none, and the table is full: forwarded without an entry, by a hash of the client's address (mh)"
 	}
 	return "none"

@@ -64,7 +64,7 @@ type Worker struct {
 	Drops      map[string]uint64 `json:"drops"`       // frames, by reason
 	Handoff    uint64            `json:"handoff"`
 	Conns      uint64            `json:"connections"` // created
-	Unnoted    uint64            `json:"unnoted"`
+	Untracked  uint64            `json:"unnoted"`
 	Expired    uint64            `json:"expired"`
 	// Batches counts batches by size: those of 1 frame, of 2, of 3 or 4, of 5 to 8,
 	// and so on up to 64.

@@ -25,7 +25,7 @@ type Rates struct {
 type Work struct {
 	CPU                          float64 // 1 is one whole CPU
 	Rx, Tx, Host, Drops, Handoff float64 // frames
-	Conns, Expired, Unnoted      float64
+	Conns, Expired, Untracked    float64
 	Batch                        float64   // mean number of frames in a batch; NaN if there was none
 	Share                        []float64 // of each size in all batches, as Worker.Batches; nil if there was none
 	frames, batches              uint64
@@ -113,15 +113,15 @@ func (r *Rates) work(then, now *Worker) Work {
 		return unknownWork()
 	}
 	w := Work{
-		CPU:     Per(then.CPUSeconds, now.CPUSeconds, r.Seconds),
-		Tx:      r.perAll(then.Tx, now.Tx),
-		Host:    r.perAll(then.Host, now.Host),
-		Drops:   r.perAll(then.Drops, now.Drops),
-		Handoff: Per(then.Handoff, now.Handoff, r.Seconds),
-		Conns:   Per(then.Conns, now.Conns, r.Seconds),
-		Expired: Per(then.Expired, now.Expired, r.Seconds),
-		Unnoted: Per(then.Unnoted, now.Unnoted, r.Seconds),
-		frames:  sum(growth(then.Rx, now.Rx)),
+		CPU:       Per(then.CPUSeconds, now.CPUSeconds, r.Seconds),
+		Tx:        r.perAll(then.Tx, now.Tx),
+		Host:      r.perAll(then.Host, now.Host),
+		Drops:     r.perAll(then.Drops, now.Drops),
+		Handoff:   Per(then.Handoff, now.Handoff, r.Seconds),
+		Conns:     Per(then.Conns, now.Conns, r.Seconds),
+		Expired:   Per(then.Expired, now.Expired, r.Seconds),
+		Untracked: Per(then.Untracked, now.Untracked, r.Seconds),
+		frames:    sum(growth(then.Rx, now.Rx)),
 	}
 	w.Rx = over(float64(w.frames), r.Seconds)
 	share := make([]float64, len(now.Batches))
@@ -144,14 +144,14 @@ func (r *Rates) work(then, now *Worker) Work {
 
 func unknownWork() Work {
 	u := math.NaN()
-	return Work{CPU: u, Rx: u, Tx: u, Host: u, Drops: u, Handoff: u, Conns: u, Expired: u, Unnoted: u, Batch: u}
+	return Work{CPU: u, Rx: u, Tx: u, Host: u, Drops: u, Handoff: u, Conns: u, Expired: u, Untracked: u, Batch: u}
 }
 
 // add adds what can be added: Batch and Share are ratios.
 func (w *Work) add(o *Work) {
 	w.CPU += o.CPU
 	w.Rx, w.Tx, w.Host, w.Drops, w.Handoff = w.Rx+o.Rx, w.Tx+o.Tx, w.Host+o.Host, w.Drops+o.Drops, w.Handoff+o.Handoff
-	w.Conns, w.Expired, w.Unnoted = w.Conns+o.Conns, w.Expired+o.Expired, w.Unnoted+o.Unnoted
+	w.Conns, w.Expired, w.Untracked = w.Conns+o.Conns, w.Expired+o.Expired, w.Untracked+o.Untracked
 	w.frames, w.batches = w.frames+o.frames, w.batches+o.batches
 }
 

@@ -53,7 +53,7 @@ func director(seconds int) *figures.Figures {
 			Index: i, CPUSeconds: 0.25 * float64(n),
 			Rx: map[string]uint64{"eth0": 600 * n, "eth1": 400 * n}, Tx: map[string]uint64{"eth0": 900 * n},
 			Host: map[string]uint64{"not-ipv4": 3 * n}, Drops: map[string]uint64{"ttl": 10 * n, "table-full": 77},
-			Handoff: 2 * n, Conns: 50 * n, Expired: 40 * n, Unnoted: n, Batches: []uint64{10 * n, 0, 30 * n},
+			Handoff: 2 * n, Conns: 50 * n, Expired: 40 * n, Untracked: n, Batches: []uint64{10 * n, 0, 30 * n},
 		})
 	}
 	f.Queues = []figures.Queue{
@@ -66,7 +66,7 @@ func director(seconds int) *figures.Figures {
 // worker returns the rates of each worker of director.
 func worker() figures.Work {
 	return figures.Work{
-		CPU: 0.25, Rx: 1000, Tx: 900, Host: 3, Drops: 10, Handoff: 2, Conns: 50, Expired: 40, Unnoted: 1,
+		CPU: 0.25, Rx: 1000, Tx: 900, Host: 3, Drops: 10, Handoff: 2, Conns: 50, Expired: 40, Untracked: 1,
 		Batch: 25, Share: []float64{0.25, 0, 0.75},
 	}
 }
@@ -75,7 +75,7 @@ func both() figures.Rates {
 	w := worker()
 	return figures.Rates{
 		Seconds: 2, Workers: []figures.Work{w, w},
-		Total: figures.Work{CPU: 0.5, Rx: 2000, Tx: 1800, Host: 6, Drops: 20, Handoff: 4, Conns: 100, Expired: 80, Unnoted: 2, Batch: 25},
+		Total: figures.Work{CPU: 0.5, Rx: 2000, Tx: 1800, Host: 6, Drops: 20, Handoff: 4, Conns: 100, Expired: 80, Untracked: 2, Batch: 25},
 		Queues: []figures.Flow{
 			{Rx: 1000, Tx: 900, Lost: 4, Losses: []figures.Tally{{"rx-ring-full", 16, 4}, {"tx-down", 9, 0}}},
 			{Rx: 1000, Tx: 900, Lost: 6, Losses: []figures.Tally{{"kernel", 24, 6}}},
@@ -89,7 +89,7 @@ func both() figures.Rates {
 
 func unknownWork() figures.Work {
 	u := unknown
-	return figures.Work{CPU: u, Rx: u, Tx: u, Host: u, Drops: u, Handoff: u, Conns: u, Expired: u, Unnoted: u, Batch: u}
+	return figures.Work{CPU: u, Rx: u, Tx: u, Host: u, Drops: u, Handoff: u, Conns: u, Expired: u, Untracked: u, Batch: u}
 }
 
 // nothingKnown returns the result without an earlier moment, which has only totals.

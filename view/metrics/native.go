@@ -44,7 +44,7 @@ var (
 		"Connections that the worker has entered into the table.", "worker")
 	workerExpired = native.counter("director_worker_expired_connections_total",
 		"Connections that the worker has ended because their time was up.", "worker")
-	workerUnnoted = native.counter("director_worker_unnoted_packets_total",
+	workerUntracked = native.counter("director_worker_unnoted_packets_total",
 		"Packets forwarded without a connection because the table was full.", "worker")
 	workerBatches = native.define("director_worker_batch_frames",
 		"Sizes of the batches that the worker has received, in frames; empty ones are not counted.", "histogram", "worker")
@@ -95,7 +95,7 @@ func collectWorker(w *figures.Worker, out sink) {
 	out.count(workerHandoff, w.Handoff, name)
 	out.count(workerConns, w.Conns, name)
 	out.count(workerExpired, w.Expired, name)
-	out.count(workerUnnoted, w.Unnoted, name)
+	out.count(workerUntracked, w.Untracked, name)
 
 	out.histogram(workerBatches, w.Batches, float64(received), name)
 }
