@@ -12,24 +12,24 @@ import (
 	"director/service"
 )
 
-// What --state does, in the order of a restart. The director that stops:
+// The steps of a restart with --state, in order. The director that stops:
 //
-//	leaves the VIPs             release
-//	stops its workers
-//	saves, leaves a blackout    remember; its hooks still take the frames
-//	takes its hooks away
+//	release    keeps the VIPs on the interfaces
+//	           stops its workers
+//	saveState  saves the connections and attaches the blackout filter
+//	           detaches its hooks, which received the frames until now
 //
-// The one that starts:
+// The director that starts:
 //
-//	looks at the file           recall
-//	opens its queues, which get no frames yet
-//	takes the connections up    resume
-//	steers                      from here on the queues get the frames
-//	lifts the blackout          succeed
-//	starts its workers
+//	recall     opens the state file
+//	           opens its queues, which get no frames yet
+//	resume     restores the connections
+//	           attaches its hooks: from now on the queues get the frames
+//	succeed    removes the blackout filter
+//	           starts its workers
 //
-// At no moment between the two does the host see a balanced frame, which it
-// would reset, or, being a server's answer, forward as it is.
+// During the whole time the host sees no balanced frame. It would reset the connection of
+// a client's frame, and forward a server's answer unchanged.
 
 // recall opens the file of an earlier director, unless it must not be used.
 func (d *Daemon) recall() error {
@@ -125,17 +125,17 @@ func (d *Daemon) succeed() error {
 	if err := d.steering.PrepareBlackout(); err != nil {
 		return err
 	}
-	d.defers("save the state", d.remember)
+	d.defers("save the state", d.saveState)
 	if d.saved == nil {
 		return nil
 	}
 	return d.forget(d.saved.Discard)()
 }
 
-// remember saves the connections of the workers, which have stopped. It leaves a
+// saveState saves the connections of the workers, which have stopped. It leaves a
 // blackout filter, so that the host does not reset the connections until the next
 // director starts.
-func (d *Daemon) remember() error {
+func (d *Daemon) saveState() error {
 	began := time.Now()
 	n, err := d.save()
 	if err != nil {
