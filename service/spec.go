@@ -1,11 +1,13 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"director/packet"
 	"director/sched"
@@ -43,6 +45,39 @@ type Key struct {
 	Port  uint16
 	Proto uint8
 	Mark  uint32
+}
+
+// ParseKey parses the name of a service, such as tcp:192.0.2.10:80 or fwmark:1. It checks
+// the form only: Spec.Validate decides whether there can be such a service.
+func ParseKey(name string) (Key, error) {
+	kind, rest, _ := strings.Cut(name, ":")
+	if kind == "fwmark" {
+		mark, err := ParseMark(rest)
+		if err != nil {
+			return Key{}, fmt.Errorf("service %q: want fwmark: and a number from 1", name)
+		}
+		return Key{Mark: mark}, nil
+	}
+	proto, ok := packet.ParseProto(kind)
+	if !ok {
+		return Key{}, fmt.Errorf("service %q: want tcp:, udp: or sctp: and ADDRESS:PORT, or fwmark: and a number", name)
+	}
+	at, err := netip.ParseAddrPort(rest)
+	if err == nil && !at.Addr().Is4() {
+		err = errors.New("IPv6 is not supported by this version")
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("service %q: %w", name, err)
+	}
+	return Key{Addr: packet.AddrFrom(at.Addr()), Port: at.Port(), Proto: proto}, nil
+}
+
+// Name returns the name of the service, which ParseKey parses.
+func (k Key) Name() string {
+	if k.Mark != 0 {
+		return "fwmark:" + strconv.FormatUint(uint64(k.Mark), 10)
+	}
+	return packet.ProtoName(k.Proto) + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
 }
 
 // Spec is a virtual service as the operator configured it. Servers are in the order

@@ -83,9 +83,9 @@ func opError(list string, at func(*control.OpError) int, err error) error {
 // SubjectOf names the service or server that a change is about.
 func SubjectOf(o *control.Op) string {
 	if isOfServer(o.Kind) {
-		return fmt.Sprintf("server %s of %s", serverName(&o.Server), NameOf(o.Service.Key))
+		return fmt.Sprintf("server %s of %s", serverName(&o.Server), o.Service.Name())
 	}
-	return NameOf(o.Service.Key)
+	return o.Service.Name()
 }
 
 func isOfServer(k control.OpKind) bool {

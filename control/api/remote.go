@@ -24,7 +24,7 @@ func (r Remote) send(method, path string, body any) error {
 	return r.Do(r.Context, method, path, body, nil)
 }
 
-func pathOf(k service.Key) string { return "/v1/services/" + NameOf(k) }
+func pathOf(k service.Key) string { return "/v1/services/" + k.Name() }
 
 // AddService adds a service.
 func (r Remote) AddService(s service.Spec) error {
@@ -81,7 +81,7 @@ func changeOf(o *control.Op) Change {
 		c.Service = new(ServiceOf(&o.Service))
 		return c
 	}
-	c.Service = &Service{Service: NameOf(o.Service.Key)}
+	c.Service = &Service{Service: o.Service.Name()}
 	switch o.Kind {
 	case control.AddServer, control.EditServer:
 		c.Server = new(ServerOf(&o.Server))

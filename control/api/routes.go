@@ -84,7 +84,7 @@ func (s *HTTPServer) nothing(w http.ResponseWriter, r *http.Request) {
 }
 
 // named returns the key of the service in the path.
-func named(r *http.Request) (service.Key, error) { return KeyOf(r.PathValue("service")) }
+func named(r *http.Request) (service.Key, error) { return service.ParseKey(r.PathValue("service")) }
 
 func (s *HTTPServer) getServices(*http.Request) (any, error) {
 	all := s.director.Services()
@@ -173,7 +173,7 @@ func (s *HTTPServer) putService(r *http.Request) (any, error) {
 	}
 	if spec.Key != k {
 		return nil, Errorf(http.StatusBadRequest, "bad-request",
-			"the body names %s, the path %s: a service's name cannot be edited", NameOf(spec.Key), NameOf(k))
+			"the body names %s, the path %s: a service's name cannot be edited", spec.Name(), k.Name())
 	}
 	if body.Servers == nil {
 		return nil, s.director.EditService(spec)
@@ -315,7 +315,7 @@ func (c *Change) op() (o control.Op, err error) {
 		o.Service, err = c.Service.Spec()
 		return o, err
 	}
-	if o.Service.Key, err = KeyOf(c.Service.Service); err != nil || kind == control.DeleteService {
+	if o.Service.Key, err = service.ParseKey(c.Service.Service); err != nil || kind == control.DeleteService {
 		return o, err
 	}
 	if c.Server == nil {

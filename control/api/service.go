@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"director/control/rules"
@@ -78,42 +77,10 @@ func parsed[T any](what, word string, parse func(string) (T, bool), names []stri
 	return v, nil
 }
 
-// KeyOf reads the name of a service, such as tcp:192.0.2.10:80 or fwmark:1.
-func KeyOf(name string) (service.Key, error) {
-	kind, rest, _ := strings.Cut(name, ":")
-	if kind == "fwmark" {
-		mark, err := service.ParseMark(rest)
-		if err != nil {
-			return service.Key{}, fmt.Errorf("service %q: want fwmark: and a number from 1", name)
-		}
-		return service.Key{Mark: mark}, nil
-	}
-	proto, ok := packet.ParseProto(kind)
-	if !ok {
-		return service.Key{}, fmt.Errorf("service %q: want tcp:, udp: or sctp: and ADDRESS:PORT, or fwmark: and a number", name)
-	}
-	at, err := netip.ParseAddrPort(rest)
-	if err == nil && !at.Addr().Is4() {
-		err = errors.New("IPv6 is not supported by this version")
-	}
-	if err != nil {
-		return service.Key{}, fmt.Errorf("service %q: %w", name, err)
-	}
-	return service.Key{Addr: packet.AddrFrom(at.Addr()), Port: at.Port(), Proto: proto}, nil
-}
-
-// NameOf is the inverse of KeyOf.
-func NameOf(k service.Key) string {
-	if k.Mark != 0 {
-		return "fwmark:" + strconv.FormatUint(uint64(k.Mark), 10)
-	}
-	return packet.ProtoName(k.Proto) + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
-}
-
 // Spec returns the specification of the service and its servers. It validates the service.
 // It checks the servers only with checkServer.
 func (s *Service) Spec() (service.Spec, error) {
-	k, err := KeyOf(s.Service)
+	k, err := service.ParseKey(s.Service)
 	if err != nil {
 		return service.Spec{}, err
 	}
@@ -222,7 +189,7 @@ func PlaceOf(name string, k service.Key) (packet.Addr, uint16, error) {
 // ServiceOf converts a specification of a service into the form of a request.
 func ServiceOf(spec *service.Spec) Service {
 	s := Service{
-		Service: NameOf(spec.Key), Scheduler: spec.Scheduler, Flags: rules.FlagNames(spec.Flags, spec.Scheduler),
+		Service: spec.Name(), Scheduler: spec.Scheduler, Flags: rules.FlagNames(spec.Flags, spec.Scheduler),
 		Persistent: spec.Persistent, OnePacket: spec.OnePacket, Engine: spec.Engine,
 	}
 	if spec.HostMask != 0 {

@@ -29,9 +29,9 @@ func (o *Options) filter() (f dataplane.TapFilter, err error) {
 		}
 	}
 	if o.Service != "" {
-		k, err := parseService(o.Service)
+		k, err := service.ParseKey(o.Service)
 		if err != nil {
-			return f, usagef("service %q: %w", o.Service, err)
+			return f, usagef("%w", err)
 		}
 		f.Service = &k
 	}
@@ -87,27 +87,6 @@ func parseAddr(s string) (netip.Addr, error) {
 		return netip.Addr{}, errors.New("want an IPv4 address")
 	}
 	return a, nil
-}
-
-// parseService parses PROTO:VIP:PORT, where PROTO is tcp, udp or sctp, or fwmark:N.
-func parseService(s string) (k service.Key, err error) {
-	kind, rest, _ := strings.Cut(s, ":")
-	if kind == "fwmark" {
-		if k.Mark, err = service.ParseMark(rest); err != nil {
-			return k, errors.New("want fwmark:N, N from 1 to 4294967295")
-		}
-		return k, nil
-	}
-	var ok bool
-	if k.Proto, ok = packet.ParseProto(kind); !ok {
-		return k, errors.New("want tcp:VIP:PORT, udp:VIP:PORT, sctp:VIP:PORT or fwmark:N")
-	}
-	a, err := netip.ParseAddrPort(rest)
-	if err != nil || !a.Addr().Is4() {
-		return k, fmt.Errorf("want %s:VIP:PORT, such as %s:192.0.2.10:80", kind, kind)
-	}
-	k.Addr, k.Port = packet.AddrFrom(a.Addr()), a.Port()
-	return k, nil
 }
 
 // parseServer parses ADDR or ADDR:PORT.
