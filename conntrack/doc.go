@@ -47,4 +47,28 @@
 // entries the table knows a time before which none of them expires. A change that moves
 // a deadline back lowers that time; only the sweeper that looks at the chunk raises it.
 // Chunks whose time has not come are skipped.
+//
+// # Reading order
+//
+//	record.go      a connection outside the table: its key, server and kind
+//	state.go       protocol states, events and time-outs
+//	transition.go  the state machines
+//	table.go       the table and its shards
+//	bucket.go      a bucket: tags and indexes
+//	entry.go       an entry: a connection in the table
+//	extension.go   the extension of an entry
+//	lookup.go      finds the connection of a packet
+//	hit.go         the same for the usual packet of a batch
+//	observe.go     runs the state machine for a packet
+//	chunk.go       deadlines, and the time at which a chunk is due
+//	insert.go      inserts a connection; free entries and buckets
+//	reclaim.go     evicts a half-open connection when the table is full
+//	template.go    persistence templates; connections that control others
+//	anyport.go     connections whose client port is not known yet
+//	sweep.go       expires and removes connections
+//	due.go         expires connections exactly at their deadlines, for a simulated clock
+//	thin.go        removes connections at random (drop_entry)
+//	list.go        lists connections
+//	dump.go        saves and restores connections
+//	shadow.go      a copy that changes nothing of the original, for director why
 package conntrack

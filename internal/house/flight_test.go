@@ -8,36 +8,41 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// The files of the data plane are listed in the package's comment, in the order in
-// which a packet meets them. A reader leaves each file downwards only.
+// The package comment lists the files of a large package in the order in which to read
+// them.
+func TestReadingOrder_ListsEveryFile(t *testing.T) {
+	for _, pkg := range []string{"conntrack", "dataplane"} {
+		order := listed(t, pkg)
+		for _, path := range sources(t, pkg) {
+			name := filepath.Base(path)
+			if _, ok := order[name]; !ok {
+				t.Errorf("%s/doc.go does not list %s", pkg, name)
+			}
+			delete(order, name)
+		}
+		for name := range order {
+			t.Errorf("%s/doc.go lists %s, which does not exist", pkg, name)
+		}
+	}
+}
+
+// The files of the data plane are listed in the order in which a packet meets them. A
+// function calls only functions of its own file and of files further down.
 func TestDataplane_CallsRunDownwards(t *testing.T) {
-	dir := filepath.Join(root, "dataplane")
-	order := listed(t, filepath.Join(dir, "doc.go"))
+	order := listed(t, "dataplane")
 	fset := token.NewFileSet()
 	var parsed []*ast.File
-	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") || filepath.Base(name) == "doc.go" {
-			continue
-		}
-		if _, ok := order[filepath.Base(name)]; !ok {
-			t.Errorf("dataplane/doc.go does not list %s", filepath.Base(name))
-		}
-		f, err := parser.ParseFile(fset, name, nil, 0)
+	for _, path := range sources(t, "dataplane") {
+		f, err := parser.ParseFile(fset, path, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		parsed = append(parsed, f)
-	}
-	if len(parsed) != len(order) {
-		t.Errorf("dataplane/doc.go lists %d files, want the %d that there are", len(order), len(parsed))
 	}
 	// Imports are left out: only the package's own functions count.
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
@@ -59,10 +64,22 @@ func TestDataplane_CallsRunDownwards(t *testing.T) {
 	}
 }
 
-// listed returns the place of each file that a package comment lists.
-func listed(t *testing.T, path string) map[string]int {
+// sources returns the paths of the files of a package, without doc.go and the tests.
+func sources(t *testing.T, pkg string) []string {
 	t.Helper()
-	doc, err := os.ReadFile(path)
+	paths, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(paths, func(path string) bool {
+		return strings.HasSuffix(path, "_test.go") || filepath.Base(path) == "doc.go"
+	})
+}
+
+// listed returns the place of each file in the list of a package's doc.go.
+func listed(t *testing.T, pkg string) map[string]int {
+	t.Helper()
+	doc, err := os.ReadFile(filepath.Join(root, pkg, "doc.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
