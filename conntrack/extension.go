@@ -5,10 +5,11 @@ import (
 	"director/packet"
 )
 
-// extension is what only some connections need beside their entry, at the same
-// index: two cache lines. An IPv4 connection without a mark never touches it. Its
-// words belong to the connection as far as the parts of the entry's state word say,
-// and hold what an earlier connection left otherwise. Most significant first:
+// extension contains the data that only some connections need in addition to their entry.
+// It has the same index and takes two cache lines. An IPv4 connection without a mark does
+// not use it. A word is valid only if the state word of the entry has the bit in
+// parentheses; otherwise it still has the value of an earlier connection. The most
+// significant part of a word is listed first:
 //
 //	addrs   client, virtual, target: upper half, lower half       (wideBit)
 //	marks   firewall mark 32 | time-out in seconds 32             (markedBit)

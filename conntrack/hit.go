@@ -2,8 +2,8 @@ package conntrack
 
 import "director/packet"
 
-// Hit is a connection that was found where a hint said, as much of it as most
-// packets need: it fits into registers. The zero Hit is none.
+// Hit is a connection that was found by a hint. It contains only the words that most
+// packets need, so it fits into registers. The zero Hit means that none was found.
 type Hit struct {
 	e       *entry
 	word    uint64 // of the state
@@ -11,10 +11,10 @@ type Hit struct {
 	rewrite uint64 // what the packet is rewritten to: address 32 | port 16
 }
 
-// Found reports whether there is a connection.
+// Found reports whether a connection was found.
 func (h Hit) Found() bool { return h.e != nil }
 
-// Server, Method and Is are those of Conn.
+// Server returns the number of the real server.
 func (h Hit) Server() uint32 { return uint32(h.server >> 32) }
 
 // Method returns the forwarding method the connection was created with.
@@ -23,9 +23,9 @@ func (h Hit) Method() uint8 { return uint8(h.server) & methodMask }
 // Is reports whether the connection is of that kind.
 func (h Hit) Is(k Kind) bool { return uint8(h.server)&uint8(k) != 0 }
 
-// Rewrite returns the address, of IPv4 in host order, and the port that a
-// packet of the connection gets: as its destination, the real server's, if it is
-// the client's, and as its source, the virtual service's, if it is an answer.
+// Rewrite returns the IPv4 address, in host order, and the port to write into the packet.
+// A client's packet gets those of the real server as its destination. An answer gets
+// those of the virtual service as its source.
 func (h Hit) Rewrite() (addr uint32, port uint16) { return uint32(h.rewrite >> 16), uint16(h.rewrite) }
 
 // hinted returns the entry that a hint names, or nil.
@@ -36,15 +36,15 @@ func (t *Table) hinted(h Hint) *entry {
 	return nil
 }
 
-// still reports whether word, which e's state was, is of a connection with IPv4
-// addresses (liveBit without wideBit) that has not ended since: its end changes the
-// generation.
+// still reports whether word, an earlier value of e.state, belongs to a connection with
+// IPv4 addresses (liveBit without wideBit) that has not ended since. The end of a
+// connection changes the generation.
 func (e *entry) still(word uint64) bool {
 	return word>>liveShift&3 == 1 && (word^e.state.Load())>>genShift == 0
 }
 
-// HitIn is FindIn where there is a hint, for IPv4. It may find nothing although
-// there is a connection.
+// HitIn looks up the connection of a client's IPv4 packet by a hint. It may find nothing
+// although there is a connection: FindIn then finds it.
 func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
 	e := t.hinted(h)
 	if e == nil {
@@ -59,8 +59,8 @@ func (t *Table) HitIn(h Hint, f *packet.Flow) Hit {
 	return Hit{e, word, server, dest>>32<<16 | server>>16&0xffff}
 }
 
-// HitOut is FindOut where there is a hint, for IPv4. It may find nothing although
-// there is a connection.
+// HitOut looks up the connection of a real server's IPv4 answer by a hint. It may find
+// nothing although there is a connection: FindOut then finds it.
 func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 	e := t.hinted(h)
 	if e == nil {
@@ -76,10 +76,10 @@ func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 	return Hit{e, word, server, addrs<<32>>16 | dest&0xffff}
 }
 
-// Steady is Observe for a packet that changes nothing but the connection's
-// deadline, which it moves on: a store is enough for that. For any other it
-// reports false and does nothing, and for an answer that may be the first to
-// assure the parent of the connection.
+// Steady does what Observe does, for a packet that only makes the deadline of the
+// connection later. A plain store is enough for that. For any other packet it returns
+// false and changes nothing. It also returns false for an answer that may be the first
+// one, because Observe must then mark the parent as assured.
 func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) bool {
 	state, packets := State(h.word&stateMask), packetsOf(h.word)
 	if m[dir][ev][state] != state || dir != Out && packets < maxPackets {

@@ -12,9 +12,9 @@ func (t *Table) HashIn(f *packet.Flow) uint64 { return t.Hash(f.Src, f.SrcPort, 
 // HashOut returns the hash under which a real server's answer finds it.
 func (t *Table) HashOut(f *packet.Flow) uint64 { return t.Hash(f.Dst, f.DstPort, f.Proto) }
 
-// Hash is HashIn or HashOut of the client's side, which it mixes with the table's
-// seed by two folded multiplications (as wyhash does): clients cannot choose ports
-// that collide without knowing the seed.
+// Hash returns the hash of a client's address and port. It mixes them with the seed of
+// the table by two folded multiplications, as wyhash does. The seed is secret, so
+// clients cannot choose ports whose hashes collide.
 func (t *Table) Hash(client packet.Addr, port uint16, proto uint8) uint64 {
 	hi, lo := bits.Mul64(client.Lo^t.seed[0], client.Hi^t.seed[1]^uint64(port)<<8^uint64(proto))
 	hi, lo = bits.Mul64(hi^lo^t.seed[2], t.seed[0]|1)
@@ -30,12 +30,13 @@ func (t *Table) shardOf(hash uint64) *shard {
 // Hint says where a connection is likely to be: an index plus 1, or 0.
 type Hint uint32
 
-// Seek finds out where the connections with these hashes are likely to be, and
-// has everything that looking them up and using them needs in the cache when it
-// returns. Nothing in a loop waits for what the loop loads, so that the cache
-// misses of all of them overlap: what takes a batch of packets longest, if they
-// are looked up one by one. There is a hint only where no other connection can be
-// meant. len(hints) must not be less than len(hashes).
+// Seek writes a hint for each hash to hints, and loads the buckets and entries of these
+// connections into the cache. A hint is 0 unless exactly one connection matches the
+// hash. len(hints) must not be less than len(hashes).
+//
+// No iteration of a loop depends on the loads of an earlier one, so the cache misses of
+// a whole batch overlap. If packets are looked up one by one, these misses take most of
+// the time.
 func (t *Table) Seek(hashes []uint64, hints []Hint) {
 	buckets, shift, entries := t.buckets, t.homeShift&63, t.entries
 	hints = hints[:len(hashes)]
@@ -74,9 +75,9 @@ func (t *Table) FindIn(hash uint64, f *packet.Flow, c *Conn) bool {
 }
 
 // FindOut looks up the connection of a real server's answer. hash is
-// HashOut(f). Only a masquerading connection has answers. Where the same client
-// address and port talks to one server by way of two virtual services, the
-// connection that was made last answers, as in IPVS.
+// HashOut(f). Only a masqueraded connection has answers. If one client address and port
+// has connections to the same server through two virtual services, FindOut returns the
+// newest connection, as IPVS does.
 func (t *Table) FindOut(hash uint64, f *packet.Flow, c *Conn) bool {
 	b, tag := t.home(hash), tagOf(hash)
 	var best uint64
