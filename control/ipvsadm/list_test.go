@@ -17,7 +17,7 @@ func listed(s service.ServerSpec, active, inactive, persistent uint32) control.S
 	return control.Server{ServerSpec: s, Active: active, Inactive: inactive, Persistent: persistent}
 }
 
-// balanced is what the listings of the IPVS sheet §7.3 show, in another order.
+// balanced has the services of the listings below, in another order.
 func balanced() *memory {
 	web := control.Service{Spec: service.Spec{Key: tcp("192.0.2.10", 80), Scheduler: "wlc"},
 		Stats: control.Stats{Conns: 15, InPkts: 120, OutPkts: 98, InBytes: 9600, OutBytes: 123456789},

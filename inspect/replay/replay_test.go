@@ -47,8 +47,8 @@ func (s *scenario) run(t *testing.T, flags string, in []byte) (outcome, error) {
 // isCheck finds the numbers of the checks in a case's comment.
 var isCheck = regexp.MustCompile(`§10 checks? ([0-9]+(?:, [0-9]+)*)`)
 
-// cases returns the files of the cases. checks holds, by number, those that are checks of
-// the IPVS sheet's §10.
+// cases returns the files of the cases. checks contains those that are checks of §10 of the
+// IPVS sheet, by number. testdata/README.md says what the IPVS sheet is.
 func cases(t *testing.T) (others []string, checks map[int][]string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(*caseFolder, "*.txt"))
@@ -79,8 +79,8 @@ func cases(t *testing.T) (others []string, checks map[int][]string) {
 
 func caseName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".txt") }
 
-// TestReplay_Checks runs the cases that are checks of the IPVS sheet's §10,
-// under their numbers.
+// TestReplay_Checks runs the cases that are checks of §10 of the IPVS sheet, under their
+// numbers.
 func TestReplay_Checks(t *testing.T) {
 	_, checks := cases(t)
 	for n := 1; n <= 48; n++ {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The state machines of the IPVS sheet's §3.3 and §3.4, row by row.
+// The tests of this file check each row of the state machines in §3.3 and §3.4 of the IPVS
+// sheet. testdata/README.md says what the IPVS sheet is.
 
 // states holds the states of a protocol by their abbreviation in the tables, with the
 // printed name and the time-out in seconds.
