@@ -1,4 +1,4 @@
-// Package docs holds those pages of the documentation that the binary shows.
+// Package docs contains the pages of the documentation that the binary shows.
 package docs
 
 import (
@@ -9,11 +9,12 @@ import (
 //go:embed drops.md
 var drops string
 
-// Reason is what drops.md says of a packet.Reason: what it means for a frame that
-// is dropped, and for one that is left to the kernel; empty where none is.
+// Reason is the explanation of a packet.Reason in drops.md. Dropped explains the reason
+// for a frame that is dropped, Left for a frame that is left to the kernel. A text is empty
+// if that never happens for this reason.
 type Reason struct{ Dropped, Left string }
 
-// Reasons returns what drops.md says, by the name of the reason.
+// Reasons returns all explanations in drops.md, by the name of the reason.
 func Reasons() map[string]Reason {
 	all := map[string]Reason{}
 	for line := range strings.Lines(drops) {
