@@ -40,13 +40,14 @@ func (m *loadModel) pick(*packet.Flow, int64) *dest {
 	return m.head.least((*dest).relative)
 }
 
-// What one is least of. The quotients are of integers so small that a float64
-// tells different ones apart and equal ones are equal in it.
+// relative and delay are costs: a scheduler chooses the server with the lowest. Their
+// integers are so small that a float64 represents equal quotients as equal, and different
+// ones as different.
 func (d *dest) relative() float64 { return d.overhead() / float64(d.weight) }
 func (d *dest) delay() float64    { return float64(d.active+1) / float64(d.weight) }
 
-// least returns the usable server that costs least, the first of equals, if that
-// is not infinite.
+// least returns the usable server with the lowest cost, and the first of equals. It ignores
+// infinite costs.
 func (head *dest) least(cost func(*dest) float64) (best *dest) {
 	for _, d := range head.all() {
 		if d.usable() && !math.IsInf(cost(d), 1) && (best == nil || cost(d) < cost(best)) {

@@ -99,8 +99,7 @@ func (w *world) change() {
 	}
 }
 
-// away is what the scheduler does not see: it is replaced, and changes happen
-// until it is back.
+// away removes the scheduler, makes changes that it does not see, and binds a new one.
 func (w *world) away(changes int) {
 	w.log("scheduler leaves")
 	w.scheduler, w.model = nil, nil
@@ -108,7 +107,7 @@ func (w *world) away(changes int) {
 		w.change()
 	}
 	if w.scheduler != nil {
-		return // was away twice
+		return // one of the changes was away, and has bound one
 	}
 	s, err := sched.New(w.name, sched.Options{Flags: w.flags, Seed: seed, Tunables: w.tunables})
 	if err != nil {

@@ -10,5 +10,5 @@ import (
 )
 
 // With the tag manual the program writes its man pages and completions, and does nothing
-// else. Without the tag it does not link what that needs.
+// else. Without the tag the packages for this are not linked.
 func init() { os.Exit(manual.Bench(commandLine()).Run(os.Args[1:], cli.System())) }

@@ -66,7 +66,7 @@ func (m *memory) Clear() error {
 	return nil
 }
 
-// server finds a real server of the service k, in the place -1 if there is none.
+// server finds a real server of the service k. The index is -1 if there is none.
 func (m *memory) server(k service.Key, a packet.Addr, port uint16) (*control.Service, int, error) {
 	s := m.find(k)
 	if s == nil {

@@ -67,8 +67,8 @@ func TestRestore_ReturnsTheCodeOfTheLastLine(t *testing.T) {
 	}
 }
 
-// Changes that are made together end as they would one by one: what they print,
-// the code and the services.
+// Changes that are made together have the same result as changes made one by one: the same
+// output, exit code and services.
 func TestRestore_MakesChangesTogetherAsOneByOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for round := range 300 {
@@ -146,7 +146,8 @@ func TestRestore_ReadsLinesOfAnyLength(t *testing.T) {
 	}
 }
 
-// What is rulestest.Saved restores to the same, save thresholds and the order of adding.
+// Rules that were saved and restored are the same, except for thresholds and the order in
+// which servers were added.
 func TestSave_RestoresToTheSame(t *testing.T) {
 	first, second := &memory{}, &memory{}
 	must(t, first, rulestest.Saved)
@@ -164,8 +165,8 @@ func TestSave_RestoresToTheSame(t *testing.T) {
 	}
 }
 
-// FuzzShell feeds -R with anything. Whatever the lines did, what is rulestest.Saved then
-// restores to the same, and every listing works.
+// FuzzShell gives arbitrary lines to -R. Afterwards the saved rules can be restored to the
+// same rules, and every listing works.
 func FuzzShell(f *testing.F) {
 	f.Add(rulestest.Saved)
 	f.Add("ipvsadm -A -f 1\n-a -f 1 -r 10.0.0.1:http -m\n-Lc\n-E -f 1 -p -M 255.0.255.0\n-d -f 1 -r 10.0.0.1\n-Z\n")
