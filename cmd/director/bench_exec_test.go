@@ -13,8 +13,9 @@ import (
 	"director/internal/cli"
 )
 
-// TestBench_StartsDirectorBench as if it were built in: with the arguments, standard
-// streams and exit code. It learns which director started it.
+// TestBench_StartsDirectorBench checks that director-bench gets the arguments and the
+// standard streams, that its exit code is returned, and that it is told which director
+// started it.
 func TestBench_StartsDirectorBench(t *testing.T) {
 	bin := t.TempDir()
 	must(t, os.WriteFile(bin+"/director-bench", []byte("#!/bin/sh\necho \"$DIRECTOR_BINARY $$ $*\"\ncat\necho problem >&2\nexit 7\n"), 0o755))
@@ -33,9 +34,9 @@ func TestBench_StartsDirectorBench(t *testing.T) {
 		case len(fields) != 7 || strings.Join(fields[2:], " ") != v.Name+" --json a b input":
 			t.Errorf("bench %s: director-bench printed %q", v.Name, out.String())
 		case fields[1] != strconv.Itoa(cmd.Process.Pid):
-			t.Errorf("bench %s: director-bench is process %s, want %d, which signals reach", v.Name, fields[1], cmd.Process.Pid)
+			t.Errorf("bench %s: director-bench is process %s, want %d, so that it gets the signals", v.Name, fields[1], cmd.Process.Pid)
 		case fields[0] != cmd.Path:
-			t.Errorf("bench %s: director-bench would measure %s, want %s", v.Name, fields[0], cmd.Path)
+			t.Errorf("bench %s: director-bench was told the director %s, want %s", v.Name, fields[0], cmd.Path)
 		}
 	}
 }

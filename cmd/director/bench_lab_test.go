@@ -13,8 +13,8 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// benchUnderTest has benchmarks start the director under test until the test
-// ends: this process run again would be all tests.
+// benchUnderTest makes benchmarks start the director under test, until the test ends.
+// Without it they would start the test binary, which would run all tests again.
 func benchUnderTest(t *testing.T) {
 	t.Helper()
 	before := benchSelf
@@ -22,9 +22,9 @@ func benchUnderTest(t *testing.T) {
 	t.Cleanup(func() { benchSelf = before })
 }
 
-// quickLab runs bench lab with the director under test, on the CPUs that there
-// are, and returns what it prints.
-func quickLab(t *testing.T, line string) (out string) {
+// runQuickLab runs bench lab with the director under test, on all CPUs, and returns its
+// output.
+func runQuickLab(t *testing.T, line string) (out string) {
 	t.Helper()
 	labtest.RequireRoot(t)
 	benchUnderTest(t)
@@ -37,19 +37,19 @@ func quickLab(t *testing.T, line string) (out string) {
 
 func TestBenchLab_EveryContenderForwards(t *testing.T) {
 	var r lab.Result
-	d := json.NewDecoder(strings.NewReader(quickLab(t, "--json")))
+	d := json.NewDecoder(strings.NewReader(runQuickLab(t, "--json")))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Machine.Kernel) == 0 || len(r.Places) == 0 || r.Repetitions != 1 {
-		t.Errorf("machine %+v, places %v, %d repetitions: want all of them, and 1", r.Machine, r.Places, r.Repetitions)
+		t.Errorf("machine %+v, places %v, %d repetitions: want both and 1 repetition", r.Machine, r.Places, r.Repetitions)
 	}
 	rows := map[string]bool{}
 	for _, row := range r.Throughput {
 		rows[row.Name] = true
 		if row.PPS.Median < 100 || row.PPS.Median > 20e6 || row.Otherwise != 0 || row.Busy <= 0 {
-			t.Errorf("%+v: want a plausible rate, all packets as they should be, and busy CPUs", row)
+			t.Errorf("%+v: want a plausible rate, no wrong packets, and busy CPUs", row)
 		}
 	}
 	for _, row := range r.Latency {
@@ -72,17 +72,17 @@ func TestBenchLab_EveryContenderForwards(t *testing.T) {
 	}
 	for _, f := range r.Figures {
 		if f.Met != nil {
-			t.Errorf("%+v: want no judgement on a quick run", f)
+			t.Errorf("%+v: want no verdict on a quick run", f)
 		}
 	}
 	for _, name := range wantedRows(&r) {
 		if !rows[name] {
-			t.Errorf("no row %s, only %v", name, rows)
+			t.Errorf("no row %s, got only %v", name, rows)
 		}
 	}
 }
 
-// wantedRows are the rows that a run must have on this machine.
+// wantedRows returns the rows that a run must have on this machine.
 func wantedRows(r *lab.Result) (names []string) {
 	kernel := []string{"forward"}
 	if _, err := exec.LookPath("nft"); err == nil {
@@ -113,7 +113,7 @@ func wantedRows(r *lab.Result) (names []string) {
 }
 
 func TestBenchLab_PrintsATable(t *testing.T) {
-	out := quickLab(t, "--cpus=0 --only=^(xsk/1|director-dr-xdp/1|forward/)")
+	out := runQuickLab(t, "--cpus=0 --only=^(xsk/1|director-dr-xdp/1|forward/)")
 	for _, want := range []string{"\n1 worker(s):\n  CPU 0: source of queue 0", "xsk/1/1k ", "director-dr-xdp / xsk, 1k flows ", "Not taken: */2/*: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got\n%s\nwant %q in it", out, want)

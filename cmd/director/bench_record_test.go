@@ -14,9 +14,9 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// recorded returns the file that bench record writes, and what it says on
-// standard error.
-func recorded(t *testing.T, line string) (text, stderr string) {
+// recordFile runs bench record. It returns the text of the file that bench record writes,
+// and its standard error.
+func recordFile(t *testing.T, line string) (text, stderr string) {
 	t.Helper()
 	benchUnderTest(t)
 	dir := filepath.Join(t.TempDir(), "results")
@@ -37,7 +37,7 @@ func recorded(t *testing.T, line string) (text, stderr string) {
 
 func TestBenchRecord_WritesWhatWasMeasured(t *testing.T) {
 	const flags = "--commit=53e884e --parts=micro --quick --only=^dr/(hit|new)/1$"
-	text, stderr := recorded(t, flags)
+	text, stderr := recordFile(t, flags)
 	for _, want := range []string{
 		"# Benchmarks, 2", "**A quick run**", "### bench micro\n\n| figure | value | to reach | met |\n", "\n| floor / memory | ", "\n| dr/hit/1 / memory | ",
 		"\n| allocations of a packet, of the row with most | ", "### bench lab\n\nNot taken: it was not requested.\n",
@@ -50,23 +50,23 @@ func TestBenchRecord_WritesWhatWasMeasured(t *testing.T) {
 		}
 	}
 	if strings.Contains(text, "| yes |") || strings.Contains(text, "| NO |") {
-		t.Errorf("got\n%s\nwant no judgement on a quick run", text)
+		t.Errorf("got\n%s\nwant no verdict on a quick run", text)
 	}
 	if warned := strings.Contains(text, "* WARNING: "); warned == strings.Contains(text, "The machine was quiet:") || warned != strings.Contains(stderr, "not quiet: ") {
-		t.Errorf("got\n%s\nstderr\n%s\nwant warnings in both, or a quiet machine", text, stderr)
+		t.Errorf("got\n%s\nstderr\n%s\nwant the warning in both, or in neither and a quiet machine", text, stderr)
 	}
 }
 
-func TestBenchRecord_TakesThePartThatHasTheRows(t *testing.T) {
-	text, _ := recorded(t, "--quick --only=^dr/hit/1$")
+func TestBenchRecord_RunsThePartThatHasTheRows(t *testing.T) {
+	text, _ := recordFile(t, "--quick --only=^dr/hit/1$")
 	if !strings.Contains(text, "\n| dr/hit/1 / memory | ") || !strings.Contains(text, "### bench lab\n\nNot taken: ") {
-		t.Errorf("got\n%s\nwant the rows of bench micro, and why there are none of bench lab", text)
+		t.Errorf("got\n%s\nwant the rows of bench micro, and the reason why bench lab has none", text)
 	}
 }
 
-func TestBenchRecord_TakesBenchLabAsRoot(t *testing.T) {
+func TestBenchRecord_RunsBenchLabAsRoot(t *testing.T) {
 	labtest.RequireRoot(t)
-	text, _ := recorded(t, "--quick --parts=lab --only=^(xsk|director-dr-xdp)/1")
+	text, _ := recordFile(t, "--quick --parts=lab --only=^(xsk|director-dr-xdp)/1")
 	for _, want := range []string{
 		"### bench micro\n\nNot taken: it was not requested.\n", "\n| director-dr-xdp / xsk, 1k flows | ", "\nbench lab took ",
 		"\n| xsk/1/1k | 1.00 | 1.00 |\n", "## All of bench lab\n\n```\n", " director-dr-xdp/1/1k ",
@@ -99,25 +99,25 @@ func TestBenchRecord_RefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestCommands_BuildWhatMeasured(t *testing.T) {
+func TestCommands_BuildTheMeasuredBinary(t *testing.T) {
 	stamped := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "85eb862"}, {Key: "GOAMD64", Value: "v3"}}}
 	const again = "./director bench record --quick"
 	for _, c := range []struct {
-		build *debug.BuildInfo
-		said  string
-		want  []string
+		build  *debug.BuildInfo
+		commit string // of the flag --commit
+		want   []string
 	}{
 		{nil, "", []string{"make build", again}},
 		{nil, "53e884e-dirty", []string{"git checkout 53e884e", "make build", again}},
 		{stamped, "53e884e", []string{"git checkout 85eb862", "make build GOAMD64=v3", again}},
 	} {
-		if got := commands(c.build, c.said, []string{"--quick"}); !slices.Equal(got, c.want) {
-			t.Errorf("said %q: %q, want %q", c.said, got, c.want)
+		if got := commands(c.build, c.commit, []string{"--quick"}); !slices.Equal(got, c.want) {
+			t.Errorf("--commit=%s: got %q, want %q", c.commit, got, c.want)
 		}
 	}
 }
 
-func TestShellLine_QuotesWhatAShellWouldTakeApart(t *testing.T) {
+func TestShellLine_QuotesWhatAShellWouldSplit(t *testing.T) {
 	got := shellLine([]string{"./director", "--cpus=2-3", "--only=^a|b's$", ""})
 	if want := `./director --cpus=2-3 '--only=^a|b'\''s$' ''`; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -30,7 +30,7 @@ func TestBench_RefusesAnUnknownVerb(t *testing.T) {
 	}
 }
 
-// fewRows selects what can be measured with a small table, quickly.
+// fewRows selects rows that a small table is enough for, and a short run.
 const fewRows = "--quick --conn-table-size=8192 --only=^(nat-in|nat-reply|dr|tun)/(hit|new)/1k?$"
 
 func TestBenchMicro_PrintsJSON(t *testing.T) {
@@ -53,7 +53,7 @@ func TestBenchMicro_PrintsJSON(t *testing.T) {
 	}
 	for _, f := range r.Figures {
 		if f.Met != nil {
-			t.Errorf("%+v: want no judgement on a quick run", f)
+			t.Errorf("%+v: want no verdict on a quick run", f)
 		}
 	}
 	want := []string{
@@ -61,10 +61,10 @@ func TestBenchMicro_PrintsJSON(t *testing.T) {
 		"dr/hit/1", "dr/hit/1k", "dr/new/1", "dr/new/1k", "tun/hit/1", "tun/hit/1k", "tun/new/1", "tun/new/1k",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("rows %q, want %q", got, want)
+		t.Errorf("got the rows %q, want %q", got, want)
 	}
 	if r.TableSize != 8192 || r.Repetitions != micro.Defaults().Quick().Repetitions {
-		t.Errorf("table for %d, %d repetitions, want what was asked for", r.TableSize, r.Repetitions)
+		t.Errorf("got a table for %d and %d repetitions, want those of the command line", r.TableSize, r.Repetitions)
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 	"director/internal/nettest"
 )
 
-// TestChange_AServerWithANewMAC gives the only real server another Ethernet
-// address, which it announces: it gets its connections again.
+// TestChange_AServerWithANewMAC gives the only real server another Ethernet address. The
+// server announces it. The director must send new connections to that address.
 func TestChange_AServerWithANewMAC(t *testing.T) {
 	eachWay(t, lab.Config{Servers: 1}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		server := l.Servers[0]
@@ -38,15 +38,15 @@ func TestChange_AServerWithANewMAC(t *testing.T) {
 	})
 }
 
-// TestChange_ALinkThatGoesDownAndUp pulls the cable towards the real servers
-// and puts it back, and does the same by the administrator's switch.
+// TestChange_ALinkThatGoesDownAndUp takes the link to the real servers down and up
+// again: first the carrier, as if a cable were pulled, then the administrative state.
 func TestChange_ALinkThatGoesDownAndUp(t *testing.T) {
 	for _, kind := range []struct {
 		name   string
 		change func(l *lab.Lab, up bool) error
 	}{
 		{"cable", func(l *lab.Lab, up bool) error { return l.Plug(l.Director, "eth1", up) }},
-		{"switch", func(l *lab.Lab, up bool) error { return l.Director.SetUp("eth1", up) }},
+		{"administrative", func(l *lab.Lab, up bool) error { return l.Director.SetUp("eth1", up) }},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			eachWay(t, lab.Config{}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
@@ -56,7 +56,7 @@ func TestChange_ALinkThatGoesDownAndUp(t *testing.T) {
 				must(t, kind.change(l, false))
 				awaitRunning(t, l.Director, "eth1", false)
 				if connects(t, l, l.Clients[0].Addr) {
-					t.Error("a connection while the servers were out of reach")
+					t.Error("the client got a connection while the servers were unreachable, want none")
 				}
 				must(t, kind.change(l, true))
 				awaitRunning(t, l.Director, "eth1", true)
@@ -70,26 +70,26 @@ func TestChange_ALinkThatGoesDownAndUp(t *testing.T) {
 	}
 }
 
-// TestChange_AnotherDefaultGateway moves a network of clients behind another
-// gateway, which does not know it, and back.
+// TestChange_AnotherDefaultGateway changes the director's default gateway to a host that
+// has no route to the client, and back. The replies must follow the route.
 func TestChange_AnotherDefaultGateway(t *testing.T) {
-	roamer := netip.MustParseAddr("203.0.113.5") // RFC 5737 TEST-NET-3
+	remoteClient := netip.MustParseAddr("203.0.113.5") // RFC 5737 TEST-NET-3
 	eachWay(t, lab.Config{Clients: 2}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		startWeb(t, l)
-		must(t, l.Clients[0].AddAddr("lo", netip.PrefixFrom(roamer, 32)))
+		must(t, l.Clients[0].AddAddr("lo", netip.PrefixFrom(remoteClient, 32)))
 		setGateway(t, l, l.Clients[0].Addr)
 		launch(t, l, w)
-		browse(t, l, roamer, 20)
+		browse(t, l, remoteClient, 20)
 		setGateway(t, l, l.Clients[1].Addr)
-		nettest.Eventually(t, "answers go by the other gateway", func() bool { return !connects(t, l, roamer) })
+		nettest.Eventually(t, "replies go through the other gateway", func() bool { return !connects(t, l, remoteClient) })
 		setGateway(t, l, l.Clients[0].Addr)
-		browse(t, l, roamer, 20)
+		browse(t, l, remoteClient, 20)
 	})
 }
 
-// TestChange_AnInterfaceThatVanishes ends the run: exit 1, the interface named,
-// the other one left clean.
-func TestChange_AnInterfaceThatVanishes(t *testing.T) {
+// TestChange_AnInterfaceThatIsDeleted checks that the director exits with 1 and names the
+// interface, and that nothing of the director is left on the other interface.
+func TestChange_AnInterfaceThatIsDeleted(t *testing.T) {
 	eachWay(t, lab.Config{}, []way{nativeXDP, genericXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		startWeb(t, l)
 		d := launch(t, l, w)
@@ -108,7 +108,7 @@ func TestChange_AnInterfaceThatVanishes(t *testing.T) {
 	})
 }
 
-// awaitEnd waits until a director ends by itself and returns how.
+// awaitEnd waits until a director exits by itself and returns the error of Wait.
 func awaitEnd(t *testing.T, d *process.Director) error {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -117,12 +117,12 @@ func awaitEnd(t *testing.T, d *process.Director) error {
 	case err := <-ended:
 		return err
 	case <-time.After(patience):
-		t.Fatal("the director goes on")
+		t.Fatal("the director still runs, want it to exit by itself")
 		return nil
 	}
 }
 
-// awaitRunning waits until the kernel sees an interface come up or go down.
+// awaitRunning waits until an interface has, or no longer has, the flag IFF_RUNNING.
 func awaitRunning(t *testing.T, h *lab.Host, dev string, up bool) {
 	t.Helper()
 	nettest.Eventually(t, fmt.Sprintf("%s running: %v", dev, up), func() bool {
@@ -132,7 +132,7 @@ func awaitRunning(t *testing.T, h *lab.Host, dev string, up bool) {
 	})
 }
 
-// connects reports whether the client gets a connection to the service at once.
+// connects reports whether the client gets a connection to the service within 200 ms.
 func connects(t *testing.T, l *lab.Lab, from netip.Addr) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

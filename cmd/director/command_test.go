@@ -14,40 +14,40 @@ import (
 	"director/internal/lab/process"
 )
 
-// ruled is a director that accepts commands.
-type ruled struct{ *process.Director }
+// ctlDirector is a director to which a test sends ctl commands.
+type ctlDirector struct{ *process.Director }
 
-// startRuled is startDirector for tests that change the rules later.
-func startRuled(t *testing.T, l *lab.Lab, ioKind string, flags ...string) ruled {
+// startCtl is startDirector for tests that change the rules later.
+func startCtl(t *testing.T, l *lab.Lab, ioKind string, flags ...string) ctlDirector {
 	t.Helper()
-	return startRuledBy(t, l, directorCommand("run", "--io="+ioKind), flags...)
+	return startCtlCommand(t, l, directorCommand("run", "--io="+ioKind), flags...)
 }
 
-// startRuledBy is startRuled by a command of its own.
-func startRuledBy(t *testing.T, l *lab.Lab, cmd *exec.Cmd, flags ...string) ruled {
+// startCtlCommand is startCtl with the command that starts the director.
+func startCtlCommand(t *testing.T, l *lab.Lab, cmd *exec.Cmd, flags ...string) ctlDirector {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	d, err := process.Start(ctx, l.Director, cmd, append(l.Flags(), flags...))
 	must(t, err)
 	stopAtEnd(t, d)
-	return ruled{d}
+	return ctlDirector{d}
 }
 
 // try runs a command of ipvsadm on the director.
-func (d ruled) try(format string, args ...any) (out, errs string, code int) {
+func (d ctlDirector) try(format string, args ...any) (out, errs string, code int) {
 	return ctlAt(d.Control(), "", strings.Fields(fmt.Sprintf(format, args...))...)
 }
 
-// ctlAt is "director ctl" with a standard input.
+// ctlAt runs "director ctl" on a control socket, with in as standard input.
 func ctlAt(socket, in string, args ...string) (out, errs string, code int) {
 	var o, e strings.Builder
 	code = run(append([]string{"ctl", "--control=" + socket}, args...), cli.IO{In: strings.NewReader(in), Out: &o, Err: &e})
 	return o.String(), e.String(), code
 }
 
-// rule is try for a command that must succeed; it returns what it printed.
-func (d ruled) rule(t *testing.T, format string, args ...any) string {
+// rule is try for a command that must succeed. It returns the standard output.
+func (d ctlDirector) rule(t *testing.T, format string, args ...any) string {
 	t.Helper()
 	out, errs, code := d.try(format, args...)
 	if code != cli.OK {

@@ -28,15 +28,15 @@ import (
 	"director/view/figures"
 )
 
-// desk is a director in memory with a control socket.
-type desk struct {
+// memoryDirector is a director in memory with a control socket.
+type memoryDirector struct {
 	*memlab.Director
 	socket string
 }
 
-func openDesk(t *testing.T) *desk {
+func startMemoryDirector(t *testing.T) *memoryDirector {
 	t.Helper()
-	d := &desk{
+	d := &memoryDirector{
 		Director: memlab.New(t, memlab.Options{Marks: []service.Mark{
 			{Mark: 1, Proto: packet.ProtoTCP, Prefix: netip.MustParsePrefix("192.0.2.12/32")},
 		}}),
@@ -56,8 +56,8 @@ func openDesk(t *testing.T) *desk {
 	return d
 }
 
-// send has the director forward frames.
-func (d *desk) send(t *testing.T, frames ...packettest.Frame) {
+// send gives frames to the director, which must forward all of them.
+func (d *memoryDirector) send(t *testing.T, frames ...packettest.Frame) {
 	t.Helper()
 	for _, f := range frames {
 		f.SrcMAC, f.DstMAC = memlab.OthersMAC, memlab.MAC
@@ -70,8 +70,8 @@ func (d *desk) send(t *testing.T, frames ...packettest.Frame) {
 	}
 }
 
-// restore carries out lines by -R, which must succeed.
-func (d *desk) restore(t *testing.T, lines string) {
+// restore runs ctl -R with lines as its input. It must succeed.
+func (d *memoryDirector) restore(t *testing.T, lines string) {
 	t.Helper()
 	if out, errs, code := ctlAt(d.socket, lines, "-R"); out+errs != "" || code != cli.OK {
 		t.Fatalf("exit %d, %q, %q", code, out, errs)
@@ -79,7 +79,7 @@ func (d *desk) restore(t *testing.T, lines string) {
 }
 
 // ipvsadm runs the binary under the name ipvsadm.
-func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code int) {
+func (d *memoryDirector) ipvsadm(t *testing.T, in, line string) (out, errs string, code int) {
 	t.Helper()
 	t.Setenv(controlVariable, d.socket)
 	var o, e strings.Builder
@@ -88,7 +88,7 @@ func (d *desk) ipvsadm(t *testing.T, in, line string) (out, errs string, code in
 }
 
 // local returns the output of a command that does not use the socket.
-func (d *desk) local(t *testing.T, line string) string {
+func (d *memoryDirector) local(t *testing.T, line string) string {
 	t.Helper()
 	c, err := ipvsadm.Parse(strings.Fields(line), names.System{})
 	must(t, err)
@@ -99,10 +99,11 @@ func (d *desk) local(t *testing.T, line string) string {
 	return out.String()
 }
 
-// TestCtl_ListsAsIfThereWereNoSocket compares every listing, byte for byte. The
-// listings are numeric, because names depend on the host.
-func TestCtl_ListsAsIfThereWereNoSocket(t *testing.T) {
-	d := openDesk(t)
+// TestCtl_ListsTheSameThroughTheSocket compares each listing through the socket with the
+// one without it, byte for byte. The listings are numeric, because names depend on the
+// host.
+func TestCtl_ListsTheSameThroughTheSocket(t *testing.T) {
+	d := startMemoryDirector(t)
 	d.restore(t, savedRules+`-e -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 3 -x 5000000 -y 4000000
 -A -t 192.0.2.9:80 -s rr -p 100
 -a -t 192.0.2.9:80 -r 10.0.0.13 -g
@@ -148,16 +149,16 @@ TCP  192.0.2.10:80 wrr
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	if got := strings.Count(seen["-Lcn"], "\n"); got != 2+40*5 { // two of the three services have templates as well
-		t.Errorf("%d lines of connections:\n%s", got, seen["-Lcn"])
+	if got := strings.Count(seen["-Lcn"], "\n"); got != 2+40*5 { // per client 3 connections and 2 templates; one-packet scheduling adds none
+		t.Errorf("%d lines of connections, want %d:\n%s", got, 2+40*5, seen["-Lcn"])
 	}
 }
 
-// TestCtl_FailsAsIpvsadmDoes: what is refused at the other end of the socket has
-// ipvsadm's words and exit codes.
+// TestCtl_FailsAsIpvsadmDoes checks that commands which the director refuses have the
+// messages and exit codes of ipvsadm.
 func TestCtl_FailsAsIpvsadmDoes(t *testing.T) {
 	const invalid = "Invalid operation.  Possibly wrong module version, address not unicast, ..."
-	d := openDesk(t)
+	d := startMemoryDirector(t)
 	d.restore(t, "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 10.0.0.11 -m\n")
 	for _, c := range []struct {
 		line string
@@ -187,15 +188,15 @@ func TestCtl_FailsAsIpvsadmDoes(t *testing.T) {
 			t.Errorf("ipvsadm %s:\n got %d %q, %q\nwant %d %q", c.line, code, out, errs, c.code, c.want)
 		}
 	}
-	// ctl says more, behind ipvsadm's line.
+	// ctl adds the reason after ipvsadm's line.
 	_, errs, _ := ctlAt(d.socket, "", "-a", "-t", "192.0.2.10:80", "-r", "127.0.0.1", "-m")
 	if want := invalid + "\nthis real server is the director itself: only -g forwards to it"; !strings.HasPrefix(errs, want) {
 		t.Errorf("ctl says %q, want %q", errs, want)
 	}
 }
 
-// TestCtl_RestoresAsIpvsadmDoes: a refused command does not end -R, but an invalid command
-// line does.
+// TestCtl_RestoresAsIpvsadmDoes checks that -R continues after a command that the director
+// refuses, and stops at an invalid command line.
 func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
 	const before, after = "-A -t 192.0.2.10:80 -s rr\n", "-A -t 192.0.2.10:81 -s rr\n"
 	for _, c := range []struct {
@@ -209,7 +210,7 @@ func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
 		{"-A -t 192.0.2.10:82 -s rr -w 3", "Illegal 'weight' option with the 'add-service' command\n", 2, before},
 		{"# nothing", "", 0, before + after},
 	} {
-		d := openDesk(t)
+		d := startMemoryDirector(t)
 		out, errs, code := d.ipvsadm(t, before+c.line+"\n"+after, "-R")
 		if out != "" || errs != c.errs || code != c.code {
 			t.Errorf("%s: got %d %q, %q, want %d %q", c.line, code, out, errs, c.code, c.errs)
@@ -220,14 +221,14 @@ func TestCtl_RestoresAsIpvsadmDoes(t *testing.T) {
 	}
 }
 
-// TestCtl_SaysWhyNobodyAnswers checks the errors for a missing director, for one that has
+// TestCtl_SaysWhyThereIsNoAnswer checks the errors for a missing director, for one that has
 // ended, and for one of another user.
-func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
-	d := openDesk(t)
+func TestCtl_SaysWhyThereIsNoAnswer(t *testing.T) {
+	d := startMemoryDirector(t)
 	missing, left := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "left")
 	l, err := api.Listen(left)
 	must(t, err)
-	must(t, os.Link(left, left+"2")) // as of a director that was killed
+	must(t, os.Link(left, left+"2")) // a director that is killed leaves its socket
 	must(t, l.Close())
 	for socket, want := range map[string]string{
 		missing:    "no director runs, or its --control is not " + missing,
@@ -244,7 +245,7 @@ func TestCtl_SaysWhyNobodyAnswers(t *testing.T) {
 	if os.Getuid() != 0 {
 		return
 	}
-	// The binary may lie where nobody else gets to.
+	// The other user may have no access to the directory of the binary.
 	self, err := os.Open("/proc/self/exe")
 	must(t, err)
 	defer self.Close()

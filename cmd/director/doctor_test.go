@@ -18,18 +18,18 @@ import (
 	"director/internal/lab/process"
 )
 
-// doctorFlags are of one interface, with a real server of -m in its subnet.
+// doctorFlags describe one interface, and a NAT service with a real server in its subnet.
 var doctorFlags = []string{
 	"--interface=eth0",
 	"-A -t 192.0.2.10:80 -s rr",
 	"-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m",
 }
 
-// TestDoctor_IsHeeded lets doctor find three faults in a network namespace, applies its
-// remedies, and checks that it does not find the faults again. run must do what doctor
-// predicts. doctor must also report that a second run would not start.
-func TestDoctor_IsHeeded(t *testing.T) {
-	h := ailingHost(t)
+// TestDoctor_RemediesSolveTheProblems lets doctor find three faults in a network
+// namespace, applies its remedies, and checks that doctor no longer finds the faults. run
+// must do what doctor predicts. doctor must also report that a second run would not start.
+func TestDoctor_RemediesSolveTheProblems(t *testing.T) {
+	h := misconfiguredHost(t)
 	problems := map[string]struct {
 		level  doctor.Level
 		remedy string
@@ -38,18 +38,18 @@ func TestDoctor_IsHeeded(t *testing.T) {
 		"rp_filter":  {doctor.Note, "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
 		"gro":        {doctor.Note, "ethtool -K eth0 gro off"},
 	}
-	report := examine(t, h, cli.OK)
+	report := runDoctor(t, h, cli.OK)
 	for check, want := range problems {
 		got := report[check]
 		if got.Level != want.level || got.Remedy != want.remedy {
 			t.Errorf("%s: %+v, want %s, and the remedy %s", check, got, want.level, want.remedy)
 		}
-		cure(t, h, got.Remedy)
+		applyRemedy(t, h, got.Remedy)
 	}
-	report = examine(t, h, cli.OK)
+	report = runDoctor(t, h, cli.OK)
 	for check := range problems {
 		if got := report[check]; got.Level != doctor.OK {
-			t.Errorf("%s after its remedy: %+v, want it to be ok", check, got)
+			t.Errorf("%s after its remedy: %+v, want level ok", check, got)
 		}
 	}
 	if got, want := report["io"].Detail, "queues 0 by AF_XDP native, copy"; got != want {
@@ -66,15 +66,15 @@ func TestDoctor_IsHeeded(t *testing.T) {
 	if want := `"io":"AF_XDP","attach":"native","mode":"copy"`; !strings.Contains(d.Log(), want) {
 		t.Errorf("the log of run has no %s:\n%s", want, d.Log())
 	}
-	owner := examine(t, h, cli.Failed)["owner"]
+	owner := runDoctor(t, h, cli.Failed)["owner"]
 	if owner.Level != doctor.Fail || !strings.HasPrefix(owner.Detail, "already served by process ") {
-		t.Errorf("beside a running director: %+v, want the process that serves eth0", owner)
+		t.Errorf("while a director runs: %+v, want a failure that names the process that serves eth0", owner)
 	}
 }
 
-// ailingHost is a host with a strict reverse path filter, no forwarding, and an
-// interface that joins what it receives.
-func ailingHost(t *testing.T) *lab.Host {
+// misconfiguredHost returns a host with a strict reverse path filter, without IP
+// forwarding, and with GRO on its interface.
+func misconfiguredHost(t *testing.T) *lab.Host {
 	t.Helper()
 	labtest.RequireRoot(t)
 	l, hosts, err := lab.Bare(context.Background(), "director", "server") // t.Context ends before the cleanup
@@ -103,8 +103,9 @@ func ailingHost(t *testing.T) *lab.Host {
 	return h
 }
 
-// examine runs doctor in a host and returns its findings by check.
-func examine(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
+// runDoctor runs doctor on a host and returns the finding of each check. exit is the
+// expected exit code.
+func runDoctor(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
 	t.Helper()
 	cmd := directorCommand("doctor", "--json", "--flagfile=-")
 	cmd.Stdin = strings.NewReader(strings.Join(doctorFlags, "\n"))
@@ -113,7 +114,7 @@ func examine(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
 	if err := h.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // the exit code says it
+	_ = cmd.Wait() // the exit code is checked below
 	if got := cmd.ProcessState.ExitCode(); got != exit {
 		t.Fatalf("exit %d, want %d:\n%s%s", got, exit, &out, &errs)
 	}
@@ -131,9 +132,9 @@ func examine(t *testing.T, h *lab.Host, exit int) map[string]doctor.Finding {
 	return checks
 }
 
-// cure runs a remedy in a host. Where there is no ethtool the lab stands in for
-// it.
-func cure(t *testing.T, h *lab.Host, remedy string) {
+// applyRemedy runs the command of a remedy on a host. If ethtool is not installed, the
+// lab changes the setting.
+func applyRemedy(t *testing.T, h *lab.Host, remedy string) {
 	t.Helper()
 	words := strings.Fields(remedy)
 	if _, err := exec.LookPath(words[0]); err != nil && remedy == "ethtool -K eth0 gro off" {

@@ -18,18 +18,17 @@ import (
 	"director/service"
 )
 
-// The number of connections of the drain test, and of clients at the same time.
+// The number of connections of the drain test, and of clients that run at the same time.
 const (
 	drainConns   = 10_000
 	drainClients = 25
 )
 
-// TestDrain_ForgetsEveryConnection opens and closes ten thousand connections
-// and waits until the director has removed all of them. By direct routing, where
-// FIN_WAIT is the last state and lasts as long as --timeouts says. By
-// masquerading the director sees both FINs, and TIME_WAIT lasts 120 s in IPVS,
-// whatever the operator sets.
-func TestDrain_ForgetsEveryConnection(t *testing.T) {
+// TestDrain_RemovesEveryConnection opens and closes ten thousand connections and waits
+// until the director has removed all of them. It uses direct routing, where FIN_WAIT is the
+// last state and --timeouts sets its length. With masquerading the director would see both
+// FINs. The state would then be TIME_WAIT, which always lasts 120 s in IPVS.
+func TestDrain_RemovesEveryConnection(t *testing.T) {
 	for _, ioKind := range []string{"xdp", "packet"} {
 		t.Run(ioKind, func(t *testing.T) {
 			l := labtest.New(t, lab.Config{Method: service.DR, Offloads: ioKind == "packet"})
@@ -54,8 +53,8 @@ func TestDrain_ForgetsEveryConnection(t *testing.T) {
 	}
 }
 
-// startGreeting has every real server send a byte on each connection and close
-// it after the client did.
+// startGreeting starts a server on every real server. It sends one byte on each connection
+// and closes the connection after the client has closed it.
 func startGreeting(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	for _, h := range l.Servers {
@@ -66,10 +65,11 @@ func startGreeting(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// openAndClose makes connections through the director and closes each as soon
-// as the server is there. The client closes first: its last ACK and its FIN,
-// sent from two CPUs, can change places, and a server that has closed already
-// answers the ACK, which the client then resets. CLOSE lasts 10 s.
+// openAndClose makes connections through the director and closes each one when the byte of
+// the server has arrived. The client closes first, for this reason: if the server closed
+// first, the client's last ACK and its FIN could be sent by two CPUs and be reordered. The
+// server would answer the late ACK, and the client would reset the connection. Its state
+// would then be CLOSE, which lasts 10 s.
 func openAndClose(ctx context.Context, l *lab.Lab) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -80,7 +80,7 @@ func openAndClose(ctx context.Context, l *lab.Lab) error {
 			for range drainConns / drainClients {
 				c, err := dial(ctx)
 				if err == nil {
-					_ = c.SetReadDeadline(time.Now().Add(patience)) // an open socket takes any
+					_ = c.SetReadDeadline(time.Now().Add(patience)) // it cannot fail: the socket is open
 					_, err = io.ReadFull(c, make([]byte, 1))
 					err = errors.Join(err, c.Close())
 				}

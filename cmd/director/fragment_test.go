@@ -15,17 +15,17 @@ import (
 	"director/service"
 )
 
-// largeSizes are the lengths of datagrams that go in fragments: a little more
-// than fits one packet, and up to two dozen of them.
+// largeSizes are the lengths in bytes of datagrams that need fragments: from one byte more
+// than fits in a packet to 22 fragments.
 var largeSizes = []int{1473, 8000, 8192, 16_001, 32_000}
 
 const largeClients = 8 // sockets
 
-// TestFragments_OfLargeDatagrams has datagrams of several kilobytes echoed. By
-// masquerading the director sees the fragments of both directions, else only
-// the client's. Which worker gets a fragment is the network's choice: later
-// ones have no ports to choose by. One worker, who gets all of them, has less to do
-// than each of two, and is tried by masquerading alone.
+// TestFragments_OfLargeDatagrams sends datagrams of several kilobytes, which the servers
+// send back. With masquerading the director gets the fragments of both directions, with the
+// other methods only the client's. With two workers, the fragments of a datagram may reach
+// different workers, because only the first fragment has ports to hash. One worker gets all
+// fragments, which is the simpler case. It is therefore tested with masquerading only.
 func TestFragments_OfLargeDatagrams(t *testing.T) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		for _, ioKind := range []string{"xdp", "packet"} {
@@ -60,29 +60,30 @@ func largeDatagrams(t *testing.T, ioKind string, c lab.Config) {
 	}
 	for _, n := range largeSizes {
 		for _, c := range clients {
-			shout(t, c, to, n)
+			sendDatagram(t, c, to, n)
 		}
 		for _, c := range clients {
-			hear(t, c, to, n)
+			receiveDatagram(t, c, to, n)
 		}
 	}
 	for _, s := range servers {
 		if got, want := len(s.received()), largeClients/len(servers); got != want {
-			t.Errorf("%s has %d client sockets, want %d", s.name, got, want)
+			t.Errorf("%s got datagrams from %d client sockets, want %d", s.name, got, want)
 		}
 	}
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(workerFrames(t, d)); got != c.Queues[0] {
-		t.Errorf("%d workers, want %d", got, c.Queues[0])
+		t.Errorf("got %d workers in the log, want %d", got, c.Queues[0])
 	}
 }
 
-// decapsulate has a server take the outer header off datagrams that arrive in
-// fragments, until the end of the test. The lab's program sees frames, and
-// leaves those alone. The kernel puts them together, as for an ipip device, and
-// gives them to a raw socket; from another one they go to the loopback.
+// decapsulate makes a server remove the outer header of tunnelled datagrams that arrive in
+// fragments, until the test ends. The BPF program of the lab removes outer headers from
+// single frames and does not handle fragments. The kernel reassembles them, as for an ipip
+// device, and passes them to a raw socket. A second raw socket sends the inner datagrams to
+// the loopback interface.
 func decapsulate(t *testing.T, h *lab.Host) {
 	t.Helper()
 	tunnel, err := h.ListenPacket("ip4:4", "0.0.0.0")
@@ -107,7 +108,7 @@ func decapsulate(t *testing.T, h *lab.Host) {
 				return
 			}
 			to := &unix.SockaddrInet4{Addr: [4]byte(b[16:20])}
-			_ = unix.Sendto(inner, b[:n], 0, to) // the client tells of what is missing
+			_ = unix.Sendto(inner, b[:n], 0, to) // the client reports missing datagrams
 		}
 	}()
 }

@@ -26,13 +26,13 @@ import (
 
 const (
 	ftpPort = 21
-	ftpDir  = "incoming" // for anonymous users' files, below one that they must not write
+	ftpDir  = "incoming" // directory for uploads; anonymous users must not write to its parent
 	ftpSize = 4 << 20    // bytes of a file
 )
 
-// ftpModes are the commands by which a client asks for a data connection, and
-// curl's flags for each. The address in the answer to PASV counts, which curl
-// would not use unasked.
+// ftpModes are the commands that request a data connection, and the flags that make curl
+// use each of them. curl ignores the address in the reply to PASV by default. A flag makes
+// it use that address, because the director must have translated it.
 var ftpModes = []struct {
 	command string
 	flags   []string
@@ -43,18 +43,18 @@ var ftpModes = []struct {
 	{"PORT", []string{"--ftp-port", "-", "--disable-eprt"}},
 }
 
-// TestFTP_TransfersInEveryMode has a real client talk FTP to real servers
-// through masquerading. Those call their data connections by addresses of their
-// own, or open them to the client, which has no way to the servers' network:
-// nothing works unless the director reads along.
+// TestFTP_TransfersInEveryMode transfers files between curl and vsftpd through
+// masquerading. In passive mode the servers send their own addresses, to which the client
+// has no route. In active mode they open the data connection to the client themselves. Both
+// work only if the director reads the control connection.
 func TestFTP_TransfersInEveryMode(t *testing.T) {
 	for _, ioKind := range []string{"xdp", "packet"} {
 		t.Run(ioKind, func(t *testing.T) {
 			t.Parallel() // as everyWay does
-			// The director's two workers share a dialogue and its data connections.
+			// With two workers, the control and data connections may be on different workers.
 			l := labtest.New(t, lab.Config{Servers: 2, Offloads: ioKind == "packet", Queues: [2]int{2, 2}})
 			files := startFTP(t, l)
-			forbid(t, l.Clients[0], netip.MustParsePrefix("10.0.0.0/24"))
+			addBlackhole(t, l.Clients[0], netip.MustParsePrefix("10.0.0.0/24"))
 			startDirector(t, l, ioKind, l.Rules("tcp", "rr", ftpPort, ftpPort)...)
 			for _, mode := range ftpModes {
 				c := ftpClient{l, mode.command, mode.flags}
@@ -67,12 +67,12 @@ func TestFTP_TransfersInEveryMode(t *testing.T) {
 // ftpClient is curl on the lab's client.
 type ftpClient struct {
 	lab     *lab.Lab
-	command string // that it is to use for data connections
+	command string // requests a data connection
 	flags   []string
 }
 
-// exchange uploads a file, which is then among the servers' files, downloads it
-// and finds it in the directory.
+// exchange uploads a file, compares the file on the server with it, downloads it again and
+// lists the directory. files is the servers' directory.
 func (c ftpClient) exchange(t *testing.T, files string) {
 	t.Helper()
 	name := "by-" + c.command
@@ -82,25 +82,26 @@ func (c ftpClient) exchange(t *testing.T, files string) {
 	must(t, err)
 	defer file.Close()
 	if got := hash(file); got != want {
-		t.Errorf("%s: the uploaded file hashes to %s, want %s", c.command, got, want)
+		t.Errorf("%s: the uploaded file has the hash %s, want %s", c.command, got, want)
 	}
 	down := c.curl(t, nil, name)
 	if got := hash(bytes.NewReader(down)); got != want {
-		t.Errorf("%s: %d bytes came down that hash to %s, want %d that hash to %s", c.command, len(down), got, ftpSize, want)
+		t.Errorf("%s: downloaded %d bytes with the hash %s, want %d bytes with the hash %s", c.command, len(down), got, ftpSize, want)
 	}
 	if list := string(c.curl(t, nil, "")); !strings.Contains(list, name) || !strings.Contains(list, fmt.Sprint(ftpSize)) {
-		t.Errorf("%s: the directory is\n%s\nwant %s with %d bytes in it", c.command, list, name, ftpSize)
+		t.Errorf("%s: the directory is\n%s\nwant %s with %d bytes in the list", c.command, list, name, ftpSize)
 	}
 }
 
-// curlTries is how often curl may give up because of overtaking.
+// curlTries is how often curl is run if its two connections overtake each other.
 const curlTries = 10
 
 // curl runs curl for a path of the service and returns what it fetched.
 //
 // curl gives up when the reply that ends a transfer arrives before the data connection
 // is established. With several queues the two connections may overtake each other, here
-// as on any router. Then it is run again; an upload is never so short.
+// as on any router. Then curl is run again. It is not run again for an upload: an upload
+// takes so long that its data connection is established before it ends.
 func (c ftpClient) curl(t *testing.T, in io.Reader, path string, flags ...string) []byte {
 	t.Helper()
 	for try := 1; ; try++ {
@@ -114,7 +115,7 @@ func (c ftpClient) curl(t *testing.T, in io.Reader, path string, flags ...string
 	}
 }
 
-// try runs curl once. It returns what curl fetched and what it said.
+// try runs curl once. It returns the fetched bytes and the messages of curl.
 func (c ftpClient) try(t *testing.T, in io.Reader, path string, flags ...string) ([]byte, string, error) {
 	t.Helper()
 	args := slices.Concat([]string{"--verbose", "--max-time", fmt.Sprint(patience.Seconds())}, c.flags, flags,
@@ -126,7 +127,7 @@ func (c ftpClient) try(t *testing.T, in io.Reader, path string, flags ...string)
 	err := cmd.Wait()
 	for _, mode := range ftpModes {
 		if used := strings.Contains(talk.String(), "> "+mode.command); used != (mode.command == c.command) {
-			err = fmt.Errorf("%w; %s used: %v", err, mode.command, used)
+			err = fmt.Errorf("%w; curl used %s: %v", err, mode.command, used)
 		}
 	}
 	if err != nil {
@@ -135,8 +136,8 @@ func (c ftpClient) try(t *testing.T, in io.Reader, path string, flags ...string)
 	return out.Bytes(), talk.String(), err
 }
 
-// startFTP runs an FTP server for anonymous users on each real server, until the
-// end of the test, and returns the directory that all of them serve.
+// startFTP runs an FTP server for anonymous users on each real server, until the test
+// ends. It returns the directory that all servers serve.
 func startFTP(t *testing.T, l *lab.Lab) (files string) {
 	t.Helper()
 	path := program(t, "vsftpd")
@@ -144,7 +145,7 @@ func startFTP(t *testing.T, l *lab.Lab) (files string) {
 	files, config := filepath.Join(root, ftpDir), filepath.Join(private, "vsftpd.conf")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, ftpConfig, root, private), 0o600))
 	must(t, os.Mkdir(files, 0))
-	must(t, os.Chmod(filepath.Dir(root), 0o755)) // the server works as a user of its own
+	must(t, os.Chmod(filepath.Dir(root), 0o755)) // the server runs as another user
 	must(t, os.Chmod(root, 0o755))
 	must(t, os.Chmod(files, 0o777))
 	for _, h := range l.Servers {
@@ -170,8 +171,8 @@ func startFTP(t *testing.T, l *lab.Lab) (files string) {
 	return files
 }
 
-// ftpConfig is vsftpd.conf(5) for a directory to serve and one to be idle in. The
-// sandboxes need what a container may not have.
+// ftpConfig is a vsftpd.conf(5). Its arguments are the directory to serve and an empty
+// directory for the chroot. The sandboxes are off, because a container may not allow them.
 const ftpConfig = `
 listen=YES
 background=NO
@@ -189,7 +190,8 @@ isolate=NO
 isolate_network=NO
 `
 
-// program finds a program that "make test-deps" installs.
+// program returns the path of a program that "make test-deps" installs. It skips the test
+// if the program is missing.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -199,8 +201,8 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// forbid leaves a host without a way to a network.
-func forbid(t *testing.T, h *lab.Host, p netip.Prefix) {
+// addBlackhole adds a route that makes a network unreachable from a host.
+func addBlackhole(t *testing.T, h *lab.Host, p netip.Prefix) {
 	t.Helper()
 	must(t, h.Link.RouteAdd(&netlink.Route{
 		Type: unix.RTN_BLACKHOLE,

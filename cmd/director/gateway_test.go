@@ -19,18 +19,18 @@ import (
 
 const (
 	gatewaySize = 1 << 20
-	gatewayPort = 9000 // of the client host, where the real server connects to
+	gatewayPort = 9000 // of the client host; the real server connects to it
 )
 
-// gaveBack matches the log of a director that left frames of a real server
-// without a connection to the kernel.
-var gaveBack = regexp.MustCompile(`host=.*"no-connection":[1-9]`)
+// leftToKernel matches the log of a director that left frames of real servers to the
+// kernel because they belonged to no connection.
+var leftToKernel = regexp.MustCompile(`host=.*"no-connection":[1-9]`)
 
-// TestGateway_ForwardsAServersOwnConnections has a real server connect to the
-// client through the director, which is its default gateway, under strict
-// rp_filter. From an ephemeral port its frames never leave the kernel. From the
-// service's port they look like answers to balanced traffic, and go back to the
-// kernel, which forwards them.
+// TestGateway_ForwardsAServersOwnConnections opens connections from a real server to the
+// client through the director, which is the server's default gateway, with strict
+// rp_filter. From an ephemeral port, the kernel alone handles the frames. From the service's
+// port, the frames look like replies of the service. The director gets them, finds no
+// connection, and reinjects them into the kernel, which forwards them.
 func TestGateway_ForwardsAServersOwnConnections(t *testing.T) {
 	eachWay(t, lab.Config{StrictRPFilter: true}, []way{nativeXDP, genericXDP, packetIO},
 		func(t *testing.T, l *lab.Lab, w way) {
@@ -41,31 +41,31 @@ func TestGateway_ForwardsAServersOwnConnections(t *testing.T) {
 			upload(t, l, demoServerPort)
 			forwarded := kernelCounters(t, l.Director)["Ip.ForwDatagrams"] - before["Ip.ForwDatagrams"]
 			if forwarded == 0 {
-				t.Error("the kernel forwarded nothing, want every frame")
+				t.Error("the kernel forwarded no frames, want all of them")
 			}
 			if err := d.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			if !gaveBack.MatchString(d.Log()) {
-				t.Error("the director gave nothing back, want the frames from the service's port")
+			if !leftToKernel.MatchString(d.Log()) {
+				t.Error("the director left no frames to the kernel, want those from the service's port")
 			}
 		})
 }
 
-// receiveHashes has a host answer each connection to gatewayPort with the hash
-// of what came over it, until the test ends.
+// receiveHashes starts a server at gatewayPort of a host, until the test ends. It answers
+// each connection with the hash of the bytes that it received.
 func receiveHashes(t *testing.T, h *lab.Host) {
 	t.Helper()
 	serve(t, h, gatewayPort, func(c net.Conn) {
 		sum := sha256.New()
-		if _, err := io.Copy(sum, c); err == nil { // else the sender misses the answer
+		if _, err := io.Copy(sum, c); err == nil { // on an error the sender gets no answer
 			_, _ = io.WriteString(c, hex.EncodeToString(sum.Sum(nil)))
 		}
 	})
 }
 
-// upload sends the first real server's bytes to the client host, from a port of
-// the server's own or from any, 0.
+// upload sends bytes from the first real server to the client host and checks the hash
+// that comes back. port is the source port, 0 for an ephemeral one.
 func upload(t *testing.T, l *lab.Lab, port int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -90,6 +90,6 @@ func upload(t *testing.T, l *lab.Lab, port int) {
 	}
 	got, err := io.ReadAll(c)
 	if want := hex.EncodeToString(sum.Sum(nil)); err != nil || string(got) != want {
-		t.Errorf("from port %d: %d bytes arrived with the hash %q, %v, want %s", port, n, got, err, want)
+		t.Errorf("from port %d: sent %d bytes, got the hash %q, %v, want %s", port, n, got, err, want)
 	}
 }

@@ -10,30 +10,31 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// httpRules are the rules of the lab's web servers.
+// httpRules returns the rules for the lab's web servers.
 func httpRules(l *lab.Lab) []string { return l.Rules("tcp", "rr", demoPort, demoServerPort) }
 
-// TestHTTP_IsSpreadEvenlyAndWhole fetches a thousand pages by every method: all
-// are answered, and round robin gives every server exactly its share. Then it
-// fetches ten megabytes and sends as many.
-func TestHTTP_IsSpreadEvenlyAndWhole(t *testing.T) {
-	everyWay(t, lab.Config{}, spreadWhole)
+// TestHTTP_IsBalancedEvenlyAndComplete fetches a thousand pages by every method. All
+// requests must be answered, and round robin must give every server exactly its share. Then
+// it downloads and uploads ten megabytes.
+func TestHTTP_IsBalancedEvenlyAndComplete(t *testing.T) {
+	everyWay(t, lab.Config{}, testHTTP)
 }
 
-// TestHTTP_OneArm does so with clients and servers on one interface of the
+// TestHTTP_OneInterface does the same with clients and servers on one interface of the
 // director.
-func TestHTTP_OneArm(t *testing.T) {
-	everyWay(t, lab.Config{Arms: 1}, spreadWhole)
+func TestHTTP_OneInterface(t *testing.T) {
+	everyWay(t, lab.Config{Arms: 1}, testHTTP)
 }
 
-func spreadWhole(t *testing.T, l *lab.Lab, ioKind string) {
+func testHTTP(t *testing.T, l *lab.Lab, ioKind string) {
 	names := startWeb(t, l)
 	startDirector(t, l, ioKind, httpRules(l)...)
 	mustFetch(t, l, names, 1000)
 	exchangeBytes(t, l)
 }
 
-// TestHTTP_TwoWorkers fetches pages over two queues, named by a flag: round robin stays exact, and each worker forwards a fair part of the frames.
+// TestHTTP_TwoWorkers fetches pages through two queues, which a flag selects. Round robin
+// must stay exact, and each worker must forward at least a quarter of the frames.
 func TestHTTP_TwoWorkers(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 2}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
@@ -55,8 +56,8 @@ func TestHTTP_TwoWorkers(t *testing.T) {
 	})
 }
 
-// TestHTTP_UnequalQueues has two queues towards the clients and one towards the
-// servers: one worker sends through the port of the other.
+// TestHTTP_UnequalQueues uses two queues on the clients' side and one on the servers' side,
+// so one worker sends through the port of the other.
 func TestHTTP_UnequalQueues(t *testing.T) {
 	everyWay(t, lab.Config{Queues: [2]int{2, 1}}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
@@ -65,9 +66,9 @@ func TestHTTP_UnequalQueues(t *testing.T) {
 	})
 }
 
-// TestHTTP_TakesTheBestIOThatWorks has somebody else's XDP program on one of
-// the interfaces. With --io=auto that one is served by packet sockets, the other
-// by AF_XDP, frames cross between the two, and the log says why.
+// TestHTTP_TakesTheBestIOThatWorks attaches an XDP program that is not the director's to
+// one of the interfaces. With --io=auto the director must use packet sockets there and
+// AF_XDP on the other interface, forward between the two, and log the reason.
 func TestHTTP_TakesTheBestIOThatWorks(t *testing.T) {
 	l := labtest.New(t, lab.Config{})
 	attachOther(t, l, "eth1")
@@ -79,7 +80,7 @@ func TestHTTP_TakesTheBestIOThatWorks(t *testing.T) {
 		"AF_XDP native: attach XDP to eth1: another XDP program is there",
 	} {
 		if log := d.Log(); !strings.Contains(log, want) {
-			t.Errorf("the log does not say %q:\n%s", want, log)
+			t.Errorf("the log does not contain %q:\n%s", want, log)
 		}
 	}
 }

@@ -22,9 +22,8 @@ import (
 	"director/internal/lab"
 )
 
-// TestICMP_TellsClientsThatThereIsNoServer sets every weight to 0. A client is
-// refused at once, over TCP as over UDP, instead of waiting for a time-out; a
-// real one says so.
+// TestICMP_TellsClientsThatThereIsNoServer sets every weight to 0. Clients of TCP and UDP
+// must be refused at once and not wait for a time-out. The TCP client is curl.
 func TestICMP_TellsClientsThatThereIsNoServer(t *testing.T) {
 	everyWay(t, lab.Config{Servers: 2}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		rules := append(httpRules(l), l.Rules("udp", "rr", echoPort, echoServerPort)...)
@@ -42,7 +41,7 @@ func TestICMP_TellsClientsThatThereIsNoServer(t *testing.T) {
 	})
 }
 
-// wantRefusedCurl fails unless curl says that the connection is refused.
+// wantRefusedCurl fails unless curl reports that the connection is refused.
 func wantRefusedCurl(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	const refused = 7 // CURLE_COULDNT_CONNECT
@@ -53,11 +52,11 @@ func wantRefusedCurl(t *testing.T, l *lab.Lab) {
 	must(t, l.Clients[0].Start(cmd))
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != refused {
-		t.Errorf("curl: %v and %q, want exit %d, connection refused", err, said.String(), refused)
+		t.Errorf("curl: got %v and %q, want exit %d, connection refused", err, said.String(), refused)
 	}
 }
 
-// wantRefusedUDP fails unless the sender of a datagram gets port unreachable.
+// wantRefusedUDP fails unless the sender of a datagram gets an ICMP message "port unreachable".
 func wantRefusedUDP(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	c, err := l.Clients[0].Dial(t.Context(), "udp4", "", fmt.Sprintf("%s:%d", l.VIP, echoPort))
@@ -71,9 +70,9 @@ func wantRefusedUDP(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// TestICMP_ShowsTheDirectorAsAHop sends what a traceroute sends: packets that
-// may go one hop, which ends at the director. It answers as the virtual address.
-// Two hops lead to the server.
+// TestICMP_ShowsTheDirectorAsAHop sends packets with a small TTL, as traceroute does. With
+// a TTL of 1, the director must answer "time exceeded" from the virtual address. With a TTL
+// of 2, the packet must reach the server.
 func TestICMP_ShowsTheDirectorAsAHop(t *testing.T) {
 	everyWay(t, lab.Config{Servers: 1}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		startWeb(t, l)
@@ -86,19 +85,19 @@ func TestICMP_ShowsTheDirectorAsAHop(t *testing.T) {
 
 		probe := openUDP(t, l.Clients[0], netip.AddrPortFrom(l.Clients[0].Addr, 0), false)
 		setTTL(t, probe, 1)
-		shout(t, probe, netip.AddrPortFrom(l.VIP, echoPort), 100)
+		sendDatagram(t, probe, netip.AddrPortFrom(l.VIP, echoPort), 100)
 		wantTimeExceeded(t, errs, l.VIP, layers.IPProtocolUDP, probe.LocalAddr().(*net.UDPAddr).Port)
 		setTTL(t, probe, 2)
 		echo(t, probe, netip.AddrPortFrom(l.VIP, echoPort), 100)
 
 		const from = 30_001
-		knock(t, l, from, 1)
+		sendSYN(t, l, from, 1)
 		wantTimeExceeded(t, errs, l.VIP, layers.IPProtocolTCP, from)
 	})
 }
 
-// knock sends a SYN with the given TTL from a port of the client.
-func knock(t *testing.T, l *lab.Lab, port, hops int) {
+// sendSYN sends a SYN from a port of the client. hops is its TTL.
+func sendSYN(t *testing.T, l *lab.Lab, port, hops int) {
 	t.Helper()
 	client := l.Clients[0]
 	must(t, client.Do(func() error {
@@ -121,8 +120,8 @@ func knock(t *testing.T, l *lab.Lab, port, hops int) {
 	}))
 }
 
-// wantTimeExceeded waits for word that a packet from a port of the client came
-// to its end at an address.
+// wantTimeExceeded receives an ICMP message and fails unless it is "time exceeded", comes
+// from the address at, and quotes a packet from a port of the client.
 func wantTimeExceeded(t *testing.T, errs net.PacketConn, at netip.Addr, proto layers.IPProtocol, port int) {
 	t.Helper()
 	want := layers.CreateICMPv4TypeCode(layers.ICMPv4TypeTimeExceeded, layers.ICMPv4CodeTTLExceeded)
@@ -135,7 +134,7 @@ func wantTimeExceeded(t *testing.T, errs net.PacketConn, at netip.Addr, proto la
 	must(t, quoted.DecodeFromBytes(icmp.Payload, gopacket.NilDecodeFeedback))
 	got := int(binary.BigEndian.Uint16(quoted.Payload))
 	if from.String() != at.String() || icmp.TypeCode != want || quoted.Protocol != proto || got != port {
-		t.Errorf("%v from %v about %v from port %d, want %v from %v about %v from port %d",
+		t.Errorf("got %v from %v about %v from port %d, want %v from %v about %v from port %d",
 			icmp.TypeCode, from, quoted.Protocol, got, want, at, proto, port)
 	}
 }

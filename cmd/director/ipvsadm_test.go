@@ -15,7 +15,7 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// needs skips the test where a program of others is not installed.
+// needs skips the test if one of these programs is not installed.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
@@ -25,10 +25,10 @@ func needs(t *testing.T, programs ...string) {
 	}
 }
 
-// asIpvsadm is a shell's script, with $1 and so on, for which ipvsadm is the
-// director at a control socket: by $PATH, by a link of that name, and in the places
-// where programs look that do not ask $PATH. There this binary is mounted over
-// ipvsadm, as only the script and what it starts can see.
+// asIpvsadm returns a command that runs a shell script with args as $1, $2 and so on. In
+// the script, ipvsadm is this binary, which controls the director at a control socket. $PATH
+// leads to a link with the name ipvsadm. Some programs use a fixed path instead, so this
+// binary is also mounted over ipvsadm there, in a mount namespace of the script.
 func asIpvsadm(t *testing.T, socket, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	needs(t, "unshare", "mount", "ipvsadm")
@@ -45,7 +45,7 @@ func asIpvsadm(t *testing.T, socket, script string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// savedRules are what ipvsadm 1.31 saves of services of every kind, in its order.
+// savedRules is the output of ipvsadm 1.31 -Sn for services of every kind, in its order.
 const savedRules = `-A -t 192.0.2.10:21 -s wlc -p 300
 -a -t 192.0.2.10:21 -r 10.0.0.11:21 -m -w 1
 -A -t 192.0.2.10:80 -s wrr
@@ -69,12 +69,12 @@ const savedRules = `-A -t 192.0.2.10:21 -s wlc -p 300
 -a -f 1 -r 10.0.0.13:0 -i -w 7 --tun-type ipip
 `
 
-// TestIpvsadm_SavesAndRestores brings rules of every kind into a running director
-// and out of it by the scripts that come with ipvsadm, and by ours: what is
-// restored is what was saved.
+// TestIpvsadm_SavesAndRestores restores rules of every kind into a running director and
+// saves them, with the scripts of ipvsadm and with those of this repository. The saved rules
+// must be the restored ones.
 func TestIpvsadm_SavesAndRestores(t *testing.T) {
 	l := labtest.New(t, lab.Config{})
-	d := startRuled(t, l, "packet", "--fwmark=1=tcp,192.0.2.12/32")
+	d := startCtl(t, l, "packet", "--fwmark=1=tcp,192.0.2.12/32")
 	script := func(in, script string, args ...string) string {
 		t.Helper()
 		cmd := asIpvsadm(t, d.Control(), script, args...)
@@ -89,18 +89,18 @@ func TestIpvsadm_SavesAndRestores(t *testing.T) {
 	}
 	ours, err := filepath.Abs("../../packaging/scripts")
 	must(t, err)
-	const former = "# of ipvsadm-save\n-A -t 192.0.2.99:99 -s rr\n" // to be replaced
+	const former = "# of ipvsadm-save\n-A -t 192.0.2.99:99 -s rr\n" // the next restore replaces it
 	for _, dir := range []string{"/sbin", ours} {
 		script(former, `"$1"/ipvsadm-restore`, dir)
 		script(savedRules, `"$1"/ipvsadm-restore`, dir)
 		if diff := cmp.Diff(savedRules, script("", `"$1"/ipvsadm-save -n`, dir)); diff != "" {
-			t.Errorf("%s: saved again (-restored +saved):\n%s", dir, diff)
+			t.Errorf("%s: saved rules differ (-restored +saved):\n%s", dir, diff)
 		}
 	}
-	// Restored over what is there every line is refused, and none ends it.
+	// If all rules exist, -R must refuse each line and continue to the end.
 	out, errs, code := ctlAt(d.Control(), savedRules, "-R")
 	if n := strings.Count(errs, "already exists"); out != "" || code != 255 || n != strings.Count(savedRules, "\n") {
-		t.Errorf("restored over what is there: exit %d, %q, %q", code, out, errs)
+		t.Errorf("restored again: exit %d, stdout %q, stderr %q, want 255 and each line refused", code, out, errs)
 	}
 	script("", "/usr/sbin/ipvsadm -C && [ -z \"$(ipvsadm -Sn)\" ]")
 }

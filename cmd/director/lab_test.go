@@ -21,8 +21,8 @@ import (
 	"director/service"
 )
 
-// mainEnv makes the test binary run as director. So the tests run the code under test,
-// with the race detector, in separate processes.
+// mainEnv is an environment variable that makes the test binary run as director. The
+// tests thereby run the code under test, with the race detector, in separate processes.
 const mainEnv = "DIRECTOR_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -32,9 +32,9 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// directorCommand is "director ARGS…". Under the race detector it does not wait
-// a second before it exits, as the detector's default is: its goroutines are
-// joined by then.
+// directorCommand returns the command "director ARGS…". By default, a program with the race
+// detector waits a second before it exits. That is switched off, because the director has
+// joined its goroutines by then.
 func directorCommand(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), mainEnv+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
@@ -44,9 +44,9 @@ func directorCommand(args ...string) *exec.Cmd {
 // patience is how long a test waits for an event that must happen.
 const patience = 60 * time.Second
 
-// startDirector runs a director in the lab and stops it at the end of the
-// test, expecting exit 0. ioKind is xdp or packet; flags are further lines of
-// its flags file.
+// startDirector starts a director in the lab. At the end of the test it stops the director,
+// which must exit with 0. ioKind is xdp or packet. flags are further lines of its flags
+// file.
 func startDirector(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *process.Director {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -59,7 +59,7 @@ func startDirector(t *testing.T, l *lab.Lab, ioKind string, flags ...string) *pr
 	return d
 }
 
-// stopAtEnd stops a director at the end of the test, expecting exit 0.
+// stopAtEnd stops a director at the end of the test. It must exit with 0.
 func stopAtEnd(t *testing.T, d *process.Director) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -72,9 +72,9 @@ func stopAtEnd(t *testing.T, d *process.Director) {
 	})
 }
 
-// everyWay runs a test for each method and each kind of I/O, as many at a time as
-// there are CPUs: each has a lab of its own, and waits for the kernel half of the
-// time. With AF_PACKET the offloads of the network stay on.
+// everyWay runs a test for each method and each kind of I/O, each in a lab of its own. The
+// tests run in parallel, one for each CPU, because each of them waits for the kernel half of
+// the time. With AF_PACKET the offloads of the network stay on.
 func everyWay(t *testing.T, c lab.Config, test func(t *testing.T, l *lab.Lab, ioKind string)) {
 	for _, method := range []service.Method{service.NAT, service.DR, service.TUN} {
 		for _, ioKind := range []string{"xdp", "packet"} {
@@ -88,7 +88,7 @@ func everyWay(t *testing.T, c lab.Config, test func(t *testing.T, l *lab.Lab, io
 	}
 }
 
-// startWeb starts the lab's web servers.
+// startWeb starts the lab's web servers and returns their names.
 func startWeb(t *testing.T, l *lab.Lab) []string {
 	t.Helper()
 	names, err := serveWeb(l)
@@ -98,8 +98,9 @@ func startWeb(t *testing.T, l *lab.Lab) []string {
 	return names
 }
 
-// serve has a host of the lab handle each connection to a port, in a goroutine
-// of its own, until the test ends. What goes wrong there the client notices.
+// serve accepts connections to a port of a host in the lab until the test ends. It calls
+// handle for each connection, in a goroutine of its own. Errors are left to the client,
+// which then gets no valid answer.
 func serve(t *testing.T, h *lab.Host, port int, handle func(c net.Conn)) {
 	t.Helper()
 	listener, err := h.Listen("tcp4", fmt.Sprintf(":%d", port))
@@ -138,8 +139,8 @@ func mustFetch(t *testing.T, l *lab.Lab, names []string, n int) {
 	}
 }
 
-// workerFrames reads from the log of a director that has ended how many frames
-// each worker forwarded.
+// workerFrames returns the number of frames that each worker forwarded. It reads them from
+// the log of a director that has ended.
 func workerFrames(t *testing.T, d *process.Director) []int {
 	t.Helper()
 	var frames []int

@@ -21,7 +21,7 @@ import (
 	"director/internal/lab/web"
 )
 
-// site is the web server of a host, which can be stopped and started again.
+// site is a web server on a host. A test can stop it and start it again.
 type site struct {
 	host    *lab.Host
 	port    int
@@ -43,12 +43,12 @@ func (s *site) stop(t *testing.T) {
 	must(t, s.running.Close())
 }
 
-// quietPort is the second service's port, whose servers ldirectord quiesces where
-// it removes those of the first.
+// quietPort is the port of the second service. ldirectord sets the weight of failed servers
+// of this service to 0. It removes failed servers of the first service.
 const quietPort = 81
 
-// ldirectordConfig is a configuration for the lab's web servers: how health is checked,
-// and both ways of taking a server out.
+// ldirectordConfig returns a configuration for the lab's web servers with one service for
+// each way to take a failed server out.
 func ldirectordConfig(l *lab.Lab) string {
 	var text strings.Builder
 	text.WriteString("checktimeout=1\ncheckinterval=1\nautoreload=no\nsupervised=yes\ncleanstop=yes\n")
@@ -64,15 +64,15 @@ func ldirectordConfig(l *lab.Lab) string {
 	return text.String()
 }
 
-// startLdirectord runs ldirectord on the director's host, unchanged.
-func startLdirectord(t *testing.T, l *lab.Lab, d ruled) *exec.Cmd {
+// startLdirectord starts an unmodified ldirectord on the director's host.
+func startLdirectord(t *testing.T, l *lab.Lab, d ctlDirector) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "web.cf")
 	must(t, os.WriteFile(config, []byte(ldirectordConfig(l)), 0o600))
 	cmd := asIpvsadm(t, d.Control(), `exec ldirectord -d "$1" start`, config)
 	var log strings.Builder
-	cmd.Dir = dir // where no other ipvsadm lies, which it would prefer
+	cmd.Dir = dir // ldirectord would prefer an ipvsadm in its working directory
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, l.Director.Start(cmd))
 	t.Cleanup(func() {
@@ -87,9 +87,9 @@ func startLdirectord(t *testing.T, l *lab.Lab, d ruled) *exec.Cmd {
 	return cmd
 }
 
-// awaitServers waits until a service has the servers of want, where
-// "10.0.0.11:8080 Masq" has a weight.
-func awaitServers(t *testing.T, l *lab.Lab, d ruled, port int, want map[string]string) {
+// awaitServers waits until a service has exactly the servers of want. The keys of want are
+// such as "10.0.0.11:8080 Masq", the values are weights.
+func awaitServers(t *testing.T, l *lab.Lab, d ctlDirector, port int, want map[string]string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		got := map[string]string{}
@@ -108,14 +108,14 @@ func awaitServers(t *testing.T, l *lab.Lab, d ruled, port int, want map[string]s
 	}
 }
 
-// TestLdirectord_RulesTheDirector has Debian's ldirectord check the health of the
-// real servers and rule the director as it rules IPVS: a server whose web server
-// stops gets no more connections, one that is back gets them again, and when none
-// is left the director's own host answers.
-func TestLdirectord_RulesTheDirector(t *testing.T) {
+// TestLdirectord_ControlsTheDirector runs Debian's ldirectord, which checks the real
+// servers and controls the director as it controls IPVS. A real server whose web server
+// stops must get no more connections, and must get them again when it is back. If no real
+// server is left, the director's own host must answer.
+func TestLdirectord_ControlsTheDirector(t *testing.T) {
 	needs(t, "ldirectord")
 	l := labtest.New(t, lab.Config{Servers: 2})
-	d := startRuled(t, l, "xdp")
+	d := startCtl(t, l, "xdp")
 	var sites []*site
 	up, fallback := map[string]string{}, map[int]string{}
 	for _, h := range l.Servers {
@@ -131,34 +131,34 @@ func TestLdirectord_RulesTheDirector(t *testing.T) {
 	}
 	check := startLdirectord(t, l, d)
 	dial := map[int]dialFunc{demoPort: dialer(l, demoPort), quietPort: dialer(l, quietPort)}
-	// becomes waits until ldirectord has given both services these servers, and has
-	// the client see who answers then.
-	becomes := func(when string, removed, quiesced map[string]string, answering ...string) {
+	// wantState waits until ldirectord has given these servers to both services, and then
+	// checks which servers answer the client.
+	wantState := func(when string, removed, quiesced map[string]string, answering ...string) {
 		t.Helper()
 		for port, want := range map[int]map[string]string{demoPort: removed, quietPort: quiesced} {
 			awaitServers(t, l, d, port, want)
-			got := slices.Sorted(maps.Keys(spread(t, dial[port], 20)))
+			got := slices.Sorted(maps.Keys(countServers(t, dial[port], 20)))
 			if diff := cmp.Diff(answering, got); diff != "" {
-				t.Errorf("%s: who answers at port %d (-want +got):\n%s", when, port, diff)
+				t.Errorf("%s: servers that answer at port %d (-want +got):\n%s", when, port, diff)
 			}
 		}
 	}
 	masq := func(i int) string { return fmt.Sprintf("%s:%d Masq", l.Servers[i].Addr, demoServerPort) }
 	first, second := masq(0), masq(1)
-	becomes("at the start", up, up, "rs1", "rs2")
+	wantState("at the start", up, up, "rs1", "rs2")
 	sites[0].stop(t)
-	becomes("without rs1", map[string]string{second: "1"}, map[string]string{first: "0", second: "1"}, "rs2")
+	wantState("without rs1", map[string]string{second: "1"}, map[string]string{first: "0", second: "1"}, "rs2")
 	sites[1].stop(t)
-	becomes("without servers", map[string]string{fallback[demoPort]: "1"},
+	wantState("without servers", map[string]string{fallback[demoPort]: "1"},
 		map[string]string{first: "0", second: "0", fallback[quietPort]: "1"}, "director")
 	sites[0].start(t)
-	becomes("with rs1 again", map[string]string{first: "1"}, map[string]string{first: "1", second: "0"}, "rs1")
+	wantState("with rs1 again", map[string]string{first: "1"}, map[string]string{first: "1", second: "0"}, "rs1")
 
 	must(t, check.Process.Signal(syscall.SIGTERM))
 	if err := check.Wait(); err != nil {
-		t.Errorf("ldirectord ends with %v", err)
+		t.Errorf("ldirectord ended with %v, want exit 0", err)
 	}
 	if out := d.rule(t, "-Sn"); out != "" {
-		t.Errorf("ldirectord leaves behind:\n%s", out)
+		t.Errorf("ldirectord left these rules, want none:\n%s", out)
 	}
 }

@@ -24,21 +24,22 @@ import (
 	"director/service"
 )
 
-// The changes under load: the number of clients of each kind, and of the rounds that each
-// client makes. A round has changesPerRound changes.
+// The changes under load: the number of clients of each kind, and the number of rounds of
+// each client. A round has changesPerRound changes.
 const (
 	changers        = 2
 	changeRounds    = 42
 	changesPerRound = 6
 )
 
-// TestLive_ChangesHarmNobodyElse adds, edits and removes services and servers a
-// thousand times, from several clients at once, while clients begin 200 connections
-// a second to a service that is left alone. In the end everything is as it was.
-func TestLive_ChangesHarmNobodyElse(t *testing.T) {
+// TestLive_ChangesDoNotDisturbOtherServices makes a thousand changes: it adds, edits and
+// removes services and servers, from several clients at once. Meanwhile clients open 200
+// connections per second to a service that keeps its rules. No connection may fail. At the
+// end the rules and addresses must be as before.
+func TestLive_ChangesDoNotDisturbOtherServices(t *testing.T) {
 	l := labtest.New(t, lab.Config{Method: service.NAT})
 	startWeb(t, l)
-	d := startRuled(t, l, "xdp", httpRules(l)...)
+	d := startCtl(t, l, "xdp", httpRules(l)...)
 	before, addresses := d.rule(t, "-Sn"), directorAddresses(t, l)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -54,32 +55,32 @@ func TestLive_ChangesHarmNobodyElse(t *testing.T) {
 		changing.Go(func() { changeByCtl(t, d, i) })
 		changing.Go(func() { changeByAPI(t, d, i) })
 	}
-	changing.Go(func() { changeBeside(t, l, d) })
+	changing.Go(func() { changeLoadedService(t, l, d) })
 	changing.Wait()
-	// The changes may be over sooner than enough requests were made: they go on until then.
-	// The last requests are aborted and not counted.
-	for begun.Load() < newcomers+restartClients && t.Context().Err() == nil && !t.Failed() {
+	// If the changes end before there were enough requests, more changes are made until then.
+	// Requests that are aborted at the end are not counted.
+	for begun.Load() < newConnsPerSecond+restartClients && t.Context().Err() == nil && !t.Failed() {
 		changeByAPI(t, d, 0)
 	}
 	stop()
 
-	if r := <-result; r.Failed() != 0 || r.Requests < newcomers {
+	if r := <-result; r.Failed() != 0 || r.Requests < newConnsPerSecond {
 		t.Errorf("%d of %d requests failed: %v, for example %v", r.Failed(), r.Requests, r.Errors, r.First)
 	}
 	if after := d.rule(t, "-Sn"); after != before {
-		t.Errorf("services after all changes:\n%s\nwant\n%s", after, before)
+		t.Errorf("got these services after all changes:\n%s\nwant\n%s", after, before)
 	}
 	if after := directorAddresses(t, l); after != addresses {
-		t.Errorf("addresses after all changes: %s, want %s", after, addresses)
+		t.Errorf("got the addresses %s after all changes, want %s", after, addresses)
 	}
 }
 
 // TestLive_AServiceThatIsAddedServes adds a service to a running director and removes it
-// again. Before, the frames of this service went to the host.
+// again. Before it is added, the director leaves its frames to the host.
 func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
-		d := startRuled(t, l, ioKind)
+		d := startCtl(t, l, ioKind)
 		for _, rule := range httpRules(l) {
 			d.rule(t, "%s", rule)
 		}
@@ -94,12 +95,12 @@ func TestLive_AServiceThatIsAddedServes(t *testing.T) {
 	})
 }
 
-// startSteadyLoad sends newcomers requests per second, each on a new connection, until ctx
-// ends. It then returns their results.
+// startSteadyLoad sends newConnsPerSecond requests per second, each on a new connection,
+// until ctx ends. The channel then has their results.
 func startSteadyLoad(ctx context.Context, dial func(context.Context) (net.Conn, error)) <-chan fetch.Result {
 	result := make(chan fetch.Result, 1)
 	go func() {
-		tick := time.NewTicker(time.Second / newcomers)
+		tick := time.NewTicker(time.Second / newConnsPerSecond)
 		defer tick.Stop()
 		paced := func(ctx context.Context) (net.Conn, error) {
 			select {
@@ -127,8 +128,8 @@ func directorAddresses(t *testing.T, l *lab.Lab) (all string) {
 	return all
 }
 
-// changeByCtl makes and unmakes a service by ctl's commands.
-func changeByCtl(t *testing.T, d ruled, i int) {
+// changeByCtl adds, edits and removes a service and a server with commands of ctl.
+func changeByCtl(t *testing.T, d ctlDirector, i int) {
 	vip := fmt.Sprintf("192.0.2.%d:80", 100+i)
 	for range changeRounds {
 		for _, line := range [changesPerRound]string{
@@ -143,11 +144,11 @@ func changeByCtl(t *testing.T, d ruled, i int) {
 	}
 }
 
-// changeByAPI does likewise by the API.
-func changeByAPI(t *testing.T, d ruled, i int) {
+// changeByAPI does the same through the API.
+func changeByAPI(t *testing.T, d ctlDirector, i int) {
 	client := api.Open(d.Control())
 	defer client.Close()
-	name := fmt.Sprintf("udp:192.0.2.%d:53", 100+i) // on the address that ctl uses too
+	name := fmt.Sprintf("udp:192.0.2.%d:53", 100+i) // changeByCtl uses the same address
 	path, weight := "/v1/services/"+name, int32(7)
 	one := api.Server{Server: "10.0.0.78:53", Method: "nat"}
 	heavy := one
@@ -172,9 +173,9 @@ func changeByAPI(t *testing.T, d ruled, i int) {
 	}
 }
 
-// changeBeside gives the service under load a server that gets no connections,
-// edits it and takes it away, in one change and in several.
-func changeBeside(t *testing.T, l *lab.Lab, d ruled) {
+// changeLoadedService adds a server with weight 0 to the service under load, edits it and
+// removes it: once as one request, and once as three.
+func changeLoadedService(t *testing.T, l *lab.Lab, d ctlDirector) {
 	client := api.Open(d.Control())
 	defer client.Close()
 	none := int32(0)

@@ -13,7 +13,7 @@ import (
 	"director/sched"
 )
 
-// direct runs director with the words of line and stdin.
+// direct runs director in this process, with the words of line as arguments.
 func direct(stdin, line string) (code int, out, err string) {
 	var o, e strings.Builder
 	code = run(strings.Fields(line), cli.IO{In: strings.NewReader(stdin), Out: &o, Err: &e})
@@ -41,7 +41,7 @@ func TestRun_RefusesAnUnknownVerb(t *testing.T) {
 	}
 }
 
-// Help of a verb is the same in every form.
+// All ways to ask for the help of a verb must print the same text.
 func TestHelp_OfAVerb(t *testing.T) {
 	for _, verb := range []string{"top", "run", "why", "ctl", "bench", "bench micro"} {
 		_, want, _ := direct("", verb+" --help")
@@ -76,10 +76,10 @@ func TestCheck_PrintsAFixedPoint(t *testing.T) {
 	}
 	code, second, err := direct(first, "check --flagfile -")
 	if code != cli.OK || err != "" {
-		t.Fatalf("its own output: exit %d, stderr %q", code, err)
+		t.Fatalf("check refuses its own output: exit %d, stderr %q", code, err)
 	}
 	if diff := cmp.Diff(first, second); diff != "" {
-		t.Errorf("the output is no fixed point (-first +second):\n%s", diff)
+		t.Errorf("check changes its own output (-first +second):\n%s", diff)
 	}
 	if want := "-A -t 192.0.2.10:80 -s wlc\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 1\n"; !strings.HasSuffix(first, want) {
 		t.Errorf("got\n%s\nwant it to end in\n%s", first, want)
@@ -102,20 +102,20 @@ func TestCheck_ExplainsItsFlags(t *testing.T) {
 	}
 }
 
-// full is a disk without room.
-type full struct{}
+// fullDisk is a writer that fails as a full disk does.
+type fullDisk struct{}
 
-func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestCheck_FailsWhenItCannotPrint(t *testing.T) {
 	var e strings.Builder
-	code := run([]string{"check", "--interface=eth0"}, cli.IO{In: strings.NewReader(""), Out: full{}, Err: &e})
+	code := run([]string{"check", "--interface=eth0"}, cli.IO{In: strings.NewReader(""), Out: fullDisk{}, Err: &e})
 	if want := "write the configuration: no space left on device\n"; code != cli.Failed || e.String() != want {
 		t.Errorf("got exit %d, stderr %q, want 1 and %q", code, e.String(), want)
 	}
 }
 
-// All verbs take as many interfaces as the data plane serves, and say so of more.
+// Each verb accepts as many interfaces as the data plane serves, and refuses more.
 func TestRun_TakesAsManyInterfacesAsTheDataPlane(t *testing.T) {
 	var names []string
 	for i := range dataplane.MaxInterfaces + 1 {
@@ -126,13 +126,13 @@ func TestRun_TakesAsManyInterfacesAsTheDataPlane(t *testing.T) {
 	for _, verb := range []string{"check", "run"} {
 		want := fmt.Sprintf("--interface=%s: 17 interfaces: want 16 or fewer\n", tooMany)
 		if code, out, err := direct("", verb+" --interface="+tooMany); code != cli.Usage || out != "" || err != want {
-			t.Errorf("%s with 17: exit %d, %q, %q, want exit %d, nothing, %q", verb, code, out, err, cli.Usage, want)
+			t.Errorf("%s with 17: exit %d, stdout %q, stderr %q, want exit %d, nothing, %q", verb, code, out, err, cli.Usage, want)
 		}
 	}
 	if code, _, err := direct("", "check --interface="+most); code != cli.OK || err != "" {
-		t.Errorf("check with 16: exit %d, %q", code, err)
+		t.Errorf("check with 16: exit %d, stderr %q, want 0 and nothing", code, err)
 	}
 	if code, _, err := direct("", "run --http= --control= --interface="+most); code == cli.OK || strings.Contains(err, "interfaces: want") {
-		t.Errorf("run with 16 that do not exist: exit %d, %q", code, err)
+		t.Errorf("run with 16 that do not exist: exit %d, stderr %q, want an error that is not about their number", code, err)
 	}
 }

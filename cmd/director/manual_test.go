@@ -23,7 +23,8 @@ func writtenManual(t *testing.T) string {
 	return dir
 }
 
-// TestManual_HasAPageForEachVerb, with each flag of its help text.
+// TestManual_HasAPageForEachVerb checks that each verb has a man page, and that the page has
+// each flag of the help text.
 func TestManual_HasAPageForEachVerb(t *testing.T) {
 	dir := writtenManual(t)
 	for _, v := range commandLine().Verbs {
@@ -38,17 +39,18 @@ func TestManual_HasAPageForEachVerb(t *testing.T) {
 			flag, _, _ = strings.Cut(flag, "[")
 			want := `\-\-` + strings.ReplaceAll(strings.Trim(flag, ".,;:()"), "-", `\-`)
 			if ok && !strings.Contains(string(page), want) {
-				t.Errorf("director-%s(8) does not have --%s", v.Name(), flag)
+				t.Errorf("director-%s(8) does not mention --%s", v.Name(), flag)
 			}
 		}
 	}
 }
 
-// TestManual_IsWellFormed asks groff, through man, where both are installed.
+// TestManual_IsWellFormed formats the pages with man and groff, if both are installed, and
+// fails if they report a problem.
 func TestManual_IsWellFormed(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(writtenManual(t), "man8", "*.8"))
 	if err != nil || len(pages) < 5 {
-		t.Fatalf("pages: %v, %v", pages, err)
+		t.Fatalf("got the pages %v, %v, want at least 5", pages, err)
 	}
 	for _, tool := range []string{"man", "groff"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -78,9 +80,9 @@ func TestManual_IsWellFormed(t *testing.T) {
 // removes the name of the flag from the offered words.
 func TestCompletion_Offers(t *testing.T) {
 	for _, c := range []struct {
-		words []string // the last one is to be completed
-		want  []string // some of what is offered
-		not   string
+		words []string // the arguments; the shell completes the last one
+		want  []string // words that must be offered
+		not   string   // a word that must not be offered
 	}{
 		{[]string{""}, []string{"run", "replay", "check", "help"}, "micro"},
 		{[]string{"bench", ""}, []string{"micro", "load"}, "run"},
@@ -100,7 +102,7 @@ func TestCompletion_Offers(t *testing.T) {
 		offered := strings.Split(out.String(), "\n")
 		for _, want := range c.want {
 			if code != cli.OK || !slices.Contains(offered, want) {
-				t.Errorf("%q: exit %d, offers %q, want %q among it", c.words, code, offered, want)
+				t.Errorf("%q: exit %d, offers %q, want %q in the list", c.words, code, offered, want)
 			}
 		}
 		if slices.Contains(offered, c.not) {
@@ -109,7 +111,7 @@ func TestCompletion_Offers(t *testing.T) {
 	}
 }
 
-// TestCompletion_IsRegistered by each shell that is installed.
+// TestCompletion_IsRegistered loads the completion script in each shell that is installed.
 func TestCompletion_IsRegistered(t *testing.T) {
 	dir := writtenManual(t)
 	for shell, script := range map[string]string{

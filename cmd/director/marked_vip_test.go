@@ -21,11 +21,11 @@ var (
 	markedOne  = netip.MustParsePrefix("192.0.2.99/32")
 )
 
-// TestMarkedVIP_IsHeldWhileTheDirectorRuns has a mark stand for a prefix and an
-// address. Both serve, and answer ping. The address is held like any VIP, the
-// prefix by a local route, which a director that is killed cannot take with it:
-// the next one does.
-func TestMarkedVIP_IsHeldWhileTheDirectorRuns(t *testing.T) {
+// TestMarkedVIP_IsLocalWhileTheDirectorRuns uses a mark for a prefix and for an address.
+// Both must serve requests and answer ping. The director adds the address like any VIP. For
+// the prefix it adds a local route. If the director is killed, the route stays, and the
+// next director must remove it.
+func TestMarkedVIP_IsLocalWhileTheDirectorRuns(t *testing.T) {
 	eachWay(t, lab.Config{}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		servePorts(t, l, demoPort)
 		d := launchMarked(t, l, w)
@@ -48,7 +48,7 @@ func TestMarkedVIP_IsHeldWhileTheDirectorRuns(t *testing.T) {
 	})
 }
 
-// launchMarked starts a director for the lab's web servers behind a mark.
+// launchMarked starts a director with a mark's service for the lab's web servers.
 func launchMarked(t *testing.T, l *lab.Lab, w way) *process.Director {
 	t.Helper()
 	flags := append(markRules(l, 7, ""),
@@ -58,7 +58,8 @@ func launchMarked(t *testing.T, l *lab.Lab, w way) *process.Director {
 	return launchWith(t, l, w, flags)
 }
 
-// wantMarked fails unless the host holds the mark's addresses, or none of them.
+// wantMarked fails unless the host has the route and the address of the mark. If want is
+// false, it fails unless the host has neither.
 func wantMarked(t *testing.T, l *lab.Lab, want bool) {
 	t.Helper()
 	list, err := l.Director.Link.RouteListFiltered(netlink.FAMILY_V4,
@@ -71,10 +72,10 @@ func wantMarked(t *testing.T, l *lab.Lab, want bool) {
 		}
 	}
 	if want && (len(got) != 1 || got[0] != markedMany.String()) || !want && len(got) > 0 {
-		t.Errorf("local routes: got %v, want the mark's: %v", got, want)
+		t.Errorf("got the local routes %v, want those of the mark: %v", got, want)
 	}
 	vips := hostRemains(t, l).vips
 	if want && (len(vips) != 1 || vips[0].IPNet.String() != markedOne.String()) || !want && len(vips) > 0 {
-		t.Errorf("addresses: got %v, want the mark's: %v", vips, want)
+		t.Errorf("got the addresses %v, want those of the mark: %v", vips, want)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// TestMetrics_CountWhatWasForwarded fetches pages and scrapes the director, whose
-// loopback interface was down when it started.
+// TestMetrics_CountWhatWasForwarded fetches pages and then the metrics of the director. The
+// loopback interface is down when the director starts, and up when the metrics are fetched.
 func TestMetrics_CountWhatWasForwarded(t *testing.T) {
 	for _, ioKind := range []string{"xdp", "packet"} {
 		t.Run(ioKind, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestMetrics_CountWhatWasForwarded(t *testing.T) {
 			mustFetch(t, l, names, 20)
 
 			service := `{proto="tcp",service="192.0.2.10:80"} `
-			native := ask(t, l, "/metrics", http.StatusOK)
+			native := fetchFromDirector(t, l, "/metrics", http.StatusOK)
 			for _, want := range []string{
 				"\ndirector_service_connections_total" + service + "20\n",
 				"\ndirector_worker_connections_total{worker=\"0\"} 20\n",
@@ -45,17 +45,18 @@ func TestMetrics_CountWhatWasForwarded(t *testing.T) {
 			if !rx.MatchString(native) {
 				t.Errorf("no match of %s in\n%s", rx, native)
 			}
-			if got := ask(t, l, "/metrics/ipvs", http.StatusOK); !strings.Contains(got, "\nnode_ipvs_connections_total 20\n") {
-				t.Errorf("no 20 connections in\n%s", got)
+			if got := fetchFromDirector(t, l, "/metrics/ipvs", http.StatusOK); !strings.Contains(got, "\nnode_ipvs_connections_total 20\n") {
+				t.Errorf("want 20 connections, got\n%s", got)
 			}
-			ask(t, l, "/healthz", http.StatusOK)
-			ask(t, l, "/readyz", http.StatusOK)
+			fetchFromDirector(t, l, "/healthz", http.StatusOK)
+			fetchFromDirector(t, l, "/readyz", http.StatusOK)
 		})
 	}
 }
 
-// ask fetches a path from the director's listener, on its own host.
-func ask(t *testing.T, l *lab.Lab, path string, status int) string {
+// fetchFromDirector fetches a path from the director's HTTP listener, on its own host. The
+// response must have this status.
+func fetchFromDirector(t *testing.T, l *lab.Lab, path string, status int) string {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -70,12 +71,12 @@ func ask(t *testing.T, l *lab.Lab, path string, status int) string {
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.StatusCode != status {
-		t.Fatalf("GET %s: %s, %v:\n%s", path, r.Status, err, body)
+		t.Fatalf("GET %s: got %s, %v, want status %d:\n%s", path, r.Status, err, status, body)
 	}
 	return string(body)
 }
 
-// TestRefuse_AnHTTPAddressThatIsTaken, or that no interface has.
+// TestRefuse_AnHTTPAddressThatIsTaken also tries an address that no interface has.
 func TestRefuse_AnHTTPAddressThatIsTaken(t *testing.T) {
 	l := labtest.New(t, lab.Config{Servers: 1})
 	taken, err := l.Director.Listen("tcp", "127.0.0.1:9464")

@@ -12,19 +12,19 @@ import (
 	"director/service"
 )
 
-// TestNeighbor_StaticServesForAServerWithoutARP has one real server that
-// neither asks nor answers by ARP. Told its Ethernet address by --neighbor, the
-// director gives it its share all the same, and the kernel is not told.
-func TestNeighbor_StaticServesForAServerWithoutARP(t *testing.T) {
+// TestNeighbor_StaticReachesAServerWithoutARP uses one real server that neither sends nor
+// answers ARP requests. --neighbor gives its Ethernet address to the director. The server
+// must get its share of the connections, and the kernel must get no neighbour entry for it.
+func TestNeighbor_StaticReachesAServerWithoutARP(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
-		mute := l.Servers[0]
-		mac, err := mute.MAC("eth0")
+		silent := l.Servers[0]
+		mac, err := silent.MAC("eth0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		stopARP(t, l, mute)
+		stopARP(t, l, silent)
 		names := startWeb(t, l)
-		flag := fmt.Sprintf("--neighbor=%s=%s@eth1", mute.Addr, mac)
+		flag := fmt.Sprintf("--neighbor=%s=%s@eth1", silent.Addr, mac)
 		startDirector(t, l, ioKind, append(httpRules(l), flag)...)
 		mustFetch(t, l, names, 40)
 
@@ -33,15 +33,15 @@ func TestNeighbor_StaticServesForAServerWithoutARP(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range known {
-			if n.IP.Equal(mute.Addr.AsSlice()) {
-				t.Errorf("the director's kernel has the neighbour %v: got %v, want none", n.IP, n)
+			if n.IP.Equal(silent.Addr.AsSlice()) {
+				t.Errorf("the director's kernel has an entry for the neighbour %v, want none: %v", n.IP, n)
 			}
 		}
 	})
 }
 
-// stopARP makes a real server neither ask nor answer by ARP, and tells it the
-// Ethernet address of the host by which its answers reach the client.
+// stopARP switches ARP off on a real server, and sets a static entry for the gateway
+// through which its replies reach the client.
 func stopARP(t *testing.T, l *lab.Lab, h *lab.Host) {
 	t.Helper()
 	gateway := l.Director

@@ -18,13 +18,13 @@ import (
 
 const (
 	persistClients  = 3
-	persistRequests = 12  // of each client to each of the two services
-	securePort      = 443 // of the second service; what is spoken there is HTTP all the same
+	persistRequests = 12  // by each client to each of the two services
+	securePort      = 443 // of the second service, which uses HTTP without TLS too
 )
 
-// TestPersist_OneMarkKeepsAClientWithOneServer has two ports of the virtual
-// address make one service by a firewall mark: a client has the same real
-// server on both, and each client another one.
+// TestPersist_OneMarkKeepsAClientWithOneServer joins two ports of the virtual address to
+// one service with a firewall mark. A client must reach the same real server on both ports,
+// and each client must get another server.
 func TestPersist_OneMarkKeepsAClientWithOneServer(t *testing.T) {
 	everyWay(t, lab.Config{Clients: persistClients}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		servePorts(t, l, demoPort, securePort)
@@ -39,22 +39,22 @@ func TestPersist_OneMarkKeepsAClientWithOneServer(t *testing.T) {
 			if i%2 == 1 {
 				slices.Reverse(ports)
 			}
-			first := faithful(t, l, client, ports[0])
-			if second := faithful(t, l, client, ports[1]); second != first {
-				t.Errorf("%s has %s on port %d and %s on port %d, want the same", client.Name, first, ports[0], second, ports[1])
+			first := onlyServer(t, l, client, ports[0])
+			if second := onlyServer(t, l, client, ports[1]); second != first {
+				t.Errorf("%s reaches %s on port %d and %s on port %d, want the same server", client.Name, first, ports[0], second, ports[1])
 			}
 			used[first] = true
 		}
 		if len(used) != len(l.Clients) {
-			t.Errorf("%d clients share %v, want one server each", len(l.Clients), slices.Collect(maps.Keys(used)))
+			t.Errorf("%d clients reach the servers %v, want another one for each client", len(l.Clients), slices.Collect(maps.Keys(used)))
 		}
 	})
 }
 
-// TestPersist_TwoServicesKnowNothingOfEachOther has the clients come to two
-// persistent services in opposite order: each gets one server on the one and
-// another on the other.
-func TestPersist_TwoServicesKnowNothingOfEachOther(t *testing.T) {
+// TestPersist_TwoServicesAreIndependent lets two clients use two persistent services, in
+// opposite order. Each client must get one server from the first service and another server
+// from the second.
+func TestPersist_TwoServicesAreIndependent(t *testing.T) {
 	eachWay(t, lab.Config{Clients: persistClients}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		servePorts(t, l, demoPort, securePort)
 		var flags []string
@@ -68,18 +68,18 @@ func TestPersist_TwoServicesKnowNothingOfEachOther(t *testing.T) {
 		}
 		launchWith(t, l, w, flags)
 		first, last := l.Clients[0], l.Clients[len(l.Clients)-1]
-		a := [2]string{faithful(t, l, first, demoPort), faithful(t, l, last, demoPort)}
-		b := [2]string{faithful(t, l, last, securePort), faithful(t, l, first, securePort)}
+		a := [2]string{onlyServer(t, l, first, demoPort), onlyServer(t, l, last, demoPort)}
+		b := [2]string{onlyServer(t, l, last, securePort), onlyServer(t, l, first, securePort)}
 		if a != b || a[0] == a[1] {
-			t.Errorf("in the order in which clients came, the one service chose %v, the other %v, want the same two servers", a, b)
+			t.Errorf("in the order of the clients, the first service chose %v and the second %v, want the same two servers", a, b)
 		}
 		for _, again := range []struct {
 			client *lab.Host
 			port   int
 			want   string
 		}{{first, demoPort, a[0]}, {last, demoPort, a[1]}, {last, securePort, b[0]}, {first, securePort, b[1]}} {
-			if got := faithful(t, l, again.client, again.port); got != again.want {
-				t.Errorf("%s on port %d has %s now, want %s as before", again.client.Name, again.port, got, again.want)
+			if got := onlyServer(t, l, again.client, again.port); got != again.want {
+				t.Errorf("%s on port %d now reaches %s, want %s as before", again.client.Name, again.port, got, again.want)
 			}
 		}
 	})
@@ -100,9 +100,9 @@ func servePorts(t *testing.T, l *lab.Lab, ports ...int) {
 	}
 }
 
-// markRules are the rules of a firewall mark's service with all servers of the
-// lab, round robin; flags are those of the service. The servers keep the port
-// that the client asked for.
+// markRules returns the rules of a firewall mark's service with all servers of the lab and
+// round robin. flags are added to the rule of the service. The servers get the connections
+// on the port that the client used.
 func markRules(l *lab.Lab, mark int, flags string) []string {
 	rules := l.Rules("tcp", "rr", 0, 0)
 	key := fmt.Sprintf("-f %d", mark)
@@ -113,9 +113,9 @@ func markRules(l *lab.Lab, mark int, flags string) []string {
 	return rules
 }
 
-// faithful makes connections from a client to a port of the virtual address,
-// which one server must answer, and returns that server's name.
-func faithful(t *testing.T, l *lab.Lab, client *lab.Host, port int) string {
+// onlyServer makes connections from a client to a port of the virtual address. The same
+// server must answer all of them. onlyServer returns its name.
+func onlyServer(t *testing.T, l *lab.Lab, client *lab.Host, port int) string {
 	t.Helper()
 	to := fmt.Sprintf("%s:%d", l.VIP, port)
 	r := fetch.Run(t.Context(), fetch.Config{
@@ -123,7 +123,7 @@ func faithful(t *testing.T, l *lab.Lab, client *lab.Host, port int) string {
 		Requests: persistRequests, Concurrency: 4, Timeout: patience,
 	})
 	if r.Failed() != 0 || len(r.Servers) != 1 {
-		t.Fatalf("%s on port %d: %d of %d requests failed (for example %v), answers came from %v, want one server",
+		t.Fatalf("%s on port %d: %d of %d requests failed (for example %v), the servers %v answered, want one server",
 			client.Name, port, r.Failed(), r.Requests, r.First, r.Servers)
 	}
 	for name := range r.Servers {

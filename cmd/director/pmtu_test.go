@@ -17,37 +17,37 @@ import (
 )
 
 const (
-	narrowMTU = 1400 // of the narrowest hop of a path
-	outerLen  = 20   // of a tunnel's outer header
+	narrowMTU = 1400 // MTU of the narrow hop
+	outerLen  = 20   // bytes of the outer IPv4 header of a tunnel
 )
 
-// The tests of this file exchange ten megabytes over a path with one narrow
-// hop. Every segment of TCP forbids its fragmentation, so the exchange ends only
-// if the sender gets an ICMP message, which the director sends or forwards.
+// The tests of this file exchange ten megabytes over a path with one narrow hop. All TCP
+// segments have the DF bit. The exchange therefore succeeds only if the sender gets an ICMP
+// message "fragmentation needed", which the director sends or forwards.
 
-// TestPathMTU_OfTheWayToTheServers has the narrow hop right behind the
-// director: it is the one who tells the client.
-func TestPathMTU_OfTheWayToTheServers(t *testing.T) {
+// TestPathMTU_NarrowHopAfterTheDirector has the narrow hop between the director and the
+// servers. The director must send the ICMP message to the client.
+func TestPathMTU_NarrowHopAfterTheDirector(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		routeVia(t, l.Director, netip.MustParsePrefix("10.0.0.0/24"), "eth1", netip.Addr{}, narrowMTU)
 		transfer(t, l, ioKind)
-		wantPathMTU(t, []*lab.Host{l.Clients[0]}, l.VIP, width(l))
+		wantPathMTU(t, []*lab.Host{l.Clients[0]}, l.VIP, clientPathMTU(l))
 	})
 }
 
-// TestPathMTU_OfARouterBeforeTheServer has the narrow hop behind a router
-// between the director and a real server. Of a masqueraded packet the router
-// tells the client, by way of the director; of a tunnelled one it tells the
-// director, who knows which client's packet was inside. How a tunnel's header is made
-// and read does not depend on where frames come from, so that all kinds of tunnels
-// are tried, but not each with each kind of I/O.
-func TestPathMTU_OfARouterBeforeTheServer(t *testing.T) {
+// TestPathMTU_NarrowHopBeforeTheServer has a router between the director and a real server,
+// and the narrow hop behind the router. If the packet was masqueraded, the router sends the
+// ICMP message to the client, through the director. If it was tunnelled, the router sends
+// the message to the director, which must find the client of the inner packet. All kinds of
+// tunnels are tested, but not each with each kind of I/O: the code that writes and reads a
+// tunnel's header does not depend on the I/O.
+func TestPathMTU_NarrowHopBeforeTheServer(t *testing.T) {
 	gue := fmt.Sprintf(" --tun-type gue --tun-port %d", lab.GUEPort)
 	for _, way := range []struct {
 		name   string
 		method service.Method
 		tunnel string // options of the rule
-		outer  int
+		outer  int    // bytes that the tunnel adds
 		io     []string
 	}{
 		{"nat", service.NAT, "", 0, []string{"xdp", "packet"}},
@@ -73,14 +73,14 @@ func TestPathMTU_OfARouterBeforeTheServer(t *testing.T) {
 	}
 }
 
-// routeRemote moves the second server behind a router, with a narrow hop between
-// them, and returns the address that it has there.
+// routeRemote moves the second server behind a router, with a narrow hop between them. It
+// returns the server's new address.
 func routeRemote(t *testing.T, l *lab.Lab) netip.Addr {
 	t.Helper()
 	remote := netip.MustParseAddr("10.9.0.2")
 	router, leg, server := l.Servers[0], "eth0", l.Servers[1]
 	gateway := router.Addr
-	if l.Method == service.TUN { // a server would take the tunnel's end for itself
+	if l.Method == service.TUN { // the router must not be a server: it would decapsulate the packets itself
 		router, leg, gateway = l.Clients[1], "eth1", backAddr(t, l.Clients[1])
 	}
 	must(t, router.Sysctl("net.ipv4.ip_forward", "1"))
@@ -90,10 +90,11 @@ func routeRemote(t *testing.T, l *lab.Lab) netip.Addr {
 	return remote
 }
 
-// TestPathMTU_OfARouterBeforeTheClient has the narrow hop on the way back, where
-// with direct routing and tunnelling the director is not. The router tells the
-// sender, which is the virtual address, so the director finds the real server.
-func TestPathMTU_OfARouterBeforeTheClient(t *testing.T) {
+// TestPathMTU_NarrowHopBeforeTheClient has the narrow hop on the path from the servers to
+// the client. With direct routing and tunnelling, the director is not on this path. The
+// router sends the ICMP message to the sender of the packet, the virtual address. So the
+// director gets it, and must forward it to the real server of the connection.
+func TestPathMTU_NarrowHopBeforeTheClient(t *testing.T) {
 	everyWay(t, lab.Config{Clients: 2}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		client, router := l.Clients[0], l.Clients[1]
 		to := netip.PrefixFrom(client.Addr, 32)
@@ -111,17 +112,17 @@ func TestPathMTU_OfARouterBeforeTheClient(t *testing.T) {
 	})
 }
 
-// width returns the longest packet of a client on a path with the narrow hop. A tunnel
+// clientPathMTU returns the longest packet of a client on a path with the narrow hop. A tunnel
 // needs space for its outer header.
-func width(l *lab.Lab) int {
+func clientPathMTU(l *lab.Lab) int {
 	if l.Method == service.TUN {
 		return narrowMTU - outerLen
 	}
 	return narrowMTU
 }
 
-// wantPathMTU fails unless one of the hosts, and no other, has learnt that the
-// path to an address is so wide.
+// wantPathMTU fails unless exactly one of the hosts has learnt a path MTU to an address, and
+// it is want.
 func wantPathMTU(t *testing.T, hosts []*lab.Host, to netip.Addr, want int) {
 	t.Helper()
 	var learnt []string
@@ -136,11 +137,11 @@ func wantPathMTU(t *testing.T, hosts []*lab.Host, to netip.Addr, want int) {
 		}
 	}
 	if len(learnt) != 1 {
-		t.Errorf("path MTUs to %s were learnt by %v, want one: no segment was too long", to, learnt)
+		t.Errorf("hosts that have learnt a path MTU to %s: %v, want one", to, learnt)
 	}
 }
 
-// backAddr is the address of a client's second leg.
+// backAddr returns the address of a client's second interface.
 func backAddr(t *testing.T, client *lab.Host) netip.Addr {
 	t.Helper()
 	dev, err := client.Link.LinkByName("eth1")
@@ -151,8 +152,8 @@ func backAddr(t *testing.T, client *lab.Host) netip.Addr {
 	return a.Unmap()
 }
 
-// routeVia sets a host's route, or replaces it. Without a gateway the
-// destination is on the wire; an mtu of 0 is the interface's.
+// routeVia adds or replaces a route of a host. If gateway is not valid, the destination is
+// on the link. If mtu is 0, the route has the MTU of the interface.
 func routeVia(t *testing.T, h *lab.Host, dst netip.Prefix, dev string, gateway netip.Addr, mtu int) {
 	t.Helper()
 	link, err := h.Link.LinkByName(dev)
@@ -165,6 +166,6 @@ func routeVia(t *testing.T, h *lab.Host, dst netip.Prefix, dev string, gateway n
 		r.Gw, r.Scope = gateway.AsSlice(), netlink.SCOPE_UNIVERSE
 	}
 	if err := h.Link.RouteReplace(r); err != nil {
-		t.Fatalf("%s: route %s by %s: %v", h.Name, dst, dev, err)
+		t.Fatalf("%s: set the route to %s through %s: %v", h.Name, dst, dev, err)
 	}
 }

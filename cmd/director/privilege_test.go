@@ -21,10 +21,10 @@ import (
 	"director/service"
 )
 
-// unitFile is what the package installs.
+// unitFile is the unit file that the package installs.
 const unitFile = "../../packaging/director.service"
 
-// unitSetting returns the value of a key that the unit file has once.
+// unitSetting returns the value of a key of the unit file. The file must have it once.
 func unitSetting(t *testing.T, key string) string {
 	t.Helper()
 	text, err := os.ReadFile(unitFile)
@@ -33,18 +33,19 @@ func unitSetting(t *testing.T, key string) string {
 	}
 	found := regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(string(text), -1)
 	if len(found) != 1 {
-		t.Fatalf("%s has %s %d times, want it once", unitFile, key, len(found))
+		t.Fatalf("%s has the key %s %d times, want once", unitFile, key, len(found))
 	}
 	return found[0][1]
 }
 
-// nobody is a user without rights.
+// nobody is the ID of an unprivileged user and group.
 const nobody = "65534"
 
-// confine starts the program that is descriptor 3 as nobody. Its first argument
-// is the limit of locked memory, empty for the one there is; the second and third are capabilities in the
-// words of setpriv(1), ambient ones and the bounding set. Where udev has been at
-// work /dev/net/tun is everybody's, elsewhere root's, so a private one is made.
+// confine is a shell script that starts the program of file descriptor 3 as nobody. Its
+// first argument is the limit of locked memory; if empty, the limit does not change. The
+// second and third are the ambient and the bounding capabilities, in the syntax of
+// setpriv(1). The script makes a private /dev/net/tun, because only udev gives everyone
+// access to the usual one.
 const confine = `set -e
 memlock=$1 ambient=$2 bounding=$3
 shift 3
@@ -55,8 +56,8 @@ exec ${memlock:+prlimit --memlock=$memlock:$memlock} setpriv --reuid=` + nobody 
 	/proc/self/fd/3 "$@"
 `
 
-// confinedCommand is directorCommand for a director with no more rights than the
-// unit file gives it.
+// confinedCommand is directorCommand for a director with only the rights that the unit file
+// gives.
 func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	for _, tool := range []string{"unshare", "mount", "mknod", "prlimit", "setpriv"} {
@@ -64,16 +65,17 @@ func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
 			t.Skipf("needs %s", tool)
 		}
 	}
-	// The directory of the test binary is root's alone: it goes along opened.
+	// Only root has access to the directory of the test binary, so the open file is passed.
 	self, err := os.Open("/proc/self/exe")
 	must(t, err)
 	t.Cleanup(func() { self.Close() })
 	memlock := strings.ReplaceAll(unitSetting(t, "LimitMEMLOCK"), "infinity", "unlimited")
 	ambient := setprivWords(unitSetting(t, "AmbientCapabilities"))
 	bounding := setprivWords(unitSetting(t, "CapabilityBoundingSet"))
-	if !mayRaiseLimits(t) {
-		// A container, perhaps. The kernel asks for either (net/xdp/xdp_umem.c).
-		t.Log("without CAP_SYS_RESOURCE here: the director gets CAP_IPC_LOCK in place of the limit of locked memory")
+	if !canRaiseLimits(t) {
+		// This may be a container. CAP_IPC_LOCK has the same effect: the kernel then does not
+		// check the limit (net/xdp/xdp_umem.c).
+		t.Log("no CAP_SYS_RESOURCE: the director gets CAP_IPC_LOCK instead of the limit of locked memory")
 		memlock, ambient, bounding = "", ambient+",+ipc_lock", bounding+",+ipc_lock"
 	}
 	cmd := directorCommand(args...)
@@ -85,7 +87,8 @@ func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func mayRaiseLimits(t *testing.T) bool {
+// canRaiseLimits reports whether this process has CAP_SYS_RESOURCE.
+func canRaiseLimits(t *testing.T) bool {
 	t.Helper()
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -93,7 +96,7 @@ func mayRaiseLimits(t *testing.T) bool {
 	return data[0].Effective&(1<<unix.CAP_SYS_RESOURCE) != 0
 }
 
-// setprivWords turns the capabilities of a unit file into those of setpriv(1).
+// setprivWords converts capabilities from the syntax of a unit file to that of setpriv(1).
 func setprivWords(unit string) string {
 	words := "-all"
 	for _, c := range strings.Fields(unit) {
@@ -102,10 +105,10 @@ func setprivWords(unit string) string {
 	return words
 }
 
-// TestPrivilege_TheUnitGivesEnough runs a director as an unprivileged user with
-// just the capabilities and the limit of the unit file, which it reduces further.
-// It holds a virtual address, forwards, takes up another real server and answers
-// for it, and leaves its host as it was.
+// TestPrivilege_TheUnitGivesEnough runs a director as an unprivileged user with only the
+// capabilities and the limit of the unit file. The director drops some of them. It must
+// still add a virtual address, forward, accept another real server, and remove all its
+// changes from the host.
 func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
 	for _, way := range []struct {
 		method service.Method
@@ -116,14 +119,14 @@ func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
 			names := startWeb(t, l)
 			rules := httpRules(l)
 			last := len(rules) - 1
-			d := startRuledBy(t, l, confinedCommand(t, "run", "--io="+way.io), rules[:last]...)
+			d := startCtlCommand(t, l, confinedCommand(t, "run", "--io="+way.io), rules[:last]...)
 			wantThreads(t, d.Director, map[string]uint64{
-				"Uid": 65534, "CapEff": running, "CapPrm": running, "CapInh": 0, "CapAmb": 0, "NoNewPrivs": 1,
+				"Uid": 65534, "CapEff": runCapabilities, "CapPrm": runCapabilities, "CapInh": 0, "CapAmb": 0, "NoNewPrivs": 1,
 			})
 			if r := hostRemains(t, l); len(r.vips) == 0 {
-				t.Error("the host does not hold the virtual address")
+				t.Error("the host does not have the virtual address")
 			}
-			d.rule(t, "%s", rules[last]) // the kernel's maps learn of it, and its neighbours
+			d.rule(t, "%s", rules[last]) // this changes the BPF maps and the neighbour entries
 			mustFetch(t, l, names, 400)
 			if err := d.Stop(); err != nil {
 				t.Fatal(err)
@@ -136,14 +139,14 @@ func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
 	}
 }
 
-// TestPrivilege_RootKeepsWhatIsNeeded: a director that root starts drops what it
-// does not need for good.
+// TestPrivilege_RootKeepsWhatIsNeeded checks that a director that root starts drops the
+// capabilities that it does not need, so that it cannot get them back.
 func TestPrivilege_RootKeepsWhatIsNeeded(t *testing.T) {
 	l := labtest.New(t, lab.Config{Queues: [2]int{2, 2}})
 	names := startWeb(t, l)
 	d := startDirector(t, l, "xdp", httpRules(l)...)
 	wantThreads(t, d, map[string]uint64{
-		"Uid": 0, "CapEff": running, "CapPrm": running, "CapInh": 0, "CapAmb": 0, "CapBnd": running, "NoNewPrivs": 1,
+		"Uid": 0, "CapEff": runCapabilities, "CapPrm": runCapabilities, "CapInh": 0, "CapAmb": 0, "CapBnd": runCapabilities, "NoNewPrivs": 1,
 	})
 	mustFetch(t, l, names, 300)
 	if err := d.Stop(); err != nil {
@@ -152,15 +155,15 @@ func TestPrivilege_RootKeepsWhatIsNeeded(t *testing.T) {
 	wantNoRemains(t, l)
 }
 
-// running is the set of capabilities of a director that forwards.
-const running = 1 << unix.CAP_NET_ADMIN
+// runCapabilities are the capabilities of a director that forwards, as a bit set.
+const runCapabilities = 1 << unix.CAP_NET_ADMIN
 
-// wantThreads compares what /proc says of every thread of a director.
+// wantThreads compares fields of /proc/PID/task/TID/status of every thread of a director.
 func wantThreads(t *testing.T, d *process.Director, want map[string]uint64) {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", d.PID()))
 	must(t, err)
-	if len(files) < 3 { // two workers and somebody else
+	if len(files) < 3 { // two workers and at least one other thread
 		t.Fatalf("the director has %d threads, want at least 3", len(files))
 	}
 	for _, name := range files {

@@ -31,12 +31,11 @@ import (
 	"director/internal/nettest"
 )
 
-// way is one way of receiving and sending, as flags, and whether the network
-// around it keeps its offloads.
+// way is a kind of I/O, and the flags that select it.
 type way struct {
 	name     string
 	flags    []string
-	offloads bool
+	offloads bool // the offloads of the lab's interfaces stay on
 }
 
 var (
@@ -45,8 +44,8 @@ var (
 	packetIO   = way{"packet", []string{"--io=packet"}, true}
 )
 
-// eachWay runs a test by each of ways, in a lab of its own, as many at a time as
-// everyWay does.
+// eachWay runs a test with each kind of I/O in ways, each in a lab of its own, in parallel
+// as everyWay does.
 func eachWay(t *testing.T, c lab.Config, ways []way, test func(t *testing.T, l *lab.Lab, w way)) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
@@ -58,14 +57,14 @@ func eachWay(t *testing.T, c lab.Config, ways []way, test func(t *testing.T, l *
 	}
 }
 
-// launch starts a director for the lab's web servers, whose end is the test's
-// affair; if it has not come at the end of the test, it is killed.
+// launch starts a director for the lab's web servers. The test stops it. If it still runs
+// when the test ends, it is killed.
 func launch(t *testing.T, l *lab.Lab, w way) *process.Director {
 	t.Helper()
 	return launchWith(t, l, w, httpRules(l))
 }
 
-// launchWith is launch for other rules.
+// launchWith is launch with other rules.
 func launchWith(t *testing.T, l *lab.Lab, w way, rules []string) *process.Director {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -86,8 +85,8 @@ func launchWith(t *testing.T, l *lab.Lab, w way, rules []string) *process.Direct
 	return d
 }
 
-// browse makes n HTTP requests through the director from an address of the
-// client's, and fails the test unless each is answered.
+// browse makes n HTTP requests through the director, from an address of the client. It
+// fails the test unless each request is answered.
 func browse(t *testing.T, l *lab.Lab, from netip.Addr, n int) {
 	t.Helper()
 	browseAt(t, l.Clients[0], from, l.VIP, n)
@@ -105,18 +104,18 @@ func browseAt(t *testing.T, client *lab.Host, from, vip netip.Addr, n int) {
 		Requests: n, Concurrency: 8, Timeout: patience,
 	})
 	if got := len(r.Latencies); got != n {
-		t.Errorf("%d requests were answered, want %d: %v, for example %v", got, n, r.Errors, r.First)
+		t.Errorf("got %d answers, want %d: %v, for example %v", got, n, r.Errors, r.First)
 	}
 }
 
-// shell is a long-lived conversation between the client and a server on the
-// director's own address, line by line, as over SSH.
+// shell is a long connection between the client and a server on the director's own address.
+// As in an SSH session, the client sends lines and the server sends them back.
 type shell struct {
-	lines atomic.Int64 // that have come back
+	lines atomic.Int64 // number of lines that have come back
 	err   chan error
 }
 
-// openShell starts the conversation, which goes on until the test ends.
+// openShell opens the connection. The client sends lines until the test ends.
 func openShell(t *testing.T, l *lab.Lab) *shell {
 	t.Helper()
 	address := fmt.Sprintf("%s:22", l.Front)
@@ -128,10 +127,10 @@ func openShell(t *testing.T, l *lab.Lab) *shell {
 	go func() {
 		c, err := listener.Accept()
 		if err != nil {
-			return // the client says why
+			return // the client reports the error
 		}
 		defer c.Close()
-		_, _ = io.Copy(c, c) // until the client goes
+		_, _ = io.Copy(c, c) // until the client closes the connection
 	}()
 	c, err := l.Clients[0].Dial(t.Context(), "tcp4", "", address)
 	if err != nil {
@@ -139,12 +138,13 @@ func openShell(t *testing.T, l *lab.Lab) *shell {
 	}
 	t.Cleanup(func() { c.Close() })
 	s := &shell{err: make(chan error, 1)}
-	go func() { s.err <- s.talk(c) }()
+	go func() { s.err <- s.exchangeLines(c) }()
 	return s
 }
 
-// talk says a line a millisecond and wants each back.
-func (s *shell) talk(c net.Conn) error {
+// exchangeLines sends a line per millisecond and waits until each comes back. It returns
+// the first error.
+func (s *shell) exchangeLines(c net.Conn) error {
 	in := bufio.NewReader(c)
 	for {
 		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -166,14 +166,14 @@ func (s *shell) talk(c net.Conn) error {
 	}
 }
 
-// works fails the test unless lines that are said from now on come back.
-func (s *shell) works(t *testing.T, when string) {
+// wantEcho fails the test unless lines that are sent from now on come back.
+func (s *shell) wantEcho(t *testing.T, when string) {
 	t.Helper()
 	from := s.lines.Load()
 	nettest.Eventually(t, "lines come back "+when, func() bool {
 		select {
 		case err := <-s.err:
-			t.Fatalf("the client's connection to the director itself broke %s: %v", when, err)
+			t.Fatalf("the connection between the client and the director's host failed %s: %v", when, err)
 		default:
 		}
 		return s.lines.Load() >= from+2
@@ -209,7 +209,7 @@ func ping(t *testing.T, h *lab.Host, to netip.Addr) {
 		if err != nil {
 			t.Fatalf("ping %s: %v", to, err)
 		}
-		// The same but for the type and the checksum.
+		// The reply equals the request except for the type and the checksum.
 		if from.String() == to.String() && n == len(body.Bytes()) && buf[0] == layers.ICMPv4TypeEchoReply &&
 			bytes.Equal(buf[4:n], body.Bytes()[4:]) {
 			return
@@ -217,7 +217,7 @@ func ping(t *testing.T, h *lab.Host, to netip.Addr) {
 	}
 }
 
-// kernelCounters reads a host's /proc/net/snmp: Tcp.OutRsts and its like.
+// kernelCounters returns the counters of a host's /proc/net/snmp, such as Tcp.OutRsts.
 func kernelCounters(t *testing.T, h *lab.Host) map[string]uint64 {
 	t.Helper()
 	var text []byte
@@ -243,15 +243,15 @@ func kernelCounters(t *testing.T, h *lab.Host) map[string]uint64 {
 	return counters
 }
 
-// remains is what a director can leave on a host.
+// remains lists what a director can leave on a host.
 type remains struct {
 	vips      []netlink.Addr // addresses that are not the lab's own
-	neighbors []string       // entries that the kernel is to keep resolved
+	neighbors []string       // neighbour entries that the kernel keeps resolved
 	programs  []string       // XDP and tc programs
-	devices   []string       // ways back
+	devices   []string       // for reinjection into the kernel
 }
 
-// hostRemains looks for what a director has done to its host.
+// hostRemains returns the changes that a director has made to its host.
 func hostRemains(t *testing.T, l *lab.Lab) remains {
 	t.Helper()
 	var r remains
@@ -301,7 +301,7 @@ func tcPrograms(t *testing.T, h *lab.Host, ifindex int, hook ebpf.AttachType) in
 	var n int
 	err := h.Do(func() error {
 		q, err := link.QueryPrograms(link.QueryOptions{Target: ifindex, Attach: hook})
-		if errors.Is(err, os.ErrNotExist) { // nothing was ever there
+		if errors.Is(err, os.ErrNotExist) { // no program was ever attached
 			return nil
 		}
 		if err == nil {
@@ -315,10 +315,10 @@ func tcPrograms(t *testing.T, h *lab.Host, ifindex int, hook ebpf.AttachType) in
 	return n
 }
 
-// wantNoRemains fails unless the host is as it was without a director.
+// wantNoRemains fails unless all changes of a director to its host are undone.
 func wantNoRemains(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	if r := hostRemains(t, l); len(r.vips)+len(r.neighbors)+len(r.programs)+len(r.devices) > 0 {
-		t.Errorf("left behind: %+v, want nothing", r)
+		t.Errorf("the director left %+v, want nothing", r)
 	}
 }

@@ -23,7 +23,7 @@ import (
 	"director/internal/lab/labtest"
 )
 
-// refusal is what becomes of a director that must not start.
+// refusal is the result of a director that must not start.
 type refusal struct {
 	code int
 	err  string // standard error
@@ -51,8 +51,8 @@ func runToEnd(t *testing.T, cmd *exec.Cmd, flags []string, start func() error) r
 	return refusal{cmd.ProcessState.ExitCode(), err.String()}
 }
 
-// want fails unless a run was refused with code and one line that begins and
-// ends so.
+// want fails unless the exit code is code and standard error is one line with this begin
+// and end.
 func (r refusal) want(t *testing.T, code int, begin, end string) {
 	t.Helper()
 	if r.code != code || strings.Count(r.err, "\n") != 1 ||
@@ -61,7 +61,7 @@ func (r refusal) want(t *testing.T, code int, begin, end string) {
 	}
 }
 
-// TestRefuse_FlagsAndRules are found wrong before anybody looks at the host.
+// TestRefuse_FlagsAndRules checks errors that need no look at the host.
 func TestRefuse_FlagsAndRules(t *testing.T) {
 	for _, c := range []struct{ name, args, file, want string }{
 		{"unknown flag", "--interface=lo --speed=9", "",
@@ -94,20 +94,20 @@ func TestRefuse_NoPrivileges(t *testing.T) {
 	if os.Geteuid() == 0 {
 		const nobody = 65534
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-		cmd.Path = "/proc/self/exe" // nobody may not look into the go command's directory
+		cmd.Path = "/proc/self/exe" // the user nobody has no access to the go command's directory
 	}
 	runToEnd(t, cmd, nil, cmd.Start).want(t, cli.Failed,
 		"no privilege: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON missing: run as root, or with ", " in the unit file")
 }
 
-// TestRefuse_AKernelThatIsTooOld has the kernel call itself 2.6.
+// TestRefuse_AKernelThatIsTooOld makes the kernel report the version 2.6 to the director.
 func TestRefuse_AKernelThatIsTooOld(t *testing.T) {
 	const uname26 = 0x0020000 // UNAME26, include/uapi/linux/personality.h
 	cmd := directorCommand("run", "--interface=lo")
 	start := func() error {
 		started := make(chan error)
 		go func() {
-			runtime.LockOSThread() // never unlocked: the thread is old for good
+			runtime.LockOSThread() // never unlocked: the thread keeps the personality
 			_, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uname26, 0, 0)
 			if errno != 0 {
 				started <- fmt.Errorf("personality: %w", errno)
@@ -120,7 +120,8 @@ func TestRefuse_AKernelThatIsTooOld(t *testing.T) {
 	runToEnd(t, cmd, nil, start).want(t, cli.Failed, "kernel 2.6.", ": boot Linux 6.6 or later")
 }
 
-// TestRefuse_WhatTheHostCannotDo has each refused on a host that is not touched.
+// TestRefuse_WhatTheHostCannotDo checks that the director refuses each case and leaves the
+// host unchanged.
 func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 	l := labtest.New(t, lab.Config{Servers: 1})
 	for _, c := range []struct {
@@ -145,8 +146,8 @@ func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 	}
 }
 
-// refuse runs a director in the lab that is to end by itself. What it logs on
-// the way is left out.
+// refuse runs a director in the lab that must exit by itself. It logs only errors, so
+// standard error has no other lines.
 func refuse(t *testing.T, l *lab.Lab, flags ...string) refusal {
 	t.Helper()
 	cmd := directorCommand("run", "--flagfile=-", "--log-level=error")
@@ -154,8 +155,8 @@ func refuse(t *testing.T, l *lab.Lab, flags ...string) refusal {
 	return runToEnd(t, cmd, flags, func() error { return l.Director.Start(cmd) })
 }
 
-// TestRefuse_ASecondDirector starts another one on an interface that is served,
-// by either I/O. The first does not notice.
+// TestRefuse_ASecondDirector starts a second director on an interface that a director
+// already serves, with each kind of I/O. The first director must not be affected.
 func TestRefuse_ASecondDirector(t *testing.T) {
 	l := labtest.New(t, lab.Config{})
 	startWeb(t, l)
@@ -166,7 +167,7 @@ func TestRefuse_ASecondDirector(t *testing.T) {
 	}
 	if is := hostRemains(t, l); len(is.programs) != len(was.programs) || len(is.vips) != len(was.vips) ||
 		len(is.devices) != len(was.devices) || len(is.neighbors) != len(was.neighbors) {
-		t.Errorf("the first director's hold on its host: got %+v, want as before %+v", is, was)
+		t.Errorf("the host of the first director: got %+v, want %+v as before", is, was)
 	}
 	browse(t, l, l.Clients[0].Addr, 50)
 	if err := d.Stop(); err != nil {
@@ -174,14 +175,15 @@ func TestRefuse_ASecondDirector(t *testing.T) {
 	}
 }
 
-// TestRefuse_AnotherXDPProgram leaves another's program where it is.
+// TestRefuse_AnotherXDPProgram checks that the director does not replace an XDP program of
+// somebody else.
 func TestRefuse_AnotherXDPProgram(t *testing.T) {
 	l := labtest.New(t, lab.Config{})
 	other := attachOther(t, l, "eth1")
 	refuse(t, l, "--io=xdp").want(t, cli.Failed, "attach XDP to eth1: another XDP program is there; stop its owner or "+
 		"'ip link set dev eth1 xdp off', or use --io=packet: ", "")
 	if info, err := other.Info(); err != nil || info.XDP().Ifindex == 0 {
-		t.Errorf("the other's program: got %+v, %v, want it attached", info, err)
+		t.Errorf("the other XDP program: got %+v, %v, want it attached", info, err)
 	}
 	must(t, other.Close())
 	wantNoRemains(t, l)
@@ -196,7 +198,7 @@ func attachOther(t *testing.T, l *lab.Lab, dev string) link.Link {
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
 	})
 	must(t, err)
-	defer p.Close() // the link holds it
+	defer p.Close() // the link keeps the program loaded
 	d, err := l.Director.Link.LinkByName(dev)
 	must(t, err)
 	var other link.Link

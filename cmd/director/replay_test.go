@@ -25,8 +25,8 @@ const replayFlags = `
 -a -t 192.0.2.10:80 -r 192.0.2.11:8080 -m
 `
 
-// syns writes a capture of n clients' first packets, a second apart; change
-// may spoil each frame.
+// syns writes a capture of n SYNs, one per second, and returns its name. change, unless it
+// is nil, may modify each frame before it is written.
 func syns(t *testing.T, n int, change func(i int, f *pcap.Frame)) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -56,7 +56,7 @@ func TestReplay_WritesItsFiles(t *testing.T) {
 	in := syns(t, 3, func(i int, f *pcap.Frame) {
 		switch i {
 		case 1:
-			f.Data[packet.EthLen+8] = 1 // time to live, and with it the checksum: not ours
+			f.Data[packet.EthLen+8] = 1 // the TTL; the checksum is now wrong, so the frame is left to the host
 		case 2:
 			copy(f.Data[6:], []byte{2, 0, 0, 0, 0, 1})
 		}
@@ -73,11 +73,12 @@ func TestReplay_WritesItsFiles(t *testing.T) {
 	}
 	for name, stamp := range map[string]int64{"out": 0, "host": 1e9} {
 		if f := onlyFrame(t, filepath.Join(dir, name)); f.Interface != "eth0" || f.Time != stamp {
-			t.Errorf("%s: a frame of %s at %d, want eth0 at %d", name, f.Interface, f.Time, stamp)
+			t.Errorf("%s: got a frame of %s at %d, want eth0 at %d", name, f.Interface, f.Time, stamp)
 		}
 	}
 }
 
+// onlyFrame returns the frame of a capture that must have exactly one.
 func onlyFrame(t *testing.T, name string) pcap.Frame {
 	t.Helper()
 	file, err := os.Open(name)
@@ -94,7 +95,7 @@ func onlyFrame(t *testing.T, name string) pcap.Frame {
 		t.Fatalf("%s: %v", name, err)
 	}
 	if _, err := r.Next(); err == nil {
-		t.Errorf("%s holds more than one frame", name)
+		t.Errorf("%s has more than one frame, want one", name)
 	}
 	return f
 }
@@ -136,7 +137,7 @@ func TestReplay_FailsWhenItCannotWrite(t *testing.T) {
 	}
 	code, _, err := direct(replayFlags, "replay --flagfile=- --out=/dev/full --in="+syns(t, 1, nil))
 	if code != cli.Failed || !strings.Contains(err, "no space left on device") {
-		t.Errorf("got exit %d, stderr %q, want 1 and a reason", code, err)
+		t.Errorf("got exit %d, stderr %q, want 1 and the reason", code, err)
 	}
 }
 
@@ -158,7 +159,7 @@ func TestReplay_TakesAClassicCaptureAsTheFirstInterface(t *testing.T) {
 		t.Fatalf("exit %d, stderr %q", code, err)
 	}
 	if sent := onlyFrame(t, in+"ng"); sent.Interface != "eth0" || sent.Time != 7_000_005_000 {
-		t.Errorf("sent by %s at %d, want eth0 at 7000005000", sent.Interface, sent.Time)
+		t.Errorf("got a frame of %s at %d, want eth0 at 7000005000", sent.Interface, sent.Time)
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"director/internal/lab"
 )
 
-// TestReset_OfAConnectionThatWasForgotten restarts the director under an open
-// connection: the next segment belongs to none and begins none, so it is the
-// host's, whose stack resets it. Without that the client would wait for ever.
-func TestReset_OfAConnectionThatWasForgotten(t *testing.T) {
+// TestReset_OfAnUnknownConnection restarts the director while a connection is open. The next
+// segment is not a SYN and belongs to no connection of the new director, so the client must
+// get a RST. Without it the client would wait for a time-out.
+func TestReset_OfAnUnknownConnection(t *testing.T) {
 	eachWay(t, lab.Config{StrictRPFilter: true}, []way{nativeXDP, genericXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
 		for _, server := range l.Servers {
 			serve(t, server, demoServerPort, func(c net.Conn) { _, _ = io.Copy(c, c) })

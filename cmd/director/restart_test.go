@@ -28,21 +28,21 @@ import (
 	"director/service"
 )
 
-// The traffic over which the director is restarted.
+// The traffic during which the director is restarted.
 const (
-	regulars       = 100 // clients that keep their connection and ask again and again
-	restartDown    = 4   // slow downloads
-	restartUp      = 4   // and uploads
-	restartSize    = 512 << 10
-	restartPieces  = 64 // of a transfer, one every restartPause
-	restartPause   = 25 * time.Millisecond
-	newcomers      = 200 // new connections a second
-	restartClients = 500
+	keepAliveClients  = 100       // clients that send many requests on one connection each
+	restartDownloads  = 4         // slow downloads at the same time
+	restartUploads    = 4         // slow uploads at the same time
+	restartSize       = 512 << 10 // bytes of a transfer
+	restartPieces     = 64        // pieces of a transfer, one every restartPause
+	restartPause      = 25 * time.Millisecond
+	newConnsPerSecond = 200
+	restartClients    = 500 // new connections that are open at the same time, at most
 )
 
-// TestRestart_LosesNoConnection stops a director by SIGTERM and starts another
-// under load. Every connection that was open before goes on to its end and
-// transfers what it should; those that begin meanwhile only wait.
+// TestRestart_LosesNoConnection stops a director with SIGTERM and starts another one under
+// load. Every connection that was open must continue and transfer all its bytes.
+// Connections that begin during the restart must wait and then succeed.
 func TestRestart_LosesNoConnection(t *testing.T) {
 	for _, c := range []struct {
 		method service.Method
@@ -63,29 +63,29 @@ func restartUnderLoad(t *testing.T, l *lab.Lab, w way) {
 	first := launchWith(t, l, w, rules)
 	traffic := startRestartTraffic(t, l)
 
-	traffic.goesOn(t)
+	traffic.waitForProgress(t)
 	must(t, first.Stop())
 	info, err := os.Stat(file)
 	must(t, err)
 	if info.Mode().Perm() != 0o600 {
-		t.Errorf("the state has mode %v, want 0600", info.Mode())
+		t.Errorf("the state file has the mode %v, want 0600", info.Mode())
 	}
 	second := launchWith(t, l, w, rules)
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Errorf("the state is still there once it was used: %v", err)
+		t.Errorf("the director did not remove the state file after loading it: %v", err)
 	}
-	traffic.goesOn(t)
+	traffic.waitForProgress(t)
 	traffic.end(t)
 
 	saved, resumed := logged(t, first, "state saved.*connections"), logged(t, second, "saved connections restored.*connections")
-	if saved < regulars+restartDown+restartUp || resumed != saved {
-		t.Errorf("%d connections saved, %d restored, want all and at least %d", saved, resumed, regulars)
+	if saved < keepAliveClients+restartDownloads+restartUploads || resumed != saved {
+		t.Errorf("%d connections saved, %d restored, want the same number, at least %d", saved, resumed, keepAliveClients+restartDownloads+restartUploads)
 	}
 	must(t, second.Stop())
 	t.Logf("%d connections saved; second director: %s", saved, regexp.MustCompile(`saved connections.*`).FindString(second.Log()))
 }
 
-// logged reads a number from a director's log.
+// logged returns the number of a field in a director's log.
 func logged(t *testing.T, d *process.Director, field string) int {
 	t.Helper()
 	m := regexp.MustCompile(field + `=(\d+)`).FindStringSubmatch(d.Log())
@@ -97,21 +97,21 @@ func logged(t *testing.T, d *process.Director, field string) int {
 	return n
 }
 
-// restartTraffic is what goes on while the director is restarted.
+// restartTraffic is the traffic during the restart of the director.
 type restartTraffic struct {
-	asked  [regulars]atomic.Int64 // good answers of each
-	failed chan error             // of regulars and transfers
-	moved  [restartDown + restartUp]atomic.Int64
-	cancel context.CancelFunc // ends regulars and newcomers, not transfers
-	over   []chan struct{}
-	load   <-chan fetch.Result
+	asked  [keepAliveClients]atomic.Int64                  // valid answers of each keep-alive client
+	failed chan error                                      // errors of the keep-alive clients and of the transfers
+	moved  [restartDownloads + restartUploads]atomic.Int64 // bytes of each transfer
+	cancel context.CancelFunc                              // stops the keep-alive clients and the new connections, not the transfers
+	over   []chan struct{}                                 // closed when the keep-alive clients and transfers have ended
+	load   <-chan fetch.Result                             // of the new connections
 }
 
 func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
 	ctx, cancel := context.WithCancel(t.Context())
-	dial := dialer(l, demoPort) // one for all: it gives each its own port
+	dial := dialer(l, demoPort) // all share it, so that each connection has its own port
 	r := &restartTraffic{
-		failed: make(chan error, regulars+restartDown+restartUp),
+		failed: make(chan error, keepAliveClients+restartDownloads+restartUploads),
 		cancel: cancel,
 		load:   startSteadyLoad(ctx, dial),
 	}
@@ -125,26 +125,27 @@ func startRestartTraffic(t *testing.T, l *lab.Lab) *restartTraffic {
 			}
 		}()
 	}
-	for i := range regulars {
-		begin(func() error { return r.keepAsking(ctx, dial, &r.asked[i]) })
+	for i := range keepAliveClients {
+		begin(func() error { return r.requestRepeatedly(ctx, dial, &r.asked[i]) })
 	}
-	for i := range restartDown {
+	for i := range restartDownloads {
 		begin(func() error { return slowDownload(t.Context(), dial, &r.moved[i]) })
 	}
-	for i := range restartUp {
-		begin(func() error { return slowUpload(t.Context(), dial, &r.moved[restartDown+i]) })
+	for i := range restartUploads {
+		begin(func() error { return slowUpload(t.Context(), dial, &r.moved[restartDownloads+i]) })
 	}
 	return r
 }
 
-// goesOn waits until every regular client has had three more answers.
-func (r *restartTraffic) goesOn(t *testing.T) {
+// waitForProgress waits until every keep-alive client has got three more answers, and every
+// transfer has begun.
+func (r *restartTraffic) waitForProgress(t *testing.T) {
 	t.Helper()
-	var before [regulars]int64
+	var before [keepAliveClients]int64
 	for i := range before {
 		before[i] = r.asked[i].Load()
 	}
-	nettest.Eventually(t, "the clients are answered, and the transfers go on", func() bool {
+	nettest.Eventually(t, "the clients get answers, and the transfers make progress", func() bool {
 		select {
 		case err := <-r.failed:
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func (r *restartTraffic) goesOn(t *testing.T) {
 	})
 }
 
-// end ends the traffic and fails the test if any of it failed.
+// end stops the traffic, waits for the transfers, and fails the test if anything failed.
 func (r *restartTraffic) end(t *testing.T) {
 	t.Helper()
 	r.cancel()
@@ -177,12 +178,12 @@ func (r *restartTraffic) end(t *testing.T) {
 	}
 	result := <-r.load
 	if result.Failed() > 0 || result.Requests == 0 {
-		t.Errorf("of %d new connections %d failed: %v, for example %v", result.Requests, result.Failed(), result.Errors, result.First)
+		t.Errorf("%d of %d new connections failed: %v, for example %v", result.Failed(), result.Requests, result.Errors, result.First)
 	}
 }
 
-// keepAsking fetches the page again and again over one connection.
-func (r *restartTraffic) keepAsking(ctx context.Context, dial func(context.Context) (net.Conn, error), answers *atomic.Int64) error {
+// requestRepeatedly fetches the page repeatedly on one connection, until ctx ends.
+func (r *restartTraffic) requestRepeatedly(ctx context.Context, dial func(context.Context) (net.Conn, error), answers *atomic.Int64) error {
 	dials := 0
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		if dials++; dials > 1 {
@@ -202,7 +203,7 @@ func (r *restartTraffic) keepAsking(ctx context.Context, dial func(context.Conte
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if err != nil || len(body) != web.PageSize {
-			return fmt.Errorf("a page of %d bytes, %w", len(body), err)
+			return fmt.Errorf("got a page of %d bytes, %w, want %d bytes", len(body), err, web.PageSize)
 		}
 		answers.Add(1)
 		<-tick.C
@@ -210,26 +211,26 @@ func (r *restartTraffic) keepAsking(ctx context.Context, dial func(context.Conte
 	return nil
 }
 
-// slowly reads r in pieces, one at a time, and counts what came.
-type slowly struct {
+// slowReader reads one piece of r per tick and counts the bytes.
+type slowReader struct {
 	r     io.Reader
 	count *atomic.Int64
 	tick  *time.Ticker
 }
 
-func (s *slowly) Read(b []byte) (int, error) {
+func (s *slowReader) Read(b []byte) (int, error) {
 	<-s.tick.C
 	n, err := s.r.Read(b[:min(len(b), restartSize/restartPieces)])
 	s.count.Add(int64(n))
 	return n, err
 }
 
-// slowDownload fetches a file little by little.
+// slowDownload downloads a file piece by piece.
 func slowDownload(ctx context.Context, dial func(context.Context) (net.Conn, error), moved *atomic.Int64) error {
 	return transferSlowly(ctx, dial, http.MethodGet, fmt.Sprintf("/bytes/%d", restartSize), moved)
 }
 
-// slowUpload sends one.
+// slowUpload uploads a file piece by piece.
 func slowUpload(ctx context.Context, dial func(context.Context) (net.Conn, error), moved *atomic.Int64) error {
 	return transferSlowly(ctx, dial, http.MethodPost, "/sink", moved)
 }
@@ -239,7 +240,7 @@ func transferSlowly(ctx context.Context, dial func(context.Context) (net.Conn, e
 	defer tick.Stop()
 	var body io.Reader
 	if method == http.MethodPost {
-		body = &slowly{web.Bytes(restartSize), moved, tick}
+		body = &slowReader{web.Bytes(restartSize), moved, tick}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://vip"+path, body)
 	if err != nil {
@@ -254,7 +255,7 @@ func transferSlowly(ctx context.Context, dial func(context.Context) (net.Conn, e
 	defer resp.Body.Close()
 	want, got := hash(web.Bytes(restartSize)), ""
 	if method == http.MethodGet {
-		got = hash(&slowly{resp.Body, moved, tick})
+		got = hash(&slowReader{resp.Body, moved, tick})
 	} else {
 		answer, err := io.ReadAll(resp.Body)
 		if err != nil {
@@ -263,15 +264,16 @@ func transferSlowly(ctx context.Context, dial func(context.Context) (net.Conn, e
 		got = strings.TrimSpace(string(answer))
 	}
 	if got != want {
-		return fmt.Errorf("%s %s after %d bytes: the hash is %q, want %s", method, path, moved.Load(), got, want)
+		return fmt.Errorf("%s %s after %d bytes: got the hash %q, want %s", method, path, moved.Load(), got, want)
 	}
 	return nil
 }
 
-// TestRestart_LeavesTheHostToWhoeverComesNext looks at what a director with
-// --state leaves behind, and what the next one makes of it: one whose file is
-// damaged, one without --state, one that is killed.
-func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
+// TestRestart_NextDirectorRemovesTheBlackout checks that a director with --state leaves its
+// VIP and a blackout filter on each interface when it stops. The next director must remove
+// the filters, also if the state file is damaged, and without --state. A director that is
+// killed must leave no filters.
+func TestRestart_NextDirectorRemovesTheBlackout(t *testing.T) {
 	l := labtest.New(t, lab.Config{VIPOnLink: true})
 	startWeb(t, l)
 	file := filepath.Join(t.TempDir(), "state")
@@ -279,20 +281,20 @@ func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
 	wantBlackouts := func(when string, want int) {
 		t.Helper()
 		if got := blackouts(t, l); got != want {
-			t.Errorf("%s: %d blackouts, want %d", when, got, want)
+			t.Errorf("%s: got %d blackout filters, want %d", when, got, want)
 		}
 	}
 
 	must(t, launchWith(t, l, nativeXDP, kept).Stop())
 	wantBlackouts("after the first director", 2)
 	if r := hostRemains(t, l); len(r.vips) == 0 || len(r.programs)+len(r.devices) != 0 {
-		t.Errorf("the first director left %+v, want nothing but the VIP", r)
+		t.Errorf("the first director left %+v, want only the VIP", r)
 	}
-	wantMortalVIP(t, l)
+	wantVIPExpires(t, l)
 	must(t, os.Truncate(file, 100))
 	second := launchWith(t, l, packetIO, kept)
 	if !strings.Contains(second.Log(), "saved state refused: starting without connections") {
-		t.Errorf("the log does not say that the file is damaged:\n%s", second.Log())
+		t.Errorf("the log does not report the damaged state file:\n%s", second.Log())
 	}
 	wantBlackouts("while the second director runs", 0)
 	browse(t, l, l.Clients[0].Addr, 10)
@@ -310,7 +312,8 @@ func TestRestart_LeavesTheHostToWhoeverComesNext(t *testing.T) {
 	wantBlackouts("after a director that was killed", 0)
 }
 
-// blackouts counts the ingress filters on the director's host.
+// blackouts returns the number of blackout filters on the director's host. No other ingress
+// filter is there.
 func blackouts(t *testing.T, l *lab.Lab) (n int) {
 	t.Helper()
 	for _, name := range l.Interfaces() {

@@ -18,8 +18,8 @@ import (
 	"director/view/top"
 )
 
-// watched runs "director top" against a director that answers at once.
-func watched(line string) (code int, out, err string) {
+// runTop runs "director top" with a source of figures in place of a running director.
+func runTop(line string) (code int, out, err string) {
 	var o, e bytes.Buffer
 	open := func(socket string) top.Source {
 		began := time.Now()
@@ -39,14 +39,14 @@ func watched(line string) (code int, out, err string) {
 }
 
 func TestTop_PrintsOnceWithoutATerminal(t *testing.T) {
-	code, out, err := watched("--once --interval=100ms")
+	code, out, err := runTop("--once --interval=100ms")
 	if code != cli.OK || err != "" || strings.Count(out, "pid 4242") != 1 || !strings.Contains(out, "\nTCP 192.0.2.10:80 wlc") ||
 		strings.ContainsRune(out, '\x1b') {
 		t.Errorf("exit %d, stderr %q, want 0 and one page without escape codes, got\n%s", code, err, out)
 	}
 }
 
-func TestTop_SaysWhatIsWrong(t *testing.T) {
+func TestTop_ReportsErrors(t *testing.T) {
 	for line, want := range map[string]struct {
 		code int
 		err  string
@@ -56,11 +56,11 @@ func TestTop_SaysWhatIsWrong(t *testing.T) {
 		"now":                       {cli.Usage, "unexpected argument \"now\": flags begin with --\n"},
 		"--often":                   {cli.Usage, "unknown flag: --often\n"},
 	} {
-		if code, out, err := watched(line); code != want.code || err != want.err || out != "" {
+		if code, out, err := runTop(line); code != want.code || err != want.err || out != "" {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %d and %q", line, code, out, err, want.code, want.err)
 		}
 	}
-	if code, out, err := watched("--help"); code != cli.OK || err != "" || !strings.Contains(out, "--interval duration") {
+	if code, out, err := runTop("--help"); code != cli.OK || err != "" || !strings.Contains(out, "--interval duration") {
 		t.Errorf("--help: exit %d, stderr %q, stdout\n%s", code, err, out)
 	}
 }

@@ -18,27 +18,27 @@ import (
 	"director/internal/lab/web"
 )
 
-// transferSize is how much is sent in each direction: thousands of full
-// segments, and with offloads hundreds of super-packets.
+// transferSize is the number of bytes that are sent in each direction. This makes thousands
+// of full segments, or with offloads hundreds of super-packets.
 const transferSize = 10 << 20
 
-// transferHash is the hash of what is sent.
+// transferHash returns the hash of the bytes that are sent.
 var transferHash = sync.OnceValue(func() string { return hash(web.Bytes(transferSize)) })
 
-// TestTransfer_VIPOnLink has the client ask for the virtual address by ARP, and
-// exchanges ten megabytes.
+// TestTransfer_VIPOnLink exchanges ten megabytes with the virtual address in the subnet of
+// the client, which therefore resolves it by ARP.
 func TestTransfer_VIPOnLink(t *testing.T) {
 	everyWay(t, lab.Config{VIPOnLink: true}, transfer)
 }
 
-// transfer starts what it takes and exchanges ten megabytes.
+// transfer starts web servers and a director and exchanges ten megabytes.
 func transfer(t *testing.T, l *lab.Lab, ioKind string) {
 	startWeb(t, l)
 	startDirector(t, l, ioKind, httpRules(l)...)
 	exchangeBytes(t, l)
 }
 
-// exchangeBytes fetches and sends through a director and compares the hashes.
+// exchangeBytes downloads and uploads through the director and compares the hashes.
 func exchangeBytes(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	dial := dialer(l, demoPort)
@@ -50,10 +50,10 @@ func exchangeBytes(t *testing.T, l *lab.Lab) {
 
 	fetched := exchange(t, client, http.MethodGet, fmt.Sprintf("/bytes/%d", transferSize), nil)
 	if got := hash(bytes.NewReader(fetched)); got != want {
-		t.Errorf("the client got %d bytes that hash to %s, want %d that hash to %s", len(fetched), got, transferSize, want)
+		t.Errorf("the client got %d bytes with the hash %s, want %d bytes with the hash %s", len(fetched), got, transferSize, want)
 	}
 	if got := string(exchange(t, client, http.MethodPost, "/sink", web.Bytes(transferSize))); got != want {
-		t.Errorf("what the server got hashes to %q, want %s", got, want)
+		t.Errorf("the server got bytes with the hash %q, want %s", got, want)
 	}
 }
 
@@ -76,9 +76,9 @@ func exchange(t *testing.T, client *http.Client, method, path string, body io.Re
 	return answer
 }
 
-// hash returns the sha256 of what r, which cannot fail, holds.
+// hash returns the SHA-256 of all bytes of r in hexadecimal.
 func hash(r io.Reader) string {
 	sum := sha256.New()
-	_, _ = io.Copy(sum, r)
+	_, _ = io.Copy(sum, r) // after an error of r the hash differs
 	return hex.EncodeToString(sum.Sum(nil))
 }

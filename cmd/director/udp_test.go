@@ -23,21 +23,21 @@ import (
 const (
 	echoPort       = 7 // RFC 862
 	echoServerPort = 7007
-	echoClients    = 8 // sockets, the same number for each of the 4 servers
+	echoClients    = 8 // sockets; each of the 4 servers gets the same number of them
 )
 
-// maxDatagram is more than any datagram holds.
+// maxDatagram is larger than any datagram, in bytes.
 const maxDatagram = 1 << 16
 
-// echoSizes are the lengths of the datagrams that every client socket sends:
-// nothing, less than the shortest frame holds, an odd number of bytes, which
-// the checksum pads, and as much as fits a tunnel.
+// echoSizes are the lengths in bytes of the datagrams that every client socket sends: empty,
+// shorter than the minimum Ethernet frame, an odd number, for which the checksum needs
+// padding, and nearly the largest that fits in a tunnel.
 var echoSizes = []int{0, 1, 64, 777, 1400}
 
-// TestUDP_IsEchoedFromTheVirtualAddress sends datagrams of all sizes from
-// several sockets: every one comes back as it was, the sockets are shared out
-// evenly, and each stays with its server. Some sockets on either side leave the
-// checksum out (RFC 768), in all four combinations.
+// TestUDP_IsEchoedFromTheVirtualAddress sends datagrams of all sizes from several sockets.
+// Every datagram must come back unchanged. Each server must get the same number of sockets,
+// and all datagrams of a socket. Some sockets on both sides send no checksum (RFC 768), in
+// all four combinations.
 func TestUDP_IsEchoedFromTheVirtualAddress(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		servers := startEcho(t, l)
@@ -51,7 +51,7 @@ func TestUDP_IsEchoedFromTheVirtualAddress(t *testing.T) {
 		for _, s := range servers {
 			got := s.received()
 			if want := echoClients / len(servers); len(got) != want {
-				t.Errorf("%s has the client sockets %v, want %d", s.name, got, want)
+				t.Errorf("%s got datagrams from the client sockets %v, want %d sockets", s.name, got, want)
 			}
 			for from, n := range got {
 				if want := len(echoSizes); from.Addr() != l.Clients[0].Addr || n != want {
@@ -65,12 +65,12 @@ func TestUDP_IsEchoedFromTheVirtualAddress(t *testing.T) {
 // echo sends n bytes to the service and waits until they come back.
 func echo(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	t.Helper()
-	shout(t, c, to, n)
-	hear(t, c, to, n)
+	sendDatagram(t, c, to, n)
+	receiveDatagram(t, c, to, n)
 }
 
-// shout sends n bytes to the service.
-func shout(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
+// sendDatagram sends n bytes to the service.
+func sendDatagram(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	t.Helper()
 	must(t, c.SetDeadline(time.Now().Add(patience)))
 	if _, err := c.WriteToUDPAddrPort(echoBytes(n), to); err != nil {
@@ -78,8 +78,8 @@ func shout(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	}
 }
 
-// hear waits until n bytes that were shouted come back.
-func hear(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
+// receiveDatagram waits until the n bytes of sendDatagram come back.
+func receiveDatagram(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	t.Helper()
 	b := make([]byte, maxDatagram)
 	got, from, err := c.ReadFromUDPAddrPort(b)
@@ -91,13 +91,13 @@ func hear(t *testing.T, c *net.UDPConn, to netip.AddrPort, n int) {
 	}
 }
 
-// echoBytes are the first n bytes of those that are the same each time.
+// echoBytes returns n bytes that are the same in each call.
 func echoBytes(n int) []byte {
-	b, _ := io.ReadAll(web.Bytes(int64(n))) // it cannot fail
+	b, _ := io.ReadAll(web.Bytes(int64(n))) // the reader cannot fail
 	return b
 }
 
-// echoServer counts the datagrams that it sends back, by client.
+// echoServer sends datagrams back and counts them for each client.
 type echoServer struct {
 	name string
 	conn *net.UDPConn
@@ -106,8 +106,8 @@ type echoServer struct {
 	count map[netip.AddrPort]int
 }
 
-// startEcho starts an echo server on each real server. Where they answer the
-// client themselves they listen on the virtual address, to answer from it.
+// startEcho starts an echo server on each real server. With direct routing and tunnelling
+// the servers listen on the virtual address, because they must reply from it.
 func startEcho(t *testing.T, l *lab.Lab) []*echoServer {
 	t.Helper()
 	var servers []*echoServer
@@ -127,7 +127,7 @@ func startEcho(t *testing.T, l *lab.Lab) []*echoServer {
 	return servers
 }
 
-// serve sends back what comes until the socket is closed.
+// serve sends each datagram back until the socket is closed.
 func (s *echoServer) serve() {
 	b := make([]byte, maxDatagram)
 	for {
@@ -138,18 +138,19 @@ func (s *echoServer) serve() {
 		s.mu.Lock()
 		s.count[from]++
 		s.mu.Unlock()
-		_, _ = s.conn.WriteToUDPAddrPort(b[:n], from) // the client tells of what is missing
+		_, _ = s.conn.WriteToUDPAddrPort(b[:n], from) // the client reports missing datagrams
 	}
 }
 
-// received returns how many datagrams came from each client.
+// received returns the number of datagrams from each client socket.
 func (s *echoServer) received() map[netip.AddrPort]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.count)
 }
 
-// openUDP opens a socket on a host until the end of the test.
+// openUDP opens a socket on a host, until the end of the test. With noChecksum it sends
+// datagrams without a checksum.
 func openUDP(t *testing.T, h *lab.Host, at netip.AddrPort, noChecksum bool) *net.UDPConn {
 	t.Helper()
 	p, err := h.ListenPacket("udp4", at.String())
@@ -168,7 +169,7 @@ func openUDP(t *testing.T, h *lab.Host, at netip.AddrPort, noChecksum bool) *net
 	var set error
 	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1) })
 	if err != nil || set != nil {
-		t.Fatal(fmt.Errorf("%s: leave out the checksum: %w, %w", h.Name, err, set))
+		t.Fatal(fmt.Errorf("%s: switch off the checksum: %w, %w", h.Name, err, set))
 	}
 	return c
 }

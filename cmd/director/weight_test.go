@@ -19,38 +19,38 @@ import (
 // dialFunc makes a new connection to a service.
 type dialFunc = func(context.Context) (net.Conn, error)
 
-// TestWeight_ZeroDrainsAServer sets a real server's weight to 0 in the middle
-// of a download from it: the download goes on to its end, new connections go to
-// the others, and with a weight again the server has its share again.
+// TestWeight_ZeroDrainsAServer sets a real server's weight to 0 during a download from it.
+// The download must complete, and new connections must go to the other servers. When the
+// weight is 1 again, the server must get its share of new connections.
 func TestWeight_ZeroDrainsAServer(t *testing.T) {
 	everyWay(t, lab.Config{}, func(t *testing.T, l *lab.Lab, ioKind string) {
 		names := startWeb(t, l)
-		d := startRuled(t, l, ioKind, httpRules(l)...)
+		d := startCtl(t, l, ioKind, httpRules(l)...)
 		dial := dialer(l, demoPort)
 		body, server := download(t, dial)
 		rule := serverRule(t, l, server)
 
 		d.rule(t, "-e %s -w 0", rule)
-		if got := spread(t, dial, 60); got[server] != 0 || len(got) != len(names)-1 {
-			t.Errorf("new connections while %s drains: %v, want 20 for each of the others", server, got)
+		if got := countServers(t, dial, 60); got[server] != 0 || len(got) != len(names)-1 {
+			t.Errorf("new connections while %s has weight 0: got %v, want 20 for each other server", server, got)
 		}
-		// The download, which waits for its reader, is the server's only connection.
+		// The download is the server's only connection. It is open until the test has read all.
 		if list := d.rule(t, "-Ln"); !regexp.MustCompile(` 0 +1 +0 *\n`).MatchString(list) {
-			t.Errorf("got\n%s\nwant a server with weight 0, 1 active connection and no other", list)
+			t.Errorf("got\n%s\nwant a server with weight 0, 1 active connection and no inactive one", list)
 		}
 		got := hash(body)
 		if want := transferHash(); got != want {
-			t.Errorf("the download hashes to %s, want %s", got, want)
+			t.Errorf("the download has the hash %s, want %s", got, want)
 		}
 		d.rule(t, "-e %s -w 1", rule)
-		if got := spread(t, dial, 80); got[server] != 20 {
-			t.Errorf("new connections after %s has its weight again: %v, want 20 for each", server, got)
+		if got := countServers(t, dial, 80); got[server] != 20 {
+			t.Errorf("new connections after %s has weight 1 again: got %v, want 20 for each server", server, got)
 		}
 	})
 }
 
-// download begins to fetch so much that it cannot all be under way, and returns
-// what is left to read, with the name of the server that sends.
+// download starts a download and returns its body and the name of the server. The body is
+// larger than the buffers on the path, so the download ends only when the test reads it.
 func download(t *testing.T, dial dialFunc) (body io.Reader, server string) {
 	t.Helper()
 	client := http.Client{Timeout: patience, Transport: &http.Transport{
@@ -63,8 +63,8 @@ func download(t *testing.T, dial dialFunc) (body io.Reader, server string) {
 	return resp.Body, resp.Header.Get(web.NameHeader)
 }
 
-// serverRule returns the words that name a server of the lab's web service, and
-// how to reach it, in a rule.
+// serverRule returns the options of a rule that name a server of the lab's web service and
+// its forwarding method.
 func serverRule(t *testing.T, l *lab.Lab, name string) string {
 	t.Helper()
 	rules := httpRules(l)[1:] // after -A
@@ -78,8 +78,8 @@ func serverRule(t *testing.T, l *lab.Lab, name string) string {
 	return ""
 }
 
-// spread makes n connections and returns how many each server answered.
-func spread(t *testing.T, dial dialFunc, n int) map[string]int {
+// countServers makes n connections and returns how many of them each server answered.
+func countServers(t *testing.T, dial dialFunc, n int) map[string]int {
 	t.Helper()
 	r := fetch.Run(t.Context(), fetch.Config{Dial: dial, Requests: n, Concurrency: 4, Timeout: patience})
 	if r.Failed() != 0 {

@@ -33,7 +33,7 @@ func TestWhy_ExplainsByRulesAlone(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := run(append([]string{"why"}, c.args...), cli.IO{In: strings.NewReader(whyRules), Out: &out, Err: &errs})
 		if code != c.code || !strings.Contains(out.String()+errs.String(), c.want) {
-			t.Errorf("%v: exit %d, want %d and %q:\n%s%s", c.args, code, c.code, c.want, &out, &errs)
+			t.Errorf("%v: got exit %d, want %d and %q:\n%s%s", c.args, code, c.code, c.want, &out, &errs)
 		}
 	}
 }
