@@ -16,10 +16,11 @@ import (
 	"director/internal/cli"
 )
 
-// answering starts one of the evaluation's servers on loopback.
-func answering(t *testing.T) string {
+// startServer starts a web server of the evaluation on loopback and returns its address and
+// port.
+func startServer(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // finds a port
+	l, err := net.Listen("tcp", "127.0.0.1:0") // to find a free port
 	must(t, err)
 	at := l.Addr().String()
 	must(t, l.Close())
@@ -29,10 +30,10 @@ func answering(t *testing.T) string {
 	return at
 }
 
-// Several clients make up one rate, and what they saw is one report and one line of
-// the log.
-func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
-	at, log := answering(t), filepath.Join(t.TempDir(), "log")
+// Several clients must share the rate, and their results must be one report and one line
+// of the log.
+func TestBenchLoad_MergesSeveralClients(t *testing.T) {
+	at, log := startServer(t), filepath.Join(t.TempDir(), "log")
 	for range 2 {
 		code, out, errs := direct("load --rate=300 --warmup=0s --duration=200ms --timeout=20s --clients=3 --json --target=" + at + " --log=" + log)
 		if code != cli.OK || errs != "" {
@@ -46,12 +47,12 @@ func TestBenchLoad_DrivesClientsTogether(t *testing.T) {
 	}
 	text, err := os.ReadFile(log)
 	if err != nil || strings.Count(string(text), "\n") != 2 {
-		t.Errorf("the log: %d lines, %v; want one of each run", strings.Count(string(text), "\n"), err)
+		t.Errorf("the log has %d lines, %v; want one for each of 2 runs", strings.Count(string(text), "\n"), err)
 	}
 }
 
-func TestBenchLoad_SaysWhatItSaw(t *testing.T) {
-	code, out, errs := direct("load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --source=127.0.7.0/29 --target=" + answering(t))
+func TestBenchLoad_ReportsTheReplies(t *testing.T) {
+	code, out, errs := direct("load --rate=100 --warmup=0s --duration=100ms --timeout=20s --requests=3 --page=/:628:2 --page=/bytes/10:* --source=127.0.7.0/29 --target=" + startServer(t))
 	if code != cli.OK || errs != "" {
 		t.Fatalf("%d %s", code, errs)
 	}
@@ -63,7 +64,7 @@ func TestBenchLoad_SaysWhatItSaw(t *testing.T) {
 }
 
 func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
-	for args, says := range map[string]string{
+	for args, want := range map[string]string{
 		"":                                            "--target: required",
 		"--target=x":                                  "--target: ",
 		"--target=127.0.0.1:1 --rate=0":               "a rate of 0",
@@ -76,17 +77,17 @@ func TestBenchLoad_RefusesWhatItCannotDo(t *testing.T) {
 		"--target=127.0.0.1:1 --with=wrk --clients=2": "--with",
 	} {
 		code, _, errs := direct("load " + args)
-		if code != cli.Usage || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
+		if code != cli.Usage || !strings.Contains(errs, want) {
+			t.Errorf("load %s: exit %d, stderr %q, want %d and %q", args, code, errs, cli.Usage, want)
 		}
 	}
 	code, _, errs := direct("load --target=127.0.0.1:1 --rate=10 --warmup=0s --duration=100ms")
 	if code != cli.Failed || !strings.Contains(errs, "sent no valid reply") {
-		t.Errorf("nobody there: %d %q", code, errs)
+		t.Errorf("without a server: exit %d, stderr %q, want 1 and \"sent no valid reply\"", code, errs)
 	}
-	for args, says := range map[string]string{"": "--listen: required", "--listen=80": "--listen: ", "--listen=127.0.0.1:0 --cap=-1": "--cap"} {
-		if code, _, errs := direct("serve " + args); code != cli.Usage || !strings.Contains(errs, says) {
-			t.Errorf("serve %s: %d %q", args, code, errs)
+	for args, want := range map[string]string{"": "--listen: required", "--listen=80": "--listen: ", "--listen=127.0.0.1:0 --cap=-1": "--cap"} {
+		if code, _, errs := direct("serve " + args); code != cli.Usage || !strings.Contains(errs, want) {
+			t.Errorf("serve %s: exit %d, stderr %q, want %d and %q", args, code, errs, cli.Usage, want)
 		}
 	}
 }

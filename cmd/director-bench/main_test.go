@@ -12,11 +12,11 @@ import (
 	"director/internal/cli"
 )
 
-// mainEnv makes the test binary be director-bench, so that clients and servers run
-// the code under test, including the race detector.
+// mainEnv is an environment variable that makes the test binary run as director-bench.
+// Clients and servers thereby run the code under test, with the race detector.
 const mainEnv = "DIRECTOR_BENCH_TEST_MAIN"
 
-// director is the path of the director that the tests measure, built once.
+// director is the path of the director that the tests measure. TestMain builds it once.
 var director string
 
 func TestMain(m *testing.M) {
@@ -52,7 +52,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// direct runs director-bench with the words of line.
+// direct runs director-bench in this process, with the words of line as arguments.
 func direct(line string) (code int, out, err string) {
 	var o, e strings.Builder
 	code = run(strings.Fields(line), cli.IO{In: strings.NewReader(""), Out: &o, Err: &e})
@@ -72,6 +72,6 @@ func TestRun_ListsTheVerbs(t *testing.T) {
 		}
 	}
 	if code, _, err := direct("micro"); code != cli.Usage || !strings.Contains(err, "micro: unknown verb") {
-		t.Errorf("micro: exit %d, stderr %q, want 2: micro is a verb of director", code, err)
+		t.Errorf("micro: exit %d, stderr %q, want exit 2 and an unknown verb: only director has micro", code, err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
-	for args, says := range map[string]string{
+	for args, want := range map[string]string{
 		"--only=fig7,fig99": "--only: unknown figure: fig99",
 		"--repetitions=0":   "--repetitions must be 1 or more",
 		"--duration=1ms":    "--duration 100ms or more",
@@ -25,8 +25,8 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 		"--suite=/nowhere":  "--suite: open /nowhere",
 		"--price=-1":        "--price",
 	} {
-		if code, out, errs := direct("paper " + args); code != cli.Usage || out != "" || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
+		if code, out, errs := direct("paper " + args); code != cli.Usage || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d, stderr %q, want %d and %q", args, code, errs, cli.Usage, want)
 		}
 	}
 }
@@ -34,13 +34,14 @@ func TestBenchPaper_RefusesWhatItCannotDo(t *testing.T) {
 func TestBar_IsAsLongAsItsShare(t *testing.T) {
 	for share, want := range map[float64]int{-1: 0, 0: 0, 0.5: barWidth / 2, 0.999: barWidth - 1, 1: barWidth, 2: barWidth} {
 		if got := bar(share); strings.Count(got, "█") != want || strings.Count(got, "░") != barWidth-want {
-			t.Errorf("%v: %s, want %d of %d", share, got, want, barWidth)
+			t.Errorf("%v: got %s, want %d of %d columns full", share, got, want, barWidth)
 		}
 	}
 }
 
-// What is measured is printed in its own terms, and what is not is said.
-func TestPrintFigures_KnowsRatesAndMessages(t *testing.T) {
+// Rates and message sizes must have the units of their figures. A setup without data must
+// be printed as not measured.
+func TestPrintFigures_PrintsRatesAndMessageSizes(t *testing.T) {
 	run := paper.Run{Cap: 100, Ceiling: 1000, Workers: 2}
 	direct := paper.Setup{Balancer: paper.Direct, Servers: 1}
 	d := &paper.Data{
@@ -61,9 +62,9 @@ func TestPrintFigures_KnowsRatesAndMessages(t *testing.T) {
 	}
 }
 
-// What a figure wants is measured, printed and kept; options of another run are
-// refused.
-func TestBenchPaper_TakesAFigure(t *testing.T) {
+// A figure must be measured, printed and stored. A run with other options must not continue
+// the stored one.
+func TestBenchPaper_MeasuresAFigure(t *testing.T) {
 	labtest.RequireRoot(t)
 	dir := t.TempDir()
 	suite := filepath.Join(t.TempDir(), "suite")
@@ -79,24 +80,24 @@ func TestBenchPaper_TakesAFigure(t *testing.T) {
 		}
 	}
 	if code, again, errs := direct(line); code != cli.OK || again != out || strings.Contains(errs, "connections/s,") {
-		t.Errorf("again: %d, measured once more or printed otherwise:\n%s%s", code, again, errs)
+		t.Errorf("the second run: exit %d, want the stored results without a new measurement, got\n%s%s", code, again, errs)
 	}
 	page := filepath.Join(dir, "index.html")
 	before, err := os.ReadFile(page)
 	must(t, err)
 	for _, want := range []string{`<figure id="fig11">`, "53e884e", "This was a quick run"} {
 		if !strings.Contains(string(before), want) {
-			t.Errorf("the report has no %q", want)
+			t.Errorf("the report does not contain %q", want)
 		}
 	}
 	must(t, os.Remove(page))
 	if code, out, errs := direct("paper --report-only --out=" + dir); code != cli.OK || out != "" {
-		t.Errorf("the report alone: %d %s%s", code, out, errs)
+		t.Errorf("--report-only: exit %d, stdout %q, stderr %q, want 0 and no output", code, out, errs)
 	}
 	if after, err := os.ReadFile(page); err != nil || string(after) != string(before) {
-		t.Errorf("drawn again it is another one (%v)", err)
+		t.Errorf("--report-only wrote a different report, want the same (%v)", err)
 	}
 	if code, _, errs := direct(line + " --cap=50"); code != cli.Usage || !strings.Contains(errs, "other options") {
-		t.Errorf("other options: %d %s", code, errs)
+		t.Errorf("with other options: exit %d, stderr %q, want 2 and an error about the options", code, errs)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestBenchTestlvs_RefusesWhatItShouldNotDo(t *testing.T) {
-	for args, says := range map[string]string{
+	for args, want := range map[string]string{
 		"":                                    "--target: required",
 		"--target=x":                          "--target: ",
 		"--target=10.0.0.1:80 --sources=x":    "--sources: ",
@@ -24,13 +24,13 @@ func TestBenchTestlvs_RefusesWhatItShouldNotDo(t *testing.T) {
 		"--target=[2001:db8::1]:80":           "want an IPv4 address",
 		"--target=10.0.0.1:80 somewhere":      "unexpected argument",
 	} {
-		if code, _, errs := direct("testlvs " + args); code != cli.Usage || !strings.Contains(errs, says) {
-			t.Errorf("%s: %d %q, want %d and %q", args, code, errs, cli.Usage, says)
+		if code, _, errs := direct("testlvs " + args); code != cli.Usage || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d, stderr %q, want %d and %q", args, code, errs, cli.Usage, want)
 		}
 	}
 }
 
-func TestBenchTestlvs_SaysWhatItSent(t *testing.T) {
+func TestBenchTestlvs_ReportsWhatItSent(t *testing.T) {
 	labtest.RequireRoot(t)
 	l := labtest.New(t, lab.Config{Servers: 1})
 	to := "--target=" + l.Servers[0].Addr.String() + ":80 --rate=1000 --duration=100ms --connections=3"
@@ -44,11 +44,11 @@ func TestBenchTestlvs_SaysWhatItSent(t *testing.T) {
 		var r testlvs.Report
 		switch {
 		case code != cli.OK:
-			t.Errorf("%d %s", code, errs)
+			t.Errorf("exit %d, stderr %q, want 0", code, errs)
 		case format == "" && !strings.Contains(out, "100 of 100 SYNs sent in 0."):
-			t.Errorf("it says %q", out)
+			t.Errorf("got %q, want 100 of 100 SYNs", out)
 		case format != "" && (json.Unmarshal([]byte(out), &r) != nil || r.Sent != 100 || r.Rate <= 0):
-			t.Errorf("it says %s", out)
+			t.Errorf("got %s, want JSON with 100 SYNs and a rate", out)
 		}
 	}
 }
