@@ -22,10 +22,10 @@ type BenchVerb struct{ Name, Summary string }
 // BenchVerbs returns the verbs of BenchProgram, in the order of the help text.
 func BenchVerbs() []BenchVerb {
 	return []BenchVerb{
-		{"load", "ask a web server at a rate, as httperf does"},
-		{"serve", "run a web server that costs little CPU, for load to ask"},
-		{"testlvs", "send SYNs from addresses that nobody has: needs root and a private network"},
-		{"paper", "take the evaluation of the LVS paper again: needs root"},
+		{"load", "send requests to a web server at a given rate and measure the replies, as httperf does"},
+		{"serve", "run a web server that needs little CPU time, as a target for load"},
+		{"testlvs", "send SYNs from addresses that no host has, to fill the connection table; needs root and a private network"},
+		{"paper", "repeat the measurements of the LVS paper and write a report; needs root"},
 	}
 }
 
