@@ -56,7 +56,8 @@ func TestBenchLoad_ReportsTheReplies(t *testing.T) {
 	if code != cli.OK || errs != "" {
 		t.Fatalf("%d %s", code, errs)
 	}
-	for _, want := range []string{"held: 100 connections/s", "Connections: 10 due, 10 made", "Replies: 30 good of 30", "Errors: 0", "Server rs1: 30 replies (100.0 %)"} {
+	// The verdict in front of the rate depends on what else the machine does.
+	for _, want := range []string{": 100 connections/s to 127.0.0.1:", "Connections: 10 due, 10 made", "Replies: 30 good of 30", "Errors: 0", "Server rs1: 30 replies (100.0 %)"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
