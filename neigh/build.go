@@ -34,7 +34,7 @@ func New(s Snapshot, servers []packet.Addr) *Table {
 		b.addNeighbor(n)
 	}
 	b.addLocal(s.Links)
-	b.addServers(servers)
+	b.addServers(servers, s.Silent)
 	return b.Table
 }
 
@@ -154,8 +154,15 @@ func (b *builder) addLocal(links []Link) {
 	}
 }
 
-func (b *builder) addServers(servers []packet.Addr) {
+func (b *builder) addServers(servers []packet.Addr, silent []Silent) {
 	b.servers = make([]Hop, len(servers))
+	quiet := make(map[station]bool, len(silent))
+	for _, s := range silent {
+		quiet[station{s.Link, s.IP}] = true
+	}
+	if len(silent) > 0 {
+		b.silent = make([]bool, len(servers))
+	}
 	for i, a := range servers {
 		h := &b.servers[i]
 		if b.Local(a) {
@@ -164,7 +171,11 @@ func (b *builder) addServers(servers []packet.Addr) {
 		}
 		if *h = *b.Route(a); h.Reason != packet.NoRoute {
 			h.Via = h.NextHop(a)
+			if b.silent != nil {
+				b.silent[i] = quiet[station{b.ifaces[h.Interface].Index, h.Via.Netip()}]
+			}
 		}
+		b.broken = b.broken || !a.IsZero() && b.Unreachable(uint32(i)) != packet.None
 	}
 }
 

@@ -17,6 +17,7 @@ type Snapshot struct {
 	Links     []Link
 	Routes    []Route
 	Neighbors []Neighbor
+	Silent    []Silent
 }
 
 // Link is one interface of the host. Links that carry balanced traffic have an
@@ -47,6 +48,13 @@ type Neighbor struct {
 	MAC  packet.MAC
 	Link int   // interface index
 	Used *Mark // set by senders; nil if it is not needed
+}
+
+// Silent is a neighbour that does not answer requests for its MAC. A neighbour whose first
+// request is still waiting for an answer is not silent.
+type Silent struct {
+	IP   netip.Addr
+	Link int // interface index
 }
 
 // Hop describes how a packet leaves. If Reason is not packet.None, the Hop cannot be

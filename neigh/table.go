@@ -24,6 +24,8 @@ type Table struct {
 	near    [1 << 16 / 64]uint64
 	far     *Hop // the hop of the default route
 	servers []Hop
+	silent  []bool // by server: its next hop is silent; nil: no next hop is
+	broken  bool   // some server is unreachable
 	ifaces  []Link
 	local   packet.AddrSet
 	none    Hop
@@ -49,6 +51,21 @@ func (t *Table) insert(p netip.Prefix, h *Hop) {
 // given to New. New has computed the hop, so there is no look-up. If the server is an
 // address of the host itself, the Reason is packet.LocalServer.
 func (t *Table) Server(id uint32) *Hop { return &t.servers[id] }
+
+// Unreachable returns why packets cannot reach the real server with this id, or
+// packet.None. The reason is packet.NoRoute, LinkDown, or Neighbor if the next hop is
+// silent. If the next hop is being resolved, the reason is packet.None, because frames
+// wait for the answer. It is packet.None for an address of the host, too.
+func (t *Table) Unreachable(id uint32) packet.Reason {
+	switch r := t.servers[id].Reason; {
+	case r == packet.NoRoute, r == packet.LinkDown, r == packet.Neighbor && t.silent != nil && t.silent[id]:
+		return r
+	}
+	return packet.None
+}
+
+// AllReachable reports whether Unreachable returns packet.None for every server.
+func (t *Table) AllReachable() bool { return !t.broken }
 
 // Route returns the hop of dst. The hop is never nil, and Route does not allocate. If dst
 // is an address of the host, or is behind an interface that the director does not

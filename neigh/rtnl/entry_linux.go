@@ -1,7 +1,6 @@
 package rtnl
 
 import (
-	"fmt"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -24,7 +23,8 @@ const fixed = netlink.NUD_PERMANENT | netlink.NUD_NOARP
 type entry struct {
 	state   int
 	mac     packet.MAC
-	managed bool // NTF_EXT_MANAGED is set, by the director or by another program
+	managed bool  // NTF_EXT_MANAGED is set, by the director or by another program
+	mark    uint8 // NDA_PROTOCOL: who has made the entry; 0: not known
 	used    neigh.Mark
 }
 
@@ -37,7 +37,7 @@ func (e *entry) usable() bool {
 
 // hear handles one event about a neighbour.
 func (w *Watch) hear(m *syscall.NetlinkMessage) {
-	n, err := netlink.NeighDeserialize(m.Data)
+	n, err := parseNeighbor(m.Data)
 	if err != nil {
 		w.log.Debug().Err(err).Msg("cannot parse a neighbour event")
 		return
@@ -50,13 +50,13 @@ func (w *Watch) hear(m *syscall.NetlinkMessage) {
 	if m.Header.Type == unix.RTM_DELNEIGH {
 		w.forget(at)
 	} else {
-		w.note(n)
+		w.note(&n)
 	}
 	w.stale = w.stale || ours
 }
 
 // note stores the kernel's view of one neighbour.
-func (w *Watch) note(n *netlink.Neigh) {
+func (w *Watch) note(n *neighbor) {
 	if n.Flags&netlink.NTF_PROXY != 0 || w.iface(n.LinkIndex) < 0 {
 		return
 	}
@@ -67,10 +67,28 @@ func (w *Watch) note(n *netlink.Neigh) {
 		w.entries[at] = e
 	}
 	was, mac := e.usable(), e.mac
-	e.state, e.mac, e.managed = n.State, toMAC(n.HardwareAddr), n.FlagsExt&netlink.NTF_EXT_MANAGED != 0
+	e.state, e.mac, e.managed, e.mark = n.State, toMAC(n.HardwareAddr), n.FlagsExt&netlink.NTF_EXT_MANAGED != 0, n.protocol
 	if e.usable() != was || was && e.mac != mac {
 		w.dirty |= outdated
 	}
+	w.listen(at, e)
+}
+
+// listen notes whether a next hop answers. The kernel asks a managed neighbour again every
+// few seconds, so its state changes between failed and incomplete. It stays silent until
+// it answers.
+func (w *Watch) listen(at station, e *entry) {
+	_, ours := w.managed[at]
+	_, silent := w.silent[at]
+	switch {
+	case silent && e.usable():
+		delete(w.silent, at)
+	case !silent && ours && e.state&netlink.NUD_FAILED != 0:
+		w.silent[at] = struct{}{}
+	default:
+		return
+	}
+	w.dirty |= outdated
 }
 
 // forget deletes an entry that the kernel has deleted, and our record that the entry was
@@ -89,10 +107,10 @@ func (w *Watch) forget(at station) {
 // keep their marks.
 func (w *Watch) listNeighbors() error {
 	there := make(map[station]bool)
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		list, err := w.request.NeighList(0, family)
+	for _, family := range []uint8{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		list, err := w.listFamily(family)
 		if err != nil {
-			return fmt.Errorf("list neighbours: %w", err)
+			return err
 		}
 		for i := range list {
 			w.note(&list[i])

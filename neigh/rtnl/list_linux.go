@@ -72,8 +72,19 @@ func (w *Watch) listLinks() error {
 	if !slices.EqualFunc(all, w.links, sameLink) {
 		w.links = all
 		w.dirty |= outdated
+		w.hearAgain()
 	}
 	return w.checkLinks()
+}
+
+// hearAgain forgets that the neighbours behind links that are down did not answer. When
+// such a link comes up, they are asked for the first time.
+func (w *Watch) hearAgain() {
+	for at := range w.silent {
+		if !slices.ContainsFunc(w.links, func(l neigh.Link) bool { return l.Index == at.link && l.Up }) {
+			delete(w.silent, at)
+		}
+	}
 }
 
 func sameLink(a, b neigh.Link) bool {
@@ -96,13 +107,19 @@ func (w *Watch) checkLinks() error {
 }
 
 func (w *Watch) checkQueues() error {
-	for _, a := range w.ifaces {
+	for i := range w.ifaces {
+		a := &w.ifaces[i]
 		n, err := w.queues(a.name)
 		if errors.Is(err, unix.ENODEV) {
 			continue // deleted or renamed; an event about it will follow
 		}
 		if err != nil {
 			return err
+		}
+		if n != a.queues && a.any {
+			w.log.Info().Str("interface", a.name).Int("queues", n).Int("before", a.queues).
+				Msg("the number of receive queues has changed; the number of workers is that of the start until the director is restarted")
+			a.queues = n
 		}
 		if n != a.queues {
 			return fmt.Errorf("interface %s has %d receive queues now, but had %d at the start: restart the director to serve them",
@@ -174,6 +191,11 @@ func (w *Watch) publish() {
 	for at, e := range w.entries {
 		if _, hidden := w.static[at]; e.usable() && !hidden {
 			s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: at.ip, MAC: e.mac, Link: at.link, Used: &e.used})
+		}
+	}
+	for at := range w.silent {
+		if _, hidden := w.static[at]; !hidden {
+			s.Silent = append(s.Silent, neigh.Silent{IP: at.ip, Link: at.link})
 		}
 	}
 	w.snapshot.Store(s)

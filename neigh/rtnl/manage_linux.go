@@ -50,6 +50,17 @@ func (w *Watch) Resolve(ctx context.Context) []netip.Addr {
 	}
 }
 
+// adopt takes over the entries that a director has left which was killed. manage then
+// releases those that are not needed.
+func (w *Watch) adopt() {
+	for at, e := range w.entries {
+		if e.managed && e.mark == protocol {
+			w.managed[at] = created
+			w.marked[at] = struct{}{}
+		}
+	}
+}
+
 // manage installs the next hops that are needed and releases all others.
 func (w *Watch) manage() {
 	w.mu.Lock()
@@ -114,26 +125,29 @@ func (w *Watch) install(at station) error {
 		return nil
 	}
 	w.marked[at] = struct{}{}
-	n := &netlink.Neigh{LinkIndex: at.link, IP: at.ip.AsSlice(), FlagsExt: netlink.NTF_EXT_MANAGED}
-	whose := created
-	err := w.request.NeighAdd(n)
-	if errors.Is(err, unix.EEXIST) {
-		whose, err = promoted, w.request.NeighSet(n)
-	}
+	fresh, err := w.manageEntry(at, e == nil || e.mark == 0)
 	if err != nil {
 		return fmt.Errorf("probe neighbour %s: %w", at.ip, err)
 	}
-	w.managed[at] = whose
+	w.managed[at] = promoted
+	if fresh {
+		w.managed[at] = created
+	}
 	if e != nil && e.state&netlink.NUD_FAILED != 0 {
 		e.state = netlink.NUD_INCOMPLETE // the failure is older than our request; the kernel tries again
 	}
 	return nil
 }
 
-// release undoes install.
+// release undoes install. It also deletes an entry that existed before, if the neighbour is
+// not resolved: such an entry contains nothing that the kernel could use.
 func (w *Watch) release(at station) error {
 	whose := w.managed[at]
+	if e := w.entries[at]; whose == promoted && e != nil && !e.usable() {
+		whose = created
+	}
 	delete(w.managed, at)
+	delete(w.silent, at)
 	var err error
 	switch whose {
 	case created:

@@ -48,7 +48,8 @@ type Config struct {
 	// kernel's entries for the same addresses. They are not written into the kernel.
 	Static []Static
 	// Queues returns the number of receive queues of an interface. The number must
-	// not change while Run runs. Queues is required, and any thread may call it.
+	// not change while Run runs: see AnyQueues. Queues is required, and any thread may
+	// call it.
 	Queues func(ifname string) (int, error)
 	Log    zerolog.Logger
 }
@@ -68,6 +69,7 @@ type Watch struct {
 	static   map[station]packet.MAC
 	queues   func(string) (int, error)
 	request  *netlink.Handle
+	own      map[int]*nl.SocketHandle // for requests that netlink.Handle cannot make
 	events   *nl.NetlinkSocket
 	wants    chan want
 	served   chan struct{} // Serve was called
@@ -81,6 +83,7 @@ type Watch struct {
 	entries map[station]*entry
 	managed map[station]origin
 	marked  map[station]struct{} // the entries that we have managed at any time
+	silent  map[station]struct{} // the managed neighbours that do not answer
 	recent  map[station]struct{} // the neighbours that were requested since the last tick
 	dirty   dirt
 	late    bool // list once more at the next tick
@@ -94,12 +97,13 @@ type Watch struct {
 	progress progress
 }
 
-// iface is an interface that is served. Its index and its number of queues must not
-// change.
+// iface is an interface that is served. Its index and, unless any is set, its number of
+// queues must not change.
 type iface struct {
 	name   string
 	index  int
 	queues int
+	any    bool
 }
 
 // station identifies a neighbour: an address on one link.
@@ -121,6 +125,7 @@ func Open(c Config) (*Watch, error) {
 		entries: make(map[station]*entry),
 		managed: make(map[station]origin),
 		marked:  make(map[station]struct{}),
+		silent:  make(map[station]struct{}),
 		recent:  make(map[station]struct{}),
 	}
 	w.progress.moved = make(chan struct{})
@@ -136,6 +141,13 @@ func Open(c Config) (*Watch, error) {
 		w.events.Close()
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
+	own, err := nl.Subscribe(unix.NETLINK_ROUTE) // to no group
+	if err != nil {
+		w.events.Close()
+		w.request.Close()
+		return nil, fmt.Errorf("open netlink: %w", err)
+	}
+	w.own = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: own}}
 	if err = w.start(c); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -159,6 +171,15 @@ func (w *Watch) Serve(servers []packet.Addr) {
 	select {
 	case w.served <- struct{}{}:
 	default:
+	}
+}
+
+// AnyQueues lets the number of queues of an interface, given by its index, change while Run
+// runs. With AF_PACKET the kernel spreads the frames of all queues over the workers. It is
+// called before Run.
+func (w *Watch) AnyQueues(index int) {
+	if i := w.iface(index); i >= 0 {
+		w.ifaces[i].any = true
 	}
 }
 
@@ -205,6 +226,7 @@ func (w *Watch) Close() error {
 		errs = append(errs, w.release(at))
 	}
 	w.request.Close()
+	w.own[unix.NETLINK_ROUTE].Close()
 	w.events.Close()
 	return errors.Join(errs...)
 }
@@ -222,7 +244,7 @@ func (w *Watch) start(c Config) error {
 		if err != nil {
 			return err
 		}
-		w.ifaces = append(w.ifaces, iface{name, l.Attrs().Index, n})
+		w.ifaces = append(w.ifaces, iface{name: name, index: l.Attrs().Index, queues: n})
 	}
 	static, err := w.stations(c.Static)
 	if err != nil {

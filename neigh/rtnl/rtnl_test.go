@@ -279,6 +279,35 @@ func TestRun_EndsWhenQueuesChange(t *testing.T) {
 	}
 }
 
+// With AF_PACKET the number of queues may change. That is logged.
+func TestAnyQueues_LetsThemChange(t *testing.T) {
+	t.Parallel()
+	n, _ := lan(t)
+	var queues, asked atomic.Int32
+	queues.Store(2)
+	var log bytes.Buffer
+	w := open(t, rtnl.Config{Log: zerolog.New(&log), Queues: func(string) (int, error) {
+		asked.Add(1)
+		return int(queues.Load()), nil
+	}})
+	defer w.Close()
+	w.AnyQueues(n.Link(t, "eth0").Attrs().Index)
+	w.AnyQueues(9999) // no such interface
+	queues.Store(4)
+	before := asked.Load()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	nettest.Eventually(t, "the queues are counted twice", func() bool { return asked.Load() >= before+2 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if n := strings.Count(log.String(), `"queues":4,"before":2`); n != 1 {
+		t.Errorf("the change was logged %d times, want once:\n%s", n, log.String())
+	}
+}
+
 func TestRun_CatchesUpAfterLostEvents(t *testing.T) {
 	n, _ := lan(t)
 	var log bytes.Buffer

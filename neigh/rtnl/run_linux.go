@@ -57,6 +57,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	defer ticks.Stop()
 	settle := time.NewTimer(coalesce)
 	armed := true
+	w.adopt()
 	w.manage()
 	for n := 1; ; {
 		if w.stale && w.dirty&outdated == 0 {
