@@ -64,21 +64,11 @@ func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
 // --vip-interface, the link whose subnet holds ip (the longest prefix wins), the link of
 // the default route, the first interface.
 func (v *view) place(ip netip.Addr, named, first string) (int, error) {
+	if i := v.home(ip, named); i != 0 {
+		return i, nil
+	}
 	if named != "" {
-		if i, ok := v.index(named); ok {
-			return i, nil
-		}
 		return 0, host.Usagef("--vip-interface %s=%s: no such interface", ip, named)
-	}
-	best, bits := 0, 0
-	for _, a := range v.addrs {
-		p := toPrefix(a.IPNet)
-		if p.Contains(ip) && p.Bits() > bits && !p.Addr().IsLoopback() {
-			best, bits = a.LinkIndex, p.Bits()
-		}
-	}
-	if best != 0 {
-		return best, nil
 	}
 	if v.egress != 0 {
 		return v.egress, nil
@@ -87,6 +77,23 @@ func (v *view) place(ip netip.Addr, named, first string) (int, error) {
 		return i, nil
 	}
 	return 0, host.Usagef("no such interface %q for VIP %s", first, ip)
+}
+
+// home returns the link named by --vip-interface or, without this flag, the link whose
+// subnet holds ip. It returns 0 if there is none.
+func (v *view) home(ip netip.Addr, named string) int {
+	if named != "" {
+		i, _ := v.index(named)
+		return i
+	}
+	best, bits := 0, 0
+	for _, a := range v.addrs {
+		p := toPrefix(a.IPNet)
+		if p.Contains(ip) && p.Bits() > bits && !p.Addr().IsLoopback() {
+			best, bits = a.LinkIndex, p.Bits()
+		}
+	}
+	return best
 }
 
 func (v *view) index(name string) (int, bool) {

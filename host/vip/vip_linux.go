@@ -17,10 +17,12 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,14 +56,21 @@ type Holder struct {
 	config  Config
 	nl      *netlink.Handle
 	arp     int // AF_PACKET socket, for sending only
+	events  *nl.NetlinkSocket
 	log     zerolog.Logger
 	refresh time.Duration
+	settle  time.Duration
 	added   chan struct{} // signals that an address waits to be announced
+
+	homeless atomic.Bool // an address of ours has no link
 
 	mu     sync.Mutex
 	held   []held
 	routes []netip.Prefix
 	alone  map[netip.Prefix]bool // existed before the director, so it is not changed
+	losses map[netip.Prefix]*loss
+	ports  map[int]port        // the links as they were seen last
+	guests map[netip.Addr]held // addresses of others that wait to be announced
 }
 
 // held is an address that we have added; unsaid counts the announcements still to send.
@@ -84,7 +93,16 @@ func Hold(c Config) (*Holder, error) {
 		nl.Close()
 		return nil, fmt.Errorf("socket for gratuitous ARP: %w", err)
 	}
-	h := &Holder{config: c, nl: nl, arp: arp, log: c.Log, refresh: refreshEvery, added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}}
+	events, err := subscribe()
+	if err != nil {
+		nl.Close()
+		return nil, errors.Join(err, unix.Close(arp))
+	}
+	h := &Holder{
+		config: c, nl: nl, arp: arp, events: events, log: c.Log, refresh: refreshEvery, settle: settleTime,
+		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{},
+		guests: map[netip.Addr]held{},
+	}
 	if err := h.Set(c.VIPs, c.Prefixes); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -120,22 +138,49 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool {
 		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())
 	})
+	maps.DeleteFunc(h.losses, func(p netip.Prefix, _ *loss) bool {
+		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())
+	})
 	errs = append(errs, h.addNew(vips, prefixes))
 	return errors.Join(errs...)
 }
 
 // Run announces each new address and refreshes all until ctx ends. It restores an address
-// or a route that is removed meanwhile.
+// or a route that is removed meanwhile, within a second unless that happens often. If the
+// Ethernet address of a link changes, it announces the VIPs of the link again.
 func (h *Holder) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer h.events.Close() // ends the system call in which watch waits
+	events := make(chan struct{})
+	watching.Go(func() { h.watch(ctx, events) })
 	refresh := time.NewTicker(h.refresh)
 	defer refresh.Stop()
 	announce := time.NewTimer(0)
 	defer announce.Stop()
+	settle := time.NewTimer(0) // the first look: what happened since Hold
+	defer settle.Stop()
+	armed := true
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-events:
+			if !armed {
+				settle.Reset(h.settle)
+				armed = true
+			}
+		case <-settle.C:
+			armed = false
+			if h.check(time.Now(), false) {
+				announce.Reset(0)
+			}
 		case <-refresh.C:
+			if h.check(time.Now(), true) {
+				announce.Reset(0)
+			}
 			h.refreshAll()
 		case <-h.added:
 			announce.Reset(0)
@@ -151,6 +196,9 @@ func (h *Holder) refreshAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, v := range h.held {
+		if h.lossOf(single(v.ip)).missing {
+			continue // check has said why
+		}
 		if err := h.put(v); err != nil {
 			h.log.Warn().Err(err).Msg("cannot refresh a VIP")
 		}
@@ -178,12 +226,24 @@ func (h *Holder) announceNew() (left bool) {
 		v.unsaid--
 		left = left || v.unsaid > 0
 	}
+	for ip, v := range h.guests {
+		if err := h.announce(v.link, ip); err != nil {
+			h.log.Warn().Err(err).Msg("cannot announce a VIP")
+		}
+		if v.unsaid--; v.unsaid == 0 {
+			delete(h.guests, ip)
+			continue
+		}
+		h.guests[ip] = v
+		left = true
+	}
 	return left
 }
 
 // Close removes our addresses and routes.
 func (h *Holder) Close() error {
 	err := h.Set(nil, nil)
+	h.events.Close()
 	h.nl.Close()
 	return errors.Join(err, unix.Close(h.arp))
 }

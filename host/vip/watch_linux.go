@@ -1,0 +1,291 @@
+package vip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// settleTime is the time between an event and the look at the host that follows it.
+	// A program that flushes an interface repeats that until no address is left, so an
+	// address must not come back at once.
+	settleTime = 300 * time.Millisecond
+	// After patience removals of an address or a route within patienceTime it is
+	// restored by the next refresh only. Two programs that undo each other's work at
+	// once would keep the host busy and flood the log.
+	patience     = 3
+	patienceTime = time.Minute
+	// listings is how often the host is listed if it changes while it is listed.
+	listings = 5
+)
+
+// loss is what became of an address or a route of ours that others remove.
+type loss struct {
+	times   int       // how often it was found missing since from
+	from    time.Time // the first of these times
+	missing bool      // it is missing and waits for the next refresh
+}
+
+// count counts that something was found missing, and reports whether to restore it now.
+func (l *loss) count(now time.Time) bool {
+	if now.Sub(l.from) >= patienceTime {
+		l.times, l.from = 0, now
+	}
+	l.times++
+	return l.times <= patience
+}
+
+// port is a link that holds VIPs, as it was seen last.
+type port struct {
+	mac     string
+	running bool
+}
+
+// watch reports events that may concern what is held, until ctx ends.
+func (h *Holder) watch(ctx context.Context, out chan<- struct{}) {
+	for {
+		msgs, _, err := h.events.Receive()
+		concerned := errors.Is(err, unix.ENOBUFS) // events were lost
+		if err != nil && !concerned {
+			return // the socket was closed
+		}
+		for i := range msgs {
+			switch m := &msgs[i]; m.Header.Type {
+			case unix.RTM_DELADDR, unix.RTM_NEWLINK, unix.RTM_DELLINK:
+				concerned = true
+			case unix.RTM_NEWADDR: // the director's own refreshes are among them
+				concerned = concerned || h.homeless.Load()
+			case unix.RTM_DELROUTE:
+				concerned = concerned || len(m.Data) >= unix.SizeofRtMsg && m.Data[5] == protocol // rtm_protocol
+			}
+		}
+		if !concerned {
+			continue
+		}
+		select {
+		case out <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// subscribe opens a socket for the events of the calling thread's network namespace.
+func subscribe() (*nl.NetlinkSocket, error) {
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to netlink: %w", err)
+	}
+	return s, nil
+}
+
+// check compares the host with what is held. It restores what others have removed. It lets
+// the VIPs of a link be announced again if the link has another Ethernet address or has
+// come up. With all, it restores also what is removed again and again. It reports whether a
+// VIP has to be announced.
+func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	links, addrs, err := h.present()
+	if err != nil {
+		h.log.Warn().Err(err).Msg("cannot look whether the VIPs are there")
+		return false
+	}
+	names := make(map[int]string, len(links))
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	on := make(map[netip.Addr][]int, len(addrs)) // the links of each address
+	for _, a := range addrs {
+		ip := toPrefix(a.IPNet).Addr()
+		on[ip] = append(on[ip], a.LinkIndex)
+	}
+	h.checkAddrs(now, names, on, all)
+	h.checkRoutes(now, all)
+	h.checkLinks(links, on)
+	return len(h.guests) > 0 || slices.ContainsFunc(h.held, func(v held) bool { return v.unsaid == announcements })
+}
+
+// present lists the links and addresses of the host. It lists them again if they changed
+// meanwhile.
+func (h *Holder) present() (links []netlink.Link, addrs []netlink.Addr, err error) {
+	for range listings {
+		if links, err = h.nl.LinkList(); err == nil {
+			addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4)
+		}
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return links, addrs, err
+}
+
+// checkAddrs restores the addresses of ours that are not on their links. names contains the
+// names of all links.
+func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Addr][]int, all bool) {
+	h.homeless.Store(false)
+	kept := h.held[:0]
+	for _, v := range h.held {
+		at := on[v.ip]
+		switch {
+		case slices.Contains(at, v.link):
+			h.lossOf(single(v.ip)).missing = false
+		case len(at) > 0:
+			h.log.Warn().Stringer("vip", v.ip).Str("interface", names[at[0]]).Msg("somebody has moved a VIP: the director leaves it there")
+			h.alone[single(v.ip)] = true
+			continue
+		case names[v.link] == "":
+			h.rehome(&v, all)
+		case h.misses(now, single(v.ip), all, names[v.link]):
+			h.restore(&v)
+		}
+		kept = append(kept, v)
+	}
+	h.held = kept
+}
+
+// misses counts that an address or a route of ours is missing, and reports whether to
+// restore it now.
+func (h *Holder) misses(now time.Time, p netip.Prefix, all bool, name string) bool {
+	l := h.lossOf(p)
+	if l.missing {
+		return all
+	}
+	l.missing = true
+	what := h.log.Warn()
+	if p.IsSingleIP() {
+		what = what.Stringer("vip", p.Addr()).Str("interface", name)
+	} else {
+		what = what.Stringer("vip", p)
+	}
+	if soon := l.count(now); soon || all {
+		what.Msg("somebody has removed a VIP: the director adds it again")
+		return true
+	}
+	what.Int("times", l.times).Stringer("every", h.refresh).
+		Msg("somebody removes a VIP again and again: the director adds it less often now; find out which program removes it, such as a network manager that does not keep addresses of others")
+	return false
+}
+
+func (h *Holder) lossOf(p netip.Prefix) *loss {
+	l := h.losses[p]
+	if l == nil {
+		l = new(loss)
+		h.losses[p] = l
+	}
+	return l
+}
+
+// restore adds an address of ours again.
+func (h *Holder) restore(v *held) {
+	if err := h.put(*v); err != nil {
+		h.log.Warn().Err(err).Msg("cannot restore a VIP")
+		return
+	}
+	h.lossOf(single(v.ip)).missing = false
+	v.unsaid = announcements
+}
+
+// rehome finds another link for an address whose link is gone. With any it takes every
+// link that Hold would take; else only the one that the flags name or whose subnet holds
+// the address. A link is often only made again, so the others have to wait.
+func (h *Holder) rehome(v *held, any bool) {
+	host, err := h.look()
+	if err != nil {
+		h.log.Warn().Err(err).Msg("cannot look for a place for a VIP")
+		return
+	}
+	named := h.config.On[v.ip]
+	link := host.home(v.ip, named)
+	if link == 0 && any {
+		link, err = host.place(v.ip, named, h.config.First)
+	}
+	l := h.lossOf(single(v.ip))
+	if link == 0 || err != nil {
+		if !l.missing {
+			h.log.Warn().Stringer("vip", v.ip).Msg("the interface of a VIP is gone: looking for another place")
+		}
+		l.missing = true
+		h.homeless.Store(true)
+		return
+	}
+	v.link = link
+	h.log.Warn().Stringer("vip", v.ip).Str("interface", host.links[link]).Msg("the interface of a VIP was gone: the VIP is added to this one")
+	h.restore(v)
+}
+
+// checkRoutes restores the local routes of ours that are missing.
+func (h *Holder) checkRoutes(now time.Time, all bool) {
+	if len(h.routes) == 0 {
+		return
+	}
+	filter := &netlink.Route{Table: unix.RT_TABLE_LOCAL, Protocol: protocol}
+	list, err := h.nl.RouteListFiltered(netlink.FAMILY_V4, filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_PROTOCOL)
+	if err != nil {
+		h.log.Warn().Err(err).Msg("cannot look whether the local routes are there")
+		return
+	}
+	there := make(map[netip.Prefix]bool, len(list))
+	for _, r := range list {
+		there[toPrefix(r.Dst)] = true
+	}
+	for _, p := range h.routes {
+		if there[p] {
+			h.lossOf(p).missing = false
+			continue
+		}
+		if !h.misses(now, p, all, "") {
+			continue
+		}
+		if err := h.putRoute(p); err != nil {
+			h.log.Warn().Err(err).Msg("cannot restore a local route")
+			continue
+		}
+		h.lossOf(p).missing = false
+	}
+}
+
+// checkLinks lets the VIPs of links with another Ethernet address be announced again, and
+// those of links that have come up. These include VIPs that somebody else has added: their
+// clients would use the old Ethernet address for minutes. on contains the links of each
+// address.
+func (h *Holder) checkLinks(links []netlink.Link, on map[netip.Addr][]int) {
+	changed := map[int]bool{}
+	seen := make(map[int]port, len(links))
+	for _, l := range links {
+		a := l.Attrs()
+		is := port{string(a.HardwareAddr), a.RawFlags&unix.IFF_RUNNING != 0}
+		was, known := h.ports[a.Index]
+		if known && is.running && is != was {
+			changed[a.Index] = true
+			if is.mac != was.mac {
+				h.log.Info().Str("interface", a.Name).Stringer("mac", a.HardwareAddr).Msg("the Ethernet address has changed: announcing the VIPs again")
+			}
+		}
+		if known && !is.running && is.mac != was.mac {
+			is.mac = was.mac // it is announced when the link is up
+		}
+		seen[a.Index] = is
+	}
+	h.ports = seen
+	for i := range h.held {
+		if v := &h.held[i]; changed[v.link] {
+			v.unsaid = announcements
+		}
+	}
+	for p := range h.alone {
+		for _, link := range on[p.Addr()] {
+			if p.IsSingleIP() && changed[link] {
+				h.guests[p.Addr()] = held{p.Addr(), link, announcements}
+			}
+		}
+	}
+}
