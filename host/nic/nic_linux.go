@@ -68,6 +68,22 @@ func (c *Control) Device(name string) (string, error) {
 	return "", nil
 }
 
+// Master returns the name and the kind of the link that the interface is a part of, such as
+// br0 and bridge. Both are empty if there is none.
+func (c *Control) Master(name string) (master, kind string, err error) {
+	l, err := c.nl.LinkByName(name)
+	if err == nil && l.Attrs().MasterIndex != 0 {
+		l, err = c.nl.LinkByIndex(l.Attrs().MasterIndex)
+		if err == nil {
+			return l.Attrs().Name, l.Type(), nil
+		}
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("find the master of %s: %w", name, err)
+	}
+	return "", "", nil
+}
+
 // Spread returns the RSS indirection table of the interface: the queue that each of
 // its slots sends frames to. It is empty for a device without one.
 func (c *Control) Spread(name string) ([]uint32, error) {

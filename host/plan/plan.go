@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+
 	"director/control/config"
 	"director/host"
 	"director/host/cpu"
@@ -23,6 +25,7 @@ type Facts struct {
 type Interface struct {
 	Name      string
 	MTU       int
+	Master    Master
 	Queues    int      // receive queues in use
 	QueuesErr error    // why that is not known
 	Spread    []uint32 // the RSS indirection table; empty: there is none
@@ -37,6 +40,9 @@ type Interface struct {
 	FixedGRO bool // the driver joins packets (rx-gro-hw) and cannot be told not to
 }
 
+// Master is the link that an interface is a part of. The zero Master is none.
+type Master struct{ Name, Kind string } // Kind is that of ip link, such as bridge
+
 // Plan is what the director does with a host.
 type Plan struct {
 	Ladder     []Rung
@@ -49,10 +55,11 @@ type Plan struct {
 
 // InterfacePlan is what the director does with an interface.
 type InterfacePlan struct {
-	Name     string
-	Queues   []int // to be served, in the order of workers
-	MTUErr   error // why the interface cannot be served
-	QueueErr error // why the queues cannot be
+	Name      string
+	Queues    []int // to be served, in the order of workers
+	MasterErr error // why the interface cannot be served: it is a part of another link
+	MTUErr    error // why the interface cannot be served
+	QueueErr  error // why the queues cannot be
 }
 
 // Interrupt says to which CPU the interrupt of a queue is to be moved.
@@ -67,7 +74,7 @@ func Make(c *config.Config, f *Facts) *Plan {
 	p := &Plan{Ladder: Ladder(c.IO, c.XDPMode), PinIRQ: c.IRQ == config.IRQPin}
 	for n := range f.Interfaces {
 		i := &f.Interfaces[n]
-		ip := InterfacePlan{Name: i.Name, Queues: c.Queues, MTUErr: checkMTU(i)}
+		ip := InterfacePlan{Name: i.Name, Queues: c.Queues, MasterErr: checkMaster(i), MTUErr: checkMTU(i)}
 		if ip.Queues == nil {
 			ip.QueueErr = i.QueuesErr
 			for q := range i.Queues {
@@ -89,7 +96,7 @@ func Make(c *config.Config, f *Facts) *Plan {
 // Err returns the first reason for which the director cannot start as planned.
 func (p *Plan) Err() error {
 	for i := range p.Interfaces {
-		if err := p.Interfaces[i].MTUErr; err != nil {
+		if err := cmp.Or(p.Interfaces[i].MasterErr, p.Interfaces[i].MTUErr); err != nil {
 			return err
 		}
 	}
@@ -116,6 +123,17 @@ func (p *Plan) Interrupts() (all []Interrupt) {
 		}
 	}
 	return all
+}
+
+// checkMaster refuses a part of a link that takes the frames of its parts. Addresses, routes
+// and neighbours belong to that link, so no next hop is ever found behind the part.
+func checkMaster(i *Interface) error {
+	switch i.Master.Kind {
+	case "bridge", "bond", "team", "openvswitch":
+		return host.Usagef("%s is a part of the %s %s, which has the addresses and routes: use --interface=%s",
+			i.Name, i.Master.Kind, i.Master.Name, i.Master.Name)
+	}
+	return nil
 }
 
 func checkMTU(i *Interface) error {

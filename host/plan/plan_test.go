@@ -94,6 +94,16 @@ func TestMake_ServesTheQueues(t *testing.T) {
 		}, [][]int{{0}, {0}}, []int{0}, "", false},
 		{"a table that cannot be read", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].SpreadErr = broken },
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "it broke", true},
+		{"a port of a bridge", func(_ *config.Config, f *plan.Facts) {
+			f.Interfaces[0].Master = plan.Master{Name: "br0", Kind: "bridge"}
+		},
+			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth0 is a part of the bridge br0, which has the addresses and routes: use --interface=br0", false},
+		{"a part of a bond", func(_ *config.Config, f *plan.Facts) {
+			f.Interfaces[1].Master = plan.Master{Name: "bond0", Kind: "bond"}
+		},
+			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 is a part of the bond bond0", false},
+		{"a link in a VRF", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].Master = plan.Master{Name: "red", Kind: "vrf"} },
+			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "", false},
 		{"a long MTU", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].MTU = plan.MaxMTU + 1 },
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 has an MTU of 1759, but the director carries packets of at most 1758 bytes: ip link set dev eth1 mtu 1500", false},
 		{"the longest MTU", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].MTU = plan.MaxMTU },

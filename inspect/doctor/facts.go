@@ -78,7 +78,9 @@ type Interface struct {
 	MTU       int
 	Up        bool
 	Carrier   bool
-	ServedBy  string // the process of another director
+	Master    plan.Master // the link that it is a part of
+	MasterErr string      // why it cannot be served as such a part
+	ServedBy  string      // the process of another director
 	Queues    int
 	MaxQueues int    // 0: not known
 	Served    []int  // the queues that the flags name

@@ -6,6 +6,7 @@ import (
 
 	"director/host"
 	"director/host/nic"
+	"director/host/plan"
 )
 
 // gatherInterface returns the facts about one interface.
@@ -47,6 +48,8 @@ func (i *Interface) describe(ethtool *nic.Control, l netlink.Link, links []netli
 	for _, o := range links {
 		b := o.Attrs()
 		switch {
+		case a.MasterIndex != 0 && b.Index == a.MasterIndex:
+			i.Master = plan.Master{Name: b.Name, Kind: o.Type()}
 		case o.Type() == "vlan" && b.ParentIndex == a.Index:
 			i.VLANs = append(i.VLANs, b.Name)
 		case i.Peer != nil && a.NetNsID < 0 && b.Index == a.ParentIndex:

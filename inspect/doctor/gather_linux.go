@@ -83,7 +83,7 @@ func (f *Facts) decide(ethtool *nic.Control) {
 			continue
 		}
 		there = append(there, i)
-		p := plan.Interface{Name: i.Name, MTU: i.MTU}
+		p := plan.Interface{Name: i.Name, MTU: i.MTU, Master: i.Master}
 		p.Queues, p.QueuesErr = ethtool.Queues(i.Name)
 		p.Spread, p.SpreadErr = ethtool.Spread(i.Name)
 		i.Queues = p.Queues
@@ -98,6 +98,7 @@ func (f *Facts) decide(ethtool *nic.Control) {
 	f.Ladder = p.Ladder
 	for n, i := range there {
 		i.Served, i.QueueErr = p.Interfaces[n].Queues, text(p.Interfaces[n].QueueErr)
+		i.MasterErr = text(p.Interfaces[n].MasterErr)
 	}
 	f.CPU.Allowed, f.CPU.Assigned, f.CPU.AssignErr = facts.Allowed, p.CPUs, text(p.CPUErr)
 	if unknown != nil {

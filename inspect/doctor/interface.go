@@ -46,6 +46,14 @@ func checkLink(f *Facts, i *Interface, r *recorder) {
 	default:
 		r.ok("link", "%s: up", kind)
 	}
+	if i.MasterErr != "" {
+		detail, remedy := remedied(i.MasterErr)
+		level := Fail
+		if f.Unnamed {
+			level = Note // nobody has asked for this interface
+		}
+		r.add(level, "master", remedy, "%s", detail)
+	}
 	if i.MTU > plan.MaxMTU {
 		r.add(Fail, "mtu", "ip link set dev "+i.Name+" mtu 1500", "%d, but the director carries packets of at most %d bytes", i.MTU, plan.MaxMTU)
 	} else {
