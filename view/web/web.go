@@ -49,7 +49,10 @@ type Options struct {
 	// Healthy returns an error if something is wrong with the workers. It is called
 	// while they work.
 	Healthy func() error
-	Log     zerolog.Logger
+	// Fit returns an error if traffic should not be sent here now, although the director
+	// works. It is called in the phase Ready. It may be nil.
+	Fit func() error
+	Log zerolog.Logger
 }
 
 // Server serves one listener. Its methods may be called by any goroutine.
@@ -168,6 +171,12 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if why := notReady[s.at()]; why != "" {
 		unavailable(w, why)
 		return
+	}
+	if s.options.Fit != nil {
+		if err := s.options.Fit(); err != nil {
+			unavailable(w, err.Error())
+			return
+		}
 	}
 	fine(w, "ready")
 }

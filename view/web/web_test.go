@@ -23,6 +23,7 @@ type site struct {
 	t    *testing.T
 	addr string
 	sick atomic.Pointer[error]
+	down atomic.Pointer[error] // the answer of Fit
 }
 
 func says(text string) http.Handler {
@@ -45,6 +46,12 @@ func serveOn(t *testing.T, l net.Listener, page http.Handler) *site {
 		Metrics: says("native"), IPVS: says("ipvs"), Page: page,
 		Healthy: func() error {
 			if err := s.sick.Load(); err != nil {
+				return *err
+			}
+			return nil
+		},
+		Fit: func() error {
+			if err := s.down.Load(); err != nil {
 				return *err
 			}
 			return nil
@@ -105,6 +112,12 @@ func TestServer_SaysHowFarTheDirectorIs(t *testing.T) {
 	s.SetPhase(web.Ready)
 	s.want("/readyz", 200, "ready")
 	s.want("/healthz", 200, "ok")
+	down := errors.New("the link of eth0 is down")
+	s.down.Store(&down)
+	s.want("/readyz", 503, down.Error())
+	s.want("/healthz", 200, "ok")
+	s.down.Store(nil)
+	s.want("/readyz", 200, "ready")
 	sick := errors.New("worker 1 has not made a step for 9 s")
 	s.sick.Store(&sick)
 	s.want("/healthz", 503, sick.Error())
