@@ -87,6 +87,10 @@ var active = [States]int8{
 // Active reports whether a connection in state s counts as active.
 func (s State) Active() bool { return active[s] != 0 }
 
+// HalfOpen reports whether the client has not answered yet, so that nothing is known of
+// the real server.
+func (s State) HalfOpen() bool { return halfOpen[s] }
+
 // Assures reports whether a connection that reaches state s assures the template
 // it was made from. Beside these, the first answer to a UDP client does, of
 // which the state knows nothing.

@@ -20,6 +20,7 @@ const (
 	EstimatePeriod = 2_000_000_000 // ip_vs_est.c
 	DefencePeriod  = dataplane.DefencePeriod
 	CollectPeriod  = service.TrashPeriod
+	ComparePeriod  = service.ComparePeriod
 )
 
 // Options of a Control.
@@ -41,6 +42,9 @@ type Options struct {
 	Changed func()
 	// Seed is the seed of all random numbers. With 0 they differ at each start.
 	Seed uint64
+	// SkipUnreachable lets the schedulers pass over real servers that packets cannot
+	// reach.
+	SkipUnreachable bool
 }
 
 // Control changes the settings of a director's workers. Its methods may be called by
@@ -59,6 +63,7 @@ type Control struct {
 	guard    *dataplane.Guard
 	timeouts service.Timeouts
 	sysctl   sysctl.Values
+	skip     bool // Options.SkipUnreachable
 }
 
 // New returns a Control without services, and publishes the first view to the
@@ -67,7 +72,7 @@ func New(o Options) *Control {
 	c := &Control{
 		shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(),
 		marks: o.Marks, network: o.Network, changed: o.Changed,
-		sysctl: o.Sysctl, timeouts: o.Timeouts,
+		sysctl: o.Sysctl, timeouts: o.Timeouts, skip: o.SkipUnreachable,
 	}
 	if c.changed == nil {
 		c.changed = func() {}
@@ -90,6 +95,8 @@ func (c *Control) follow() {
 			Sysctl:   c.sysctl,
 		})
 	})
+	hops := c.shared.View().Hops
+	c.registry.Skip(func(id uint32) bool { return c.skip && hops.Unreachable(id) != packet.None })
 	c.tunables.LBLCExpiry.Store(int64(c.sysctl.LBLCExpiration) * int64(time.Second))
 	c.tunables.LBLCRExpiry.Store(int64(c.sysctl.LBLCRExpiration) * int64(time.Second))
 	c.guard.Update()

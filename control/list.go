@@ -30,6 +30,9 @@ func (c *Control) Services() []Service {
 				Counted:    Stats(server.Tally()),
 				Rates:      ratesOf(m.Rates()),
 				Way:        hops.Server(server.ID).Reason,
+				Skipped:    server.Skipped(),
+				Signs:      server.Signs(),
+				Health:     server.Health(),
 			})
 		})
 		list = append(list, listed)

@@ -92,6 +92,8 @@ type network interface {
 	Changes() <-chan struct{}
 	Serve(servers []packet.Addr)
 	Resolve(ctx context.Context) (silent []netip.Addr)
+	Confirm(nextHop packet.Addr, iface uint8)
+	AnyQueues(index int)
 	Statics(ctx context.Context, all []rtnl.Static) error
 	Run(ctx context.Context) error
 }
@@ -247,6 +249,8 @@ func (d *Daemon) build(workers int) error {
 		Sysctl:   d.config.Sysctl,
 		Network:  d.watch.Snapshot,
 		Changed:  d.follower.catchUp,
+
+		SkipUnreachable: d.config.SkipUnreachable,
 	})
 	for _, s := range d.config.Services {
 		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {

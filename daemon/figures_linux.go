@@ -27,7 +27,15 @@ func (d *Daemon) Figures() figures.Figures {
 	for i, w := range d.workers {
 		f.Workers = append(f.Workers, d.workerFigures(i, w))
 	}
+	for _, l := range d.shared.View().Hops.Interfaces() {
+		if !l.Up && l.Name != "" {
+			f.LinksDown = append(f.LinksDown, l.Name)
+		}
+	}
 	for _, a := range d.ifaces {
+		if a.short {
+			f.ShortOfMemory = append(f.ShortOfMemory, a.name)
+		}
 		for i := range a.ports {
 			f.Queues = append(f.Queues, d.queueFigures(a, i))
 		}

@@ -26,6 +26,7 @@ type interfaceIO struct {
 	ports  []dataplane.Port // by worker; a worker without a queue here has none
 	hosts  []dataplane.Port // by worker: where frames for the kernel go
 	why    []string         // the ways that were tried and refused
+	short  bool             // AF_XDP was refused because too little memory may be locked
 	close  []func() error
 }
 
@@ -46,6 +47,9 @@ func (d *Daemon) openInterfaces() error {
 		if err := d.open(a, p.Ladder); err != nil {
 			return err
 		}
+		if a.xdp == nil {
+			d.watch.AnyQueues(a.index)
+		}
 		if err := d.reinjectBy(a); err != nil {
 			return err
 		}
@@ -65,6 +69,9 @@ func (d *Daemon) plan() (*plan.Plan, error) {
 		}
 		d.ifaces = append(d.ifaces, &interfaceIO{name: name, index: ifi.Index})
 		i := plan.Interface{Name: name, MTU: ifi.MTU}
+		if i.Master.Name, i.Master.Kind, err = d.nic.Master(name); err != nil {
+			return nil, err
+		}
 		i.Queues, i.QueuesErr = d.nic.Queues(name)
 		i.Spread, i.SpreadErr = d.nic.Spread(name)
 		f.Interfaces = append(f.Interfaces, i)
@@ -131,6 +138,7 @@ func (d *Daemon) tryRung(a *interfaceIO, r plan.Rung) error {
 		err = d.openXDP(a, modes[r.Mode])
 	}
 	if err != nil {
+		a.short = a.short || errors.Is(err, afxdp.ErrLockedMemory)
 		return errors.Join(err, a.shut())
 	}
 	return nil

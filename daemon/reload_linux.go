@@ -84,6 +84,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if !slices.Equal(next.Neighbors, d.loaded.Neighbors) {
 		d.control.Refresh() // the workers know the new neighbours before anybody hears of success
 	}
+	d.control.SkipUnreachable(next.SkipUnreachable)
 	if next.LogLevel != d.loaded.LogLevel {
 		zerolog.SetGlobalLevel(next.LogLevel)
 	}

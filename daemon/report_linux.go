@@ -17,6 +17,10 @@ func (d *Daemon) logInterface(a *interfaceIO) {
 	for _, why := range a.why {
 		d.log.Info().Str("interface", a.name).Str("refused", why).Msg("trying the next I/O")
 	}
+	if a.short {
+		d.log.Warn().Str("interface", a.name).Msg("AF_XDP needs more locked memory than this process may lock, so the slower AF_PACKET is used: " +
+			"start it with LimitMEMLOCK=infinity (systemd), ulimit -l unlimited, or CAP_IPC_LOCK")
+	}
 	for i, p := range a.ports {
 		e := d.log.Info().Str("interface", a.name).Int("queue", a.queues[i]).Int("worker", i).Int("cpu", d.cpus[i])
 		switch p := p.(type) {

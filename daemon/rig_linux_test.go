@@ -165,6 +165,7 @@ type fakeNetwork struct {
 	statics  [][]rtnl.Static // the argument of each call
 	refuse   error           // the result of Statics
 	silent   []netip.Addr
+	doubted  []packet.Addr // the next hops that were to be confirmed
 }
 
 func (n *fakeNetwork) Want(packet.Addr, uint8)              {}
@@ -172,6 +173,8 @@ func (n *fakeNetwork) Snapshot() neigh.Snapshot             { return n.snapshot 
 func (n *fakeNetwork) Changes() <-chan struct{}             { return nil }
 func (n *fakeNetwork) Serve(all []packet.Addr)              { n.served = all }
 func (n *fakeNetwork) Resolve(context.Context) []netip.Addr { return n.silent }
+func (n *fakeNetwork) AnyQueues(int)                        {}
+func (n *fakeNetwork) Confirm(a packet.Addr, _ uint8)       { n.doubted = append(n.doubted, a) }
 func (n *fakeNetwork) Run(ctx context.Context) error        { <-ctx.Done(); return nil }
 func (n *fakeNetwork) Statics(_ context.Context, all []rtnl.Static) error {
 	n.statics = append(n.statics, all)

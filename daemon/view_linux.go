@@ -51,6 +51,9 @@ func (d *Daemon) follow(ctx context.Context) {
 func (d *Daemon) keepHouse(ctx context.Context) {
 	every := func(period int64) *time.Ticker { return time.NewTicker(time.Duration(period)) }
 	estimate, defend, collect := every(control.EstimatePeriod), every(control.DefencePeriod), every(control.CollectPeriod)
+	compare := every(control.ComparePeriod)
+	defer compare.Stop()
+	servers := serverLog{log: d.log, states: map[packet.Addr]*serverState{}}
 	defer estimate.Stop()
 	defer defend.Stop()
 	defer collect.Stop()
@@ -64,6 +67,9 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 			}
 		case <-defend.C:
 			d.control.Defend(d.shared.Now())
+			servers.update(time.Now(), d.control.Unreachable())
+		case <-compare.C:
+			d.compare()
 		case <-collect.C:
 			d.control.Collect(d.shared.Now())
 		}

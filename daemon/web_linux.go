@@ -39,6 +39,7 @@ func (d *Daemon) listenHTTP() error {
 		Metrics: metrics.Handler(metrics.New(&d.window), d.log),
 		IPVS:    metrics.Handler(metrics.NewIPVS(&d.window), d.log),
 		Healthy: d.healthy,
+		Fit:     d.fit,
 		Log:     d.log,
 	})
 	d.web.Serve(l)
@@ -101,6 +102,16 @@ func (d *Daemon) healthy() error {
 	for i, w := range d.workers {
 		if age := time.Duration(now - w.Stepped()); age > stuckTime {
 			return fmt.Errorf("worker %d has not made a step for %d s", i, age/time.Second)
+		}
+	}
+	return nil
+}
+
+// fit returns an error if the link of an interface is down.
+func (d *Daemon) fit() error {
+	for _, l := range d.shared.View().Hops.Interfaces() {
+		if !l.Up {
+			return fmt.Errorf("the link of %s is down", l.Name)
 		}
 	}
 	return nil

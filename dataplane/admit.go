@@ -109,6 +109,9 @@ func (t *tracker) admitted(to *service.Server, by census) {
 	case byAll:
 		t.know(to.ID)
 		t.tally(to.ID).Conns++
+		if t.record.State.HalfOpen() {
+			t.sign(to.ID).Opened++
+		}
 	}
 	t.add(connCount, 1)
 }

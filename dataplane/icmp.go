@@ -117,6 +117,7 @@ func (x *icmpErrors) serverError(f *packet.Frame, j *job, q *packet.Quote) bool 
 	if !x.sound(f) || !x.countError(f, j) {
 		return true
 	}
+	x.failure(f, j)
 	hop := x.view.Hops.Route(f.Dst)
 	if x.out.usable(f, hop) && x.out.fits(f, hop.MTU) {
 		addr, port := j.conn.Virtual()
@@ -124,6 +125,13 @@ func (x *icmpErrors) serverError(f *packet.Frame, j *job, q *packet.Quote) bool 
 		x.out.send(f, hop, f.Dst, hop.MTU)
 	}
 	return true
+}
+
+// failure counts an error that says that a packet of j's connection cannot reach the server.
+func (x *icmpErrors) failure(f *packet.Frame, j *job) {
+	if f.ICMP().Type() == packet.ICMPUnreachable && f.ICMP().Code() != packet.CodeFragNeeded {
+		x.sign(j.conn.Server()).Errors++
+	}
 }
 
 // gueError is tunnelError for an error about a UDP datagram, which may be a GUE
@@ -147,6 +155,7 @@ func (x *icmpErrors) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool 
 	if !x.sound(f) {
 		return true
 	}
+	x.failure(f, j)
 	typ, code, mtu := f.ICMP().Type(), f.ICMP().Code(), uint16(0)
 	tell := true
 	if typ == packet.ICMPUnreachable && code == packet.CodeFragNeeded {

@@ -94,7 +94,7 @@ func (x *scheduler) persistentChoiceLocked(f *packet.Frame, s *service.Service, 
 	hash := conns.HashTemplate(k, s.Mark, data)
 	if conns.FindTemplate(hash, k, s.Mark, data, template) {
 		to, ok := s.Member(template.Server())
-		if ok && (only == nil || only.Server == to.ID) && !(x.view.Sysctl.ExpireQuiescentTemplate && to.Weight() == 0) {
+		if ok && (only == nil || only.Server == to.ID) && !x.quiescent(to.Server) {
 			to.Bind(x.beginsActive(f))
 			return to, conntrack.Existed
 		}
@@ -126,4 +126,12 @@ func (x *scheduler) persistentChoiceLocked(f *packet.Frame, s *service.Service, 
 		r.Data = data
 	}
 	return to, x.tracker.admitTemplate(hash, to.Server)
+}
+
+// quiescent reports whether a client does not stay with its server: the server has weight 0
+// and the sysctl says that then its clients leave it, or packets cannot reach it. For the
+// latter the sysctl does not matter: a server with weight 0 still serves its clients, but
+// this one cannot.
+func (x *scheduler) quiescent(s *service.Server) bool {
+	return x.view.Sysctl.ExpireQuiescentTemplate && s.Weight() == 0 || s.Skipped()
 }

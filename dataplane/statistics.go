@@ -10,6 +10,15 @@ import (
 type statistics struct {
 	tallies []tally // by server
 	listed  []uint32
+
+	// signs are apart from tallies, which every packet uses.
+	signs  []sign // by server
+	signed []uint32
+}
+
+type sign struct {
+	service.Signs
+	listed bool
 }
 
 type tally struct {
@@ -22,6 +31,8 @@ func (s *statistics) grow(n int) {
 	if n > len(s.tallies) {
 		s.tallies = append(s.tallies, make([]tally, n-len(s.tallies))...)
 		s.listed = slices.Grow(s.listed, n-len(s.listed)) // each is listed once
+		s.signs = append(s.signs, make([]sign, n-len(s.signs))...)
+		s.signed = slices.Grow(s.signed, n-len(s.signed))
 	}
 }
 
@@ -35,6 +46,16 @@ func (s *statistics) tally(id uint32) *service.Tally {
 	return &t.Tally
 }
 
+// sign returns the signs of a server.
+func (s *statistics) sign(id uint32) *service.Signs {
+	t := &s.signs[id]
+	if !t.listed {
+		t.listed = true
+		s.signed = append(s.signed, id)
+	}
+	return &t.Signs
+}
+
 // publishTallies publishes the counts for real servers.
 func (s *step) publishTallies() {
 	for _, id := range s.listed {
@@ -43,4 +64,10 @@ func (s *step) publishTallies() {
 		*t = tally{}
 	}
 	s.listed = s.listed[:0]
+	for _, id := range s.signed {
+		t := &s.signs[id]
+		s.view.Services.Server(id).AddSigns(s.index, &t.Signs)
+		*t = sign{}
+	}
+	s.signed = s.signed[:0]
 }

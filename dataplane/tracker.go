@@ -60,6 +60,7 @@ func (t *tracker) keepsInDoubt(f *packet.Frame, j *job) bool {
 		return true // answers pass as long as the connection exists
 	case asksForNew(f) && t.view.Sysctl.ExpireNodestConn && member && server.Weight() == 0:
 	case asksForNew(f) && t.reusable(&j.conn):
+	case asksForNew(f) && member && server.Skipped() && t.unanswered(&j.conn):
 	case member:
 		return true
 	case !t.view.Sysctl.ExpireNodestConn:
@@ -86,6 +87,15 @@ func (t *tracker) reusable(c *conntrack.Conn) bool {
 	return false
 }
 
+// unanswered reports whether c is a connection of which no server knows: the client asks
+// again because nobody has answered. If packets cannot reach the server of c, the client
+// gets another one.
+// The data connection of an FTP session stays with the server of the session.
+func (t *tracker) unanswered(c *conntrack.Conn) bool {
+	parent, controlled := t.engine.conns.Parent(c)
+	return c.State().HalfOpen() && (!controlled || parent.Is(conntrack.Template))
+}
+
 // use counts f for its connection and runs the state machine for it.
 func (t *tracker) use(f *packet.Frame, j *job) {
 	t.count(f, j)
@@ -107,9 +117,24 @@ func (t *tracker) count(f *packet.Frame, j *job) {
 // observe runs the state machine of j's connection for f and corrects the server's
 // number of active connections.
 func (t *tracker) observe(f *packet.Frame, j *job) {
+	was := j.conn.State()
 	moved := t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts)
 	if moved != 0 {
 		t.server(&j.conn).Load.Active.Add(int64(moved))
+	}
+	if was.HalfOpen() {
+		t.progress(f, j)
+	}
+}
+
+// progress counts for its server that a half-open connection is half-open no longer.
+func (t *tracker) progress(f *packet.Frame, j *job) {
+	switch ev := event(f); {
+	case j.conn.State().HalfOpen():
+	case j.out && (ev == conntrack.Reset || ev == conntrack.ChunkAbort):
+		t.sign(j.conn.Server()).Refused++
+	default:
+		t.sign(j.conn.Server()).Completed++
 	}
 }
 

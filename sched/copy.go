@@ -14,6 +14,7 @@ func (t Twins) Of(l *Load) *Load {
 		c.Active.Store(l.Active.Load())
 		c.Total.Store(l.Total.Load())
 		c.Overloaded.Store(l.Overloaded.Load())
+		c.Skipped.Store(l.Skipped.Load())
 		t[l] = c
 	}
 	return c

@@ -3,7 +3,8 @@ package sched
 import "director/packet"
 
 // destinationHash takes the server to which the destination address hashes
-// (ip_vs_dh.c). The weights do not matter. If that server is not usable, none serves.
+// (ip_vs_dh.c). The weights do not matter. If that server is not usable, none serves. If
+// packets cannot reach it, the next usable server of the list serves.
 type destinationHash struct{ stateless }
 
 func (d destinationHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) (int, bool) {
@@ -12,7 +13,15 @@ func (d destinationHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Po
 	}
 	// The kernel assigns the servers to the buckets in turn.
 	i := d.bucket(flow) % len(servers)
-	return i, servers[i].usable()
+	if !servers[i].skipped() {
+		return i, servers[i].usable()
+	}
+	for range servers {
+		if i = (i + 1) % len(servers); servers[i].usable() {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // bucket returns the bucket of a flow: one of 2^8, as in the kernel.

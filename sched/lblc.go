@@ -30,7 +30,7 @@ func (l *localityLeastConnection) Pick(flow *packet.Flow, now int64, servers Ser
 		}
 		// Unlike in other places, the kernel checks only the weight of the server here,
 		// and not whether it is overloaded.
-		if i, ok := e.value.find(servers); ok && servers[i].Weight > 0 && !crowded(servers, i) {
+		if i, ok := e.value.find(servers); ok && servers[i].Weight > 0 && !servers[i].skipped() && !crowded(servers, i) {
 			return i, true
 		}
 	}
@@ -52,13 +52,14 @@ func (l *localityLeastConnection) Bind(servers Servers, pos *Position) {
 }
 
 // crowded reports whether the server with index i has more active connections than its
-// weight, and another server has fewer than half of its weight.
+// weight, and another server has fewer than half of its weight. A server that packets
+// cannot reach counts as one with weight 0.
 func crowded(servers Servers, i int) bool {
 	if servers[i].Load.Active.Load() <= int64(servers[i].Weight) {
 		return false
 	}
 	for j := range servers {
-		if servers[j].Load.Active.Load()*2 < int64(servers[j].Weight) {
+		if servers[j].Load.Active.Load()*2 < int64(servers[j].Weight) && !servers[j].skipped() {
 			return true
 		}
 	}

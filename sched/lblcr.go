@@ -83,7 +83,7 @@ func (s *serverSet) shrink(now, expiry int64) {
 	}
 	worst, most := -1, int64(0)
 	for m, member := range slices.Backward(s.members) {
-		if member.weight == 0 {
+		if member.weight == 0 || member.Skipped.Load() {
 			continue // it serves no connection of this set anyway
 		}
 		load := member.overhead()

@@ -25,8 +25,8 @@ const mhTurnBits = 6
 // address and port with the flag Port (ip_vs_mh.c, after Eisenbud et al., "Maglev", NSDI
 // 2016). All directors with the same servers, added in the same order, have the same
 // table. When a server is added or removed, most of the table stays the same. If the
-// server is not usable, none serves. With the flag Fallback the first usable server of a
-// sequence that depends on the client serves.
+// server is not usable, none serves. With the flag Fallback, or if packets cannot reach
+// the server, the first usable server of a sequence that depends on the client serves.
 type maglev struct {
 	flags Flags
 	slots []int32 // indices into the list; empty if no server has a weight
@@ -45,7 +45,7 @@ func (m *maglev) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Position) 
 	addr, port := client(flow, m.flags)
 	slot := uint32(m.bucket(flow))
 	i := m.slots[slot]
-	if ok := servers[i].usable(); ok || m.flags&Fallback == 0 {
+	if ok := servers[i].usable(); ok || m.flags&Fallback == 0 && !servers[i].skipped() {
 		return int(i), ok
 	}
 	// Without this check, each packet would cost as many hashes as there are slots when

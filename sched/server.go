@@ -14,12 +14,16 @@ type Load struct {
 	Active     atomic.Int64
 	Total      atomic.Int64
 	Overloaded atomic.Bool // by the server's thresholds: it gets no new connections
+	// Skipped is set while packets cannot reach the server but can reach another server
+	// of its service. It gets no new connections. It changes under the lock of the
+	// service.
+	Skipped atomic.Bool
 
 	// For schedulers that remember servers. Guarded by the lock of their service.
 	place  int32 // the number of servers after it in the list
 	weight int32
 
-	_ [36]byte // two servers must not share a cache line
+	_ [32]byte // two servers must not share a cache line
 }
 
 // Inactive returns the number of connections that are not active. The two counts are
@@ -43,7 +47,14 @@ type Server struct {
 	Load       *Load
 }
 
-func (s *Server) usable() bool { return s.Weight > 0 && !s.Load.Overloaded.Load() }
+func (s *Server) usable() bool {
+	return s.Weight > 0 && !s.Load.Overloaded.Load() && !s.Load.Skipped.Load()
+}
+
+// skipped reports whether the server would get connections if packets could reach it. The
+// schedulers that hash then choose another server, even without the flag Fallback. With
+// weight 0 they refuse the client, as in the kernel: the operator wants that.
+func (s *Server) skipped() bool { return s.Weight > 0 && s.Load.Skipped.Load() }
 
 // Servers are the candidates of a service in the order of LVS's list: the one that was
 // added last comes first. They are immutable.

@@ -12,7 +12,8 @@ const (
 // address and port with the flag Port. Each server has as many buckets in a row as its
 // weight. A server with weight 0 has one bucket, too: its clients get no server. With the
 // flag Fallback they get the first usable server of a walk through the buckets that
-// begins at another bucket.
+// begins at another bucket. So do the clients of a server that packets cannot reach, with
+// or without the flag.
 type sourceHash struct {
 	flags   Flags
 	buckets [shBuckets]int32 // indices into the list
@@ -24,7 +25,7 @@ func (s *sourceHash) Pick(flow *packet.Flow, _ int64, servers Servers, _ *Positi
 	}
 	hash := uint32(s.bucket(flow))
 	i := s.buckets[hash]
-	if ok := servers[i].usable(); ok || s.flags&Fallback == 0 {
+	if ok := servers[i].usable(); ok || s.flags&Fallback == 0 && !servers[i].skipped() {
 		return int(i), ok
 	}
 	for k := range uint32(shBuckets) {

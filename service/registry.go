@@ -54,6 +54,7 @@ type registered struct {
 type record struct {
 	lastWeight int32
 	meter      Meter
+	health     health
 	joined     Tally // the result of own when the server was added to its service
 	skipped    Tally // counted while the server was in the trash
 	left       Tally // the count when the server was put into the trash

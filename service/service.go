@@ -26,7 +26,7 @@ type pool struct {
 	position  sched.Position
 
 	// For packets that find the connection table full. spare is nil until Spare is
-	// called for the current list.
+	// called for the current list and the servers that are skipped now.
 	spare     sched.Scheduler
 	spareList sched.Servers
 	sparePos  sched.Position
@@ -96,7 +96,9 @@ func (s *Service) Spare(f *packet.Flow, now int64) (Choice, bool) {
 	if s.spare == nil {
 		s.spareList = slices.Clone(s.list)
 		for i := range s.spareList {
-			s.spareList[i].Load = new(sched.Load) // never overloaded
+			load := new(sched.Load) // never overloaded
+			load.Skipped.Store(s.list[i].Load.Skipped.Load())
+			s.spareList[i].Load = load
 		}
 		s.spare, _ = sched.New("mh", sched.Options{Flags: sched.Fallback}) // mh exists
 		s.spare.Bind(s.spareList, &s.sparePos)

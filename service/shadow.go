@@ -26,6 +26,7 @@ type Candidate struct {
 	Active, Inactive int64
 	Upper, Lower     uint32 // thresholds; 0: none
 	Overloaded       bool
+	Skipped          bool    // packets cannot reach it
 	Score            float64 // the scheduler chooses the server with the lowest score
 	Scored           bool    // whether the scheduler uses scores
 }
@@ -143,7 +144,7 @@ func (w watched) Pick(f *packet.Flow, now int64, servers sched.Servers, pos *sch
 		c := Candidate{
 			Addr: server.Addr, Port: server.Port, Method: m.spec.Method, Weight: server.Weight,
 			Active: server.Load.Active.Load(), Inactive: server.Load.Inactive(),
-			Upper: m.spec.Upper, Lower: m.spec.Lower, Overloaded: server.Load.Overloaded.Load(),
+			Upper: m.spec.Upper, Lower: m.spec.Lower, Overloaded: server.Load.Overloaded.Load(), Skipped: server.Load.Skipped.Load(),
 		}
 		c.Score, c.Scored = sched.Score(w.Scheduler, server)
 		p.Servers = append(p.Servers, c)

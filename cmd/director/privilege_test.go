@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,10 +16,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"director/control/api"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
 	"director/internal/lab/process"
 	"director/service"
+	"director/view/figures"
 )
 
 // unitFile is the unit file that the package installs.
@@ -60,15 +63,6 @@ exec ${memlock:+prlimit --memlock=$memlock:$memlock} setpriv --reuid=` + nobody 
 // gives.
 func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	for _, tool := range []string{"unshare", "mount", "mknod", "prlimit", "setpriv"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s", tool)
-		}
-	}
-	// Only root has access to the directory of the test binary, so the open file is passed.
-	self, err := os.Open("/proc/self/exe")
-	must(t, err)
-	t.Cleanup(func() { self.Close() })
 	memlock := strings.ReplaceAll(unitSetting(t, "LimitMEMLOCK"), "infinity", "unlimited")
 	ambient := setprivWords(unitSetting(t, "AmbientCapabilities"))
 	bounding := setprivWords(unitSetting(t, "CapabilityBoundingSet"))
@@ -78,6 +72,21 @@ func confinedCommand(t *testing.T, args ...string) *exec.Cmd {
 		t.Log("no CAP_SYS_RESOURCE: the director gets CAP_IPC_LOCK instead of the limit of locked memory")
 		memlock, ambient, bounding = "", ambient+",+ipc_lock", bounding+",+ipc_lock"
 	}
+	return confinedTo(t, memlock, ambient, bounding, args...)
+}
+
+// confinedTo is confinedCommand with other rights than those of the unit file.
+func confinedTo(t *testing.T, memlock, ambient, bounding string, args ...string) *exec.Cmd {
+	t.Helper()
+	for _, tool := range []string{"unshare", "mount", "mknod", "prlimit", "setpriv"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s", tool)
+		}
+	}
+	// Only root has access to the directory of the test binary, so the open file is passed.
+	self, err := os.Open("/proc/self/exe")
+	must(t, err)
+	t.Cleanup(func() { self.Close() })
 	cmd := directorCommand(args...)
 	cmd.Args = slices.Concat([]string{"unshare", "--mount", "--propagation=private", "sh", "-c", confine, "confine",
 		memlock, ambient, bounding}, args)
@@ -136,6 +145,26 @@ func TestPrivilege_TheUnitGivesEnough(t *testing.T) {
 				t.Errorf("want no warning, got\n%s", log)
 			}
 		})
+	}
+}
+
+// TestPrivilege_TooLittleLockedMemoryIsSaid runs a director that may lock 64 KiB. It forwards
+// over AF_PACKET, and says why and what to do.
+func TestPrivilege_TooLittleLockedMemoryIsSaid(t *testing.T) {
+	l := labtest.New(t, lab.Config{Offloads: true})
+	names := startWeb(t, l)
+	ambient, bounding := setprivWords(unitSetting(t, "AmbientCapabilities")), setprivWords(unitSetting(t, "CapabilityBoundingSet"))
+	d := startCtlCommand(t, l, confinedTo(t, "65536", ambient, bounding, "run", "--io=auto"), httpRules(l)...)
+	mustFetch(t, l, names, 40)
+	client := api.Open(d.Control())
+	defer client.Close()
+	var f figures.Figures
+	must(t, client.Do(t.Context(), http.MethodGet, "/v1/statistics", nil, &f))
+	if len(f.ShortOfMemory) != 2 {
+		t.Errorf("short of memory: %v, want both interfaces", f.ShortOfMemory)
+	}
+	if said := regexp.MustCompile(`WRN.*AF_XDP needs more locked memory.*LimitMEMLOCK=infinity`).FindAllString(d.Log(), -1); len(said) != 2 {
+		t.Errorf("%d warnings, want one for each interface; the log:\n%s", len(said), d.Log())
 	}
 }
 

@@ -95,9 +95,9 @@ func TestListing_ArrivesWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Counted is for the metrics, which are read in the director's own process, and the
-	// text in Unreachable is not parsed: ipvsadm does not list it.
-	want.Counted, server.Counted, server.Way = control.Stats{}, control.Stats{}, packet.None
+	// Counted and the numbers of Health are for the metrics and the status page, which are
+	// read in the director's own process.
+	want.Counted, server.Counted, server.Health = control.Stats{}, control.Stats{}, service.Health{Suspect: true}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(service.Key{}, packet.Addr{})); diff != "" {
 		t.Errorf("listing (-sent +arrived):\n%s", diff)
 	}

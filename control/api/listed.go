@@ -6,6 +6,7 @@ import (
 	"director/control"
 	"director/dataplane/sysctl"
 	"director/packet"
+	"director/service"
 )
 
 // listed returns a service with its counts. Its servers are in the order in which they
@@ -26,6 +27,11 @@ func listedServer(from *control.Server) Server {
 	to.Overloaded = from.Overloaded
 	if from.Way != packet.None {
 		to.Unreachable = from.Way.String()
+	}
+	to.Skipped, to.Suspect = from.Skipped, from.Health.Suspect
+	if from.Signs != (service.Signs{}) {
+		signs := Signs(from.Signs)
+		to.Signs = &signs
 	}
 	to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
 	return to
@@ -50,11 +56,29 @@ func (s *Service) Control() (control.Service, error) {
 		from := &s.Servers[i]
 		to := control.Server{ServerSpec: spec.Servers[i], Overloaded: from.Overloaded,
 			Active: deref(from.Active), Inactive: deref(from.Inactive), Persistent: deref(from.Persistent)}
+		to.Way, to.Skipped, to.Health.Suspect = reasonOf(from.Unreachable), from.Skipped, from.Suspect
+		if from.Signs != nil {
+			to.Signs = service.Signs(*from.Signs)
+		}
 		to.Stats, to.Rates = from.Stats.control(), from.Rates.control()
 		c.Servers = append(c.Servers, to)
 	}
 	c.Stats, c.Rates, c.Spec.Servers = s.Stats.control(), s.Rates.control(), nil
 	return c, nil
+}
+
+// reasonOf returns the reason with this name. A name of a newer version is a reason, too, so
+// it must not be taken for none.
+func reasonOf(name string) packet.Reason {
+	for r := range packet.Reasons {
+		if name == r.String() {
+			return r
+		}
+	}
+	if name != "" {
+		return packet.NoRoute
+	}
+	return packet.None
 }
 
 func deref(n *uint32) uint32 {

@@ -39,6 +39,9 @@ type Server struct {
 
 	Overloaded  bool    `json:"overloaded,omitempty"`  // by its thresholds
 	Unreachable string  `json:"unreachable,omitempty"` // why packets cannot get to it now
+	Skipped     bool    `json:"skipped,omitempty"`     // it gets no new connections for this reason
+	Suspect     bool    `json:"suspect,omitempty"`     // most of its new connections fail, unlike those of its peers
+	Signs       *Signs  `json:"signs,omitempty"`
 	Active      *uint32 `json:"active,omitempty"`
 	Inactive    *uint32 `json:"inactive,omitempty"`
 	Persistent  *uint32 `json:"persistent,omitempty"` // templates that refer to it
@@ -60,6 +63,15 @@ type Stats struct {
 	OutPkts  uint64 `json:"out_packets"`
 	InBytes  uint64 `json:"in_bytes"`
 	OutBytes uint64 `json:"out_bytes"`
+}
+
+// Signs counts what happened to the connections of a server that began half-open: with a
+// SYN, or with an INIT of SCTP.
+type Signs struct {
+	Opened    uint64 `json:"opened"`
+	Completed uint64 `json:"completed"`   // the client has sent more than that
+	Refused   uint64 `json:"refused"`     // the server has reset them before
+	Errors    uint64 `json:"icmp_errors"` // ICMP errors that say that a packet cannot reach the server
 }
 
 // Rates contains the growth of Stats per second.

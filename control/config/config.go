@@ -85,12 +85,15 @@ type Config struct {
 	Neighbors     []Neighbor
 	Control       string // path of the control socket; empty: none
 	ReloadRuntime Runtime
-	ICMPRateLimit time.Duration // least time between two of our ICMP messages to one destination; 0: no limit
-	ICMPRateMask  uint32        // the ICMP types with this limit, one bit for each
-	LogLevel      zerolog.Level
-	LogFormat     LogFormat
-	Sysctl        sysctl.Values
-	Services      []service.Spec // in the order in which they were added
+	// SkipUnreachable lets the schedulers pass over real servers that packets cannot
+	// reach.
+	SkipUnreachable bool
+	ICMPRateLimit   time.Duration // least time between two of our ICMP messages to one destination; 0: no limit
+	ICMPRateMask    uint32        // the ICMP types with this limit, one bit for each
+	LogLevel        zerolog.Level
+	LogFormat       LogFormat
+	Sysctl          sysctl.Values
+	Services        []service.Spec // in the order in which they were added
 }
 
 // VIPInterface says which interface holds a virtual address.
@@ -109,19 +112,20 @@ type Neighbor struct {
 // defaults returns the configuration of an empty command line.
 func defaults() *Config {
 	return &Config{
-		IO:            IOAuto,
-		XDPMode:       XDPAuto,
-		IRQ:           IRQLeave,
-		ConnTableSize: 1 << 20,
-		ManageVIPs:    true,
-		Control:       "/run/director/control.sock",
-		ReloadRuntime: RuntimeKeep,
-		HTTP:          "127.0.0.1:9464",
-		Timeouts:      service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
-		ICMPRateLimit: time.Second,
-		ICMPRateMask:  1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
-		LogLevel:      zerolog.InfoLevel,
-		LogFormat:     LogConsole,
-		Sysctl:        sysctl.Defaults(),
+		IO:              IOAuto,
+		XDPMode:         XDPAuto,
+		IRQ:             IRQLeave,
+		ConnTableSize:   1 << 20,
+		ManageVIPs:      true,
+		Control:         "/run/director/control.sock",
+		ReloadRuntime:   RuntimeKeep,
+		SkipUnreachable: true,
+		HTTP:            "127.0.0.1:9464",
+		Timeouts:        service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
+		ICMPRateLimit:   time.Second,
+		ICMPRateMask:    1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
+		LogLevel:        zerolog.InfoLevel,
+		LogFormat:       LogConsole,
+		Sysctl:          sysctl.Defaults(),
 	}
 }

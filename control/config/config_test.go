@@ -53,10 +53,11 @@ func standard() *config.Config {
 		Timeouts:      service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		ICMPRateLimit: time.Second,
 		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
-		ICMPRateMask: 6168,
-		LogLevel:     zerolog.InfoLevel,
-		LogFormat:    config.LogConsole,
-		Sysctl:       sysctl.Defaults(),
+		SkipUnreachable: true,
+		ICMPRateMask:    6168,
+		LogLevel:        zerolog.InfoLevel,
+		LogFormat:       config.LogConsole,
+		Sysctl:          sysctl.Defaults(),
 	}
 }
 
@@ -88,6 +89,7 @@ const everything = `
 --state=/var/lib/director/state
 --timeouts=30,0,40
 --neighbor 10.0.0.11=02:00:00:00:01:01@eth1
+--skip-unreachable=false
 --icmp-ratelimit 0
 --icmp-ratemask=4294967295
 --control=/run/director/control.sock
@@ -209,6 +211,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --state=/var/lib/director/state
 --timeouts=30,120,40
 --neighbor=10.0.0.11=02:00:00:00:01:01@eth1
+--skip-unreachable=false
 --icmp-ratelimit=0
 --icmp-ratemask=4294967295
 --control=/run/director/control.sock

@@ -67,6 +67,8 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(file(&c.State), "state", "save connections in FILE on stop and load them on start, if it is less than 60 seconds old")
 	fs.Var(timeouts(&c.Timeouts), "timeouts", "seconds until an idle connection expires; 0 keeps the present value")
 	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, in addition to those of the kernel (repeatable)")
+	fs.Var(boolean(&c.SkipUnreachable), "skip-unreachable", "give no new connections to a real server without a usable next hop, while another server can be reached; replay does so only if this flag is given")
+	fs.Lookup("skip-unreachable").NoOptDefVal = "true"
 	fs.Var(milliseconds(&c.ICMPRateLimit), "icmp-ratelimit", "least time between two of the director's own ICMP messages to one destination, after a burst; 0 is no limit")
 	fs.Var(number(&c.ICMPRateMask, 0, math.MaxUint32), "icmp-ratemask", "the ICMP types that --icmp-ratelimit limits, one bit for each")
 	fs.Var(socket(&c.Control), "control", "the unix socket of the control API, for ctl, ipvsadm, top, why and capture; empty for none")

@@ -54,6 +54,8 @@ func Parse(args []string, stdin io.Reader) (*Config, error) {
 
 func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
 	c := defaults()
+	// A replay is compared with IPVS, which does not know neighbours.
+	c.SkipUnreachable = r == nil
 	p := &parser{
 		config:   c,
 		replay:   r,

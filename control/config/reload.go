@@ -11,7 +11,7 @@ import (
 
 // changeable contains the flags that a reload can change. Rules and sysctls can change
 // as well.
-var changeable = []string{"timeouts", "neighbor", "log-level"}
+var changeable = []string{"timeouts", "neighbor", "skip-unreachable", "log-level"}
 
 // Unchangeable returns the names of the flags that differ between c and next, but cannot
 // be changed while a director runs.

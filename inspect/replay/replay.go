@@ -142,6 +142,8 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 		Timeouts: c.Timeouts,
 		Sysctl:   c.Sysctl,
 		Seed:     uint64(r.Seed),
+
+		SkipUnreachable: c.SkipUnreachable,
 	})
 	if err = p.control.Add(c.Services); err == nil {
 		err = p.makeWorkers(r)

@@ -173,6 +173,7 @@ func (o *outcome) connected(s *Service) *Connection {
 	if before != nil {
 		d.State = before.conn.State().String()
 		d.Removed = !o.view().Services.Member(before.conn.Server())
+		d.Unanswered = d.Begun && before.conn.State().HalfOpen()
 		d.UnknownPort = before.conn.Is(conntrack.AnyPort)
 	}
 	if after != nil {
@@ -235,7 +236,8 @@ func (o *outcome) scheduler() *Scheduler {
 	for _, c := range p.Servers {
 		one := Candidate{
 			Address: endpoint(c.Addr, c.Port), Weight: c.Weight, Active: c.Active, Inactive: c.Inactive,
-			Upper: c.Upper, Lower: c.Lower, Overloaded: c.Overloaded, Usable: c.Weight > 0 && !c.Overloaded,
+			Upper: c.Upper, Lower: c.Lower, Overloaded: c.Overloaded, Skipped: c.Skipped,
+			Usable: c.Weight > 0 && !c.Overloaded && !c.Skipped,
 		}
 		if c.Scored {
 			one.Score = &c.Score

@@ -67,8 +67,12 @@ type Service struct {
 type Connection struct {
 	Found bool `json:"found"`
 	// Begun reports that the packet has begun a connection. If Found is set too, the new
-	// connection replaces the one that was found, because that one had ended.
-	Begun       bool           `json:"begun"`
+	// connection replaces the one that was found, because that one had ended, or because
+	// of Unanswered.
+	Begun bool `json:"begun"`
+	// Unanswered reports that the connection that was found was half-open, and that its
+	// server gets no new connections.
+	Unanswered  bool           `json:"unanswered,omitempty"`
 	Answer      bool           `json:"answer"` // the packet is from the server's side
 	Proto       string         `json:"proto,omitempty"`
 	Client      netip.AddrPort `json:"client,omitzero"`
@@ -114,7 +118,9 @@ type Candidate struct {
 	Upper      uint32         `json:"upper,omitempty"`
 	Lower      uint32         `json:"lower,omitempty"`
 	Overloaded bool           `json:"overloaded,omitempty"`
-	Usable     bool           `json:"usable"`
+	// Skipped reports that packets cannot reach the server, but can reach another one.
+	Skipped bool `json:"skipped,omitempty"`
+	Usable  bool `json:"usable"`
 	// Score is the number that the scheduler compares. It is missing if the scheduler
 	// does not compare numbers.
 	Score *float64 `json:"score,omitempty"`

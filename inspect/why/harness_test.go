@@ -66,6 +66,7 @@ func network() neigh.Snapshot {
 	for n := byte(11); n < 19; n++ {
 		s.Neighbors = append(s.Neighbors, neigh.Neighbor{IP: netip.AddrFrom4([4]byte{10, 0, 0, n}), MAC: hostMAC, Link: 3, Used: &used})
 	}
+	s.Silent = []neigh.Silent{{IP: netip.MustParseAddr("10.0.0.19"), Link: 3}}
 	return s
 }
 

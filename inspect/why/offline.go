@@ -51,6 +51,8 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 			return neigh.New(replay.Host(c, r), control.Addresses(t))
 		},
 		Seed: 1, // always the same answer
+
+		SkipUnreachable: c.SkipUnreachable,
 	})
 	if err := d.Control.Add(c.Services); err != nil {
 		return nil, wrong("%w", err)

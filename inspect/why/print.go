@@ -112,6 +112,9 @@ func (c *Connection) String() string {
 		name += " (this packet is an answer)"
 	}
 	switch {
+	case c.Unanswered:
+		return fmt.Sprintf("%s was not answered, in %s, and its server gets no new connections: this packet begins another, in %s for %s",
+			name, c.State, c.After, seconds(c.Expires))
 	case c.Found && c.Begun:
 		return fmt.Sprintf("%s had ended, in %s: this packet begins another, in %s for %s", name, c.State, c.After, seconds(c.Expires))
 	case c.Found && c.Removed && !c.Answer:
@@ -141,7 +144,7 @@ func (t *Template) String() string {
 		}
 	}
 	if t.Discarded {
-		s = "the earlier one cannot be used: its server gets no new connections, or was removed; " + s
+		s = "the earlier one cannot be used: its server gets no new connections, cannot be reached, or was removed; " + s
 	}
 	return s
 }
@@ -178,6 +181,8 @@ func (s *Scheduler) table(b *strings.Builder) {
 		switch {
 		case c.Weight == 0:
 			last = append(last, "gets no new connections: weight 0")
+		case c.Skipped:
+			last = append(last, "gets no new connections: packets cannot reach it")
 		case c.Overloaded:
 			last = append(last, fmt.Sprintf("gets no new connections: overloaded, thresholds %d and %d", c.Upper, c.Lower))
 		}

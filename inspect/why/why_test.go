@@ -86,6 +86,8 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 	}}
 	unresolved := web("rr")
 	unresolved.Servers = []service.ServerSpec{{Addr: server(8), Port: 80, Weight: 1}}
+	half := web("rr", 1) // the server that was added last is the first, and it is silent
+	half.Servers = append(half.Servers, service.ServerSpec{Addr: server(8), Port: 8080, Weight: 1})
 	tunnel := spec(packet.ProtoTCP, 80, "rr", service.TUN, 1)
 	gue := spec(packet.ProtoTCP, 80, "rr", service.TUN, 1)
 	gue.Servers[0].Tunnel = packet.Tunnel{Encap: packet.GUE, Port: 6080}
@@ -129,6 +131,13 @@ func TestExplain_TellsWhatHappens(t *testing.T) {
 		{name: "overloaded server", specs: []service.Spec{limited},
 			given: func(r *rig) { r.segment("198.51.100.8:1", vip+":80", "S"); r.segment("198.51.100.8:2", vip+":80", "S") },
 			q:     tcp(client+":40000", vip+":80"), want: []string{"overloaded, thresholds 1 and 0", "server 10.0.0.12:8080"}},
+		{name: "unreachable server", specs: []service.Spec{half}, given: func(r *rig) { r.Control.SkipUnreachable(true) },
+			q:    tcp(client+":40000", vip+":80"),
+			want: []string{"10.0.0.19:8080 weight 1 active 0 inactive 0 gets no new connections: packets cannot reach it", "server 10.0.0.11:8080"}},
+		{name: "a repeated SYN whose server is unreachable", specs: []service.Spec{half},
+			given: func(r *rig) { r.segment(client+":40000", vip+":80", "S"); r.Control.SkipUnreachable(true) },
+			q:     why.Question{Proto: "tcp", Src: client + ":40000", Dst: vip + ":80", Flags: "S"},
+			want:  []string{"was not answered, in SYN_RECV, and its server gets no new connections: this packet begins another, in SYN_RECV", "server 10.0.0.11:8080"}},
 		{name: "no server", specs: []service.Spec{web("rr", 0)}, q: tcp(client+":40000", vip+":80"),
 			want: []string{"no server is chosen", "sends icmp 192.0.2.10 → 198.51.100.7 type 3 code 3, port unreachable", "verdict drop no-server", "the sender gets an ICMP error"}},
 		{name: "no server, and nobody told", specs: []service.Spec{web("rr", 0)},

@@ -21,6 +21,11 @@ type Figures struct {
 	// Unserved counts, by interface, the frames of a service that arrived on a queue
 	// without a worker. They were dropped there.
 	Unserved map[string]uint64 `json:"unserved,omitempty"`
+	// LinksDown lists the interfaces whose link is down.
+	LinksDown []string `json:"links_down,omitempty"`
+	// ShortOfMemory lists the interfaces that use AF_PACKET because the process may not
+	// lock as much memory as AF_XDP needs.
+	ShortOfMemory []string `json:"short_of_memory,omitempty"`
 }
 
 // SameRun reports whether both figures come from one run of one director. Counters

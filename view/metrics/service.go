@@ -33,6 +33,21 @@ var (
 		"Whether frames can get to the real server's next hop: 1, or 0 when there is no route, no Ethernet address or no link.")
 )
 
+var (
+	serverSkipped = serverGauge("skipped",
+		"Whether the real server gets no new connections because packets cannot reach it (--skip-unreachable): 1 or 0.")
+	serverSuspect = serverGauge("suspect",
+		"Whether most new connections to the real server fail, unlike those to another server of the service: 1 or 0.")
+	serverOpened = serverCounter("half_open_connections_total",
+		"Connections to the real server that began half-open: with a SYN, or with an INIT of SCTP.")
+	serverCompleted = serverCounter("completed_connections_total",
+		"Connections to the real server that were half-open and made progress.")
+	serverRefused = serverCounter("refused_connections_total",
+		"Connections that the real server has reset while they were half-open, as far as its resets pass through the director.")
+	serverErrors = serverCounter("icmp_errors_total",
+		"ICMP errors that say that a packet cannot reach the real server, as far as they pass through the director.")
+)
+
 // tally holds the metrics that services and servers have in common.
 type tally struct{ conns, inPkts, outPkts, inBytes, outBytes *metric }
 
@@ -64,6 +79,10 @@ func serverGauge(name, help string) *metric {
 	return native.gauge("director_server_"+name, help, "proto", "service", "server")
 }
 
+func serverCounter(name, help string) *metric {
+	return native.counter("director_server_"+name, help, "proto", "service", "server")
+}
+
 func collectService(s *control.Service, out sink) {
 	proto, name := serviceLabels(&s.Key)
 	out.put(serviceInfo, 1, proto, name, s.Scheduler)
@@ -79,12 +98,22 @@ func collectService(s *control.Service, out sink) {
 		out.put(serverWeight, float64(r.Weight), proto, name, server)
 		out.put(serverUpper, float64(r.Upper), proto, name, server)
 		out.put(serverLower, float64(r.Lower), proto, name, server)
-		known := 0.0
-		if r.Way == packet.None || r.Way == packet.LocalServer {
-			known = 1
-		}
-		out.put(serverWay, known, proto, name, server)
+		out.put(serverWay, flag(!r.Unreachable()), proto, name, server)
+		out.put(serverSkipped, flag(r.Skipped), proto, name, server)
+		out.put(serverSuspect, flag(r.Health.Suspect), proto, name, server)
+		out.count(serverOpened, r.Signs.Opened, proto, name, server)
+		out.count(serverCompleted, r.Signs.Completed, proto, name, server)
+		out.count(serverRefused, r.Signs.Refused, proto, name, server)
+		out.count(serverErrors, r.Signs.Errors, proto, name, server)
 	}
+}
+
+// flag returns the value of a gauge that is 1 or 0.
+func flag(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // serviceLabels returns the labels of a service: protocol and address, or "fwmark" and

@@ -91,6 +91,9 @@ func server(addr string, port uint16, m service.Method, n int32) control.Server 
 		Active:     10 * w, Inactive: 20 * w, Persistent: 30 * w,
 		Stats:   control.Stats{Conns: 1},
 		Counted: control.Stats{Conns: 100 * u, InPkts: 200 * u, OutPkts: 300 * u, InBytes: 400 * u, OutBytes: 500 * u},
+		Skipped: m == service.TUN,
+		Signs:   service.Signs{Opened: 60 * u, Completed: 50 * u, Refused: 3 * u, Errors: 2 * u},
+		Health:  service.Health{Suspect: n == 2},
 		Way:     map[service.Method]packet.Reason{service.NAT: packet.None, service.DR: packet.LocalServer, service.TUN: packet.Neighbor}[m],
 	}
 }

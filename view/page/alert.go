@@ -32,16 +32,23 @@ var ours = map[string]bool{
 
 // alerts returns the alerts, the worst first.
 func alerts(s *snapshot, v *view, c choice) (all []alert) {
-	var down, busy, idle []string
+	var down, cut, gone, odd, busy, idle []string
 	for i := range s.services {
 		each := &s.services[i]
 		if !each.Usable() {
 			_, proto, name := nameOf(each.Key)
 			down = append(down, proto+" "+name)
+		} else if each.Unreachable() {
+			_, proto, name := nameOf(each.Key)
+			cut = append(cut, proto+" "+name)
 		}
 		for j := range each.Servers {
 			server := &each.Servers[j]
 			switch name := endpoint(server.Addr, server.Port); stateOf(server) {
+			case lost:
+				gone = append(gone, name+" ("+server.Way.String()+")")
+			case suspect:
+				odd = append(odd, fmt.Sprintf("%s (%.0f of %.0f connections)", name, server.Health.Failed(), server.Health.Conns))
 			case full:
 				busy = append(busy, name)
 			case drained:
@@ -55,6 +62,18 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	say := func(m *mark, text, names, link string) { all = append(all, alert{m.Class, m.Sign, text, names, link}) }
 	if len(down) > 0 {
 		say(unusable, plural(len(down), "service has", "services have")+" no usable server", names(down), search(unusable.Text))
+	}
+	if len(cut) > 0 {
+		say(unusable, "Packets can reach no server of "+plural(len(cut), "service", "services"), names(cut), search(lost.Text))
+	}
+	if links := s.figures.LinksDown; len(links) > 0 {
+		say(unusable, plural(len(links), "link is", "links are")+" down", names(links), "#queues")
+	}
+	if len(gone) > 0 {
+		say(lost, plural(len(gone), "server is", "servers are")+" unreachable", names(gone), search(lost.Text))
+	}
+	if len(odd) > 0 {
+		say(suspect, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
 	}
 	if fill := percent(float64(s.figures.Table.Used), float64(s.figures.Table.Size)); fill >= hot {
 		say(unusable, fmt.Sprintf("The connection table is %.0f %% full", fill), "", "")
@@ -78,6 +97,9 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 		if w.Hot {
 			say(full, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")
 		}
+	}
+	if short := s.figures.ShortOfMemory; len(short) > 0 {
+		say(full, "AF_PACKET is used instead of AF_XDP", names(short)+": too little memory may be locked (LimitMEMLOCK, ulimit -l, CAP_IPC_LOCK)", "#queues")
 	}
 	if len(busy) > 0 {
 		say(full, plural(len(busy), "server is", "servers are")+" full", names(busy), search(full.Text))

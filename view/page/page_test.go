@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"director/packet"
+	"director/service"
 	"director/view/figures"
 	"director/view/page"
 )
@@ -253,6 +255,51 @@ func TestPage_AlertsWhileNoWorkerServesAQueue(t *testing.T) {
 		got := words(get(t, p, "/"))
 		if strings.Contains(got, alert) != c.want {
 			t.Errorf("%d frames in total: alert %v, want %v:\n%s", c.total, !c.want, c.want, got)
+		}
+	}
+}
+
+// Servers that cannot be reached or differ from their peers, links that are down and AF_PACKET
+// for lack of memory are alerts, and no others are.
+func TestPage_AlertsOfWhatDoesNotWork(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(*source)
+		want   []string
+	}{
+		{"nothing", func(*source) {}, []string{"Nothing to look at"}},
+		{"one server unreachable", func(s *source) {
+			s.services[0].Servers[1].Way, s.services[0].Servers[1].Skipped = packet.Neighbor, true
+		},
+			[]string{"✕ 1 server is unreachable 10.0.0.12:80 (neighbor)", "✕ unreachable"}},
+		{"all servers unreachable", func(s *source) {
+			for i := range s.services[0].Servers {
+				s.services[0].Servers[i].Way = packet.LinkDown
+			}
+		}, []string{"✕ Packets can reach no server of 1 service TCP 192.0.2.10:80", "✕ 3 servers are unreachable"}},
+		{"drained and unreachable", func(s *source) { s.services[0].Servers[1].Way, s.services[0].Servers[1].Weight = packet.Neighbor, 0 },
+			[]string{"◌ 1 server is drained"}},
+		{"a server of this host", func(s *source) { s.services[0].Servers[1].Way = packet.LocalServer }, []string{"Nothing to look at"}},
+		{"80 half-open on one of three", func(s *source) {
+			s.services[0].Servers[2].Health = service.Health{Conns: 80.2, Stalled: 79.6, Suspect: true}
+		}, []string{"▲ New connections to 1 server fail, unlike those to the peers 10.0.0.13:80 (80 of 80 connections)", "▲ suspect"}},
+		{"a link down", func(s *source) { s.figures.LinksDown = []string{"eth0", "eth1"} }, []string{"✕ 2 links are down eth0, eth1"}},
+		{"too little memory", func(s *source) { s.figures.ShortOfMemory = []string{"eth1"} },
+			[]string{"▲ AF_PACKET is used instead of AF_XDP eth1: too little memory may be locked"}},
+	} {
+		s := newSource(1, 3)
+		s.figures.Queues[3].RxRingFull, s.figures.Queues[3].TxFull = 0, 0
+		c.change(s)
+		p := newPage(t, s)
+		p.Sample()
+		got := words(get(t, p, "/"))
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: the page lacks %q:\n%s", c.what, want, got)
+			}
+		}
+		if first := c.want[0]; strings.Contains(got, "Nothing to look at") != (first == "Nothing to look at") {
+			t.Errorf("%s: want %q:\n%s", c.what, first, got)
 		}
 	}
 }

@@ -45,6 +45,8 @@ type mark struct{ Class, Sign, Text, Title string }
 var (
 	unusable = &mark{"bad", "✕", "no usable server", "New connections are refused: no server has a weight and room"}
 	full     = &mark{"warn", "▲", "full", "The upper threshold is reached: no new connections until there are fewer than the lower one"}
+	lost     = &mark{"bad", "✕", "unreachable", "Packets cannot reach it: no route, no link, or its next hop does not answer"}
+	suspect  = &mark{"warn", "▲", "suspect", "Most of its new connections fail, unlike those of another server of the service"}
 	drained  = &mark{"mild", "◌", "drained", "Weight 0: no new connections, those that there are go on"}
 )
 
@@ -115,8 +117,12 @@ func stateOf(s *control.Server) *mark {
 	switch {
 	case s.Weight <= 0:
 		return drained
+	case s.Unreachable():
+		return lost
 	case s.Overloaded:
 		return full
+	case s.Health.Suspect:
+		return suspect
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"director/packet"
 	"director/view/top"
 )
 
@@ -97,11 +98,11 @@ drops    bad-source 20/s (40)  table-full 0/s (154)
                                                               CONN   PACKETS/S     BYTES/S
 SERVICE, SERVERS                          WEIGHT   ACT INACT    /S    IN   OUT    IN   OUT
 TCP 192.0.2.10:80 wlc                             200k    28   100 1.50k 1.40k 60.0k 2.00M
- 10.0.0.13:8080             nat drained        0     1    20     0     0     0     0     0
- 10.0.0.12:8080             nat                2     7     4    60 1.50k 1.40k 60.0k 2.00M
- 10.0.0.11:8080             nat overloaded     1  200k     4    40 1.50k 1.40k 60.0k 2.00M
+ 10.0.0.13:8080            nat drained         0     1    20     0     0     0     0     0
+ 10.0.0.12:8080            nat                 2     7     4    60 1.50k 1.40k 60.0k 2.00M
+ 10.0.0.11:8080            nat overloaded      1  200k     4    40 1.50k 1.40k 60.0k 2.00M
 UDP 192.0.2.9:53 rr              no server           0     0     0     0     0     0     0
- 255.255.255.255:65535      tun drained        0     0     0     0     0     0     0     0
+ 255.255.255.255:65535     tun drained         0     0     0     0     0     0     0     0
 FWM 7 mh                         no server           0     0     0     0     0     0     0
 
 WORKER CPU   LOAD  RX/S  TX/S  HOST  DROP  BATCH   1   2   4   8  16  32  64  %
@@ -126,6 +127,34 @@ no-service                             6      12
 not-ipv4                               0      14
 
 `)
+}
+
+// Servers that cannot be reached, and those that differ from their peers, are marked. So is a
+// service of which no server can be reached.
+func TestBlock_MarksServersThatFail(t *testing.T) {
+	f, all := farm(3)
+	servers := all[0].Servers
+	servers[0].Way, servers[0].Skipped = packet.Neighbor, true
+	servers[1].Health.Suspect = true
+	servers[2].Way = packet.LocalServer
+	m := top.NewModel(2 * time.Second)
+	m.Answer(f, all, nil, f.At)
+	got := m.Block()
+	for _, want := range []string{"10.0.0.1:80 ", "dr  unreachable", "dr  suspect"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "unreachable"); n != 1 {
+		t.Errorf("%d are unreachable, want 1:\n%s", n, got)
+	}
+	for i := range servers {
+		servers[i].Way, servers[i].Skipped = packet.NoRoute, false
+	}
+	m.Answer(f, all, nil, f.At)
+	if n := strings.Count(m.Block(), "unreachable"); n != 4 {
+		t.Errorf("%d are unreachable, want the service and its servers:\n%s", n, m.Block())
+	}
 }
 
 // Every mark by colour is also a mark by a word.

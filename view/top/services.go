@@ -119,6 +119,8 @@ func (n *snapshot) serviceEntry(s *control.Service) entry {
 	}
 	if !s.Usable() {
 		e.state, e.brief, e.style = "no server", "none", alarm
+	} else if s.Unreachable() {
+		e.state, e.brief, e.style = "unreachable", "away", alarm
 	}
 	e.traffic(n)
 	return e
@@ -129,8 +131,12 @@ func (n *snapshot) serverEntry(k service.Key, s *control.Server) entry {
 	switch {
 	case s.Weight == 0:
 		e.state, e.brief, e.style = "drained", "drain", warning
+	case s.Unreachable():
+		e.state, e.brief, e.style = "unreachable", "away", alarm
 	case s.Overloaded:
 		e.state, e.brief, e.style = "overloaded", "over", alarm
+	case s.Health.Suspect:
+		e.state, e.brief, e.style = "suspect", "susp", warning
 	}
 	e.numbers[byWeight] = float64(s.Weight)
 	e.numbers[byActive], e.numbers[byInactive] = float64(s.Active), float64(s.Inactive)
@@ -177,7 +183,7 @@ func (m *model) servicesTable(width int) (head, body []line) {
 	for _, e := range all {
 		front = max(front, len(e.name)+len(e.about)+len(e.state)+2)
 		for _, r := range e.servers {
-			front = max(front, len(r.name)+len("  nat overloaded"))
+			front = max(front, len(r.name)+len("  nat unreachable"))
 		}
 	}
 	if width > 0 {
@@ -227,7 +233,7 @@ func (e *entry) serviceFront(width int) string {
 func (e *entry) serverFront(width int) string {
 	about := 10 // " nat drain"
 	if width >= wideFront {
-		about = 15 // " nat overloaded"
+		about = 16 // " nat unreachable"
 	}
 	name := cut(e.name, width-about-1)
 	return fmt.Sprintf(" %-*s %-3s %-*s", width-about-1, name, e.about, about-5, e.shownState(width))

@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"director/control"
+	"director/control/config"
+	"director/internal/memlab"
+	"director/internal/packettest"
+	"director/neigh"
+	"director/packet"
+)
+
+const twoServers = `
+-A -t 192.0.2.10:80 -s rr
+-a -t 192.0.2.10:80 -r 10.0.0.11 -m
+-a -t 192.0.2.10:80 -r 10.0.0.12 -m
+`
+
+// silence lets a real server no longer answer ARP requests.
+func (r *rig) silence(ip string) {
+	a := netip.MustParseAddr(ip)
+	s := &r.network.snapshot
+	s.Neighbors = slices.DeleteFunc(slices.Clone(s.Neighbors), func(n neigh.Neighbor) bool { return n.IP == a })
+	s.Silent = append(s.Silent, neigh.Silent{IP: a, Link: 2})
+	r.control.Refresh()
+}
+
+// The flag decides whether unreachable servers are passed over, at the start and after a
+// reload.
+func TestSkipUnreachable_ByTheFlag(t *testing.T) {
+	for _, off := range []string{"", "--skip-unreachable=false\n"} {
+		r := newRig(t, off+twoServers)
+		r.silence("10.0.0.12")
+		down := r.control.Unreachable()
+		if len(down) != 1 || down[0].Addr.String() != "10.0.0.12" || down[0].Reason != packet.Neighbor || down[0].Skipped != 1-strings.Count(off, "false") {
+			t.Errorf("%q: %+v are unreachable", off, down)
+		}
+	}
+	r := newRig(t, twoServers)
+	r.silence("10.0.0.12")
+	r.load = func() (*config.Config, error) { return parse(t, twoServers+"--skip-unreachable=false"), nil }
+	close(r.begun)
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if down := r.control.Unreachable(); len(down) != 1 || down[0].Skipped != 0 {
+		t.Errorf("after the reload: %+v, want the server unreachable and not skipped", down)
+	}
+}
+
+// unreachable makes a list for serverLog.
+func unreachable(servers ...string) (all []control.Unreachable) {
+	for _, s := range servers {
+		all = append(all, control.Unreachable{Addr: packet.MustAddr(s), Reason: packet.LinkDown, Rules: 2, Skipped: 1})
+	}
+	return all
+}
+
+// Each change is logged, but a server that comes and goes has one line in ten seconds. The
+// last line is true.
+func TestServerLog_TellsChangesButDoesNotFlood(t *testing.T) {
+	var out lines
+	l := serverLog{log: zerolog.New(&out), states: map[packet.Addr]*serverState{}}
+	now := time.Unix(1000, 0)
+	tick := func(servers ...string) string {
+		now = now.Add(time.Second)
+		l.update(now, unreachable(servers...))
+		return out.take()
+	}
+	const down, up = "cannot be reached", "can be reached again"
+	if got := tick("10.0.0.11"); !strings.Contains(got, down) || !strings.Contains(got, `"because":"link-down"`) || strings.Count(got, "\n") != 1 {
+		t.Errorf("the first change: %q", got)
+	}
+	if got := tick("10.0.0.11"); got != "" {
+		t.Errorf("no change: %q", got)
+	}
+	logged := ""
+	for i := range 60 {
+		if i%2 == 0 {
+			logged += tick()
+		} else {
+			logged += tick("10.0.0.11")
+		}
+	}
+	if n := strings.Count(logged, "\n"); n < 1 || n > 6 {
+		t.Errorf("%d lines in a minute of changes, want at most 6:\n%s", n, logged)
+	}
+	for range 12 {
+		logged += tick()
+	}
+	text := strings.Split(strings.TrimSpace(logged), "\n")
+	if last := text[len(text)-1]; !strings.Contains(last, up) {
+		t.Errorf("the last line is %q, want that it can be reached", last)
+	}
+	for range 12 {
+		tick()
+	}
+	if len(l.states) != 0 {
+		t.Errorf("%d servers are remembered, want none", len(l.states))
+	}
+}
+
+// A link that goes down concerns many servers: few lines say so.
+func TestServerLog_SumsUpMany(t *testing.T) {
+	var out lines
+	l := serverLog{log: zerolog.New(&out), states: map[packet.Addr]*serverState{}}
+	var all []string
+	for i := range 1000 {
+		all = append(all, fmt.Sprintf("10.0.%d.%d", i/250, 1+i%250))
+	}
+	now := time.Unix(1000, 0)
+	l.update(now, unreachable(all...))
+	got := out.take()
+	if strings.Count(got, "\n") != serverLines+1 || !strings.Contains(got, `"servers":990`) {
+		t.Errorf("%d lines, want %d and one that sums up:\n%s", strings.Count(got, "\n"), serverLines, got)
+	}
+	l.update(now.Add(time.Second), unreachable(all...))
+	if got := out.take(); got != "" {
+		t.Errorf("then: %q, want nothing", got)
+	}
+}
+
+// A server that gives no sign of life is logged as suspect, and the kernel is asked whether
+// its next hop is there.
+func TestCompare_LogsASuspectAndDoubtsItsNextHop(t *testing.T) {
+	r := newRig(t, twoServers)
+	for port := range uint16(40) {
+		r.receive(0, frame(packet.ProtoTCP, 20000+port, 80))
+	}
+	for _, f := range r.ports[0].Take() {
+		if d := packettest.Decode(t, f); d.IP.DstIP.String() == "10.0.0.11" {
+			r.receive(0, packettest.Frame{
+				SrcMAC: memlab.OthersMAC, DstMAC: memlab.MAC, Flags: "A",
+				Src: fmt.Sprintf("198.51.100.1:%d", d.TCP.SrcPort), Dst: "192.0.2.10:80",
+			}.Bytes())
+		}
+	}
+	r.logged.take()
+	r.compare()
+	if got := r.logged.take(); !strings.Contains(got, "most new connections to a real server fail") ||
+		!strings.Contains(got, `"service":"tcp:192.0.2.10:80","server":"10.0.0.12","port":80,"connections":20,"no-progress":20`) {
+		t.Errorf("logged: %s", got)
+	}
+	if want := []packet.Addr{packet.MustAddr("10.0.0.12")}; !slices.Equal(r.network.doubted, want) {
+		t.Errorf("next hops to confirm: %v, want %v", r.network.doubted, want)
+	}
+}
+
+// A director is fit for traffic while all its links are up.
+func TestFit_NamesALinkThatIsDown(t *testing.T) {
+	r := newRig(t, twoServers)
+	if err := r.fit(); err != nil {
+		t.Errorf("%v, want it fit", err)
+	}
+	links := slices.Clone(r.network.snapshot.Links)
+	links[0].Up = false
+	r.network.snapshot.Links = links
+	r.control.Refresh()
+	if err := r.fit(); err == nil || err.Error() != "the link of eth0 is down" {
+		t.Errorf("%v, want word of eth0", err)
+	}
+	if got := r.Figures().LinksDown; !slices.Equal(got, []string{"eth0"}) {
+		t.Errorf("the figures name %v, want eth0", got)
+	}
+}

@@ -1,0 +1,38 @@
+package service
+
+// Skip sets which servers get no new connections because packets cannot reach them.
+// unreachable says so by the number of a server. If no server of a service that has a
+// weight can be reached, none is skipped: then a client's packet waits for the next hop or
+// is lost, as it would in IPVS, instead of being refused for a failure that may be short.
+func (r *Registry) Skip(unreachable func(id uint32) bool) {
+	for _, s := range r.services {
+		members := s.members.values()
+		reached := false
+		for i := range members {
+			reached = reached || members[i].spec.Weight > 0 && !unreachable(members[i].ID)
+		}
+		s.pool.skip(members, func(id uint32) bool { return reached && unreachable(id) })
+	}
+}
+
+// skip sets which of the members are skipped. It takes the lock only if something changes:
+// a scheduler must see one state during a choice.
+func (p *pool) skip(members []member, skips func(id uint32) bool) {
+	changes := false
+	for i := range members {
+		changes = changes || members[i].Load.Skipped.Load() != skips(members[i].ID)
+	}
+	if !changes {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spare = nil
+	for i := range members {
+		members[i].Load.Skipped.Store(skips(members[i].ID))
+	}
+}
+
+// Skipped reports whether the server gets no new connections because packets cannot reach
+// it, although they can reach another server of the service.
+func (s *Server) Skipped() bool { return s.Load.Skipped.Load() }
