@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -125,5 +126,20 @@ func TestParse_RefusesAFileThatNamesItself(t *testing.T) {
 	want := name + ":2: --flagfile=" + name + ": the file is already being read: it must not include itself"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A FIFO in place of a flags file does not make the director wait for a writer.
+func TestParse_ReadsRegularFilesOnly(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, kind := range map[string]string{name: "a pipe", "/dev/null": "a device", filepath.Dir(name): "a directory"} {
+		_, err := parse("", "--flagfile="+file)
+		want := "--flagfile=" + file + ": " + file + ": not a regular file: it is " + kind + ": to read a pipe, connect it to standard input and give --flagfile=-"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,6 +14,7 @@ import (
 	"director/control/names"
 	"director/control/rules"
 	"director/dataplane/sysctl"
+	"director/internal/files"
 )
 
 // ErrHelp is returned by Parse when --help was asked for.
@@ -147,7 +147,10 @@ func (p *parser) file(where, name string) error {
 		}
 		p.stdin = nil
 	} else {
-		f, err := os.Open(name)
+		f, err := files.Open(name)
+		if errors.Is(err, files.ErrNotRegular) {
+			return fmt.Errorf("%s: %w: to read a pipe, connect it to standard input and give --flagfile=-", where, err)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
