@@ -8,4 +8,4 @@ import (
 )
 
 // peer cannot be told: a director runs on Linux.
-func peer(*net.UnixConn) (uid uint32, err error) { return 0, errors.ErrUnsupported }
+func peer(*net.UnixConn) (uid, pid int, err error) { return 0, 0, errors.ErrUnsupported }

@@ -15,18 +15,14 @@ const DefaultSocket = "/run/director/control.sock"
 
 // Listen creates the control socket, and its directory if that does not exist. Only the
 // user of this process can open the socket. Listen replaces the socket of a director that
-// was killed, but not one where a director answers.
+// was killed. It never replaces anything else: not a file, and not a socket at which a
+// program answers.
 func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, unmade(path, err)
 	}
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("--control=%s: another director already uses this path: give another one", path)
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("--control: %w", err)
-		}
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("--control=%s: %w", path, err)
 	}
 	// The socket is created in a temporary directory that only this user can open.
 	// So no other user can open the socket before its mode is set.
@@ -41,14 +37,54 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("--control: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	err = os.Chmod(temporary, 0o600)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
+	own, err := publish(temporary, path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--control: %w", err), l.Close(), os.Remove(temporary))
+		return nil, errors.Join(fmt.Errorf("--control=%s: %w", path, err), l.Close())
 	}
-	return &listener{UnixListener: l, path: path}, nil
+	return &listener{UnixListener: l, path: path, own: own}, nil
+}
+
+// removeStale removes the stream socket at path if no program listens there. It returns
+// an error if anything else is at path.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("there is a file that is not a socket (%v): remove it, or give another path", info.Mode())
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+		return errInUse
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED): // of the errors of connect only this one means that nobody listens
+		return os.Remove(path)
+	case errors.Is(err, syscall.EAGAIN): // the program is too busy to accept
+		return errInUse
+	}
+	return fmt.Errorf("there is a socket of another program: give another path: %w", err)
+}
+
+// errInUse reports that a program answers at the path of the socket.
+var errInUse = errors.New("another director already uses this path: give another one")
+
+// publish moves the new socket from temporary to path and gives it its mode. Unlike a
+// rename, it fails if something was created at path in the meantime. It returns the
+// identity of the socket. The temporary name is gone in any case.
+func publish(temporary, path string) (own os.FileInfo, err error) {
+	defer func() { err = errors.Join(err, os.Remove(temporary)) }()
+	if err = os.Chmod(temporary, 0o600); err != nil {
+		return nil, err
+	}
+	if own, err = os.Lstat(temporary); err != nil {
+		return nil, err
+	}
+	return own, os.Link(temporary, path)
 }
 
 // unmade returns the error for a socket that cannot be created, with advice.
@@ -60,11 +96,28 @@ func unmade(path string, err error) error {
 }
 
 // listener accepts only connections of root and of this process's user, even if the mode
-// of the file was changed. Close removes the file.
+// of the file was changed. Close removes the socket from its directory, unless another file
+// has taken its place.
 type listener struct {
 	*net.UnixListener
 	path string
+	own  os.FileInfo // identity of the socket
 	once sync.Once
+}
+
+// peerConn is a connection whose remote address says which process is there.
+type peerConn struct {
+	*net.UnixConn
+	peer *peerAddr
+}
+
+// RemoteAddr returns a *peerAddr.
+func (c peerConn) RemoteAddr() net.Addr { return c.peer }
+
+// peerAddr is the address of a process at the other end of a connection.
+type peerAddr struct {
+	net.Addr
+	uid, pid int
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -73,15 +126,29 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := peer(c); err == nil && (uid == 0 || int(uid) == os.Geteuid()) {
-			return c, nil
+		if uid, pid, err := peer(c); err == nil && (uid == 0 || uid == os.Geteuid()) {
+			return peerConn{c, &peerAddr{c.RemoteAddr(), uid, pid}}, nil
 		}
 		c.Close()
 	}
 }
 
-func (l *listener) Close() error {
-	err := l.UnixListener.Close()
-	l.once.Do(func() { err = errors.Join(err, os.Remove(l.path)) })
-	return err
+// Close removes the socket first. While the socket is open, no other file can have its
+// inode number.
+func (l *listener) Close() (err error) {
+	l.once.Do(func() { err = l.remove() })
+	return errors.Join(err, l.UnixListener.Close())
+}
+
+func (l *listener) remove() error {
+	there, err := os.Lstat(l.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !os.SameFile(there, l.own):
+		return nil
+	}
+	return os.Remove(l.path)
 }

@@ -179,6 +179,117 @@ func TestListen_ReplacesWhatADeadDirectorLeft(t *testing.T) {
 	}
 }
 
+// bound binds a socket of the given type to path and leaves it open until the test ends.
+func bound(t *testing.T, path string, kind int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		t.Fatal(err)
+	}
+	if kind == unix.SOCK_DGRAM {
+		return
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// crowd connects to a socket until its queue is full.
+func crowd(t *testing.T, path string) {
+	t.Helper()
+	for {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		must(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+		if errors.Is(err, unix.EAGAIN) {
+			return
+		}
+		must(t, err)
+	}
+}
+
+// Whatever lies at the path of the socket stays there, unless it is the socket of a
+// director that was killed.
+func TestListen_RemovesNothingOfOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		put  func(t *testing.T, path string)
+		want string
+	}{
+		"a file":            {func(t *testing.T, path string) { write(t, path) }, "a file that is not a socket"},
+		"an empty folder":   {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, "a file that is not a socket"},
+		"a FIFO":            {func(t *testing.T, path string) { must(t, unix.Mkfifo(path, 0o600)) }, "a file that is not a socket"},
+		"a link to a file":  {func(t *testing.T, path string) { write(t, path+"2"); must(t, os.Symlink(path+"2", path)) }, "a file that is not a socket"},
+		"a dangling link":   {func(t *testing.T, path string) { must(t, os.Symlink(path+"2", path)) }, "a file that is not a socket"},
+		"a datagram socket": {func(t *testing.T, path string) { bound(t, path, unix.SOCK_DGRAM) }, "a socket of another program"},
+		"a packet socket":   {func(t *testing.T, path string) { bound(t, path, unix.SOCK_SEQPACKET) }, "a socket of another program"},
+		"a busy program": {func(t *testing.T, path string) {
+			bound(t, path, unix.SOCK_STREAM)
+			crowd(t, path)
+		}, "another director already uses this path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "control.sock")
+			c.put(t, path)
+			before, err := os.Lstat(path)
+			must(t, err)
+			l, err := api.Listen(path)
+			if err == nil {
+				l.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), "--control="+path+": ") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+				t.Errorf("it is not there any more: %v", err)
+			}
+			if entries, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".control-*")); err != nil || entries != nil {
+				t.Errorf("left behind: %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+// A director that ends removes its own socket, and nothing that took the socket's place.
+func TestListener_RemovesOnlyItself(t *testing.T) {
+	for name, replace := range map[string]func(t *testing.T, path string){
+		"a file":           write,
+		"another's socket": func(t *testing.T, path string) { bound(t, path, unix.SOCK_STREAM) },
+		"nothing":          nil,
+	} {
+		path := filepath.Join(t.TempDir(), "control.sock")
+		l, err := api.Listen(path)
+		must(t, err)
+		must(t, os.Remove(path))
+		if replace != nil {
+			replace(t, path)
+		}
+		if err := l.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(path); (err == nil) != (replace != nil) {
+			t.Errorf("%s: after the end: %v", name, err)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write makes a file.
+func write(t *testing.T, path string) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte("data of another program"), 0o600))
+}
+
 func TestListen_SaysWhatToDoAboutAFolderOfOthers(t *testing.T) {
 	dir := folder(t)
 	for _, path := range []string{filepath.Join(dir, "control.sock"), filepath.Join(dir, "run", "control.sock")} {
