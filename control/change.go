@@ -60,13 +60,14 @@ func (e *OpError) Unwrap() error { return e.Err }
 // refused, none is made. The error is an *OpError.
 func (c *Control) Apply(ops ...Op) error {
 	c.mu.Lock()
-	err := c.apply(ops)
+	changes, err := c.apply(ops)
 	c.mu.Unlock()
-	return c.applied(ops, err)
+	return c.applied(ops, changes, err)
 }
 
-// applied does the work that follows a change. It is called without the lock.
-func (c *Control) applied(ops []Op, err error) error {
+// applied does the work that follows a change. It is called without the lock. When it
+// returns nil, the change is in the journal.
+func (c *Control) applied(ops []Op, changes []Difference, err error) error {
 	if err != nil {
 		return err
 	}
@@ -74,13 +75,18 @@ func (c *Control) applied(ops []Op, err error) error {
 		c.endStranded()
 	}
 	c.changed()
+	c.record()
+	if len(changes) > 0 {
+		c.audit(c.by, changes)
+	}
 	return nil
 }
 
-// apply makes the changes. The caller holds the lock.
-func (c *Control) apply(ops []Op) error {
+// apply makes the changes. It returns the differences as noteServices does. The caller
+// holds the lock.
+func (c *Control) apply(ops []Op) ([]Difference, error) {
 	if err := c.checkNetwork(ops); err != nil {
-		return err
+		return nil, err
 	}
 	if len(ops) > 1 || len(ops) == 1 && len(ops[0].Service.Servers) > 0 {
 		// Try them on a copy first. If a later change is refused, the earlier ones
@@ -89,18 +95,19 @@ func (c *Control) apply(ops []Op) error {
 		trial := service.NewRegistry(service.Options{Tunables: c.tunables, Marks: c.marks})
 		for _, s := range c.registry.Specs() {
 			if err := trial.AddService(s); err != nil {
-				return fmt.Errorf("the present services: %w", err)
+				return nil, fmt.Errorf("the present services: %w", err)
 			}
 		}
 		if err := run(trial, ops); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	before := c.specsBefore(ops)
 	if err := run(c.registry, ops); err != nil {
-		return err
+		return nil, err
 	}
 	c.follow()
-	return nil
+	return c.noteServices(before), nil
 }
 
 // checkNetwork returns an error if the network cannot reach a real server as ops ask.
@@ -204,7 +211,7 @@ func (c *Control) DeleteServer(k service.Key, a packet.Addr, port uint16) error 
 func (c *Control) Replace(want []service.Spec) error {
 	c.mu.Lock()
 	ops := Diff(c.registry.Specs(), want)
-	err := c.apply(ops)
+	changes, err := c.apply(ops)
 	c.mu.Unlock()
-	return c.applied(ops, err)
+	return c.applied(ops, changes, err)
 }

@@ -40,6 +40,11 @@ type Options struct {
 	// Changed is called after each change of the services, by the goroutine that made
 	// the change. Several calls may run at once. It may be nil.
 	Changed func()
+	// Journal records the changes that are made at run time. It may be nil.
+	Journal Journal
+	// Audit is told of each change that an Origin made, after the change. Several calls
+	// may run at once. It may be nil.
+	Audit func(Origin, []Difference)
 	// Seed is the seed of all random numbers. With 0 they differ at each start.
 	Seed uint64
 	// SkipUnreachable lets the schedulers pass over real servers that packets cannot
@@ -51,29 +56,43 @@ type Options struct {
 // any goroutine. A change is made completely or not at all. The workers see it at their
 // next step.
 type Control struct {
+	*core
+	by Origin
+}
+
+// By returns a Control for the same director. Changes that are made through it are o's.
+func (c *Control) By(o Origin) *Control { return &Control{c.core, o} }
+
+// core is the part that all Controls of a director share.
+type core struct {
 	shared   *dataplane.Engine
 	hops     func(*service.Table) *neigh.Table
 	tunables *sched.Tunables
 	marks    []service.Mark
 	network  func() neigh.Snapshot
 	changed  func()
+	journal  Journal
+	audit    func(Origin, []Difference)
 
-	mu       sync.Mutex
-	registry *service.Registry
-	guard    *dataplane.Guard
-	timeouts service.Timeouts
-	sysctl   sysctl.Values
-	skip     bool // Options.SkipUnreachable
+	recording sync.Mutex // held while the journal is written; taken before mu
+	mu        sync.Mutex
+	registry  *service.Registry
+	guard     *dataplane.Guard
+	timeouts  service.Timeouts
+	sysctl    sysctl.Values
+	skip      bool // Options.SkipUnreachable
+	base      baseline
 }
 
 // New returns a Control without services, and publishes the first view to the
 // workers.
 func New(o Options) *Control {
-	c := &Control{
+	c := &Control{core: &core{
 		shared: o.Shared, hops: o.Hops, tunables: sched.NewTunables(),
-		marks: o.Marks, network: o.Network, changed: o.Changed,
+		marks: o.Marks, network: o.Network, changed: o.Changed, journal: o.Journal, audit: o.Audit,
 		sysctl: o.Sysctl, timeouts: o.Timeouts, skip: o.SkipUnreachable,
-	}
+		base: baseline{timeouts: o.Timeouts, sysctl: o.Sysctl, differ: map[service.Key]bool{}, rewrite: true},
+	}}
 	if c.changed == nil {
 		c.changed = func() {}
 	}
@@ -114,15 +133,26 @@ func Addresses(t *service.Table) []packet.Addr {
 	return addrs
 }
 
-// change calls do. If do succeeds, change publishes the result to the workers.
-func (c *Control) change(do func(*service.Registry) error) error {
+// change calls do with the time-outs and sysctls. If do succeeds, change publishes the
+// result to the workers.
+func (c *Control) change(do func(*service.Timeouts, *sysctl.Values) error) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	err := do(c.registry)
+	t, v := c.timeouts, c.sysctl
+	err := do(&t, &v)
+	var changes []Difference
 	if err == nil {
+		changes = c.setSettings(t, v)
 		c.follow()
 	}
-	return err
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	c.record()
+	if len(changes) > 0 {
+		c.audit(c.by, changes)
+	}
+	return nil
 }
 
 // endStranded removes the connections of removed servers if the sysctl
@@ -165,8 +195,8 @@ func (c *Control) SetTimeouts(t service.Timeouts) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	return c.change(func(*service.Registry) error {
-		c.timeouts.Set(t)
+	return c.change(func(now *service.Timeouts, _ *sysctl.Values) error {
+		now.Set(t)
 		return nil
 	})
 }
@@ -209,39 +239,63 @@ func (e *ServiceError) Unwrap() error { return e.Err }
 // returns. If a part is refused, nothing is applied. No other change can happen during
 // the call. If a service or server is refused, the error is a *ServiceError.
 func (c *Control) Update(change func(now Settings) Settings) error {
+	return c.update(change, func() {})
+}
+
+// update is Update. If nothing is refused, it calls done with the lock held.
+func (c *Control) update(change func(now Settings) Settings, done func()) error {
 	c.mu.Lock()
 	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
 	want := change(now)
-	ops := Diff(c.registry.Specs(), want.Services) // change may have modified now.Services
-	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl
-	err := c.apply(ops)
-	if err != nil {
-		c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
+	ops := Diff(c.registry.Specs(), want.Services)    // change may have modified now.Services
+	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl // apply publishes them
+	changes, err := c.apply(ops)
+	c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
+	if err == nil {
+		changes = append(changes, c.setSettings(want.Timeouts, want.Sysctl)...)
+		done()
 	}
 	c.mu.Unlock()
 	if e, ok := errors.AsType[*OpError](err); ok { // the number of a change means nothing to the caller
 		err = &ServiceError{e.Op, e.Err}
 	}
-	return c.applied(ops, err)
+	return c.applied(ops, changes, err)
+}
+
+// Load makes next the configuration, and applies what it says. The running settings that
+// differ from the configuration that was loaded before stay as they are, unless drop is
+// set. The error is that of Update.
+func (c *Control) Load(next Settings, drop bool) error {
+	return c.update(func(Settings) Settings {
+		if drop {
+			return next
+		}
+		d := c.drift()
+		return d.Onto(next)
+	}, func() { c.setBase(next) })
+}
+
+// Begin is the first Load of a director. kept is the drift of the director before it,
+// which stays.
+func (c *Control) Begin(next Settings, kept Drift) error {
+	return c.update(func(Settings) Settings { return kept.Onto(next) }, func() { c.setBase(next) })
 }
 
 // SetSysctls sets sysctls by their names. If one is refused, none is set.
 func (c *Control) SetSysctls(values map[string]string) error {
-	return c.change(func(*service.Registry) error {
-		next := c.sysctl
+	return c.change(func(_ *service.Timeouts, now *sysctl.Values) error {
 		for name, value := range values {
-			if err := next.Set(name, value); err != nil {
+			if err := now.Set(name, value); err != nil {
 				return fmt.Errorf("%s=%s: %w", name, value, err)
 			}
 		}
-		c.sysctl = next
 		return nil
 	})
 }
 
 // SetSysctl sets one sysctl by its name.
 func (c *Control) SetSysctl(name, value string) error {
-	return c.change(func(*service.Registry) error { return c.sysctl.Set(name, value) })
+	return c.change(func(_ *service.Timeouts, now *sysctl.Values) error { return now.Set(name, value) })
 }
 
 // Refresh publishes the present state of the network to the workers.

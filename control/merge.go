@@ -1,40 +1,39 @@
 package control
 
-import (
-	"director/dataplane/sysctl"
-	"director/service"
-)
+import "director/service"
 
 // Merge returns the services after a reload. base is the old configuration, next is the
 // new one, and running is the present state, which an operator may have changed. An
 // attribute in which running differs from base keeps its running value. Every other
 // attribute gets its value from next.
 func Merge(base, next, running []service.Spec) []service.Spec {
-	was, is := byKey(base), byKey(running)
-	var merged []service.Spec
-	for i := range running {
-		r := &running[i]
-		b, n := was[r.Key], find(next, r.Key)
-		if n == nil && b != nil && sameService(b, r) {
-			continue // removed from the configuration, and not changed while running
-		}
-		merged = append(merged, mergeService(b, n, r))
+	return mergeServices(servicesDrift(base, running), next)
+}
+
+// mergeServices is Merge for the services that differ between base and running. The result
+// has the order of next. Services that are not in next come last.
+func mergeServices(drift []ServiceDrift, next []service.Spec) []service.Spec {
+	differs := make(map[service.Key]*ServiceDrift, len(drift))
+	for i := range drift {
+		differs[drift[i].Key] = &drift[i]
 	}
-	for _, n := range next {
-		if is[n.Key] == nil && was[n.Key] == nil { // otherwise it was removed while running
-			merged = append(merged, n)
+	var merged []service.Spec
+	for i := range next {
+		n := &next[i]
+		switch d := differs[n.Key]; {
+		case d == nil:
+			merged = append(merged, *n)
+		case d.Running != nil: // otherwise it was removed while running
+			merged = append(merged, mergeService(d.Loaded, n, d.Running))
+		}
+	}
+	will := byKey(next)
+	for i := range drift {
+		if r := drift[i].Running; r != nil && will[drift[i].Key] == nil {
+			merged = append(merged, *r)
 		}
 	}
 	return merged
-}
-
-func find(specs []service.Spec, k service.Key) *service.Spec {
-	for i := range specs {
-		if specs[i].Key == k {
-			return &specs[i]
-		}
-	}
-	return nil
 }
 
 // sameService reports whether two services have the same attributes and servers,
@@ -44,10 +43,10 @@ func sameService(a, b *service.Spec) bool {
 }
 
 // mergeService merges one running service. b is nil if the old configuration does not
-// contain it, n if the new one does not.
+// contain it.
 func mergeService(b, n, r *service.Spec) service.Spec {
 	m := *r
-	if b == nil || n == nil {
+	if b == nil {
 		return m
 	}
 	// Attributes that depend on each other are merged together.
@@ -97,25 +96,4 @@ func merge[T comparable](base, next, running T) T {
 		return running
 	}
 	return next
-}
-
-// MergeTimeouts is Merge for the time-outs.
-func MergeTimeouts(base, next, running service.Timeouts) service.Timeouts {
-	return service.Timeouts{
-		TCP:    merge(base.TCP, next.TCP, running.TCP),
-		TCPFIN: merge(base.TCPFIN, next.TCPFIN, running.TCPFIN),
-		UDP:    merge(base.UDP, next.UDP, running.UDP),
-	}
-}
-
-// MergeSysctl is Merge for the sysctls.
-func MergeSysctl(base, next, running sysctl.Values) sysctl.Values {
-	merged := running
-	for _, name := range sysctl.Names() {
-		b, _ := base.Get(name)
-		n, _ := next.Get(name)
-		r, _ := running.Get(name)
-		_ = merged.Set(name, merge(b, n, r)) // each is a value that Get returned
-	}
-	return merged
 }

@@ -18,7 +18,7 @@ func (d *Daemon) listen() error {
 		return err
 	}
 	d.server = api.NewHTTPServer(api.Director{
-		Control: d.control, Figures: d.Figures, Reload: d.Reload, Configuration: d.writeConfiguration,
+		Control: d.control, Figures: d.Figures, Reload: d.Reload, Diff: d.diff, Configuration: d.writeConfiguration,
 	}, d.log)
 	d.server.Handle("POST "+why.Path, why.Handler(&why.Director{Control: d.control, Shared: d.shared}))
 	captures := capture.NewHandler(func(o capture.Options) (*capture.Session, error) {

@@ -66,6 +66,9 @@ type Daemon struct {
 	watch    network
 	served   []packet.Addr // the real servers that the watch serves
 	saved    *state.File   // of the previous director, until its connections are restored
+	places   places        // of --state
+	kept     control.Drift // the run-time changes of the previous director
+	recorder *recorder     // nil without --state
 	steering *steer.Steering
 	ifaces   []*interfaceIO
 	cpus     []int // by worker
@@ -76,6 +79,11 @@ type Daemon struct {
 	manager  notify.Manager
 	web      *web.Server // nil without --http
 	window   window
+
+	successor bool                   // another director will go on with the connections; set by Wait
+	stopping  atomic.Pointer[string] // what Stop is doing
+	saving    atomic.Bool            // the state is being written
+	exit      func(code int)         // ends the process at once
 
 	broken     chan error     // the first failure while running
 	hangup     chan os.Signal // asks for a reload
@@ -108,12 +116,18 @@ func (d *Daemon) defers(what string, do func() error) {
 	d.undo = append(d.undo, release{what, do})
 }
 
+// ErrSuccessor is the cause of a context that asks a director to end because another one
+// will go on with its connections at once. With --state the VIPs then stay, and the host
+// does not see balanced frames until the other director starts.
+var ErrSuccessor = errors.New("a successor comes")
+
 // New returns a director that has not started yet. load reads its configuration again
 // for a reload; nil means that there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
 	d := &Daemon{
 		config: c, loaded: c, load: load, log: log, version: buildVersion(debug.ReadBuildInfo()),
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), hangup: make(chan os.Signal, 1),
+		exit: os.Exit,
 	}
 	d.follower.log, d.follower.rules = log, d.rules
 	return d
@@ -141,9 +155,11 @@ func buildVersion(info *debug.BuildInfo, ok bool) string {
 }
 
 // Run starts a director, waits until ctx ends or something fails, and restores the host.
-// An error that matches host.ErrUsage is about the configuration.
+// The cause of ctx may be ErrSuccessor. If the director does not end soon after ctx, Run
+// ends the process. An error that matches host.ErrUsage is about the configuration.
 func Run(ctx context.Context, c *config.Config, load func() (*config.Config, error), log zerolog.Logger) error {
 	d := New(c, load, log)
+	defer d.guardEnd(ctx)()
 	err := d.Start(ctx)
 	if err == nil {
 		err = d.Wait(ctx)
@@ -249,6 +265,8 @@ func (d *Daemon) build(workers int) error {
 		Sysctl:   d.config.Sysctl,
 		Network:  d.watch.Snapshot,
 		Changed:  d.follower.catchUp,
+		Journal:  d.journal(),
+		Audit:    d.audit,
 
 		SkipUnreachable: d.config.SkipUnreachable,
 	})
@@ -257,15 +275,7 @@ func (d *Daemon) build(workers int) error {
 			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark defines this mark, so its service gets no traffic")
 		}
 	}
-	if d.saved != nil && d.config.ReloadRuntime == config.RuntimeKeep {
-		merged := control.Merge(d.saved.Base, d.config.Services, d.saved.Running)
-		err := d.control.Add(merged)
-		if err == nil {
-			return nil
-		}
-		d.log.Warn().Err(err).Msg("the changes that were made while the previous director ran are lost")
-	}
-	return d.control.Add(d.config.Services)
+	return d.begin()
 }
 
 // announce waits until the next hops of the real servers are known or do not answer. Then
@@ -313,12 +323,13 @@ func (d *Daemon) Wait(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			d.log.Info().Msg("stopping")
+			d.successor = errors.Is(context.Cause(ctx), ErrSuccessor)
+			d.log.Info().Bool("successor", d.successor).Msg("stopping")
 			return nil
 		case err := <-d.broken:
 			return err
 		case <-d.hangup:
-			_ = d.Reload(ctx) // it logs what is wrong
+			_ = d.Reload(ctx, control.Origin{Via: "hangup", UID: -1, PID: -1}, false) // it logs what is wrong
 		}
 	}
 }
@@ -342,6 +353,7 @@ func (d *Daemon) Stop() error {
 	}
 	var errs []error
 	for _, r := range slices.Backward(d.undo) {
+		d.stopping.Store(&r.what)
 		if err := r.do(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.what, err))
 		}

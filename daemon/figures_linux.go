@@ -19,7 +19,13 @@ import (
 func (d *Daemon) Figures() figures.Figures {
 	f := figures.Figures{
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
-		Table: figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
+		Table:   figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
+		Changes: d.control.Differing(),
+	}
+	if d.recorder != nil {
+		if failed := d.recorder.failed.Load(); failed != nil {
+			f.JournalError = *failed
+		}
 	}
 	if ns := d.counted.Load(); ns != 0 {
 		f.Counted = time.Unix(0, ns)

@@ -23,8 +23,9 @@ import (
 const reloadTime = 10 * time.Second
 
 // Reload reads the configuration again and applies all differences as one change, or
-// none of them. Connections continue.
-func (d *Daemon) Reload(ctx context.Context) error {
+// none of them. Connections continue. The changes that were made at run time stay, unless
+// drop is set or --reload-runtime=drop. by says who asks.
+func (d *Daemon) Reload(ctx context.Context, by control.Origin, drop bool) error {
 	select {
 	case <-d.begun: // READY must not be sent earlier
 	case <-ctx.Done():
@@ -35,12 +36,12 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err := d.manager.Reloading(); err != nil {
 		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
-	err := d.reload(ctx)
+	err := d.reload(ctx, by, drop)
 	if err != nil {
 		d.log.Error().Err(err).Msg("not reloaded, nothing has changed")
 		err = api.Errorf(http.StatusUnprocessableEntity, "not-reloaded", "not reloaded, nothing has changed: %v", err)
 	} else {
-		d.log.Info().Int("services", len(d.control.Specs())).Msg("reloaded")
+		d.logReloaded()
 	}
 	if err := d.manager.Ready(); err != nil {
 		d.log.Warn().Err(err).Msg("cannot notify the service manager")
@@ -48,9 +49,18 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	return err
 }
 
-func (d *Daemon) reload(ctx context.Context) error {
+// logReloaded logs a reload, and what still differs from the configuration afterwards.
+func (d *Daemon) logReloaded() {
+	differing := d.control.Differing()
+	d.log.Info().Int("services", len(d.control.Specs())).Int("differing", differing).Msg("reloaded")
+	if differing > 0 {
+		d.log.Info().Msg("run-time changes are kept: \"director diff\" shows them, \"director reload --drop-runtime\" drops them")
+	}
+}
+
+func (d *Daemon) reload(ctx context.Context, by control.Origin, drop bool) error {
 	if d.load == nil {
-		return errors.New("the configuration that this director was started with cannot be read again")
+		return errNotAgain
 	}
 	next, err := d.load()
 	if err != nil {
@@ -69,7 +79,8 @@ func (d *Daemon) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.control.Update(func(now control.Settings) control.Settings { return d.merge(next, now) }); err != nil {
+	drop = drop || d.loaded.ReloadRuntime == config.RuntimeDrop
+	if err := d.control.By(by).Load(settings(next), drop); err != nil {
 		if e, ok := errors.AsType[*control.ServiceError](err); ok {
 			err = fmt.Errorf("%s: %w", api.SubjectOf(&e.Op), e.Err)
 		}
@@ -90,20 +101,6 @@ func (d *Daemon) reload(ctx context.Context) error {
 	}
 	d.loaded = next
 	return nil
-}
-
-// merge returns the settings after a reload. They are those of the next configuration,
-// except that runtime changes are kept unless --reload-runtime=drop.
-func (d *Daemon) merge(next *config.Config, now control.Settings) control.Settings {
-	last, want := settings(d.loaded), settings(next)
-	if d.loaded.ReloadRuntime == config.RuntimeDrop {
-		return want
-	}
-	return control.Settings{
-		Services: control.Merge(last.Services, want.Services, now.Services),
-		Timeouts: control.MergeTimeouts(last.Timeouts, want.Timeouts, now.Timeouts),
-		Sysctl:   control.MergeSysctl(last.Sysctl, want.Sysctl, now.Sysctl),
-	}
 }
 
 // settings returns the part of a configuration that can change while running.

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"director/control"
 	"director/control/config"
-	"director/service"
 )
 
 // A director that is asked to reload while it starts reloads only after the start. The
@@ -20,7 +20,7 @@ func TestReload_WaitsForTheStart(t *testing.T) {
 	d := New(&config.Config{}, load, zerolog.Nop())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.Reload(ctx); !errors.Is(err, context.Canceled) {
+	if err := d.Reload(ctx, control.Origin{}, false); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the error of the cancelled request", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestReload_AppliesAllOrNothing(t *testing.T) {
 			}
 			r.logged.take()
 			was := r.loaded
-			err := r.Reload(t.Context())
+			err := r.Reload(t.Context(), control.Origin{Via: "test"}, false)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
@@ -122,33 +122,7 @@ func setWeight(n int32) func(*testing.T, *rig) {
 func TestReload_NeedsSomethingToReload(t *testing.T) {
 	r := newRig(t, website)
 	close(r.begun)
-	if err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read again") {
+	if err := r.Reload(t.Context(), control.Origin{Via: "test"}, false); err == nil || !strings.Contains(err.Error(), "cannot be read again") {
 		t.Errorf("got %v, want an error that the configuration cannot be read again", err)
-	}
-}
-
-// After a restart, the director uses the rules that were changed at run time, unless they
-// do not fit the network any more or a flag says otherwise.
-func TestBuild_KeepsWhatWasChangedBefore(t *testing.T) {
-	changed := strings.Replace(website, "-m", "-m -w 7", 1)
-	for _, c := range []struct {
-		what, next, running, want string
-		warned                    bool
-	}{
-		{"kept", website, changed, changed, false},
-		{"dropped", website + "--reload-runtime=drop\n", changed, website, false},
-		{"overtaken by the file", strings.Replace(website, "rr", "wlc", 1), website, strings.Replace(website, "rr", "wlc", 1), false},
-		{"refused", website, strings.Replace(website, "10.0.0.11:80", "10.0.0.1:80", 1), website, true},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			specs := func(text string) []service.Spec { return parse(t, text).Services }
-			r := newRig(t, c.next, func(d *Daemon) { d.saved = savedFile(t, specs(website), specs(c.running)) })
-			if diff := cmp.Diff(specs(c.want), r.control.Specs()); diff != "" {
-				t.Errorf("services (-want +got):\n%s", diff)
-			}
-			if warned := strings.Contains(r.logged.take(), "are lost"); warned != c.warned {
-				t.Errorf("warned: %v, want %v", warned, c.warned)
-			}
-		})
 	}
 }

@@ -48,7 +48,7 @@ func TestSkipUnreachable_ByTheFlag(t *testing.T) {
 	r.silence("10.0.0.12")
 	r.load = func() (*config.Config, error) { return parse(t, twoServers+"--skip-unreachable=false"), nil }
 	close(r.begun)
-	if err := r.Reload(t.Context()); err != nil {
+	if err := r.Reload(t.Context(), control.Origin{Via: "test"}, false); err != nil {
 		t.Fatal(err)
 	}
 	if down := r.control.Unreachable(); len(down) != 1 || down[0].Skipped != 0 {

@@ -4,25 +4,37 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"director/control"
+	"director/control/config"
+	"director/control/journal"
 	"director/control/state"
 	"director/dataplane/steer"
 	"director/host"
+	"director/host/privilege"
+	"director/internal/files"
 	"director/service"
 )
 
-// The steps of a restart with --state, in order. The director that stops:
+// The steps of a restart with --state, in order. The director that stops, if it is told
+// that a successor comes:
 //
 //	release    keeps the VIPs on the interfaces
 //	           stops its workers
 //	saveState  saves the connections and attaches the blackout filter
 //	           detaches its hooks, which received the frames until now
+//	           ends the journal
 //
 // The director that starts:
 //
-//	recall     opens the state file
+//	recall     opens the state file and reads the journal
 //	           opens its queues, which get no frames yet
+//	begin      applies the configuration and the changes of the journal
 //	resume     restores the connections
 //	           attaches its hooks: from now on the queues get the frames
 //	succeed    removes the blackout filter
@@ -30,17 +42,22 @@ import (
 //
 // During the whole time the host sees no balanced frame. It would reset the connection of
 // a client's frame, and forward a server's answer unchanged.
+//
+// A director that is only told to stop removes the VIPs and attaches no blackout filter,
+// because another host may take the addresses at once. It saves the state all the same.
 
-// recall opens the file of an earlier director, unless it must not be used.
+// recall opens the file of an earlier director, unless it must not be used, and reads the
+// journal of the changes that were made while that director ran.
 func (d *Daemon) recall() error {
 	path := d.config.State
 	if path == "" {
 		return nil
 	}
-	if err := state.Probe(path); err != nil {
-		return host.Usagef("--state %s: %w", path, err)
+	if err := d.openPlaces(path); err != nil {
+		return host.Usagef("--state=%s: %w", path, err)
 	}
-	saved, err := state.Open(path, time.Now())
+	d.readJournal()
+	saved, err := state.Open(d.places.state, time.Now())
 	switch {
 	case err == nil:
 		d.saved = saved
@@ -51,6 +68,103 @@ func (d *Daemon) recall() error {
 		d.log.Warn().Err(err).Msg("saved state refused: starting without connections")
 	}
 	return nil
+}
+
+// places are the files of --state.
+type places struct{ state, journal *files.Place }
+
+// journalSuffix is appended to the name of the state file.
+const journalSuffix = ".journal"
+
+// openPlaces opens the directory of the state file and checks now what will have to work at
+// the end, with the capabilities that the director has then.
+func (d *Daemon) openPlaces(path string) (err error) {
+	if d.places.state, err = files.At(path); err != nil {
+		return err
+	}
+	d.defers("close the directory of the state", d.places.state.Close)
+	if d.places.journal, err = d.places.state.Beside(journalSuffix); err != nil {
+		return err
+	}
+	d.defers("close the directory of the journal", d.places.journal.Close)
+	err = privilege.Later(func() error {
+		return errors.Join(state.Check(d.places.state), journal.Check(d.places.journal))
+	})
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() == 0 {
+		err = fmt.Errorf("%w: the directory belongs to another user, and the director drops the right to write there "+
+			"(CAP_DAC_OVERRIDE): run it as that user, or give a directory of root", err)
+	}
+	return err
+}
+
+// readJournal reads what was changed while the previous director ran. It tells whether
+// that director crashed.
+func (d *Daemon) readJournal() {
+	found, err := journal.Read(d.places.journal)
+	if err != nil {
+		d.log.Warn().Err(err).Msg("journal refused: the changes that were made while the previous director ran are lost")
+	}
+	if found.Damaged != "" {
+		d.log.Warn().Str("journal", d.places.journal.Path()).Str("damaged", found.Damaged).
+			Msg("the journal is damaged: the changes before that line are kept, those after it are lost")
+	}
+	if c := found.Crashed; c != nil {
+		d.log.Warn().Int("pid", c.PID).Time("started", c.At).Int("changes", len(found.Differences())).
+			Msg("the previous director did not end as it should: its connections are lost, its run-time changes are kept")
+	}
+	d.kept = found.Drift
+	d.recorder = &recorder{Journal: journal.New(d.places.journal), log: d.log}
+	d.defers("end the journal", d.recorder.Close)
+}
+
+// journal returns the journal of the control plane, nil if there is none.
+func (d *Daemon) journal() control.Journal {
+	if d.recorder == nil {
+		return nil // an interface that holds a nil pointer would not be nil
+	}
+	return d.recorder
+}
+
+// recorder is a journal that logs its errors.
+type recorder struct {
+	*journal.Journal
+	log    zerolog.Logger
+	failed atomic.Pointer[string] // the last error, if it is not over
+}
+
+// Append adds a change.
+func (r *recorder) Append(later control.Drift) error { return r.note(r.Journal.Append(later)) }
+
+// Replace writes the whole journal.
+func (r *recorder) Replace(d control.Drift) error { return r.note(r.Journal.Replace(d)) }
+
+func (r *recorder) note(err error) error {
+	if err == nil {
+		r.failed.Store(nil)
+		return nil
+	}
+	r.log.Error().Err(err).Msg("cannot write the journal: the changes that are made now are lost if the director ends")
+	r.failed.Store(new(err.Error()))
+	return err
+}
+
+// begin gives the control plane its first configuration. The run-time changes of the
+// previous director are kept unless --reload-runtime=drop. A change of a service that does
+// not fit this host any more is dropped alone.
+func (d *Daemon) begin() error {
+	kept := d.kept
+	if d.config.ReloadRuntime == config.RuntimeDrop {
+		kept = control.Drift{}
+	}
+	for {
+		err := d.control.Begin(settings(d.config), kept)
+		e, ok := errors.AsType[*control.ServiceError](err)
+		if !ok || !kept.Forget(e.Key()) {
+			return err
+		}
+		d.log.Warn().Err(e.Err).Str("service", e.Key().Name()).
+			Msg("the changes of this service that were made while the previous director ran are lost")
+	}
 }
 
 // forget returns a function that ends the use of the saved state: it calls do once, if the
@@ -132,21 +246,25 @@ func (d *Daemon) succeed() error {
 	return d.forget(d.saved.Discard)()
 }
 
-// saveState saves the connections of the workers, which have stopped. It leaves a
-// blackout filter, so that the host does not reset the connections until the next
+// saveState saves the connections of the workers, which have stopped. If a successor comes,
+// it leaves a blackout filter, so that the host does not reset the connections until that
 // director starts.
 func (d *Daemon) saveState() error {
 	began := time.Now()
+	d.saving.Store(true)
 	n, err := d.save()
+	d.saving.Store(false)
 	if err != nil {
 		return err
 	}
-	var indexes []int
-	for _, a := range d.ifaces {
-		indexes = append(indexes, a.index)
-	}
-	if err := d.steering.LeaveBlackout(indexes, state.MaxAge); err != nil {
-		d.log.Warn().Err(err).Msg("the host sees balanced frames until the next director starts, and may reset connections")
+	if d.successor {
+		var indexes []int
+		for _, a := range d.ifaces {
+			indexes = append(indexes, a.index)
+		}
+		if err := d.steering.LeaveBlackout(indexes, state.MaxAge); err != nil {
+			d.log.Warn().Err(err).Msg("the host sees balanced frames until the next director starts, and may reset connections")
+		}
 	}
 	d.log.Info().Str("state", d.config.State).Int("connections", n).Dur("took", time.Since(began)).Msg("state saved")
 	return nil
@@ -154,14 +272,11 @@ func (d *Daemon) saveState() error {
 
 // save writes the state file and returns how many connections it holds.
 func (d *Daemon) save() (connections int, err error) {
-	d.loading.Lock()
-	base := d.loaded.Services
-	d.loading.Unlock()
-	h := state.Header{Clock: d.shared.Now(), Base: base, Running: d.control.Specs()}
+	h := state.Header{Clock: d.shared.Now()}
 	for _, s := range d.shared.View().Services.Servers() {
 		if s != nil {
 			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
 		}
 	}
-	return state.Write(d.config.State, h, d.shared.Dump())
+	return state.Write(d.places.state, h, d.shared.Dump())
 }

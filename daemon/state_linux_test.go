@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,26 +15,32 @@ import (
 	"director/control/state"
 	"director/dataplane"
 	"director/host"
+	"director/internal/files"
 	"director/packet"
-	"director/service"
 )
 
 // none holds no connections.
 func none(func(*conntrack.Record, *dataplane.Dialogue) bool) {}
 
-// savedFile is the file of a director that had no connections.
-func savedFile(t *testing.T, base, running []service.Spec) *state.File {
+// placeOf returns the place of a file.
+func placeOf(t *testing.T, path string) *files.Place {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "state")
-	if _, err := state.Write(path, state.Header{Base: base, Running: running}, none); err != nil {
-		t.Fatal(err)
-	}
-	f, err := state.Open(path, time.Now())
+	p, err := files.At(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// withState gives a daemon a state file, and has it look for that of an earlier one.
+func withState(t *testing.T, path string) func(*Daemon) {
+	return func(d *Daemon) {
+		d.config.State = path
+		if err := d.recall(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
@@ -47,18 +54,42 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 		{"no --state", func(*testing.T, string) string { return "" }, false, "", ""},
 		{"nothing saved", func(_ *testing.T, path string) string { return path }, false, "no saved state: starting without connections", ""},
 		{"saved", func(t *testing.T, path string) string {
-			if _, err := state.Write(path, state.Header{}, none); err != nil {
+			if _, err := state.Write(placeOf(t, path), state.Header{}, none); err != nil {
 				t.Fatal(err)
 			}
 			return path
 		}, true, "", ""},
 		{"damaged", func(t *testing.T, path string) string {
-			if err := os.WriteFile(path, []byte("what somebody else wrote"), 0o600); err != nil {
+			if err := os.WriteFile(path, []byte("DIRSTATE and no more"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return path
 		}, false, "saved state refused: starting without connections", ""},
-		{"a folder that is not there", func(_ *testing.T, path string) string { return path + "/below/it" }, false, "", "--state "},
+		{"that others may write", func(t *testing.T, path string) string {
+			if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o666)); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}, false, "other users may write this file (mode 0666): remove it\",\"message\":\"saved state refused: starting without connections", ""},
+		{"a folder that is not there", func(_ *testing.T, path string) string { return path + "/below/it" }, false, "", "--state="},
+		{"another file in its place", func(t *testing.T, path string) string {
+			if err := os.WriteFile(path, []byte("data of another program"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}, false, "", "is not a state file of the director: move it away"},
+		{"a FIFO in its place", func(t *testing.T, path string) string {
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}, false, "", "not a regular file: it is a pipe"},
+		{"a FIFO in place of the journal", func(t *testing.T, path string) string {
+			if err := syscall.Mkfifo(path+".journal", 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}, false, "", "state.journal: not a regular file: it is a pipe"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			r := newRig(t, website, func(d *Daemon) { d.config.State = c.prepare(t, filepath.Join(t.TempDir(), "state")) })
@@ -110,9 +141,8 @@ func TestForget_DoesItOnce(t *testing.T) {
 // removed. A server that was overloaded is still overloaded.
 func TestSave_AndResumeCarryConnectionsOver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	withState := func(d *Daemon) { d.config.State = path }
 	limited := strings.Replace(website, "-m", "-m -x 3 -y 1", 1)
-	first := newRig(t, limited+nameserver, withState)
+	first := newRig(t, limited+nameserver, withState(t, path))
 	first.receive(0, frame(packet.ProtoTCP, 1024, 80), frame(packet.ProtoTCP, 1025, 80))
 	first.receive(1, frame(packet.ProtoUDP, 1026, 53))
 	if n := len(first.control.Connections()); n != 3 {
@@ -127,11 +157,7 @@ func TestSave_AndResumeCarryConnectionsOver(t *testing.T) {
 		t.Fatalf("saved %d, %v; want 3", n, err)
 	}
 
-	second := newRig(t, limited+"--reload-runtime=drop\n", withState, func(d *Daemon) {
-		if err := d.recall(); err != nil {
-			t.Fatal(err)
-		}
-	})
+	second := newRig(t, limited+"--reload-runtime=drop\n", withState(t, path))
 	second.logged.take()
 	if err := second.resume(); err != nil {
 		t.Fatal(err)

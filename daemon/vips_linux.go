@@ -29,7 +29,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	d.defers("remove the VIPs", func() error {
 		cancel()
 		running.Wait()
-		return d.follower.release(d.config.State != "")
+		return d.follower.release(d.successor && d.config.State != "")
 	})
 	d.follower.hold(holder)
 	return nil

@@ -162,6 +162,16 @@ func (w *window) Services() []control.Service {
 	return w.on.control.Services()
 }
 
+// Differences returns most of the changes that were made at run time.
+func (w *window) Differences(most int) []control.Difference {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on == nil {
+		return nil
+	}
+	return w.on.control.Differences(most)
+}
+
 // Counted is the sum over all services, including those that were removed.
 func (w *window) Counted() control.Stats {
 	w.mu.RLock()

@@ -373,22 +373,3 @@ func (s *registered) setMembers(members []member) {
 	}
 	s.members, s.list, s.copied = stackOf(members), stackOf(list), 0
 }
-
-// Specs returns the services as configured, in the order in which they were added.
-func (r *Registry) Specs() []Spec {
-	if len(r.services) == 0 {
-		return nil
-	}
-	specs := make([]Spec, 0, len(r.services))
-	for _, s := range r.services {
-		spec := s.Spec
-		if n := len(s.members.values()); n > 0 {
-			spec.Servers = make([]ServerSpec, 0, n)
-		}
-		for _, m := range slices.Backward(s.members.values()) {
-			spec.Servers = append(spec.Servers, m.spec)
-		}
-		specs = append(specs, spec)
-	}
-	return specs
-}

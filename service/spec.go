@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -78,6 +79,12 @@ func (k Key) Name() string {
 		return "fwmark:" + strconv.FormatUint(uint64(k.Mark), 10)
 	}
 	return packet.ProtoName(k.Proto) + ":" + netip.AddrPortFrom(k.Addr.Netip(), k.Port).String()
+}
+
+// Compare orders keys by address, port and protocol. Firewall marks come last.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Mark, o.Mark), cmp.Compare(k.Addr.Hi, o.Addr.Hi), cmp.Compare(k.Addr.Lo, o.Addr.Lo),
+		cmp.Compare(k.Port, o.Port), cmp.Compare(k.Proto, o.Proto))
 }
 
 // Spec is a virtual service as the operator configured it. Servers are in the order

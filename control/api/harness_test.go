@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"director/control"
 	"director/control/api"
 	"director/internal/memlab"
 	"director/internal/packettest"
@@ -67,7 +68,8 @@ func newServer(t testing.TB) *rig {
 		Figures: func() figures.Figures {
 			return figures.Figures{Table: figures.Table{Size: r.Size()}, Workers: []figures.Worker{{Index: 0}}}
 		},
-		Reload:        func(context.Context) error { return nil },
+		Reload:        func(context.Context, control.Origin, bool) error { return nil },
+		Diff:          func() api.Diff { return api.Diff{Runtime: r.Differences(-1), Files: []control.Difference{}} },
 		Configuration: func(w io.Writer) error { _, err := io.WriteString(w, "interface: [eth0]\n"); return err },
 	}, zerolog.Nop())
 	return r

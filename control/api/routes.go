@@ -52,7 +52,8 @@ func (s *HTTPServer) routes() {
 		"PATCH /v1/sysctls":                              s.patchSysctls,
 		"GET /v1/statistics":                             func(*http.Request) (any, error) { return s.director.Figures(), nil },
 		"GET /v1/workers":                                func(*http.Request) (any, error) { return s.director.Figures().Workers, nil },
-		"POST /v1/reload":                                func(r *http.Request) (any, error) { return nil, s.director.Reload(r.Context()) },
+		"GET /v1/diff":                                   s.getDiff,
+		"POST /v1/reload":                                s.postReload,
 	} {
 		s.handle(pattern, do)
 	}
@@ -139,10 +140,10 @@ func (s *HTTPServer) putServices(r *http.Request) (any, error) {
 		specs[i], seen[spec.Key] = spec, i
 	}
 	at := func(e *control.OpError) int { return seen[e.Op.Service.Key] }
-	return nil, opError("services", at, s.director.Replace(specs))
+	return nil, opError("services", at, s.by(r).Replace(specs))
 }
 
-func (s *HTTPServer) deleteServices(*http.Request) (any, error) { return nil, s.director.Clear() }
+func (s *HTTPServer) deleteServices(r *http.Request) (any, error) { return nil, s.by(r).Clear() }
 
 func (s *HTTPServer) postService(r *http.Request) (any, error) {
 	var body Service
@@ -153,7 +154,7 @@ func (s *HTTPServer) postService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.director.AddService(spec)
+	return nil, s.by(r).AddService(spec)
 }
 
 // putService edits the attributes of a service. If the body contains servers, they replace
@@ -176,15 +177,15 @@ func (s *HTTPServer) putService(r *http.Request) (any, error) {
 			"the body names %s, the path %s: a service's name cannot be edited", spec.Name(), k.Name())
 	}
 	if body.Servers == nil {
-		return nil, s.director.EditService(spec)
+		return nil, s.by(r).EditService(spec)
 	}
-	return nil, s.replace(spec)
+	return nil, replace(s.by(r), spec)
 }
 
 // replace changes an existing service and its servers to those of spec.
-func (s *HTTPServer) replace(spec service.Spec) error {
+func replace(c *control.Control, spec service.Spec) error {
 	found := false
-	err := s.director.Update(func(now control.Settings) control.Settings {
+	err := c.Update(func(now control.Settings) control.Settings {
 		for i := range now.Services {
 			if now.Services[i].Key == spec.Key {
 				now.Services[i], found = spec, true
@@ -208,7 +209,7 @@ func (s *HTTPServer) deleteService(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.director.DeleteService(k)
+	return nil, s.by(r).DeleteService(k)
 }
 
 // server reads the real server in the body of a request. If the path contains its name,
@@ -258,7 +259,7 @@ func (s *HTTPServer) postServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.director.AddServer(k, spec)
+	return nil, s.by(r).AddServer(k, spec)
 }
 
 func (s *HTTPServer) putServer(r *http.Request) (any, error) {
@@ -266,7 +267,7 @@ func (s *HTTPServer) putServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.director.EditServer(k, spec)
+	return nil, s.by(r).EditServer(k, spec)
 }
 
 func (s *HTTPServer) deleteServer(r *http.Request) (any, error) {
@@ -278,7 +279,7 @@ func (s *HTTPServer) deleteServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.director.DeleteServer(k, addr, port)
+	return nil, s.by(r).DeleteServer(k, addr, port)
 }
 
 func (s *HTTPServer) postChanges(r *http.Request) (any, error) {
@@ -297,7 +298,7 @@ func (s *HTTPServer) postChanges(r *http.Request) (any, error) {
 		}
 	}
 	at := func(e *control.OpError) int { return e.At }
-	return nil, opError("changes", at, s.director.Apply(ops...))
+	return nil, opError("changes", at, s.by(r).Apply(ops...))
 }
 
 // op converts c into a change of package control.
@@ -359,7 +360,7 @@ func (s *HTTPServer) patchTimeouts(r *http.Request) (any, error) {
 	if err := ReadJSON(r, &t); err != nil {
 		return nil, err
 	}
-	return nil, s.director.SetTimeouts(t)
+	return nil, s.by(r).SetTimeouts(t)
 }
 
 func (s *HTTPServer) getSysctls(*http.Request) (any, error) { return sysctls(s.director.Sysctl()), nil }
@@ -369,5 +370,5 @@ func (s *HTTPServer) patchSysctls(r *http.Request) (any, error) {
 	if err := ReadJSON(r, &values); err != nil {
 		return nil, err
 	}
-	return nil, s.director.SetSysctls(values)
+	return nil, s.by(r).SetSysctls(values)
 }

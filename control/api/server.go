@@ -37,8 +37,11 @@ const (
 type Director struct {
 	*control.Control
 	Figures func() figures.Figures
-	// Reload loads the configuration again.
-	Reload func(context.Context) error
+	// Reload loads the configuration again. drop says that the changes that were made at
+	// run time do not stay.
+	Reload func(ctx context.Context, by control.Origin, drop bool) error
+	// Diff returns what differs from the configuration.
+	Diff func() Diff
 	// Configuration writes the present settings as a flags file.
 	Configuration func(io.Writer) error
 }
@@ -66,6 +69,7 @@ func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
 	s.end = end
 	s.http = http.Server{
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: withPeer,
 		Handler:     s.counted(s.mux), MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
 	}

@@ -37,7 +37,7 @@ func fill(b *testing.B, n int) *dataplane.Engine {
 
 // BenchmarkWrite saves b.N connections: -benchtime 1000000x is a full table.
 func BenchmarkWrite(b *testing.B) {
-	shared, path := fill(b, b.N), filepath.Join(b.TempDir(), "state")
+	shared, path := fill(b, b.N), at(b, filepath.Join(b.TempDir(), "state"))
 	b.ResetTimer()
 	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
 		b.Fatal(err)
@@ -46,7 +46,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // BenchmarkOpen checks a file, reads its connections, and restores them into another table.
 func BenchmarkOpen(b *testing.B) {
-	shared, path := fill(b, b.N), filepath.Join(b.TempDir(), "state")
+	shared, path := fill(b, b.N), at(b, filepath.Join(b.TempDir(), "state"))
 	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
 		b.Fatal(err)
 	}

@@ -1,5 +1,6 @@
-// Package state writes and reads the state file. A director saves its services and
-// connections in it when it stops, and the next director takes them over.
+// Package state writes and reads the state file. A director saves its connections in it
+// when it stops, and the next director takes them over. The services are not in it: they
+// come from the configuration and from the journal.
 //
 // # Format
 //

@@ -11,26 +11,23 @@ import (
 	"iter"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
 
 	"director/conntrack"
 	"director/dataplane"
+	"director/internal/files"
 	"director/service"
 )
 
 const (
 	magic   = "DIRSTATE"
-	version = 2
+	version = 3
 	// MaxAge is the largest age of a file that is used. Clients have given up older
 	// connections, or the network has changed.
 	MaxAge = 60 * time.Second
 
 	prefixSize = len(magic) + 4 + 4 // the fields before the header
 	sumSize    = sha256.Size
-	// maxHeader bounds the size of the header, in bytes. It is enough for a hundred
-	// thousand real servers.
-	maxHeader = 64 << 20
 	// bufferSize is the number of bytes that are written or read at a time.
 	bufferSize = 1 << 18
 )
@@ -40,10 +37,7 @@ type Header struct {
 	Saved time.Time // wall-clock time of saving; Write sets it
 	Clock int64     // the workers' clock after they stopped, in nanoseconds
 
-	// Running contains the services at the time of saving. Base contains those of
-	// the configuration that was loaded. They differ by the changes since the load.
-	Base, Running []service.Spec
-	Servers       []Server // the servers that the connections refer to
+	Servers []Server // the servers that the connections refer to
 }
 
 // Server is a real server. The connections of the file refer to it by its number.
@@ -53,49 +47,35 @@ type Server struct {
 	Overloaded bool // it gets no new connections because of its threshold
 }
 
-// Write writes the file at path and returns its number of connections. Only the owner may
-// read the file. If there is a file at path, Write replaces it when the new one is
-// completely on disk. After an error the old file is still there.
-func Write(path string, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
-	if err != nil {
+// Write writes the file at p and returns its number of connections. Only the owner may
+// read the file. If there is a file, Write replaces it when the new one is completely on
+// disk. After an error the old file is still there.
+func Write(p *files.Place, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
+	if err := own(p); err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
 	h.Saved = time.Now()
-	n, err = encode(f, &h, conns)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	f, err := p.Replace(func(f *os.File) (err error) {
+		n, err = encode(f, &h, conns)
+		return err
+	})
+	if err != nil {
 		return 0, err
 	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return 0, err
-	}
-	return n, syncDir(filepath.Dir(path))
+	return n, f.Close()
 }
 
-// syncDir makes sure that the names in a directory survive a crash.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// Check returns an error if Write could not write a file at p, because the directory does
+// not allow it or because a file is there that is not a state file.
+func Check(p *files.Place) error { return errors.Join(own(p), p.Probe()) }
 
-// Probe returns an error if Write could not write a file at path.
-func Probe(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
+// own returns an error if there is a file at p that Write must not replace.
+func own(p *files.Place) error {
+	ours, err := p.Begins(magic)
+	if err == nil && !ours {
+		err = fmt.Errorf("%s is not a state file of the director: move it away, or give another name", p.Path())
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	return err
 }
 
 // encode writes a whole file to w.
@@ -104,8 +84,8 @@ func encode(w io.Writer, h *Header, conns iter.Seq2[*conntrack.Record, *dataplan
 	if err != nil {
 		return 0, err
 	}
-	if len(header) > maxHeader {
-		return 0, fmt.Errorf("the services take %d bytes, more than %d", len(header), maxHeader)
+	if len(header) > math.MaxUint32 { // of tens of millions of real servers
+		return 0, fmt.Errorf("the real servers take %d bytes, more than %d", len(header), math.MaxUint32)
 	}
 	sum := sha256.New()
 	b := bufio.NewWriterSize(io.MultiWriter(w, sum), bufferSize) // it keeps its first error until Flush
@@ -136,21 +116,21 @@ type File struct {
 	Header
 	Conns int // number of connections in the file
 
-	file io.ReadSeekCloser
-	path string
+	file  *os.File
+	place *files.Place
 }
 
-// Open opens the file at path and checks all of it. It returns an error if the file is
-// damaged, has another version, or is older than MaxAge at the time now. The error
-// matches os.ErrNotExist if there is no file.
-func Open(path string, now time.Time) (*File, error) {
-	file, err := os.Open(path)
+// Open opens the file at p and checks all of it. It returns an error if other users could
+// have written the file, or if it is damaged, has another version, or is older than MaxAge
+// at the time now. The error matches fs.ErrNotExist if there is no file.
+func Open(p *files.Place, now time.Time) (*File, error) {
+	file, err := p.Open()
 	if err != nil {
 		return nil, err
 	}
-	f := &File{file: file, path: path}
+	f := &File{file: file, place: p}
 	if err := f.check(now); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", p.Path(), err), file.Close())
 	}
 	return f, nil
 }
@@ -232,10 +212,7 @@ func (f *File) start(now int64) (*decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := c.u32()
-	if size > maxHeader {
-		return nil, fmt.Errorf("the header has %d bytes, the limit is %d", size, maxHeader)
-	}
+	size := c.u32() // ReadAll takes no more memory than the file has bytes
 	header, err := io.ReadAll(io.LimitReader(r, int64(size)))
 	if err != nil {
 		return nil, err
@@ -307,5 +284,6 @@ func (f *File) Each(now int64, yield func(*conntrack.Record, *dataplane.Dialogue
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// Discard removes the file and closes it, because a state must be used only once.
-func (f *File) Discard() error { return errors.Join(os.Remove(f.path), f.Close()) }
+// Discard removes the file and closes it, because a state must be used only once. A file
+// that has replaced it in the meantime stays.
+func (f *File) Discard() error { return errors.Join(f.place.Remove(f.file), f.Close()) }

@@ -20,8 +20,8 @@ import (
 	"director/control/state"
 	"director/dataplane"
 	"director/dataplane/app/ftp"
+	"director/internal/files"
 	"director/packet"
-	"director/sched"
 	"director/service"
 )
 
@@ -34,15 +34,8 @@ var (
 
 // sample is a header with something in every field.
 func sample() state.Header {
-	services := []service.Spec{{
-		Key: web, Scheduler: "mh", Flags: sched.Fallback, Persistent: 300, HostMask: 0xff,
-		Servers: []service.ServerSpec{
-			{Addr: packet.MustAddr("10.0.0.11"), Port: 8080, Weight: 2, Upper: 7, Lower: 5},
-			{Addr: packet.MustAddr("10.0.0.12"), Port: 80, Method: service.TUN, Tunnel: packet.Tunnel{Encap: packet.GUE, Port: 6080}},
-		},
-	}, {Key: sip, Scheduler: "rr", OnePacket: true, Engine: "sip"}, {Key: service.Key{Mark: 7}, Scheduler: "wlc"}}
 	return state.Header{
-		Clock: 123_456_789_000, Base: services[:1], Running: services,
+		Clock: 123_456_789_000,
 		Servers: []state.Server{
 			{Name: service.Name{Of: web, Addr: packet.MustAddr("10.0.0.11"), Port: 8080}, Number: 3, Overloaded: true},
 			{Name: service.Name{Of: sip, Addr: packet.MustAddr("10.0.0.12"), Port: 5060}, Number: 9},
@@ -119,11 +112,22 @@ func read(t *testing.T, f *state.File) (all []saved) {
 	return all
 }
 
+// at is the place of a file.
+func at(t testing.TB, path string) *files.Place {
+	t.Helper()
+	p, err := files.At(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
 // write writes the sample.
 func write(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "state")
-	n, err := state.Write(path, sample(), each(connections()))
+	n, err := state.Write(at(t, path), sample(), each(connections()))
 	if err != nil || n != len(connections()) {
 		t.Fatalf("%d connections written, %v", n, err)
 	}
@@ -132,7 +136,7 @@ func write(t *testing.T) (path string) {
 
 func TestWrite_CanBeReadAgain(t *testing.T) {
 	path := write(t)
-	f, err := state.Open(path, time.Now())
+	f, err := state.Open(at(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +151,7 @@ func TestWrite_CanBeReadAgain(t *testing.T) {
 	if err := f.Discard(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.Open(path, time.Now()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := state.Open(at(t, path), time.Now()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that was used: %v, want that there is none", err)
 	}
 }
@@ -162,16 +166,16 @@ func TestWrite_ReplacesWholeFiles(t *testing.T) {
 	}
 	bad := connections()
 	bad[0].Record.Data = strings.Repeat("x", 1<<16)
-	if _, err := state.Write(path, sample(), each(bad)); err == nil {
+	if _, err := state.Write(at(t, path), sample(), each(bad)); err == nil {
 		t.Error("what fits no record was written")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("the file changed: %v", err)
 	}
-	if _, err := state.Write(path, sample(), each(connections()[:1])); err != nil {
+	if _, err := state.Write(at(t, path), sample(), each(connections()[:1])); err != nil {
 		t.Fatal(err)
 	}
-	f, err := state.Open(path, time.Now())
+	f, err := state.Open(at(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,23 +189,6 @@ func TestWrite_ReplacesWholeFiles(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has mode %v, want 0600", info.Mode())
-	}
-}
-
-func TestProbe_SaysWhatWriteWould(t *testing.T) {
-	dir := t.TempDir()
-	if err := state.Probe(filepath.Join(dir, "state")); err != nil {
-		t.Error(err)
-	}
-	missing := filepath.Join(dir, "missing", "state")
-	if err := state.Probe(missing); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("in a directory that is not there: %v", err)
-	}
-	if _, err := state.Write(missing, sample(), each(connections())); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("in a directory that is not there: %v", err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
-		t.Errorf("left behind: %v", entries)
 	}
 }
 
@@ -219,7 +206,7 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 	}
 	now := time.Now()
 	header := 16 + int(binary.LittleEndian.Uint32(good[12:]))
-	at := func(i int, v byte) []byte {
+	set := func(i int, v byte) []byte {
 		b := slices.Clone(good)
 		b[i] = v
 		return b
@@ -234,33 +221,33 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		"cut in the middle":       {good[:len(good)/2], now, "checksum"},
 		"longer":                  {append(slices.Clone(good), 0), now, "checksum"},
 		"another file":            {[]byte(strings.Repeat("something else ", 9)), now, "not a state file"},
-		"another version":         {reseal(at(8, 1)), now, "version 1"},
-		"a bit changed":           {at(header+9, good[header+9]^1), now, "checksum"},
+		"another version":         {reseal(set(8, 2)), now, "version 2"},
+		"a bit changed":           {set(header+9, good[header+9]^1), now, "checksum"},
 		"old":                     {good, now.Add(61 * time.Second), "the limit is 1m0s"},
 		"from the future":         {good, now.Add(-time.Minute), "in the future"},
-		"a header too long":       {reseal(at(15, 0xff)), now, "the header has"},
-		"a header cut":            {reseal(at(13, good[13]+0x40)), now, "EOF"},
-		"no header":               {reseal(at(16, '[')), now, "header:"},
-		"an unknown kind":         {reseal(at(header+1, 0xff)), now, "unknown kind"},
-		"an unknown method":       {reseal(at(header+2, 9)), now, "method 9"},
-		"an unknown flag":         {reseal(at(header+29, 0x80)), now, "unknown flags"},
-		"an unknown state":        {reseal(at(header+3, 200)), now, "state 200"},
-		"a state of templates":    {reseal(at(header+1, 0)), now, "cannot be in state"},
-		"unknown parts":           {reseal(at(header+5, 0x80)), now, "unknown parts"},
-		"data without an engine":  {reseal(at(header+1, 0x80)), now, "engine"},
-		"a server of nobody":      {reseal(at(header+12, 1)), now, "server 1"},
-		"a time out of range":     {reseal(at(header+37, 0x7f)), now, "out of range"},
-		"an order out of range":   {reseal(at(header+45, 0x80)), now, "out of range"},
-		"a parent that comes not": {reseal(at(header+46, 78)), now, "does not come before it"},
-		"no name":                 {reseal(at(header+46, 0)), now, "no ID"},
-		"no mark":                 {reseal(at(header, 'x')), now, "where a record should start"},
-		"too few records":         {reseal(at(header, 'e')), now, "connections, but the file should have"},
+		"a header too long":       {reseal(set(15, 0xff)), now, "EOF"},
+		"a header cut":            {reseal(set(13, good[13]+0x40)), now, "EOF"},
+		"no header":               {reseal(set(16, '[')), now, "header:"},
+		"an unknown kind":         {reseal(set(header+1, 0xff)), now, "unknown kind"},
+		"an unknown method":       {reseal(set(header+2, 9)), now, "method 9"},
+		"an unknown flag":         {reseal(set(header+29, 0x80)), now, "unknown flags"},
+		"an unknown state":        {reseal(set(header+3, 200)), now, "state 200"},
+		"a state of templates":    {reseal(set(header+1, 0)), now, "cannot be in state"},
+		"unknown parts":           {reseal(set(header+5, 0x80)), now, "unknown parts"},
+		"data without an engine":  {reseal(set(header+1, 0x80)), now, "engine"},
+		"a server of nobody":      {reseal(set(header+12, 1)), now, "server 1"},
+		"a time out of range":     {reseal(set(header+37, 0x7f)), now, "out of range"},
+		"an order out of range":   {reseal(set(header+45, 0x80)), now, "out of range"},
+		"a parent that comes not": {reseal(set(header+46, 78)), now, "does not come before it"},
+		"no name":                 {reseal(set(header+46, 0)), now, "no ID"},
+		"no mark":                 {reseal(set(header, 'x')), now, "where a record should start"},
+		"too few records":         {reseal(set(header, 'e')), now, "connections, but the file should have"},
 	} {
 		path := filepath.Join(t.TempDir(), "state")
 		if err := os.WriteFile(path, c.bytes, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := state.Open(path, c.now)
+		f, err := state.Open(at(t, path), c.now)
 		if err == nil {
 			f.Close()
 		}
@@ -279,7 +266,7 @@ func TestFormat_StaysAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := state.Open(golden, goldenTime(t, golden))
+	f, err := state.Open(at(t, golden), goldenTime(t, golden))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +325,7 @@ func timeless(t *testing.T, b []byte) string {
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "state")
-	if _, err := state.Write(path, sample(), each(connections())); err != nil {
+	if _, err := state.Write(at(f, path), sample(), each(connections())); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -357,17 +344,17 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 		// Use the time in the file, even if it is wrong.
-		first, err := state.OpenAnyAge(path)
+		first, err := state.OpenAnyAge(at(t, path))
 		if err != nil {
 			return
 		}
 		defer first.Close()
 		conns := read(t, first)
 		again := filepath.Join(dir, "again")
-		if n, err := state.Write(again, first.Header, each(conns)); err != nil || n != first.Conns {
+		if n, err := state.Write(at(t, again), first.Header, each(conns)); err != nil || n != first.Conns {
 			t.Fatalf("%d connections written of %d: %v", n, first.Conns, err)
 		}
-		second, err := state.OpenAnyAge(again)
+		second, err := state.OpenAnyAge(at(t, again))
 		if err != nil {
 			t.Fatal(err)
 		}

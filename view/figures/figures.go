@@ -26,6 +26,12 @@ type Figures struct {
 	// ShortOfMemory lists the interfaces that use AF_PACKET because the process may not
 	// lock as much memory as AF_XDP needs.
 	ShortOfMemory []string `json:"short_of_memory,omitempty"`
+	// Changes is how many services, time-outs and sysctls differ from the loaded
+	// configuration, because they were changed at run time.
+	Changes int `json:"runtime_changes"`
+	// JournalError says why run-time changes are not safe on disk; empty if they are, or
+	// if there is no journal.
+	JournalError string `json:"journal_error,omitempty"`
 }
 
 // SameRun reports whether both figures come from one run of one director. Counters

@@ -137,8 +137,14 @@ func (d *Director) await(ctx context.Context, notify *net.UnixConn) error {
 
 // Stop ends the director as a service manager would, and waits for its end. An exit code
 // other than 0 is an error that contains the log.
-func (d *Director) Stop() error {
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+func (d *Director) Stop() error { return d.end(syscall.SIGTERM) }
+
+// StopForSuccessor is Stop for a director that another one on the same host follows at
+// once, as systemd does for a restart.
+func (d *Director) StopForSuccessor() error { return d.end(syscall.SIGUSR2) }
+
+func (d *Director) end(how syscall.Signal) error {
+	if err := d.cmd.Process.Signal(how); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	if err := d.Wait(); err != nil {

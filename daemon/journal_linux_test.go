@@ -1,0 +1,166 @@
+package daemon
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"director/control"
+	"director/control/config"
+	"director/packet"
+	"director/service"
+)
+
+// server returns a real server's specification by its rule.
+func server(t *testing.T, rule string) service.ServerSpec {
+	t.Helper()
+	return parse(t, "-A -t 192.0.2.10:80 -s rr\n"+rule+"\n").Services[0].Servers[0]
+}
+
+var webKey = service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}
+
+// What was changed at run time runs in the next director too, however the first one ended.
+func TestJournal_KeepsRunTimeChanges(t *testing.T) {
+	drained := strings.Replace(website, "-m", "-m -w 0", 1)
+	for _, c := range []struct {
+		what   string
+		change func(*testing.T, *control.Control) error
+		next   string // the configuration of the next director; "": website and nameserver
+		want   string // its rules, flags included
+	}{
+		{"a drain", func(t *testing.T, c *control.Control) error {
+			return c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 0"))
+		}, "", drained + nameserver},
+		{"a drain that is over", func(t *testing.T, c *control.Control) error {
+			return errors.Join(c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 0")),
+				c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m")))
+		}, "", website + nameserver},
+		{"a service removed", func(_ *testing.T, c *control.Control) error { return c.DeleteService(webKey) }, "", nameserver},
+		{"a service removed and added again", func(t *testing.T, c *control.Control) error {
+			return errors.Join(c.DeleteService(webKey), c.Add(parse(t, website).Services))
+		}, "", website + nameserver},
+		{"a service added", func(t *testing.T, c *control.Control) error {
+			return c.Add(parse(t, strings.ReplaceAll(website, ".10:", ".11:")).Services)
+		}, "", website + nameserver + strings.ReplaceAll(website, ".10:", ".11:")},
+		{"all removed", func(_ *testing.T, c *control.Control) error { return c.Clear() }, "", ""},
+		{"time-outs", func(_ *testing.T, c *control.Control) error { return c.SetTimeouts(service.Timeouts{TCP: 77}) },
+			"", website + nameserver + "--timeouts=77,0,0\n"},
+		{"a sysctl", func(_ *testing.T, c *control.Control) error { return c.SetSysctl("drop_entry", "3") },
+			"", website + nameserver + "--drop-entry=3\n"},
+		{"a drain, and a file that changes the rest", func(t *testing.T, c *control.Control) error {
+			return c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 0"))
+		}, strings.Replace(website, "rr", "wlc", 1) + "--timeouts=5,0,0\n", strings.Replace(drained, "rr", "wlc", 1) + "--timeouts=5,0,0\n"},
+		{"a drain, and a file that is the only truth", func(t *testing.T, c *control.Control) error {
+			return c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 0"))
+		}, website + "--reload-runtime=drop\n", website},
+	} {
+		for _, end := range []string{"crashed", "stopped"} {
+			t.Run(c.what+", "+end, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "state")
+				first := newRig(t, website+nameserver, withState(t, path))
+				first.logged.take()
+				if err := c.change(t, first.control); err != nil {
+					t.Fatal(err)
+				}
+				if end == "stopped" {
+					if err := first.Stop(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.next == "" {
+					c.next = website + nameserver
+				}
+				second := newRig(t, c.next, withState(t, path))
+				if diff := cmp.Diff(settings(parse(t, c.want)), second.control.Settings()); diff != "" {
+					t.Errorf("settings (-want +got):\n%s", diff)
+				}
+				if crashed := strings.Contains(second.logged.take(), "did not end as it should"); crashed != (end == "crashed") {
+					t.Errorf("the log tells of a crash: %v", crashed)
+				}
+				// A third director that starts without a change between finds the same.
+				third := newRig(t, c.next, withState(t, path))
+				if diff := cmp.Diff(second.control.Settings(), third.control.Settings()); diff != "" {
+					t.Errorf("settings of the third director (-second +third):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A change that does not fit the host any more is dropped alone.
+func TestJournal_DropsOnlyWhatIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first := newRig(t, website+nameserver, withState(t, path))
+	elsewhere := strings.ReplaceAll(strings.ReplaceAll(website, ".10:", ".11:"), "10.0.0.11:80 -m", "10.0.0.77:80 -m")
+	if err := errors.Join(first.control.Add(parse(t, elsewhere).Services), first.control.DeleteService(webKey)); err != nil {
+		t.Fatal(err)
+	}
+	second := newRig(t, website+nameserver, withState(t, path), func(d *Daemon) {
+		links := d.watch.(*fakeNetwork).snapshot.Links
+		links[0].Addrs = append(links[0].Addrs, prefix("10.0.0.77/8")) // the server is a local address now
+	})
+	if diff := cmp.Diff(parse(t, nameserver).Services, second.control.Specs()); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+	log := second.logged.take()
+	if !strings.Contains(log, `"service":"tcp:192.0.2.11:80","message":"the changes of this service`) || strings.Count(log, "are lost\"") != 1 {
+		t.Errorf("logged %s, want the service whose changes are lost", log)
+	}
+}
+
+// A journal that cannot be written is told in the log and on the page, until it can be
+// written again. The change itself is made.
+func TestJournal_SaysThatItCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, website, withState(t, filepath.Join(dir, "state")))
+	r.load = func() (*config.Config, error) {
+		c := parse(t, website+nameserver)
+		c.State = r.loaded.State
+		return c, nil
+	}
+	close(r.begun)
+	reload := func() {
+		t.Helper()
+		if err := r.Reload(t.Context(), control.Origin{Via: "test"}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := r.Figures(); f.JournalError != "" {
+		t.Errorf("at the start: %q", f.JournalError)
+	}
+	moved := filepath.Join(dir, "state.journal")
+	other := []byte("data of another program")
+	if err := errors.Join(os.Remove(moved), os.WriteFile(moved, other, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	reload()
+	if n := len(r.control.Specs()); n != 2 {
+		t.Errorf("%d services, want 2", n)
+	}
+	if f := r.Figures(); !strings.Contains(f.JournalError, "is not a journal") || !strings.Contains(r.logged.take(), "cannot write the journal") {
+		t.Errorf("with another file in its place: %q", f.JournalError)
+	}
+	if text, err := os.ReadFile(moved); string(text) != string(other) {
+		t.Errorf("the other file: %q, %v", text, err)
+	}
+	if err := os.Remove(moved); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.control.SetTimeouts(service.Timeouts{TCP: 7}); err != nil { // any change writes all of it
+		t.Fatal(err)
+	}
+	if f := r.Figures(); f.JournalError != "" {
+		t.Errorf("when it can be written again: %q", f.JournalError)
+	}
+	next := newRig(t, website, withState(t, filepath.Join(dir, "state")))
+	if got := next.control.Timeouts().TCP; got != 7 {
+		t.Errorf("the next director has the time-out %d, want 7", got)
+	}
+}
