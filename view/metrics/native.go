@@ -21,6 +21,8 @@ var (
 		"Most connections and persistence templates that the table holds.")
 	tableUsed = native.gauge("director_connection_table_used",
 		"Connections and persistence templates in the table.")
+	runtimeChanges = native.gauge("director_runtime_changes",
+		"Services, time-outs and sysctls that differ from the loaded configuration, because they were changed at run time.")
 	dropped = native.counter("director_dropped_frames_total",
 		"Frames dropped by the workers, by reason.", "reason")
 	left = native.counter("director_host_frames_total",
@@ -56,6 +58,7 @@ func collectNative(s Source, out sink) {
 	out.put(startTime, float64(f.Started.UnixMilli())/1e3)
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
+	out.put(runtimeChanges, float64(f.Changes))
 	collectReasons(&f, out)
 	for i := range f.Workers {
 		collectWorker(&f.Workers[i], out)

@@ -52,6 +52,7 @@ func sample() *source {
 		figures: figures.Figures{
 			Started: time.UnixMilli(1700000000250), Version: "v1.2.3",
 			Table:    figures.Table{Size: 1 << 20, Used: 12345},
+			Changes:  3,
 			Workers:  []figures.Worker{worker(0, 1), worker(1, 10)},
 			Queues:   []figures.Queue{xdp0, xdp1, tap},
 			Unserved: map[string]uint64{"eth0": 7},

@@ -75,6 +75,9 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	if len(odd) > 0 {
 		say(suspect, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
 	}
+	if e := s.figures.JournalError; e != "" {
+		say(unusable, "Run-time changes are not safe", "the journal cannot be written: "+e, "")
+	}
 	if fill := percent(float64(s.figures.Table.Used), float64(s.figures.Table.Size)); fill >= hot {
 		say(unusable, fmt.Sprintf("The connection table is %.0f %% full", fill), "", "")
 	}

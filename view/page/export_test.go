@@ -26,3 +26,6 @@ func SI(v float64) string {
 func Count(n uint64) string        { return count(n) }
 func CompareNames(a, b string) int { return compareNames(a, b) }
 func TakesGzip(accept string) bool { return takesGzip(accept) }
+
+// MostChanges is how many changes the page shows.
+const MostChanges = mostChanges

@@ -25,6 +25,8 @@ import (
 type Source interface {
 	Figures() figures.Figures
 	Services() []control.Service
+	// Differences returns what was changed at run time, most of them at most.
+	Differences(most int) []control.Difference
 }
 
 // freshness is how long an answer of the source is used. So the source is asked twice a
@@ -53,6 +55,7 @@ type Page struct {
 type snapshot struct {
 	figures  figures.Figures
 	services []control.Service
+	changes  []control.Difference // one more than the page shows, if there are so many
 	taken    time.Time
 }
 
@@ -93,7 +96,7 @@ func (p *Page) sample() {
 
 // ask updates the snapshot. The caller holds the lock.
 func (p *Page) ask() {
-	p.latest = snapshot{p.source.Figures(), p.source.Services(), time.Now()}
+	p.latest = snapshot{p.source.Figures(), p.source.Services(), p.source.Differences(mostChanges + 1), time.Now()}
 }
 
 // view returns the view for the choice of a reader.

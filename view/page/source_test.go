@@ -17,6 +17,7 @@ type source struct {
 	mu       sync.Mutex
 	figures  figures.Figures
 	services []control.Service
+	changes  []control.Difference
 	steps    int
 	asked    int
 }
@@ -54,6 +55,12 @@ func (s *source) Services() []control.Service {
 		all = append(all, each)
 	}
 	return all
+}
+
+func (s *source) Differences(most int) []control.Difference {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes[:min(most, len(s.changes))]
 }
 
 // change changes the director under the lock.

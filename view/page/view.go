@@ -33,6 +33,9 @@ type view struct {
 	Workers  []workerRow
 	Queues   []queueRow
 	Unserved []loss
+
+	Changes     []changeRow
+	MoreChanges bool // there are more than the page shows
 }
 
 // choiceView is the choice in the form that the template needs.
@@ -81,6 +84,7 @@ func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choic
 	v.Tiles = tiles(sum, f, rates, h)
 	v.choose(c)
 	v.serve(s.services, h, c)
+	v.changes(s.changes)
 	v.Alerts = alerts(s, v, c)
 	return v
 }
