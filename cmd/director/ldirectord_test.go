@@ -162,3 +162,35 @@ func TestLdirectord_ControlsTheDirector(t *testing.T) {
 		t.Errorf("ldirectord left these rules, want none:\n%s", out)
 	}
 }
+
+// TestLdirectord_ItsDrainsSurviveARestart restarts the director while ldirectord is not
+// there to tell it again which server is down.
+func TestLdirectord_ItsDrainsSurviveARestart(t *testing.T) {
+	needs(t, "ldirectord")
+	l := labtest.New(t, lab.Config{Servers: 2})
+	state := "--state=" + filepath.Join(t.TempDir(), "state")
+	first := startCtl(t, l, "packet", state)
+	var sites []*site
+	masq := func(i int) string { return fmt.Sprintf("%s:%d Masq", l.Servers[i].Addr, demoServerPort) }
+	for _, h := range l.Servers {
+		sites = append(sites, &site{host: h, port: demoServerPort})
+	}
+	for _, s := range sites {
+		s.start(t)
+	}
+	check := startLdirectord(t, l, first)
+	up := map[string]string{masq(0): "1", masq(1): "1"}
+	removed, quiesced := map[string]string{masq(1): "1"}, map[string]string{masq(0): "0", masq(1): "1"}
+	awaitServers(t, l, first, demoPort, up)
+	awaitServers(t, l, first, quietPort, up)
+	sites[0].stop(t)
+	awaitServers(t, l, first, demoPort, removed)
+	awaitServers(t, l, first, quietPort, quiesced)
+	must(t, check.Process.Kill())
+	_ = check.Wait() // it was killed
+	must(t, first.Stop())
+
+	second := startCtl(t, l, "packet", state)
+	awaitServers(t, l, second, demoPort, removed)
+	awaitServers(t, l, second, quietPort, quiesced)
+}

@@ -16,7 +16,7 @@ func commandLine() *cli.Program {
 	return &cli.Program{
 		Name: "director", Path: "director", About: "director is a Linux Virtual Server in userspace.",
 		Verbs: append(hostVerbs(),
-			ctlVerb(), captureVerb(), whyVerb(), replayVerb(), benchVerb(), checkVerb(),
+			ctlVerb(), diffVerb(), reloadVerb(), captureVerb(), whyVerb(), replayVerb(), benchVerb(), checkVerb(),
 			cli.Verb{Use: "version", Summary: "print what this binary was built from", Run: cli.Version},
 		),
 	}

@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
-
 	"director/bench/fetch"
 	"director/internal/lab"
 	"director/internal/lab/labtest"
@@ -40,7 +38,7 @@ const (
 	restartClients    = 500 // new connections that are open at the same time, at most
 )
 
-// TestRestart_LosesNoConnection stops a director with SIGTERM and starts another one under
+// TestRestart_LosesNoConnection stops a director for a successor and starts that one under
 // load. Every connection that was open must continue and transfer all its bytes.
 // Connections that begin during the restart must wait and then succeed.
 func TestRestart_LosesNoConnection(t *testing.T) {
@@ -64,7 +62,7 @@ func restartUnderLoad(t *testing.T, l *lab.Lab, w way) {
 	traffic := startRestartTraffic(t, l)
 
 	traffic.waitForProgress(t)
-	must(t, first.Stop())
+	must(t, first.StopForSuccessor())
 	info, err := os.Stat(file)
 	must(t, err)
 	if info.Mode().Perm() != 0o600 {
@@ -267,61 +265,4 @@ func transferSlowly(ctx context.Context, dial func(context.Context) (net.Conn, e
 		return fmt.Errorf("%s %s after %d bytes: got the hash %q, want %s", method, path, moved.Load(), got, want)
 	}
 	return nil
-}
-
-// TestRestart_NextDirectorRemovesTheBlackout checks that a director with --state leaves its
-// VIP and a blackout filter on each interface when it stops. The next director must remove
-// the filters, also if the state file is damaged, and without --state. A director that is
-// killed must leave no filters.
-func TestRestart_NextDirectorRemovesTheBlackout(t *testing.T) {
-	l := labtest.New(t, lab.Config{VIPOnLink: true})
-	startWeb(t, l)
-	file := filepath.Join(t.TempDir(), "state")
-	kept := append(httpRules(l), "--state="+file)
-	wantBlackouts := func(when string, want int) {
-		t.Helper()
-		if got := blackouts(t, l); got != want {
-			t.Errorf("%s: got %d blackout filters, want %d", when, got, want)
-		}
-	}
-
-	must(t, launchWith(t, l, nativeXDP, kept).Stop())
-	wantBlackouts("after the first director", 2)
-	if r := hostRemains(t, l); len(r.vips) == 0 || len(r.programs)+len(r.devices) != 0 {
-		t.Errorf("the first director left %+v, want only the VIP", r)
-	}
-	wantVIPExpires(t, l)
-	must(t, os.Truncate(file, 100))
-	second := launchWith(t, l, packetIO, kept)
-	if !strings.Contains(second.Log(), "saved state refused: starting without connections") {
-		t.Errorf("the log does not report the damaged state file:\n%s", second.Log())
-	}
-	wantBlackouts("while the second director runs", 0)
-	browse(t, l, l.Clients[0].Addr, 10)
-	must(t, second.Stop())
-	wantBlackouts("after the second director", 2)
-
-	third := launch(t, l, nativeXDP)
-	wantBlackouts("while a director without --state runs", 0)
-	browse(t, l, l.Clients[0].Addr, 10)
-	must(t, third.Stop())
-	wantBlackouts("after a director without --state", 0)
-	wantNoRemains(t, l)
-
-	must(t, launchWith(t, l, nativeXDP, kept).Kill())
-	wantBlackouts("after a director that was killed", 0)
-}
-
-// blackouts returns the number of blackout filters on the director's host. No other ingress
-// filter is there.
-func blackouts(t *testing.T, l *lab.Lab) (n int) {
-	t.Helper()
-	for _, name := range l.Interfaces() {
-		dev, err := l.Director.Link.LinkByName(name)
-		must(t, err)
-		filters, err := l.Director.Link.FilterList(dev, netlink.HANDLE_MIN_INGRESS)
-		must(t, err)
-		n += len(filters)
-	}
-	return n
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -20,9 +21,14 @@ import (
 func runVerb() cli.Verb {
 	return cli.Verb{
 		Use: "run [flags]", Summary: "forward traffic in the foreground until SIGTERM",
-		Flags: commonFlags(""), RunArgs: runDirector,
+		About: runAbout, Flags: commonFlags(""), RunArgs: runDirector,
 	}
 }
+
+const runAbout = "SIGTERM ends the director: the VIPs are free at once, and with --state the connections\n" +
+	"are saved. SIGUSR2 ends it for a successor on the same host, which goes on with the saved\n" +
+	"connections: the VIPs stay, and for 60 seconds the host does not see balanced packets. SIGHUP\n" +
+	"reloads the flags files. The director ends within five seconds of a signal."
 
 // runDirector forwards traffic until a signal stops it.
 func runDirector(args []string, std cli.IO) int {
@@ -30,7 +36,7 @@ func runDirector(args []string, std cli.IO) int {
 	if c == nil {
 		return code
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilStopped()
 	defer stop()
 	load := func() (*config.Config, error) { return config.Parse(args, nil) }
 	err := daemon.Run(ctx, c, load, newLogger(c, std.Err))
@@ -43,6 +49,29 @@ func runDirector(args []string, std cli.IO) int {
 	}
 	fmt.Fprintln(std.Err, err)
 	return cli.Failed
+}
+
+// untilStopped returns a context that ends with the first signal that stops the director.
+// The first one decides: a service manager may send another one soon after it.
+func untilStopped() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
+	go func() {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGUSR2 {
+				cancel(daemon.ErrSuccessor)
+			} else {
+				cancel(nil)
+			}
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
 }
 
 // newLogger returns a logger that writes to w. The flags set its format and its level.
