@@ -75,6 +75,7 @@ func TestDeb_HoldsEverything(t *testing.T) {
 		`l\S+ root/root .* \./usr/sbin/ipvsadm -> director`,
 		`-rwxr-xr-x root/root .* \./usr/sbin/ipvsadm-save`,
 		`-rwxr-xr-x root/root .* \./usr/sbin/ipvsadm-restore`,
+		`-rwxr-xr-x root/root .* \./usr/lib/director/director-stop`,
 		`-rw-r--r-- root/root .* \./etc/director/director\.flags`,
 		`-rw-r--r-- root/root .* \./usr/lib/systemd/system/director\.service`,
 		`-rw-r--r-- root/root .* \./usr/lib/sysusers\.d/director\.conf`,

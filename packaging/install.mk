@@ -11,6 +11,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SBIN = $(DESTDIR)$(PREFIX)/sbin
+LIB = $(DESTDIR)$(PREFIX)/lib/director
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 MAN = $(DESTDIR)$(PREFIX)/share/man/man8
@@ -56,11 +57,12 @@ install-bench: build-bench build/manual-bench
 	$(call install-manual,director-bench)
 
 install-director: build-director build/manual
-	install -d $(SBIN) $(UNITS) $(SYSUSERS) $(DOC)/examples
+	install -d $(SBIN) $(LIB) $(UNITS) $(SYSUSERS) $(DOC)/examples
 	install -m 755 $(BINARY) $(SBIN)/director
 	ln -sf director $(SBIN)/ipvsadm
 	install -m 755 packaging/scripts/ipvsadm-save packaging/scripts/ipvsadm-restore $(SBIN)
-	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/director.service >build/director.service
+	install -m 755 packaging/scripts/director-stop $(LIB)
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|; s|/usr/lib/director/|$(PREFIX)/lib/director/|' packaging/director.service >build/director.service
 	install -m 644 build/director.service $(UNITS)/director.service
 	install -m 644 packaging/sysusers.conf $(SYSUSERS)/director.conf
 	$(call install-manual,director)
@@ -75,6 +77,7 @@ install-director: build-director build/manual
 
 uninstall:
 	rm -f $(SBIN)/director $(SBIN)/director-bench $(SBIN)/ipvsadm $(SBIN)/ipvsadm-save $(SBIN)/ipvsadm-restore
+	rm -rf $(LIB)
 	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
 	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz $(MAN)/ipvsadm.8.gz $(MAN)/ipvsadm-*.8.gz
 	rm -f $(BASH)/director $(ZSH)/_director $(FISH)/director.fish

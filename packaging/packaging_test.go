@@ -40,7 +40,8 @@ func TestUnit_GivesNoMoreThanItUses(t *testing.T) {
 		t.Errorf("bounding set and ambient capabilities differ:\n%s", diff)
 	}
 	for key, want := range map[string]string{
-		"Type": "notify", "ExecStart": "/usr/sbin/director run --flagfile=/etc/director/director.flags",
+		"Type": "notify", "ExecStart": "/usr/sbin/director run --state=/var/lib/director/state --flagfile=/etc/director/director.flags",
+		"ExecStop":         "+/usr/lib/director/director-stop %n",
 		"RuntimeDirectory": "director", "StateDirectory": "director", "NoNewPrivileges": "yes",
 		"DevicePolicy": "closed", "DeviceAllow": "/dev/net/tun rw", "RestartPreventExitStatus": "2",
 	} {
@@ -72,7 +73,7 @@ func TestUnit_IsRightForSystemd(t *testing.T) {
 	for _, target := range []string{"sysinit", "basic", "shutdown", "multi-user", "network-online"} {
 		write(t, filepath.Join(units, target+".target"), "[Unit]\nDescription="+target+"\n", 0o644)
 	}
-	for _, program := range []string{"usr/sbin/director", "bin/kill"} {
+	for _, program := range []string{"usr/sbin/director", "usr/lib/director/director-stop", "bin/kill"} {
 		write(t, filepath.Join(root, program), "#!/bin/sh\n", 0o755)
 	}
 	unit := filepath.Join(units, "director.service")
