@@ -14,7 +14,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	if !d.config.ManageVIPs {
 		return nil
 	}
-	c := vip.Config{First: d.config.Interfaces[0], On: map[netip.Addr]string{}, Log: d.log}
+	c := vip.Config{First: d.config.Interfaces[0], Interfaces: d.config.Interfaces, On: map[netip.Addr]string{}, Log: d.log}
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,46 @@ func TestChange_AServerWithANewMAC(t *testing.T) {
 		must(t, server.Sysctl("net.ipv4.conf.eth0.arp_notify", "1"))
 		must(t, server.SetMAC("eth0", net.HardwareAddr{2, 0, 0, 0, 0xbe, 0xef}))
 		browse(t, l, l.Clients[0].Addr, 20)
+	})
+}
+
+// TestChange_AVIPThatIsRemoved removes the address of the service from the director's host.
+// The director adds it again and says so. Clients with an old ARP entry notice nothing.
+func TestChange_AVIPThatIsRemoved(t *testing.T) {
+	eachWay(t, lab.Config{}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		startWeb(t, l)
+		d := launch(t, l, w)
+		vip := &netlink.Addr{IPNet: &net.IPNet{IP: l.VIP.AsSlice(), Mask: net.CIDRMask(32, 32)}}
+		front, err := l.Director.Link.LinkByName("eth0")
+		must(t, err)
+		must(t, l.Director.Link.AddrDel(front, vip))
+		nettest.Eventually(t, "the log tells it", func() bool { return strings.Contains(d.Log(), "somebody has removed a VIP") })
+		nettest.Eventually(t, "the VIP is back", func() bool { return strings.Contains(directorAddresses(t, l), l.VIP.String()+"/32") })
+		browse(t, l, l.Clients[0].Addr, 20)
+	})
+}
+
+// TestChange_ADirectorWithANewMAC gives the director's interface to the clients another
+// Ethernet address. The director must announce it: the client's ARP entry for the director,
+// which is the gateway to the VIP, is fresh, so it would use the old address for half a
+// minute.
+func TestChange_ADirectorWithANewMAC(t *testing.T) {
+	eachWay(t, lab.Config{}, []way{nativeXDP, packetIO}, func(t *testing.T, l *lab.Lab, w way) {
+		startWeb(t, l)
+		launch(t, l, w)
+		client := l.Clients[0]
+		browse(t, l, client.Addr, 20)
+		must(t, client.Sysctl("net.ipv4.neigh.eth0.base_reachable_time_ms", "3600000")) // an hour
+		mac := net.HardwareAddr{2, 0, 0, 0, 0xbe, 0xef}
+		must(t, l.Director.SetMAC("eth0", mac))
+		nettest.Eventually(t, "the client hears of it", func() bool {
+			list, err := client.Link.NeighList(0, netlink.FAMILY_V4)
+			must(t, err)
+			return slices.ContainsFunc(list, func(n netlink.Neigh) bool {
+				return n.IP.Equal(l.Front.AsSlice()) && bytes.Equal(n.HardwareAddr, mac)
+			})
+		})
+		browse(t, l, client.Addr, 20)
 	})
 }
 

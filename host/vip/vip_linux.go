@@ -46,7 +46,10 @@ type Config struct {
 	Prefixes []netip.Prefix        // each holds many VIPs
 	On       map[netip.Addr]string // the interfaces that --vip-interface names
 	First    string                // the interface for VIPs that match no other rule
-	Log      zerolog.Logger
+	// Interfaces carry balanced traffic. All their addresses are announced again when
+	// their Ethernet address changes.
+	Interfaces []string
+	Log        zerolog.Logger
 }
 
 // Holder owns the addresses and routes that it has added. Hold, Run and Close are called
@@ -103,7 +106,13 @@ func Hold(c Config) (*Holder, error) {
 		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{},
 		guests: map[netip.Addr]held{},
 	}
-	if err := h.Set(c.VIPs, c.Prefixes); err != nil {
+	// The subscription is older than this list, so no change after it is lost.
+	links, _, err := h.present()
+	if err == nil {
+		h.ports = portsOf(links)
+		err = h.Set(c.VIPs, c.Prefixes)
+	}
+	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
@@ -147,7 +156,7 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 
 // Run announces each new address and refreshes all until ctx ends. It restores an address
 // or a route that is removed meanwhile, within a second unless that happens often. If the
-// Ethernet address of a link changes, it announces the VIPs of the link again.
+// Ethernet address of a link changes, it announces the addresses of the link again.
 func (h *Holder) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()

@@ -49,6 +49,16 @@ type port struct {
 	running bool
 }
 
+// portsOf returns the links by index.
+func portsOf(links []netlink.Link) map[int]port {
+	all := make(map[int]port, len(links))
+	for _, l := range links {
+		a := l.Attrs()
+		all[a.Index] = port{string(a.HardwareAddr), a.RawFlags&unix.IFF_RUNNING != 0}
+	}
+	return all
+}
+
 // watch reports events that may concern what is held, until ctx ends.
 func (h *Holder) watch(ctx context.Context, out chan<- struct{}) {
 	for {
@@ -253,38 +263,42 @@ func (h *Holder) checkRoutes(now time.Time, all bool) {
 	}
 }
 
-// checkLinks lets the VIPs of links with another Ethernet address be announced again, and
-// those of links that have come up. These include VIPs that somebody else has added: their
-// clients would use the old Ethernet address for minutes. on contains the links of each
-// address.
+// checkLinks lets the addresses of links with another Ethernet address be announced again,
+// and those of links that have come up. On the links of Config.Interfaces these are all
+// addresses: a router sends packets for a VIP to the director's own address, and real
+// servers have it as their gateway. On other links they are the VIPs, also those that
+// somebody else has added. on contains the links of each address.
 func (h *Holder) checkLinks(links []netlink.Link, on map[netip.Addr][]int) {
-	changed := map[int]bool{}
-	seen := make(map[int]port, len(links))
+	changed, ours := map[int]bool{}, map[int]bool{}
+	seen := portsOf(links)
 	for _, l := range links {
 		a := l.Attrs()
-		is := port{string(a.HardwareAddr), a.RawFlags&unix.IFF_RUNNING != 0}
+		is := seen[a.Index]
 		was, known := h.ports[a.Index]
 		if known && is.running && is != was {
 			changed[a.Index] = true
 			if is.mac != was.mac {
-				h.log.Info().Str("interface", a.Name).Stringer("mac", a.HardwareAddr).Msg("the Ethernet address has changed: announcing the VIPs again")
+				h.log.Info().Str("interface", a.Name).Stringer("mac", a.HardwareAddr).Msg("the Ethernet address has changed: announcing the addresses again")
 			}
 		}
-		if known && !is.running && is.mac != was.mac {
-			is.mac = was.mac // it is announced when the link is up
-		}
-		seen[a.Index] = is
+		ours[a.Index] = slices.Contains(h.config.Interfaces, a.Name)
 	}
 	h.ports = seen
+	if len(changed) == 0 {
+		return
+	}
+	mine := make(map[netip.Addr]bool, len(h.held))
 	for i := range h.held {
-		if v := &h.held[i]; changed[v.link] {
+		v := &h.held[i]
+		mine[v.ip] = true
+		if changed[v.link] {
 			v.unsaid = announcements
 		}
 	}
-	for p := range h.alone {
-		for _, link := range on[p.Addr()] {
-			if p.IsSingleIP() && changed[link] {
-				h.guests[p.Addr()] = held{p.Addr(), link, announcements}
+	for ip, links := range on {
+		for _, link := range links {
+			if changed[link] && !mine[ip] && (ours[link] || h.alone[single(ip)]) {
+				h.guests[ip] = held{ip, link, announcements}
 			}
 		}
 	}

@@ -203,13 +203,13 @@ func announced(t *testing.T, peer *nettest.Namespace, name string) func(ip strin
 	}
 }
 
-// When the Ethernet address of a link changes, its VIPs are announced again: the director's
-// own, and those that somebody else has added.
+// When the Ethernet address of a link changes, its addresses are announced again: the
+// director's VIPs, those that somebody else has added, and the address of the host.
 func TestRun_AnnouncesAnotherEthernetAddress(t *testing.T) {
 	n, peer := office(t)
 	n.Addr(t, "front", "192.0.2.12/32")
 	expect := announced(t, peer, "front")
-	watching(t, vip.Config{VIPs: []netip.Addr{service, netip.MustParseAddr("192.0.2.12")}})
+	watching(t, vip.Config{VIPs: []netip.Addr{service, netip.MustParseAddr("192.0.2.12")}, Interfaces: []string{"front"}})
 	expect("192.0.2.10", packet.MAC(n.Link(t, "front").Attrs().HardwareAddr))
 	renewed := packet.MAC{2, 0, 0, 0, 0x55, 0x66}
 	if err := n.LinkSetHardwareAddr(n.Link(t, "front"), renewed[:]); err != nil {
@@ -217,6 +217,7 @@ func TestRun_AnnouncesAnotherEthernetAddress(t *testing.T) {
 	}
 	expect("192.0.2.10", renewed)
 	expect("192.0.2.12", renewed)
+	expect("192.0.2.1", renewed)
 }
 
 // When a link comes up, its VIPs are announced again. That of somebody else was not
