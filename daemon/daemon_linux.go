@@ -224,6 +224,9 @@ func (d *Daemon) look() error {
 		return err
 	}
 	d.defers("close the interface control", d.nic.Close)
+	if err := d.checkMasters(); err != nil {
+		return err
+	}
 	watch, err := rtnl.Open(rtnl.Config{
 		Interfaces: d.config.Interfaces, Static: statics(d.config), Queues: d.nic.Queues, Log: d.log,
 	})

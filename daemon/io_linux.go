@@ -58,6 +58,22 @@ func (d *Daemon) openInterfaces() error {
 	return d.pinInterrupts(p.Interrupts())
 }
 
+// checkMasters refuses interfaces that are parts of a bridge or the like. It runs before the
+// real servers are checked, which would be found behind the bridge.
+func (d *Daemon) checkMasters() error {
+	for _, name := range d.config.Interfaces {
+		var m plan.Master
+		var err error
+		if m.Name, m.Kind, err = d.nic.Master(name); err != nil {
+			return err
+		}
+		if err := plan.CheckMaster(name, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // plan gathers the facts about the interfaces and decides which queues are served, and
 // by which workers.
 func (d *Daemon) plan() (*plan.Plan, error) {
@@ -69,9 +85,6 @@ func (d *Daemon) plan() (*plan.Plan, error) {
 		}
 		d.ifaces = append(d.ifaces, &interfaceIO{name: name, index: ifi.Index})
 		i := plan.Interface{Name: name, MTU: ifi.MTU}
-		if i.Master.Name, i.Master.Kind, err = d.nic.Master(name); err != nil {
-			return nil, err
-		}
 		i.Queues, i.QueuesErr = d.nic.Queues(name)
 		i.Spread, i.SpreadErr = d.nic.Spread(name)
 		f.Interfaces = append(f.Interfaces, i)

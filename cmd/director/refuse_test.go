@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"director/internal/cli"
@@ -144,6 +145,20 @@ func TestRefuse_WhatTheHostCannotDo(t *testing.T) {
 			wantNoRemains(t, l)
 		})
 	}
+}
+
+// TestRefuse_APortOfABridge names the bridge to use instead, and not the real servers, which
+// are behind the bridge.
+func TestRefuse_APortOfABridge(t *testing.T) {
+	l := labtest.New(t, lab.Config{Servers: 1})
+	must(t, l.Director.Link.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}))
+	bridge, err := l.Director.Link.LinkByName("br0")
+	must(t, err)
+	port, err := l.Director.Link.LinkByName("eth1")
+	must(t, err)
+	must(t, l.Director.Link.LinkSetMaster(port, bridge))
+	refuse(t, l).want(t, cli.Usage, "eth1 is a part of the bridge br0, which has the addresses and routes: use --interface=br0", "")
+	wantNoRemains(t, l)
 }
 
 // refuse runs a director in the lab that must exit by itself. It logs only errors, so

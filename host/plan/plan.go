@@ -74,7 +74,7 @@ func Make(c *config.Config, f *Facts) *Plan {
 	p := &Plan{Ladder: Ladder(c.IO, c.XDPMode), PinIRQ: c.IRQ == config.IRQPin}
 	for n := range f.Interfaces {
 		i := &f.Interfaces[n]
-		ip := InterfacePlan{Name: i.Name, Queues: c.Queues, MasterErr: checkMaster(i), MTUErr: checkMTU(i)}
+		ip := InterfacePlan{Name: i.Name, Queues: c.Queues, MasterErr: CheckMaster(i.Name, i.Master), MTUErr: checkMTU(i)}
 		if ip.Queues == nil {
 			ip.QueueErr = i.QueuesErr
 			for q := range i.Queues {
@@ -125,13 +125,14 @@ func (p *Plan) Interrupts() (all []Interrupt) {
 	return all
 }
 
-// checkMaster refuses a part of a link that takes the frames of its parts. Addresses, routes
-// and neighbours belong to that link, so no next hop is ever found behind the part.
-func checkMaster(i *Interface) error {
-	switch i.Master.Kind {
+// CheckMaster refuses an interface that is a part of a link which takes the frames of its
+// parts. Addresses, routes and neighbours belong to that link, so no next hop is ever found
+// behind the part.
+func CheckMaster(name string, m Master) error {
+	switch m.Kind {
 	case "bridge", "bond", "team", "openvswitch":
 		return host.Usagef("%s is a part of the %s %s, which has the addresses and routes: use --interface=%s",
-			i.Name, i.Master.Kind, i.Master.Name, i.Master.Name)
+			name, m.Kind, m.Name, m.Name)
 	}
 	return nil
 }
