@@ -115,7 +115,11 @@ func (c *Control) follow() {
 		})
 	})
 	hops := c.shared.View().Hops
-	c.registry.Skip(func(id uint32) bool { return c.skip && hops.Unreachable(id) != packet.None })
+	if c.skip && !hops.AllReachable() {
+		c.registry.Skip(func(id uint32) bool { return hops.Unreachable(id) != packet.None })
+	} else {
+		c.registry.Skip(nil)
+	}
 	c.tunables.LBLCExpiry.Store(int64(c.sysctl.LBLCExpiration) * int64(time.Second))
 	c.tunables.LBLCRExpiry.Store(int64(c.sysctl.LBLCRExpiration) * int64(time.Second))
 	c.guard.Update()

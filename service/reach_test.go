@@ -51,6 +51,42 @@ func TestSkip_NeverSkipsAll(t *testing.T) {
 	}
 }
 
+// While one of two servers is always skipped, another one by turns, each connection finds a
+// server: a scheduler never sees both as skipped.
+func TestSkip_NobodyIsRefusedMeanwhile(t *testing.T) {
+	for _, scheduler := range []string{"rr", "wrr", "wlc", "sh", "mh", "dh", "twos"} {
+		spec := web(2)
+		spec.Scheduler = scheduler
+		r := newRegistry(t, service.Options{}, spec)
+		r.unreachable(0)
+		s := r.table.Services()[0]
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for n := range uint32(20_000) {
+				f := packet.Flow{Src: packet.AddrFrom4(0xc6336400 + n), SrcPort: 40000, Dst: s.Addr, DstPort: 80, Proto: packet.ProtoTCP}
+				if _, ok := s.Schedule(&f, 0, false); !ok {
+					t.Errorf("%s: connection %d is refused", scheduler, n)
+					return
+				}
+			}
+		}()
+		for n := uint32(1); ; n++ {
+			r.unreachable(n % 2)
+			select {
+			case <-done:
+			default:
+				continue
+			}
+			break
+		}
+		r.Skip(nil)
+		if got := r.skipped(); got != nil {
+			t.Errorf("%s: in the end %v are skipped, want none", scheduler, got)
+		}
+	}
+}
+
 // A server can be reached in no service or in all, but each service decides for itself.
 func TestSkip_DecidesForEachService(t *testing.T) {
 	alone := web(1)

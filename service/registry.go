@@ -36,6 +36,7 @@ type Registry struct {
 	pending  []func()            // changes of the schedulers that Commit makes
 	made     uint64              // number of schedulers made so far
 	commits  uint64              // number of commits so far
+	skips    bool                // Skip may have set servers that are skipped
 	gone     Tally               // of deleted services
 	total    Meter
 }

@@ -107,6 +107,8 @@ func newServiceRow(s *control.Service) serviceRow {
 	r.setPersistent(persistent, s.Persistent > 0)
 	if !s.Usable() {
 		r.State = unusable
+	} else if s.Unreachable() {
+		r.State = lost
 	}
 	r.text = textOf(&r.row)
 	return r
