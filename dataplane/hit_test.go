@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"director/conntrack"
@@ -51,5 +52,32 @@ func TestHit_KnowsThatAnswersAreSeen(t *testing.T) {
 	r.step()
 	if list := r.shared.Conns().List(); len(list) != 1 || list[0].State != conntrack.TCPTimeWait {
 		t.Errorf("%d connections, the first in %v; want one in TIME_WAIT", len(list), list[0].State)
+	}
+}
+
+// Both ways share the verification of the IPv4 header's checksum, so a comparison of
+// the ways finds no fault in it. The sum of the words of a header from 198.51.255.255
+// has a carry.
+func TestHit_VerifiesTheHeaderChecksum(t *testing.T) {
+	for _, client := range []string{"198.51.100.7:40000", "198.51.255.255:40000"} {
+		r := newRig(t, options{})
+		send := func(flags string, wrong uint16) (sent int) {
+			f := fromClient(40000, packettest.Frame{Flags: flags, Src: client, DF: true})
+			ip := packet.IPv4(f[packet.EthLen:])
+			ip.SetChecksum(binary.BigEndian.Uint16(ip[10:]) + wrong)
+			r.ports[0][0].Push(f)
+			r.step()
+			return len(r.ports[1][0].Take())
+		}
+		if send("S", 0) != 1 {
+			t.Errorf("%s: a SYN was not sent", client)
+		}
+		for range manyPackets + 5 {
+			for _, wrong := range []uint16{0, 1, 0xff, 0x100, 0xff00, 0xfffe} {
+				if got, want := send("A", wrong), wrong == 0; got == 1 != want {
+					t.Fatalf("%s: %d frames sent for a checksum that is wrong by %#x", client, got, wrong)
+				}
+			}
+		}
 	}
 }

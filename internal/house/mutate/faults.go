@@ -107,7 +107,9 @@ var faults = []fault{
 	{"parse: more fragments", plain, `(IPv4MF|IPv4OffsetMask)&0xff<<8 | (IPv4MF|IPv4OffsetMask)>>8`, `IPv4OffsetMask&0xff<<8 | IPv4OffsetMask>>8`},
 	{"parse: later fragments", plain, `(IPv4MF|IPv4OffsetMask)&0xff<<8 | (IPv4MF|IPv4OffsetMask)>>8`, `IPv4MF&0xff<<8 | IPv4MF>>8`},
 	{"parse: low bits of the offset", plain, `(IPv4MF|IPv4OffsetMask)&0xff<<8 | `, ``},
-	{"parse: options", plain, `plainStartMask = 0xffffff`, `plainStartMask = 0x00ffff`},
+	{"parse: options", plain, `plainStart     = 0x450008
+	plainStartMask = 0xffffff`, `plainStart     = 0x000008
+	plainStartMask = 0x00ffff`},
 	{"parse: shorter than its headers", plain, `total < least || `, `total < least-UDPLen || `},
 	{"parse: longer than the frame", plain, `int32(total) > f.Len-EthLen || `, ``},
 	{"parse: wrong checksum", plain, ` || !plainChecksumOK((*[IPv4Len]byte)(b[EthLen:])) {`, ` {`},
