@@ -122,7 +122,6 @@ var faults = []fault{
 			return false
 		}
 `, ``},
-	{"parse: five bytes of the address", plain, `(1<<48 - 1)`, `(1<<40 - 1)`},
 	// Writing it.
 	{"forward: TTL too low", plain, `(w-1<<24)&0xffff0000`, `(w-2<<24)&0xffff0000`},
 	{"forward: checksum without the TTL", plain, `(delta + hop).Apply(`, `delta.Apply(`},
