@@ -3,8 +3,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,6 +189,60 @@ func TestStop_WorksWhileAFlagsFileIsAPipe(t *testing.T) {
 		t.Errorf("reload: exit %d, %q, %q, want exit %d and the reason", code, out, errs, cli.Usage)
 	}
 	must(t, d.Stop())
+}
+
+// TestStop_EndsADirectorThatHangs: nobody reads the log of the director, so it waits for
+// ever with its first line. SIGTERM ends it with exit code 1.
+func TestStop_EndsADirectorThatHangs(t *testing.T) {
+	l := labtest.New(t, lab.Config{Servers: 1})
+	r, w, err := os.Pipe()
+	must(t, err)
+	defer r.Close()
+	defer w.Close()
+	fill(t, w)
+	cmd := directorCommand("run", "--flagfile=-")
+	flags := append(append(l.Flags(), httpRules(l)...), "--control="+filepath.Join(t.TempDir(), "control.sock"))
+	cmd.Stdin = strings.NewReader(strings.Join(flags, "\n") + "\n")
+	cmd.Stderr = w
+	must(t, l.Director.Start(cmd))
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	awaitStart(t, l)
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != cli.Failed {
+		t.Errorf("the director ended with %v, want exit code %d", err, cli.Failed)
+	}
+}
+
+// fill writes into a pipe until no byte fits.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	raw, err := w.SyscallConn()
+	must(t, err)
+	for _, size := range []int{4096, 1} {
+		for err = nil; err == nil; {
+			must(t, raw.Control(func(fd uintptr) { _, err = unix.Write(int(fd), make([]byte, size)) }))
+		}
+		if !errors.Is(err, unix.EAGAIN) { // the pipe does not block yet
+			t.Fatal(err)
+		}
+	}
+}
+
+// awaitStart waits until a director answers that it is starting.
+func awaitStart(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return l.Director.Dial(ctx, "tcp4", "", "127.0.0.1:9464")
+	}}}
+	defer client.CloseIdleConnections()
+	nettest.Eventually(t, "the director starts", func() bool {
+		resp, err := client.Get("http://director/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
 }
 
 // TestReload_ByItsVerb drops what ctl has set, if it is asked to.
