@@ -20,6 +20,7 @@ import (
 
 	"director/internal/cli"
 	"director/internal/lab"
+	"director/internal/lab/labtest"
 	"director/internal/lab/process"
 	"director/internal/nettest"
 )
@@ -78,6 +79,23 @@ func TestChange_ADirectorWithANewMAC(t *testing.T) {
 		})
 		browse(t, l, client.Addr, 20)
 	})
+}
+
+// TestChange_AnotherNumberOfQueues changes the number of receive queues, as ethtool -L does.
+// With AF_PACKET the director goes on: the kernel spreads the frames of all queues over the
+// workers.
+func TestChange_AnotherNumberOfQueues(t *testing.T) {
+	l := labtest.New(t, lab.Config{Queues: [2]int{2, 2}})
+	names := startWeb(t, l)
+	d := startDirector(t, l, "packet", httpRules(l)...)
+	dial := dialer(l, demoPort) // one for all: a port that was used is not free at once
+	for _, when := range []string{"before", "afterwards"} {
+		if got := countServers(t, dial, 40); len(got) != len(names) {
+			t.Errorf("connections %s: %v, want some on each server", when, got)
+		}
+		must(t, l.Director.SetQueues("eth0", 1, 2))
+		nettest.Eventually(t, "the log tells it", func() bool { return strings.Contains(d.Log(), "the number of receive queues has changed") })
+	}
 }
 
 // TestChange_ALinkThatGoesDownAndUp takes the link to the real servers down and up
