@@ -82,7 +82,22 @@ func nameCounts(c dataplane.Counts, interfaces []string) figures.Worker {
 	for k, name := range interfaces {
 		f.Rx[name], f.Tx[name] = c.Rx[k], c.Tx[k]
 	}
+	f.Completed, f.Wrong = byInterface(&c.Completed, interfaces), byInterface(&c.Wrong, interfaces)
 	return f
+}
+
+// byInterface names the counts that are not zero. It returns nil if all are zero.
+func byInterface(counts *[dataplane.MaxInterfaces]uint64, interfaces []string) (named map[string]uint64) {
+	for k, name := range interfaces {
+		if counts[k] == 0 {
+			continue
+		}
+		if named == nil {
+			named = map[string]uint64{}
+		}
+		named[name] = counts[k]
+	}
+	return named
 }
 
 // byReason names the counts that are not zero.

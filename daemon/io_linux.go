@@ -18,16 +18,18 @@ import (
 // interfaceIO is how frames of one interface are received, sent, and reinjected into
 // the kernel.
 type interfaceIO struct {
-	name   string
-	index  int
-	queues []int // the NIC queue of each port
-	hook   steer.Hook
-	xdp    *steer.XDP       // nil with AF_PACKET
-	ports  []dataplane.Port // by worker; a worker without a queue here has none
-	hosts  []dataplane.Port // by worker: where frames for the kernel go
-	why    []string         // the ways that were tried and refused
-	short  bool             // AF_XDP was refused because too little memory may be locked
-	close  []func() error
+	name    string
+	index   int
+	queues  []int // the NIC queue of each port
+	hook    steer.Hook
+	xdp     *steer.XDP       // nil with AF_PACKET
+	partial bool             // frames can have partial checksums
+	ports   []dataplane.Port // by worker; a worker without a queue here has none
+	hosts   []dataplane.Port // by worker: where frames for the kernel go
+	why     []string         // the ways that were tried and refused
+	short   bool             // AF_XDP was refused because too little memory may be locked
+	close   []func() error
+	warned  bool // that packets with wrong checksums arrive: see warnChecksums
 }
 
 // openInterfaces opens every queue of every interface by the best kind of I/O that works.
@@ -154,6 +156,8 @@ func (d *Daemon) tryRung(a *interfaceIO, r plan.Rung) error {
 		a.short = a.short || errors.Is(err, afxdp.ErrLockedMemory)
 		return errors.Join(err, a.shut())
 	}
+	driver, _ := d.nic.Driver(a.name) // empty if it is not known
+	a.partial = plan.PartialChecksums(r.Kind, driver)
 	return nil
 }
 

@@ -35,6 +35,41 @@ func (d *Daemon) logInterface(a *interfaceIO) {
 		}
 		e.Msg("queue open")
 	}
+	if a.hook == steer.GenericXDP {
+		d.warnGeneric(a)
+	}
+}
+
+// warnGeneric warns of packets longer than the MTU, which AF_XDP loses. In generic mode
+// they come from the interface's own receive offload, or from the host at the other end of a
+// veth, which leaves segmentation to its interface by default.
+func (d *Daemon) warnGeneric(a *interfaceIO) {
+	const lost = "in generic mode packets longer than the MTU are lost: transfers are slow"
+	if offloads, err := d.nic.Features(a.name); err == nil && offloads["rx-gro"].On {
+		d.log.Warn().Str("interface", a.name).Str("remedy", "ethtool -K "+a.name+" gro off").Msg(lost)
+	}
+	if driver, err := d.nic.Driver(a.name); err == nil && driver == "veth" {
+		d.log.Warn().Str("interface", a.name).Str("remedy", "at the other end: ethtool -K PEER tso off").Msg(lost)
+	}
+}
+
+// warnChecksums warns of packets with a wrong checksum, once for each interface. Nobody else
+// sees them: they are forwarded, and the servers drop them.
+func (d *Daemon) warnChecksums() {
+	for k, a := range d.ifaces {
+		n := uint64(0)
+		for _, w := range d.workers {
+			c := w.Counts()
+			n += c.Wrong[k]
+		}
+		if n == 0 || a.warned {
+			continue
+		}
+		a.warned = true
+		d.log.Warn().Str("interface", a.name).Uint64("packets", n).
+			Str("remedy", "if the sender is a virtual machine or a container: ethtool -K INTERFACE tx off there").
+			Msg("packets with wrong checksums arrive: their servers will drop them")
+	}
 }
 
 var attachNames = map[steer.Hook]string{steer.NativeXDP: "native", steer.GenericXDP: "generic"}

@@ -65,6 +65,7 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 			if d.control.Estimate() {
 				d.counted.Store(time.Now().UnixNano())
 			}
+			d.warnChecksums()
 		case <-defend.C:
 			d.control.Defend(d.shared.Now())
 			servers.update(time.Now(), d.control.Unreachable())

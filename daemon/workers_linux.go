@@ -22,7 +22,7 @@ func (d *Daemon) employ() error {
 	ifaces := make([]dataplane.Interface, len(d.ifaces))
 	n := 0
 	for i, a := range d.ifaces {
-		ifaces[i] = dataplane.Interface{Queues: a.ports, Hosts: a.hosts}
+		ifaces[i] = dataplane.Interface{Queues: a.ports, Hosts: a.hosts, Partial: a.partial}
 		n = max(n, len(a.ports))
 	}
 	waiters := make([]dataplane.Waiter, n)

@@ -8,7 +8,7 @@ import (
 // batch contains the frames of the current batch and their stages. Each stage is a
 // loop over the batch in its own file:
 //
-//	classify.go → track.go, hit.go → schedule.go → rewrite.go → transmit.go
+//	classify.go → checksum.go → track.go, hit.go → schedule.go → rewrite.go → transmit.go
 type batch struct {
 	step      // not a pointer: hits reach it at once
 	out       *output
@@ -32,6 +32,9 @@ type batch struct {
 // frame has a verdict afterwards.
 func (b *batch) run(in *iface, rx *packet.Batch) {
 	b.classify(in, rx)
+	if in.partial || b.now-in.verified >= verifyPeriod {
+		b.checksums(in, rx)
+	}
 	b.track(rx, in.index)
 	b.schedule(rx)
 	b.rewrite(rx)

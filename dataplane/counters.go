@@ -23,6 +23,10 @@ type Counts struct {
 	Conns     uint64                 // connections made
 	Untracked uint64                 // packets forwarded without an entry, while the table was full
 	Expired   uint64                 // connections that expired
+	// Completed counts the partial checksums that were completed, and Wrong the packets
+	// that arrived with a wrong transport checksum, as far as the worker verified them:
+	// see checksum.go. Both are listed by interface.
+	Completed, Wrong [MaxInterfaces]uint64
 	// Batches counts the batches with at least one frame by size: 1 frame, 2, up to
 	// 4, up to 8 and so on.
 	Batches [BatchSizes]uint64
@@ -42,7 +46,9 @@ const (
 	connCount      = handoffCount + 1
 	untrackedCount = connCount + 1
 	expiredCount   = untrackedCount + 1
-	batchCount     = expiredCount + 1
+	completedCount = expiredCount + 1
+	wrongCount     = completedCount + MaxInterfaces
+	batchCount     = wrongCount + MaxInterfaces
 	countersLen    = batchCount + BatchSizes
 )
 
@@ -76,6 +82,8 @@ func (c *counters) snapshot() Counts {
 	for i := range MaxInterfaces {
 		s.Rx[i] = c.public[rxCount+i].Load()
 		s.Tx[i] = c.public[txCount+i].Load()
+		s.Completed[i] = c.public[completedCount+i].Load()
+		s.Wrong[i] = c.public[wrongCount+i].Load()
 	}
 	for i := range packet.Reasons {
 		s.Host[i] = c.public[hostCount+int(i)].Load()

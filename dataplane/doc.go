@@ -25,6 +25,7 @@
 //	capture.go      records frames for director capture
 //	batch.go        the frames of a batch and their stages
 //	classify.go     stage: parse; from a client or from a real server?
+//	checksum.go     stage: completes partial checksums, counts wrong ones
 //	icmp.go         errors about packets of connections
 //	ipsec.go        ESP and AH
 //	track.go        stage: find the connection, run its state machine

@@ -51,6 +51,7 @@ type rig struct {
 	control *control.Control
 	net     neigh.Snapshot
 	specs   []service.Spec
+	partial bool // frames can have partial checksums
 	traced  bool // whether trace records what the workers do
 	trace   trace
 	mu      sync.Mutex
@@ -68,6 +69,7 @@ type options struct {
 	size      int // size of the connection table
 	noClient  bool
 	marks     []service.Mark
+	partial   bool               // frames can have partial checksums
 	giant     bool               // one worker works at a time
 	clock     func(r *rig) int64 // clock of the workers; nil: that of the rig
 	unordered bool               // workers run at the same time, so their actions have no order
@@ -87,7 +89,7 @@ func newRig(t testing.TB, o options) *rig {
 	if o.size == 0 {
 		o.size = 20_000
 	}
-	r := &rig{t: t, traced: !o.unordered}
+	r := &rig{t: t, traced: !o.unordered, partial: o.partial}
 	clock := r.clock.Now
 	if o.clock != nil {
 		clock = func() int64 { return o.clock(r) }
@@ -133,6 +135,7 @@ func newRig(t testing.TB, o options) *rig {
 
 	ifaces := make([]dataplane.Interface, 2)
 	for a := range ifaces {
+		ifaces[a].Partial = o.partial
 		for q := range o.queues[a] {
 			p, h := memport.New(), memport.New()
 			r.ports[a], r.hosts[a] = append(r.ports[a], p), append(r.hosts[a], h)
@@ -211,6 +214,8 @@ func (r *rig) counts() dataplane.Counts {
 		for i := range sum.Rx {
 			sum.Rx[i] += c.Rx[i]
 			sum.Tx[i] += c.Tx[i]
+			sum.Completed[i] += c.Completed[i]
+			sum.Wrong[i] += c.Wrong[i]
 		}
 		for i := range sum.Host {
 			sum.Host[i] += c.Host[i]

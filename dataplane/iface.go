@@ -6,6 +6,9 @@ import "director/packet"
 type iface struct {
 	index uint8
 
+	partial  bool  // frames can have partial checksums
+	verified int64 // when checksums were last verified, on the engine's clock
+
 	// port is the worker's queue of the interface. It is nil if the worker has no
 	// queue there, because there are more workers than queues. Frames then leave
 	// through ring.

@@ -12,6 +12,9 @@ import (
 type Interface struct {
 	Queues []Port
 	Hosts  []Port
+	// Partial says that the queues can deliver frames with partial checksums: see
+	// packet.Frame.MayBePartial. The workers then look for them.
+	Partial bool
 }
 
 // NewWorkers makes the workers of a director. Their number is the highest number of
@@ -42,7 +45,7 @@ func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 		queues := ifaces[i].Queues
 		for id, w := range workers {
 			in := &w.out.ifaces[i]
-			in.index = uint8(i)
+			in.index, in.partial, in.verified = uint8(i), ifaces[i].Partial, -verifyPeriod
 			if id < len(queues) {
 				in.port, in.host = queues[id], ifaces[i].Hosts[id]
 				continue

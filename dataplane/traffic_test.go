@@ -26,6 +26,7 @@ type traffic struct {
 	*rand.Rand
 	kinds    []service.ServerSpec // what servers 1, 2, ... are
 	oneArmed bool
+	partial  bool         // some frames have partial checksums
 	out      map[int]bool // the servers that are removed
 }
 
@@ -47,6 +48,7 @@ func TestTraffic_IsTheSameInAllWays(t *testing.T) {
 		queues     [2]int
 		persistent uint32
 		oneArmed   bool
+		partial    bool
 	}{
 		"masqueraded":   {kinds: []service.ServerSpec{natServer, samePort, natServer}},
 		"direct":        {kinds: []service.ServerSpec{drServer, drServer}},
@@ -55,13 +57,14 @@ func TestTraffic_IsTheSameInAllWays(t *testing.T) {
 		"other tunnels": {kinds: []service.ServerSpec{greServer, gueServer, tunServer}},
 		"persistent":    {kinds: []service.ServerSpec{natServer, natServer, drServer}, persistent: 300},
 		"several":       {kinds: []service.ServerSpec{natServer, tunServer, drServer}, queues: [2]int{3, 2}},
+		"partial":       {kinds: []service.ServerSpec{natServer, drServer, tunServer, natServer}, partial: true},
 		"one interface": {kinds: []service.ServerSpec{natServer, tunServer, drServer}, oneArmed: true},
 	} {
 		for seed := range uint64(2) {
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
 				tr := &traffic{
-					rig:  newRig(t, options{queues: c.queues, size: 2000}),
-					Rand: rand.New(rand.NewPCG(seed, 14)), kinds: slices.Clone(c.kinds), oneArmed: c.oneArmed, out: map[int]bool{},
+					rig:  newRig(t, options{queues: c.queues, size: 2000, partial: c.partial}),
+					Rand: rand.New(rand.NewPCG(seed, 14)), kinds: slices.Clone(c.kinds), oneArmed: c.oneArmed, partial: c.partial, out: map[int]bool{},
 				}
 				tr.trace.room = 4 << 20
 				tr.offer(c.persistent)
@@ -218,6 +221,9 @@ func (tr *traffic) send(c *conntrack.Record, answer, usual bool) {
 		tr.zeroChecksum(f, answer, server, virtual)
 	}
 	b := f.Bytes()
+	if tr.partial && tr.IntN(2) == 0 {
+		b = packettest.Partial(b)
+	}
 	if !usual {
 		b = tr.damage(b)
 	}

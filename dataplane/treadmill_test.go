@@ -75,7 +75,7 @@ func (r *rig) oneArmed(rounds ...[][]byte) (*dataplane.Worker, *treadmill) {
 	}
 	p := newTreadmill(rounds...)
 	workers, err := dataplane.NewWorkers(r.shared,
-		[]dataplane.Interface{{Queues: []dataplane.Port{p}, Hosts: []dataplane.Port{memport.New()}}},
+		[]dataplane.Interface{{Queues: []dataplane.Port{p}, Hosts: []dataplane.Port{memport.New()}, Partial: r.partial}},
 		[]dataplane.Waiter{memport.NewWaiter()})
 	if err != nil {
 		r.t.Fatal(err)

@@ -83,23 +83,14 @@ func mendUDP(ip packet.IPv4, l4 packet.L4, delta packet.Delta) {
 	if c := l4.UDPChecksum(); c == 0 {
 		l4.SetUDPChecksum(sumUDP(ip, l4))
 	} else {
-		l4.SetUDPChecksum(written(delta.Apply(c)))
+		l4.SetUDPChecksum(packet.Written(delta.Apply(c)))
 	}
 }
 
 // sumUDP returns the checksum of a UDP datagram whose checksum field is 0.
 func sumUDP(ip packet.IPv4, l4 packet.L4) uint16 {
 	pseudo := packet.PseudoSum(ip.Src(), ip.Dst(), packet.ProtoUDP, uint16(len(l4)))
-	return written(^packet.Sum(l4, uint32(pseudo)))
-}
-
-// written returns the value of a UDP checksum field for the checksum c. A checksum of
-// 0 is written as 0xffff, because 0 means that there is no checksum (RFC 768).
-func written(c uint16) uint16 {
-	if c == 0 {
-		return 0xffff
-	}
-	return c
+	return packet.Written(^packet.Sum(l4, uint32(pseudo)))
 }
 
 // Direct prepares a client's packet, of any protocol, for a real server that has the

@@ -52,6 +52,5 @@ func (h L4) chunk() uint8 {
 // UpdateSCTPChecksum recomputes the checksum of the SCTP packet h. h must end where
 // the packet ends.
 func (h L4) UpdateSCTPChecksum() {
-	binary.LittleEndian.PutUint32(h[sctpChecksum:], 0)
-	binary.LittleEndian.PutUint32(h[sctpChecksum:], crc32.Checksum(h, castagnoli))
+	binary.LittleEndian.PutUint32(h[sctpChecksum:], h.sctpSum())
 }

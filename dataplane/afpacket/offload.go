@@ -46,19 +46,27 @@ func parseOffload(b []byte) offload {
 }
 
 // completeChecksum completes a checksum that the sending stack left to the NIC. It
-// returns false if the field is outside the frame. A checksum of 0 becomes 0xffff as
-// in skb_checksum_help (net/core/dev.c). This is the same number, and in UDP, 0 would
-// mean that there is no checksum.
+// returns false if the field is outside the frame. The kernel describes the CRC of SCTP
+// like an Internet checksum (virtio_net_hdr_from_skb in linux/virtio_net.h).
 func completeChecksum(frame []byte, o offload) bool {
 	if o.start > o.field || o.field+2 > len(frame) {
 		return false
 	}
-	sum := ^packet.Sum(frame[o.start:], 0)
-	if sum == 0 {
-		sum = 0xffff
+	if o.field-o.start == sctpCsum {
+		completeSCTP(frame, o.start)
+		return true
 	}
-	binary.BigEndian.PutUint16(frame[o.field:], sum)
+	binary.BigEndian.PutUint16(frame[o.field:], packet.Written(^packet.Sum(frame[o.start:], 0)))
 	return true
+}
+
+// completeSCTP completes the checksum of the SCTP packet that begins at start. A frame that
+// is not a whole SCTP packet over IPv4 is never balanced and stays as it is.
+func completeSCTP(frame []byte, start int) {
+	f := packet.Frame{Buf: frame, Len: int32(len(frame))}
+	if packet.ParseHeaders(&f) == packet.None && f.Proto == packet.ProtoSCTP && int(f.L4) == start {
+		f.Transport().UpdateSCTPChecksum()
+	}
 }
 
 // insertTag inserts a VLAN tag after the addresses of the frame that starts at

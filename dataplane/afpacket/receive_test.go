@@ -75,6 +75,16 @@ func TestReceive_PutsTheVLANTagBack(t *testing.T) {
 	}
 }
 
+// The kernel describes the CRC of SCTP like a checksum of two bytes.
+func TestReceive_CompletesTheChecksumOfSCTP(t *testing.T) {
+	want := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolSCTP),
+		&layers.SCTP{SrcPort: 2905, DstPort: 2906, VerificationTag: 7}, payload(21))
+	got, c := receiveAll(t, fakeFrame{data: packettest.Partial(want), needsCsum: true, start: 34, offset: 8})
+	if diff := cmp.Diff([][]byte{want}, got); diff != "" || c.RxChecksums != 1 {
+		t.Errorf("%d checksums completed, frames (-want +got):\n%s", c.RxChecksums, diff)
+	}
+}
+
 func TestReceive_TagsEverySegmentOfATaggedSuperPacket(t *testing.T) {
 	data := packettest.Serialize(eth(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP), tcp(), payload(3000))
 	got, c := receiveAll(t, fakeFrame{data: data, tpid: 0x88a8, tci: 7, gso: afpacket.GSOTCP4, size: 1000, needsCsum: true})

@@ -21,6 +21,7 @@ const (
 	tcpFlags  = 13 // offset in the TCP header
 	tcpCsum   = 16
 	udpCsum   = 6
+	sctpCsum  = 8
 	tcpFIN    = 0x01
 	tcpPSH    = 0x08
 	tcpCWR    = 0x80

@@ -99,8 +99,8 @@ type Offload struct{ On, Fixed bool }
 
 // Peer is the other end of a veth. Name is empty if it is in another namespace.
 type Peer struct {
-	Name       string
-	TxChecksum bool // it sends frames with incomplete checksums
+	Name     string
+	Segments bool // its host sends packets longer than the MTU (tx-tcp-segmentation)
 }
 
 // Firewall is the ruleset of nftables, as nft -j list ruleset prints it.

@@ -54,7 +54,7 @@ func (i *Interface) describe(ethtool *nic.Control, l netlink.Link, links []netli
 			i.VLANs = append(i.VLANs, b.Name)
 		case i.Peer != nil && a.NetNsID < 0 && b.Index == a.ParentIndex:
 			i.Peer.Name = b.Name
-			i.Peer.TxChecksum = offloadsOf(ethtool, b.Name)["tx-checksum-ip-generic"].On
+			i.Peer.Segments = offloadsOf(ethtool, b.Name)["tx-tcp-segmentation"].On
 		}
 	}
 }

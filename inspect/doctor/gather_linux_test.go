@@ -109,9 +109,9 @@ func TestGather_AsksEachInterface(t *testing.T) {
 		"serve all 2 queues, or fewer after: ethtool -L eth rx N (or combined N)"
 	two := doctor.Interface{Driver: "veth", MTU: 1500, Up: true, Carrier: true, Queues: 2, MaxQueues: 2, Served: []int{0}, Native: true}
 	near, other, away := two, two, two
-	near.Name, near.Peer = "eth0", &doctor.Peer{Name: "eth1", TxChecksum: true}
+	near.Name, near.Peer = "eth0", &doctor.Peer{Name: "eth1", Segments: true}
 	near.QueueErr = strings.ReplaceAll(loss, "eth ", "eth0 ")
-	other.Name, other.Peer, other.OtherXDP = "eth1", &doctor.Peer{Name: "eth0", TxChecksum: true}, true
+	other.Name, other.Peer, other.OtherXDP = "eth1", &doctor.Peer{Name: "eth0"}, true
 	other.QueueErr = strings.ReplaceAll(loss, "eth ", "eth1 ")
 	away.Name, away.Peer, away.MTU, away.Queues, away.MaxQueues = "away", &doctor.Peer{}, 1400, 1, 1
 	away.ServedBy = "this process"

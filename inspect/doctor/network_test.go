@@ -63,8 +63,10 @@ func TestInterface_Complaints(t *testing.T) {
 		{"rxvlan for good", on("rx-vlan-hw-parse", true), doctor.Note, "eth0 rxvlan", "without its VLAN tag", ""},
 		{"rxvlan and a VLAN", all(on("rx-vlan-hw-parse", false), eth0(func(i *doctor.Interface) { i.VLANs = []string{"eth0.7"} })),
 			doctor.Warn, "eth0 rxvlan", "frames for eth0.7", "ethtool -K eth0 rxvlan off"},
-		{"peer elsewhere", veth(doctor.Peer{}), doctor.Note, "eth0 peer", "in another network namespace", "there: ethtool -K PEER tx off"},
-		{"peer", veth(doctor.Peer{Name: "p0", TxChecksum: true}), doctor.Warn, "eth0 peer", "p0 has checksum offload on", "ethtool -K p0 tx off"},
+		{"veth", veth(doctor.Peer{}), doctor.OK, "eth0 peer", "the director completes checksums", ""},
+		{"peer elsewhere, generic", all(generic, veth(doctor.Peer{})), doctor.Note, "eth0 peer", "in another network namespace", "there: ethtool -K PEER tso off"},
+		{"peer, generic", all(generic, veth(doctor.Peer{Name: "p0", Segments: true})), doctor.Warn, "eth0 peer", "p0 has segmentation offload on", "ethtool -K p0 tso off"},
+		{"quiet peer, generic", all(generic, veth(doctor.Peer{Name: "p0"})), doctor.OK, "eth0 peer", "p0 sends no packet longer than the MTU", ""},
 	})
 }
 

@@ -43,7 +43,7 @@ func checkOffloads(i *Interface, chosen plan.Kind, r *recorder) {
 		}
 	}
 	checkVLAN(i, r)
-	checkPeer(i, r)
+	checkPeer(i, chosen, r)
 }
 
 // checkVLAN checks whether the NIC removes VLAN tags. XDP then does not see the tag and
@@ -65,18 +65,21 @@ func checkVLAN(i *Interface, r *recorder) {
 	}
 }
 
-// checkPeer checks whether the host at the other end of a veth sends frames with
-// incomplete checksums.
-func checkPeer(i *Interface, r *recorder) {
-	const harm = "packets that its host sends would be forwarded with incomplete checksums"
+// checkPeer checks what the host at the other end of a veth leaves to its interface:
+// checksums and, in generic mode, segmentation. In native mode the kernel has the other end
+// cut segments (veth_fix_features in drivers/net/veth.c).
+func checkPeer(i *Interface, chosen plan.Kind, r *recorder) {
+	const harm = "longer packets than the MTU, which an AF_XDP frame cannot carry: in generic mode transfers from there crawl"
 	switch {
 	case i.Peer == nil:
+	case chosen != plan.GenericXDP:
+		r.ok("peer", "the director completes checksums that its host leaves to the interface")
 	case i.Peer.Name == "":
-		r.unchecked("peer", "the other end is in another network namespace; if its checksum offload is on, "+harm,
-			"there: ethtool -K PEER tx off")
-	case i.Peer.TxChecksum:
-		r.add(Warn, "peer", "ethtool -K "+i.Peer.Name+" tx off", "%s has checksum offload on: %s", i.Peer.Name, harm)
+		r.unchecked("peer", "the other end is in another network namespace; if its segmentation offload is on, its host sends "+harm,
+			"there: ethtool -K PEER tso off")
+	case i.Peer.Segments:
+		r.add(Warn, "peer", "ethtool -K "+i.Peer.Name+" tso off", "%s has segmentation offload on: its host sends %s", i.Peer.Name, harm)
 	default:
-		r.ok("peer", "%s sends complete checksums", i.Peer.Name)
+		r.ok("peer", "%s sends no packet longer than the MTU, and the director completes checksums", i.Peer.Name)
 	}
 }

@@ -40,15 +40,26 @@ func (f *Figures) SameRun(o *Figures) bool { return f.PID == o.PID && f.Started.
 
 // Dropped returns how many frames the workers have dropped, by reason.
 func (f *Figures) Dropped() map[string]uint64 {
-	return f.byReason(func(w *Worker) map[string]uint64 { return w.Drops })
+	return f.total(func(w *Worker) map[string]uint64 { return w.Drops })
 }
 
 // Left returns how many frames the workers have left to the kernel, by reason.
 func (f *Figures) Left() map[string]uint64 {
-	return f.byReason(func(w *Worker) map[string]uint64 { return w.Host })
+	return f.total(func(w *Worker) map[string]uint64 { return w.Host })
 }
 
-func (f *Figures) byReason(of func(*Worker) map[string]uint64) map[string]uint64 {
+// Wrong returns how many packets with a wrong checksum the workers have seen, by
+// interface.
+func (f *Figures) Wrong() map[string]uint64 {
+	return f.total(func(w *Worker) map[string]uint64 { return w.Wrong })
+}
+
+// Completed returns how many checksums the workers have completed, by interface.
+func (f *Figures) Completed() map[string]uint64 {
+	return f.total(func(w *Worker) map[string]uint64 { return w.Completed })
+}
+
+func (f *Figures) total(of func(*Worker) map[string]uint64) map[string]uint64 {
 	total := map[string]uint64{}
 	for i := range f.Workers {
 		for reason, n := range of(&f.Workers[i]) {
@@ -77,6 +88,11 @@ type Worker struct {
 	Conns      uint64            `json:"connections"` // created
 	Untracked  uint64            `json:"unnoted"`
 	Expired    uint64            `json:"expired"`
+	// Completed counts partial checksums that the worker completed. Wrong counts packets
+	// with a wrong transport checksum, in the sample that the worker verifies. Both by
+	// interface, without those that are zero.
+	Completed map[string]uint64 `json:"checksum_completed,omitempty"`
+	Wrong     map[string]uint64 `json:"checksum_wrong,omitempty"`
 	// Batches counts batches by size: those of 1 frame, of 2, of 3 or 4, of 5 to 8,
 	// and so on up to 64.
 	Batches []uint64 `json:"batches"`

@@ -19,6 +19,7 @@ type Rates struct {
 	Drops    []Tally // by reason
 	Left     []Tally // to the kernel, by reason
 	Unserved []Tally // by interface
+	Wrong    []Tally // packets with a wrong checksum that were verified, by interface
 }
 
 // Work is what a worker did per second.
@@ -91,7 +92,7 @@ func (r *Rates) compareWorkers(then, now *Figures) {
 	for i := range then.Workers {
 		before[then.Workers[i].Index] = &then.Workers[i]
 	}
-	drops, left := map[string]uint64{}, map[string]uint64{}
+	drops, left, wrong := map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
 	for i := range now.Workers {
 		w := &now.Workers[i]
 		b := cmp.Or(before[w.Index], &Worker{})
@@ -100,12 +101,14 @@ func (r *Rates) compareWorkers(then, now *Figures) {
 		r.Workers = append(r.Workers, work)
 		addGrowth(drops, b.Drops, w.Drops)
 		addGrowth(left, b.Host, w.Host)
+		addGrowth(wrong, b.Wrong, w.Wrong)
 	}
 	if !(r.Seconds > 0) {
 		r.Total = unknownWork()
 	}
 	r.Total.Batch = mean(r.Total.frames, r.Total.batches)
 	r.Drops, r.Left = r.tallies(drops, now.Dropped()), r.tallies(left, now.Left())
+	r.Wrong = r.tallies(wrong, now.Wrong())
 }
 
 func (r *Rates) work(then, now *Worker) Work {

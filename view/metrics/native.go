@@ -29,6 +29,10 @@ var (
 		"Frames left to the kernel by the workers, by reason.", "reason")
 	unserved = native.counter("director_interface_unserved_frames_total",
 		"Frames of a service dropped because they arrived on a queue that no worker serves.", "interface")
+	checksumWrong = native.counter("director_interface_checksum_wrong_total",
+		"Packets that arrived with a wrong TCP, UDP or SCTP checksum, in the sample that workers verify.", "interface")
+	checksumDone = native.counter("director_interface_checksum_completed_total",
+		"Packets whose checksum the sender had left to its interface and a worker completed.", "interface")
 )
 
 var (
@@ -66,7 +70,7 @@ func collectNative(s Source, out sink) {
 	for i := range f.Queues {
 		collectQueue(&f.Queues[i], out)
 	}
-	collectUnserved(&f, out)
+	collectInterfaces(&f, out)
 	for _, s := range s.Services() {
 		collectService(&s, out)
 	}
@@ -103,13 +107,20 @@ func collectWorker(w *figures.Worker, out sink) {
 	out.histogram(workerBatches, w.Batches, float64(received), name)
 }
 
-// collectUnserved exports the counter of every interface with AF_XDP. With AF_PACKET every
-// queue is served.
-func collectUnserved(f *figures.Figures, out sink) {
+// collectInterfaces exports the counters of every interface. With AF_PACKET every queue is
+// served.
+func collectInterfaces(f *figures.Figures, out sink) {
 	seen := map[string]bool{}
+	wrong, completed := f.Wrong(), f.Completed()
 	for i := range f.Queues {
-		if q := &f.Queues[i]; q.IO == figures.XDP && !seen[q.Interface] {
-			seen[q.Interface] = true
+		q := &f.Queues[i]
+		if seen[q.Interface] {
+			continue
+		}
+		seen[q.Interface] = true
+		out.count(checksumWrong, wrong[q.Interface], label(q.Interface))
+		out.count(checksumDone, completed[q.Interface], label(q.Interface))
+		if q.IO == figures.XDP {
 			out.count(unserved, f.Unserved[q.Interface], label(q.Interface))
 		}
 	}

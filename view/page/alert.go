@@ -96,6 +96,12 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 			say(full, fmt.Sprintf("%s/s lost at %s", amount(u.rate), u.Name), "frames arrive on queues that no worker serves", "#queues")
 		}
 	}
+	for _, w := range v.wrong {
+		if w.rate > 0 {
+			say(full, "Packets with wrong checksums arrive at "+w.Name,
+				"servers drop them; if the sender is a virtual machine or a container: ethtool -K INTERFACE tx off there", "")
+		}
+	}
 	for _, w := range v.Workers {
 		if w.Hot {
 			say(full, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")

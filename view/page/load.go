@@ -126,10 +126,10 @@ func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 	return rows
 }
 
-// unserved returns, for each interface, the frames that arrived on queues without a worker.
-// The order of the interfaces does not depend on the rates.
-func unserved(rates *figures.Rates) (all []loss) {
-	for _, t := range rates.Unserved {
+// losses returns a counter of each interface. The order of the interfaces does not depend
+// on the rates.
+func losses(tallies []figures.Tally) (all []loss) {
+	for _, t := range tallies {
 		all = append(all, loss{t.Name, count(t.Total), t.Rate})
 	}
 	slices.SortFunc(all, func(a, b loss) int { return cmp.Compare(a.Name, b.Name) })

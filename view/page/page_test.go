@@ -304,6 +304,29 @@ func TestPage_AlertsOfWhatDoesNotWork(t *testing.T) {
 	}
 }
 
+// Nobody else tells the operator: the director forwards such packets, and servers drop
+// them.
+func TestPage_AlertsWhileWrongChecksumsArrive(t *testing.T) {
+	s := newSource(1, 1)
+	p := newPage(t, s)
+	p.Sample()
+	const alert = "▲ Packets with wrong checksums arrive at eth1"
+	for _, c := range []struct {
+		total uint64
+		want  bool
+	}{{0, false}, {1, true}, {1, false}} {
+		s.change(func(s *source) {
+			s.step(page.Period)
+			s.figures.Workers[0].Wrong = map[string]uint64{"eth1": c.total}
+		})
+		p.Sample()
+		got := words(get(t, p, "/"))
+		if strings.Contains(got, alert) != c.want {
+			t.Errorf("%d packets in total: alert %v, want %v:\n%s", c.total, !c.want, c.want, got)
+		}
+	}
+}
+
 // A source without any data has a page, too.
 func TestPage_OfNothing(t *testing.T) {
 	p := newPage(t, &source{figures: figures.Figures{Started: began, At: began}})

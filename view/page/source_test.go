@@ -30,6 +30,7 @@ func (s *source) Figures() figures.Figures {
 	f.Workers = nil
 	for _, w := range s.figures.Workers {
 		w.Rx, w.Tx, w.Host, w.Drops = clone(w.Rx), clone(w.Tx), clone(w.Host), clone(w.Drops)
+		w.Wrong = clone(w.Wrong)
 		w.Batches = append([]uint64(nil), w.Batches...)
 		f.Workers = append(f.Workers, w)
 	}

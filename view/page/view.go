@@ -36,6 +36,8 @@ type view struct {
 
 	Changes     []changeRow
 	MoreChanges bool // there are more than the page shows
+
+	wrong []loss // packets with a wrong checksum, by interface
 }
 
 // choiceView is the choice in the form that the template needs.
@@ -77,7 +79,7 @@ func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choic
 		Since:  f.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
 		At:     f.At.UTC().Format(time.RFC3339), Clock: f.At.UTC().Format("15:04:05 UTC"),
 		Dropped: dropped(rates), Left: left(rates),
-		Workers: workers(f, rates, h), Queues: queues(f, rates), Unserved: unserved(rates),
+		Workers: workers(f, rates, h), Queues: queues(f, rates), Unserved: losses(rates.Unserved), wrong: losses(rates.Wrong),
 	}
 	sum := total(s.services)
 	v.Total = plural(len(s.services), "service", "services") + ", " + plural(sum.servers, "server", "servers")

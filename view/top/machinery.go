@@ -56,6 +56,9 @@ func (m *model) queuesTable() (head, body []line) {
 	for _, u := range m.now.Unserved {
 		body = append(body, text(losing(u.Rate), format, clean(u.Name), "-", "-", "no worker: dropped "+count(u.Total), rate(u.Rate), "", rate(u.Rate)))
 	}
+	for _, w := range m.now.Wrong {
+		body = append(body, text(losing(w.Rate), format, clean(w.Name), "-", "-", "wrong checksums: "+count(w.Total), rate(w.Rate), "", ""))
+	}
 	return head, body
 }
 

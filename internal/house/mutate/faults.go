@@ -9,6 +9,9 @@ const (
 	hit      = "dataplane/hit.go"
 	track    = "dataplane/track.go"
 	classify = "dataplane/classify.go"
+	batch    = "dataplane/batch.go"
+	sums     = "dataplane/checksum.go"
+	partial  = "packet/partial.go"
 	table    = "conntrack/hit.go"
 	lookup   = "conntrack/lookup.go"
 	plain    = "packet/plain.go"
@@ -79,6 +82,17 @@ var faults = []fault{
 `, ``},
 	{"classify: all to one address", classify, `if f.Dst != dst {`, `if i == 0 || f.Dst == dst {`},
 	{"classify: frames for others", classify, `!packet.ParsePlain(f) || f.To != mac {`, `!packet.ParsePlain(f) {`},
+	// Partial checksums.
+	{"partial: no look at them", batch, `if in.partial || b.now`, `if b.now`},
+	{"partial: everywhere", sums, `case in.partial && f.MayBePartial():`, `case f.MayBePartial():`},
+	{"partial: nowhere", sums, `case in.partial && f.MayBePartial():`, `case in.partial && f.MayBePartial() && false:`},
+	{"partial: after the decision", sums, `case f.Verdict != packet.Pending: //`, `case f.L4 == 0: //`},
+	{"partial: not inverted", partial, `Written(^sum)`, `Written(sum)`},
+	{"partial: length of the packet", partial, `f.IPLen-(f.L4-f.L3))`, `f.IPLen)`},
+	{"partial: UDP in TCP's place", partial, `		at = udpChecksum
+`, ``},
+	{"verify: never", batch, ` || b.now-in.verified >= verifyPeriod {`, ` {`},
+	{"verify: always", sums, `case verify && !f.ChecksumOK():`, `case !f.ChecksumOK():`},
 	// The connection.
 	{"find in: any addresses", table, `addrs != f.Src.Lo<<32|uint64(f.Dst.V4()) || `, `addrs == 0 || `},
 	{"find in: any ports", table, `uint32(dest) != uint32(f.SrcPort)<<16|uint32(f.DstPort) ||
