@@ -23,6 +23,9 @@ func (h Hit) Method() uint8 { return uint8(h.server) & methodMask }
 // Is reports whether the connection is of that kind.
 func (h Hit) Is(k Kind) bool { return uint8(h.server)&uint8(k) != 0 }
 
+// Hash returns the hash of the client's side.
+func (h Hit) Hash() uint64 { return h.e.hash.Load() }
+
 // Rewrite returns the IPv4 address, in host order, and the port to write into the packet.
 // A client's packet gets those of the real server as its destination. An answer gets
 // those of the virtual service as its source.

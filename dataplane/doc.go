@@ -65,6 +65,7 @@
 //	dialogue.go     the state of FTP's control connections
 //	tapring.go      records on their way from a worker to the capture's writer
 //	tapfilter.go    selects the frames of a capture
+//	sent.go         tunnel packets that were sent lately
 //	view.go         services, next hops, time-outs
 //	port.go         the seam to the NIC
 package dataplane

@@ -23,6 +23,7 @@ type Engine struct {
 	helpers   helpers
 	clock     func() int64
 	ident     uint16
+	sent      []*sentPackets // by worker; NewWorkers adds to it before the workers start
 	resolver  Resolver
 	giant     *sync.Mutex // held during every step; nil: no lock
 	longWay   bool        // every packet goes through the stages

@@ -44,6 +44,9 @@ func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 		p.Forward(0)
 	case service.TUN:
 		b.out.ident++
+		if length := f.IPLen + packet.IPv4Len; length > minTunnelled {
+			s.sent.note(c.Hash(), length, s.now)
+		}
 		nat.PlainIPIP(f, hop.Source.V4(), addr, b.out.ident, v.Sysctl.PMTUDisc)
 		p = f.Front()
 	}
@@ -55,8 +58,8 @@ func (b *batch) hitIn(f *packet.Frame, hint conntrack.Hint) bool {
 // without fragmentation.
 func (s *step) fitsIPIP(f *packet.Frame, hop *neigh.Hop, id uint32) bool {
 	server := s.view.Services.Server(id)
-	width := server.Path.MTU(hop.MTU, s.now)
-	return server.Tunnel().Encap == packet.IPIP && f.Off >= packet.IPv4Len &&
+	width, narrow := server.Path.MTU(hop.MTU, s.now)
+	return server.Tunnel().Encap == packet.IPIP && !narrow && f.Off >= packet.IPv4Len &&
 		width >= minTunnelMTU+packet.IPv4Len && f.IPLen <= width-packet.IPv4Len
 }
 

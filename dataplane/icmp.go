@@ -11,9 +11,6 @@ const (
 	// error began. No packet of the connection has set its state yet (ip_vs_conn_new
 	// in ip_vs_conn.c).
 	scheduledByError = 3 * second
-	// minPathMTU is the smallest path MTU that is accepted from a router (min_pmtu in
-	// net/ipv4/route.c).
-	minPathMTU = 552
 )
 
 // icmpErrors handles the errors about packets of connections.
@@ -152,22 +149,46 @@ func (x *icmpErrors) tunnelError(f *packet.Frame, j *job, q *packet.Quote) bool 
 		server.Addr != q.Outer.Dst || !q.Outer.Fits(server.Tunnel()) {
 		return false
 	}
+	typ, code, mtu := f.ICMP().Type(), f.ICMP().Code(), uint16(0)
+	tooLong := typ == packet.ICMPUnreachable && code == packet.CodeFragNeeded
+	if tooLong && !x.believes(f, q, server) {
+		return false
+	}
 	if !x.sound(f) {
 		return true
 	}
 	x.failure(f, j)
-	typ, code, mtu := f.ICMP().Type(), f.ICMP().Code(), uint16(0)
-	tell := true
-	if typ == packet.ICMPUnreachable && code == packet.CodeFragNeeded {
-		mtu = max(f.ICMP().MTU(), minPathMTU)
-		server.Path.Learn(mtu, x.now)
-		mtu -= server.Tunnel().Overhead()
-		tell = q.DF
+	if tooLong {
+		mtu = x.learn(f.ICMP().MTU(), server)
 	}
 	x.drop(f, packet.Relayed)
-	if tell {
-		packet.Unwrap(f, q)
-		x.out.complain(f, f.Dst, typ, code, mtu)
-	}
+	packet.Unwrap(f, q)
+	x.out.complain(f, f.Dst, typ, code, mtu)
 	return true
+}
+
+// believes reports whether the tunnel packet that an error quotes, because it was too long
+// for a router, is one that the director has lately sent to server. Anybody can send such
+// errors, and a believed one makes all clients of the server send shorter packets for ten
+// minutes.
+//
+// nat.Tunnel sends a packet that routers must not fragment with the identification 0.
+// Routers do not complain about any other.
+func (x *icmpErrors) believes(f *packet.Frame, q *packet.Quote, server *service.Server) bool {
+	o := &q.Outer
+	return o.DF && o.ID == 0 &&
+		o.Src == f.Dst && o.Src == x.view.Hops.Server(server.ID).Source &&
+		(o.Encap != packet.GUE || o.SrcPort == nat.FlowPort(&q.Flow)) &&
+		o.IPLen == q.IPLen+server.Tunnel().Overhead() && o.IPLen > f.ICMP().MTU() &&
+		x.engine.sentLately(x.engine.conns.HashIn(&q.Flow), o.IPLen, x.now)
+}
+
+// learn stores a path MTU that a router reported and returns the MTU of the tunnel, which is
+// never less than minTunnelled.
+func (x *icmpErrors) learn(mtu uint16, server *service.Server) uint16 {
+	overhead := server.Tunnel().Overhead()
+	least := minTunnelled + overhead
+	server.Path.Learn(mtu, least, x.now)
+	width, _ := server.Path.MTU(x.view.Hops.Server(server.ID).MTU, x.now)
+	return min(max(mtu, least), width) - overhead
 }

@@ -89,11 +89,13 @@ func (fwd *forwarder) toServer(f *packet.Frame, j *job) {
 
 // tunnel wraps a client's packet for its server in the server's current tunnel. The
 // MTU of the tunnel is the known path MTU to the server minus the overhead of the
-// tunnel.
+// tunnel. On a path that is narrower than the director believes, routers may fragment the
+// outer packet.
 func (fwd *forwarder) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packet.Addr) {
 	server := fwd.server(&j.conn)
 	tunnel := server.Tunnel()
-	width, overhead := server.Path.MTU(hop.MTU, fwd.now), tunnel.Overhead()
+	width, narrow := server.Path.MTU(hop.MTU, fwd.now)
+	overhead := tunnel.Overhead()
 	if width < minTunnelMTU+overhead {
 		fwd.drop(f, packet.MTU)
 		return
@@ -107,11 +109,14 @@ func (fwd *forwarder) tunnel(f *packet.Frame, j *job, hop *neigh.Hop, addr packe
 		return
 	}
 	fwd.out.ident++
-	if !nat.Tunnel(f, tunnel, hop.Source, addr, fwd.out.ident, discover) {
+	if !nat.Tunnel(f, tunnel, hop.Source, addr, fwd.out.ident, discover && !narrow) {
 		fwd.drop(f, packet.MTU)
 		return
 	}
 	f.IPLen += overhead
+	if f.IPLen > minTunnelled {
+		fwd.sent.note(fwd.engine.conns.HashIn(&f.Flow), f.IPLen, fwd.now)
+	}
 	fwd.out.send(f, hop, addr, width)
 }
 

@@ -62,7 +62,8 @@ func NewWorkers(e *Engine, ifaces []Interface, waiters []Waiter) ([]*Worker, err
 func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	w := &Worker{waiter: waiter}
 	s, out, tracker, forwarder, scheduler := &w.batch.step, &w.out, &w.tracker, &w.forwarder, &w.scheduler
-	s.engine, s.index = e, id
+	s.engine, s.index, s.sent = e, id, new(sentPackets)
+	e.sent = append(e.sent, s.sent)
 	out.step, out.ifaces, out.ident = s, make([]iface, ifaces), e.ident+uint16(id*(1<<16)/n)
 	tracker.step = s
 	forwarder.step, forwarder.out, forwarder.tracker = s, out, tracker

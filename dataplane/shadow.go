@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"slices"
+
 	"director/conntrack"
 	"director/dataplane/fragment"
 	"director/service"
@@ -37,6 +39,7 @@ func (e *Engine) Shadow(o ShadowOptions) (*Engine, error) {
 		limiter:   e.limiter.Copy(),
 		clock:     o.Clock,
 		ident:     e.ident,
+		sent:      slices.Clone(e.sent),
 		resolver:  o.Resolver,
 		longWay:   e.longWay,
 	}

@@ -16,7 +16,7 @@ func TestShadow_ConsidersEveryField(t *testing.T) {
 		copied []string
 		not    map[string]string
 	}{
-		{Engine{}, []string{"view", "conns", "limiter", "defence", "helpers", "ident", "longWay"}, map[string]string{
+		{Engine{}, []string{"view", "conns", "limiter", "defence", "helpers", "ident", "sent", "longWay"}, map[string]string{
 			"tap":       "a shadow has no capture",
 			"fragments": "fragments that wait are not copied",
 			"clock":     "the shadow's own",

@@ -16,7 +16,8 @@ type step struct {
 	index   int // of the worker
 	view    *View
 	machine *conntrack.Machine
-	now     int64   // on the engine's clock
+	now     int64 // on the engine's clock
+	sent    *sentPackets
 	tap     *tapper // nil while no capture runs
 	counters
 	statistics

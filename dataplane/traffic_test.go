@@ -315,7 +315,7 @@ func (tr *traffic) change() {
 	case 7:
 		for _, s := range tr.shared.View().Services.Servers() {
 			if s != nil && tr.IntN(2) == 0 {
-				s.Path.Learn([]uint16{576, 600, 1400}[tr.IntN(3)], tr.clock.Now())
+				s.Path.Learn([]uint16{576, 600, 1400}[tr.IntN(3)], []uint16{576, 596}[tr.IntN(2)], tr.clock.Now())
 			}
 		}
 	case 8:

@@ -21,7 +21,7 @@ func encapsulate(ip packet.IPv4, f *packet.Flow, t packet.Tunnel) {
 		gre(ip[packet.IPv4Len:], t)
 		return
 	}
-	gue(ip, packet.L4(ip[packet.IPv4Len:]), flowPort(f), t)
+	gue(ip, packet.L4(ip[packet.IPv4Len:]), FlowPort(f), t)
 }
 
 // gue writes the UDP and GUE headers.
@@ -47,10 +47,10 @@ func gre(b []byte, t packet.Tunnel) {
 	binary.BigEndian.PutUint16(b[packet.GRELen:], ^packet.Sum(b, 0))
 }
 
-// flowPort returns the source port of GUE for a flow. Routers and the server's NIC
+// FlowPort returns the source port of GUE for a flow. Routers and the server's NIC
 // see only the outer ports. With one port per flow they spread the flows and keep the
 // packets of each flow in order. Every director computes the same port.
-func flowPort(f *packet.Flow) uint16 {
+func FlowPort(f *packet.Flow) uint16 {
 	h := f.Src.Hi ^ f.Src.Lo ^ bits.RotateLeft64(f.Dst.Hi^f.Dst.Lo, 32)
 	h ^= uint64(f.Proto)<<32 | uint64(f.SrcPort)<<16 | uint64(f.DstPort)
 	// The finalizer of MurmurHash3: every input bit affects every output bit.

@@ -16,6 +16,7 @@ type Quote struct {
 	Flow
 	L3, L4 uint16
 	IPLen  uint16
+	ID     uint16
 	TOS    uint8
 	DF     bool
 	// Later reports whether the packet is a fragment other than the first. Such a
@@ -26,12 +27,14 @@ type Quote struct {
 
 // Outer describes the outer header of a quoted tunnel packet. L3 is its offset from
 // the first byte of the frame, or 0 if there is no outer header. Port is the
-// destination port of GUE.
+// destination port of GUE, and SrcPort its source port.
 type Outer struct {
 	Src, Dst Addr
 	L3       uint16
 	IPLen    uint16
+	ID       uint16
 	Port     uint16
+	SrcPort  uint16
 	DF       bool
 	Encap    Encap
 }
@@ -88,9 +91,9 @@ func ParseGUE(f *Frame, q *Quote) bool {
 		len(b) < at+GUELen || binary.BigEndian.Uint32(b[at:]) != GUEHeader {
 		return false
 	}
-	port := q.DstPort
+	from, to := q.SrcPort, q.DstPort
 	ok := q.enter(b, GUE, UDPLen+GUELen)
-	q.Outer.Port = port
+	q.Outer.SrcPort, q.Outer.Port = from, to
 	return ok
 }
 
@@ -118,7 +121,7 @@ func (q *Quote) enter(b []byte, e Encap, n uint16) bool {
 	if q.Later {
 		return false
 	}
-	outer := Outer{Src: q.Src, Dst: q.Dst, L3: q.L3, IPLen: q.IPLen, DF: q.DF, Encap: e}
+	outer := Outer{Src: q.Src, Dst: q.Dst, L3: q.L3, IPLen: q.IPLen, ID: q.ID, DF: q.DF, Encap: e}
 	ok := q.read(b, q.L4+n) && q.readPorts(b)
 	q.Outer = outer
 	return ok
@@ -136,7 +139,7 @@ func (q *Quote) read(b []byte, at uint16) bool {
 	}
 	q.Flow = Flow{Src: AddrFrom4(ip.Src()), Dst: AddrFrom4(ip.Dst()), Proto: ip.Proto()}
 	q.L3, q.L4 = at, at+uint16(headerLen)
-	q.IPLen, q.TOS, q.DF = ip.TotalLen(), ip.TOS(), ip.DF()
+	q.IPLen, q.ID, q.TOS, q.DF = ip.TotalLen(), ip.ID(), ip.TOS(), ip.DF()
 	q.Later = ip.FlagsOffset()&IPv4OffsetMask != 0
 	return true
 }

@@ -188,7 +188,7 @@ func TestParseGUE_ReadsThePacketInside(t *testing.T) {
 	want := packet.Quote{
 		Flow: packet.Flow{Src: clientIP, Dst: vipIP, SrcPort: 40000, DstPort: 80, Proto: packet.ProtoTCP},
 		L3:   at + 32, L4: at + 52, IPLen: 41, TOS: 0x28,
-		Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 73, Port: 6080, DF: true, Encap: packet.GUE},
+		Outer: packet.Outer{Src: ownIP, Dst: serverIP, L3: at, IPLen: 73, Port: 6080, SrcPort: 0x9000, DF: true, Encap: packet.GUE},
 	}
 	body := datagram(request(packettest.Frame{Flags: "A", TOS: 0x28, Payload: []byte("x")}), 6080)
 	for what, b := range map[string][]byte{"all of it": body, "as little": body[:60]} {

@@ -69,6 +69,33 @@ func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 	}
 }
 
+// Reports that come one after the other: what the path is believed to be after each.
+func TestPath_BelievesLittleOfWhatIsReported(t *testing.T) {
+	var path service.Path
+	for _, c := range []struct {
+		at       time.Duration
+		reported uint16
+		want     uint16
+		narrow   bool
+		why      string
+	}{
+		{0, 1400, 1400, false, "the first report"},
+		{999 * time.Millisecond, 1300, 1400, false, "a second one within a second"},
+		{time.Second, 1300, 1300, false, "a second later"},
+		{2 * time.Second, 1400, 1300, false, "a report never raises the MTU"},
+		{3 * time.Second, 500, 596, true, "less than the least"},
+		{4 * time.Second, 0, 596, true, "a router that does not say how much"},
+		{5 * time.Second, 596, 596, false, "the least itself"},
+		{605 * time.Second, 1400, 1400, false, "after it has expired"},
+	} {
+		now := int64(7*time.Second + c.at)
+		path.Learn(c.reported, 596, now)
+		if got, narrow := path.MTU(1500, now); got != c.want || narrow != c.narrow {
+			t.Errorf("%s: MTU %d, narrow %v, want %d, %v", c.why, got, narrow, c.want, c.narrow)
+		}
+	}
+}
+
 func TestPath_IsSharedAndExpires(t *testing.T) {
 	spec := web(1)
 	spec.Servers = append(spec.Servers, natServer("10.0.0.11", 81), natServer("10.0.0.12", 80))
@@ -77,11 +104,11 @@ func TestPath_IsSharedAndExpires(t *testing.T) {
 	if path != same || path == other {
 		t.Error("servers with one address have different paths, or others share a path")
 	}
-	if got := path.MTU(1500, 0); got != 1500 {
+	if got, _ := path.MTU(1500, 0); got != 1500 {
 		t.Errorf("MTU %d before one was learned, want that of the link", got)
 	}
 	now := int64(5*time.Second) + 1
-	path.Learn(1400, now)
+	path.Learn(1400, 596, now)
 	minutes := func(n int64) int64 { return now + n*int64(time.Minute) }
 	for _, c := range []struct {
 		link uint16
@@ -91,12 +118,12 @@ func TestPath_IsSharedAndExpires(t *testing.T) {
 		{1500, now, 1400}, {1300, now, 1300}, {1500, minutes(9), 1400},
 		{1500, minutes(10) - int64(time.Second), 1400}, {1500, minutes(10), 1500}, {1500, minutes(11), 1500},
 	} {
-		if got := same.MTU(c.link, c.at); got != c.want {
+		if got, narrow := same.MTU(c.link, c.at); got != c.want || narrow {
 			t.Errorf("at %v over a link of %d: %d, want %d", time.Duration(c.at-now), c.link, got, c.want)
 		}
 	}
-	path.Learn(1200, minutes(20))
-	if got := path.MTU(1500, minutes(25)); got != 1200 {
+	path.Learn(1200, 596, minutes(20))
+	if got, _ := path.MTU(1500, minutes(25)); got != 1200 {
 		t.Errorf("learned again: %d, want 1200", got)
 	}
 	// A path exists as long as a server has its address, including servers in the

@@ -32,26 +32,48 @@ type Server struct {
 }
 
 // Path is the path MTU to the address of a real server, as routers reported it. All
-// servers with the same address share it, and so do all workers.
+// servers with the same address share it, and so do all workers. Its word has these parts,
+// most significant first:
+//
+//	until 47 | narrow 1 | MTU 16
+//
+// until is the time in seconds at which the MTU expires.
 type Path struct{ word atomic.Uint64 }
 
-// pathTime is the time in seconds after which a learned path MTU expires (mtu_expires
-// in net/ipv4/route.c).
-const pathTime = 600
+const (
+	// pathTime is the time in seconds after which a learned path MTU expires (mtu_expires
+	// in net/ipv4/route.c).
+	pathTime   = 600
+	pathShift  = 17
+	pathNarrow = 1 << 16
+)
 
-// Learn stores an MTU that a router reported. now is in nanoseconds.
-func (p *Path) Learn(mtu uint16, now int64) {
-	until := now/second + pathTime
-	p.word.Store(uint64(until)<<16 | uint64(mtu))
+// Learn stores an MTU that a router reported, but at least least. Then the path is narrow:
+// packets to the server must be fragmentable. Learn never raises an MTU that is in force,
+// and it changes a path at most once a second, so that nobody can change it faster than
+// traffic adapts. now is in nanoseconds.
+func (p *Path) Learn(mtu, least uint16, now int64) {
+	seconds := now / second
+	was := p.word.Load()
+	until := int64(was >> pathShift)
+	if inForce := seconds < until; inForce && (mtu > uint16(was) || seconds+pathTime == until) {
+		return
+	}
+	word := uint64(seconds+pathTime)<<pathShift | uint64(max(mtu, least))
+	if mtu < least {
+		word |= pathNarrow
+	}
+	p.word.Store(word)
 }
 
-// MTU returns the smaller of mtu and the learned MTU, unless that has expired.
-func (p *Path) MTU(mtu uint16, now int64) uint16 {
+// MTU returns the smaller of mtu and the learned MTU, unless that has expired. narrow
+// reports whether the path is narrower than Learn wanted to believe.
+func (p *Path) MTU(mtu uint16, now int64) (width uint16, narrow bool) {
 	word := p.word.Load()
-	if word == 0 || now/second >= int64(word>>16) {
-		return mtu
+	if word == 0 || now/second >= int64(word>>pathShift) {
+		return mtu, false
 	}
-	return min(mtu, uint16(word))
+	return min(mtu, uint16(word)), word&pathNarrow != 0
 }
 
 // Answers reports whether answers of the server may pass through the director,

@@ -52,8 +52,11 @@ var faults = []fault{
 	{"tunnel: Ethernet addresses inside", hit, `		p = f.Front()
 `, ``},
 	{"tunnel: from the server", hit, `nat.PlainIPIP(f, hop.Source.V4(), addr, `, `nat.PlainIPIP(f, addr, addr, `},
-	{"tunnel: path MTU ignored", hit, `width := server.Path.MTU(hop.MTU, s.now)`, `width := hop.MTU; _ = server.Path.MTU`},
+	{"tunnel: path MTU ignored", hit, `width, narrow := server.Path.MTU(hop.MTU, s.now)`, `width, narrow := hop.MTU, false; _ = server.Path.MTU`},
 	{"tunnel: IPIP for all", hit, `server.Tunnel().Encap == packet.IPIP && `, ``},
+	{"tunnel: DF on a narrow path", hit, `!narrow && `, `(narrow || !narrow) && `},
+	{"tunnel: sent packets forgotten", hit, `length > minTunnelled {`, `length > minTunnelled+2000 {`},
+	{"tunnel: inner length noted", hit, `s.sent.note(c.Hash(), length, s.now)`, `s.sent.note(c.Hash(), f.IPLen, s.now)`},
 	{"tunnel: no least MTU", hit, `width >= minTunnelMTU+packet.IPv4Len && `, ``},
 	{"tunnel: one byte below the least MTU", hit, `width >= minTunnelMTU+packet.IPv4Len && `, `width >= minTunnelMTU+packet.IPv4Len-1 && `},
 	{"tunnel: no room for the header", hit, `f.IPLen <= width-packet.IPv4Len`, `f.IPLen <= width`},
