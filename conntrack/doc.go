@@ -60,6 +60,7 @@
 //	lookup.go      finds the connection of a packet
 //	hit.go         the same for the usual packet of a batch
 //	observe.go     runs the state machine for a packet
+//	stream.go      sequence numbers, to know which resets are expected (--tcp-strict)
 //	chunk.go       deadlines, and the time at which a chunk is due
 //	insert.go      inserts a connection; free entries and buckets
 //	reclaim.go     evicts a half-open connection when the table is full

@@ -207,6 +207,11 @@ func (t *Table) write(index uint32, r *Record, c *Conn, hash uint64) {
 	if c.word&(wideBit|markedBit|pairBit) != 0 {
 		t.extensions[index].write(r, c)
 	}
+	if t.streams != nil {
+		both := &t.streams[index]
+		both[0].forget()
+		both[1].forget()
+	}
 }
 
 // read takes a consistent copy of e without the addresses of its extension, or

@@ -40,6 +40,12 @@ func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[
 		return nil, nil, err
 	}
 	s.origin = t
+	if t.streams != nil {
+		if err := s.TrackStreams(); err != nil {
+			s.Close()
+			return nil, nil, err
+		}
+	}
 	copies = map[Ref]Ref{}
 	for i := range kept {
 		s.adopt(&kept[i], copies)
@@ -48,6 +54,9 @@ func (t *Table) Shadow(keep func(*Record) bool, room int) (s *Table, copies map[
 	for from, to := range copies {
 		family := &s.entries[to.index()].family
 		family.Store(uint64(t.entries[from.index()].children())<<32 | family.Load()&(childOne-1))
+		if t.streams != nil {
+			s.streams[to.index()].copyFrom(&t.streams[from.index()])
+		}
 	}
 	s.shards[0].end = s.shards[0].fresh.Load() + uint32(room)
 	return s, copies, nil

@@ -62,6 +62,7 @@ type Table struct {
 	overflow   []bucket
 	entries    []entry
 	extensions []extension    // at the same indexes, untouched by most connections
+	streams    []streams      // likewise; nil: they are not tracked
 	due        []atomic.Int64 // when a chunk is to be looked at; 0: at once
 	shards     []shard
 	homeShift  uint // from hash to bucket number, less than 64
@@ -157,7 +158,10 @@ func (t *Table) Close() {
 	arena.Free(t.entries)
 	arena.Free(t.extensions)
 	arena.Free(t.due)
-	t.buckets, t.overflow, t.entries, t.extensions, t.due = nil, nil, nil, nil, nil
+	if t.streams != nil {
+		arena.Free(t.streams)
+	}
+	t.buckets, t.overflow, t.entries, t.extensions, t.due, t.streams = nil, nil, nil, nil, nil, nil
 }
 
 // CountFrom makes new connections begin as if n of the client's packets had come

@@ -248,6 +248,11 @@ func (d *Daemon) build(workers int) error {
 		return err
 	}
 	d.defers("free the connection table", func() error { conns.Close(); return nil })
+	if d.config.TCPStrict {
+		if err := conns.TrackStreams(); err != nil {
+			return err
+		}
+	}
 	d.shared = dataplane.New(dataplane.Options{
 		Conns:    conns,
 		Clock:    d.clock(),

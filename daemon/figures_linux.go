@@ -77,7 +77,7 @@ func nameCounts(c dataplane.Counts, interfaces []string) figures.Worker {
 	f := figures.Worker{
 		Rx: map[string]uint64{}, Tx: map[string]uint64{},
 		Host: byReason(&c.Host), Drops: byReason(&c.Drops),
-		Handoff: c.Handoff, Conns: c.Conns, Untracked: c.Untracked, Expired: c.Expired, Batches: c.Batches[:],
+		Handoff: c.Handoff, Conns: c.Conns, Untracked: c.Untracked, Expired: c.Expired, Doubted: c.Doubted, Batches: c.Batches[:],
 	}
 	for k, name := range interfaces {
 		f.Rx[name], f.Tx[name] = c.Rx[k], c.Tx[k]

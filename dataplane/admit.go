@@ -48,6 +48,7 @@ func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 		return false
 	default:
 		t.begun(f, j)
+		t.believes(f, j) // the stream begins; the state is that of the record
 	}
 	return true
 }

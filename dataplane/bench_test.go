@@ -21,11 +21,13 @@ func BenchmarkStep(b *testing.B) {
 		veth     bool // the port can deliver partial checksums
 		segment  packettest.Frame
 		complete bool // the checksums are partial
+		strict   bool // --tcp-strict
 	}{
 		{name: "nat", method: service.NAT, segment: ack},
 		{name: "nat-reply", method: service.NAT, reply: true, segment: ack},
 		{name: "dr", method: service.DR, segment: ack},
 		{name: "tun", method: service.TUN, segment: ack},
+		{name: "nat-strict", method: service.NAT, segment: ack, strict: true},
 		{name: "nat-veth", method: service.NAT, veth: true, segment: ack},
 		{name: "nat-veth-partial", method: service.NAT, veth: true, segment: ack, complete: true},
 		{name: "nat-full", method: service.NAT, segment: full},
@@ -33,7 +35,7 @@ func BenchmarkStep(b *testing.B) {
 		{name: "nat-veth-full-partial", method: service.NAT, veth: true, segment: full, complete: true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			r := newRig(b, options{method: c.method, partial: c.veth})
+			r := newRig(b, options{method: c.method, partial: c.veth, strict: c.strict})
 			open, segments := clients(1000, syn), clients(1000, c.segment)
 			if c.reply {
 				segments = answers(1000, c.segment)

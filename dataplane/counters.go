@@ -23,6 +23,7 @@ type Counts struct {
 	Conns     uint64                 // connections made
 	Untracked uint64                 // packets forwarded without an entry, while the table was full
 	Expired   uint64                 // connections that expired
+	Doubted   uint64                 // resets that did not end their connection (--tcp-strict)
 	// Completed counts the partial checksums that were completed, and Wrong the packets
 	// that arrived with a wrong transport checksum, as far as the worker verified them:
 	// see checksum.go. Both are listed by interface.
@@ -46,7 +47,8 @@ const (
 	connCount      = handoffCount + 1
 	untrackedCount = connCount + 1
 	expiredCount   = untrackedCount + 1
-	completedCount = expiredCount + 1
+	doubtedCount   = expiredCount + 1
+	completedCount = doubtedCount + 1
 	wrongCount     = completedCount + MaxInterfaces
 	batchCount     = wrongCount + MaxInterfaces
 	countersLen    = batchCount + BatchSizes
@@ -93,6 +95,7 @@ func (c *counters) snapshot() Counts {
 	s.Conns = c.public[connCount].Load()
 	s.Untracked = c.public[untrackedCount].Load()
 	s.Expired = c.public[expiredCount].Load()
+	s.Doubted = c.public[doubtedCount].Load()
 	for i := range s.Batches {
 		s.Batches[i] = c.public[batchCount+i].Load()
 	}

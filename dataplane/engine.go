@@ -31,7 +31,8 @@ type Engine struct {
 
 // Options configure an Engine.
 type Options struct {
-	// Conns is the connection table. The caller closes it.
+	// Conns is the connection table. The caller closes it. If it tracks streams
+	// (--tcp-strict), only resets that are expected end connections.
 	Conns *conntrack.Table
 	// Clock returns nanoseconds since some fixed moment and never goes back. It is
 	// read once a step. A clock that changes only every few milliseconds saves
@@ -64,7 +65,7 @@ func New(o Options) *Engine {
 		clock:     o.Clock,
 		ident:     o.Ident,
 		resolver:  o.Resolver,
-		longWay:   o.LongWay,
+		longWay:   o.LongWay || o.Conns.TracksStreams(), // hit.go does not follow streams
 	}
 	e.limiter.Set(o.ICMPRate, o.ICMPMask)
 	if o.GiantLock {

@@ -70,6 +70,7 @@ type options struct {
 	noClient  bool
 	marks     []service.Mark
 	partial   bool               // frames can have partial checksums
+	strict    bool               // --tcp-strict
 	giant     bool               // one worker works at a time
 	clock     func(r *rig) int64 // clock of the workers; nil: that of the rig
 	unordered bool               // workers run at the same time, so their actions have no order
@@ -104,6 +105,11 @@ func newRig(t testing.TB, o options) *rig {
 		t.Fatal(err)
 	}
 	conns.CountFrom(current.countFrom)
+	if o.strict {
+		if err := conns.TrackStreams(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(conns.Close)
 	r.shared = dataplane.New(dataplane.Options{
 		Conns: conns, Clock: clock, Resolver: r, ICMPRate: time.Second, ICMPMask: 6168,
@@ -224,6 +230,7 @@ func (r *rig) counts() dataplane.Counts {
 		sum.Handoff += c.Handoff
 		sum.Conns += c.Conns
 		sum.Expired += c.Expired
+		sum.Doubted += c.Doubted
 		sum.Untracked += c.Untracked
 		for i, n := range c.Batches {
 			sum.Batches[i] += n

@@ -117,6 +117,9 @@ func (t *tracker) count(f *packet.Frame, j *job) {
 // observe runs the state machine of j's connection for f and corrects the server's
 // number of active connections.
 func (t *tracker) observe(f *packet.Frame, j *job) {
+	if !t.believes(f, j) {
+		return
+	}
 	was := j.conn.State()
 	moved := t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts)
 	if moved != 0 {
@@ -136,6 +139,27 @@ func (t *tracker) progress(f *packet.Frame, j *job) {
 	default:
 		t.sign(j.conn.Server()).Completed++
 	}
+}
+
+// believes reports whether f may change the state of j's connection. With --tcp-strict, a
+// reset that its receiver would not accept must not: anybody can send one. Nor a segment
+// without any flag of a connection, which ends it in IPVS. If the answers do not pass
+// through the director, it cannot know what the receiver accepts.
+func (t *tracker) believes(f *packet.Frame, j *job) bool {
+	if !t.engine.conns.TracksStreams() || f.Proto != packet.ProtoTCP || !j.masquerading() {
+		return true
+	}
+	l4 := f.Transport()
+	s := conntrack.Segment{Seq: l4.Seq(), Ack: l4.Ack(), Flags: f.TCPFlags}
+	s.Len = uint32(max(0, len(l4)-l4.TCPHeaderLen()) + int(f.TCPFlags&packet.FIN) + int(f.TCPFlags&packet.SYN)/packet.SYN)
+	if j.conn.Is(conntrack.Helper) && !j.out {
+		s.Flags &^= packet.ACK // it counts the text that the helper has edited
+	}
+	expected := t.engine.conns.Expected(&j.conn, j.direction(), s)
+	if !expected {
+		t.add(doubtedCount, 1)
+	}
+	return expected && f.TCPFlags&(packet.RST|packet.SYN|packet.FIN|packet.ACK) != 0
 }
 
 // removeOld removes the connection that j's packet replaces. The scheduler has still

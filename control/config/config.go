@@ -76,6 +76,7 @@ type Config struct {
 	IRQ           IRQ
 	ConnTableSize int // the largest number of connections
 	GiantLock     bool
+	TCPStrict     bool // only expected resets close masqueraded connections
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
 	HTTP          string // where HTTP is served: status page, metrics, health; empty: nowhere

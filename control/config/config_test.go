@@ -81,6 +81,7 @@ const everything = `
 --irq=pin
 --conn-table-size 4096
 --giant-lock
+--tcp-strict
 --manage-vips false
 --vip-interface 192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo
@@ -119,6 +120,7 @@ func TestParse_ReadsEveryFlagFromAFile(t *testing.T) {
 		IRQ:           config.IRQPin,
 		ConnTableSize: 4096,
 		GiantLock:     true,
+		TCPStrict:     true,
 		VIPInterfaces: []config.VIPInterface{
 			{VIP: netip.MustParseAddr("192.0.2.10"), Interface: "eth0"},
 			{VIP: netip.MustParseAddr("192.0.2.11"), Interface: "lo"},
@@ -203,6 +205,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --irq=pin
 --conn-table-size=4096
 --giant-lock=true
+--tcp-strict=true
 --manage-vips=false
 --vip-interface=192.0.2.10=eth0
 --vip-interface=192.0.2.11=lo

@@ -59,6 +59,8 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(number(&c.ConnTableSize, 1, maxConns), "conn-table-size", "the largest number of connections; it cannot change while running")
 	fs.Var(boolean(&c.GiantLock), "giant-lock", "let only one worker run at a time, as Linux 2.2 did, to measure the cost")
 	fs.Lookup("giant-lock").NoOptDefVal = "true"
+	fs.Var(boolean(&c.TCPStrict), "tcp-strict", "a reset ends a masqueraded connection only if its sequence number is the expected one; any reset is forwarded")
+	fs.Lookup("tcp-strict").NoOptDefVal = "true"
 	fs.Var(boolean(&c.ManageVIPs), "manage-vips", "hold each virtual address on an interface while running")
 	fs.Lookup("manage-vips").NoOptDefVal = "true"
 	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")

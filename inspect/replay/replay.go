@@ -129,6 +129,12 @@ func newPlayer(c *config.Config, r *config.Replay, longWay bool) (*player, error
 	if err != nil {
 		return nil, err
 	}
+	if c.TCPStrict {
+		if err := conns.TrackStreams(); err != nil {
+			conns.Close()
+			return nil, err
+		}
+	}
 	p.shared = dataplane.New(dataplane.Options{
 		Conns: conns, Clock: p.clock.Now, Resolver: memport.NoResolver{}, Seed: [2]uint64{tableSeed[0], tableSeed[1]},
 		ICMPRate: c.ICMPRateLimit, ICMPMask: c.ICMPRateMask,

@@ -39,6 +39,11 @@ func Offline(c *config.Config, r *config.Replay, q *Question) ([]Explanation, er
 		return nil, err
 	}
 	defer conns.Close()
+	if c.TCPStrict {
+		if err := conns.TrackStreams(); err != nil {
+			return nil, err
+		}
+	}
 	// A time that is far enough from the start: nothing has happened recently.
 	var clock memport.Clock
 	clock.Advance(24 * time.Hour)

@@ -19,7 +19,7 @@ type Frame struct {
 	Src, Dst       string // address:port
 	UDP            bool
 	Flags          string // of TCP: S, A, F, R, P in any combination
-	Seq            uint32
+	Seq, Ack       uint32
 	TTL, TOS       uint8
 	ID             uint16
 	DF, MF         bool   // don't fragment, more fragments
@@ -80,7 +80,7 @@ func (f Frame) transport(src, dst uint16) gopacket.SerializableLayer {
 	if f.UDP {
 		return &layers.UDP{SrcPort: layers.UDPPort(src), DstPort: layers.UDPPort(dst)}
 	}
-	tcp := &layers.TCP{SrcPort: layers.TCPPort(src), DstPort: layers.TCPPort(dst), Seq: f.Seq, Window: 512}
+	tcp := &layers.TCP{SrcPort: layers.TCPPort(src), DstPort: layers.TCPPort(dst), Seq: f.Seq, Ack: f.Ack, Window: 512}
 	for _, c := range f.Flags {
 		switch c {
 		case 'S':

@@ -88,6 +88,7 @@ type Worker struct {
 	Conns      uint64            `json:"connections"` // created
 	Untracked  uint64            `json:"unnoted"`
 	Expired    uint64            `json:"expired"`
+	Doubted    uint64            `json:"doubted_resets"` // did not end their connection (--tcp-strict)
 	// Completed counts partial checksums that the worker completed. Wrong counts packets
 	// with a wrong transport checksum, in the sample that the worker verifies. Both by
 	// interface, without those that are zero.

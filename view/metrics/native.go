@@ -52,6 +52,8 @@ var (
 		"Connections that the worker has ended because their time was up.", "worker")
 	workerUntracked = native.counter("director_worker_unnoted_packets_total",
 		"Packets forwarded without a connection because the table was full.", "worker")
+	workerDoubted = native.counter("director_worker_doubted_resets_total",
+		"Resets that were forwarded but did not end their connection, because of --tcp-strict.", "worker")
 	workerBatches = native.define("director_worker_batch_frames",
 		"Sizes of the batches that the worker has received, in frames; empty ones are not counted.", "histogram", "worker")
 )
@@ -103,6 +105,7 @@ func collectWorker(w *figures.Worker, out sink) {
 	out.count(workerConns, w.Conns, name)
 	out.count(workerExpired, w.Expired, name)
 	out.count(workerUntracked, w.Untracked, name)
+	out.count(workerDoubted, w.Doubted, name)
 
 	out.histogram(workerBatches, w.Batches, float64(received), name)
 }

@@ -29,7 +29,7 @@ func worker(index int, scale uint64) figures.Worker {
 		Tx:      map[string]uint64{"eth0": 29 * scale, "eth1": 68 * scale},
 		Host:    map[string]uint64{"no-service": scale},
 		Drops:   map[string]uint64{"no-server": scale, "ttl": 2 * scale},
-		Handoff: 3 * scale, Conns: 4 * scale, Untracked: 5 * scale, Expired: 6 * scale,
+		Handoff: 3 * scale, Conns: 4 * scale, Untracked: 5 * scale, Expired: 6 * scale, Doubted: 9 * scale,
 		Completed: map[string]uint64{"eth0": 7 * scale}, Wrong: map[string]uint64{"eth1": 8 * scale},
 		Batches: []uint64{scale, 0, 2 * scale, 0, 3 * scale, 0, scale},
 	}
