@@ -92,11 +92,13 @@ func (c *Control) apply(ops []Op) ([]Difference, error) {
 		// Try them on a copy first. If a later change is refused, the earlier ones
 		// cannot be undone completely: if the second server of a service is
 		// refused, the first one and its address stay in the trash.
-		trial := service.NewRegistry(service.Options{Tunables: c.tunables, Marks: c.marks})
-		for _, s := range c.registry.Specs() {
-			if err := trial.AddService(s); err != nil {
-				return nil, fmt.Errorf("the present services: %w", err)
-			}
+		keys := make([]service.Key, len(ops))
+		for i := range ops {
+			keys[i] = ops[i].Service.Key
+		}
+		trial, err := c.registry.Trial(keys)
+		if err != nil {
+			return nil, fmt.Errorf("the present services: %w", err)
 		}
 		if err := run(trial, ops); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package control
 
 import (
 	"reflect"
+	"slices"
 
 	"director/packet"
 	"director/service"
@@ -24,8 +25,12 @@ func Diff(have, want []service.Spec) (ops []Op) {
 			later = append(later, Op{Kind: AddService, Service: *w})
 			continue
 		}
-		gone, come := diffServers(h, w)
-		ops = append(ops, gone...)
+		var come []Op
+		if !slices.Equal(h.Servers, w.Servers) {
+			var gone []Op
+			gone, come = diffServers(h, w)
+			ops = append(ops, gone...)
+		}
 		if !reflect.DeepEqual(withoutServers(*h), withoutServers(*w)) {
 			later = append(later, Op{Kind: EditService, Service: withoutServers(*w)})
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"director/neigh"
+	"director/packet"
 	"director/service"
 )
 
@@ -31,20 +32,30 @@ func CheckServers(specs []service.Spec, s neigh.Snapshot) error {
 // network is the state of the network, which real servers are checked against.
 type network struct {
 	neigh.Snapshot
-	hops *neigh.Table
+	hops  *neigh.Table
+	other map[packet.Addr]string // the interface of an address, if --interface does not have it, or ""
 }
 
-func networkOf(s neigh.Snapshot) *network { return &network{s, neigh.New(s, nil)} }
+func networkOf(s neigh.Snapshot) *network {
+	return &network{s, neigh.New(s, nil), map[packet.Addr]string{}}
+}
 
 func (n *network) check(server *service.ServerSpec) error {
-	link, routed := n.Egress(server.Addr.Netip())
-	switch {
-	case n.hops.Local(server.Addr):
+	if n.hops.Local(server.Addr) {
 		if server.Method != service.DR {
 			return &NetworkError{fmt.Sprintf("real server %v is an address of this host: only the method -g can forward to it", server.Addr)}
 		}
-	case routed && link.Interface < 0:
-		return &NetworkError{fmt.Sprintf("real server %v is reached through %s: add it to --interface", server.Addr, link.Name)}
+		return nil
+	}
+	name, known := n.other[server.Addr]
+	if !known {
+		if link, routed := n.Egress(server.Addr.Netip()); routed && link.Interface < 0 {
+			name = link.Name
+		}
+		n.other[server.Addr] = name
+	}
+	if name != "" {
+		return &NetworkError{fmt.Sprintf("real server %v is reached through %s: add it to --interface", server.Addr, name)}
 	}
 	return nil
 }

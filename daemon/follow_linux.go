@@ -45,7 +45,7 @@ func (f *follower) catchUp() {
 	if f.vips == nil {
 		return
 	}
-	if err := f.vips.Set(plan.VIPs(r.specs, r.marks)); err != nil {
+	if err := f.vips.Set(plan.VIPs(r.services.Keys(), r.marks)); err != nil {
 		f.log.Error().Err(err).Msg("cannot update the VIPs")
 	}
 }

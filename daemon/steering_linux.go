@@ -13,7 +13,6 @@ const ftp = packet.FTPPort
 
 // rules is everything that decides which frames are the director's.
 type rules struct {
-	specs    []service.Spec
 	marks    []service.Mark
 	services *service.Table // as the workers see it
 	links    []neigh.Link
@@ -24,8 +23,8 @@ type rules struct {
 // nothing that is for the host itself.
 func (r *rules) set() steer.Set {
 	set := steer.Set{MACs: map[int]packet.MAC{}}
-	marked, engines := map[uint32]bool{}, map[service.Key]string{}
-	for _, s := range r.specs {
+	marked, engines := map[uint32]bool{}, map[service.Key]bool{}
+	for _, s := range r.services.Services() {
 		e := steer.Endpoint{Addr: s.Addr, Port: s.Port, Proto: s.Proto}
 		if s.Proto == packet.ProtoTCP && s.Port == ftp {
 			e.Port = 0
@@ -35,11 +34,8 @@ func (r *rules) set() steer.Set {
 		} else {
 			set.Services = append(set.Services, e)
 		}
-		engines[s.Key] = s.Engine
-		for _, server := range s.Servers {
-			if server.Method == service.TUN {
-				set.Tunnels = append(set.Tunnels, server.Addr)
-			}
+		if s.Engine != "" {
+			engines[s.Key] = true
 		}
 	}
 	// A service that was removed stays the director's as long as its servers may have
@@ -54,9 +50,13 @@ func (r *rules) set() steer.Set {
 			set.Prefixes = append(set.Prefixes, steer.Prefix{Prefix: m.Prefix, Proto: m.Proto})
 		}
 	}
+	set.Reals = make([]steer.Endpoint, 0, len(r.services.Servers()))
 	for _, server := range r.services.Servers() {
 		if server != nil && server.Answers() {
-			set.Reals = append(set.Reals, r.answers(server, engines[server.Of] != "")...)
+			set.Reals = r.answers(set.Reals, server, len(engines) > 0 && engines[server.Of])
+		}
+		if server != nil && r.services.Tunnelled(server.ID) {
+			set.Tunnels = append(set.Tunnels, server.Addr)
 		}
 	}
 	for _, l := range r.links {
@@ -70,17 +70,17 @@ func (r *rules) set() steer.Set {
 	return set
 }
 
-// answers returns the ends from which a masqueraded server answers. These are all its
-// ports if packets keep theirs, or if the server opens connections itself, as it does
+// answers adds the ends from which a masqueraded server answers to ends. These are all
+// its ports if packets keep theirs, or if the server opens connections itself, as it does
 // with a persistence engine.
-func (r *rules) answers(server *service.Server, engine bool) (ends []steer.Endpoint) {
+func (r *rules) answers(ends []steer.Endpoint, server *service.Server, engine bool) []steer.Endpoint {
 	of := server.Of
 	e := steer.Endpoint{Addr: server.Addr, Port: server.Port, Proto: of.Proto}
 	if of.Port == 0 || of.Port == ftp && of.Proto == packet.ProtoTCP || engine {
 		e.Port = 0
 	}
 	if of.Mark == 0 {
-		return []steer.Endpoint{e}
+		return append(ends, e)
 	}
 	for _, m := range r.marks {
 		if m.Mark == of.Mark {

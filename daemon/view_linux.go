@@ -16,17 +16,26 @@ func (d *Daemon) hops(t *service.Table) *neigh.Table {
 	addrs := control.Addresses(t)
 	if !slices.Equal(addrs, d.served) {
 		d.served = addrs
-		d.watch.Serve(slices.DeleteFunc(slices.Clone(addrs), packet.Addr.IsZero))
+		d.watch.Serve(distinct(addrs))
 	}
 	return neigh.New(d.watch.Snapshot(), addrs)
 }
 
+// distinct returns the addresses that are not zero, each once.
+func distinct(addrs []packet.Addr) (all []packet.Addr) {
+	seen := map[packet.Addr]bool{{}: true}
+	for _, a := range addrs {
+		if !seen[a] {
+			seen[a] = true
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // rules returns what decides which frames are the director's, as it is now.
 func (d *Daemon) rules() rules {
-	return rules{
-		specs: d.control.Specs(), marks: d.config.Marks,
-		services: d.shared.View().Services, links: d.watch.Snapshot().Links,
-	}
+	return rules{marks: d.config.Marks, services: d.shared.View().Services, links: d.watch.Snapshot().Links}
 }
 
 // follow starts the goroutines that pass on changes of the network to the workers and

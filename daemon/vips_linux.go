@@ -18,7 +18,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	for _, v := range d.config.VIPInterfaces {
 		c.On[v.VIP] = v.Interface
 	}
-	c.VIPs, c.Prefixes = plan.VIPs(d.control.Specs(), d.config.Marks)
+	c.VIPs, c.Prefixes = plan.VIPs(d.shared.View().Services.Keys(), d.config.Marks)
 	holder, err := vip.Hold(c)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"math"
 	"net/netip"
 
+	"github.com/gaissmai/bart"
+
 	"director/packet"
 )
 
@@ -15,13 +17,26 @@ var loopback = netip.MustParsePrefix("127.0.0.0/8")
 // finds their hops by the index in this slice. The Table does not keep the slice, but
 // it refers to s.Links.
 func New(s Snapshot, servers []packet.Addr) *Table {
+	if s.base == nil {
+		t := build(s)
+		t.addServers(servers, s.Silent)
+		return t
+	}
+	s.base.once.Do(func() { s.base.table = build(s) })
+	t := *s.base.table
+	t.addServers(servers, s.Silent)
+	return &t
+}
+
+// build builds the Table of s without servers.
+func build(s Snapshot) *Table {
 	b := builder{
-		Table:     &Table{none: Hop{Reason: packet.NoRoute}},
+		Table:     &Table{fib: new(bart.Fast[*Hop]), none: &Hop{Reason: packet.NoRoute}},
 		links:     make(map[int]*Link, len(s.Links)),
 		neighbors: make(map[station]*Neighbor, len(s.Neighbors)),
 		hops:      make(map[exit]*Hop),
 	}
-	b.far = &b.none
+	b.far = b.none
 	b.addLinks(s.Links)
 	for i := range s.Neighbors {
 		n := &s.Neighbors[i]
@@ -34,7 +49,6 @@ func New(s Snapshot, servers []packet.Addr) *Table {
 		b.addNeighbor(n)
 	}
 	b.addLocal(s.Links)
-	b.addServers(servers, s.Silent)
 	return b.Table
 }
 
@@ -99,7 +113,7 @@ func (b *builder) addRoutes(routes []Route) {
 func (b *builder) routeHop(r *Route) *Hop {
 	l := b.links[r.Link]
 	if l == nil || l.Interface < 0 {
-		return &b.none
+		return b.none
 	}
 	key := exit{station{r.Link, r.Gateway}, b.source(r, l), r.MTU}
 	if h := b.hops[key]; h != nil {
@@ -140,12 +154,12 @@ func (b *builder) addNeighbor(n *Neighbor) {
 // that these addresses replace them. The kernel has the same order: it looks at its
 // local table first.
 func (b *builder) addLocal(links []Link) {
-	b.insert(loopback, &b.none)
+	b.insert(loopback, b.none)
 	var own []packet.Addr
 	for i := range links {
 		for _, a := range links[i].Addrs {
 			own = append(own, packet.AddrFrom(a.Addr()))
-			b.insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), &b.none)
+			b.insert(netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), b.none)
 		}
 	}
 	b.local = packet.NewAddrSet(len(own))
@@ -154,28 +168,29 @@ func (b *builder) addLocal(links []Link) {
 	}
 }
 
-func (b *builder) addServers(servers []packet.Addr, silent []Silent) {
-	b.servers = make([]Hop, len(servers))
+// addServers finds the hops of the servers.
+func (t *Table) addServers(servers []packet.Addr, silent []Silent) {
+	t.servers = make([]Hop, len(servers))
 	quiet := make(map[station]bool, len(silent))
 	for _, s := range silent {
 		quiet[station{s.Link, s.IP}] = true
 	}
 	if len(silent) > 0 {
-		b.silent = make([]bool, len(servers))
+		t.silent = make([]bool, len(servers))
 	}
 	for i, a := range servers {
-		h := &b.servers[i]
-		if b.Local(a) {
+		h := &t.servers[i]
+		if t.Local(a) {
 			h.Reason = packet.LocalServer
 			continue
 		}
-		if *h = *b.Route(a); h.Reason != packet.NoRoute {
+		if *h = *t.Route(a); h.Reason != packet.NoRoute {
 			h.Via = h.NextHop(a)
-			if b.silent != nil {
-				b.silent[i] = quiet[station{b.ifaces[h.Interface].Index, h.Via.Netip()}]
+			if t.silent != nil {
+				t.silent[i] = quiet[station{t.ifaces[h.Interface].Index, h.Via.Netip()}]
 			}
 		}
-		b.broken = b.broken || !a.IsZero() && b.Unreachable(uint32(i)) != packet.None
+		t.broken = t.broken || !a.IsZero() && t.Unreachable(uint32(i)) != packet.None
 	}
 }
 

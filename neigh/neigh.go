@@ -6,6 +6,7 @@ package neigh
 
 import (
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"director/packet"
@@ -18,7 +19,19 @@ type Snapshot struct {
 	Routes    []Route
 	Neighbors []Neighbor
 	Silent    []Silent
+
+	base *base // set by Keep; shared by the copies of the snapshot
 }
+
+// base is the table of a snapshot without servers, which is built once.
+type base struct {
+	once  sync.Once
+	table *Table
+}
+
+// Keep makes New build most of the table of the snapshot and its copies only once. The
+// snapshot must not change any more.
+func (s *Snapshot) Keep() { s.base = new(base) }
 
 // Link is one interface of the host. Links that carry balanced traffic have an
 // interface number, counting from 0 in the order of --interface; others have Interface -1.

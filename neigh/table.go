@@ -20,7 +20,7 @@ import (
 // walk: near has one bit for each value of the upper 16 bits of an IPv4 address, which
 // is set if any other prefix contains such an address. All bits take 8 KiB.
 type Table struct {
-	fib     bart.Fast[*Hop]
+	fib     *bart.Fast[*Hop]
 	near    [1 << 16 / 64]uint64
 	far     *Hop // the hop of the default route
 	servers []Hop
@@ -28,7 +28,7 @@ type Table struct {
 	broken  bool   // some server is unreachable
 	ifaces  []Link
 	local   packet.AddrSet
-	none    Hop
+	none    *Hop
 }
 
 // insert stores the hop of a prefix.
@@ -81,7 +81,7 @@ func (t *Table) walk(dst packet.Addr) *Hop {
 	if h, ok := t.fib.Lookup(unmapped(dst)); ok {
 		return h
 	}
-	return &t.none
+	return t.none
 }
 
 // Local reports whether a is a loopback address or an address of the host. The link

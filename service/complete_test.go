@@ -38,6 +38,7 @@ var poolFields = map[string]func(*pool) any{
 // notCopied are the fields that a shadow does not copy, with the reason.
 var notCopied = map[string]string{
 	"counters":  "the shadow's worker counts its own packets, from 0",
+	"Unassured": "only the original's connection table reads it",
 	"record":    "only the registry reads it, and a shadow has none",
 	"mu":        "a lock",
 	"spare":     "it is made from the list when it is needed",

@@ -13,6 +13,9 @@ type Options struct {
 	Workers  int             // the number of workers, each of which has its own counters
 	Tunables *sched.Tunables // of the schedulers; nil: the defaults
 	Marks    []Mark          // the definitions of the firewall marks
+	// Draft says that the registry only checks and collects services. Commit must not be
+	// called. It then takes less time and memory.
+	Draft bool
 	// Seed seeds the random numbers of the schedulers. 0 selects a different seed
 	// each time.
 	Seed uint64
@@ -26,19 +29,27 @@ type Registry struct {
 	byKey    map[Key]*registered
 	members  map[identity]bool // of all services
 	servers  []*Server         // by number; nil where free
+	member   []bool            // by number: whether the server is in its service
+	tunnels  []bool            // by number: whether it is, with the method TUN
 	free     []uint32          // numbers
 	freed    []uint32          // numbers that are free after the next Collect
 	bypass   *Server           // see Table.Bypass; nil until a firewall mark has a service
 	trash    map[identity]*Server
-	paths    map[packet.Addr]*Path
+	paths    map[packet.Addr]*usedPath
+	counters map[Key]*counter    // of the services that have servers, removed ones included
 	vips     map[packet.Addr]int // number of services, by address
 	remote   map[packet.Addr]int // number of servers that must not be the director, by address
+	under    *Registry           // of a trial: see Trial
 	pending  []func()            // changes of the schedulers that Commit makes
 	made     uint64              // number of schedulers made so far
 	commits  uint64              // number of commits so far
 	skips    bool                // Skip may have set servers that are skipped
 	gone     Tally               // of deleted services
 	total    Meter
+
+	users        map[endpoint][]uint32 // the servers that are in a service with the method NAT, the first added first
+	masqueraded  shared[*Masqueraded]  // the first of them
+	masquerading shared[int]           // by address: the servers whose answers pass through the director
 }
 
 // registered is a service with the data that only the registry uses.
@@ -60,6 +71,7 @@ type record struct {
 	skipped    Tally // counted while the server was in the trash
 	left       Tally // the count when the server was put into the trash
 	idle       int64 // time at which it was first seen unused; 0: not seen unused yet
+	counted    bool  // whether Registry.masquerading counts it
 }
 
 // identity identifies a removed server when it is added again.
@@ -72,13 +84,15 @@ type identity struct {
 // NewRegistry returns a registry without services.
 func NewRegistry(o Options) *Registry {
 	return &Registry{
-		options: o,
-		byKey:   map[Key]*registered{},
-		members: map[identity]bool{},
-		trash:   map[identity]*Server{},
-		paths:   map[packet.Addr]*Path{},
-		vips:    map[packet.Addr]int{},
-		remote:  map[packet.Addr]int{},
+		options:  o,
+		byKey:    map[Key]*registered{},
+		members:  map[identity]bool{},
+		trash:    map[identity]*Server{},
+		paths:    map[packet.Addr]*usedPath{},
+		counters: map[Key]*counter{},
+		users:    map[endpoint][]uint32{},
+		vips:     map[packet.Addr]int{},
+		remote:   map[packet.Addr]int{},
 	}
 }
 
@@ -113,7 +127,7 @@ func (r *Registry) AddService(spec Spec) error {
 	if err := spec.Validate(); err != nil {
 		return err
 	}
-	if spec.Mark == 0 && r.remote[spec.Addr] > 0 {
+	if spec.Mark == 0 && r.remotes(spec.Addr) > 0 {
 		return refuse(ErrInvalid, "this address is a real server: only -g forwards to an address of the director")
 	}
 	scheduler, err := r.scheduler(spec)
@@ -175,6 +189,9 @@ func (r *Registry) EditService(spec Spec) error {
 // later lets the next Commit update the pool of s to the current lists. tell informs
 // the scheduler.
 func (r *Registry) later(s *registered, tell func(*pool)) {
+	if r.options.Draft {
+		return
+	}
 	pool, list, members := s.pool, sched.Servers(s.list.values()), s.members.values()
 	r.pending = append(r.pending, func() { pool.change(list, members, tell) })
 }
@@ -224,7 +241,7 @@ func (r *Registry) allowed(k Key, spec *ServerSpec) error {
 	}
 	// The kernel of the director serves a local address. The director can leave an
 	// unchanged frame to the kernel, but not a rewritten or wrapped one.
-	if spec.Method != DR && (r.vips[spec.Addr] > 0 || spec.Addr.Netip().IsLoopback()) {
+	if spec.Method != DR && (r.serves(spec.Addr) > 0 || spec.Addr.Netip().IsLoopback()) {
 		return refuse(ErrInvalid, "this real server is the director itself: only -g forwards to it")
 	}
 	return nil
@@ -253,9 +270,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	s.list.push(m.candidate())
 	s.copied = 0
 	r.members[identity{k, spec.Addr, spec.Port}] = true
-	if spec.Method != DR {
-		r.remote[spec.Addr]++
-	}
+	r.enlist(server, spec.Method)
 	r.later(s, func(p *pool) {
 		server.limit(spec.Upper, spec.Lower)
 		p.scheduler.Added(p.list, &p.position)
@@ -286,14 +301,11 @@ func (r *Registry) newServer(id identity) *Server {
 	if last := len(r.free) - 1; last >= 0 {
 		n, r.free = int(r.free[last]), r.free[:last]
 	} else {
-		r.servers = append(r.servers, nil)
-	}
-	if r.paths[id.addr] == nil {
-		r.paths[id.addr] = new(Path)
+		r.servers, r.member, r.tunnels = append(r.servers, nil), append(r.member, false), append(r.tunnels, false)
 	}
 	server := &Server{
 		Addr: id.addr, Port: id.port, ID: uint32(n), Of: id.of,
-		Load: new(sched.Load), Path: r.paths[id.addr], counters: make([]Counters, r.options.Workers),
+		Load: new(sched.Load), Path: r.path(id.addr), Unassured: r.counter(id.of), counters: make([]Counters, r.options.Workers),
 	}
 	r.servers[n] = server
 	return server
@@ -332,11 +344,9 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 	}
 	m := &s.members.values()[at]
 	server := m.Server
-	if m.spec.Method != DR {
-		decrement(r.remote, spec.Addr)
-	}
-	if spec.Method != DR {
-		r.remote[spec.Addr]++
+	if m.spec.Method != spec.Method {
+		r.delist(server, m.spec.Method)
+		r.enlist(server, spec.Method)
 	}
 	server.configure(spec)
 	m.spec = spec

@@ -102,6 +102,15 @@ type Spec struct {
 	Servers []ServerSpec // at most sched.MaxServers(Scheduler)
 }
 
+// Keys returns the keys of specs.
+func Keys(specs []Spec) []Key {
+	keys := make([]Key, len(specs))
+	for i := range specs {
+		keys[i] = specs[i].Key
+	}
+	return keys
+}
+
 // ServerSpec is a real server of a service as the operator configured it. Port equals
 // the service's port unless the method is NAT or the service has a firewall mark.
 type ServerSpec struct {

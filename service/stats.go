@@ -164,6 +164,18 @@ func (r *Registry) Zero(k *Key) error {
 // Total returns the meter of all services.
 func (r *Registry) Total() *Meter { return &r.total }
 
+// Len returns the number of services.
+func (r *Registry) Len() int { return len(r.services) }
+
+// Service returns the service with key k and its meter, or nil.
+func (r *Registry) Service(k Key) (*Service, *Meter) {
+	s := r.lookup(k)
+	if s == nil {
+		return nil, nil
+	}
+	return s.Service, &s.meter
+}
+
 // Each calls f for each service, with its meter, in the order in which the services
 // were added.
 func (r *Registry) Each(f func(s *Service, m *Meter)) {

@@ -25,6 +25,7 @@ type Table struct {
 	servers  []*Server // by number; nil if the number is free
 	bypass   *Server
 	member   []bool // by number: whether the server is in its service
+	tunnels  []bool // by number: whether it is, with the method TUN
 
 	// cells is an open-addressing table with linear probing. Its size is a power of
 	// two, and at most a quarter of the cells is in use, so nearly every look-up ends
@@ -38,22 +39,8 @@ type Table struct {
 
 	ftp, anyPort bool // whether a service needs these look-ups
 
-	masqueraded  map[endpoint]*Masqueraded
-	masquerading map[packet.Addr]bool // includes real servers of firewall marks
-}
-
-type endpoint struct {
-	addr  packet.Addr
-	port  uint16
-	proto uint8
-}
-
-// Masqueraded is a real server whose answers pass through the director, found by the
-// source of an answer.
-type Masqueraded struct {
-	Server uint32
-	Of     Key  // one of its services
-	Sole   bool // whether Of is the only service that the answer can belong to
+	masqueraded  view[*Masqueraded]
+	masquerading view[int] // by address; includes real servers of firewall marks
 }
 
 // mark is the definition of a firewall mark.
@@ -65,33 +52,26 @@ type mark struct {
 	ports []PortRange
 }
 
-// table builds the workers' table from the registry.
+// table builds the workers' table from the registry. What grows with the number of
+// servers is only copied, as slices, so that a change of one of many is made soon.
 func (r *Registry) table() *Table {
+	r.countAnswers()
 	removed := r.removedVIPs()
 	most := len(r.services) + len(removed) + len(r.options.Marks)
 	t := &Table{
-		servers: slices.Clone(r.servers),
-		member:  make([]bool, len(r.servers)),
-		cells:   make([]*Service, 1<<bits.Len(uint(4*most))),
-		vips:    packet.NewAddrSet(most),
-		byMark:  map[uint32]*Service{},
+		services: make([]*Service, 0, len(r.services)),
+		servers:  slices.Clone(r.servers),
+		member:   slices.Clone(r.member),
+		tunnels:  slices.Clone(r.tunnels),
+		cells:    make([]*Service, 1<<bits.Len(uint(4*most))),
+		vips:     packet.NewAddrSet(most),
+		byMark:   map[uint32]*Service{},
 
-		masqueraded:  make(map[endpoint]*Masqueraded, len(r.servers)),
-		masquerading: make(map[packet.Addr]bool, len(r.servers)),
+		masqueraded:  r.masqueraded.share(),
+		masquerading: r.masquerading.share(),
 	}
 	for _, s := range r.services {
 		t.add(s.Service)
-		for _, m := range s.members.values() {
-			t.member[m.ID] = true
-			if m.spec.Method == NAT {
-				t.addMasquerading(s.Key, m.Server)
-			}
-		}
-	}
-	for _, s := range r.servers {
-		if s != nil && s.Answers() {
-			t.masquerading[s.Addr] = true
-		}
 	}
 	for a := range removed {
 		t.vips.Add(a)
@@ -103,29 +83,6 @@ func (r *Registry) table() *Table {
 		t.bypass, t.member[r.bypass.ID] = r.bypass, true
 	}
 	return t
-}
-
-// addMasquerading adds a real server whose answers pass through the director.
-func (t *Table) addMasquerading(k Key, s *Server) {
-	if k.Mark != 0 {
-		return // its answers can have any protocol and port
-	}
-	e := endpoint{s.Addr, s.Port, k.Proto}
-	if have := t.masqueraded[e]; have != nil {
-		have.Sole = false
-		return
-	}
-	t.masqueraded[e] = &Masqueraded{Server: s.ID, Of: k, Sole: k.Port != 0}
-}
-
-// Masquerades reports whether a is the address of a real server whose answers pass
-// through the director.
-func (t *Table) Masquerades(a packet.Addr) bool { return t.masquerading[a] }
-
-// Masqueraded returns the real server that sent f, if its answers pass through the
-// director, and otherwise nil. It does not return servers of firewall marks.
-func (t *Table) Masqueraded(f *packet.Flow) *Masqueraded {
-	return t.masqueraded[endpoint{f.Src, f.SrcPort, f.Proto}]
 }
 
 func (t *Table) add(s *Service) {
@@ -250,9 +207,22 @@ func (t *Table) Bypass() *Server { return t.bypass }
 // Member reports whether the server with number id is in its service, not removed.
 func (t *Table) Member(id uint32) bool { return int(id) < len(t.member) && t.member[id] }
 
+// Tunnelled reports whether the server with number id is in its service, with the method
+// TUN.
+func (t *Table) Tunnelled(id uint32) bool { return int(id) < len(t.tunnels) && t.tunnels[id] }
+
 // Servers returns all real servers by number, including removed ones. An element is
 // nil if its number is free. The caller must not change the slice.
 func (t *Table) Servers() []*Server { return t.servers }
+
+// Keys returns the keys of all services, in the same order as Services.
+func (t *Table) Keys() []Key {
+	keys := make([]Key, len(t.services))
+	for i, s := range t.services {
+		keys[i] = s.Key
+	}
+	return keys
+}
 
 // Services returns all services in the order in which they were added. The caller
 // must not change the slice.

@@ -1,6 +1,10 @@
 package service
 
-import "director/packet"
+import (
+	"sync/atomic"
+
+	"director/packet"
+)
 
 const (
 	// TrashPeriod is the time in nanoseconds between two calls of Collect.
@@ -19,9 +23,7 @@ func (r *Registry) moveToTrash(s *registered, m member) {
 	id := identity{s.Key, m.Addr, m.Port}
 	r.trash[id] = m.Server
 	delete(r.members, id)
-	if m.spec.Method != DR {
-		decrement(r.remote, m.Addr)
-	}
+	r.delist(m.Server, m.spec.Method)
 }
 
 // removedVIPs returns the addresses of removed services whose servers may still have
@@ -59,18 +61,66 @@ func (r *Registry) Collect(now int64) (any bool) {
 			r.servers[s.ID] = nil
 			r.freed = append(r.freed, s.ID)
 			r.removePath(s.Addr)
+			r.removeCounter(s.Of)
+			if s.record.counted {
+				r.addAnswering(s.Addr, -1)
+			}
 			any = true
 		}
 	}
 	return any
 }
 
-// removePath removes the path to a if no server has this address.
-func (r *Registry) removePath(a packet.Addr) {
-	for _, s := range r.servers {
-		if s != nil && s.Addr == a {
-			return
-		}
+// usedPath is a path and the number of servers that have it.
+type usedPath struct {
+	Path
+	servers int
+}
+
+// path returns the path to a, for one more server.
+func (r *Registry) path(a packet.Addr) *Path {
+	p := r.paths[a]
+	if p == nil {
+		p = new(usedPath)
+		r.paths[a] = p
 	}
-	delete(r.paths, a)
+	p.servers++
+	return &p.Path
+}
+
+// removePath undoes path.
+func (r *Registry) removePath(a packet.Addr) {
+	if p := r.paths[a]; p.servers > 1 {
+		p.servers--
+	} else {
+		delete(r.paths, a)
+	}
+}
+
+// counter is the counter to which the Unassured of a service's servers point. All workers
+// write it, so it has a cache line of its own.
+type counter struct {
+	n       [2]atomic.Int64
+	servers int // that point to it
+	_       [40]byte
+}
+
+// counter returns the counter of the service with key k, for one more server.
+func (r *Registry) counter(k Key) *[2]atomic.Int64 {
+	c := r.counters[k]
+	if c == nil {
+		c = new(counter)
+		r.counters[k] = c
+	}
+	c.servers++
+	return &c.n
+}
+
+// removeCounter undoes counter.
+func (r *Registry) removeCounter(k Key) {
+	if c := r.counters[k]; c.servers > 1 {
+		c.servers--
+	} else {
+		delete(r.counters, k)
+	}
 }

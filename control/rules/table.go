@@ -10,7 +10,7 @@ import (
 type Table struct{ registry *service.Registry }
 
 // NewTable returns a table without services.
-func NewTable() *Table { return &Table{service.NewRegistry(service.Options{})} }
+func NewTable() *Table { return &Table{service.NewRegistry(service.Options{Draft: true})} }
 
 // Services returns the services in the order in which they were added.
 func (t *Table) Services() []service.Spec { return t.registry.Specs() }
@@ -18,7 +18,6 @@ func (t *Table) Services() []service.Spec { return t.registry.Specs() }
 // Apply adds the service or server of c. If that is not possible it returns why
 // and changes nothing.
 func (t *Table) Apply(c Command) error {
-	rule := serviceArg(c.Service.Key, nil)
 	var err error
 	switch {
 	case c.Verb != AddService && c.Verb != AddServer:
@@ -28,13 +27,16 @@ func (t *Table) Apply(c Command) error {
 	case c.Verb == AddService:
 		err = t.registry.AddService(c.Service)
 	default:
-		rule += " " + serverArg(&c.Server)
 		err = t.registry.AddServer(c.Service.Key, c.Server)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", rule, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	rule := serviceArg(c.Service.Key, nil)
+	if c.Verb == AddServer {
+		rule += " " + serverArg(&c.Server)
+	}
+	return fmt.Errorf("%s: %w", rule, err)
 }
 
 // serverArg returns the option that names a real server in a rule.

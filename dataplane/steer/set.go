@@ -36,18 +36,21 @@ type Prefix struct {
 type Set struct {
 	Services []Endpoint
 	Prefixes []Prefix
-	Reals    []Endpoint         // real servers whose answers pass through the director (NAT)
-	Tunnels  []packet.Addr      // real servers that receive packets of tunnels: IPIP, GUE or GRE
-	Locals   []packet.Addr      // all addresses of the host; VIPs may be missing
-	MACs     map[int]packet.MAC // by interface index
+	// Reals are the real servers whose answers pass through the director (NAT), Tunnels
+	// those that receive packets of tunnels: IPIP, GUE or GRE. Both may have duplicates.
+	// If the order of the servers hardly changes from one set to the next, Update takes
+	// less time. Update keeps the slices.
+	Reals   []Endpoint
+	Tunnels []packet.Addr
+
+	Locals []packet.Addr      // all addresses of the host; VIPs may be missing
+	MACs   map[int]packet.MAC // by interface index
 }
 
 // contents is a Set in the form of the maps.
 type contents struct {
 	services map[endpoint]present
 	prefixes map[prefix]present
-	reals    map[endpoint]present
-	tunnels  map[address]present
 	locals   map[address]standing
 	macs     map[uint32]mac
 }
@@ -56,8 +59,6 @@ func (set *Set) contents() contents {
 	c := contents{
 		services: make(map[endpoint]present, 2*len(set.Services)),
 		prefixes: make(map[prefix]present, len(set.Prefixes)),
-		reals:    make(map[endpoint]present, 2*len(set.Reals)),
-		tunnels:  make(map[address]present, len(set.Tunnels)),
 		locals:   make(map[address]standing, len(set.Locals)),
 		macs:     make(map[uint32]mac, len(set.MACs)),
 	}
@@ -74,12 +75,6 @@ func (set *Set) contents() contents {
 			c.prefixes[prefixOf(p)] = 1
 		}
 	}
-	for _, e := range set.Reals {
-		insert(c.reals, e)
-	}
-	for _, a := range set.Tunnels {
-		c.tunnels[addressOf(a)] = 1
-	}
 	for i, m := range set.MACs {
 		c.macs[uint32(i)] = macOf(m)
 	}
@@ -88,15 +83,17 @@ func (set *Set) contents() contents {
 
 // serve adds an endpoint of a service. Its address becomes a VIP.
 func (c *contents) serve(e Endpoint) {
-	insert(c.services, e)
+	for _, k := range e.keys() {
+		c.services[k] = 1
+	}
 	c.locals[addressOf(e.Addr)] = vip
 }
 
-// insert adds e, and an entry of its (address, protocol) for fragments.
-func insert(to map[endpoint]present, e Endpoint) {
-	k := endpoint{Addr: addressOf(e.Addr), Proto: e.Proto, Fragment: 1}
-	to[k] = 1
-	k.Fragment = 0
-	k.Port = [2]byte{byte(e.Port >> 8), byte(e.Port)}
-	to[k] = 1
+// keys returns the entry of e, and the entry of its (address, protocol) for fragments.
+func (e Endpoint) keys() []endpoint {
+	a := addressOf(e.Addr)
+	return []endpoint{
+		{Addr: a, Proto: e.Proto, Fragment: 1},
+		{Addr: a, Proto: e.Proto, Port: [2]byte{byte(e.Port >> 8), byte(e.Port)}},
+	}
 }

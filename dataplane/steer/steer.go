@@ -8,6 +8,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"director/packet"
 )
 
 // Steering is the loaded programs and their maps, shared by all interfaces.
@@ -16,8 +18,8 @@ type Steering struct {
 	programs programs
 	services table[endpoint, present]
 	prefixes table[prefix, present]
-	reals    table[endpoint, present]
-	tunnels  table[address, present]
+	reals    counted[Endpoint, endpoint]
+	tunnels  counted[packet.Addr, address]
 	locals   table[address, standing]
 	macs     table[uint32, mac]
 	attached []io.Closer
@@ -45,8 +47,8 @@ func Load() (*Steering, error) {
 	m := &s.programs.skbMaps
 	s.services = newTable[endpoint, present]("services", m.Services)
 	s.prefixes = newTable[prefix, present]("prefixes", m.Prefixes)
-	s.reals = newTable[endpoint, present]("real servers", m.Reals)
-	s.tunnels = newTable[address, present]("tunnels", m.Tunnels)
+	s.reals = newCounted("real servers", m.Reals, Endpoint.keys)
+	s.tunnels = newCounted("tunnels", m.Tunnels, func(a packet.Addr) []address { return []address{addressOf(a)} })
 	s.locals = newTable[address, standing]("local addresses", m.Locals)
 	s.macs = newTable[uint32, mac]("interfaces", m.Macs)
 	return s, nil
@@ -54,29 +56,31 @@ func Load() (*Steering, error) {
 
 // Update makes set the description of the director's frames. It adds new entries
 // first. Then it waits for the program runs that started before, and removes the old
-// entries. So a frame that both the old and the new set claim is always claimed. The host's own addresses are added first and removed last, so that the
-// host misses no frame. After an error some of the changes are made; calling Update
+// entries. So a frame that both the old and the new set claim is always claimed. The host's own
+// addresses are added first and removed last, so that the host misses no frame. After an error some of the changes are made; calling Update
 // again makes the others. If entries are removed, Update may take about 10
 // milliseconds.
 func (s *Steering) Update(set Set) error {
 	c := set.contents()
+	s.reals.change(set.Reals)
+	s.tunnels.change(set.Tunnels)
 	if err := inOrder(
 		func() error { return s.locals.add(c.locals) },
 		func() error { return s.services.add(c.services) },
 		func() error { return s.prefixes.add(c.prefixes) },
-		func() error { return s.reals.add(c.reals) },
-		func() error { return s.tunnels.add(c.tunnels) },
+		func() error { return s.reals.add() },
+		func() error { return s.tunnels.add() },
 		func() error { return s.macs.add(c.macs) },
 	); err != nil {
 		return err
 	}
-	if s.services.exceeds(c.services) || s.prefixes.exceeds(c.prefixes) || s.reals.exceeds(c.reals) {
+	if s.services.exceeds(c.services) || s.prefixes.exceeds(c.prefixes) || s.reals.exceeds() {
 		settle()
 	}
 	return inOrder(
 		func() error { return s.macs.prune(c.macs) },
-		func() error { return s.tunnels.prune(c.tunnels) },
-		func() error { return s.reals.prune(c.reals) },
+		func() error { return s.tunnels.prune() },
+		func() error { return s.reals.prune() },
 		func() error { return s.prefixes.prune(c.prefixes) },
 		func() error { return s.services.prune(c.services) },
 		func() error { return s.locals.prune(c.locals) },

@@ -109,7 +109,7 @@ func TestUpdate_LeavesNoGap(t *testing.T) {
 }
 
 func TestUpdate_NamesTheFullTable(t *testing.T) {
-	const most = 16384 // bpf/maps.h
+	const prefixes, addresses = 16384, 131072 // bpf/maps.h
 	s := load(t)
 	for name, set := range map[string]func(a packet.Addr) steer.Set{
 		"prefixes": func(a packet.Addr) steer.Set {
@@ -119,7 +119,11 @@ func TestUpdate_NamesTheFullTable(t *testing.T) {
 		"local addresses": func(a packet.Addr) steer.Set { return steer.Set{Locals: []packet.Addr{a}} },
 	} {
 		var all steer.Set
-		for i := range uint32(most + 1) {
+		most := uint32(addresses)
+		if name == "prefixes" {
+			most = prefixes
+		}
+		for i := range most + 1 {
 			one := set(packet.AddrFrom4(10<<24 + 2*i))
 			all.Prefixes = append(all.Prefixes, one.Prefixes...)
 			all.Tunnels = append(all.Tunnels, one.Tunnels...)

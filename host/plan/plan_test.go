@@ -282,7 +282,7 @@ func TestVIPs_ListsEachAddressOnce(t *testing.T) {
 		{"a mark of a prefix, named twice", []service.Spec{marked(2)}, "", "198.51.100.0/24"},
 		{"a mark that no flag explains", []service.Spec{marked(9)}, "", ""},
 	} {
-		vips, prefixes := plan.VIPs(c.specs, marks)
+		vips, prefixes := plan.VIPs(service.Keys(c.specs), marks)
 		if got := join(vips); got != c.vips {
 			t.Errorf("%s: addresses %q, want %q", c.what, got, c.vips)
 		}

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"director/control/config"
 	"director/service"
@@ -12,15 +11,20 @@ import (
 // VIPs lists the addresses of the services, and the prefixes of those firewall marks
 // that have one. The host must hold the addresses and have a local route to each
 // prefix.
-func VIPs(specs []service.Spec, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
+func VIPs(services []service.Key, marks []service.Mark) (vips []netip.Addr, prefixes []netip.Prefix) {
+	have := make(map[netip.Prefix]bool, len(services))
 	add := func(p netip.Prefix) {
-		if a := p.Addr(); p.IsSingleIP() && !slices.Contains(vips, a) {
-			vips = append(vips, a)
-		} else if !p.IsSingleIP() && !slices.Contains(prefixes, p) {
+		switch {
+		case have[p]:
+			return
+		case p.IsSingleIP():
+			vips = append(vips, p.Addr())
+		default:
 			prefixes = append(prefixes, p)
 		}
+		have[p] = true
 	}
-	for _, s := range specs {
+	for _, s := range services {
 		if s.Mark == 0 {
 			add(netip.PrefixFrom(s.Addr.Netip(), s.Addr.Netip().BitLen()))
 		}

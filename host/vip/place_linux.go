@@ -2,6 +2,7 @@ package vip
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -13,9 +14,10 @@ import (
 type view struct {
 	links  map[int]string // name by index
 	addrs  []netlink.Addr
-	routes []netlink.Route // of the main table
-	local  []netlink.Route // of the table of local routes
-	egress int             // link of the default route with the lowest metric, 0: none
+	holds  map[netip.Addr]int // index in addrs
+	routes []netlink.Route    // of the main table
+	local  []netlink.Route    // of the table of local routes
+	egress int                // link of the default route with the lowest metric, 0: none
 }
 
 func (h *Holder) look() (*view, error) {
@@ -29,6 +31,10 @@ func (h *Holder) look() (*view, error) {
 	}
 	if v.addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4); err != nil {
 		return nil, err
+	}
+	v.holds = make(map[netip.Addr]int, len(v.addrs))
+	for i, a := range slices.Backward(v.addrs) { // of several entries, the first counts
+		v.holds[toPrefix(a.IPNet).Addr()] = i
 	}
 	if v.routes, err = h.nl.RouteList(nil, netlink.FAMILY_V4); err != nil {
 		return nil, err
@@ -52,10 +58,8 @@ func (h *Holder) look() (*view, error) {
 
 // existing returns the address entry that already holds ip.
 func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
-	for _, a := range v.addrs {
-		if toPrefix(a.IPNet).Addr() == ip {
-			return a, true
-		}
+	if i, ok := v.holds[ip]; ok {
+		return v.addrs[i], true
 	}
 	return netlink.Addr{}, false
 }

@@ -125,8 +125,15 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var errs []error
+	wanted := make(map[netip.Prefix]bool, len(vips)+len(prefixes))
+	for _, a := range vips {
+		wanted[single(a)] = true
+	}
+	for _, p := range prefixes {
+		wanted[p] = true
+	}
 	h.held = slices.DeleteFunc(h.held, func(v held) bool {
-		if slices.Contains(vips, v.ip) {
+		if wanted[single(v.ip)] {
 			return false
 		}
 		if err := h.remove(v); err != nil {
@@ -137,19 +144,15 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 		return true
 	})
 	h.routes = slices.DeleteFunc(h.routes, func(p netip.Prefix) bool {
-		if slices.Contains(prefixes, p) {
+		if wanted[p] {
 			return false
 		}
 		err := h.removeRoute(p)
 		errs = append(errs, err)
 		return err == nil
 	})
-	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool {
-		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())
-	})
-	maps.DeleteFunc(h.losses, func(p netip.Prefix, _ *loss) bool {
-		return !slices.Contains(prefixes, p) && !slices.Contains(vips, p.Addr())
-	})
+	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool { return !wanted[p] })
+	maps.DeleteFunc(h.losses, func(p netip.Prefix, _ *loss) bool { return !wanted[p] })
 	errs = append(errs, h.addNew(vips, prefixes))
 	return errors.Join(errs...)
 }
@@ -269,9 +272,11 @@ func (h *Holder) remove(v held) error {
 
 // addNew adds the addresses and routes that are not held yet.
 func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
-	vips = slices.DeleteFunc(slices.Clone(vips), func(a netip.Addr) bool {
-		return h.alone[single(a)] || slices.ContainsFunc(h.held, func(v held) bool { return v.ip == a })
-	})
+	have := make(map[netip.Addr]bool, len(h.held))
+	for _, v := range h.held {
+		have[v.ip] = true
+	}
+	vips = slices.DeleteFunc(slices.Clone(vips), func(a netip.Addr) bool { return h.alone[single(a)] || have[a] })
 	prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool {
 		return h.alone[p] || slices.Contains(h.routes, p)
 	})

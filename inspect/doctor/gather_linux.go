@@ -20,6 +20,7 @@ import (
 	"director/host/nic"
 	"director/host/plan"
 	"director/neigh/rtnl"
+	"director/service"
 )
 
 // Gather reads the facts about the host in the network namespace of the calling thread.
@@ -41,7 +42,7 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 		f.Unnamed = true
 		own.Interfaces = candidates(links)
 	}
-	vips, prefixes := plan.VIPs(c.Services, c.Marks)
+	vips, prefixes := plan.VIPs(service.Keys(c.Services), c.Marks)
 	for _, v := range vips {
 		f.VIPs = append(f.VIPs, netip.PrefixFrom(v, v.BitLen()))
 	}

@@ -198,6 +198,7 @@ func (w *Watch) publish() {
 			s.Silent = append(s.Silent, neigh.Silent{IP: at.ip, Link: at.link})
 		}
 	}
+	s.Keep()
 	w.snapshot.Store(s)
 	select {
 	case w.changes <- struct{}{}:

@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	// coalesce is the time between an event and the snapshot that follows it. A
-	// burst of events makes one snapshot.
-	coalesce = 3 * time.Millisecond
+	// coalesce is the least time between an event and the snapshot that follows it. A
+	// burst of events makes one snapshot. If it takes longer than that to make one, as
+	// with ten thousand addresses, the next one waits patience times as long as the last
+	// one took, but longestCoalesce at most.
+	coalesce        = 3 * time.Millisecond
+	longestCoalesce = 500 * time.Millisecond
+	patience        = 4
 	// tick is the period in which a request of a worker may be repeated. The queues
 	// are counted in the same period, because there is no event about them.
 	tick = time.Second
@@ -56,7 +60,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	settle := time.NewTimer(coalesce)
-	armed := true
+	armed, pause := true, coalesce
 	w.adopt()
 	w.manage()
 	for n := 1; ; {
@@ -95,6 +99,7 @@ func (w *Watch) Run(ctx context.Context) error {
 			}
 		case <-settle.C:
 			armed = false
+			began := time.Now()
 			was := w.snapshot.Load()
 			if err := w.list(); err != nil {
 				return err
@@ -102,9 +107,10 @@ func (w *Watch) Run(ctx context.Context) error {
 			if w.snapshot.Load() != was {
 				w.manage()
 			}
+			pause = min(max(patience*time.Since(began), coalesce), longestCoalesce)
 		}
 		if w.dirty != 0 && !armed {
-			settle.Reset(coalesce)
+			settle.Reset(pause)
 			armed = true
 		}
 	}

@@ -7,9 +7,9 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define ENDPOINTS 65536
+#define ENDPOINTS 262144
 #define PREFIXES 16384
-#define ADDRESSES 16384
+#define ADDRESSES 131072
 #define INTERFACES 64
 
 struct address {
