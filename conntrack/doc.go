@@ -41,7 +41,7 @@
 // # Ending
 //
 // A connection expires when its deadline has passed. An operator or a rule removes
-// it. A full table evicts a half-open one for a new one.
+// it. A full table evicts one that was never assured for a new one.
 //
 // Each worker's Sweeper goes round its share of the entries. For each chunk of
 // entries the table knows a time before which none of them expires. A change that moves
@@ -63,7 +63,8 @@
 //	stream.go      sequence numbers, to know which resets are expected (--tcp-strict)
 //	chunk.go       deadlines, and the time at which a chunk is due
 //	insert.go      inserts a connection; free entries and buckets
-//	reclaim.go     evicts a half-open connection when the table is full
+//	victim.go      which connections a full table may evict
+//	reclaim.go     searches for one of them and evicts it
 //	template.go    persistence templates; connections that control others
 //	anyport.go     connections whose client port is not known yet
 //	sweep.go       expires and removes connections

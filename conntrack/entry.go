@@ -52,11 +52,14 @@ const (
 	// pairBit: the second line of the extension belongs to the connection.
 	pairBit = 1 << 36
 
-	flagsShift = 37
-	flagsMask  = 1<<11 - 1
-	genShift   = 48
-	genOne     = 1 << genShift
-	genMask    = 0xffff << genShift
+	flagsShift  = 37
+	flagsMask   = 1<<11 - 1
+	answeredBit = uint64(Answered) << flagsShift
+	assuredBit  = uint64(Assured) << flagsShift
+
+	genShift = 48
+	genOne   = 1 << genShift
+	genMask  = 0xffff << genShift
 )
 
 // maxPackets is where counting a client's packets stops. The thinner asks whether
@@ -192,6 +195,9 @@ func (c *Conn) encode(r *Record) {
 	}
 	if r.Paired() {
 		c.word |= pairBit
+	}
+	if r.State == TemplateAssured {
+		c.word |= assuredBit
 	}
 }
 

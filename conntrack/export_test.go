@@ -27,13 +27,13 @@ func Doubt(t *Table) {
 	}
 }
 
-// Looked returns how many buckets were searched for half-open connections to evict, in
+// Looked returns how many buckets were searched for connections to evict, in
 // the shard of a hash and in all shards. Overflow buckets are not counted.
 func (t *Table) Looked(hash uint64) (own, all int) {
 	for i := range t.shards {
-		all += t.shards[i].halfOpen.at
+		all += t.shards[i].unassured.at
 	}
-	return t.shardOf(hash).halfOpen.at, all
+	return t.shardOf(hash).unassured.at, all
 }
 
 // Stepped makes the table call do between the writes of a change.

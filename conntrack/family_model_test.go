@@ -57,7 +57,9 @@ func (f *family) insert(r *conntrack.Record, exists bool, m *member) bool {
 func (f *family) addTemplate(k int) {
 	seconds := uint32(10 + f.r.IntN(200))
 	m := &member{deadline: f.now + int64(seconds)*second, timeout: int64(seconds)}
-	if f.insert(templateRecord(k<<14, seconds, f.now), f.templates[k] != nil, m) {
+	r := templateRecord(k<<14, seconds, f.now)
+	r.Flags = conntrack.Assured // so that no connection takes its room
+	if f.insert(r, f.templates[k] != nil, m) {
 		f.templates[k] = m
 	}
 }

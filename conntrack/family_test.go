@@ -54,7 +54,7 @@ func mustInsert(t *testing.T, table *conntrack.Table, r *conntrack.Record) (c co
 func childRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
 	f := flow(n)
 	return &conntrack.Record{
-		Key: conntrack.KeyOf(&f), Target: target(n), State: conntrack.TCPTimeWait, Packets: 1,
+		Key: conntrack.KeyOf(&f), Target: target(n), State: conntrack.TCPTimeWait, Flags: conntrack.Assured, Packets: 1,
 		Order: now, Deadline: now + 60*second, Parent: refOf(parent),
 	}
 }

@@ -82,13 +82,14 @@ func (t *Table) HitOut(h Hint, f *packet.Flow) Hit {
 // Steady does what Observe does, for a packet that only makes the deadline of the
 // connection later. A plain store is enough for that. For any other packet it returns
 // false and changes nothing. It also returns false for an answer that may be the first
-// one, because Observe must then mark the parent as assured.
+// one, because Observe must then mark the connection as answered and the parent as
+// assured.
 func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) bool {
 	state, packets := State(h.word&stateMask), packetsOf(h.word)
 	if m[dir][ev][state] != state || dir != Out && packets < maxPackets {
 		return false
 	}
-	if dir == Out && uint32(h.e.family.Load()) != 0 && (ev == Datagram || packets < 2) {
+	if dir == Out && (h.word&answeredBit == 0 || uint32(h.e.family.Load()) != 0 && (ev == Datagram || packets < 2)) {
 		return false
 	}
 	switch deadline, was := now+timeouts[state], h.e.deadline.Load(); {

@@ -95,21 +95,23 @@ func TestSteady_IsForPacketsThatChangeNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		state   conntrack.State
 		packets uint32
+		flags   conntrack.Flags
 		dir     conntrack.Direction
 		ev      conntrack.Event
 		now     int64
 		want    bool
 	}{
-		"segment":             {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Ack, 5 * second, true},
-		"answer":              {conntrack.TCPEstablished, 0, conntrack.Out, conntrack.Ack, 5 * second, true},
-		"still to be counted": {conntrack.TCPEstablished, 14, conntrack.In, conntrack.Ack, 5 * second, false},
-		"another state":       {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Fin, 5 * second, false},
-		"a shorter time":      {conntrack.TCPEstablished, 15, conntrack.In, conntrack.Ack, -5 * second, false},
+		"segment":             {conntrack.TCPEstablished, 15, 0, conntrack.In, conntrack.Ack, 5 * second, true},
+		"answer":              {conntrack.TCPEstablished, 0, conntrack.Answered, conntrack.Out, conntrack.Ack, 5 * second, true},
+		"first answer":        {conntrack.TCPEstablished, 15, conntrack.Assured, conntrack.Out, conntrack.Ack, 5 * second, false},
+		"still to be counted": {conntrack.TCPEstablished, 14, 0, conntrack.In, conntrack.Ack, 5 * second, false},
+		"another state":       {conntrack.TCPEstablished, 15, 0, conntrack.In, conntrack.Fin, 5 * second, false},
+		"a shorter time":      {conntrack.TCPEstablished, 15, 0, conntrack.In, conntrack.Ack, -5 * second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := newTable(t, 1000)
 			r := record(1, c.state, timeouts[c.state])
-			r.Packets = c.packets
+			r.Packets, r.Flags = c.packets, c.flags
 			mustInsert(t, table, r)
 			f := flow(1)
 			hit := table.HitIn(sought(table, table.HashIn(&f)), &f)
@@ -137,7 +139,7 @@ func TestSteady_LeavesTheFirstAnswerOfAChildToObserve(t *testing.T) {
 	parent := mustInsert(t, table, templateRecord(1, 300, 0))
 	for packets, want := range map[uint32]bool{1: false, 2: true, 15: true} {
 		r := record(int(packets), conntrack.TCPEstablished, 60*second)
-		r.Parent, r.Packets = parent.Ref(), packets
+		r.Parent, r.Packets, r.Flags = parent.Ref(), packets, conntrack.Answered
 		mustInsert(t, table, r)
 		back := answer(int(packets))
 		hit := table.HitOut(sought(table, table.HashOut(&back)), &back)

@@ -12,8 +12,8 @@ type Outcome uint8
 const (
 	// Inserted: the connection is new.
 	Inserted Outcome = iota
-	// Evicted: the connection is new. The table was full, so the oldest half-open
-	// connection that the search found was evicted for it.
+	// Evicted: the connection is new. The table was full, so a connection that was
+	// not assured was evicted for it: see reclaim.
 	Evicted
 	// Existed: another packet inserted the connection first; c holds it.
 	Existed
@@ -62,7 +62,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	outcome := Inserted
 	index, ok := t.takeEntry(sh)
 	if !ok {
-		if index, ok = t.reclaim(sh, hash, victim); !ok {
+		if index, ok = t.reclaim(sh, hash, n.Server, victim); !ok {
 			return Full
 		}
 		outcome = Evicted
@@ -85,6 +85,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	if n.Kind&Engine != 0 {
 		t.data.set(index, n.Data)
 	}
+	t.count(n.Server, c.word, 1)
 	// An exchange, not a store: a store might become visible after dueBy has read
 	// the chunk's time. A sweeper would then see neither the entry nor its time.
 	c.index, c.word = index, c.word|e.state.Load()&genMask

@@ -9,15 +9,13 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 	moved := 0
 	to := m[dir][ev][c.State()]
 	for {
-		word := c.word&^stateMask | uint64(to)
-		if dir != Out && c.packets() < maxPackets {
-			word += packetOne
-		}
+		word := c.after(to, dir)
 		if word == c.word {
 			break
 		}
 		if e.state.CompareAndSwap(c.word, word) {
 			moved = int(active[to]) - int(active[c.State()])
+			t.recount(c.Server(), c.word, word)
 			c.word = word
 			break
 		}
@@ -37,4 +35,20 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 		t.assure(parent - 1)
 	}
 	return moved
+}
+
+// after returns the state word of c after a packet in direction dir that moves it to
+// state to.
+func (c *Conn) after(to State, dir Direction) uint64 {
+	word := c.word&^stateMask | uint64(to)
+	switch {
+	case dir == Out:
+		word |= answeredBit
+	case c.packets() < maxPackets:
+		word += packetOne
+	}
+	if word&assuredBit == 0 && assures(c.State(), to, word) {
+		word |= assuredBit
+	}
+	return word
 }

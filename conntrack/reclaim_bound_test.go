@@ -19,7 +19,7 @@ func fullTable(t testing.TB, halfOpen func(n int) bool) (table *conntrack.Table,
 	for ; table.Used() < largeSize; next++ {
 		r := childRecord(next, nil, int64(next)*second)
 		if halfOpen(next) {
-			r.State = conntrack.TCPSynRecv
+			unassured(r, conntrack.TCPSynRecv)
 		}
 		// A connection whose chain is full is left out.
 		if got := table.Insert(hashOf(table, r), r, &c, &victim); got != conntrack.Inserted && got != conntrack.Full {

@@ -10,8 +10,12 @@ import (
 
 // halfOpenRecord returns connection number n in its state after the client's SYN.
 func halfOpenRecord(n int, parent *conntrack.Conn, now int64) *conntrack.Record {
-	r := childRecord(n, parent, now)
-	r.State = conntrack.TCPSynRecv
+	return unassured(childRecord(n, parent, now), conntrack.TCPSynRecv)
+}
+
+// unassured puts a record into a state that it reached without being assured.
+func unassured(r *conntrack.Record, s conntrack.State) *conntrack.Record {
+	r.State, r.Flags = s, 0
 	return r
 }
 
@@ -70,20 +74,22 @@ func TestReclaim_EvictsTheOldestHalfOpenFirst(t *testing.T) {
 	}
 }
 
-func TestReclaim_TakesEveryHalfOpenState(t *testing.T) {
+// Only what was never assured is evicted, whatever its state.
+func TestReclaim_TakesWhatIsNotAssured(t *testing.T) {
 	for s := range conntrack.States {
-		table := seededTable(t, 1)
-		r := childRecord(1, nil, 0)
-		r.State = s
-		mustInsert(t, table, r)
-		want := conntrack.Full
-		switch s {
-		case conntrack.TCPSynRecv, conntrack.TCPSynAck, conntrack.SCTPInit1, conntrack.SCTPInit:
-			want = conntrack.Evicted
-		}
-		var c conntrack.Conn
-		if got := insertRecord(table, childRecord(2, nil, 0), &c); got != want {
-			t.Errorf("state %d, %v: outcome %d, want %d", s, s, got, want)
+		for _, flags := range []conntrack.Flags{0, conntrack.AllFlags &^ conntrack.Assured, conntrack.Assured} {
+			table := seededTable(t, 1)
+			r := unassured(childRecord(1, nil, 0), s)
+			r.Flags = flags
+			mustInsert(t, table, r)
+			want := conntrack.Evicted
+			if flags == conntrack.Assured || s == conntrack.TemplateAssured {
+				want = conntrack.Full
+			}
+			var c conntrack.Conn
+			if got := insertRecord(table, childRecord(2, nil, 0), &c); got != want {
+				t.Errorf("state %d, %v, flags %#x: outcome %d, want %d", s, s, flags, got, want)
+			}
 		}
 	}
 }
@@ -92,7 +98,7 @@ func TestReclaim_SparesConnectionsThatControlOthers(t *testing.T) {
 	table := seededTable(t, 4)
 	parent := mustInsert(t, table, halfOpenRecord(1, nil, 0))
 	template := mustInsert(t, table, templateRecord(1, 300, 0))
-	mustInsert(t, table, halfOpenRecord(3, &template, 0))
+	sibling := mustInsert(t, table, halfOpenRecord(3, &template, 0))
 	child := mustInsert(t, table, childRecord(2, &parent, 0))
 	insert := func(n int, want conntrack.Outcome, old int) {
 		t.Helper()
@@ -104,15 +110,25 @@ func TestReclaim_SparesConnectionsThatControlOthers(t *testing.T) {
 		}
 	}
 	insert(10, conntrack.Evicted, 3)
-	if table.Controls(&template) {
+	if table.Controls(&template) || table.Live(&sibling) {
 		t.Error("the victim is still counted as the template's")
 	}
-	insert(11, conntrack.Full, 0) // number 1 controls another
+	r := templateRecord(1, 300, 0)
+	var c, victim conntrack.Conn
+	if got := insertRecordFor(table, childRecord(11, nil, 0), &c, &victim); got != conntrack.Evicted || victim.Key() != r.Key {
+		t.Errorf("outcome %d, victim %+v, want the template that controls nothing any more", got, victim.Key())
+	}
+	insert(12, conntrack.Full, 0) // number 1 controls another
 	var dead [2]conntrack.Conn
 	table.Remove(child.Ref(), &dead)
-	insert(11, conntrack.Inserted, 0)
-	insert(12, conntrack.Evicted, 1)
-	insert(13, conntrack.Full, 0) // a template is not half-open
+	insert(12, conntrack.Inserted, 0)
+	insert(13, conntrack.Evicted, 1)
+	insert(14, conntrack.Full, 0)
+}
+
+// insertRecordFor inserts a record under its own hash and returns the victim.
+func insertRecordFor(table *conntrack.Table, r *conntrack.Record, c, victim *conntrack.Conn) conntrack.Outcome {
+	return table.Insert(hashOf(table, r), r, c, victim)
 }
 
 // The connection evicted for a new child of a template may be a child of the same one.

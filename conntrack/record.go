@@ -49,8 +49,8 @@ const (
 	methodMask = 0x07
 )
 
-// Flags are marks of a connection that no packet's way depends on. The state word
-// of an entry has room for 11.
+// Flags are marks of a connection on which the forwarding of its packets does not
+// depend. The state word of an entry has room for 11.
 type Flags uint16
 
 // The flags.
@@ -65,6 +65,10 @@ const (
 	Displaced
 	// SeenFailing: it counted as a failure of its server.
 	SeenFailing
+	// Answered: the real server has sent a packet.
+	Answered
+	// Assured: a full table does not evict it. Observe sets the flag: see assures.
+	Assured
 
 	// AllFlags are all of them.
 	AllFlags = 1<<iota - 1

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 )
 
 // leastShadow is the least number of entries of a shadow. With that many, all
@@ -104,8 +105,8 @@ func (t *Table) adopt(r *Record, copies map[Ref]Ref) {
 
 // pretend replaces reclaim in a shadow. If the origin would evict a connection, pretend
 // reports that one as the victim and takes an unused entry of the shadow.
-func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
-	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, victim) {
+func (t *Table) pretend(sh *shard, hash uint64, server uint32, victim *Conn) (uint32, bool) {
+	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, server, victim) {
 		return 0, false
 	}
 	victim.index = math.MaxUint32 // the victim is not in this table
@@ -114,24 +115,24 @@ func (t *Table) pretend(sh *shard, hash uint64, victim *Conn) (uint32, bool) {
 }
 
 // wouldEvict finds the connection that reclaim would evict for a connection with that
-// hash. It changes nothing.
-func (t *Table) wouldEvict(hash uint64, victim *Conn) bool {
-	sh := t.shardOf(hash)
+// hash and server. It changes nothing.
+func (t *Table) wouldEvict(hash uint64, server uint32, victim *Conn) bool {
+	sh, mine := t.shardOf(hash), t.crowds(server)
 	sh.mu.Lock()
-	list := sh.halfOpen // a copy, with which the search continues
+	list := sh.unassured // a copy, with which the search continues
 	all, least, most := t.looks()
 	t.look(sh, &list, least)
-	ok := t.oldest(sh, &list, victim)
+	ok := t.next(sh, &list, mine, victim)
 	if !ok && list.vain < all {
 		t.look(sh, &list, most-least)
-		ok = t.oldest(sh, &list, victim)
+		ok = t.next(sh, &list, mine, victim)
 	}
 	sh.mu.Unlock()
-	return ok || t.wouldBorrow(sh, victim)
+	return ok || t.wouldBorrow(sh, mine, victim)
 }
 
 // wouldBorrow finds the connection that borrow would evict. It changes nothing.
-func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
+func (t *Table) wouldBorrow(sh *shard, mine *[2]atomic.Int64, victim *Conn) bool {
 	tries, first := 0, t.number(sh)/64
 	for i := range uint(len(t.offers)) {
 		at := (first + i) % uint(len(t.offers))
@@ -139,25 +140,12 @@ func (t *Table) wouldBorrow(sh *shard, victim *Conn) bool {
 			tries++
 			other := &t.shards[at*64+uint(bits.TrailingZeros64(set))]
 			other.mu.Lock()
-			list := other.halfOpen
-			ok := t.oldest(other, &list, victim)
+			list := other.unassured
+			ok := t.next(other, &list, mine, victim)
 			other.mu.Unlock()
 			if ok {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// oldest finds the connection that evict would evict.
-func (t *Table) oldest(sh *shard, l *shortlist, victim *Conn) bool {
-	for ; l.n > 0; l.n-- {
-		c := &l.list[l.n-1]
-		e := &t.entries[c.index]
-		if same(c.word, e.state.Load()) && t.shardOf(e.hash.Load()) == sh && t.take(c.index, victim) &&
-			e.children() == 0 && halfOpen[victim.State()] {
-			return true
 		}
 	}
 	return false

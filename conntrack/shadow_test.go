@@ -13,7 +13,7 @@ func shadowed(t *testing.T, table *conntrack.Table, port uint16, state conntrack
 	k := conntrack.Key{
 		Client: packet.AddrFrom4(0xc6336407), ClientPort: port, Virtual: packet.AddrFrom4(0xc000020a), VirtualPort: 80, Proto: packet.ProtoTCP,
 	}
-	r := conntrack.Record{Key: k, State: state, Order: int64(port), Deadline: 60_000_000_000 + int64(port), Parent: refOf(parent)}
+	r := conntrack.Record{Key: k, State: state, Flags: assuredUnlessHalfOpen(state), Order: int64(port), Deadline: 60_000_000_000 + int64(port), Parent: refOf(parent)}
 	hash := table.Hash(k.Client, k.ClientPort, k.Proto)
 	if port == 0 {
 		r.Kind, r.Timeout = conntrack.Template, 300

@@ -87,6 +87,9 @@ var active = [States]int8{
 // Active reports whether a connection in state s counts as active.
 func (s State) Active() bool { return active[s] != 0 }
 
+// halfOpen holds the states in which the client has not answered yet.
+var halfOpen = [States]bool{TCPSynRecv: true, TCPSynAck: true, SCTPInit1: true, SCTPInit: true}
+
 // HalfOpen reports whether the client has not answered yet, so that nothing is known of
 // the real server.
 func (s State) HalfOpen() bool { return halfOpen[s] }

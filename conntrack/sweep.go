@@ -91,23 +91,15 @@ func (t *Table) expire(index uint32, now int64, c *Conn) bool {
 // end ends the connection that c is a copy of, and frees its entry. It returns false
 // if the connection has ended already. The caller holds the lock of its shard.
 func (t *Table) end(sh *shard, index uint32, c *Conn) bool {
-	return t.endIn(sh, index, c, &anyState)
+	return t.endIn(sh, index, c, 0)
 }
 
-// anyState holds all states.
-var anyState = func() (all [States]bool) {
-	for s := range all {
-		all[s] = true
-	}
-	return all
-}()
-
-// endIn is like end, but also returns false if the connection is in none of the given
-// states.
-func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bool {
+// endIn is like end, but also returns false if the state word has one of the given
+// bits.
+func (t *Table) endIn(sh *shard, index uint32, c *Conn, bits uint64) bool {
 	e := &t.entries[index]
 	for {
-		if !states[c.State()] {
+		if c.word&bits != 0 {
 			return false
 		}
 		if e.state.CompareAndSwap(c.word, (c.word+genOne)&^liveBit) {
@@ -122,6 +114,7 @@ func (t *Table) endIn(sh *shard, index uint32, c *Conn, states *[States]bool) bo
 		c.word = word
 	}
 	t.step()
+	t.count(c.Server(), c.word, -1)
 	t.letGo(e.family.Load())
 	t.free(sh, index)
 	return true

@@ -50,7 +50,7 @@ type shard struct {
 	freeHead ordered.Uint32
 	fresh    ordered.Uint32
 
-	halfOpen shortlist // what a full table evicts first
+	unassured shortlist // what a full table evicts first
 
 	_ [64]byte // keep neighbouring locks off this cache line
 }
@@ -69,15 +69,16 @@ type Table struct {
 	shardShift uint // from bucket number to shard number
 	seed       [3]uint64
 	data       dataTable
-	origin     *Table // of a shadow
-	countFrom  uint32 // see CountFrom
-	stepped    func() // see step
+	origin     *Table                               // of a shadow
+	countFrom  uint32                               // see CountFrom
+	unassured  func(server uint32) *[2]atomic.Int64 // see Share; nil: all connections are of one service
+	stepped    func()                               // see step
 
 	_       [64]byte // what follows changes with every connection
 	used    atomic.Int64
 	anyPort atomic.Int64 // connections whose client's port is not known
 	_       [48]byte
-	offers  [maxShards / 64]atomic.Uint64 // a bit for each shard that knows half-open connections
+	offers  [maxShards / 64]atomic.Uint64 // a bit for each shard that knows connections to evict
 	_       [32]byte
 }
 

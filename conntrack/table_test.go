@@ -56,11 +56,18 @@ func insertClosing(table *conntrack.Table, n int, now int64, c *conntrack.Conn) 
 // insertFlow inserts the connection of a client's packet. victim is nil if no eviction is
 // expected.
 func insertFlow(table *conntrack.Table, f *packet.Flow, to conntrack.Target, s conntrack.State, deadline int64, c, victim *conntrack.Conn) conntrack.Outcome {
-	r := conntrack.Record{Key: conntrack.KeyOf(f), Target: to, State: s, Deadline: deadline}
+	r := conntrack.Record{Key: conntrack.KeyOf(f), Target: to, State: s, Flags: assuredUnlessHalfOpen(s), Deadline: deadline}
 	if victim == nil {
 		victim = new(conntrack.Conn)
 	}
 	return table.Insert(table.HashIn(f), &r, c, victim)
+}
+
+func assuredUnlessHalfOpen(s conntrack.State) conntrack.Flags {
+	if s == conntrack.TCPSynRecv {
+		return 0
+	}
+	return conntrack.Assured
 }
 
 func findIn(table *conntrack.Table, n int, c *conntrack.Conn) bool {

@@ -158,8 +158,11 @@ func (t *Table) assure(index uint32) {
 	e := &t.entries[index]
 	for {
 		word := e.state.Load()
-		if State(word&stateMask) != TemplateNone ||
-			e.state.CompareAndSwap(word, word&^stateMask|uint64(TemplateAssured)) {
+		if State(word&stateMask) != TemplateNone {
+			return
+		}
+		if e.state.CompareAndSwap(word, word&^stateMask|uint64(TemplateAssured)|assuredBit) {
+			t.recount(uint32(e.server.Load()>>32), word, word|assuredBit)
 			return
 		}
 	}

@@ -68,10 +68,24 @@ func New(o Options) *Engine {
 		longWay:   o.LongWay || o.Conns.TracksStreams(), // hit.go does not follow streams
 	}
 	e.limiter.Set(o.ICMPRate, o.ICMPMask)
+	e.conns.Share(e.unassured)
 	if o.GiantLock {
 		e.giant = new(sync.Mutex)
 	}
 	return e
+}
+
+// unassured returns the counters of a server's service for conntrack.Table.Share.
+func (e *Engine) unassured(server uint32) *[2]atomic.Int64 {
+	v := e.view.Load()
+	if v == nil {
+		return nil
+	}
+	s := v.Services.Server(server)
+	if s == nil {
+		return nil
+	}
+	return s.Unassured
 }
 
 // View returns the newest view. It returns nil before the first SetView.

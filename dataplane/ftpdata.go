@@ -39,6 +39,7 @@ func (t *tracker) open(f *packet.Frame, c *conntrack.Conn, k conntrack.Key, port
 		Key: k, Target: to, Kind: kind | helped(service.NAT, &k),
 		State: conntrack.TCPListen, Order: t.now, Deadline: t.now + t.view.Timeouts[conntrack.TCPListen],
 		Parent: c.Ref(), Mark: t.engine.conns.Mark(c),
+		Flags: conntrack.Assured, // the control connection shows that the client exists
 	}
 	server := t.server(c)
 	server.Join(false)

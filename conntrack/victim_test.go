@@ -1,0 +1,231 @@
+package conntrack_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"director/conntrack"
+	"director/packet"
+)
+
+// datagrams returns the record of a UDP flow whose client sent n packets, the last at
+// time now.
+func datagrams(at int, n uint32, flags conntrack.Flags, made, now int64) *conntrack.Record {
+	r := unassured(childRecord(at, nil, made), conntrack.UDP)
+	r.Proto, r.Packets, r.Flags, r.Deadline = packet.ProtoUDP, n, flags, now+300*second
+	return r
+}
+
+// evicted inserts connection n into a full table and returns the number of the victim's
+// connection.
+func evicted(t *testing.T, table *conntrack.Table, n int, server uint32) int {
+	t.Helper()
+	r := childRecord(n, nil, 1000*second)
+	r.Server = server
+	var c, victim conntrack.Conn
+	switch got := table.Insert(hashOf(table, r), r, &c, &victim); got {
+	case conntrack.Evicted:
+	case conntrack.Full:
+		return -1
+	default:
+		t.Fatalf("connection %d: outcome %d", n, got)
+	}
+	for old := range n {
+		if f := flow(old); conntrack.KeyOf(&f).Client == victim.Key().Client && f.SrcPort == victim.Key().ClientPort {
+			return old
+		}
+	}
+	t.Fatalf("victim %+v", victim.Key())
+	return 0
+}
+
+// Flows with few packets go first, the oldest of them before the others. Of flows with
+// several packets, those that were silent for the longest time go first.
+func TestVictim_OfDatagramFlowsByTheirPackets(t *testing.T) {
+	records := []*conntrack.Record{
+		datagrams(0, 15, 0, 1, 90*second),
+		datagrams(1, 2, conntrack.Answered, 2, 50*second),
+		datagrams(2, 1, 0, 3, 80*second),
+		datagrams(3, 3, 0, 4, 20*second),
+		datagrams(4, 3, 0, 5, 10*second),
+		datagrams(5, 1, 0, 6, 70*second),
+		datagrams(6, 1, conntrack.Answered, 7, 60*second),
+		datagrams(7, 15, 0, 8, 30*second),
+		datagrams(8, 15, conntrack.Answered|conntrack.Assured, 9, 0),
+	}
+	table := seededTable(t, len(records))
+	for _, r := range records {
+		mustInsert(t, table, r)
+	}
+	for i, want := range []int{2, 5, 6, 1, 4, 3, 7, 0, -1} {
+		if got := evicted(t, table, 100+i, 0); got != want {
+			t.Errorf("eviction %d takes flow %d, want %d", i, got, want)
+		}
+	}
+}
+
+// A flow that becomes a worse candidate after the search has found it is not evicted
+// before better ones.
+func TestVictim_IsWhatItWasWhenItWasFound(t *testing.T) {
+	table := seededTable(t, 4)
+	var flows []conntrack.Conn
+	for n := range 4 {
+		flows = append(flows, mustInsert(t, table, datagrams(n, 1, 0, int64(n), 0)))
+	}
+	if got := evicted(t, table, 10, 0); got != 0 { // the search finds all four
+		t.Fatalf("flow %d is evicted, want the oldest", got)
+	}
+	table.Observe(&flows[1], conntrack.InOnly, conntrack.Datagram, second, &conntrack.Normal, &timeouts)
+	for i, want := range []int{2, 3, 1, -1} {
+		if got := evicted(t, table, 20+i, 0); got != want {
+			t.Errorf("eviction %d takes flow %d, want %d", i, got, want)
+		}
+	}
+}
+
+// What assures a connection, packet by packet.
+func TestAssured_ByWhatIsSeenOfTheConnection(t *testing.T) {
+	many := func(ev conntrack.Event, n int) (events []conntrack.Event) {
+		for range n {
+			events = append(events, ev)
+		}
+		return events
+	}
+	type side struct {
+		dir    conntrack.Direction
+		events []conntrack.Event
+	}
+	in, out, past := conntrack.In, conntrack.Out, conntrack.InOnly
+	for name, c := range map[string]struct {
+		state conntrack.State
+		seen  []side
+		want  bool
+	}{
+		"a SYN that is answered":              {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 3)}, {in, many(conntrack.Syn, 20)}}, false},
+		"a handshake":                         {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 1)}, {in, many(conntrack.Ack, 1)}}, true},
+		"a handshake, half seen":              {conntrack.TCPSynRecv, []side{{past, many(conntrack.Ack, 1)}}, true},
+		"a SYN and a FIN":                     {conntrack.TCPSynRecv, []side{{in, many(conntrack.Fin, 1)}}, false},
+		"the middle of a connection":          {conntrack.TCPEstablished, []side{{in, many(conntrack.Ack, 6)}}, false},
+		"the middle of a long one":            {conntrack.TCPEstablished, []side{{past, many(conntrack.Ack, 7)}}, true},
+		"the middle, answered":                {conntrack.TCPEstablished, []side{{out, many(conntrack.Ack, 1)}}, true},
+		"datagrams":                           {conntrack.UDP, []side{{in, many(conntrack.Datagram, 30)}}, false},
+		"datagrams that are answered past":    {conntrack.UDP, []side{{past, many(conntrack.Datagram, 30)}}, false},
+		"one answered query":                  {conntrack.UDP, []side{{out, many(conntrack.Datagram, 30)}}, false},
+		"seven answered queries":              {conntrack.UDP, []side{{out, many(conntrack.Datagram, 1)}, {in, many(conntrack.Datagram, 6)}}, false},
+		"eight answered queries":              {conntrack.UDP, []side{{out, many(conntrack.Datagram, 1)}, {in, many(conntrack.Datagram, 7)}}, true},
+		"eight queries, the last answered":    {conntrack.UDP, []side{{in, many(conntrack.Datagram, 7)}, {out, many(conntrack.Datagram, 1)}}, true},
+		"an INIT that is answered":            {conntrack.SCTPInit1, []side{{out, many(conntrack.ChunkInitAck, 1)}, {in, many(conntrack.ChunkCookieEcho, 1)}}, false},
+		"an association":                      {conntrack.SCTPInit1, []side{{out, many(conntrack.ChunkInitAck, 1)}, {in, many(conntrack.ChunkCookieEcho, 1)}, {out, many(conntrack.ChunkCookieAck, 1)}}, true},
+		"an association that is over at once": {conntrack.SCTPInit1, []side{{in, many(conntrack.ChunkAbort, 1)}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := seededTable(t, 2)
+			var counters [2]atomic.Int64
+			table.Share(func(uint32) *[2]atomic.Int64 { return &counters })
+			conn := mustInsert(t, table, unassured(childRecord(1, nil, 0), c.state))
+			for _, s := range c.seen {
+				for _, ev := range s.events {
+					table.Observe(&conn, s.dir, ev, 0, &conntrack.Normal, &timeouts)
+				}
+			}
+			r, _ := table.Get(conn.Ref())
+			got, counted := r.Flags&conntrack.Assured != 0, counters[0].Load()+counters[1].Load()
+			if got != c.want || counted != map[bool]int64{false: 1}[c.want] {
+				t.Errorf("assured %v in state %v, counted %d; want %v", got, r.State, counted, c.want)
+			}
+			if answered := r.Flags & conntrack.Answered / conntrack.Answered; !got && counters[answered].Load() != 1 {
+				t.Errorf("counted %d and %d, want it in number %d", counters[0].Load(), counters[1].Load(), answered)
+			}
+		})
+	}
+}
+
+// shared is a table of several services. The server numbers are those of the services.
+func shared(t *testing.T, size int) (table *conntrack.Table, counters *[4][2]atomic.Int64) {
+	t.Helper()
+	table, counters = seededTable(t, size), new([4][2]atomic.Int64)
+	table.Share(func(server uint32) *[2]atomic.Int64 { return &counters[server] })
+	return table, counters
+}
+
+// A service with few connections to evict takes the room of one with many, but not the
+// other way round.
+func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
+	table, counters := shared(t, 80)
+	of := func(n int, server uint32) *conntrack.Record {
+		r := halfOpenRecord(n, nil, int64(n))
+		r.Server = server
+		return r
+	}
+	for n := range 4 {
+		mustInsert(t, table, of(n, 1)) // the oldest ones
+	}
+	for n := 4; n < 80; n++ {
+		mustInsert(t, table, of(n, 2))
+	}
+	if small, large := counters[1][0].Load(), counters[2][0].Load(); small != 4 || large != 76 {
+		t.Fatalf("%d and %d are counted", small, large)
+	}
+	// The large service evicts its own, and so does everybody else.
+	for i, server := range []uint32{2, 1, 3, 2} {
+		if got := evicted(t, table, 100+i, server); got != 4+i {
+			t.Errorf("service %d evicts connection %d, want %d", server, got, 4+i)
+		}
+	}
+	// When the large one has none of its own left, it gets no room.
+	for n := 8; n < 80; n++ {
+		c := conntrack.Conn{}
+		if !findIn(table, n, &c) {
+			t.Fatalf("connection %d is gone", n)
+		}
+		table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+	}
+	if got := counters[2][0].Load(); got != 0 {
+		t.Errorf("%d are counted for a service whose connections are all assured", got)
+	}
+	counters[2][0].Store(33) // as if the others were elsewhere
+	if got := evicted(t, table, 200, 2); got != -1 {
+		t.Errorf("the large service evicts connection %d of the small one", got)
+	}
+	if got := evicted(t, table, 201, 3); got != 0 {
+		t.Errorf("a new service evicts connection %d, want the oldest of the small one", got)
+	}
+}
+
+// The counters follow templates and connections through every end.
+func TestShare_CountsWhatIsNotAssured(t *testing.T) {
+	table, counters := shared(t, 100)
+	expect := func(what string, want int64) {
+		t.Helper()
+		if got := counters[1][0].Load(); got != want {
+			t.Errorf("%s: %d are counted, want %d", what, got, want)
+		}
+	}
+	insert := func(r *conntrack.Record) conntrack.Conn {
+		t.Helper()
+		r.Server = 1
+		return mustInsert(t, table, r)
+	}
+	template := insert(templateRecord(1, 10, 0))
+	first := insert(halfOpenRecord(1, &template, 0))
+	insert(childRecord(2, nil, 0))
+	expect("a template and its connection", 2)
+	c := first
+	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+	expect("both are assured", 0)
+	expiring := insert(halfOpenRecord(3, nil, 0))
+	removed := insert(halfOpenRecord(4, nil, 0))
+	expect("two half-open ones", 2)
+	var dead [2]conntrack.Conn
+	table.Remove(removed.Ref(), &dead)
+	expect("one is removed", 1)
+	table.Remove(first.Ref(), &dead)
+	expect("an assured one is removed", 1)
+	table.Assure(&template)
+	expect("an assured template is assured again", 1)
+	sweepAll(table, deadlineOf(t, table, &expiring)+1)
+	expect("the rest has expired", 0)
+	if used := table.Used(); used != 0 {
+		t.Errorf("%d connections are left", used)
+	}
+}
