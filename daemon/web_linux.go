@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -34,7 +35,12 @@ func (d *Daemon) listenHTTP() error {
 		return fmt.Errorf("--http=%s: %w", d.config.HTTP, err)
 	}
 	status := page.New(&d.window, d.log)
+	host, err := os.Hostname()
+	if err != nil {
+		d.log.Warn().Err(err).Msg("HTTP does not know the host's name: clients must use its address")
+	}
 	d.web = web.New(web.Options{
+		Host: host, Names: d.config.HTTPNames,
 		Page:    status,
 		Metrics: metrics.Handler(metrics.New(&d.window), d.log),
 		IPVS:    metrics.Handler(metrics.NewIPVS(&d.window), d.log),

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 
 	"director/control"
+	"director/internal/connlimit"
 	"director/view/figures"
 )
 
@@ -25,12 +25,15 @@ const (
 	// maxBody is enough for about ten thousand services.
 	maxBody      = 16 << 20
 	maxHeader    = 16 << 10
-	headerTime   = 10 * time.Second
+	headerTime   = 5 * time.Second
 	bodyTime     = time.Minute
 	answerTime   = time.Minute // for a client to read an answer that is not a stream
 	idleTime     = 5 * time.Minute
 	shutdownTime = time.Second
 	maxClients   = 64
+	listBuffer   = 64 << 10 // bytes of a list that are written at a time
+	// graceTime is how long a connection may be idle before it gives way to a new one.
+	graceTime = time.Second
 )
 
 // Director contains the parts of a director that the server uses.
@@ -52,6 +55,7 @@ type HTTPServer struct {
 	director Director
 	mux      *http.ServeMux
 	http     http.Server
+	limit    *connlimit.Limit
 	log      zerolog.Logger
 
 	end     context.CancelFunc // of all requests
@@ -63,7 +67,7 @@ type HTTPServer struct {
 
 // NewHTTPServer returns a server for d.
 func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
-	s := &HTTPServer{director: d, mux: http.NewServeMux(), log: log}
+	s := &HTTPServer{director: d, mux: http.NewServeMux(), limit: connlimit.New(maxClients, graceTime), log: log}
 	// If a client does not read its stream, the stream still ends with the server.
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
@@ -73,6 +77,7 @@ func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
 		Handler:     s.counted(s.mux), MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
 	}
+	s.limit.Apply(&s.http)
 	s.routes()
 	return s
 }
@@ -82,7 +87,7 @@ func (s *HTTPServer) Handle(pattern string, h http.Handler) { s.mux.Handle(patte
 
 // Serve answers until Close.
 func (s *HTTPServer) Serve(l net.Listener) error {
-	err := s.http.Serve(netutil.LimitListener(l, maxClients))
+	err := s.http.Serve(s.limit.Listener(l))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

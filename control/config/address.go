@@ -45,6 +45,33 @@ func interfaces(p *[]string) value {
 	}
 }
 
+// hostNames reads a list of host names (RFC 1123 §2.1).
+func hostNames(p *[]string) value {
+	return value{
+		kind: "NAME[,NAME...]",
+		set: func(s string) error {
+			var list []string
+			for n := range strings.SplitSeq(s, ",") {
+				odd := func(r rune) bool {
+					return r > unicode.MaxASCII || r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+				}
+				if n == "" || len(n) > 253 || strings.ContainsFunc(n, odd) {
+					return fmt.Errorf("%q is not a host name", n)
+				}
+				list = append(list, n)
+			}
+			*p = list
+			return nil
+		},
+		get: func() []string {
+			if len(*p) == 0 {
+				return nil
+			}
+			return []string{strings.Join(*p, ",")}
+		},
+	}
+}
+
 // checkName returns an error if n cannot be the name of an interface (dev_valid_name in
 // net/core/dev.c). In addition it refuses control characters and the comma.
 func checkName(n string) error {

@@ -79,8 +79,9 @@ type Config struct {
 	TCPStrict     bool // only expected resets close masqueraded connections
 	ManageVIPs    bool
 	VIPInterfaces []VIPInterface
-	HTTP          string // where HTTP is served: status page, metrics, health; empty: nowhere
-	State         string // the file that keeps connections during a restart; empty: none
+	HTTP          string   // where HTTP is served: status page, metrics, health; empty: nowhere
+	HTTPNames     []string // host names by which HTTP may be asked, beside that of the host
+	State         string   // the file that keeps connections during a restart; empty: none
 	Timeouts      service.Timeouts
 	Marks         []service.Mark // the first that matches a packet is used
 	Neighbors     []Neighbor

@@ -1,4 +1,7 @@
 package web
 
-// MaxConns is how many connections are served at a time.
-const MaxConns = maxConns
+// MaxConns is how many connections are served at a time, MaxBusy how many pages.
+const (
+	MaxConns = maxConns
+	MaxBusy  = maxBusy
+)

@@ -15,13 +15,17 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
+
+	"director/internal/connlimit"
 )
 
 // Limits for clients. A connection costs about ten kilobytes. A client that does not read
-// is disconnected after writeTime.
+// is disconnected after writeTime. A connection without a request gives way to a new one.
 const (
-	maxConns   = 64
+	maxConns = 64
+	// maxBusy is the largest number of pages that are sent at the same time. It is less
+	// than maxConns, so that health is answered even if nobody reads the pages.
+	maxBusy    = 48
 	maxHeader  = 8 << 10 // bytes, to which net/http adds 4096
 	headerTime = 5 * time.Second
 	readTime   = 10 * time.Second
@@ -52,20 +56,26 @@ type Options struct {
 	// Fit returns an error if traffic should not be sent here now, although the director
 	// works. It is called in the phase Ready. It may be nil.
 	Fit func() error
-	Log zerolog.Logger
+	// Host is the name of the host, and Names are further names by which clients may
+	// ask. Health is told to those who use other names, too.
+	Host  string
+	Names []string
+	Log   zerolog.Logger
 }
 
 // Server serves one listener. Its methods may be called by any goroutine.
 type Server struct {
 	options Options
 	http    http.Server
+	limit   *connlimit.Limit
+	busy    chan struct{} // a value for each page that is being sent
 	phase   atomic.Int32
 	serving sync.WaitGroup
 }
 
 // New returns a server for a director in the phase Starting.
 func New(o Options) *Server {
-	s := &Server{options: o}
+	s := &Server{options: o, limit: connlimit.New(maxConns, 0), busy: make(chan struct{}, maxBusy)}
 	s.http = http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTime,
@@ -75,6 +85,7 @@ func New(o Options) *Server {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          stdlog.New(debugWriter{o.Log}, "", 0),
 	}
+	s.limit.Apply(&s.http)
 	return s
 }
 
@@ -94,7 +105,7 @@ func (s *Server) SetPhase(p Phase) { s.phase.Store(int32(p)) }
 func (s *Server) Serve(l net.Listener) {
 	s.serving.Go(func() {
 		// Close ends it. An open listener does not fail otherwise.
-		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(s.limit.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 			s.options.Log.Error().Err(err).Msg("http listener")
 		}
 	})
@@ -115,12 +126,12 @@ func (s *Server) Close() error {
 // handler returns the handler of all paths.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", s.started(s.options.Metrics))
-	mux.Handle("/metrics/ipvs", s.started(s.options.IPVS))
+	mux.Handle("/metrics", s.page(s.options.Metrics))
+	mux.Handle("/metrics/ipvs", s.page(s.options.IPVS))
 	mux.HandleFunc("/healthz", s.healthz)
 	mux.HandleFunc("/readyz", s.readyz)
 	if s.options.Page != nil {
-		mux.Handle("/", s.started(s.options.Page))
+		mux.Handle("/", s.page(s.options.Page))
 	}
 	return guard(mux)
 }
@@ -144,6 +155,20 @@ func guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// page returns the handler of everything but health.
+func (s *Server) page(next http.Handler) http.Handler {
+	return s.named(s.started(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case s.busy <- struct{}{}:
+			defer func() { <-s.busy }()
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			unavailable(w, fmt.Sprintf("%d pages are being sent: try again later", maxBusy))
+		}
+	})))
 }
 
 func (s *Server) at() Phase { return Phase(s.phase.Load()) }

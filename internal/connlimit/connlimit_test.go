@@ -1,0 +1,149 @@
+package connlimit_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"director/internal/connlimit"
+)
+
+// server is a server with a limit. Requests for /slow wait until leave is closed.
+type server struct {
+	t     *testing.T
+	addr  string
+	slow  chan struct{} // receives a value when such a request begins
+	leave chan struct{}
+	ended chan error
+	http  http.Server
+}
+
+func serve(t *testing.T, most int, grace time.Duration) *server {
+	t.Helper()
+	s := &server{t: t, slow: make(chan struct{}), leave: make(chan struct{}), ended: make(chan error, 1)}
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			s.slow <- struct{}{}
+			<-s.leave
+		}
+		fmt.Fprint(w, "done")
+	})
+	limit := connlimit.New(most, grace)
+	limit.Apply(&s.http)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = l.Addr().String()
+	go func() { s.ended <- s.http.Serve(limit.Listener(l)) }()
+	t.Cleanup(func() { s.http.Close() })
+	return s
+}
+
+// dial opens a connection and sends text.
+func (s *server) dial(text string) net.Conn {
+	s.t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	s.say(c, text)
+	return c
+}
+
+func (s *server) say(c net.Conn, text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func request(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n" }
+
+// answered waits for an answer on a connection.
+func (s *server) answered(c net.Conn) {
+	s.t.Helper()
+	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 200 {
+		s.t.Fatalf("%v, %v", answer, err)
+	}
+}
+
+// closed waits until the server closes a connection without an answer.
+func (s *server) closed(c net.Conn) {
+	s.t.Helper()
+	if b, err := io.ReadAll(c); len(b) > 0 {
+		s.t.Fatalf("%q, %v", b, err)
+	}
+}
+
+// Silent connections, those whose request is incomplete and those that were answered give
+// way to new ones, the one that is idle for the longest time first.
+func TestLimit_IdleConnectionsGiveWay(t *testing.T) {
+	s := serve(t, 3, 0)
+	silent := s.dial("")
+	slow := s.dial("GET / HTTP/1.1\r\nX-More: ")
+	kept := s.dial(request("/"))
+	s.answered(kept)
+	for _, old := range []net.Conn{silent, slow, kept} {
+		s.answered(s.dial(request("/")))
+		s.closed(old)
+	}
+	for range 100 {
+		s.dial("")
+	}
+	s.answered(s.dial(request("/")))
+}
+
+// A connection whose request is handled does not give way. New ones wait for it.
+func TestLimit_BusyConnectionsStay(t *testing.T) {
+	s := serve(t, 2, 0)
+	var busy []net.Conn
+	for range 2 {
+		busy = append(busy, s.dial(request("/slow")))
+		<-s.slow
+	}
+	waiting := s.dial(request("/"))
+	close(s.leave)
+	for _, c := range busy {
+		s.answered(c)
+	}
+	s.answered(waiting)
+}
+
+// With a time of grace, an idle connection stays for so long. A connection that is closed
+// makes room at once.
+func TestLimit_GivesIdleConnectionsTime(t *testing.T) {
+	s := serve(t, 1, time.Hour)
+	first := s.dial(request("/"))
+	s.answered(first)
+	second := s.dial(request("/"))
+	s.say(first, request("/"))
+	s.answered(first)
+	first.Close()
+	s.answered(second)
+
+	s = serve(t, 1, time.Millisecond)
+	old := s.dial("")
+	s.answered(s.dial(request("/")))
+	s.closed(old)
+}
+
+// Close ends the server even if a connection waits for room.
+func TestLimit_EndsWithTheListener(t *testing.T) {
+	s := serve(t, 1, 0)
+	s.dial(request("/slow"))
+	<-s.slow
+	s.dial(request("/"))
+	close(s.leave)
+	if err := s.http.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-s.ended; err != http.ErrServerClosed { //nolint:errorlint // Serve returns it as it is
+		t.Error(err)
+	}
+}
