@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"director/conntrack"
+	"director/neigh"
 	"director/packet"
 	"director/service"
 )
@@ -13,31 +14,45 @@ import (
 func (c *Control) Services() []Service {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var list []Service
+	list := make([]Service, 0, c.registry.Len())
 	hops := c.shared.View().Hops
-	c.registry.Each(func(s *service.Service, m *service.Meter) {
-		listed := Service{
-			Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
-		}
-		c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {
-			listed.Servers = append(listed.Servers, Server{
-				ServerSpec: spec,
-				Active:     uint32(server.Load.Active.Load()),
-				Inactive:   uint32(server.Load.Inactive()),
-				Persistent: uint32(server.Persistent.Load()),
-				Overloaded: server.Load.Overloaded.Load(),
-				Stats:      Stats(m.Stats()),
-				Counted:    Stats(server.Tally()),
-				Rates:      ratesOf(m.Rates()),
-				Way:        hops.Server(server.ID).Reason,
-				Skipped:    server.Skipped(),
-				Signs:      server.Signs(),
-				Health:     server.Health(),
-			})
-		})
-		list = append(list, listed)
-	})
+	c.registry.Each(func(s *service.Service, m *service.Meter) { list = append(list, c.list(s, m, hops)) })
 	return list
+}
+
+// Service lists one service. It returns false if there is none with key k.
+func (c *Control) Service(k service.Key) (listed Service, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, m := c.registry.Service(k)
+	if s == nil {
+		return listed, false
+	}
+	return c.list(s, m, c.shared.View().Hops), true
+}
+
+// list lists a service. The caller holds the lock.
+func (c *Control) list(s *service.Service, m *service.Meter, hops *neigh.Table) Service {
+	listed := Service{
+		Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
+	}
+	c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {
+		listed.Servers = append(listed.Servers, Server{
+			ServerSpec: spec,
+			Active:     uint32(server.Load.Active.Load()),
+			Inactive:   uint32(server.Load.Inactive()),
+			Persistent: uint32(server.Persistent.Load()),
+			Overloaded: server.Load.Overloaded.Load(),
+			Stats:      Stats(m.Stats()),
+			Counted:    Stats(server.Tally()),
+			Rates:      ratesOf(m.Rates()),
+			Way:        hops.Server(server.ID).Reason,
+			Skipped:    server.Skipped(),
+			Signs:      server.Signs(),
+			Health:     server.Health(),
+		})
+	})
+	return listed
 }
 
 // Counted returns the sum of the counts of all services, including deleted ones. Zero

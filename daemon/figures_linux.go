@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +20,9 @@ import (
 func (d *Daemon) Figures() figures.Figures {
 	f := figures.Figures{
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
-		Table:   figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
-		Changes: d.control.Differing(),
+		Goroutines: runtime.NumGoroutine(),
+		Table:      figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
+		Changes:    d.control.Differing(),
 	}
 	if d.recorder != nil {
 		if failed := d.recorder.failed.Load(); failed != nil {

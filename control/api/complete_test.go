@@ -86,7 +86,7 @@ func TestListing_ArrivesWhole(t *testing.T) {
 	server := &want.Servers[0]
 	server.ServerSpec = service.ServerSpec{Addr: packet.MustAddr("10.0.0.11"), Port: 80, Method: service.DR, Weight: 1}
 	server.Way = packet.NoRoute
-	sent := listed(&want)
+	sent := listed(&want, true)
 	if sent.Servers[0].Unreachable == "" {
 		t.Error("why the server cannot be reached is not sent")
 	}

@@ -10,18 +10,21 @@ import (
 )
 
 // listed returns a service with its counts. Its servers are in the order in which they
-// were added, so that a client can send the answer back.
-func listed(c *control.Service) Service {
+// were added, so that a client can send the answer back. Without counts it has no Stats
+// and Rates.
+func listed(c *control.Service, counts bool) Service {
 	s := ServiceOf(&c.Spec)
-	s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
+	if counts {
+		s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
+	}
 	s.Servers = make([]Server, len(c.Servers))
 	for i := range c.Servers {
-		s.Servers[len(s.Servers)-1-i] = listedServer(&c.Servers[i])
+		s.Servers[len(s.Servers)-1-i] = listedServer(&c.Servers[i], counts)
 	}
 	return s
 }
 
-func listedServer(from *control.Server) Server {
+func listedServer(from *control.Server, counts bool) Server {
 	to := ServerOf(&from.ServerSpec)
 	to.Active, to.Inactive, to.Persistent = &from.Active, &from.Inactive, &from.Persistent
 	to.Overloaded = from.Overloaded
@@ -33,7 +36,9 @@ func listedServer(from *control.Server) Server {
 		signs := Signs(from.Signs)
 		to.Signs = &signs
 	}
-	to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
+	if counts {
+		to.Stats, to.Rates = statsOf(from.Stats), ratesOf(from.Rates)
+	}
 	return to
 }
 

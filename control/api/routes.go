@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"director/control"
 	"director/service"
@@ -31,7 +35,6 @@ type Changes struct {
 
 func (s *HTTPServer) routes() {
 	for pattern, do := range map[string]answer{
-		"GET /v1/services":                               s.getServices,
 		"PUT /v1/services":                               s.putServices,
 		"POST /v1/services":                              s.postService,
 		"DELETE /v1/services":                            s.deleteServices,
@@ -57,6 +60,7 @@ func (s *HTTPServer) routes() {
 	} {
 		s.handle(pattern, do)
 	}
+	s.mux.HandleFunc("GET /v1/services", s.getServices)
 	s.mux.HandleFunc("GET /v1/configuration", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_ = s.director.Configuration(w) // there is no one to tell if the client is gone
@@ -87,13 +91,36 @@ func (s *HTTPServer) nothing(w http.ResponseWriter, r *http.Request) {
 // named returns the key of the service in the path.
 func named(r *http.Request) (service.Key, error) { return service.ParseKey(r.PathValue("service")) }
 
-func (s *HTTPServer) getServices(*http.Request) (any, error) {
-	all := s.director.Services()
-	list := Services{make([]Service, len(all))}
-	for i := range all {
-		list.Services[i] = listed(&all[i])
+// getServices writes one service after the other, so that a long list is not in memory
+// as a whole. If the query has counts=false, it leaves out Stats and Rates.
+func (s *HTTPServer) getServices(w http.ResponseWriter, r *http.Request) {
+	counts := true
+	if text := r.URL.Query().Get("counts"); text != "" {
+		var err error
+		if counts, err = strconv.ParseBool(text); err != nil {
+			WriteError(w, fmt.Errorf("counts=%s: want true or false", text))
+			return
+		}
 	}
-	return list, nil
+	all := s.director.Services()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+	w.Header().Set("Content-Type", "application/json")
+	b := bufio.NewWriterSize(w, listBuffer)
+	_, err := b.WriteString(`{"services":[`)
+	for i := range all {
+		if i > 0 {
+			err = errors.Join(err, b.WriteByte(','))
+		}
+		text, failed := json.Marshal(listed(&all[i], counts))
+		_, lost := b.Write(text)
+		if err = errors.Join(err, failed, lost); err != nil {
+			break
+		}
+	}
+	_, lost := b.WriteString("]}\n")
+	if err = errors.Join(err, lost, b.Flush()); err != nil {
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
 }
 
 func (s *HTTPServer) getService(r *http.Request) (any, error) {
@@ -105,16 +132,13 @@ func (s *HTTPServer) getService(r *http.Request) (any, error) {
 	if have == nil {
 		return nil, service.ErrNoService
 	}
-	return listed(have), nil
+	return listed(have, true), nil
 }
 
 // find returns the service k as it is now, nil if there is none.
 func (s *HTTPServer) find(k service.Key) *control.Service {
-	all := s.director.Services()
-	for i := range all {
-		if all[i].Key == k {
-			return &all[i]
-		}
+	if have, ok := s.director.Service(k); ok {
+		return &have
 	}
 	return nil
 }
@@ -248,7 +272,7 @@ func (s *HTTPServer) getServer(r *http.Request) (any, error) {
 	}
 	for i := range have.Servers {
 		if at := &have.Servers[i]; at.Addr == addr && at.Port == port {
-			return listedServer(at), nil
+			return listedServer(at, true), nil
 		}
 	}
 	return nil, service.ErrNoServer

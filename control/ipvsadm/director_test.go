@@ -169,6 +169,7 @@ func (m *memory) SetTimeouts(t service.Timeouts) error {
 }
 
 func (m *memory) Services() ([]control.Service, error)       { return m.services, nil }
+func (m *memory) Uncounted() ([]control.Service, error)      { return m.services, nil }
 func (m *memory) Connections() ([]control.Connection, error) { return m.connections, nil }
 func (m *memory) Size() (int, error)                         { return 4096, nil }
 

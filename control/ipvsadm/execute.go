@@ -27,6 +27,7 @@ type Director interface {
 	Timeouts() (service.Timeouts, error)
 	SetTimeouts(service.Timeouts) error         // a 0 keeps the present value
 	Services() ([]control.Service, error)       // in the order of adding
+	Uncounted() ([]control.Service, error)      // the same without counts and rates
 	Connections() ([]control.Connection, error) // oldest first
 	Size() (int, error)                         // how many connections the table can hold
 }
@@ -39,6 +40,9 @@ func (l Local) Timeouts() (service.Timeouts, error) { return l.Control.Timeouts(
 
 // Services lists the services in the order of adding, with their servers.
 func (l Local) Services() ([]control.Service, error) { return l.Control.Services(), nil }
+
+// Uncounted is the same as Services.
+func (l Local) Uncounted() ([]control.Service, error) { return l.Control.Services(), nil }
 
 // Connections lists connections and templates, the oldest first.
 func (l Local) Connections() ([]control.Connection, error) { return l.Control.Connections(), nil }
@@ -163,7 +167,11 @@ func (s *Shell) list(c rules.Command, out io.Writer) int {
 }
 
 func (s *Shell) listServices(c rules.Command, out io.Writer) int {
-	all, err := s.Director.Services()
+	list := s.Director.Uncounted
+	if c.Listing.View == rules.Counts || c.Listing.View == rules.Rates {
+		list = s.Director.Services
+	}
+	all, err := list()
 	if err != nil {
 		return s.fail(err, codeList)
 	}
@@ -197,7 +205,7 @@ func only(all []control.Service, k service.Key) []control.Service {
 }
 
 func (s *Shell) save(c rules.Command, out io.Writer) error {
-	all, err := s.Director.Services()
+	all, err := s.Director.Uncounted()
 	if err != nil {
 		return err
 	}

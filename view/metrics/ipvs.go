@@ -39,19 +39,18 @@ func collectIPVS(s Source, out sink) {
 	out.count(ipvsOutPkts, total.OutPkts)
 	out.count(ipvsInBytes, total.InBytes)
 	out.count(ipvsOutBytes, total.OutBytes)
+	backends := out.table(0, ipvsActive, ipvsInactive, ipvsWeight)
 	for i := range services {
-		collectBackends(&services[i], out)
+		collectBackends(&services[i], backends)
 	}
 }
 
-func collectBackends(s *control.Service, out sink) {
+func collectBackends(s *control.Service, out *table) {
 	addr, port, proto, mark := local(&s.Key)
 	for i := range s.Servers {
 		r := &s.Servers[i]
 		labels := []string{addr, port, r.Addr.String(), strconv.Itoa(int(r.Port)), proto, mark}
-		out.put(ipvsActive, float64(r.Active), labels...)
-		out.put(ipvsInactive, float64(r.Inactive), labels...)
-		out.put(ipvsWeight, float64(r.Weight), labels...)
+		out.row(ipvsActive.text(labels), float64(r.Active), float64(r.Inactive), float64(r.Weight))
 	}
 }
 

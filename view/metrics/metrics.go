@@ -6,12 +6,12 @@
 package metrics
 
 import (
-	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -41,18 +41,21 @@ func New(s Source) *Page { return &Page{native, s, collectNative} }
 // NewIPVS returns the IPVS metrics of s under node_exporter's names.
 func NewIPVS(s Source) *Page { return &Page{ipvs, s, collectIPVS} }
 
-// text returns what a scrape gets. names selects metrics; without names it has all.
-func (p *Page) text(names []string) []byte {
-	var b bytes.Buffer
-	out := sink{}
+// write writes what a scrape gets. names selects metrics; without names it has all.
+func (p *Page) write(w io.Writer, names []string) error {
+	out := newSink()
 	p.collect(p.source, out)
-	out.write(&b, p.set, names)
-	return b.Bytes()
+	return out.write(w, p.set, names)
 }
 
-// maxScrapes is how many scrapes are answered at the same time. Each keeps its numbers in
-// memory until the client has read them.
-const maxScrapes = 4
+const (
+	// maxScrapes is how many scrapes are answered at the same time. Each keeps its
+	// numbers in memory until the client has read them.
+	maxScrapes = 4
+	// chunkTime is how long a client may take to read a chunk, scrapeTime all of them.
+	chunkTime  = 10 * time.Second
+	scrapeTime = time.Minute
+)
 
 // contentType is that of Prometheus' text format. Every version of Prometheus reads it,
 // whatever else it would accept.
@@ -70,28 +73,46 @@ func Handler(p *Page, log zerolog.Logger) http.Handler {
 			http.Error(w, fmt.Sprintf("Limit of concurrent requests reached (%d), try again later.", maxScrapes), http.StatusServiceUnavailable)
 			return
 		}
-		text := p.text(r.URL.Query()["name[]"])
 		h := w.Header()
 		h.Set("Content-Type", contentType)
 		h.Add("Vary", "Accept-Encoding")
-		if err := send(w, text, takesGzip(r.Header)); err != nil {
+		if err := p.send(w, r.URL.Query()["name[]"], takesGzip(r.Header)); err != nil {
 			log.Debug().Err(err).Msg("a scrape was cut short")
+			// The client has got a part of the text with status 200. It must not take the
+			// part for the whole: net/http closes the connection before the last chunk.
+			panic(http.ErrAbortHandler)
 		}
 	})
 }
 
-// send writes a page, compressed if the client takes that.
-func send(w http.ResponseWriter, text []byte, compressed bool) error {
+// send writes a page chunk by chunk, compressed if the client takes that. A page of many
+// servers does not fit into memory more than once.
+func (p *Page) send(w http.ResponseWriter, names []string, compressed bool) error {
+	to := &pacer{w: w, until: time.Now().Add(scrapeTime)}
 	if !compressed {
-		_, err := w.Write(text)
-		return err
+		return p.write(to, names)
 	}
 	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
-	if _, err := io.Copy(z, bytes.NewReader(text)); err != nil {
+	z, _ := gzip.NewWriterLevel(to, gzip.BestSpeed) // the level is valid, so there is no error
+	if err := p.write(z, names); err != nil {
 		return err
 	}
 	return z.Close()
+}
+
+// pacer gives the client some time for each write, until a certain time.
+type pacer struct {
+	w     http.ResponseWriter
+	until time.Time
+}
+
+func (p *pacer) Write(b []byte) (int, error) {
+	next := time.Now().Add(chunkTime)
+	if next.After(p.until) {
+		next = p.until
+	}
+	_ = http.NewResponseController(p.w).SetWriteDeadline(next) // a test's recorder has none
+	return p.w.Write(b)
 }
 
 // takesGzip reports whether a client accepts gzip (RFC 9110 §12.5.3).

@@ -193,6 +193,49 @@ func TestHandler_CompressesForWhoTakesIt(t *testing.T) {
 	}
 }
 
+// broken is a client that leaves after it has read some bytes.
+type broken struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *broken) Write(text []byte) (int, error) {
+	if b.left -= len(text); b.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(text), nil
+}
+
+// A page that cannot be sent as a whole ends the connection, so the client does not take
+// a part of it for the whole. It is never in memory as a whole.
+func TestHandler_AbortsWhatItCannotFinish(t *testing.T) {
+	s := sample()
+	for i := range 5000 {
+		a := packet.AddrFrom4(10<<24 + 1<<16 + uint32(i))
+		s.services = append(s.services, listed(
+			service.Key{Addr: a, Port: 80, Proto: packet.ProtoTCP}, "rr", server(a.String(), 80, service.NAT, 1)))
+	}
+	for name, page := range both(s) {
+		for _, accept := range []string{"", "gzip"} {
+			whole := httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/metrics", nil)
+			r.Header.Set("Accept-Encoding", accept)
+			h := metrics.Handler(page, zerolog.Nop())
+			h.ServeHTTP(whole, r)
+			for _, left := range []int{0, whole.Body.Len() / 2, whole.Body.Len() - 1} {
+				func() {
+					defer func() {
+						if err := recover(); err != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+							t.Errorf("%s %s after %d bytes: %v, want the connection to be closed", name, accept, left, err)
+						}
+					}()
+					h.ServeHTTP(&broken{httptest.NewRecorder(), left}, r)
+				}()
+			}
+		}
+	}
+}
+
 // stuck is a source that answers when the test lets it.
 type stuck struct {
 	source

@@ -67,12 +67,13 @@ func traffic(of string, labels ...string) tally {
 	}
 }
 
-func (t *tally) collect(s *control.Stats, out sink, labels ...string) {
-	out.count(t.conns, s.Conns, labels...)
-	out.count(t.inPkts, s.InPkts, labels...)
-	out.count(t.outPkts, s.OutPkts, labels...)
-	out.count(t.inBytes, s.InBytes, labels...)
-	out.count(t.outBytes, s.OutBytes, labels...)
+// columns returns the metrics in the order of values.
+func (t *tally) columns() []*metric {
+	return []*metric{t.conns, t.inPkts, t.outPkts, t.inBytes, t.outBytes}
+}
+
+func values(s *control.Stats) [5]float64 {
+	return [5]float64{float64(s.Conns), float64(s.InPkts), float64(s.OutPkts), float64(s.InBytes), float64(s.OutBytes)}
 }
 
 func serverGauge(name, help string) *metric {
@@ -83,28 +84,34 @@ func serverCounter(name, help string) *metric {
 	return native.counter("director_server_"+name, help, "proto", "service", "server")
 }
 
-func collectService(s *control.Service, out sink) {
-	proto, name := serviceLabels(&s.Key)
-	out.put(serviceInfo, 1, proto, name, s.Scheduler)
-	serviceTraffic.collect(&s.Counted, out, proto, name)
-	for i := range s.Servers {
-		r := &s.Servers[i]
-		server := endpoint(r.Addr, r.Port)
-		out.put(serverInfo, 1, proto, name, server, r.Method.String())
-		serverTraffic.collect(&r.Counted, out, proto, name, server)
-		out.put(serverActive, float64(r.Active), proto, name, server)
-		out.put(serverInactive, float64(r.Inactive), proto, name, server)
-		out.put(serverPersistent, float64(r.Persistent), proto, name, server)
-		out.put(serverWeight, float64(r.Weight), proto, name, server)
-		out.put(serverUpper, float64(r.Upper), proto, name, server)
-		out.put(serverLower, float64(r.Lower), proto, name, server)
-		out.put(serverWay, flag(!r.Unreachable()), proto, name, server)
-		out.put(serverSkipped, flag(r.Skipped), proto, name, server)
-		out.put(serverSuspect, flag(r.Health.Suspect), proto, name, server)
-		out.count(serverOpened, r.Signs.Opened, proto, name, server)
-		out.count(serverCompleted, r.Signs.Completed, proto, name, server)
-		out.count(serverRefused, r.Signs.Refused, proto, name, server)
-		out.count(serverErrors, r.Signs.Errors, proto, name, server)
+// collectServices exports services and their servers.
+func collectServices(all []control.Service, out sink) {
+	servers := 0
+	for i := range all {
+		servers += len(all[i].Servers)
+	}
+	ofServices := out.table(len(all), serviceTraffic.columns()...)
+	serviceInfos := out.table(len(all), serviceInfo)
+	ofServers := out.table(servers, append(serverTraffic.columns(),
+		serverActive, serverInactive, serverPersistent, serverWeight, serverUpper, serverLower, serverWay,
+		serverSkipped, serverSuspect, serverOpened, serverCompleted, serverRefused, serverErrors)...)
+	serverInfos := out.table(servers, serverInfo)
+	for i := range all {
+		s := &all[i]
+		proto, name := serviceLabels(&s.Key)
+		counted := values(&s.Counted)
+		ofServices.row(serviceTraffic.conns.text([]string{proto, name}), counted[:]...)
+		serviceInfos.row(serviceInfo.text([]string{proto, name, s.Scheduler}), 1)
+		for j := range s.Servers {
+			r := &s.Servers[j]
+			server := endpoint(r.Addr, r.Port)
+			serverInfos.row(serverInfo.text([]string{proto, name, server, r.Method.String()}), 1)
+			counted := values(&r.Counted)
+			ofServers.row(serverActive.text([]string{proto, name, server}), append(counted[:],
+				float64(r.Active), float64(r.Inactive), float64(r.Persistent), float64(r.Weight),
+				float64(r.Upper), float64(r.Lower), flag(!r.Unreachable()), flag(r.Skipped), flag(r.Health.Suspect),
+				float64(r.Signs.Opened), float64(r.Signs.Completed), float64(r.Signs.Refused), float64(r.Signs.Errors))...)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func sample() *source {
 	tap.IO = "AF_PACKET"
 	return &source{
 		figures: figures.Figures{
-			Started: time.UnixMilli(1700000000250), Version: "v1.2.3",
+			Started: time.UnixMilli(1700000000250), Version: "v1.2.3", Goroutines: 17,
 			Table:    figures.Table{Size: 1 << 20, Used: 12345},
 			Changes:  3,
 			Workers:  []figures.Worker{worker(0, 1), worker(1, 10)},

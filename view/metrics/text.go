@@ -1,8 +1,8 @@
 package metrics
 
 import (
-	"bytes"
 	"cmp"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -39,16 +39,36 @@ func (s *set) define(name, help, kind string, labels ...string) *metric {
 
 // sample is one value of a metric, or a histogram.
 type sample struct {
-	values  []string // of the labels, in the order of their names
-	value   float64  // of a histogram the sum
-	buckets []uint64 // cumulative; bucket i ends at 2^i
+	labels  string // as text, in the order of their names, without braces
+	value   float64
+	buckets []uint64 // cumulative; bucket i ends at 2^i; value is then the sum
 }
 
 // sink collects the samples of a scrape.
-type sink map[*metric][]sample
+type sink struct {
+	samples map[*metric][]sample
+	columns map[*metric]column
+}
+
+// table holds the samples of metrics that have the same labels: a column for each metric.
+// There may be a hundred thousand rows, so a row has its labels only once.
+type table struct {
+	width  int
+	labels []string // of the rows, like those of a sample
+	values []float64
+	order  []int // of the rows, by their labels; nil: not sorted yet
+}
+
+// column is the samples of one metric of a table.
+type column struct {
+	*table
+	at int
+}
+
+func newSink() sink { return sink{map[*metric][]sample{}, map[*metric]column{}} }
 
 func (out sink) put(m *metric, v float64, labels ...string) {
-	out[m] = append(out[m], sample{values: m.sorted(labels), value: v})
+	out.samples[m] = append(out.samples[m], sample{labels: m.text(labels), value: v})
 }
 
 func (out sink) count(m *metric, n uint64, labels ...string) { out.put(m, float64(n), labels...) }
@@ -60,73 +80,142 @@ func (out sink) histogram(m *metric, counts []uint64, sum float64, labels ...str
 		n += c
 		cumulative[i] = n
 	}
-	out[m] = append(out[m], sample{m.sorted(labels), sum, cumulative})
+	out.samples[m] = append(out.samples[m], sample{m.text(labels), sum, cumulative})
 }
 
-// sorted returns the values of labels in the order of the labels' names.
-func (m *metric) sorted(values []string) []string {
-	all := make([]string, len(m.labels))
-	for i, from := range m.order {
-		all[i] = values[from]
+// table returns a table of the metrics with room for rows.
+func (out sink) table(rows int, columns ...*metric) *table {
+	t := &table{width: len(columns), labels: make([]string, 0, rows), values: make([]float64, 0, rows*len(columns))}
+	for i, m := range columns {
+		out.columns[m] = column{t, i}
 	}
-	return all
+	return t
+}
+
+// row adds a row: the text of the labels and a value for each column.
+func (t *table) row(labels string, values ...float64) {
+	t.labels, t.values = append(t.labels, labels), append(t.values, values...)
+}
+
+// sort sorts the rows by their labels.
+func (t *table) sort() {
+	if t.order != nil {
+		return
+	}
+	t.order = make([]int, len(t.labels))
+	for i := range t.order {
+		t.order[i] = i
+	}
+	slices.SortStableFunc(t.order, func(a, b int) int { return strings.Compare(t.labels[a], t.labels[b]) })
+}
+
+// text returns labels with these values as text.
+func (m *metric) text(values []string) string {
+	b := make([]byte, 0, 96)
+	for i, from := range m.order {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, m.labels[from]...), `="`...)
+		b = append(append(b, escape(values[from])...), '"')
+	}
+	return string(b)
 }
 
 // write writes the samples of a set in Prometheus' text format, version 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats). Metrics are in the order
 // of their names, samples in the order of their labels. If names is not empty, only
 // metrics that it has are written.
-func (out sink) write(b *bytes.Buffer, s set, names []string) {
+func (out sink) write(w io.Writer, s set, names []string) error {
+	t := text{w: w, b: make([]byte, 0, chunk+chunk/4)}
 	for _, m := range slices.SortedFunc(slices.Values(s), func(a, b *metric) int { return cmp.Compare(a.name, b.name) }) {
-		samples := out[m]
-		if len(samples) == 0 || len(names) > 0 && !slices.Contains(names, m.name) {
+		samples, c := out.samples[m], out.columns[m]
+		if len(samples) == 0 && (c.table == nil || len(c.labels) == 0) || len(names) > 0 && !slices.Contains(names, m.name) {
 			continue
 		}
-		slices.SortStableFunc(samples, func(a, b sample) int { return slices.Compare(a.values, b.values) })
-		b.WriteString("# HELP " + m.name + " " + helpEscaper.Replace(m.help) + "\n# TYPE " + m.name + " " + m.kind + "\n")
+		t.b = append(t.b, "# HELP "+m.name+" "+helpEscaper.Replace(m.help)+"\n# TYPE "+m.name+" "+m.kind+"\n"...)
+		slices.SortStableFunc(samples, func(a, b sample) int { return strings.Compare(a.labels, b.labels) })
 		for i := range samples {
-			m.write(b, &samples[i])
+			t.sample(m, &samples[i])
+		}
+		if c.table == nil {
+			continue
+		}
+		c.sort()
+		for _, at := range c.order {
+			t.line(m, "", c.labels[at], "", c.values[at*c.width+c.at])
 		}
 	}
+	t.flush()
+	return t.err
 }
 
-func (m *metric) write(b *bytes.Buffer, s *sample) {
+// chunk is about the number of bytes that are written at a time.
+const chunk = 64 << 10
+
+// text writes the lines of a scrape to w. After an error it writes nothing more.
+type text struct {
+	w   io.Writer
+	b   []byte // not written yet
+	err error
+}
+
+func (t *text) flush() {
+	if t.err == nil && len(t.b) > 0 {
+		_, t.err = t.w.Write(t.b)
+	}
+	t.b = t.b[:0]
+}
+
+func (t *text) sample(m *metric, s *sample) {
 	if m.kind != "histogram" {
-		m.line(b, "", s.values, "", s.value)
+		t.line(m, "", s.labels, "", s.value)
 		return
 	}
 	n := uint64(0)
 	for i, c := range s.buckets {
 		n = c
-		m.line(b, "_bucket", s.values, number(math.Ldexp(1, i)), float64(c))
+		t.line(m, "_bucket", s.labels, string(number(nil, math.Ldexp(1, i))), float64(c))
 	}
-	m.line(b, "_bucket", s.values, "+Inf", float64(n))
-	m.line(b, "_sum", s.values, "", s.value)
-	m.line(b, "_count", s.values, "", float64(n))
+	t.line(m, "_bucket", s.labels, "+Inf", float64(n))
+	t.line(m, "_sum", s.labels, "", s.value)
+	t.line(m, "_count", s.labels, "", float64(n))
 }
 
 // line writes one line. upTo is the upper bound of a bucket, or empty.
-func (m *metric) line(b *bytes.Buffer, suffix string, values []string, upTo string, v float64) {
-	b.WriteString(m.name + suffix)
-	separator := byte('{')
-	label := func(name, value string) {
-		b.WriteByte(separator)
-		b.WriteString(name + `="` + valueEscaper.Replace(value) + `"`)
-		separator = ','
+func (t *text) line(m *metric, suffix, labels, upTo string, v float64) {
+	b := append(append(t.b, m.name...), suffix...)
+	if labels != "" || upTo != "" {
+		b = append(append(b, '{'), labels...)
+		if labels != "" && upTo != "" {
+			b = append(b, ',')
+		}
+		if upTo != "" {
+			b = append(append(append(b, `le="`...), upTo...), '"')
+		}
+		b = append(b, '}')
 	}
-	for i, from := range m.order {
-		label(m.labels[from], values[i])
+	t.b = append(number(append(b, ' '), v), '\n')
+	if len(t.b) >= chunk {
+		t.flush()
 	}
-	if upTo != "" {
-		label("le", upTo)
-	}
-	if separator == ',' {
-		b.WriteByte('}')
-	}
-	b.WriteString(" " + number(v) + "\n")
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+// number appends v. Most values are whole numbers, which take less time.
+func number(b []byte, v float64) []byte {
+	if n := int64(v); float64(n) == v && n > -1e6 && n < 1e6 {
+		return strconv.AppendInt(b, n, 10)
+	}
+	return strconv.AppendFloat(b, v, 'g', -1, 64)
+}
+
+// escape returns the value of a label as it is written.
+func escape(value string) string {
+	if !strings.ContainsAny(value, "\\\n\"") {
+		return value
+	}
+	return valueEscaper.Replace(value)
+}
 
 var (
 	helpEscaper  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
