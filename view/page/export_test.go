@@ -29,3 +29,13 @@ func TakesGzip(accept string) bool { return takesGzip(accept) }
 
 // MostChanges is how many changes the page shows.
 const MostChanges = mostChanges
+
+// MaxRings is the largest number of lines of services and servers.
+const MaxRings = maxRings
+
+// Rings returns how many lines of services and servers are kept.
+func (p *Page) Rings() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.history.rings
+}

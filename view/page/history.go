@@ -40,14 +40,20 @@ const (
 
 // history holds the samples that lines are drawn from: up to Points samples of each thing
 // that existed at the last sample. Everything else is dropped, so the size depends on the
-// number of services and servers alone.
+// number of services and servers alone. Of those, only the busy ones take much memory, and
+// only as many as maxRings allows.
 type history struct {
 	count    int // samples taken
+	rings    int // of services and servers
 	total    *track
 	services map[service.Key]*track
 	servers  map[serverKey]*track
 	workers  map[int]*track
 }
+
+// maxRings is the largest number of lines of services and servers that are kept: 31 MB.
+// Further ones have no line.
+const maxRings = 1 << 16
 
 // serverKey names a real server of a service.
 type serverKey struct {
@@ -58,7 +64,7 @@ type serverKey struct {
 
 func newHistory() history {
 	return history{
-		total:    newTrack(0, totals),
+		total:    &track{rings: make([]*[Points]float32, totals)},
 		services: map[service.Key]*track{},
 		servers:  map[serverKey]*track{},
 		workers:  map[int]*track{},
@@ -67,12 +73,9 @@ func newHistory() history {
 
 // track is the history of one thing. Sample i is at position i modulo Points of each ring.
 type track struct {
-	first, last int // its first and its last sample
-	rings       [][Points]float32
-}
-
-func newTrack(first, lines int) *track {
-	return &track{first: first, last: first, rings: make([][Points]float32, lines)}
+	first, last int                // its first and its last sample
+	rings       []*[Points]float32 // by line; nil while all samples are 0; empty if all lines are
+	none        bool               // some lines are not kept, because there are too many
 }
 
 // add takes a sample.
@@ -80,7 +83,8 @@ func (h *history) add(s *snapshot, rates *figures.Rates) {
 	at := h.count
 	h.count++
 	sum := total(s.services)
-	h.total.set(at, float32(sum.rates.CPS), float32(sum.active),
+	unlimited := new(int)
+	h.total.set(at, unlimited, float32(sum.rates.CPS), float32(sum.active),
 		float32(sum.rates.InPPS), float32(sum.rates.OutPPS), float32(sum.rates.InBPS), float32(sum.rates.OutBPS),
 		float32(s.figures.Table.Used), float32(100*rates.Total.CPU), float32(rates.Total.Drops))
 	for i := range s.services {
@@ -90,47 +94,69 @@ func (h *history) add(s *snapshot, rates *figures.Rates) {
 			server := &each.Servers[j]
 			active += server.Active
 			key := serverKey{each.Key, server.Addr, server.Port}
-			follow(h.servers, key, at, lines).set(at, points(server.Rates, server.Active)...)
+			values := points(server.Rates, server.Active)
+			follow(h.servers, key, at).set(at, &h.rings, values[:]...)
 		}
-		follow(h.services, each.Key, at, lines).set(at, points(each.Rates, active)...)
+		values := points(each.Rates, active)
+		follow(h.services, each.Key, at).set(at, &h.rings, values[:]...)
 	}
 	for i := range s.figures.Workers {
-		follow(h.workers, s.figures.Workers[i].Index, at, 1).set(at, float32(100*rates.Workers[i].CPU))
+		follow(h.workers, s.figures.Workers[i].Index, at).set(at, unlimited, float32(100*rates.Workers[i].CPU))
 	}
-	dropGone(h.services, at)
-	dropGone(h.servers, at)
+	h.rings -= dropGone(h.services, at) + dropGone(h.servers, at)
 	dropGone(h.workers, at)
 }
 
-func points(r control.Rates, active uint32) []float32 {
-	return []float32{
+func points(r control.Rates, active uint32) [lines]float32 {
+	return [lines]float32{
 		lineConns: float32(r.CPS), linePackets: float32(r.InPPS + r.OutPPS),
 		lineBytes: float32(r.InBPS + r.OutBPS), lineActive: float32(active),
 	}
 }
 
-func follow[K comparable](all map[K]*track, key K, at, lines int) *track {
+func follow[K comparable](all map[K]*track, key K, at int) *track {
 	t := all[key]
 	if t == nil {
-		t = newTrack(at, lines)
+		t = &track{first: at, last: at}
 		all[key] = t
 	}
 	return t
 }
 
-// dropGone drops what did not exist at the last sample.
-func dropGone[K comparable](all map[K]*track, last int) {
+// dropGone drops what did not exist at the last sample, and returns its number of rings.
+func dropGone[K comparable](all map[K]*track, last int) (rings int) {
 	for key, t := range all {
-		if t.last != last {
-			delete(all, key)
+		if t.last == last {
+			continue
 		}
+		for _, ring := range t.rings {
+			if ring != nil {
+				rings++
+			}
+		}
+		delete(all, key)
 	}
+	return rings
 }
 
-func (t *track) set(at int, values ...float32) {
+// set adds a sample. rings is the number of rings of all tracks so far.
+func (t *track) set(at int, rings *int, values ...float32) {
 	t.last = at
 	for i, v := range values {
-		t.rings[i][at%Points] = v
+		if v != 0 && (t.rings == nil || t.rings[i] == nil) {
+			if *rings >= maxRings {
+				t.none = true
+				continue
+			}
+			if t.rings == nil {
+				t.rings = make([]*[Points]float32, len(values))
+			}
+			t.rings[i] = new([Points]float32)
+			*rings++
+		}
+		if t.rings != nil && t.rings[i] != nil {
+			t.rings[i][at%Points] = v
+		}
 	}
 }
 
@@ -141,10 +167,17 @@ func (t *track) line(ring, count, size int) []float32 {
 	if t == nil || count == 0 {
 		return nil
 	}
+	var samples [Points]float32
+	switch {
+	case t.rings != nil && t.rings[ring] != nil:
+		samples = *t.rings[ring]
+	case t.none:
+		return nil
+	}
 	first := max(t.first, count-Points)
 	values := make([]float32, 0, Points/size+1)
 	for at := first; at < count; at++ {
-		v := t.rings[ring][at%Points]
+		v := samples[at%Points]
 		if at == first || at%size == 0 {
 			values = append(values, v)
 		} else {

@@ -92,6 +92,47 @@ func TestHistory_ForgetsWhatIsGone(t *testing.T) {
 	}
 }
 
+// Lines take memory for what is busy only, and for a limited number of those.
+func TestHistory_IsBounded(t *testing.T) {
+	s := newSource(3, 4)
+	p := newPage(t, s)
+	expect := func(rings int) {
+		t.Helper()
+		p.Sample()
+		if got := p.Rings(); got != rings {
+			t.Errorf("%d lines are kept, want %d", got, rings)
+		}
+	}
+	quiet := func(s *source) {
+		for i := range s.services {
+			s.services[i].Rates = control.Rates{}
+			for j := range s.services[i].Servers {
+				s.services[i].Servers[j].Rates, s.services[i].Servers[j].Active = control.Rates{}, 0
+			}
+		}
+	}
+	s.change(quiet)
+	expect(0) // the first sample adds no point
+	expect(0)
+	s.change(func(s *source) { s.services[1].Rates.CPS, s.services[1].Servers[2].Active = 1, 1 })
+	expect(3) // the active connections of the service, too
+	s.change(func(s *source) { s.services = s.services[:1] })
+	expect(0)
+	s.change(func(s *source) {
+		s.services = nil
+		for i := range 100 {
+			s.services = append(s.services, newService(i, page.MaxRings/100))
+		}
+		quiet(s)
+		for i := range s.services {
+			for j := range s.services[i].Servers {
+				s.services[i].Servers[j].Active = 1
+			}
+		}
+	})
+	expect(page.MaxRings)
+}
+
 // A server that was removed and added again starts a new line.
 func TestHistory_BeginsAnewForWhoComesBack(t *testing.T) {
 	s := newSource(2, 1)

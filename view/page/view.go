@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"director/control"
-	"director/service"
 	"director/view/figures"
 )
 
@@ -121,24 +120,22 @@ func (v *view) choose(c choice) {
 	}
 }
 
-// found is a service that matches the query.
+// found is a service that matches the query, and those of its servers that do.
 type found struct {
-	key     service.Key
+	*control.Service
 	row     serviceRow
-	servers []row
+	servers []int // indices of Servers
 }
 
 // find returns the services that match a query, with their matching servers. If the
 // service itself matches, all its servers do.
 func find(all []control.Service, c choice) (some []found, servers int) {
 	for i := range all {
-		s := &all[i]
-		f := found{key: s.Key, row: newServiceRow(s)}
+		f := found{Service: &all[i], row: newServiceRow(&all[i])}
 		whole := c.finds(f.row.text)
-		for j := range s.Servers {
-			r := newServerRow(f.row.ID, s.Key, s.Persistent > 0, &s.Servers[j])
-			if whole || c.finds(f.row.text+" "+r.text) {
-				f.servers = append(f.servers, r)
+		for j := range f.Servers {
+			if whole || c.finds(f.row.text+" "+f.server(j).text) {
+				f.servers = append(f.servers, j)
 			}
 		}
 		if whole || len(f.servers) > 0 {
@@ -147,6 +144,12 @@ func find(all []control.Service, c choice) (some []found, servers int) {
 		}
 	}
 	return some, servers
+}
+
+// server returns the row of server j. It is made only if it is needed, because there may
+// be a hundred thousand.
+func (f *found) server(j int) row {
+	return newServerRow(f.row.ID, f.Key, f.Persistent > 0, &f.Servers[j])
 }
 
 // serve fills in the services and servers.
@@ -159,14 +162,16 @@ func (v *view) serve(all []control.Service, h *history, c choice) {
 	ring := slices.Index(lineNames[:], c.line)
 	for i := range some {
 		f := &some[i]
-		values := h.services[f.key].line(ring, h.count, rowGroup)
+		values := h.services[f.Key].line(ring, h.count, rowGroup)
 		top := peak(values)
 		f.row.Line = spark(values, top, rowGroup)
 		f.row.LineLabel = fmt.Sprintf("%s, last ten minutes, at most %s", lineTexts[ring], amount(float64(top)))
 		if f.row.Open = c.opens(f.row.ID, servers <= few); f.row.Open {
-			arrange(f.servers, c.sort, func(r *row) *row { return r })
-			draw(f.servers, h, ring)
-			f.row.Servers = f.servers
+			for _, j := range f.servers {
+				f.row.Servers = append(f.row.Servers, f.server(j))
+			}
+			arrange(f.row.Servers, c.sort, func(r *row) *row { return r })
+			draw(f.row.Servers, h, ring)
 		}
 		v.Services = append(v.Services, f.row)
 	}
