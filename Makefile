@@ -11,6 +11,8 @@
 # make paper-deps   install what it compares with: Apache, nginx, HAProxy, httperf, wrk, ...
 # make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
+# make scale    a director with ten thousand services: start, changes, listings, memory (root)
+# make soak     change and ask a director for an hour, and see that it comes to rest (root): DURATION=10m
 # make bench-once   every Go benchmark once, to see that it works
 # make mutate   plant faults in the short way of a packet, one at a time: the tests must find
 #               each (an hour): make mutate ONLY='^tunnel'
@@ -21,7 +23,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build build-director build-bench demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report pgo bench-once mutate fuzz generate generated
+.PHONY: build build-director build-bench demo test test-deps paper-deps paper unit lint vuln bench bench-micro bench-lab bench-compare report scale soak pgo bench-once mutate fuzz generate generated
 
 FUZZTIME ?= 10s
 BENCHFLAGS ?=
@@ -159,6 +161,13 @@ paper: build paper-deps
 
 report: build
 	./$(BINARY) bench paper --report-only --out=bench/report $(BENCHFLAGS)
+
+scale: build
+	./$(BINARY) bench scale $(BENCHFLAGS)
+
+DURATION ?= 1h
+soak: build
+	./$(BINARY) bench scale --soak=$(DURATION) --services=100 --servers=10 $(BENCHFLAGS)
 
 # What the workers do in rows of all kinds, few flows and many; the rest of the
 # benchmark is cut off, and so are the labels.

@@ -14,7 +14,7 @@ import (
 
 // commandLine returns the command line of director-bench.
 func commandLine() *cli.Program {
-	verbs := map[string]cli.Verb{"load": loadVerb(), "serve": serveVerb(), "testlvs": testlvsVerb(), "paper": paperVerb()}
+	verbs := map[string]cli.Verb{"load": loadVerb(), "serve": serveVerb(), "testlvs": testlvsVerb(), "paper": paperVerb(), "scale": scaleVerb()}
 	p := &cli.Program{
 		Name: cli.BenchProgram, Path: "director bench",
 		About: cli.BenchProgram + " has the benchmarks that director does not link.",

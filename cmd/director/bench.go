@@ -29,7 +29,7 @@ func benchVerb() cli.Verb {
 	}
 	return cli.Verb{
 		Use: "bench VERB [flags]", Summary: "measure how fast the director is on this machine",
-		About: cli.BenchProgram + ", which is a separate package, has the verbs load, serve, testlvs and paper.",
+		About: cli.BenchProgram + ", which is a separate package, has the verbs load, serve, testlvs, paper and scale.",
 		Verbs: verbs,
 	}
 }

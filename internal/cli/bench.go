@@ -26,6 +26,7 @@ func BenchVerbs() []BenchVerb {
 		{"serve", "run a web server that needs little CPU time, as a target for load"},
 		{"testlvs", "send SYNs from addresses that no host has, to fill the connection table; needs root and a private network"},
 		{"paper", "repeat the measurements of the LVS paper and write a report; needs root"},
+		{"scale", "measure a director with ten thousand services: start, changes, listings, memory; needs root"},
 	}
 }
 

@@ -1,0 +1,256 @@
+// Package scale measures the control plane of a director with many services: how long it
+// takes to start, to change or reload one rule, to list the services and to answer a
+// scrape, and how much memory it needs. The director and its real servers' addresses are
+// in network namespaces of their own, so it needs root.
+package scale
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"director/bench/figure"
+	"director/control/api"
+	"director/internal/lab"
+	"director/internal/lab/process"
+	"director/packet"
+	"director/service"
+)
+
+// Options configures a measurement.
+type Options struct {
+	Services int // each with a virtual address of its own
+	Servers  int // of each service, masqueraded
+	Repeat   int // how often everything but the start is measured
+	// Director returns the command "director ARGS…".
+	Director func(args ...string) *exec.Cmd
+}
+
+// Result is the measured values: seconds, and the largest resident memory in MB of 10^6
+// bytes.
+type Result struct {
+	Services int           `json:"services"`
+	Servers  int           `json:"servers"`
+	Start    float64       `json:"start"` // until READY
+	Change   figure.Spread `json:"change"`
+	Reload   figure.Spread `json:"reload"`
+	List     figure.Spread `json:"list"` // ipvsadm -Ln
+	Scrape   figure.Spread `json:"scrape"`
+	Scraped  int           `json:"scraped"` // bytes of a scrape
+	Memory   float64       `json:"memory"`
+}
+
+// Figures compares the values with the targets, which hold for ten thousand services of
+// ten servers.
+func (r *Result) Figures() []figure.Figure {
+	return []figure.Figure{
+		figure.Judge("start, s", r.Start, figure.AtMost, 2),
+		figure.Judge("change of a rule, s", r.Change.Median, figure.AtMost, 0.2),
+		figure.Judge("reload of a rule, s", r.Reload.Median, figure.AtMost, 0.2),
+		figure.Judge("ipvsadm -Ln, s", r.List.Median, figure.AtMost, 1),
+		figure.Judge("/metrics, s", r.Scrape.Median, figure.AtMost, 2),
+		figure.Judge("memory, MB", r.Memory, figure.AtMost, 300),
+	}
+}
+
+const (
+	dev         = "in"
+	tableSize   = 1 << 16 // entries of the connection table
+	httpAddress = "127.0.0.1:9464"
+	addresses   = 200 // of real servers
+	startTime   = 2 * time.Minute
+)
+
+// site is a director and what is asked of it.
+type site struct {
+	Options
+	lab   *lab.Lab
+	host  *lab.Host
+	d     *process.Director
+	file  string
+	http  http.Client
+	admin api.Remote
+}
+
+// Run measures.
+func Run(ctx context.Context, o Options) (r Result, err error) {
+	dir, err := os.MkdirTemp("", "director-scale-")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	s := &site{Options: o, file: filepath.Join(dir, "director.flags")}
+	if err := s.build(ctx); err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, s.lab.Close()) }()
+	r.Services, r.Servers = o.Services, o.Servers
+	if err := s.write(1); err != nil {
+		return r, err
+	}
+	if r.Start, err = timed(func() error { return s.start(ctx) }); err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, s.d.Stop()) }()
+	client := api.Open(s.d.Control())
+	defer client.Close()
+	s.admin = api.Remote{Client: client, Context: ctx}
+	if err := s.measure(&r); err != nil {
+		return r, err
+	}
+	r.Memory, err = peak(s.d.PID())
+	return r, err
+}
+
+// measure takes everything but the start.
+func (s *site) measure(r *Result) error {
+	for _, m := range []struct {
+		to   *figure.Spread
+		what string
+		do   func(n int) error
+	}{
+		{&r.Change, "change", s.change},
+		{&r.Reload, "reload", s.reload},
+		{&r.List, "list", s.list},
+		{&r.Scrape, "scrape", func(int) (err error) { r.Scraped, err = s.scrape(); return err }},
+	} {
+		var samples []float64
+		for n := range s.Repeat {
+			if m.what == "reload" { // the file is not part of it
+				if err := s.write(int32(2 + n)); err != nil {
+					return err
+				}
+			}
+			took, err := timed(func() error { return m.do(n) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.what, err)
+			}
+			samples = append(samples, took)
+		}
+		*m.to = figure.SpreadOf(samples)
+	}
+	return nil
+}
+
+func timed(do func() error) (seconds float64, err error) {
+	begin := time.Now()
+	err = do()
+	return time.Since(begin).Seconds(), err
+}
+
+// build makes the network: a host for the director, and one that has the addresses of the
+// real servers.
+func (s *site) build(ctx context.Context) error {
+	l, hosts, err := lab.Bare(ctx, "director", "servers")
+	if err != nil {
+		return err
+	}
+	s.lab, s.host = l, hosts[0]
+	s.http.Transport = &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+		return s.host.Dial(ctx, network, "", to)
+	}}
+	err = s.host.Cable(dev, hosts[1], "out", 1)
+	if err == nil {
+		err = s.host.AddAddr(dev, netip.MustParsePrefix("10.0.255.254/16"))
+	}
+	for n := 0; err == nil && n < addresses; n++ {
+		err = hosts[1].AddAddr("out", netip.PrefixFrom(server(n).Netip(), 16))
+	}
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return nil
+}
+
+func server(n int) packet.Addr { return packet.AddrFrom4(10<<24 + 1 + uint32(n%addresses)) }
+
+// serverPort spreads the servers over the ports, so that each is another endpoint.
+func serverPort(n int) uint16 { return uint16(1024 + n/addresses) }
+
+func virtual(i int) packet.Addr { return packet.AddrFrom4(10<<24 + 100<<16 + uint32(i)) }
+
+// write writes the flags file. The first server of the first service has the given weight.
+func (s *site) write(weight int32) error {
+	var b bytes.Buffer
+	for i := range s.Services {
+		fmt.Fprintf(&b, "-A -t %v:80 -s rr\n", virtual(i))
+		for j := range s.Servers {
+			n := i*s.Servers + j
+			fmt.Fprintf(&b, "-a -t %v:80 -r %v:%d -m -w %d\n", virtual(i), server(n), serverPort(n), weight)
+			weight = 1
+		}
+	}
+	return os.WriteFile(s.file, b.Bytes(), 0o600)
+}
+
+func (s *site) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	cmd := s.Director("run", "--interface="+dev, "--io=packet", "--queues=0", "--http="+httpAddress,
+		"--conn-table-size="+strconv.Itoa(tableSize), "--log-level=warn")
+	s.d, err = process.StartFrom(ctx, s.host, cmd, s.file)
+	return err
+}
+
+// change gives the last server another weight.
+func (s *site) change(n int) error {
+	i, last := s.Services-1, s.Services*s.Servers-1
+	return s.admin.EditServer(
+		service.Key{Addr: virtual(i), Port: 80, Proto: packet.ProtoTCP},
+		service.ServerSpec{Addr: server(last), Port: serverPort(last), Method: service.NAT, Weight: int32(2 + n%2)})
+}
+
+// reload has the director read the file again.
+func (s *site) reload(int) error {
+	return s.admin.Do(s.admin.Context, http.MethodPost, "/v1/reload", nil, nil)
+}
+
+// list runs ipvsadm -Ln and checks that it lists every server of the file.
+func (s *site) list(int) error {
+	cmd := s.Director("ctl", "--control="+s.d.Control(), "-L", "-n")
+	out, err := cmd.Output()
+	if got, want := bytes.Count(out, []byte("  -> 10.")), s.Services*s.Servers; err == nil && got < want {
+		err = fmt.Errorf("%d servers are listed, want %d", got, want)
+	}
+	return err
+}
+
+// scrape reads the metrics and checks that every server is there. It returns the length
+// of the text.
+func (s *site) scrape() (int, error) {
+	r, err := s.http.Get("http://" + httpAddress + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if got, want := bytes.Count(text, []byte("\ndirector_server_weight{")), s.Services*s.Servers; err == nil && got != want {
+		err = fmt.Errorf("status %s: %d servers are shown, want %d", r.Status, got, want)
+	}
+	return len(text), err
+}
+
+// peak returns the largest resident memory of a process so far (proc_pid_status(5)).
+func peak(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscanf(rest, "%f kB", &kib); err != nil {
+		return 0, fmt.Errorf("memory of process %d: %w", pid, err)
+	}
+	return kib * 1024 / 1e6, nil
+}
