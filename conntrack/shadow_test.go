@@ -26,15 +26,7 @@ func shadowed(t *testing.T, table *conntrack.Table, port uint16, state conntrack
 	return c
 }
 
-func table(t *testing.T, size int) *conntrack.Table {
-	t.Helper()
-	table, err := conntrack.New(size)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(table.Close)
-	return table
-}
+func table(t *testing.T, size int) *conntrack.Table { return newTable(t, size) }
 
 func shadowOf(t *testing.T, table *conntrack.Table, room int, ports ...uint16) *conntrack.Table {
 	t.Helper()

@@ -86,9 +86,11 @@ type Table struct {
 // at once and touched as it is used: about 100 bytes per connection.
 // Precondition: 1 ≤ size ≤ MaxSize.
 func New(size int) (*Table, error) {
-	shards := min(maxShards, 1<<(bits.Len(uint(size/minShard))))
-	return newTable(size, shards, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
+	return newTable(size, shardsOf(size), [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
 }
+
+// shardsOf returns the number of shards of a table.
+func shardsOf(size int) int { return min(maxShards, 1<<(bits.Len(uint(size/minShard)))) }
 
 // NewSeeded is like New but uses a fixed hash seed, so the places of connections, and
 // which of them a nearly full table refuses, are reproducible. The seed must look

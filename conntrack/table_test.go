@@ -1,6 +1,7 @@
 package conntrack_test
 
 import (
+	"flag"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -13,13 +14,27 @@ const second = int64(time.Second)
 
 var timeouts = conntrack.NewTimeouts(900*time.Second, 120*time.Second, 300*time.Second)
 
+var tableSeed = flag.Uint64("conntrack.seed", 0, "what the hash of the tests' tables follows from; 0: something else each time")
+
+// newTable returns a table with a hash of its own, as New does. A test that fails says how
+// to get the same hash again.
 func newTable(t testing.TB, size int) *conntrack.Table {
 	t.Helper()
-	table, err := conntrack.New(size)
+	seed := *tableSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	table, err := conntrack.NewFrom(size, [3]uint64{random.Uint64(), random.Uint64(), random.Uint64()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(table.Close)
+	t.Cleanup(func() {
+		table.Close()
+		if t.Failed() {
+			t.Logf("the table's hash: -conntrack.seed=%d", seed)
+		}
+	})
 	return table
 }
 
