@@ -1,6 +1,7 @@
 // Command summary reads one or more streams of "go test -json". It prints the output of go
-// test, and then every skipped test with its reason. A test counts as skipped if all its runs
-// were skipped.
+// test, then every skipped test with its reason, then every test that failed. The last line
+// says how many there were of each. A test counts as skipped if all its runs were skipped,
+// and as failed if one of its runs failed.
 //
 // With -strict a skipped test is a failure, unless its reason names the kernel. A feature of
 // the kernel may be missing; everything else can be installed.
@@ -20,6 +21,8 @@ import (
 // event is a line of the stream, as described by "go doc test2json".
 type event struct {
 	Action, Package, Test, Output string
+	ImportPath                    string // of build-output and build-fail
+	FailedBuild                   string // of the end of a package that was not built
 }
 
 // test identifies one test of one package. Test is empty for the package itself.
@@ -33,8 +36,8 @@ type summary struct {
 	output   map[test][]string // of tests that have not ended yet
 	skipped  map[test]string   // the reason
 	ran      map[test]bool     // in at least one run
+	failed   map[test]string   // what is wrong, empty if the test's output says it
 	packages int
-	failed   bool
 }
 
 func main() {
@@ -51,7 +54,7 @@ func main() {
 }
 
 func newSummary(out io.Writer) *summary {
-	return &summary{out: out, output: map[test][]string{}, skipped: map[test]string{}, ran: map[test]bool{}}
+	return &summary{out: out, output: map[test][]string{}, skipped: map[test]string{}, ran: map[test]bool{}, failed: map[test]string{}}
 }
 
 // read handles a stream. Lines that are not events come from go test itself and are printed
@@ -87,21 +90,21 @@ func (s *summary) event(e event) {
 		fmt.Fprint(s.out, e.Output)
 		return
 	case "build-fail":
-		s.failed = true
+		s.failed[test{Package: e.ImportPath}] = "it does not build"
 		return
 	case "pass", "skip", "fail":
 	default:
 		return
 	}
 	if t.Test == "" {
-		s.packageEnd(t, e.Action)
+		s.packageEnd(t, e.Action, e.FailedBuild != "")
 		return
 	}
 	switch e.Action {
 	case "skip":
 		s.skipped[t] = reason(s.output[t])
 	case "fail":
-		s.failed = true
+		s.failed[t] = ""
 		s.print(t)
 		fallthrough
 	case "pass":
@@ -113,19 +116,22 @@ func (s *summary) event(e event) {
 // packageEnd prints the output of a package. If it failed, this is the whole output,
 // including that of tests that a panic or a time-out has ended. Otherwise it is only the
 // result.
-func (s *summary) packageEnd(p test, action string) {
+func (s *summary) packageEnd(p test, action string, unbuilt bool) {
 	if action != "skip" { // it has no tests
 		s.packages++
 	}
 	if action == "fail" {
-		s.failed = true
 		for t := range s.output {
 			if t.Package == p.Package && t.Test != "" {
 				s.print(t)
+				s.failed[t] = "it did not end"
 				delete(s.output, t)
 			}
 		}
 		s.print(p)
+		if !unbuilt && !s.blames(p.Package) {
+			s.failed[p] = "none of its tests failed, but the package did"
+		}
 	} else if n := len(s.output[p]); n > 0 {
 		fmt.Fprint(s.out, s.output[p][n-1])
 	}
@@ -156,9 +162,19 @@ func reason(output []string) string {
 	return "no reason given"
 }
 
-// finish prints the skipped tests and reports whether everything has passed.
+// blames reports whether a test of a package has failed.
+func (s *summary) blames(pkg string) bool {
+	for t := range s.failed {
+		if t.Package == pkg && t.Test != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// finish prints the skipped and the failed tests. It reports whether everything has passed.
 func (s *summary) finish(strict bool) bool {
-	var lines []string
+	var skipped []string
 	excused := 0
 	for t, why := range s.skipped {
 		if s.ran[t] {
@@ -167,20 +183,44 @@ func (s *summary) finish(strict bool) bool {
 		if strings.Contains(strings.ToLower(why), "kernel") {
 			excused++
 		}
-		lines = append(lines, fmt.Sprintf("skipped: %v: %s", t, why))
+		skipped = append(skipped, fmt.Sprintf("skipped: %v: %s", t, why))
 	}
-	slices.Sort(lines)
-	for _, l := range lines {
-		fmt.Fprintln(s.out, l)
+	failed := s.failures()
+	for _, lines := range [][]string{skipped, failed} {
+		slices.Sort(lines)
+		for _, l := range lines {
+			fmt.Fprintln(s.out, l)
+		}
 	}
-	fmt.Fprintf(s.out, "%d tests ran, %d skipped\n", len(s.ran), len(lines))
-	if s.packages == 0 {
-		fmt.Fprintln(s.out, "no tests ran at all")
-		return false
+	verdict := "ok"
+	switch {
+	case s.packages == 0 && len(failed) == 0:
+		verdict = "FAIL: no tests ran at all"
+	case len(failed) > 0:
+		verdict = "FAIL"
+	case strict && len(skipped) > excused:
+		verdict = fmt.Sprintf("FAIL: %d skipped for reasons other than the kernel, but as root and in CI every test has to run", len(skipped)-excused)
 	}
-	if strict && len(lines) > excused {
-		fmt.Fprintf(s.out, "%d of them for reasons other than the kernel: as root, and in CI, every test has to run\n", len(lines)-excused)
-		return false
+	fmt.Fprintf(s.out, "%s: %d tests ran, %d failed, %d skipped\n", verdict, len(s.ran), len(failed), len(skipped))
+	return verdict == "ok"
+}
+
+// failures returns a line for each failure. A test that failed only because a part of it
+// did is left out.
+func (s *summary) failures() (lines []string) {
+	for t, why := range s.failed {
+		part := false
+		for other := range s.failed {
+			part = part || other.Package == t.Package && t.Test != "" && strings.HasPrefix(other.Test, t.Test+"/")
+		}
+		if part {
+			continue
+		}
+		line := "failed: " + strings.TrimSpace(t.String())
+		if why != "" {
+			line += ": " + why
+		}
+		lines = append(lines, line)
 	}
-	return !s.failed
+	return lines
 }

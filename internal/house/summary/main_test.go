@@ -54,7 +54,7 @@ func join(parts ...[]string) (all []string) {
 
 func TestSummary_ShowsTheVerdictOfAPackage(t *testing.T) {
 	got, ok := run(t, true, join(passed("TestA"), okay)...)
-	if diff := cmp.Diff("ok  \tp\t0.1s\n1 tests ran, 0 skipped\n", got); diff != "" || !ok {
+	if diff := cmp.Diff("ok  \tp\t0.1s\nok: 1 tests ran, 0 failed, 0 skipped\n", got); diff != "" || !ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}
 }
@@ -65,13 +65,17 @@ func TestSummary_ShowsWhatFailed(t *testing.T) {
 		output("TestB", "    x_test.go:9: got 1, want 2\n"),
 		output("TestB", "--- FAIL: TestB (0.00s)\n"),
 		end("fail", "TestB"),
+		output("TestD/one", "--- FAIL: TestD/one (0.00s)\n"),
+		end("fail", "TestD/one"),
+		end("pass", "TestD/two"),
+		end("fail", "TestD"),
 		output("TestC", "=== RUN   TestC\n"),
 		output("TestC", "panic: oh\n"),
 		output("", "FAIL\tp\t0.1s\n"),
 		end("fail", ""),
 	})...)
-	want := "    x_test.go:9: got 1, want 2\n--- FAIL: TestB (0.00s)\npanic: oh\nFAIL\tp\t0.1s\n" +
-		"2 tests ran, 0 skipped\n"
+	want := "    x_test.go:9: got 1, want 2\n--- FAIL: TestB (0.00s)\n--- FAIL: TestD/one (0.00s)\npanic: oh\nFAIL\tp\t0.1s\n" +
+		"failed: p TestB\nfailed: p TestC: it did not end\nfailed: p TestD/one\nFAIL: 5 tests ran, 3 failed, 0 skipped\n"
 	if diff := cmp.Diff(want, got); diff != "" || ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}
@@ -81,16 +85,26 @@ func TestSummary_FailsWhenSomethingDoesNotBuild(t *testing.T) {
 	got, ok := run(t, false, join([]string{
 		`{"ImportPath":"q","Action":"build-output","Output":"q.go:1: syntax error\n"}`,
 		`{"ImportPath":"q","Action":"build-fail"}`,
+		`{"Package":"q","Action":"fail","FailedBuild":"q"}`,
 		"go: some message",
 	}, okay)...)
-	want := "q.go:1: syntax error\ngo: some message\nok  \tp\t0.1s\n0 tests ran, 0 skipped\n"
+	want := "q.go:1: syntax error\ngo: some message\nok  \tp\t0.1s\nfailed: q: it does not build\nFAIL: 0 tests ran, 1 failed, 0 skipped\n"
+	if diff := cmp.Diff(want, got); diff != "" || ok {
+		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
+	}
+}
+
+// A package may fail although its tests pass: a race that is found late, or an exit.
+func TestSummary_NamesAPackageThatFailsByItself(t *testing.T) {
+	got, ok := run(t, false, join(passed("TestA"), []string{output("", "exit status 66\n"), end("fail", "")})...)
+	want := "exit status 66\nfailed: p: none of its tests failed, but the package did\nFAIL: 1 tests ran, 1 failed, 0 skipped\n"
 	if diff := cmp.Diff(want, got); diff != "" || ok {
 		t.Errorf("verdict %v, output (-want +got):\n%s", ok, diff)
 	}
 }
 
 func TestSummary_FailsWhenNothingRan(t *testing.T) {
-	if got, ok := run(t, false, "go: cannot find main module"); ok || !strings.HasSuffix(got, "no tests ran at all\n") {
+	if got, ok := run(t, false, "go: cannot find main module"); ok || !strings.HasSuffix(got, "FAIL: no tests ran at all: 0 tests ran, 0 failed, 0 skipped\n") {
 		t.Errorf("verdict %v, output:\n%s", ok, got)
 	}
 }
