@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,22 +28,37 @@ func needs(t *testing.T, programs ...string) {
 
 // asIpvsadm returns a command that runs a shell script with args as $1, $2 and so on. In
 // the script, ipvsadm is this binary, which controls the director at a control socket. $PATH
-// leads to a link with the name ipvsadm. Some programs use a fixed path instead, so this
-// binary is also mounted over ipvsadm there, in a mount namespace of the script.
+// leads to a link with the name ipvsadm. The link is also in the working directory, where
+// ldirectord looks. The test does not mount anything, so it works where the root directory
+// is not a mount point.
 func asIpvsadm(t *testing.T, socket, script string, args ...string) *exec.Cmd {
 	t.Helper()
-	needs(t, "unshare", "mount", "ipvsadm")
 	self, err := filepath.Abs(os.Args[0])
 	must(t, err)
 	dir := t.TempDir()
 	must(t, os.Symlink(self, filepath.Join(dir, "ipvsadm")))
-	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-ec", `
-		for path in /sbin/ipvsadm /usr/sbin/ipvsadm; do
-			if [ -e $path ]; then mount --bind "$0" $path; fi
-		done
-		` + script, self}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-ec", script, "sh"}, args...)...)
+	cmd.Dir = dir
 	cmd.Env = append(directorCommand().Env, controlVariable+"="+socket, "PATH="+dir+":"+os.Getenv("PATH"))
 	return cmd
+}
+
+// packagedScripts returns a directory with the scripts of the package ipvsadm. They use the
+// $PATH of the environment in addition to their own.
+func packagedScripts(t *testing.T) string {
+	t.Helper()
+	needs(t, "ipvsadm")
+	dir := t.TempDir()
+	for _, name := range []string{"ipvsadm-save", "ipvsadm-restore"} {
+		text, err := os.ReadFile("/usr/sbin/" + name)
+		must(t, err)
+		own := regexp.MustCompile(`(?m)^PATH=`)
+		if !own.Match(text) {
+			t.Fatalf("%s sets no PATH any more", name)
+		}
+		must(t, os.WriteFile(filepath.Join(dir, name), own.ReplaceAll(text, []byte("PATH=$$PATH:")), 0o700))
+	}
+	return dir
 }
 
 // savedRules is the output of ipvsadm 1.31 -Sn for services of every kind, in its order.
@@ -90,7 +106,7 @@ func TestIpvsadm_SavesAndRestores(t *testing.T) {
 	ours, err := filepath.Abs("../../packaging/scripts")
 	must(t, err)
 	const former = "# of ipvsadm-save\n-A -t 192.0.2.99:99 -s rr\n" // the next restore replaces it
-	for _, dir := range []string{"/sbin", ours} {
+	for _, dir := range []string{packagedScripts(t), ours} {
 		script(former, `"$1"/ipvsadm-restore`, dir)
 		script(savedRules, `"$1"/ipvsadm-restore`, dir)
 		if diff := cmp.Diff(savedRules, script("", `"$1"/ipvsadm-save -n`, dir)); diff != "" {
@@ -102,5 +118,5 @@ func TestIpvsadm_SavesAndRestores(t *testing.T) {
 	if n := strings.Count(errs, "already exists"); out != "" || code != 255 || n != strings.Count(savedRules, "\n") {
 		t.Errorf("restored again: exit %d, stdout %q, stderr %q, want 255 and each line refused", code, out, errs)
 	}
-	script("", "/usr/sbin/ipvsadm -C && [ -z \"$(ipvsadm -Sn)\" ]")
+	script("", "ipvsadm -C && [ -z \"$(ipvsadm -Sn)\" ]")
 }

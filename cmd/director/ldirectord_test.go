@@ -67,12 +67,10 @@ func ldirectordConfig(l *lab.Lab) string {
 // startLdirectord starts an unmodified ldirectord on the director's host.
 func startLdirectord(t *testing.T, l *lab.Lab, d ctlDirector) *exec.Cmd {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "web.cf")
+	config := filepath.Join(t.TempDir(), "web.cf")
 	must(t, os.WriteFile(config, []byte(ldirectordConfig(l)), 0o600))
-	cmd := asIpvsadm(t, d.Control(), `exec ldirectord -d "$1" start`, config)
+	cmd := asIpvsadm(t, d.Control(), `exec ldirectord -d "$1" start`, config) // with -d it takes ./ipvsadm
 	var log strings.Builder
-	cmd.Dir = dir // ldirectord would prefer an ipvsadm in its working directory
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, l.Director.Start(cmd))
 	t.Cleanup(func() {
