@@ -77,8 +77,11 @@ func question(w *config.Why, err error) (*why.Question, error) {
 		return q, nil
 	}
 	q.Capture, err = os.ReadFile(w.In)
-	if err != nil {
+	switch {
+	case err != nil:
 		err = fmt.Errorf("--in: %w", err)
+	case len(q.Capture) == 0:
+		err = fmt.Errorf("--in=%s: the file is empty: want a pcapng or pcap capture", w.In)
 	}
 	return q, err
 }

@@ -26,6 +26,8 @@ func TestWhy_ExplainsByRulesAlone(t *testing.T) {
 		{[]string{"--flagfile=-", "tcp"}, cli.Usage, "want PROTO SRC DST"},
 		{[]string{"--flagfile=-", "--in=x", "tcp"}, cli.Usage, `unexpected argument "tcp"`},
 		{[]string{"--flagfile=-", "--in=/does/not/exist"}, cli.Usage, "--in: open /does/not/exist"},
+		{[]string{"--flagfile=-", "--in=/dev/null"}, cli.Usage, "--in=/dev/null: the file is empty"},
+		{[]string{"--flagfile=-", "icmp", "198.51.100.7", "192.0.2.10"}, cli.Usage, "an ICMP error goes where the connection goes"},
 		{[]string{"--flagfile=-", "--in=x", "--flags=S"}, cli.Usage, "--flags: the frames"},
 		{[]string{"--no-such-flag"}, cli.Usage, "unknown flag"},
 		{[]string{"--help"}, cli.OK, "director why [flags] PROTO SRC DST"},

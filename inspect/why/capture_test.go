@@ -104,13 +104,15 @@ func TestExplain_SaysWhatIsWrongWithAQuestion(t *testing.T) {
 		q    why.Question
 		want string
 	}{
-		{why.Question{Proto: "icmp", Src: client + ":1", Dst: vip + ":80"}, `protocol "icmp": want tcp, udp or sctp`},
+		{why.Question{Proto: "icmp", Src: client + ":1", Dst: vip + ":80"}, `protocol "icmp": an ICMP error goes where the connection goes`},
 		{tcp(client, vip+":80"), `the source "198.51.100.7": want ADDRESS:PORT`},
 		{tcp(client+":1", "[2001:db8::1]:80"), "the destination \"[2001:db8::1]:80\": IPv6 is not supported"},
 		{why.Question{Proto: "tcp", Src: client + ":1", Dst: vip + ":80", Flags: "SX"}, `flags "SX"`},
 		{why.Question{Proto: "udp", Src: client + ":1", Dst: vip + ":80", Flags: "S"}, "flags are for tcp only"},
 		{why.Question{Proto: "tcp", Src: client + ":1", Dst: vip + ":80", Interface: "eth7"}, "interface eth7 does not carry balanced traffic: use one of eth0, eth1"},
+		{why.Question{Proto: "gre", Src: client + ":1", Dst: vip + ":80"}, `protocol "gre": want tcp, udp or sctp`},
 		{why.Question{Capture: []byte("no capture at all")}, "the capture: "},
+		{why.Question{Capture: captureOf(t)}, "the capture: it has no frame"},
 		{why.Question{Capture: elsewhere}, "frame 1: interface eth9 does not carry"},
 	} {
 		_, err := r.director().Explain(&c.q)

@@ -7,6 +7,7 @@ import (
 
 	"director/neigh"
 	"director/packet"
+	"director/service"
 )
 
 // leastFrame is the length of the shortest Ethernet frame without its checksum.
@@ -149,6 +150,11 @@ func (w *world) flags(q *Question, flow packet.Flow, known *found) (flags uint8,
 		return packet.SYN | packet.ACK, "the destination is not the address of a service: assumed a server's answer, a SYN-ACK", nil
 	}
 	return packet.SYN, "", nil
+}
+
+// hasServer reports whether a real server has the address.
+func (w *world) hasServer(a packet.Addr) bool {
+	return slices.ContainsFunc(w.view().Services.Servers(), func(s *service.Server) bool { return s != nil && s.Addr == a })
 }
 
 // describe reads the headers of a frame that arrived or leaves by an interface. tunnel is

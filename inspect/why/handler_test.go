@@ -19,6 +19,7 @@ func TestHandler_AnswersInJSON(t *testing.T) {
 	}{
 		{"a packet", `{"proto":"tcp","src":"198.51.100.7:40000","dst":"192.0.2.10:80"}`, http.StatusOK, `"address":"10.0.0.11:8080","method":"nat"`},
 		{"no packet", `{"proto":"tcp","src":"x","dst":"192.0.2.10:80"}`, http.StatusBadRequest, `"error":"the source`},
+		{"icmp", `{"proto":"icmp","src":"198.51.100.7","dst":"192.0.2.10"}`, http.StatusBadRequest, `"error":"protocol \"icmp\": an ICMP error goes where`},
 		{"no question", `{"protocol":"tcp"}`, http.StatusBadRequest, `"error":"the question: `},
 	} {
 		t.Run(c.name, func(t *testing.T) {

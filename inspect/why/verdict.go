@@ -1,9 +1,14 @@
 package why
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"director/packet"
+	"director/service"
 )
 
 // dropTexts and hostTexts explain the reasons for dropping a packet and for leaving it to
@@ -66,6 +71,13 @@ func (o *outcome) verdict() Verdict {
 
 // note adds other facts that help to understand the explanation.
 func (o *outcome) note(e *Explanation) {
+	switch {
+	case o.flow == nil:
+	case e.Service != nil && e.Service.Missing:
+		e.Notes = append(e.Notes, alternatives(o.view().Services, o.flow))
+	case e.Verdict.Action == Host && o.answer() && !o.hasServer(o.flow.Src):
+		e.Notes = append(e.Notes, "the source is not the address of a real server, so this is no answer", alternatives(o.view().Services, o.flow))
+	}
 	told := e.Verdict.Action == Drop && len(e.Sends) > 0
 	switch reason := e.Verdict.Reason; {
 	case told:
@@ -79,4 +91,54 @@ func (o *outcome) note(e *Explanation) {
 	if e.Verdict.Action == Drop && len(o.resolver.Wanted) > 0 {
 		e.Notes = append(e.Notes, fmt.Sprintf("the answer to the sender waits until the Ethernet address of %v is known", o.resolver.Wanted[0]))
 	}
+}
+
+// offered is the most services or addresses that a note lists.
+const offered = 4
+
+// alternatives says which services the reader may have meant by a flow that has none. They
+// are those of its address, else the addresses that begin like it.
+func alternatives(t *service.Table, flow *packet.Flow) string {
+	var same, others []string
+	seen := map[packet.Addr]bool{}
+	for _, s := range t.Services() {
+		switch {
+		case s.Mark != 0:
+		case s.Addr == flow.Dst:
+			same = append(same, protoName(s.Proto)+" "+strconv.Itoa(int(s.Port)))
+		case !seen[s.Addr]:
+			seen[s.Addr] = true
+			others = append(others, s.Addr.String())
+		}
+	}
+	address := flow.Dst.String()
+	if same != nil {
+		slices.Sort(same)
+		return address + " has the services " + listed(same)
+	}
+	if others == nil {
+		return "no service has an address"
+	}
+	slices.SortFunc(others, func(a, b string) int {
+		return cmp.Or(cmp.Compare(alike(b, address), alike(a, address)), strings.Compare(a, b))
+	})
+	return "no service has the address " + address + "; there are " + listed(others)
+}
+
+// alike returns how many characters two texts have in common at their beginning.
+func alike(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// listed names the first ones, and says how many more there are.
+func listed(names []string) string {
+	text := strings.Join(names[:min(offered, len(names))], ", ")
+	if more := len(names) - offered; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

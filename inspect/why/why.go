@@ -148,6 +148,9 @@ func (d *Director) read(q *Question) (frames []captured, ends []packet.Addr, err
 			}
 		}
 	}
+	if len(frames) == 0 {
+		return nil, nil, wrong("the capture: it has no frame")
+	}
 	return frames, ends, nil
 }
 
@@ -201,8 +204,12 @@ func addresses(data []byte) []packet.Addr {
 
 // flow returns the flow of the question's packet.
 func (q *Question) flow() (f packet.Flow, err error) {
+	proto := strings.ToLower(q.Proto)
 	var ok bool
-	if f.Proto, ok = packet.ParseProto(strings.ToLower(q.Proto)); !ok {
+	if f.Proto, ok = packet.ParseProto(proto); !ok && strings.HasPrefix(proto, "icmp") {
+		return f, wrong("protocol %q: an ICMP error goes where the connection goes that it quotes: "+
+			"ask for a packet of that connection, or give a capture of the error by --in; other ICMP is left to the kernel", q.Proto)
+	} else if !ok {
 		return f, wrong("protocol %q: want tcp, udp or sctp", q.Proto)
 	}
 	if f.Src, f.SrcPort, err = end(q.Src); err != nil {
