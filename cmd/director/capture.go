@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"syscall"
 
@@ -47,7 +46,7 @@ func captureVerb() cli.Verb {
 func captureTo(name, socket string, o capture.Options, std cli.IO) (err error) {
 	out := std.Out
 	if name != "-" {
-		f, failed := os.Create(name)
+		f, failed := openOutput(name)
 		if failed != nil {
 			return fmt.Errorf("--out: %w", failed)
 		}

@@ -87,7 +87,7 @@ func replayFiles(c *config.Config, r *config.Replay, out io.Writer) (skipped uin
 }
 
 // outputs contains the open output files.
-type outputs []*os.File
+type outputs []*outputFile
 
 // create creates the file that a flag names. It returns nil if the name is empty. It
 // does not overwrite the capture that is being read, or another output.
@@ -96,13 +96,17 @@ func (o *outputs) create(flag, name string, in *os.File) (io.Writer, error) {
 		return nil, nil
 	}
 	if there, err := os.Stat(name); err == nil && there.Mode().IsRegular() {
-		for _, f := range append(outputs{in}, *o...) {
+		files := []*os.File{in}
+		for _, f := range *o {
+			files = append(files, f.File)
+		}
+		for _, f := range files {
 			if open, err := f.Stat(); err == nil && os.SameFile(open, there) {
 				return nil, host.Usagef("%s=%s: another flag names this file: %s", flag, name, f.Name())
 			}
 		}
 	}
-	f, err := os.Create(name)
+	f, err := openOutput(name)
 	if err != nil {
 		return nil, host.Usagef("%s: %w", flag, err)
 	}
