@@ -125,7 +125,7 @@ func TestDeb_Runs(t *testing.T) {
 		t.Errorf("the package has not made its user: %s", users)
 	}
 	director := filepath.Join(root, "usr/sbin/director")
-	if out := output(t, director, "version"); !strings.Contains(out, "director/cmd/director") {
+	if out := output(t, director, "version"); !strings.HasPrefix(out, "director ") || strings.Count(out, "\n") != 1 {
 		t.Errorf("director version: %s", out)
 	}
 	if out := output(t, director, "bench", "load", "--help"); !strings.Contains(out, "--target") {

@@ -4,9 +4,11 @@
 # make uninstall  removes what install put there, except for the flags file
 # make deb        the Debian packages director and director-bench in build/: DEB_VERSION,
 #                 DEB_MAINTAINER, GOARCH=arm64
+# make release    what is published for a tag: packages, archives, SBOMs and hashes in
+#                 build/release; RELEASE=v0.0.0 rehearses it without a tag
 # make package-test  builds the packages, checks their content, and installs them below a directory (root)
 
-.PHONY: build/manual build/manual-bench install install-director install-bench uninstall deb stage package-test
+.PHONY: build/manual build/manual-bench install install-director install-bench uninstall deb stage release package-test
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,7 +16,7 @@ SBIN = $(DESTDIR)$(PREFIX)/sbin
 LIB = $(DESTDIR)$(PREFIX)/lib/director
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
-MAN = $(DESTDIR)$(PREFIX)/share/man/man8
+MAN = $(DESTDIR)$(PREFIX)/share/man
 DOC = $(DESTDIR)$(PREFIX)/share/doc/director
 BASH = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
@@ -42,11 +44,16 @@ build/manual-bench:
 
 # Installs the man pages and completions of $(1).
 define install-manual
-install -d $(MAN) $(BASH) $(ZSH) $(FISH)
-for p in $(MANUAL)/$(1)/man8/*.8; do gzip -9nc $$p >$(MAN)/$${p##*/}.gz && chmod 644 $(MAN)/$${p##*/}.gz; done
-install -m 644 $(MANUAL)/$(1)/bash/$(1) $(BASH)/$(1)
-install -m 644 $(MANUAL)/$(1)/zsh/_$(1) $(ZSH)/_$(1)
-install -m 644 $(MANUAL)/$(1)/fish/$(1).fish $(FISH)/$(1).fish
+install -d $(BASH) $(ZSH) $(FISH)
+cd $(MANUAL)/$(1) && for p in man*/*; do install -d $(abspath $(MAN))/$${p%/*} && gzip -9nc $$p >$(abspath $(MAN))/$$p.gz && chmod 644 $(abspath $(MAN))/$$p.gz; done
+install -m 644 $(MANUAL)/$(1)/bash/* $(BASH)
+install -m 644 $(MANUAL)/$(1)/zsh/* $(ZSH)
+install -m 644 $(MANUAL)/$(1)/fish/* $(FISH)
+endef
+
+# Writes the software bill of materials of the program $(1) to $(2).
+define write-sbom
+GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./packaging/sbom $(1) >$(2)
 endef
 
 install: install-director install-bench
@@ -69,6 +76,7 @@ install-director: build-director build/manual
 	cp -R $(DOCUMENTS) $(DOC)
 	rm -f $(DOC)/docs/*.go
 	install -m 644 LICENSE $(DOC)/copyright
+	$(call write-sbom,$(BINARY),$(DOC)/director.cdx.json)
 	install -m 644 packaging/director.flags packaging/pin-interrupts.conf $(DOC)/examples
 	chmod -R u=rwX,go=rX $(DOC)
 	install -d $(DESTDIR)/etc/director
@@ -79,9 +87,9 @@ uninstall:
 	rm -f $(SBIN)/director $(SBIN)/director-bench $(SBIN)/ipvsadm $(SBIN)/ipvsadm-save $(SBIN)/ipvsadm-restore
 	rm -rf $(LIB)
 	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
-	rm -f $(MAN)/director.8.gz $(MAN)/director-*.8.gz $(MAN)/ipvsadm.8.gz $(MAN)/ipvsadm-*.8.gz
-	rm -f $(BASH)/director $(ZSH)/_director $(FISH)/director.fish
-	rm -f $(BASH)/director-bench $(ZSH)/_director-bench $(FISH)/director-bench.fish
+	rm -f $(MAN)/man7/director.7.gz
+	cd $(MAN)/man8 && rm -f director.8.gz director-*.8.gz ipvsadm.8.gz ipvsadm-*.8.gz
+	for p in director director-bench ipvsadm; do rm -f $(BASH)/$$p $(ZSH)/_$$p $(FISH)/$$p.fish; done
 	rm -rf $(DOC)
 
 stage: export GOOS = linux
@@ -98,6 +106,33 @@ deb: stage
 	rm -f build/director_*_$(DEB_ARCH).deb build/director-bench_*_$(DEB_ARCH).deb
 	for c in packaging/nfpm.yaml packaging/nfpm-bench.yaml; do \
 		GOARCH= GOOS= go tool -modfile=tools/nfpm.mod nfpm package --config $$c --packager deb --target build/; done
+
+# The version is that of the tag at HEAD. The go command stamps it into the binaries.
+RELEASE ?= $(shell git describe --exact-match --tags --match='v[0-9]*' 2>/dev/null)
+RELEASE_DIR = build/release
+RELEASE_ARCHS = amd64 arm64
+release:
+	@[ -n "$(RELEASE)" ] || { echo "HEAD has no tag v…: git tag -a v0.1.0 -m v0.1.0"; exit 1; }
+	@[ -z "$$(git status --porcelain)" ] || { echo "commit everything first: the release is built from HEAD"; exit 1; }
+	@grep -q '^## $(RELEASE:v%=%)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section \"## $(RELEASE:v%=%)\""; exit 1; }
+	rm -rf $(RELEASE_DIR) && mkdir -p $(RELEASE_DIR)
+	for arch in $(RELEASE_ARCHS); do \
+		$(MAKE) deb GOARCH=$$arch DEB_VERSION=$(RELEASE:v%=%) && \
+		mv build/director_*_$$arch.deb build/director-bench_*_$$arch.deb $(RELEASE_DIR) && \
+		$(MAKE) archive ARCHIVE=director-$(RELEASE)-linux-$$arch; \
+	done
+	cd $(RELEASE_DIR) && sha256sum * >SHA256SUMS
+
+# What "make stage" has installed, as one archive, and the SBOMs beside it.
+.PHONY: archive
+archive:
+	for p in director director-bench; do \
+		$(call write-sbom,build/$$p,$(RELEASE_DIR)/$$p-$(ARCHIVE:director-%=%).cdx.json); done
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) --transform='s,^\.,$(ARCHIVE),' \
+		-C build/root -cf build/$(ARCHIVE).tar .
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) --transform='s,^\.,$(ARCHIVE),' \
+		-C build/root-bench -rf build/$(ARCHIVE).tar .
+	gzip -9nc build/$(ARCHIVE).tar >$(RELEASE_DIR)/$(ARCHIVE).tar.gz && rm build/$(ARCHIVE).tar
 
 package-test: deb
 	go vet -tags deb ./packaging

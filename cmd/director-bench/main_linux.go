@@ -24,7 +24,7 @@ func commandLine() *cli.Program {
 		verb.Summary = v.Summary
 		p.Verbs = append(p.Verbs, verb)
 	}
-	p.Verbs = append(p.Verbs, cli.Verb{Use: "version", Summary: "print what this binary was built from", Run: cli.Version})
+	p.Verbs = append(p.Verbs, cli.VersionVerb(cli.BenchProgram))
 	return p
 }
 

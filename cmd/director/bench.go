@@ -8,10 +8,8 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"director/bench/micro"
@@ -44,7 +42,7 @@ func benchElsewhere(args []string, std cli.IO) int {
 // completesBench reports whether a shell asks to complete the arguments of a verb of
 // cli.BenchProgram, and returns the question for that program.
 func completesBench(args []string) (question []string, ok bool) {
-	if len(args) < 4 || !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) || args[1] != "bench" {
+	if len(args) < 4 || !cli.Completes(args) || args[1] != "bench" {
 		return nil, false
 	}
 	known := slices.ContainsFunc(cli.BenchVerbs(), func(v cli.BenchVerb) bool { return v.Name == args[2] })

@@ -28,47 +28,72 @@ func controlSocket() string {
 
 func ctlVerb() cli.Verb {
 	return cli.Verb{
-		Use: "ctl [--control PATH] COMMAND [OPTIONS]", Summary: "ipvsadm for the running director: the same commands, output and exit codes",
+		Use: "ctl [--control PATH] [--json] COMMAND [OPTIONS]", Summary: "ipvsadm for the running director: the same commands, output and exit codes",
 		About:   ctlAbout,
-		RunArgs: ctl,
-		Text:    ipvsadm.HelpText(),
+		RunArgs: ctl, Complete: completeCtl,
+		Text: ipvsadm.HelpText(),
 	}
 }
 
 const ctlAbout = "Controls the running director as ipvsadm controls the kernel. If the binary is called\n" +
-	"ipvsadm, it takes the same commands; " + controlVariable + " then names the socket."
+	"ipvsadm, it takes the same commands; " + controlVariable + " then names the socket. With --json,\n" +
+	"-L prints what the control API answers; docs/api.md describes the fields."
+
+// ctlOptions are the options of "director ctl" in front of the command.
+type ctlOptions struct {
+	socket string
+	json   bool // a listing is printed as JSON
+}
+
+// cut takes the options off the front of args.
+func (o *ctlOptions) cut(args []string) ([]string, error) {
+	for len(args) > 0 {
+		path, ok := strings.CutPrefix(args[0], "--control=")
+		switch {
+		case ok:
+			o.socket = path
+		case args[0] == "--control" && len(args) == 1:
+			return nil, errors.New("--control: the path of the socket is missing")
+		case args[0] == "--control":
+			o.socket, args = args[1], args[1:]
+		case args[0] == "--json":
+			o.json = true
+		default:
+			return args, nil
+		}
+		args = args[1:]
+	}
+	return nil, nil
+}
 
 // ctl is ipvsadm for a running director: its grammar, output and exit codes. "director
-// ctl" accepts the flag --control in front of them.
+// ctl" accepts the options --control and --json in front of them.
 func ctl(args []string, std cli.IO) int {
-	socket := controlSocket()
-	if len(args) > 0 && args[0] == "--control" {
-		if len(args) == 1 {
-			fmt.Fprintln(std.Err, "--control: the path of the socket is missing")
-			return cli.Usage
-		}
-		args = append([]string{"--control=" + args[1]}, args[2:]...)
-	}
-	if len(args) > 0 {
-		if path, ok := strings.CutPrefix(args[0], "--control="); ok {
-			socket, args = path, args[1:]
-		}
+	o := ctlOptions{socket: controlSocket()}
+	args, err := o.cut(args)
+	if err != nil {
+		fmt.Fprintln(std.Err, err)
+		return cli.Usage
 	}
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
 		return cli.AskHelp
 	}
-	return commandDirector(socket, args, true, std)
+	return commandDirector(o, args, true, std)
 }
 
-// ipvsadmVerb is ipvsadm exactly: it has no flag --control.
+// ipvsadmVerb is ipvsadm exactly: it has no flag --control. It also answers shells that
+// complete its command line.
 func ipvsadmVerb(args []string, std cli.IO) int {
-	return commandDirector(controlSocket(), args, false, std)
+	if cli.Completes(args) {
+		return ipvsadmLine().Run(args, std)
+	}
+	return commandDirector(ctlOptions{socket: controlSocket()}, args, false, std)
 }
 
 // commandDirector carries out a command line of ipvsadm. With explain, refusals have more
 // detail than ipvsadm gives.
-func commandDirector(socket string, args []string, explain bool, std cli.IO) int {
-	client := api.Open(socket)
+func commandDirector(o ctlOptions, args []string, explain bool, std cli.IO) int {
+	client := api.Open(o.socket)
 	defer client.Close()
 	remote := api.Remote{Client: client, Context: context.Background()}
 	shell := ipvsadm.Shell{
@@ -76,6 +101,10 @@ func commandDirector(socket string, args []string, explain bool, std cli.IO) int
 		In: std.In, Out: std.Out, Err: std.Err, Explain: explain,
 	}
 	c, err := ipvsadm.Parse(args, names.System{})
+	if err == nil && o.json && c.Verb != rules.List {
+		fmt.Fprintln(std.Err, "--json: only -L prints JSON: changes print nothing, and -S prints a flags file")
+		return cli.Usage
+	}
 	if err == nil && (c.Verb == rules.Help || c.Verb == rules.Version) {
 		return shell.Execute(c)
 	}
@@ -87,6 +116,9 @@ func commandDirector(socket string, args []string, explain bool, std cli.IO) int
 	if e, ok := errors.AsType[*ipvsadm.Error](err); ok {
 		fmt.Fprintln(std.Err, e.Line)
 		return e.Code
+	}
+	if o.json {
+		return listJSON(remote, c, std)
 	}
 	return shell.Execute(c)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -81,9 +82,14 @@ func (d *memoryDirector) restore(t *testing.T, lines string) {
 // ipvsadm runs the binary under the name ipvsadm.
 func (d *memoryDirector) ipvsadm(t *testing.T, in, line string) (out, errs string, code int) {
 	t.Helper()
+	return d.ipvsadmArgs(t, in, strings.Fields(line)...)
+}
+
+func (d *memoryDirector) ipvsadmArgs(t *testing.T, in string, args ...string) (out, errs string, code int) {
+	t.Helper()
 	t.Setenv(controlVariable, d.socket)
 	var o, e strings.Builder
-	code = ipvsadmVerb(strings.Fields(line), cli.IO{In: strings.NewReader(in), Out: &o, Err: &e})
+	code = ipvsadmVerb(args, cli.IO{In: strings.NewReader(in), Out: &o, Err: &e})
 	return o.String(), e.String(), code
 }
 
@@ -256,5 +262,42 @@ func TestCtl_SaysWhyThereIsNoAnswer(t *testing.T) {
 	want := fmt.Sprintf("Can't initialize ipvs: %s belongs to another user: run as root, or as the director's user\n", d.socket)
 	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != cli.Usage || string(out) != want {
 		t.Errorf("as another user: %v, %q, want exit %d and %q", err, out, cli.Usage, want)
+	}
+}
+
+// TestCtl_ListsAsJSON compares the listings with what the API answers.
+func TestCtl_ListsAsJSON(t *testing.T) {
+	d := startMemoryDirector(t)
+	d.restore(t, "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n")
+	d.send(t, packettest.Frame{Src: "198.51.100.7:40000", Dst: "192.0.2.10:80", Flags: "S"})
+	for line, want := range map[string]string{
+		"--json -Ln":                   `"services": [`,
+		"--json":                       `"services": [`,
+		"--json -L -t 192.0.2.10:80":   `"server": "10.0.0.11:8080"`,
+		"--json -Lcn":                  `"client": "198.51.100.7:40000"`,
+		"--json -L --timeout":          `"tcp_fin": `,
+		"--json -L --daemon":           `{}`,
+		"--json -Ln --stats --exact":   `"in_packets": `,
+		"--json --control=" + d.socket: `"services": [`,
+	} {
+		out, errs, code := ctlAt(d.socket, "", strings.Fields(line)...)
+		if code != cli.OK || errs != "" || !strings.Contains(out, want) || !json.Valid([]byte(out)) {
+			t.Errorf("ctl %s: exit %d, stderr %q, stdout\n%s\nwant JSON with %s", line, code, errs, out, want)
+		}
+	}
+	for line, want := range map[string]refusal{
+		"--json -L -t 192.0.2.99:80":    {cli.Failed, "No such service"},
+		"--json -A -t 192.0.2.11:80":    {cli.Usage, "--json: only -L prints JSON"},
+		"--json -L --no-such-option":    {255, "unknown option"},
+		"--json --control":              {cli.Usage, "the path of the socket is missing"},
+		"--json --control=/none/socket": {cli.Usage, "Can't initialize ipvs: "},
+	} {
+		out, errs, code := ctlAt(d.socket, "", strings.Fields(line)...)
+		if code != want.code || out != "" || !strings.Contains(errs, want.err) {
+			t.Errorf("ctl %s: exit %d, stdout %q, stderr %q, want %d and %q", line, code, out, errs, want.code, want.err)
+		}
+	}
+	if _, _, code := d.ipvsadm(t, "", "--json -L"); code != 255 {
+		t.Errorf("ipvsadm --json: exit %d, want 255 as from ipvsadm", code)
 	}
 }

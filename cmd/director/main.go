@@ -17,7 +17,7 @@ func commandLine() *cli.Program {
 		Name: "director", Path: "director", About: "director is a Linux Virtual Server in userspace.",
 		Verbs: append(hostVerbs(),
 			ctlVerb(), diffVerb(), reloadVerb(), captureVerb(), whyVerb(), replayVerb(), benchVerb(), checkVerb(),
-			cli.Verb{Use: "version", Summary: "print what this binary was built from", Run: cli.Version},
+			cli.VersionVerb("director"),
 		),
 	}
 }
@@ -25,7 +25,7 @@ func commandLine() *cli.Program {
 func main() {
 	std := cli.System()
 	// Scripts call ipvsadm by its name, a link to this program.
-	if filepath.Base(os.Args[0]) == "ipvsadm" {
+	if filepath.Base(os.Args[0]) == ipvsadmLine().Name {
 		os.Exit(ipvsadmVerb(os.Args[1:], std))
 	}
 	os.Exit(run(os.Args[1:], std))

@@ -11,4 +11,4 @@ import (
 
 // With the tag manual the program writes its man pages and completions, and does nothing
 // else. Without the tag the packages for this are not linked.
-func init() { os.Exit(manual.Director(commandLine()).Run(os.Args[1:], cli.System())) }
+func init() { os.Exit(manual.Director(commandLine(), ipvsadmLine()).Run(os.Args[1:], cli.System())) }

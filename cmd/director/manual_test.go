@@ -19,7 +19,7 @@ import (
 func writtenManual(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	must(t, manual.Director(commandLine()).Write(dir))
+	must(t, manual.Director(commandLine(), ipvsadmLine()).Write(dir))
 	return dir
 }
 
@@ -96,6 +96,9 @@ func TestCompletion_Offers(t *testing.T) {
 		{[]string{"check", "--interface="}, []string{"lo"}, "--io"},
 		{[]string{"check", "--flagfile="}, []string{":0"}, "--io"}, // files
 		{[]string{"check", ""}, []string{":4"}, ":0"},              // no files
+		{[]string{"ctl", ""}, []string{"-A", "--list", "--json"}, "-t"},
+		{[]string{"ctl", "--json", "-"}, []string{"-A", "--list"}, "-t"},
+		{[]string{"ctl", "-A", "-t", "192.0.2.10:80", "-s", "w"}, []string{"wlc", "wrr"}, "rr"},
 	} {
 		var out strings.Builder
 		code := run(append([]string{"__completeNoDesc"}, c.words...), cli.IO{In: strings.NewReader(""), Out: &out, Err: io.Discard})
@@ -111,21 +114,49 @@ func TestCompletion_Offers(t *testing.T) {
 	}
 }
 
+// TestCompletion_OfIpvsadmKnowsTheRules requests completions as the scripts of the link
+// ipvsadm do. They include the services and servers of the running director.
+func TestCompletion_OfIpvsadmKnowsTheRules(t *testing.T) {
+	d := startMemoryDirector(t)
+	d.restore(t, "-A -t 192.0.2.10:80 -s rr\n-A -u 192.0.2.11:53\n-A -f 5\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m\n")
+	for line, want := range map[string]string{
+		"":                       "-A\tadd-service",
+		"-L --":                  "--stats",
+		"-D -t":                  "192.0.2.10:80\trr",
+		"-D -u":                  "192.0.2.11:53\twlc",
+		"-D -f":                  "5\twlc",
+		"-e -t 192.0.2.10:80 -r": "10.0.0.11:8080\tnat",
+		"-A -t 192.0.2.12:80 -b": "mh-port",
+	} {
+		words := strings.Fields(line)
+		if !strings.HasSuffix(line, "--") {
+			words = append(words, "")
+		}
+		out, errs, code := d.ipvsadmArgs(t, "", append([]string{"__complete"}, words...)...)
+		if offered := strings.Split(out, "\n"); code != cli.OK || !slices.Contains(offered, want) || !slices.Contains(offered, ":4") {
+			t.Errorf("ipvsadm %s: exit %d, stderr %q, offers %q, want %q and no files", line, code, errs, offered, want)
+		}
+	}
+}
+
 // TestCompletion_IsRegistered loads the completion script in each shell that is installed.
 func TestCompletion_IsRegistered(t *testing.T) {
 	dir := writtenManual(t)
 	for shell, script := range map[string]string{
-		"bash": "set -e; source " + dir + "/bash/director; complete -p director",
-		"zsh":  "zsh -n " + dir + "/zsh/_director && head -1 " + dir + "/zsh/_director",
-		"fish": "source " + dir + "/fish/director.fish; complete -c director",
+		"bash": "set -e; source DIR/bash/NAME; complete -p NAME",
+		"zsh":  "zsh -n DIR/zsh/_NAME && head -1 DIR/zsh/_NAME",
+		"fish": "source DIR/fish/NAME.fish; complete -c NAME",
 	} {
 		if _, err := exec.LookPath(shell); err != nil {
 			t.Logf("%s is not installed", shell)
 			continue
 		}
-		out, err := exec.Command(shell, "-c", script).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "director") {
-			t.Errorf("%s: %v: %s", shell, err, out)
+		for _, name := range []string{"director", "ipvsadm"} {
+			script := strings.NewReplacer("DIR", dir, "NAME", name).Replace(script)
+			out, err := exec.Command(shell, "-c", script).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), name) {
+				t.Errorf("%s, %s: %v: %s", shell, name, err, out)
+			}
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+
+	"director/internal/build"
 )
 
 // Exit codes.
@@ -29,15 +31,20 @@ type IO struct {
 // System returns the standard streams of this process.
 func System() IO { return IO{os.Stdin, os.Stdout, os.Stderr} }
 
-// Version prints what this program was built from.
-func Version(std IO) int {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		fmt.Fprintln(std.Err, "this binary has no build information: build it with \"make\"")
-		return Failed
+// VersionVerb returns the verb version of a program.
+func VersionVerb(program string) Verb {
+	fs := NewFlags()
+	verbose := fs.BoolP("verbose", "v", false, "print the modules and the settings of the build too")
+	return Verb{
+		Use: "version [flags]", Summary: "print the version of this binary", Flags: Flags(fs),
+		Run: func(std IO) int {
+			fmt.Fprintln(std.Out, build.Line(program))
+			if info, ok := debug.ReadBuildInfo(); ok && *verbose {
+				fmt.Fprint(std.Out, info)
+			}
+			return OK
+		},
 	}
-	fmt.Fprint(std.Out, info)
-	return OK
 }
 
 // IsTerminal reports whether w is a character device, such as a terminal.

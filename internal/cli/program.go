@@ -15,6 +15,8 @@ type Program struct {
 	Path  string // how users start it: "director bench" starts director-bench
 	About string // one line
 	Verbs []Verb // without help, which every program has
+	// Complete offers words for the arguments of a program without verbs, like that of Verb.
+	Complete func(args []string) []string
 }
 
 // Verbs are listed in the order in which they are given. This is a variable of cobra's
@@ -33,7 +35,7 @@ func (p *Program) Run(args []string, std IO) int {
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
 	}
-	root := p.Command(std, &code, len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd))
+	root := p.Command(std, &code, Completes(args))
 	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(std.Err, err)
@@ -57,6 +59,9 @@ func (p *Program) Command(std IO, code *int, completing bool) *cobra.Command {
 			p.help(std)
 			return nil
 		},
+	}
+	if p.Complete != nil {
+		root.ValidArgsFunction = offer(p.Complete)
 	}
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
@@ -98,7 +103,10 @@ func (b builder) command(v *Verb, path string) *cobra.Command {
 	use, _, _ := strings.Cut(v.Use, "\n")
 	c := &cobra.Command{
 		Use: use, Short: v.Summary, ValidArgsFunction: cobra.NoFileCompletions,
-		DisableFlagParsing: v.Verbs != nil || v.RunArgs != nil && !b.completing,
+		DisableFlagParsing: v.Verbs != nil || v.RunArgs != nil && (!b.completing || v.Complete != nil),
+	}
+	if v.Complete != nil {
+		c.ValidArgsFunction = offer(v.Complete)
 	}
 	c.SetHelpFunc(func(*cobra.Command, []string) { v.Help(b.std.Out, path) })
 	c.Flags().SortFlags = false

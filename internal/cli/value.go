@@ -55,3 +55,29 @@ func completer(f *pflag.Flag) cobra.CompletionFunc {
 		return choices(f), cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// Completes reports whether args are a shell's question how to complete a command line.
+func Completes(args []string) bool {
+	return len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+}
+
+// Described returns a word that is offered to a shell, with a description.
+func Described(word, about string) string {
+	if about == "" {
+		return word
+	}
+	return cobra.CompletionWithDesc(word, about)
+}
+
+// offer makes cobra's function of one that offers words for the end of args. It leaves out
+// those that do not begin as the reader has begun.
+func offer(complete func(args []string) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, begun string) (words []cobra.Completion, _ cobra.ShellCompDirective) {
+		for _, w := range complete(args) {
+			if strings.HasPrefix(w, begun) {
+				words = append(words, w)
+			}
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}

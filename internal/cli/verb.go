@@ -28,6 +28,9 @@ type Verb struct {
 	// returns AskHelp, the help is printed.
 	RunArgs func(args []string, std IO) int
 
+	// Complete offers words for the end of the arguments of a verb with RunArgs, each made
+	// by Described. It is nil for a verb whose flags cobra completes.
+	Complete func(args []string) []string
 	// Verbs are the verbs of a verb that does nothing itself.
 	Verbs []Verb
 

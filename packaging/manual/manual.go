@@ -21,12 +21,20 @@ type Section struct {
 	Items [][2]string // a term and its meaning; without a term a paragraph
 }
 
+// Overview is a page of section 7, which describes the program as a whole.
+type Overview struct {
+	Summary  string
+	Sections []Section
+}
+
 // Manual describes the files to write for a program.
 type Manual struct {
 	Program  *cli.Program
 	Summary  string // of the program's own page; without one it has no page
 	Sections []Section
+	Overview *Overview         // nil: there is none
 	Links    map[string]string // page name: the page that it leads to
+	Aliases  []*cli.Program    // other names of the binary, whose command lines shells complete
 }
 
 // Run writes the files to the directory that args name, and returns the exit code.
@@ -51,6 +59,9 @@ func (m *Manual) Write(dir string) error {
 	for _, p := range m.pages() {
 		files["man8/"+p.name()+".8"] = p.roff(m.Sections)
 	}
+	if m.Overview != nil {
+		files["man7/"+m.Program.Name+".7"] = m.Overview.roff(m.Program.Name)
+	}
 	for name, to := range m.Links {
 		files["man8/"+name+".8"] = ".so man8/" + to + ".8\n"
 	}
@@ -66,17 +77,26 @@ func (m *Manual) Write(dir string) error {
 	return nil
 }
 
-// completions returns what cobra generates for each shell. The scripts ask the program
-// itself what may come next.
+// completions returns the completion scripts of the program, and of its other names.
 func (m *Manual) completions() (map[string]string, error) {
-	var code int
-	root := m.Program.Command(cli.System(), &code, true)
-	var bash, zsh, fish strings.Builder
-	if err := errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true)); err != nil {
-		return nil, err
+	files := map[string]string{}
+	for _, p := range append([]*cli.Program{m.Program}, m.Aliases...) {
+		if err := complete(p, files); err != nil {
+			return nil, err
+		}
 	}
-	name := m.Program.Name
-	return map[string]string{"bash/" + name: bash.String(), "zsh/_" + name: zsh.String(), "fish/" + name + ".fish": fish.String()}, nil
+	return files, nil
+}
+
+// complete adds what cobra generates for each shell. The scripts ask the program itself
+// what may come next.
+func complete(p *cli.Program, files map[string]string) error {
+	var code int
+	root := p.Command(cli.System(), &code, true)
+	var bash, zsh, fish strings.Builder
+	err := errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true))
+	files["bash/"+p.Name], files["zsh/_"+p.Name], files["fish/"+p.Name+".fish"] = bash.String(), zsh.String(), fish.String()
+	return err
 }
 
 // page is a man page: of a verb, or of the program.

@@ -51,6 +51,19 @@ func (p page) roff(sections []Section) string {
 	return b.String()
 }
 
+// roff returns the page of the program in section 7.
+func (o *Overview) roff(program string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, ".TH %s 7 \"\" director \"System Administration\"\n", strings.ToUpper(escape(program)))
+	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", escape(program), escape(o.Summary))
+	for _, s := range o.Sections {
+		fmt.Fprintf(&b, ".SH %s\n", escape(s.Title))
+		s.items(&b, true)
+	}
+	fmt.Fprintf(&b, ".SH SEE ALSO\n.BR %s (8)\n", escape(program))
+	return b.String()
+}
+
 // split returns the sections of one page, first those that describe it. A section of its
 // own replaces one that all pages have.
 func split(sections []Section, words string) (describe, others []Section) {

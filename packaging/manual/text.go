@@ -1,12 +1,19 @@
 package manual
 
-import "director/internal/cli"
+import (
+	"slices"
 
-// Director returns the manual of director. Scripts know it as ipvsadm, too.
-func Director(p *cli.Program) *Manual {
+	"director/internal/cli"
+)
+
+// Director returns the manual of director. Scripts know it as ipvsadm, too: that is the
+// command line of the other name.
+func Director(p, ipvsadm *cli.Program) *Manual {
 	return &Manual{
-		Program: p, Summary: "Linux Virtual Server in userspace", Sections: append(directorSections, exitStatus),
-		Links: map[string]string{"ipvsadm": "director-ctl", "ipvsadm-save": "director-ctl", "ipvsadm-restore": "director-ctl"},
+		Program: p, Summary: "Linux Virtual Server in userspace", Sections: slices.Concat(directorSections, examples, []Section{exitStatus}),
+		Overview: &overview,
+		Links:    map[string]string{"ipvsadm": "director-ctl", "ipvsadm-save": "director-ctl", "ipvsadm-restore": "director-ctl"},
+		Aliases:  []*cli.Program{ipvsadm},
 	}
 }
 
