@@ -82,7 +82,7 @@ func (l *serverLog) tell(now time.Time, s *serverState) {
 		e = e.Int("changes", s.changes)
 	}
 	if !s.now {
-		e.Dur("was-unreachable", now.Sub(s.at)).Msg("real server can be reached again")
+		e.Float64("unreachable-seconds", now.Sub(s.at).Seconds()).Msg("real server can be reached again")
 		return
 	}
 	e = e.Stringer("because", s.latest.Reason)

@@ -217,7 +217,7 @@ func (d *Daemon) resume() error {
 		e = d.log.Warn()
 	}
 	e.Int("connections", r.Resumed).Int("left-out-without-server", r.Stranded).Int("left-out-without-room", r.Refused).
-		Dur("took", time.Since(began)).Dur("pause", time.Since(d.saved.Saved)).Msg("saved connections restored")
+		Float64("took-seconds", time.Since(began).Seconds()).Float64("pause-seconds", time.Since(d.saved.Saved).Seconds()).Msg("saved connections restored")
 	return nil
 }
 
@@ -266,7 +266,7 @@ func (d *Daemon) saveState() error {
 			d.log.Warn().Err(err).Msg("the host sees balanced frames until the next director starts, and may reset connections")
 		}
 	}
-	d.log.Info().Str("state", d.config.State).Int("connections", n).Dur("took", time.Since(began)).Msg("state saved")
+	d.log.Info().Str("state", d.config.State).Int("connections", n).Float64("took-seconds", time.Since(began).Seconds()).Msg("state saved")
 	return nil
 }
 

@@ -15,12 +15,15 @@ func checkVerb() cli.Verb {
 	}
 }
 
-// check reads the flags of run and prints the resulting configuration as a flags file.
-// It does not examine the host.
+// check reads the flags of run and prints the resulting configuration as a flags file. It
+// warns of what is valid but useless. It does not examine the host.
 func check(args []string, std cli.IO) int {
 	c, code := configure(args, std)
 	if c == nil {
 		return code
+	}
+	for _, mark := range c.UndefinedMarks() {
+		fmt.Fprintf(std.Err, "warning: -f %d: no --fwmark defines mark %[1]d, so its service gets no traffic\n", mark)
 	}
 	if err := c.Write(std.Out); err != nil {
 		fmt.Fprintf(std.Err, "write the configuration: %v\n", err)

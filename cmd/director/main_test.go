@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -59,12 +60,17 @@ func TestHelp_OfAVerb(t *testing.T) {
 	}
 }
 
-func TestVersion_PrintsTheBuild(t *testing.T) {
-	for _, line := range []string{"version", "--version"} {
-		code, out, err := direct("", line)
-		if code != cli.OK || err != "" || !strings.HasPrefix(out, "go\tgo1.") {
-			t.Errorf("director %s: exit %d, stdout %q, stderr %q, want 0 and the build information", line, code, out, err)
-		}
+func TestVersion_IsOneLine(t *testing.T) {
+	_, want, _ := direct("", "version")
+	if !strings.HasPrefix(want, "director ") || strings.Count(want, "\n") != 1 || !strings.Contains(want, ", go1.") {
+		t.Errorf("director version: %q, want the version in one line", want)
+	}
+	if code, out, err := direct("", "--version"); code != cli.OK || err != "" || out != want {
+		t.Errorf("director --version: exit %d, stdout %q, stderr %q, want 0 and %q", code, out, err, want)
+	}
+	code, out, err := direct("", "version -v")
+	if more, ok := strings.CutPrefix(out, want); code != cli.OK || err != "" || !ok || !strings.Contains(more, "\tgithub.com/spf13/cobra\t") {
+		t.Errorf("director version -v: exit %d, stdout %q, stderr %q, want 0, the version and the modules", code, out, err)
 	}
 }
 
@@ -83,6 +89,16 @@ func TestCheck_PrintsAFixedPoint(t *testing.T) {
 	}
 	if want := "-A -t 192.0.2.10:80 -s wlc\n-a -t 192.0.2.10:80 -r 10.0.0.11:8080 -m -w 1\n"; !strings.HasSuffix(first, want) {
 		t.Errorf("got\n%s\nwant it to end in\n%s", first, want)
+	}
+}
+
+// A service that cannot get traffic is worth a warning, not a refusal. The output stays a
+// flags file.
+func TestCheck_WarnsOfAMarkWithoutFlag(t *testing.T) {
+	const rules = "-A -f 7 -s rr\n-A -f 8 -s rr\n"
+	code, out, err := direct(rules, "check --interface eth0 --fwmark=8=tcp,198.51.100.0/24 --flagfile -")
+	if want := "warning: -f 7: no --fwmark defines mark 7, so its service gets no traffic\n"; code != cli.OK || err != want || !strings.HasSuffix(out, rules) {
+		t.Errorf("exit %d, stderr %q, stdout\n%s\nwant 0, %q and the configuration", code, err, out, want)
 	}
 }
 
@@ -112,6 +128,29 @@ func TestCheck_FailsWhenItCannotPrint(t *testing.T) {
 	code := run([]string{"check", "--interface=eth0"}, cli.IO{In: strings.NewReader(""), Out: fullDisk{}, Err: &e})
 	if want := "write the configuration: no space left on device\n"; code != cli.Failed || e.String() != want {
 		t.Errorf("got exit %d, stderr %q, want 1 and %q", code, e.String(), want)
+	}
+}
+
+// With --log-format=json the error that ends the run is a JSON line, too.
+func TestRun_SaysInJSONWhyItEnds(t *testing.T) {
+	for _, c := range []struct {
+		line, want string
+		code       int
+	}{
+		{"run --log-format=json --interface=eth0 --cpus=x", "--cpus=x: ", cli.Usage},
+		{"run --log-format=json --http= --control= --interface=nosuch0", "nosuch0", cli.Usage},
+	} {
+		code, out, err := direct("", c.line)
+		var line struct {
+			Level, Time, Message string
+			Code                 int `json:"exit-code"`
+		}
+		if e := json.Unmarshal([]byte(err), &line); e != nil || code != c.code || out != "" {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q: %v, want exit %d and one JSON object", c.line, code, out, err, e, c.code)
+		}
+		if line.Level != "fatal" || line.Time == "" || !strings.Contains(line.Message, c.want) || line.Code != c.code {
+			t.Errorf("%s: %+v, want a fatal message with %q and the exit code", c.line, line, c.want)
+		}
 	}
 }
 

@@ -32,23 +32,36 @@ const runAbout = "SIGTERM ends the director: the VIPs are free at once, and with
 
 // runDirector forwards traffic until a signal stops it.
 func runDirector(args []string, std cli.IO) int {
-	c, code := configure(args, std)
-	if c == nil {
-		return code
+	c, err := config.Parse(args, std.In)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return cli.AskHelp
+	case err != nil:
+		return fail(err, config.FormatOf(err), cli.Usage, std)
 	}
 	ctx, stop := untilStopped()
 	defer stop()
 	load := func() (*config.Config, error) { return config.Parse(args, nil) }
-	err := daemon.Run(ctx, c, load, newLogger(c, std.Err))
+	err = daemon.Run(ctx, c, load, newLogger(c, std.Err))
 	switch {
 	case err == nil:
 		return cli.OK
 	case errors.Is(err, host.ErrUsage):
-		fmt.Fprintln(std.Err, err)
-		return cli.Usage
+		return fail(err, c.LogFormat, cli.Usage, std)
 	}
-	fmt.Fprintln(std.Err, err)
-	return cli.Failed
+	return fail(err, c.LogFormat, cli.Failed, std)
+}
+
+// fail reports the error that ends the run and returns the exit code. A program that reads
+// JSON lines gets it as one of them.
+func fail(err error, format config.LogFormat, code int, std cli.IO) int {
+	if format == config.LogJSON {
+		log := zerolog.New(std.Err).With().Timestamp().Logger()
+		log.WithLevel(zerolog.FatalLevel).Int("exit-code", code).Msg(err.Error())
+	} else {
+		fmt.Fprintln(std.Err, err)
+	}
+	return code
 }
 
 // untilStopped returns a context that ends with the first signal that stops the director.
@@ -77,7 +90,7 @@ func untilStopped() (ctx context.Context, stop func()) {
 // newLogger returns a logger that writes to w. The flags set its format and its level.
 func newLogger(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == config.LogConsole {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !cli.IsTerminal(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.RFC3339, NoColor: !cli.IsTerminal(w)}
 	}
 	zerolog.SetGlobalLevel(c.LogLevel) // a reload may change it
 	return zerolog.New(w).With().Timestamp().Logger()

@@ -9,6 +9,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -92,6 +93,7 @@ type Config struct {
 	SkipUnreachable bool
 	ICMPRateLimit   time.Duration // least time between two of our ICMP messages to one destination; 0: no limit
 	ICMPRateMask    uint32        // the ICMP types with this limit, one bit for each
+	Sandbox         bool          // confine the process once it forwards
 	LogLevel        zerolog.Level
 	LogFormat       LogFormat
 	Sysctl          sysctl.Values
@@ -126,8 +128,21 @@ func defaults() *Config {
 		Timeouts:        service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		ICMPRateLimit:   time.Second,
 		ICMPRateMask:    1<<3 | 1<<4 | 1<<11 | 1<<12, // the kernel's net.ipv4.icmp_ratemask
+		Sandbox:         true,
 		LogLevel:        zerolog.InfoLevel,
 		LogFormat:       LogConsole,
 		Sysctl:          sysctl.Defaults(),
 	}
+}
+
+// UndefinedMarks returns the firewall marks that have a service but no --fwmark, in the
+// order of their services. Such a service gets no traffic.
+func (c *Config) UndefinedMarks() (marks []uint32) {
+	for i := range c.Services {
+		mark := c.Services[i].Mark
+		if mark != 0 && !slices.ContainsFunc(c.Marks, func(m service.Mark) bool { return m.Mark == mark }) {
+			marks = append(marks, mark)
+		}
+	}
+	return marks
 }

@@ -53,7 +53,7 @@ func standard() *config.Config {
 		Timeouts:      service.Timeouts{TCP: 900, TCPFIN: 120, UDP: 300},
 		ICMPRateLimit: time.Second,
 		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
-		SkipUnreachable: true,
+		SkipUnreachable: true, Sandbox: true,
 		ICMPRateMask:    6168,
 		LogLevel:        zerolog.InfoLevel,
 		LogFormat:       config.LogConsole,
@@ -95,6 +95,7 @@ const everything = `
 --icmp-ratemask=4294967295
 --control=/run/director/control.sock
 --reload-runtime=keep
+--sandbox=false
 --log-level=debug
 --log-format json
 --conn-reuse-mode 2
@@ -219,6 +220,7 @@ func TestWrite_PrintsEverything(t *testing.T) {
 --icmp-ratemask=4294967295
 --control=/run/director/control.sock
 --reload-runtime=keep
+--sandbox=false
 --log-level=debug
 --log-format=json
 --am-droprate=10

@@ -76,6 +76,8 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(number(&c.ICMPRateMask, 0, math.MaxUint32), "icmp-ratemask", "the ICMP types that --icmp-ratelimit limits, one bit for each")
 	fs.Var(socket(&c.Control), "control", "the unix socket of the control API, for ctl, ipvsadm, top, why and capture; empty for none")
 	fs.Var(choice(&c.ReloadRuntime, RuntimeKeep, RuntimeDrop), "reload-runtime", "whether a reload keeps or drops what ctl and the API have set since the last load")
+	fs.Var(boolean(&c.Sandbox), "sandbox", "once it forwards, confine the director to the system calls and files that it needs, by seccomp and Landlock; false is for looking for a fault")
+	fs.Lookup("sandbox").NoOptDefVal = "true"
 	fs.Var(level(&c.LogLevel), "log-level", "the least important messages to log")
 	fs.Var(choice(&c.LogFormat, LogConsole, LogJSON), "log-format", "the format of log lines")
 }

@@ -52,7 +52,7 @@ func Parse(args []string, stdin io.Reader) (*Config, error) {
 	return parse(args, stdin, names.System{}, nil)
 }
 
-func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, more ...func(*parser)) (*Config, error) {
+func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, more ...func(*parser)) (_ *Config, err error) {
 	c := defaults()
 	// A replay is compared with IPVS, which does not know neighbours.
 	c.SkipUnreachable = r == nil
@@ -72,6 +72,7 @@ func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, m
 		add(p)
 	}
 	settings, err := p.commandLine(args)
+	defer func() { err = withFormat(err, c, settings) }()
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +93,8 @@ func parse(args []string, stdin io.Reader, resolver rules.Resolver, r *Replay, m
 	return c, nil
 }
 
+// commandLine returns the flags of the command line. After an error these are the flags
+// before the wrong one.
 func (p *parser) commandLine(args []string) (settings []setting, err error) {
 	err = p.flags.ParseAll(args, func(f *pflag.Flag, v string) error {
 		settings = append(settings, setting{f, v})
@@ -100,13 +103,13 @@ func (p *parser) commandLine(args []string) (settings []setting, err error) {
 	var unknown *pflag.NotExistError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		return nil, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
+		return settings, fmt.Errorf("-%s: ipvsadm's rules belong in a file: see --flagfile", unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
-		return nil, p.unknown(unknown.GetSpecifiedName())
+		return settings, p.unknown(unknown.GetSpecifiedName())
 	case err == nil && p.why != nil:
 		p.why.Words = p.flags.Args()
 	case err == nil && p.flags.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
+		return settings, fmt.Errorf("unexpected argument %q: flags begin with --", p.flags.Arg(0))
 	}
 	return settings, err
 }

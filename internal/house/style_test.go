@@ -57,3 +57,13 @@ func TestPackages_SayWhatTheyAreFor(t *testing.T) {
 		}
 	}
 }
+
+// A field of a log line that is a duration has its unit in its name. zerolog's Dur writes
+// milliseconds and does not say so.
+func TestLogs_SayTheUnitOfADuration(t *testing.T) {
+	for _, f := range files(t) {
+		if !f.test && bytes.Contains(f.source, []byte(`.Dur("`)) {
+			t.Errorf("%s logs a duration without its unit: write Float64(\"…-seconds\", d.Seconds())", f.path)
+		}
+	}
+}

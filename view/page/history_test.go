@@ -140,9 +140,9 @@ func TestHistory_BeginsAnewForWhoComesBack(t *testing.T) {
 	for range 5 {
 		p.Sample()
 	}
-	s.change(func(s *source) { s.services = s.services[:1] })
+	s.change(func(s *source) { s.services = s.services[1:] })
 	p.Sample()
-	s.change(func(s *source) { s.services = []control.Service{newService(1, 1), s.services[0]} })
+	s.change(func(s *source) { s.services = []control.Service{newService(0, 1), s.services[0]} })
 	p.Sample()
 	if got := p.Line(0, 1); len(got) != 1 {
 		t.Errorf("the line of a service that came back has %d points, want 1", len(got))
