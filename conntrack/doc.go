@@ -71,6 +71,7 @@
 //	due.go         expires connections exactly at their deadlines, for a simulated clock
 //	thin.go        removes connections at random (drop_entry)
 //	list.go        lists connections
+//	count.go       counts the connections in each state
 //	dump.go        saves and restores connections
 //	shadow.go      a copy that changes nothing of the original, for director why
 package conntrack

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,10 +28,10 @@ import (
 	"director/host/notify"
 	"director/host/plan"
 	"director/host/privilege"
+	"director/internal/build"
 	"director/neigh"
 	"director/neigh/rtnl"
 	"director/packet"
-	"director/service"
 	"director/view/web"
 )
 
@@ -54,6 +53,7 @@ type Daemon struct {
 	begun   chan struct{}  // closed when the service manager knows that it forwards
 	loading sync.Mutex     // held while the configuration is read again
 	loaded  *config.Config // the last one that was applied; guarded by loading
+	reloads reloads
 	load    func() (*config.Config, error)
 	log     zerolog.Logger
 	version string // of the binary
@@ -125,33 +125,14 @@ var ErrSuccessor = errors.New("a successor comes")
 // for a reload; nil means that there is no reload.
 func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logger) *Daemon {
 	d := &Daemon{
-		config: c, loaded: c, load: load, log: log, version: buildVersion(debug.ReadBuildInfo()),
+		config: c, loaded: c, load: load, log: log, version: build.Version(),
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), hangup: make(chan os.Signal, 1),
 		exit: os.Exit,
 	}
 	d.follower.log, d.follower.rules = log, d.rules
+	d.window.log = log
+	d.reloads.AppliedAt = d.started
 	return d
-}
-
-// buildVersion returns the commit that the go command stamped into the binary, followed
-// by + if there were uncommitted changes. Without a commit it is the module's version.
-func buildVersion(info *debug.BuildInfo, ok bool) string {
-	if !ok {
-		return "unknown"
-	}
-	setting := map[string]string{}
-	for _, s := range info.Settings {
-		setting[s.Key] = s.Value
-	}
-	revision := setting["vcs.revision"]
-	if revision == "" {
-		return info.Main.Version
-	}
-	revision = revision[:min(12, len(revision))]
-	if setting["vcs.modified"] == "true" {
-		revision += "+"
-	}
-	return revision
 }
 
 // Run starts a director, waits until ctx ends or something fails, and restores the host.
@@ -278,10 +259,8 @@ func (d *Daemon) build(workers int) error {
 
 		SkipUnreachable: d.config.SkipUnreachable,
 	})
-	for _, s := range d.config.Services {
-		if s.Mark != 0 && !slices.ContainsFunc(d.config.Marks, func(m service.Mark) bool { return m.Mark == s.Mark }) {
-			d.log.Warn().Uint32("mark", s.Mark).Msg("no --fwmark defines this mark, so its service gets no traffic")
-		}
+	for _, mark := range d.config.UndefinedMarks() {
+		d.log.Warn().Uint32("mark", mark).Msg("no --fwmark defines this mark, so its service gets no traffic")
 	}
 	return d.begin()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,32 +14,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"director/control/config"
+	"director/host"
 	"director/host/plan"
 )
-
-func TestBuildVersion_IsTheCommit(t *testing.T) {
-	settings := func(all ...string) *debug.BuildInfo {
-		info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}
-		for i := 0; i < len(all); i += 2 {
-			info.Settings = append(info.Settings, debug.BuildSetting{Key: all[i], Value: all[i+1]})
-		}
-		return info
-	}
-	for _, c := range []struct {
-		info *debug.BuildInfo
-		want string
-	}{
-		{nil, "unknown"},
-		{settings(), "v1.2.3"},
-		{settings("vcs.revision", "0123456789abcdef"), "0123456789ab"},
-		{settings("vcs.revision", "0123456789abcdef", "vcs.modified", "true"), "0123456789ab+"},
-		{settings("vcs.revision", "0123", "vcs.modified", "false"), "0123"},
-	} {
-		if got := buildVersion(c.info, c.info != nil); got != c.want {
-			t.Errorf("%+v: %s, want %s", c.info, got, c.want)
-		}
-	}
-}
 
 // Resources are released in the reverse order. After an error, the others are still
 // released.
@@ -209,7 +185,7 @@ func TestFanoutGroup_DiffersByInterface(t *testing.T) {
 }
 
 func TestListen_SaysWhatToDo(t *testing.T) {
-	l, err := listen("127.0.0.1:0")
+	l, err := host.ListenTCP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +195,7 @@ func TestListen_SaysWhatToDo(t *testing.T) {
 		fmt.Sprintf("127.0.0.1:%d", port): "another program listens there",
 		"192.0.2.77:0":                    "no interface has this address",
 	} {
-		l, err := listen(addr)
+		l, err := host.ListenTCP(addr)
 		if err == nil {
 			l.Close()
 		}

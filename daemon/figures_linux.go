@@ -23,6 +23,7 @@ func (d *Daemon) Figures() figures.Figures {
 		Goroutines: runtime.NumGoroutine(),
 		Table:      figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
 		Changes:    d.control.Differing(),
+		Reload:     d.reloads.figures(),
 	}
 	if d.recorder != nil {
 		if failed := d.recorder.failed.Load(); failed != nil {

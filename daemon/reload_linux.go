@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,10 +18,35 @@ import (
 	"director/host"
 	"director/host/plan"
 	"director/neigh/rtnl"
+	"director/view/figures"
 )
 
 // reloadTime bounds how long a reload waits for the kernel's neighbours.
 const reloadTime = 10 * time.Second
+
+// reloads counts them.
+type reloads struct {
+	mu sync.Mutex
+	figures.Reload
+}
+
+// add counts a reload that ended with err.
+func (r *reloads) add(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Failing = err != nil; r.Failing {
+		r.Refused++
+		return
+	}
+	r.Applied++
+	r.AppliedAt = time.Now()
+}
+
+func (r *reloads) figures() figures.Reload {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Reload
+}
 
 // Reload reads the configuration again and applies all differences as one change, or
 // none of them. Connections continue. The changes that were made at run time stay, unless
@@ -37,6 +63,7 @@ func (d *Daemon) Reload(ctx context.Context, by control.Origin, drop bool) error
 		d.log.Warn().Err(err).Msg("cannot notify the service manager")
 	}
 	err := d.reload(ctx, by, drop)
+	d.reloads.add(err)
 	if err != nil {
 		d.log.Error().Err(err).Msg("not reloaded, nothing has changed")
 		err = api.Errorf(http.StatusUnprocessableEntity, "not-reloaded", "not reloaded, nothing has changed: %v", err)

@@ -2,18 +2,15 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/rs/zerolog"
 
 	"director/control"
+	"director/host"
 	"director/view/figures"
 	"director/view/metrics"
 	"director/view/page"
@@ -30,7 +27,7 @@ func (d *Daemon) listenHTTP() error {
 	if d.config.HTTP == "" {
 		return nil
 	}
-	l, err := listen(d.config.HTTP)
+	l, err := host.ListenTCP(d.config.HTTP)
 	if err != nil {
 		return fmt.Errorf("--http=%s: %w", d.config.HTTP, err)
 	}
@@ -58,34 +55,6 @@ func (d *Daemon) listenHTTP() error {
 		return d.web.Close()
 	})
 	return nil
-}
-
-// listen opens a TCP listener. A loopback address works even while the loopback
-// interface is down, as in a new network namespace. The listener can be reached once the
-// interface is up.
-func listen(addr string) (net.Listener, error) {
-	var c net.ListenConfig
-	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().IsLoopback() {
-		c.Control = freeBind
-	}
-	l, err := c.Listen(context.Background(), "tcp", addr)
-	switch {
-	case errors.Is(err, unix.EADDRINUSE):
-		err = errors.New("another program listens there: give another address, or none (--http=) to do without metrics")
-	case errors.Is(err, unix.EADDRNOTAVAIL):
-		err = errors.New("no interface has this address")
-	}
-	return l, err
-}
-
-// freeBind lets a socket bind to an address that no interface has yet. The IPv4 option
-// also works for IPv6 loopback addresses.
-func freeBind(_, _ string, raw syscall.RawConn) error {
-	var failed error
-	err := raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
-	})
-	return errors.Join(err, failed)
 }
 
 // phase tells the HTTP listener in which phase the director is.
@@ -129,9 +98,11 @@ func (d *Daemon) fit() error {
 type window struct {
 	mu       sync.RWMutex
 	on       *Daemon // nil: before and after
+	log      zerolog.Logger
 	figures  figures.Figures
 	services []control.Service
 	counted  control.Stats
+	states   []figures.State
 }
 
 func (w *window) open(on *Daemon) {
@@ -145,6 +116,7 @@ func (w *window) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.figures, w.services, w.counted = w.on.Figures(), w.on.control.Services(), w.on.control.Counted()
+	w.states = w.on.states()
 	w.on = nil
 }
 
@@ -186,4 +158,23 @@ func (w *window) Counted() control.Stats {
 		return w.counted
 	}
 	return w.on.control.Counted()
+}
+
+// States counts the connections in each state.
+func (w *window) States() []figures.State {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on == nil {
+		return w.states
+	}
+	return w.on.states()
+}
+
+// Process returns what the kernel knows of this process.
+func (w *window) Process() figures.Process {
+	p, err := process()
+	if err != nil {
+		w.log.Warn().Err(err).Msg("metrics of the process are not complete")
+	}
+	return p
 }

@@ -17,6 +17,7 @@ type Figures struct {
 	PID        int       `json:"pid"`
 	Goroutines int       `json:"goroutines"`
 	Table      Table     `json:"table"`
+	Reload     Reload    `json:"reload"`
 	Workers    []Worker  `json:"workers"`
 	Queues     []Queue   `json:"queues"`
 	// Unserved counts, by interface, the frames of a service that arrived on a queue
@@ -74,6 +75,33 @@ func (f *Figures) total(of func(*Worker) map[string]uint64) map[string]uint64 {
 type Table struct {
 	Size int `json:"size"` // the most connections that fit
 	Used int `json:"used"` // connections and templates now
+}
+
+// Reload says how often the configuration was loaded again, and how that ended.
+type Reload struct {
+	Applied   uint64    `json:"applied"`
+	Refused   uint64    `json:"refused"`
+	Failing   bool      `json:"failing"`    // the last one was refused
+	AppliedAt time.Time `json:"applied_at"` // of the configuration that is in force; the start counts
+}
+
+// State is the number of connections in a state of a protocol. Templates have the protocol
+// "template".
+type State struct {
+	Proto, Name string
+	Connections uint64
+}
+
+// Process is what the operating system knows of the process.
+type Process struct {
+	Started    float64 // seconds since 1970
+	CPUSeconds float64
+	Resident   uint64 // bytes
+	Virtual    uint64 // bytes
+	Threads    int
+	Goroutines int
+	OpenFiles  int
+	MaxFiles   uint64
 }
 
 // Worker is what one worker has done. The names are those of dataplane.Counts.

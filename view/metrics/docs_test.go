@@ -57,7 +57,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := regexp.MustCompile("(?m)^\\| `(?:director|node)_.*$").FindAllString(string(text), -1)
+	got := regexp.MustCompile("(?m)^\\| `(?:director|node|process|go)_.*$").FindAllString(string(text), -1)
 	slices.Sort(got)
 	if d := cmp.Diff(exported(t), got); d != "" {
 		t.Errorf("docs/metrics.md (-exported +listed):\n%s", d)
@@ -118,8 +118,11 @@ func (d *dashboard) exprs() (all []string) {
 	return all
 }
 
-func TestDashboard_AsksForWhatIsExported(t *testing.T) {
-	have := map[string]string{} // metric: its labels
+// labelsOf returns the labels of each exported metric, by its name. A histogram is exported
+// under three names.
+func labelsOf(t *testing.T) map[string]string {
+	t.Helper()
+	have := map[string]string{}
 	for _, line := range exported(t) {
 		cells := strings.Split(line, "|")
 		name := strings.Trim(cells[1], " `")
@@ -131,20 +134,39 @@ func TestDashboard_AsksForWhatIsExported(t *testing.T) {
 			delete(have, name)
 		}
 	}
-	d := readDashboard(t)
-	asked := map[string]bool{}
-	names := regexp.MustCompile(`\b(director_\w+)(\{([^}]*)\})?`)
+	return have
+}
+
+var (
+	asksFor    = regexp.MustCompile(`\b((?:director|process|go)_\w+)(\{([^}]*)\})?`)
+	asksLabels = regexp.MustCompile(`(\w+)=~?"`)
+)
+
+// asked checks that an expression asks for metrics and labels that exist. It returns the
+// metrics.
+func asked(t *testing.T, have map[string]string, expr string) (names []string) {
+	t.Helper()
+	for _, m := range asksFor.FindAllStringSubmatch(expr, -1) {
+		labels, ok := have[m[1]]
+		if names = append(names, m[1]); !ok {
+			t.Errorf("%s: there is no metric %s", expr, m[1])
+		}
+		for _, l := range asksLabels.FindAllStringSubmatch(m[3], -1) {
+			// Prometheus adds these two.
+			if l[1] != "instance" && l[1] != "job" && !strings.Contains(labels, "`"+l[1]+"`") {
+				t.Errorf("%s: %s has no label %s", expr, m[1], l[1])
+			}
+		}
+	}
+	return names
+}
+
+func TestDashboard_AsksForWhatIsExported(t *testing.T) {
+	have, d := labelsOf(t), readDashboard(t)
+	seen := map[string]bool{}
 	check := func(text string) {
-		for _, m := range names.FindAllStringSubmatch(text, -1) {
-			labels, ok := have[m[1]]
-			if asked[m[1]] = true; !ok {
-				t.Errorf("%s: there is no metric %s", text, m[1])
-			}
-			for _, l := range regexp.MustCompile(`(\w+)=~?"`).FindAllStringSubmatch(m[3], -1) {
-				if l[1] != "instance" && !strings.Contains(labels, "`"+l[1]+"`") {
-					t.Errorf("%s: %s has no label %s", text, m[1], l[1])
-				}
-			}
+		for _, name := range asked(t, have, text) {
+			seen[name] = true
 		}
 	}
 	for _, e := range d.exprs() {
@@ -158,7 +180,7 @@ func TestDashboard_AsksForWhatIsExported(t *testing.T) {
 		"director_queue_receive_ring_full_total", "director_queue_info", "director_worker_cpu_seconds_total",
 		"director_connection_table_used", "director_worker_batch_frames_bucket",
 	} {
-		if !asked[want] {
+		if !seen[want] {
 			t.Errorf("no panel shows %s", want)
 		}
 	}

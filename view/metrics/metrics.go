@@ -26,6 +26,9 @@ type Source interface {
 	Services() []control.Service
 	// Counted is the sum over all services, including those that were removed.
 	Counted() control.Stats
+	// States counts the connections in each state.
+	States() []figures.State
+	Process() figures.Process
 }
 
 // Page is the metrics of one source under one set of names.

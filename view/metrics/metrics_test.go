@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -304,26 +303,35 @@ func TestScrape_WhileNumbersChange(t *testing.T) {
 	}
 }
 
-// Reports the time and memory of a scrape of a thousand servers. It has no limits.
-func TestScrape_OfAThousandServers(t *testing.T) {
+// thousand is a sample with a thousand services more.
+func thousand() *source {
 	s := sample()
 	for i := range 1000 {
 		a := packet.AddrFrom4(10<<24 + 1<<16 + uint32(i))
 		s.services = append(s.services, listed(
 			service.Key{Addr: a, Port: 80, Proto: packet.ProtoTCP}, "rr", server(a.String(), 80, service.NAT, 1)))
 	}
-	for name, r := range both(s) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		got := scrape(t, r)
-		took := time.Since(start)
-		runtime.ReadMemStats(&after)
-		t.Logf("%s: %d lines, %d KiB in %v, %d KiB allocated", name, strings.Count(got, "\n"), len(got)>>10, took,
-			(after.TotalAlloc-before.TotalAlloc)>>10)
-		if want := "10.1.3.231"; strings.Count(got, want) < 3 {
+	return s
+}
+
+func TestScrape_HasAThousandServers(t *testing.T) {
+	for name, r := range both(thousand()) {
+		if got, want := scrape(t, r), "10.1.3.231"; strings.Count(got, want) < 3 {
 			t.Errorf("%s: no %s, the last server", name, want)
 		}
+	}
+}
+
+func BenchmarkScrape_OfAThousandServers(b *testing.B) {
+	for name, r := range both(thousand()) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				metrics.Handler(r, zerolog.Nop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+				b.SetBytes(int64(w.Body.Len()))
+			}
+		})
 	}
 }
 

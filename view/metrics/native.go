@@ -68,6 +68,9 @@ func collectNative(s Source, out sink) {
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
 	out.put(runtimeChanges, float64(f.Changes))
+	collectReload(&f.Reload, out)
+	collectStates(s.States(), out)
+	collectProcess(s.Process(), out)
 	collectReasons(&f, out)
 	for i := range f.Workers {
 		collectWorker(&f.Workers[i], out)

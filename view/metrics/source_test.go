@@ -15,11 +15,15 @@ type source struct {
 	figures  figures.Figures
 	services []control.Service
 	counted  control.Stats
+	states   []figures.State
+	process  figures.Process
 }
 
 func (s *source) Figures() figures.Figures    { return s.figures }
 func (s *source) Services() []control.Service { return s.services }
 func (s *source) Counted() control.Stats      { return s.counted }
+func (s *source) States() []figures.State     { return s.states }
+func (s *source) Process() figures.Process    { return s.process }
 
 // worker returns a worker whose counters are all greater than zero.
 func worker(index int, scale uint64) figures.Worker {
@@ -54,6 +58,7 @@ func sample() *source {
 			Started: time.UnixMilli(1700000000250), Version: "v1.2.3", Goroutines: 17,
 			Table:    figures.Table{Size: 1 << 20, Used: 12345},
 			Changes:  3,
+			Reload:   figures.Reload{Applied: 3, Refused: 1, Failing: true, AppliedAt: time.UnixMilli(1700000100500)},
 			Workers:  []figures.Worker{worker(0, 1), worker(1, 10)},
 			Queues:   []figures.Queue{xdp0, xdp1, tap},
 			Unserved: map[string]uint64{"eth0": 7},
@@ -66,6 +71,10 @@ func sample() *source {
 			listed(service.Key{Addr: packet.MustAddr("192.0.2.11"), Port: 2905, Proto: packet.ProtoSCTP}, "sh",
 				server("10.0.0.14", 2905, service.TUN, 4)),
 			listed(service.Key{Mark: 0x1a2b}, "mh", server("10.0.0.15", 0, service.DR, 5)),
+		},
+		states: []figures.State{{Proto: "tcp", Name: "ESTABLISHED", Connections: 12000}, {Proto: "udp", Name: "UDP", Connections: 340}, {Proto: "template", Name: "NONE", Connections: 5}},
+		process: figures.Process{
+			Started: 1700000000.12, CPUSeconds: 12.5, Resident: 200 << 20, Virtual: 4 << 30, Threads: 9, Goroutines: 33, OpenFiles: 44, MaxFiles: 1 << 20,
 		},
 		counted: control.Stats{Conns: 1001, InPkts: 1002, OutPkts: 1003, InBytes: 1004, OutBytes: 1 << 40},
 	}
@@ -110,3 +119,5 @@ func (m *moving) Figures() figures.Figures {
 }
 func (m *moving) Services() []control.Service { return sample().services }
 func (m *moving) Counted() control.Stats      { return control.Stats{Conns: m.n.Load()} }
+func (m *moving) States() []figures.State     { return sample().states }
+func (m *moving) Process() figures.Process    { return sample().process }
