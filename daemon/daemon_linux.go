@@ -193,6 +193,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := privilege.Drop(); err != nil {
 		return err
 	}
+	d.confine()
 	d.announce(ctx, background)
 	close(d.begun)
 	return nil

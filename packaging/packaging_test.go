@@ -43,7 +43,7 @@ func TestUnit_GivesNoMoreThanItUses(t *testing.T) {
 		"Type": "notify", "ExecStart": "/usr/sbin/director run --state=/var/lib/director/state --flagfile=/etc/director/director.flags",
 		"ExecStop":         "+/usr/lib/director/director-stop %n",
 		"RuntimeDirectory": "director", "StateDirectory": "director", "NoNewPrivileges": "yes",
-		"DevicePolicy": "closed", "DeviceAllow": "/dev/net/tun rw", "RestartPreventExitStatus": "2",
+		"DevicePolicy": "closed", "DeviceAllow": "/dev/net/tun rw", "RestartPreventExitStatus": "2", "RestartSec": "1", "StartLimitIntervalSec": "0",
 	} {
 		if diff := cmp.Diff([]string{want}, unit[key]); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", key, diff)

@@ -54,10 +54,10 @@ func standard() *config.Config {
 		ICMPRateLimit: time.Second,
 		Control:       "/run/director/control.sock", ReloadRuntime: config.RuntimeKeep,
 		SkipUnreachable: true, Sandbox: true,
-		ICMPRateMask:    6168,
-		LogLevel:        zerolog.InfoLevel,
-		LogFormat:       config.LogConsole,
-		Sysctl:          sysctl.Defaults(),
+		ICMPRateMask: 6168,
+		LogLevel:     zerolog.InfoLevel,
+		LogFormat:    config.LogConsole,
+		Sysctl:       sysctl.Defaults(),
 	}
 }
 
