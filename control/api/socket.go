@@ -44,30 +44,59 @@ func Listen(path string) (net.Listener, error) {
 	return &listener{UnixListener: l, path: path, own: own}, nil
 }
 
+// Check returns an error if Listen could not create the socket at path. It
+// leaves nothing behind.
+func Check(path string) error {
+	if _, err := stale(path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	for {
+		made, err := os.MkdirTemp(dir, ".control-")
+		switch {
+		case err == nil:
+			return os.Remove(made)
+		case !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir):
+			return unmade(path, err)
+		}
+		dir = filepath.Dir(dir) // Listen makes directories that do not exist
+	}
+}
+
 // removeStale removes the stream socket at path if no program listens there. It returns
 // an error if anything else is at path.
 func removeStale(path string) error {
+	found, err := stale(path)
+	if found {
+		err = os.Remove(path)
+	}
+	return err
+}
+
+// stale reports whether there is a stream socket at path at which no program listens. It
+// returns an error if anything else is at path.
+func stale(path string) (bool, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case info.Mode().Type() != os.ModeSocket:
-		return fmt.Errorf("there is a file that is not a socket (%v): remove it, or give another path", info.Mode())
+		return false, fmt.Errorf("there is a file that is not a socket (%v): remove it, or give another path", info.Mode())
 	}
 	c, err := net.Dial("unix", path)
 	if err == nil {
 		c.Close()
-		return errInUse
+		return false, errInUse
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED): // of the errors of connect only this one means that nobody listens
-		return os.Remove(path)
+		return true, nil
 	case errors.Is(err, syscall.EAGAIN): // the program is too busy to accept
-		return errInUse
+		return false, errInUse
 	}
-	return fmt.Errorf("there is a socket of another program: give another path: %w", err)
+	return false, fmt.Errorf("there is a socket of another program: give another path: %w", err)
 }
 
 // errInUse reports that a program answers at the path of the socket.

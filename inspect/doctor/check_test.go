@@ -8,6 +8,7 @@ import (
 
 	"director/control/config"
 	"director/host/plan"
+	"director/host/privilege"
 	"director/inspect/doctor"
 	"director/neigh"
 	"director/packet"
@@ -32,7 +33,8 @@ func fit() *doctor.Facts {
 	}
 	f := &doctor.Facts{
 		Config: &config.Config{
-			Interfaces: []string{"eth0", "eth1"}, IRQ: config.IRQPin,
+			Interfaces: []string{"eth0", "eth1"}, IRQ: config.IRQPin, Sandbox: true,
+			HTTP: "127.0.0.1:9464", Control: "/run/director/control.sock", State: "/var/lib/director/state",
 			Services: []service.Spec{{Key: service.Key{Port: 80, Proto: packet.ProtoTCP},
 				Servers: []service.ServerSpec{{Addr: server, Port: 80, Method: service.NAT}}}},
 		},
@@ -43,7 +45,7 @@ func fit() *doctor.Facts {
 			{Name: "AF_PACKET", Kind: plan.Packet},
 		},
 		UMEM: 8 << 20,
-		Host: doctor.Host{Release: "6.12.1", IPCLock: true, Memlock: 8 << 20},
+		Host: doctor.Host{Release: "6.12.1", IPCLock: true, Memlock: 8 << 20, Sandbox: privilege.Sandbox{Seccomp: true, Landlock: 4}},
 		CPU: doctor.CPU{
 			Online: []int{0, 1, 2, 3}, Allowed: []int{0, 1, 2, 3}, Isolated: []int{2, 3}, Assigned: []int{2, 3},
 			Siblings:  map[int][]int{0: {0}, 1: {1}, 2: {2}, 3: {3}},
@@ -178,6 +180,16 @@ func TestHost_Complaints(t *testing.T) {
 			"no kind of I/O works: AF_PACKET: packet sockets do not work here", "--io=auto"},
 		{"tun", probe(doctor.ProbeTun), doctor.Fail, "tun", "it broke", "modprobe tun; chmod 0666 /dev/net/tun; DeviceAllow=/dev/net/tun rw in the unit file"},
 		{"tcx", probe(doctor.ProbeTCX), doctor.Fail, "tcx", "it broke", "a kernel with CONFIG_NET_XGRESS=y (Linux 6.6)"},
+		{"no landlock", func(f *doctor.Facts) { f.Host.Sandbox.Landlock = 0 }, doctor.Note, "sandbox", "by Landlock here",
+			"a kernel with CONFIG_SECCOMP_FILTER=y, CONFIG_SECURITY_LANDLOCK=y and landlock in lsm="},
+		{"no sandbox", func(f *doctor.Facts) { f.Config.Sandbox = false }, doctor.Note, "sandbox", "--sandbox=false", "--sandbox"},
+		{"http", func(f *doctor.Facts) { f.Endpoints.HTTPErr = "another program listens there: give another address" },
+			doctor.Fail, "http", "127.0.0.1:9464: another program listens there", "give another address"},
+		{"control", func(f *doctor.Facts) { f.Endpoints.ControlErr = "a file is there" }, doctor.Fail, "control", "control.sock: a file is there", "--control=PATH"},
+		{"state", func(f *doctor.Facts) { f.Endpoints.StateErr = "permission denied" }, doctor.Fail, "state", "state: permission denied",
+			"--state=FILE in a directory that this user may write to"},
+		{"kernel", func(f *doctor.Facts) { f.KernelIPVS = []string{"TCP 192.0.2.10:80", "FWM 1", "UDP a", "UDP b"} }, doctor.Warn, "kernel-ipvs",
+			"has services: TCP 192.0.2.10:80, FWM 1, UDP a and 1 more", "docs/migration.md; ipvsadm -C with the kernel's ipvsadm, or: rmmod ip_vs"},
 		{"not tried", func(f *doctor.Facts) { f.Host.Probes[1].Skipped = "no namespace" }, doctor.Note, "xdp", "not checked: no namespace", ""},
 	})
 }

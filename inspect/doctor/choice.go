@@ -57,6 +57,7 @@ func checkRun(f *Facts, r *recorder) {
 	for _, text := range f.FlagErrors {
 		r.add(Fail, "flags", "ip link show", "%s", text)
 	}
+	checkEndpoints(f, r)
 	for _, p := range outcome(f).Interfaces {
 		r.iface = p.Name
 		what := fmt.Sprintf("queues %s by %s", ranges.Format(p.Queues), p.IO)

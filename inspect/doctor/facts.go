@@ -6,6 +6,7 @@ import (
 
 	"director/control/config"
 	"director/host/plan"
+	"director/host/privilege"
 	"director/neigh"
 )
 
@@ -24,15 +25,22 @@ type Facts struct {
 	Firewall   Firewall
 	Network    Network
 	FlagErrors []string // about flags that name interfaces which do not exist
+	Endpoints  Endpoints
+	KernelIPVS []string // the services of the kernel's own IPVS, such as TCP 192.0.2.10:80
 }
+
+// Endpoints says why run could not open what clients of the director use. The text is empty
+// if it could, or if the flags ask for none.
+type Endpoints struct{ HTTPErr, ControlErr, StateErr string }
 
 // Host describes the machine and the process.
 type Host struct {
 	Release      string // of the kernel
 	KernelErr    string
 	PrivilegeErr string
-	IPCLock      bool   // CAP_IPC_LOCK: memory may be locked without limit
-	Memlock      uint64 // RLIMIT_MEMLOCK in bytes, all bits set for no limit
+	IPCLock      bool              // CAP_IPC_LOCK: memory may be locked without limit
+	Memlock      uint64            // RLIMIT_MEMLOCK in bytes, all bits set for no limit
+	Sandbox      privilege.Sandbox // what the kernel offers to confine the director
 	Probes       []Probe
 }
 
@@ -81,6 +89,7 @@ type Interface struct {
 	Master    plan.Master // the link that it is a part of
 	MasterErr string      // why it cannot be served as such a part
 	ServedBy  string      // the process of another director
+	Confined  bool        // that process has a seccomp filter
 	Queues    int
 	MaxQueues int    // 0: not known
 	Served    []int  // the queues that the flags name

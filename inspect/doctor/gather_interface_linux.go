@@ -10,7 +10,7 @@ import (
 )
 
 // gatherInterface returns the facts about one interface.
-func gatherInterface(ethtool *nic.Control, links []netlink.Link, name string) Interface {
+func gatherInterface(ethtool *nic.Control, files tree, links []netlink.Link, name string) Interface {
 	i := Interface{Name: name}
 	if _, err := host.Interface(name); err != nil {
 		i.Missing = err.Error()
@@ -22,7 +22,7 @@ func gatherInterface(ethtool *nic.Control, links []netlink.Link, name string) In
 		}
 	}
 	if by, err := host.ServedBy(name); err == nil {
-		i.ServedBy = by
+		i.ServedBy, i.Confined = by, files.confined(by)
 	}
 	i.Driver, _ = ethtool.Driver(name)
 	i.Device, _ = ethtool.Device(name)

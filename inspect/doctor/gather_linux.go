@@ -19,6 +19,7 @@ import (
 	"director/host/cpu"
 	"director/host/nic"
 	"director/host/plan"
+	"director/host/privilege"
 	"director/neigh/rtnl"
 	"director/service"
 )
@@ -50,10 +51,10 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 	if err := plan.CheckInterfaces(c, host.Exists); err != nil {
 		f.FlagErrors = append(f.FlagErrors, err.Error())
 	}
+	files := tree{root}
 	for _, name := range own.Interfaces {
-		f.Interfaces = append(f.Interfaces, gatherInterface(ethtool, links, name))
+		f.Interfaces = append(f.Interfaces, gatherInterface(ethtool, files, links, name))
 	}
-	files := files{root}
 	f.Host = gatherHost()
 	f.CPU = files.cpus()
 	f.decide(ethtool)
@@ -61,6 +62,8 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 	f.Firewall = Firewall{Legacy: strings.Fields(files.read("proc/net/ip_tables_names"))}
 	f.Firewall.Ruleset, f.Firewall.Skipped = listRuleset()
 	f.Network = gatherNetwork(f, ethtool)
+	f.Endpoints = gatherEndpoints(c)
+	f.KernelIPVS = kernelServices(files.read("proc/thread-self/net/ip_vs"))
 	return f, nil
 }
 
@@ -108,7 +111,7 @@ func (f *Facts) decide(ethtool *nic.Control) {
 }
 
 func gatherHost() Host {
-	h := Host{Probes: probes(), KernelErr: text(host.Kernel()), PrivilegeErr: text(host.Privileges())}
+	h := Host{Probes: probes(), Sandbox: privilege.Offered(), KernelErr: text(host.Kernel()), PrivilegeErr: text(host.Privileges())}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		h.Release = unix.ByteSliceToString(u.Release[:])
@@ -135,11 +138,11 @@ func text(err error) string {
 	return err.Error()
 }
 
-// files reads files below /proc and /sys.
-type files struct{ root string }
+// tree reads files below /proc and /sys.
+type tree struct{ root string }
 
 // read returns the content of a file, empty if it cannot be read.
-func (f files) read(path string) string {
+func (f tree) read(path string) string {
 	b, err := os.ReadFile(filepath.Join(f.root, path))
 	if err != nil {
 		return ""
@@ -148,7 +151,7 @@ func (f files) read(path string) string {
 }
 
 // list returns the numbers in a file of the form 0-3,5.
-func (f files) list(path string) []int {
+func (f tree) list(path string) []int {
 	s := f.read(path)
 	if s == "" || s == "(null)" { // nohz_full, if there is none
 		return nil
@@ -160,7 +163,7 @@ func (f files) list(path string) []int {
 	return numbers
 }
 
-func (f files) cpus() CPU {
+func (f tree) cpus() CPU {
 	const dir = "sys/devices/system/cpu/"
 	c := CPU{
 		Online:    f.list(dir + "online"),
@@ -181,7 +184,7 @@ func (f files) cpus() CPU {
 }
 
 // sysctls returns the sysctls that are checked. It leaves out those that cannot be read.
-func (f files) sysctls(interfaces []string) map[string]int {
+func (f tree) sysctls(interfaces []string) map[string]int {
 	names := []string{"ip_forward"}
 	for _, i := range append([]string{"all"}, interfaces...) {
 		for _, name := range []string{"rp_filter", "forwarding", "send_redirects", "arp_ignore"} {

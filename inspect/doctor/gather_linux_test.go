@@ -182,3 +182,56 @@ func TestGather_TriesEverythingElsewhere(t *testing.T) {
 		t.Errorf("%d interfaces before, %d after", len(before), len(after))
 	}
 }
+
+// The file is that of a kernel with services of each kind.
+func TestGather_ReadsTheServicesOfTheKernel(t *testing.T) {
+	nettest.Enter(t)
+	f := gather(t, machine(t, map[string]string{"proc/thread-self/net/ip_vs": `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  C000020A:0050 wlc persistent 300 FFFFFFFF
+  -> 0A00000B:1F90      Masq    1      0          0
+UDP  [2001:0db8:0000:0000:0000:0000:0000:000a]:0035 rr
+FWM  0000002A rr
+`}), "--interface=lo")
+	want := []string{"TCP 192.0.2.10:80", "UDP [2001:db8::a]:53", "FWM 42"}
+	if diff := cmp.Diff(want, f.KernelIPVS); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := gather(t, "/", "--interface=lo").KernelIPVS; got != nil {
+		t.Errorf("a new namespace has %v", got)
+	}
+}
+
+// What run could not open is found, and what it could open is free again.
+func TestGather_TriesWhatRunOpens(t *testing.T) {
+	nettest.Enter(t)
+	l, err := host.ListenTCP("127.0.0.1:9464")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	flags := []string{"--interface=lo", "--state=" + dir + "/state", "--control=" + dir + "/run/control.sock"}
+	e := gather(t, "/", flags...).Endpoints
+	if !strings.HasPrefix(e.HTTPErr, "another program listens there: ") || e.StateErr+e.ControlErr != "" {
+		t.Errorf("%+v, want a busy port alone", e)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if e := gather(t, "/", flags...).Endpoints; e.HTTPErr != "" {
+			t.Errorf("a free port: %s", e.HTTPErr)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v, left behind: %v", err, left)
+	}
+	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e = gather(t, "/", "--interface=lo", "--state="+dir+"/no/state", "--control="+dir+"/file", "--http=").Endpoints
+	if e.StateErr == "" || !strings.HasPrefix(e.ControlErr, "there is a file that is not a socket") || e.HTTPErr != "" {
+		t.Errorf("%+v, want no directory, a file in place of the socket, and nothing of a listener that nobody wants", e)
+	}
+}

@@ -22,6 +22,7 @@ func checkHost(f *Facts, r *recorder) {
 		r.ok("privileges", "CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON")
 	}
 	checkMemlock(f, r)
+	checkSandbox(f, r)
 	for _, p := range f.Host.Probes {
 		checkProbe(f, r, p)
 	}

@@ -10,6 +10,7 @@ import (
 // is not balanced. The kernel handles that traffic.
 func checkNetwork(f *Facts, r *recorder) {
 	checkForwarding(f, r)
+	checkKernelIPVS(f, r)
 	for _, i := range f.Interfaces {
 		if i.Missing != "" {
 			continue

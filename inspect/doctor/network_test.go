@@ -4,7 +4,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"director/host/plan"
 	"director/inspect/doctor"
@@ -127,6 +130,14 @@ func TestServers_Complaints(t *testing.T) {
 			f.Config.Services[0].Servers = []service.ServerSpec{{Addr: packet.AddrFrom(netip.MustParseAddr(ip)), Method: m}}
 		}
 	}
+	behind := func(ips ...string) func(*doctor.Facts) {
+		return func(f *doctor.Facts) {
+			f.Config.Services[0].Servers = nil
+			for _, ip := range ips {
+				f.Config.Services[0].Servers = append(f.Config.Services[0].Servers, service.ServerSpec{Addr: packet.AddrFrom(netip.MustParseAddr(ip)), Method: service.NAT})
+			}
+		}
+	}
 	silent := func(f *doctor.Facts) { f.Network.Snapshot.Neighbors = nil }
 	failed := func(ip string) func(*doctor.Facts) {
 		return func(f *doctor.Facts) { f.Network.Unanswered = map[netip.Addr]bool{netip.MustParseAddr(ip): true} }
@@ -144,6 +155,9 @@ func TestServers_Complaints(t *testing.T) {
 			"ping -c 1 10.0.0.11; ip neigh show 10.0.0.11"},
 		{"gateway's answer", all(at("10.1.0.5", service.NAT), silent, failed("10.0.0.254")), doctor.Warn, "neighbor",
 			"10.0.0.254, the next hop of real server 10.1.0.5", "ping -c 1 10.0.0.254; ip neigh show 10.0.0.254"},
+		{"the answer of a gateway of many", all(behind("10.1.0.5", "10.1.0.6", "10.1.0.7", "10.1.0.8", "10.1.0.9"), silent, failed("10.0.0.254")), doctor.Warn, "neighbor",
+			"10.0.0.254, the next hop of real servers 10.1.0.5, 10.1.0.6, 10.1.0.7 and 2 more, does not answer", "ping -c 1 10.0.0.254; ip neigh show 10.0.0.254"},
+		{"no route to several", behind("203.0.113.1", "203.0.113.2"), doctor.Warn, "routes", "no route to real servers 203.0.113.1, 203.0.113.2", "ip route add 203.0.113.1 via GATEWAY"},
 		{"a gateway's answer", failed("10.0.0.254"), doctor.Warn, "gateway", "the gateway 10.0.0.254 on eth1 does not answer",
 			"ping -c 1 10.0.0.254; ip neigh show 10.0.0.254"},
 		{"not asked yet", silent, doctor.Note, "neighbor", "is not resolved yet", "ping -c 1 10.0.0.11; ip neigh show 10.0.0.11"},
@@ -151,6 +165,31 @@ func TestServers_Complaints(t *testing.T) {
 		{"answers for the VIP", at("10.0.0.11", service.DR), doctor.Note, "arp", "must not answer ARP",
 			"on the real servers: sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"},
 	})
+}
+
+// Of one next hop that does not answer there is one finding, although it is the next hop of
+// several servers, one of them by two methods, and the gateway of a route.
+func TestServers_SayOnceWhatIsWrongWithANeighbour(t *testing.T) {
+	f := fit()
+	servers := &f.Config.Services[0].Servers
+	*servers = nil
+	for _, ip := range []string{"10.1.0.5", "10.1.0.6"} {
+		for _, m := range []service.Method{service.NAT, service.TUN} {
+			*servers = append(*servers, service.ServerSpec{Addr: packet.AddrFrom(netip.MustParseAddr(ip)), Method: m})
+		}
+	}
+	f.Network.Snapshot.Neighbors = nil
+	f.Network.Unanswered = map[netip.Addr]bool{gateway: true}
+	var about []string
+	for _, g := range doctor.Examine(f).Findings {
+		if strings.Contains(g.Detail, gateway.String()) {
+			about = append(about, g.Check+": "+g.Detail)
+		}
+	}
+	want := []string{"neighbor: 10.0.0.254, the next hop of real servers 10.1.0.5, 10.1.0.6, does not answer ARP requests"}
+	if diff := cmp.Diff(want, about); diff != "" {
+		t.Errorf("findings about one neighbour (-want +got):\n%s", diff)
+	}
 }
 
 func TestFirewall_Complaints(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"director/control"
 	"director/neigh"
@@ -18,28 +19,30 @@ func checkServers(f *Facts, r *recorder) {
 		r.add(Note, "rules", "--flagfile=FILE", "no service is configured")
 		return
 	}
-	for _, s := range f.Config.Services {
-		marked := func(m service.Mark) bool { return m.Mark == s.Mark }
-		if s.Mark != 0 && !slices.ContainsFunc(f.Config.Marks, marked) {
-			r.add(Warn, "fwmark", "--fwmark", "no --fwmark defines mark %d, so its service gets no traffic", s.Mark)
-		}
+	for _, mark := range f.Config.UndefinedMarks() {
+		r.add(Warn, "fwmark", "--fwmark", "no --fwmark defines mark %d, so its service gets no traffic", mark)
 	}
 	if f.Network.Err != "" {
 		r.unchecked("routes", f.Network.Err, "")
 		return
 	}
-	checkGateways(f, r)
 	servers, addrs := f.servers()
 	hops := neigh.New(f.Network.Snapshot, addrs)
 	refused := control.CheckServers(f.Config.Services, f.Network.Snapshot) != nil
 	good := 0
+	var bad troubles
 	for n, server := range servers {
-		switch {
-		case refused && checkRefused(f, r, server):
-		case checkHop(f, r, server, hops.Server(uint32(n))):
+		if refused && checkRefused(f, r, server) {
+			continue
+		}
+		if t, ok := troubleOf(f, server, hops.Server(uint32(n))); ok {
+			bad.add(t, server.Addr)
+		} else {
 			good++
 		}
 	}
+	bad.report(r)
+	checkGateways(f, r, &bad)
 	if good > 0 {
 		r.ok("routes", "%d of %d real servers are behind a served interface, and their Ethernet addresses are known",
 			good, len(servers))
@@ -50,8 +53,9 @@ func checkServers(f *Facts, r *recorder) {
 	}
 }
 
-// checkGateways checks the gateways on the way to clients and distant servers.
-func checkGateways(f *Facts, r *recorder) {
+// checkGateways checks the gateways on the way to clients and distant servers, except for
+// those that were reported as the next hop of servers.
+func checkGateways(f *Facts, r *recorder, reported *troubles) {
 	s := &f.Network.Snapshot
 	seen := map[netip.Addr]bool{}
 	for _, route := range s.Routes {
@@ -60,7 +64,7 @@ func checkGateways(f *Facts, r *recorder) {
 			continue
 		}
 		seen[route.Gateway] = true
-		if f.Network.Unanswered[route.Gateway] {
+		if f.Network.Unanswered[route.Gateway] && !reported.of(route.Gateway) {
 			r.add(Warn, "gateway", ping(route.Gateway), "the gateway %v on %s does not answer ARP requests", route.Gateway, s.Links[i].Name)
 		}
 	}
@@ -96,24 +100,94 @@ func checkRefused(f *Facts, r *recorder, server service.ServerSpec) bool {
 	return true
 }
 
-// checkHop reports whether packets can reach a real server by a hop.
-func checkHop(f *Facts, r *recorder, server service.ServerSpec, hop *neigh.Hop) bool {
+// trouble is a reason why packets cannot get to some real servers. In text and remedy, %[1]s
+// stands for the servers, %[2]s for the next hop, and %[3]s for the first server.
+type trouble struct {
+	level               Level
+	check, text, remedy string
+	via                 packet.Addr // the next hop, if it is about that
+}
+
+// troubles groups servers by their trouble: of a next hop there is one finding, however many
+// servers are behind it, and by whatever methods.
+type troubles struct {
+	order   []trouble
+	servers map[trouble][]packet.Addr
+}
+
+func (all *troubles) add(t trouble, server packet.Addr) {
+	if all.servers == nil {
+		all.servers = map[trouble][]packet.Addr{}
+	}
+	known, found := all.servers[t]
+	if !found {
+		all.order = append(all.order, t)
+	}
+	if !slices.Contains(known, server) {
+		all.servers[t] = append(known, server)
+	}
+}
+
+// of reports whether there is trouble with a next hop.
+func (all *troubles) of(via netip.Addr) bool {
+	return slices.ContainsFunc(all.order, func(t trouble) bool { return t.check == neighbor && t.via.Netip() == via })
+}
+
+func (all *troubles) report(r *recorder) {
+	for _, t := range all.order {
+		servers := all.servers[t]
+		words := []any{named(servers), t.via, servers[0]}
+		r.add(t.level, t.check, fill(t.remedy, words), "%s", fill(t.text, words))
+	}
+}
+
+// fill puts words into a text that may use only some of them.
+func fill(text string, words []any) string {
+	for i, w := range words {
+		text = strings.ReplaceAll(text, fmt.Sprintf("%%[%d]s", i+1), fmt.Sprint(w))
+	}
+	return text
+}
+
+// named names the first real servers, and says how many more there are.
+func named(servers []packet.Addr) string {
+	const most = 3
+	text := "real server"
+	if len(servers) > 1 {
+		text += "s"
+	}
+	for i, a := range servers[:min(most, len(servers))] {
+		if i > 0 {
+			text += ","
+		}
+		text += " " + a.String()
+	}
+	if more := len(servers) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// neighbor is the check of next hops.
+const neighbor = "neighbor"
+
+// troubleOf returns why packets cannot get to a real server by a hop, if they cannot.
+func troubleOf(f *Facts, server service.ServerSpec, hop *neigh.Hop) (t trouble, found bool) {
+	const ping = "ping -c 1 %[2]s; ip neigh show %[2]s"
 	via := hop.NextHop(server.Addr)
 	switch {
 	case hop.Reason == packet.NoRoute:
-		r.add(Warn, "routes", "ip route add "+server.Addr.String()+" via GATEWAY", "there is no route to real server %v", server.Addr)
+		t = trouble{Warn, "routes", "there is no route to %[1]s", "ip route add %[3]s via GATEWAY", packet.Addr{}}
 	case hop.Reason == packet.LinkDown:
-		r.add(Warn, "routes", "", "the link to real server %v is down", server.Addr)
+		t = trouble{Warn, "routes", "the link to %[1]s is down", "", packet.Addr{}}
 	case hop.Reason == packet.Neighbor && f.Network.Unanswered[via.Netip()]:
-		r.add(Warn, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, does not answer ARP requests", via, server.Addr)
+		t = trouble{Warn, neighbor, "%[2]s, the next hop of %[1]s, does not answer ARP requests", ping, via}
 	case server.Method == service.DR && hop.Reason != packet.LocalServer && via != server.Addr:
-		r.add(Warn, "routes", "use -i or -m in its rule", "real server %v with -g is behind the gateway %v, which sends packets for the VIP back to the director",
-			server.Addr, via)
+		t = trouble{Warn, "routes", "%[1]s with -g is behind the gateway %[2]s, which sends packets for the VIP back to the director", "use -i or -m in its rule", via}
 	case hop.Reason == packet.Neighbor:
-		r.add(Note, "neighbor", ping(via.Netip()), "%v, the next hop of real server %v, is not resolved yet; run will resolve it",
-			via, server.Addr)
+		t = trouble{Note, neighbor, "%[2]s, the next hop of %[1]s, is not resolved yet; run will resolve it", ping, via}
 	default:
-		return true
+		return t, false
 	}
-	return false
+	return t, true
 }

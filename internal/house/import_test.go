@@ -48,7 +48,7 @@ var mayImport = []struct {
 	{"view/page", []string{"packet", "sched", "service", "control", "view/figures", "docs"}, false},
 	{"view/metrics", []string{"packet", "service", "control", "view/figures"}, false},
 	{"view/web", []string{"internal/connlimit"}, false},
-	{"inspect/doctor", []string{"packet", "neigh/...", "service", "dataplane/...", "control", "control/config", "control/state", "host/...", "internal/ranges"}, false},
+	{"inspect/doctor", []string{"packet", "neigh/...", "service", "dataplane/...", "control", "control/api", "control/config", "control/state", "host/...", "internal/files", "internal/ranges"}, false},
 	{"control/state", []string{"packet", "dataplane/app/ftp", "service", "conntrack", "dataplane", "internal/files"}, false},
 	{"control/journal", []string{"control", "internal/files"}, false},
 	{"control/rules", []string{"packet", "sched", "service"}, true},
