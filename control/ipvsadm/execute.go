@@ -176,7 +176,7 @@ func (s *Shell) listServices(c rules.Command, out io.Writer) int {
 		return s.fail(err, codeList)
 	}
 	if !c.Listing.Unsorted {
-		all = sorted(all)
+		all = control.Sorted(all)
 	}
 	if k := c.Service.Key; k != (service.Key{}) {
 		if all = only(all, k); len(all) == 0 {
@@ -210,7 +210,7 @@ func (s *Shell) save(c rules.Command, out io.Writer) error {
 		return err
 	}
 	n := s.namer(c)
-	for _, have := range sorted(all) {
+	for _, have := range control.Sorted(all) {
 		rules.WriteService(out, &have.Spec, n)
 		for i := range have.Servers {
 			rules.WriteServer(out, have.Key, &have.Servers[i].ServerSpec, n, false)

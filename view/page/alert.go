@@ -57,7 +57,7 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 		}
 	}
 	search := func(query string) string {
-		return c.link(func(c *choice) { c.query, c.open, c.flipped = query, "all", nil }) + "#services"
+		return c.link(func(c *choice) { c.query, c.open, c.flipped, c.from = query, "all", nil, 0 }) + "#services"
 	}
 	say := func(m *mark, text, names, link string) { all = append(all, alert{m.Class, m.Sign, text, names, link}) }
 	if len(down) > 0 {

@@ -3,6 +3,7 @@ package page
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type choice struct {
 	open  string // "all" or "none" services show their servers; "": all while they are few
 	// flipped are the services that do otherwise.
 	flipped []string
+	from    int // how many services come before the first one that is shown
 }
 
 // Limits of an address.
@@ -39,6 +41,9 @@ func readChoice(v url.Values) choice {
 	if o := v.Get("open"); o == "all" || o == "none" {
 		c.open = o
 	}
+	if from, err := strconv.Atoi(v.Get("from")); err == nil && from > 0 {
+		c.from = from - from%pageful
+	}
 	for _, id := range append(v["x"], v["flip"]...) {
 		if at := slices.Index(c.flipped, id); at >= 0 {
 			c.flipped = slices.Delete(c.flipped, at, at+1)
@@ -60,6 +65,9 @@ func (c choice) link(change func(*choice)) string {
 		if pair[1] != "" {
 			v.Set(pair[0], pair[1])
 		}
+	}
+	if c.from > 0 {
+		v.Set("from", strconv.Itoa(c.from))
 	}
 	if c.line != lineNames[lineConns] {
 		v.Set("line", c.line)

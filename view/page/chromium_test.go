@@ -39,6 +39,7 @@ func TestPage_InABrowser(t *testing.T) {
 	chromium := browsertest.Start(t)
 	for name, test := range map[string]func(*testing.T, *browsertest.Browser){
 		"fits on screens of all kinds":   fitsOnScreens,
+		"fits whatever there is to show": fitsWhateverThereIs,
 		"changes in place":               changesInPlace,
 		"says that the director is gone": saysThatItIsGone,
 		"works without scripts":          worksWithoutScripts,
@@ -79,6 +80,44 @@ func fitsOnScreens(t *testing.T, b *browsertest.Browser) {
 	b.Fits("on a phone, with a thousand servers,")
 	b.Clean(server, thousand)
 }
+
+// One service, as in a trial; some dozens; and as many as the director is made for.
+func fitsWhateverThereIs(t *testing.T, b *browsertest.Browser) {
+	var servers []*httptest.Server
+	for _, services := range []int{1, 63, 10_000} {
+		s := newSource(services, 2)
+		p := page.New(s, zerolog.New(zerolog.NewTestWriter(t)))
+		for range 2 {
+			p.Sample()
+			s.change(func(s *source) { s.step(page.Period) })
+		}
+		server := httptest.NewServer(p)
+		t.Cleanup(server.Close)
+		servers = append(servers, server)
+		open(b, server.URL+"/")
+		for _, width := range []int{390, 768, 1280, 1920} {
+			what := fmt.Sprintf("%d services at %d pixels", services, width)
+			for shade, dark := range map[string]bool{"light": false, "dark": true} {
+				b.Screen(int64(width), 900, width < 500, dark)
+				b.Keep(fmt.Sprintf("%d-%d-%s.png", services, width, shade), services < 100)
+			}
+			b.Fits(what)
+			if !browsertest.Eval[bool](b, `document.querySelector('.alerts').getBoundingClientRect().bottom <= document.querySelector('.tiles').getBoundingClientRect().top`) {
+				t.Errorf("%s: alerts come after the tiles", what)
+			}
+			if clipped := browsertest.Eval[string](b, clipped); clipped != "" {
+				t.Errorf("%s: clipped: %s", what, clipped)
+			}
+		}
+	}
+	b.Clean(servers...)
+}
+
+// clipped names the sections with a table that is wider than its section. Only the table of
+// services may be: it scrolls.
+const clipped = `[...document.querySelectorAll('section table.plain')].
+	filter((t) => t.getBoundingClientRect().right > t.closest('section').getBoundingClientRect().right + 1).
+	map((t) => t.closest('section').getAttribute('aria-labelledby')).join(' ')`
 
 // When numbers change, the page keeps what the reader has chosen: the scroll position, the
 // order, the typed text, and the focus.

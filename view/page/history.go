@@ -193,6 +193,7 @@ type sums struct {
 	rates            control.Rates
 	active, inactive uint64
 	servers          int
+	answers          bool // the answers of some server pass the director
 }
 
 func total(all []control.Service) (t sums) {
@@ -207,6 +208,7 @@ func total(all []control.Service) (t sums) {
 		for j := range s.Servers {
 			t.active += uint64(s.Servers[j].Active)
 			t.inactive += uint64(s.Servers[j].Inactive)
+			t.answers = t.answers || seesAnswers(&s.Servers[j])
 		}
 	}
 	return t

@@ -51,7 +51,7 @@ type Page struct {
 	samples [2]*figures.Figures
 }
 
-// snapshot is a source at one moment.
+// snapshot is a source at one moment. Services are in the order in which ipvsadm lists them.
 type snapshot struct {
 	figures  figures.Figures
 	services []control.Service
@@ -96,7 +96,7 @@ func (p *Page) sample() {
 
 // ask updates the snapshot. The caller holds the lock.
 func (p *Page) ask() {
-	p.latest = snapshot{p.source.Figures(), p.source.Services(), p.source.Differences(mostChanges + 1), time.Now()}
+	p.latest = snapshot{p.source.Figures(), control.Sorted(p.source.Services()), p.source.Differences(mostChanges + 1), time.Now()}
 }
 
 // view returns the view for the choice of a reader.

@@ -91,11 +91,27 @@ func newRow(id, name string, weight int64, active, inactive, persistent uint64, 
 	}
 }
 
+// unseen is shown in place of a number that the director cannot know.
+const unseen template.HTML = `<span class="z" title="The answers do not pass the director">` + nothing + "</span><i></i>"
+
+// seesAnswers reports whether the answers of a server pass the director.
+func seesAnswers(s *control.Server) bool { return s.Method == service.NAT }
+
+// hideAnswers shows that the rates of answers are not known. Answers that were counted
+// before a server's method changed are still shown.
+func (r *row) hideAnswers(rates control.Rates) {
+	if rates.OutPPS == 0 && rates.OutBPS == 0 {
+		r.OPPS, r.OBPS = unseen, unseen
+	}
+}
+
 func newServiceRow(s *control.Service) serviceRow {
 	var weight int64
 	var active, inactive, persistent uint64
+	seen := len(s.Servers) == 0
 	for i := range s.Servers {
 		server := &s.Servers[i]
+		seen = seen || seesAnswers(server)
 		weight += int64(server.Weight)
 		active += uint64(server.Active)
 		inactive += uint64(server.Inactive)
@@ -104,6 +120,9 @@ func newServiceRow(s *control.Service) serviceRow {
 	id, proto, name := nameOf(s.Key)
 	r := serviceRow{row: newRow(id, name, weight, active, inactive, persistent, s.Rates), Size: plural(len(s.Servers), "server", "servers")}
 	r.Proto, r.How = proto, howOf(&s.Spec)
+	if !seen {
+		r.hideAnswers(s.Rates)
+	}
 	r.setPersistent(persistent, s.Persistent > 0)
 	if !s.Usable() {
 		r.State = unusable
@@ -136,6 +155,9 @@ func newServerRow(id string, k service.Key, keeps bool, s *control.Server) row {
 		int64(s.Weight), uint64(s.Active), uint64(s.Inactive), uint64(s.Persistent), s.Rates)
 	r.key = serverKey{k, s.Addr, s.Port}
 	r.How = methodOf(&s.ServerSpec)
+	if !seesAnswers(s) {
+		r.hideAnswers(s.Rates)
+	}
 	r.setPersistent(uint64(s.Persistent), keeps)
 	if s.Upper != 0 {
 		lower := fmt.Sprintf("fewer than %s", count(uint64(s.Lower)))

@@ -32,6 +32,9 @@ func tiles(t sums, f *figures.Figures, rates *figures.Rates, h *history) []tile 
 	all[0].More = "new"
 	all[2].More = amount(float64(t.rates.OutPPS)) + "/s out"
 	all[3].More = amount(float64(t.rates.OutBPS)) + "B/s out"
+	if t.servers > 0 && !t.answers && t.rates.OutPPS == 0 {
+		all[2].More, all[3].More = "answers not seen", "answers not seen"
+	}
 	all[4].More = count(uint64(table.Used)) + " of " + count(uint64(table.Size))
 	all[4].Class = hotter(fill)
 	all[5].More = "of " + plural(len(f.Workers), "worker", "workers")

@@ -13,6 +13,9 @@ import (
 // are more, the reader opens single services.
 const few = 100
 
+// pageful is the number of services that are shown at a time.
+const pageful = 200
+
 // view is everything that the page shows, as text. The templates only place it.
 type view struct {
 	Host, Version, Uptime, Since, At, Clock string
@@ -26,6 +29,7 @@ type view struct {
 	Services []serviceRow
 	Total    string // how many services and servers there are
 	Found    string // how many of them match the query, if there is one
+	Part     *part  // nil if all services are shown
 	Choice   choiceView
 	Dropped  []reasonRow
 	Left     []reasonRow
@@ -42,11 +46,15 @@ type view struct {
 // choiceView is the choice in the form that the template needs.
 type choiceView struct {
 	Query, Sort, Line, Open string
+	From                    int
 	Flipped                 []string
 	State                   string // the address with the whole choice
 	OpenAll, OpenNone       string // addresses
 	Clear                   string // address
 }
+
+// part says which of the services are shown. Addresses are empty where there is nothing.
+type part struct{ Text, Previous, Next string }
 
 // option is one of several things to choose from.
 type option struct {
@@ -93,11 +101,11 @@ func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choic
 // choose fills in what the reader can choose.
 func (v *view) choose(c choice) {
 	v.Choice = choiceView{
-		Query: c.query, Sort: c.sort, Line: c.line, Open: c.open, Flipped: c.flipped,
+		Query: c.query, Sort: c.sort, Line: c.line, Open: c.open, Flipped: c.flipped, From: c.from,
 		State:    c.link(func(*choice) {}),
 		OpenAll:  c.link(func(c *choice) { c.open, c.flipped = "all", nil }),
 		OpenNone: c.link(func(c *choice) { c.open, c.flipped = "none", nil }),
-		Clear:    c.link(func(c *choice) { c.query = "" }),
+		Clear:    c.link(func(c *choice) { c.query, c.from = "", 0 }),
 	}
 	for i, text := range lineTexts {
 		v.Lines = append(v.Lines, option{text, c.link(func(c *choice) { c.line = lineNames[i] }), c.line == lineNames[i]})
@@ -115,7 +123,7 @@ func (v *view) choose(c choice) {
 		case "-" + id:
 			col.Sorted, next = up, ""
 		}
-		col.Link = c.link(func(c *choice) { c.sort = next })
+		col.Link = c.link(func(c *choice) { c.sort, c.from = next, 0 })
 		v.Columns = append(v.Columns, col)
 	}
 }
@@ -152,6 +160,24 @@ func (f *found) server(j int) row {
 	return newServerRow(f.row.ID, f.Key, f.Persistent > 0, &f.Servers[j])
 }
 
+// cut returns the services to show, and says which ones they are.
+func (v *view) cut(some []found, c choice) []found {
+	if len(some) <= pageful {
+		return some
+	}
+	from := min(c.from, (len(some)-1)/pageful*pageful)
+	to := min(from+pageful, len(some))
+	v.Part = &part{Text: fmt.Sprintf("%s to %s of %s", count(uint64(from+1)), count(uint64(to)), plural(len(some), "service", "services"))}
+	turn := func(to int) string { return c.link(func(c *choice) { c.from = to }) + "#services" }
+	if from > 0 {
+		v.Part.Previous = turn(from - pageful)
+	}
+	if to < len(some) {
+		v.Part.Next = turn(to)
+	}
+	return some[from:to]
+}
+
 // serve fills in the services and servers.
 func (v *view) serve(all []control.Service, h *history, c choice) {
 	some, servers := find(all, c)
@@ -159,6 +185,7 @@ func (v *view) serve(all []control.Service, h *history, c choice) {
 		v.Found = plural(len(some), "service", "services") + ", " + plural(servers, "server", "servers") + " found"
 	}
 	arrange(some, c.sort, func(f *found) *row { return &f.row.row })
+	some = v.cut(some, c)
 	ring := slices.Index(lineNames[:], c.line)
 	for i := range some {
 		f := &some[i]

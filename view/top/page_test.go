@@ -32,11 +32,11 @@ drops    bad-source 20/s (40)  table-full 0/s (154)
                                                     CONN   PACKETS/S     BYTES/S
 SERVICE, SERVERS                WEIGHT   ACT INACT    /S    IN   OUT    IN   OUT
 TCP 192.0.2.10:80 wlc                   200k    28   100 1.50k 1.40k 60.0k 2.00M
- 10.0.0.13:8080        nat drain     0     1    20     0     0     0     0     0
- 10.0.0.12:8080        nat           2     7     4    60 1.50k 1.40k 60.0k 2.00M
  10.0.0.11:8080        nat over      1  200k     4    40 1.50k 1.40k 60.0k 2.00M
-UDP 192.0.2.9:53 rr         none           0     0     0     0     0     0     0
- 255.255.255.255:65535 tun drain     0     0     0     0     0     0     0     0
+ 10.0.0.12:8080        nat           2     7     4    60 1.50k 1.40k 60.0k 2.00M
+ 10.0.0.13:8080        nat drain     0     1    20     0     0     0     0     0
+UDP 192.0.2.9:53 rr         none           0     0     0     0     -     0     -
+ 255.255.255.255:65535 tun drain     0     0     0     0     0     -     0     -
 FWM 7 mh                    none           0     0     0     0     0     0     0
 
 
@@ -98,11 +98,11 @@ drops    bad-source 20/s (40)  table-full 0/s (154)
                                                               CONN   PACKETS/S     BYTES/S
 SERVICE, SERVERS                          WEIGHT   ACT INACT    /S    IN   OUT    IN   OUT
 TCP 192.0.2.10:80 wlc                             200k    28   100 1.50k 1.40k 60.0k 2.00M
- 10.0.0.13:8080            nat drained         0     1    20     0     0     0     0     0
- 10.0.0.12:8080            nat                 2     7     4    60 1.50k 1.40k 60.0k 2.00M
  10.0.0.11:8080            nat overloaded      1  200k     4    40 1.50k 1.40k 60.0k 2.00M
-UDP 192.0.2.9:53 rr              no server           0     0     0     0     0     0     0
- 255.255.255.255:65535     tun drained         0     0     0     0     0     0     0     0
+ 10.0.0.12:8080            nat                 2     7     4    60 1.50k 1.40k 60.0k 2.00M
+ 10.0.0.13:8080            nat drained         0     1    20     0     0     0     0     0
+UDP 192.0.2.9:53 rr              no server           0     0     0     0     -     0     -
+ 255.255.255.255:65535     tun drained         0     0     0     0     0     -     0     -
 FWM 7 mh                         no server           0     0     0     0     0     0     0
 
 WORKER CPU   LOAD  RX/S  TX/S  HOST  DROP  BATCH   1   2   4   8  16  32  64  %
@@ -243,9 +243,9 @@ func TestKeys_ScrollThroughAThousandServers(t *testing.T) {
 
 func TestKeys_SortByAnyColumn(t *testing.T) {
 	for keys, want := range map[string]string{
-		"o": "TCP 13 12 11 UDP FWM", "o r": "FWM UDP TCP 11 12 13", "n": "UDP TCP 11 12 13 FWM", "n r": "FWM TCP 13 12 11 UDP",
-		"w": "TCP 12 11 13 UDP FWM", "a": "TCP 11 12 13 UDP FWM", "i": "TCP 13 12 11 UDP FWM", "i r": "UDP FWM TCP 12 11 13",
-		"c": "TCP 12 11 13 UDP FWM", "c r": "UDP FWM TCP 13 11 12", "p": "TCP 12 11 13 UDP FWM", "B": "TCP 12 11 13 UDP FWM",
+		"o": "TCP 11 12 13 UDP FWM", "o r": "FWM UDP TCP 13 12 11", "n": "UDP TCP 11 12 13 FWM", "n r": "FWM TCP 13 12 11 UDP",
+		"w": "TCP 12 11 13 UDP FWM", "a": "TCP 11 12 13 UDP FWM", "i": "TCP 13 11 12 UDP FWM", "i r": "UDP FWM TCP 11 12 13",
+		"c": "TCP 12 11 13 UDP FWM", "c r": "UDP FWM TCP 13 11 12", "p": "TCP 11 12 13 UDP FWM", "B": "TCP 11 12 13 FWM UDP",
 	} {
 		m := after(0, 2)
 		m.Keys(strings.Fields(keys)...)

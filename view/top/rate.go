@@ -53,6 +53,7 @@ type history struct {
 // take makes a snapshot of a sample. restarted reports that the director was restarted
 // since the last sample, so older samples are dropped.
 func (h *history) take(s sample) (now snapshot, restarted bool) {
+	s.services = control.Sorted(s.services) // the order of ipvsadm's listing
 	var then *figures.Figures
 	if h.last != nil {
 		if h.last.SameRun(&s.Figures) {

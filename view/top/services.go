@@ -3,6 +3,7 @@ package top
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -109,8 +110,10 @@ func (m *model) turned(order int) int {
 
 func (n *snapshot) serviceEntry(s *control.Service) entry {
 	e := entry{target: target{service: s.Key}, name: serviceName(s.Key), about: s.Scheduler, style: strong}
+	seen := len(s.Servers) == 0
 	for i := range s.Servers {
 		r := &s.Servers[i]
+		seen = seen || r.Method == service.NAT
 		e.numbers[byActive] += float64(r.Active)
 		e.numbers[byInactive] += float64(r.Inactive)
 		if r.Usable() {
@@ -123,6 +126,7 @@ func (n *snapshot) serviceEntry(s *control.Service) entry {
 		e.state, e.brief, e.style = "unreachable", "away", alarm
 	}
 	e.traffic(n)
+	e.answers(seen)
 	return e
 }
 
@@ -141,7 +145,17 @@ func (n *snapshot) serverEntry(k service.Key, s *control.Server) entry {
 	e.numbers[byWeight] = float64(s.Weight)
 	e.numbers[byActive], e.numbers[byInactive] = float64(s.Active), float64(s.Inactive)
 	e.traffic(n)
+	e.answers(s.Method == service.NAT)
 	return e
+}
+
+// answers says whether answers pass the director. If they do not, their rates are unknown.
+func (e *entry) answers(seen bool) {
+	for _, c := range []column{byOutPkts, byOutBytes} {
+		if !seen && e.numbers[c] == 0 {
+			e.numbers[c] = math.NaN()
+		}
+	}
 }
 
 // traffic fills in the rates. A target that was added since the last count has none yet.

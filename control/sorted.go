@@ -1,18 +1,14 @@
-package ipvsadm
+package control
 
-import (
-	"slices"
+import "slices"
 
-	"director/control"
-)
-
-// sorted returns a copy of services in the order in which ipvsadm lists them: by
+// Sorted returns a copy of services in the order in which ipvsadm lists them: by
 // mark, protocol, address and port, and their servers by address and port. ipvsadm
 // compares marks and addresses by the sign of a 32-bit difference, so 192.0.2.1
 // comes before 10.0.0.1.
-func sorted(services []control.Service) []control.Service {
+func Sorted(services []Service) []Service {
 	services = slices.Clone(services)
-	mergeSort(services, func(a, b *control.Service) bool {
+	mergeSort(services, func(a, b *Service) bool {
 		switch {
 		case a.Mark != b.Mark:
 			return int32(a.Mark-b.Mark) < 0
@@ -26,7 +22,7 @@ func sorted(services []control.Service) []control.Service {
 	for i := range services {
 		s := &services[i]
 		s.Servers = slices.Clone(s.Servers)
-		mergeSort(s.Servers, func(a, b *control.Server) bool {
+		mergeSort(s.Servers, func(a, b *Server) bool {
 			if a.Addr != b.Addr {
 				return int32(a.Addr.V4()-b.Addr.V4()) < 0
 			}
