@@ -116,3 +116,13 @@ func TestExemptions_AreFields(t *testing.T) {
 		}
 	}
 }
+
+// The test fails if a field is added to Record but Reset leaves it as it was.
+func TestRecord_ResetLeavesNothing(t *testing.T) {
+	got := fields.Full[conntrack.Record]()
+	want := conntrack.Record{Key: conntrack.Key{Proto: 6}, Target: conntrack.Target{Server: 5}}
+	got.Reset(want.Key, want.Target)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

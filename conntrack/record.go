@@ -110,6 +110,19 @@ type Record struct {
 	Parental   bool // it is the parent of others
 }
 
+// Reset makes r the record of a new connection: all other fields become zero. It
+// writes field by field, because Go builds a composite literal on the stack first and
+// copies it from there.
+func (r *Record) Reset(key Key, to Target) {
+	r.Key, r.Target = key, to
+	r.Kind, r.Flags, r.State = 0, 0, 0
+	r.Packets, r.Timeout, r.Mark = 0, 0, 0
+	r.Deadline, r.Order, r.Data = 0, 0, ""
+	r.Local, r.LocalPort = packet.Addr{}, 0
+	r.ClientShift, r.ServerShift = Shift{}, Shift{}
+	r.ID, r.Parent, r.Parental = 0, 0, false
+}
+
 // Is reports whether the connection is of that kind.
 func (r *Record) Is(k Kind) bool { return r.Kind&k != 0 }
 

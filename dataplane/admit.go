@@ -28,13 +28,13 @@ func (t *tracker) describe(f *packet.Frame, s *service.Service, to service.Choic
 		dir = conntrack.In
 	}
 	state := t.machine[dir][event(f)][conntrack.TCPNone]
-	t.record = conntrack.Record{
-		Key:    conntrack.KeyOf(&f.Flow),
-		Target: conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID},
-		State:  state, Packets: 1, Mark: s.Mark, Order: t.now, Deadline: t.now + t.view.Timeouts[state],
-	}
-	t.record.Kind = helped(to.Method, &t.record.Key)
-	return &t.record
+	r := &t.record
+	r.Reset(conntrack.KeyOf(&f.Flow),
+		conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID})
+	r.State, r.Packets, r.Mark = state, 1, s.Mark
+	r.Order, r.Deadline = t.now, t.now+t.view.Timeouts[state]
+	r.Kind = helped(to.Method, &r.Key)
+	return r
 }
 
 // enter admits the connection of t.record, unless another worker has already inserted
