@@ -34,14 +34,25 @@ func New(most int, grace time.Duration) *Limit {
 	return l
 }
 
-// Apply makes s obey the limit. It wraps the handler of s and sets its ConnContext. The
-// caller serves the listener that Listener returns.
+// Apply makes s obey the limit. It wraps the handler of s, and sets its ConnContext and
+// ConnState. The caller serves the listener that Listener returns.
+//
+// A connection is busy from the moment at which the handler is called until the server
+// has sent the response. The server sends a short response only after the handler has
+// returned, so the return of the handler would be too early.
 func (l *Limit) Apply(s *http.Server) {
-	next, inner := s.Handler, s.ConnContext
+	next, inner, state := s.Handler, s.ConnContext, s.ConnState
+	s.ConnState = func(c net.Conn, now http.ConnState) {
+		if c, ok := c.(*conn); ok && now == http.StateIdle {
+			c.end()
+		}
+		if state != nil {
+			state(c, now)
+		}
+	}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(key{}).(*conn); ok {
 			c.begin()
-			defer c.end()
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -138,7 +149,7 @@ type conn struct {
 
 // wait makes the connection idle. The caller holds the lock.
 func (c *conn) wait() {
-	if c.gone {
+	if c.gone || c.place != nil {
 		return
 	}
 	c.since = time.Now()
@@ -161,7 +172,7 @@ func (c *conn) begin() {
 	c.work()
 }
 
-// end says that the request was handled.
+// end says that the response was sent.
 func (c *conn) end() {
 	c.limit.mu.Lock()
 	defer c.limit.mu.Unlock()

@@ -18,13 +18,14 @@ type server struct {
 	addr  string
 	slow  chan struct{} // receives a value when such a request begins
 	leave chan struct{}
+	idle  chan struct{} // receives a value when a response was sent
 	ended chan error
 	http  http.Server
 }
 
 func serve(t *testing.T, most int, grace time.Duration) *server {
 	t.Helper()
-	s := &server{t: t, slow: make(chan struct{}), leave: make(chan struct{}), ended: make(chan error, 1)}
+	s := &server{t: t, slow: make(chan struct{}), leave: make(chan struct{}), idle: make(chan struct{}, 1000), ended: make(chan error, 1)}
 	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			s.slow <- struct{}{}
@@ -32,6 +33,11 @@ func serve(t *testing.T, most int, grace time.Duration) *server {
 		}
 		fmt.Fprint(w, "done")
 	})
+	s.http.ConnState = func(_ net.Conn, now http.ConnState) {
+		if now == http.StateIdle {
+			s.idle <- struct{}{}
+		}
+	}
 	limit := connlimit.New(most, grace)
 	limit.Apply(&s.http)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -65,12 +71,13 @@ func (s *server) say(c net.Conn, text string) {
 
 func request(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n" }
 
-// answered waits for an answer on a connection.
+// answered waits for an answer on a connection, and until the limit knows of it.
 func (s *server) answered(c net.Conn) {
 	s.t.Helper()
 	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 200 {
 		s.t.Fatalf("%v, %v", answer, err)
 	}
+	<-s.idle
 }
 
 // closed waits until the server closes a connection without an answer.
