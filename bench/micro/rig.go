@@ -171,6 +171,9 @@ func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (serv
 		Target: conntrack.Target{Addr: to.Addr, Port: to.Port, Method: uint8(to.Method), Server: to.ID},
 		State:  state, Packets: packets, Order: now, Deadline: now + view.Timeouts[state],
 	}
+	if conntrack.Assures(state) {
+		record.Flags = conntrack.Answered | conntrack.Assured // as if both sides had sent packets
+	}
 	var c, victim conntrack.Conn
 	if o := r.shared.Conns().Insert(r.shared.Conns().HashIn(&f), &record, &c, &victim); o != conntrack.Inserted {
 		return 0, fmt.Errorf("%w: connection %d does not fit into one of %d",
