@@ -23,7 +23,7 @@ type Sandbox struct {
 func Confine(writable []string) (s Sandbox, err error) {
 	var errs []error
 	if s.Landlock, err = restrictFiles(writable); err != nil {
-		errs = append(errs, fmt.Errorf("Landlock: %w", err))
+		errs = append(errs, fmt.Errorf("restrict files by Landlock: %w", err))
 	}
 	if err := filterCalls(); err != nil {
 		errs = append(errs, fmt.Errorf("seccomp: %w", err))
