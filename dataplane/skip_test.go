@@ -125,9 +125,10 @@ func TestSkip_RepeatedSYNGoesElsewhere(t *testing.T) {
 	}
 }
 
-// A persistent client leaves a server that packets cannot reach, whatever the sysctl for
-// servers of weight 0 says, also when it repeats its SYN. It stays with the new server.
-func TestSkip_PersistentClientGetsAnotherServer(t *testing.T) {
+// newPersistentRig returns a rig that skips servers that packets cannot reach. Its
+// service is persistent.
+func newPersistentRig(t *testing.T) *rig {
+	t.Helper()
 	r := newRig(t, options{})
 	r.control.SkipUnreachable(true)
 	spec := r.specs[0]
@@ -135,6 +136,13 @@ func TestSkip_PersistentClientGetsAnotherServer(t *testing.T) {
 	if err := r.control.EditService(spec); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// A persistent client leaves a server that packets cannot reach, whatever the sysctl for
+// servers of weight 0 says, also when it repeats its SYN. It stays with the new server.
+func TestSkip_PersistentClientGetsAnotherServer(t *testing.T) {
+	r := newPersistentRig(t)
 	first := r.connect(40000)
 	if again := r.connect(40001); again != first {
 		t.Fatalf("the client goes to %d and to %d", first, again)
@@ -157,13 +165,7 @@ func TestSkip_PersistentClientGetsAnotherServer(t *testing.T) {
 
 // If no server can be reached, a persistent client keeps its template.
 func TestSkip_PersistentClientStaysIfNoServerCanBeReached(t *testing.T) {
-	r := newRig(t, options{})
-	r.control.SkipUnreachable(true)
-	spec := r.specs[0]
-	spec.Servers, spec.Persistent = nil, 300
-	if err := r.control.EditService(spec); err != nil {
-		t.Fatal(err)
-	}
+	r := newPersistentRig(t)
 	first := r.connect(40000)
 	r.silence(1, 2, 3, 4)
 	r.ports[0][0].Push(fromClient(40001, packettest.Frame{Flags: "S"}))
