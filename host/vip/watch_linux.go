@@ -29,9 +29,10 @@ const (
 
 // loss is what became of an address or a route of ours that others remove.
 type loss struct {
-	times   int       // how often it was found missing since from
-	from    time.Time // the first of these times
-	missing bool      // it is missing and waits for the next refresh
+	times    int       // how often it was found missing since from
+	from     time.Time // the first of these times
+	missing  bool      // it is missing and waits for the next refresh
+	homeless bool      // its link is gone, and the log says so
 }
 
 // count counts that something was found missing, and reports whether to restore it now.
@@ -220,14 +221,16 @@ func (h *Holder) rehome(v *held, any bool) {
 	}
 	l := h.lossOf(single(v.ip))
 	if link == 0 || err != nil {
-		if !l.missing {
+		// Of a link that goes, the kernel removes the addresses first. So the VIP may be
+		// known to be missing already.
+		if !l.homeless {
 			h.log.Warn().Stringer("vip", v.ip).Msg("the interface of a VIP is gone: looking for another place")
 		}
-		l.missing = true
+		l.missing, l.homeless = true, true
 		h.homeless.Store(true)
 		return
 	}
-	v.link = link
+	v.link, l.homeless = link, false
 	h.log.Warn().Stringer("vip", v.ip).Str("interface", host.links[link]).Msg("the interface of a VIP was gone: the VIP is added to this one")
 	h.restore(v)
 }

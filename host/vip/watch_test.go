@@ -185,6 +185,26 @@ func TestRun_FollowsAnInterfaceThatIsMadeAgain(t *testing.T) {
 	checkAddrs(t, n, "back", "10.0.0.1/24")
 }
 
+// The log tells that the interface is gone also if the VIP was found missing before that.
+func TestRun_TellsThatAnInterfaceIsGoneAfterItsVIP(t *testing.T) {
+	n, peer := office(t)
+	vlan := netip.MustParseAddr("198.51.100.10")
+	n.Wire(t, "extra", peer, "extra", 1)
+	n.Addr(t, "extra", "198.51.100.1/24")
+	_, log := watching(t, vip.Config{VIPs: []netip.Addr{vlan}, First: "back"})
+	for i := 1; i <= 3; i++ {
+		takeAway(t, n, "extra", "198.51.100.10/32")
+		nettest.Eventually(t, "the VIP is back", func() bool { return has(t, n, "extra", "198.51.100.10/32") })
+		nettest.Eventually(t, "a line in the log", func() bool { return log.count(added) == i })
+	}
+	takeAway(t, n, "extra", "198.51.100.10/32")
+	nettest.Eventually(t, "the director gives way", func() bool { return log.count(slow) == 1 })
+	if err := n.LinkDel(n.Link(t, "extra")); err != nil {
+		t.Fatal(err)
+	}
+	nettest.Eventually(t, "the director sees it", func() bool { return log.count("the interface of a VIP is gone") == 1 })
+}
+
 // announced reads the announcements that reach the peer until there is one for ip from mac.
 func announced(t *testing.T, peer *nettest.Namespace, name string) func(ip string, mac packet.MAC) {
 	t.Helper()
