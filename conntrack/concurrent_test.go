@@ -30,11 +30,11 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 		var c conntrack.Conn
 		if insert(table, id, 0, &c) == conntrack.Existed {
 			// Back from TIME_WAIT to an established connection.
-			active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts)))
+			active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Syn, 0, &conntrack.Normal, &timeouts).Active))
 		} else {
 			active.Add(1)
 		}
-		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)))
+		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts).Active))
 		if c.State() != conntrack.TCPEstablished || active.Load() != 1 {
 			t.Fatalf("round %d: %v, %d active before the FINs", round, c.State(), active.Load())
 		}
@@ -47,15 +47,37 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 			found := table.FindOut(table.HashOut(&back), &back, &c)
 			start.Wait()
 			if found {
-				active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, 0, &conntrack.Normal, &timeouts)))
+				active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, 0, &conntrack.Normal, &timeouts).Active))
 			}
 		}()
 		start.Done()
-		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts)))
+		active.Add(int64(table.Observe(&c, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts).Active))
 		done.Wait()
 		if !findIn(table, id, &c) || c.State() != conntrack.TCPTimeWait || active.Load() != 0 {
 			t.Fatalf("round %d: %v, %d active after the FINs, want TIME_WAIT and 0", round, c.State(), active.Load())
 		}
+	}
+}
+
+// counts are what a caller of the table's methods counts of its connections.
+type counts struct {
+	entries, active int64
+	crowds          conntrack.Crowds
+}
+
+// add counts the connection c n times.
+func (s *counts) add(c *conntrack.Conn, n int64) {
+	s.entries += n
+	if c.State().Active() {
+		s.active += n
+	}
+	s.crowds.Add(c, n)
+}
+
+func (s *counts) change(by conntrack.Change) {
+	s.active += int64(by.Active)
+	for i, n := range by.Crowds {
+		s.crowds[i] += int64(n)
 	}
 }
 
@@ -65,13 +87,13 @@ func TestObserve_BothFINsAtOnce(t *testing.T) {
 func TestTable_UnderConcurrentUse(t *testing.T) {
 	const workers, flows = 4, 300
 	table := newTable(t, 200) // too small, to test full tables and borrowed entries too
-	var total, active atomic.Int64
+	var each [workers]counts
 	var clock atomic.Int64
 	var wg sync.WaitGroup
 	n := rounds(400_000)
 	for id := range workers {
 		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(id), 5))
+			counted, r := &each[id], rand.New(rand.NewPCG(uint64(id), 5))
 			sweeper := table.Sweeper(id, workers)
 			dead := make([]conntrack.Conn, 16)
 			var c, victim conntrack.Conn
@@ -83,14 +105,10 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 					f := flow(k)
 					switch insertFlow(table, &f, target(k), conntrack.TCPSynRecv, now+60*second, &c, &victim) {
 					case conntrack.Evicted:
-						total.Add(-1)
-						if victim.State().Active() {
-							active.Add(-1)
-						}
+						counted.add(&victim, -1)
 						fallthrough
 					case conntrack.Inserted:
-						total.Add(1)
-						active.Add(1)
+						counted.add(&c, 1)
 					}
 				case 1, 2:
 					if !findIn(table, k, &c) {
@@ -101,7 +119,7 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 						return
 					}
 					ev := []conntrack.Event{conntrack.Ack, conntrack.Fin, conntrack.Reset, conntrack.Syn}[r.IntN(4)]
-					active.Add(int64(table.Observe(&c, conntrack.In, ev, now, &conntrack.Normal, &timeouts)))
+					counted.change(table.Observe(&c, conntrack.In, ev, now, &conntrack.Normal, &timeouts))
 				case 3:
 					back := answer(k)
 					if table.FindOut(table.HashOut(&back), &back, &c) {
@@ -109,39 +127,36 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 							t.Errorf("the answer of flow %d finds the connection of %+v", k, got)
 							return
 						}
-						active.Add(int64(table.Observe(&c, conntrack.Out, conntrack.Fin, now, &conntrack.Normal, &timeouts)))
+						counted.change(table.Observe(&c, conntrack.Out, conntrack.Fin, now, &conntrack.Normal, &timeouts))
 					}
 				case 4:
 					ended, _ := sweeper.Sweep(now, 20, dead)
 					for i := range ended {
-						total.Add(-1)
-						if dead[i].State().Active() {
-							active.Add(-1)
-						}
+						counted.add(&dead[i], -1)
 					}
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if int(total.Load()) != table.Used() {
-		t.Errorf("%d connections counted, %d in the table", total.Load(), table.Used())
-	}
 	if n := conntrack.Overlooked(table); n != 0 {
 		t.Errorf("%d connections end before anybody looks at them", n)
 	}
-	left, leftActive := 0, int64(0)
+	var counted, there counts
+	for _, w := range each {
+		counted.entries += w.entries
+		counted.active += w.active
+		counted.crowds[0] += w.crowds[0]
+		counted.crowds[1] += w.crowds[1]
+	}
 	var c conntrack.Conn
 	for k := range flows {
 		if findIn(table, k, &c) {
-			left++
-			if c.State().Active() {
-				leftActive++
-			}
+			there.add(&c, 1)
 		}
 	}
-	if left != table.Used() || leftActive != active.Load() {
-		t.Errorf("%d found, %d of them active; counted %d and %d", left, leftActive, table.Used(), active.Load())
+	if counted != there || int(there.entries) != table.Used() {
+		t.Errorf("counted %+v, %d in the table; found %+v", counted, table.Used(), there)
 	}
 }
 
@@ -153,8 +168,8 @@ func TestObserve_LeavesTheSuccessorAlone(t *testing.T) {
 	insert(table, 1, 0, &old)
 	sweepAll(table, 100*second)
 	insert(table, 2, 0, &c)
-	if by := table.Observe(&old, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts); by != 0 {
-		t.Errorf("a dead connection reports %d", by)
+	if by := table.Observe(&old, conntrack.In, conntrack.Fin, 0, &conntrack.Normal, &timeouts); by != (conntrack.Change{}) {
+		t.Errorf("a dead connection reports %+v", by)
 	}
 	if !findIn(table, 2, &c) || c.State() != conntrack.TCPSynRecv {
 		t.Errorf("the successor is in %v, want SYN_RECV", c.State())

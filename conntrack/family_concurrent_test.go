@@ -173,5 +173,5 @@ func (w *familyWorker) packet(n int) {
 		w.wrong = "a packet finds another's connection"
 	}
 	ev := []conntrack.Event{conntrack.Ack, conntrack.Fin, conntrack.Reset, conntrack.Syn}[w.r.IntN(4)]
-	w.men.active.Add(int64(w.table.Observe(&w.c, dir, ev, w.now, &conntrack.Normal, &timeouts)))
+	w.men.active.Add(int64(w.table.Observe(&w.c, dir, ev, w.now, &conntrack.Normal, &timeouts).Active))
 }

@@ -85,7 +85,6 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	if n.Kind&Engine != 0 {
 		t.data.set(index, n.Data)
 	}
-	t.count(n.Server, c.word, 1)
 	// An exchange, not a store: a store might become visible after dueBy has read
 	// the chunk's time. A sweeper would then see neither the entry nor its time.
 	c.index, c.word = index, c.word|e.state.Load()&genMask

@@ -1,12 +1,29 @@
 package conntrack
 
+// A Change says what the caller of Observe has to add to the counts of the
+// connection's server and service.
+type Change struct {
+	Active int8    // 1: the connection became active, -1: it became inactive
+	Crowds [2]int8 // as in Crowds
+}
+
+// changeOf returns the change from a state word to another.
+func changeOf(was, is uint64) (c Change) {
+	c.Active = int8(active[is&stateMask]) - int8(active[was&stateMask])
+	if was&assuredBit == 0 {
+		c.Crowds[was&answeredBit/answeredBit]--
+	}
+	if is&assuredBit == 0 {
+		c.Crowds[is&answeredBit/answeredBit]++
+	}
+	return c
+}
+
 // Observe runs the state machine of c for one packet and sets the connection's
-// new deadline. It returns +1 if this packet made the connection active, -1 if it
-// made it inactive and 0 otherwise. If several workers see the same change at once,
-// only one of them gets a value other than 0.
-func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) int {
+// new deadline. It returns what this packet changed. If several workers see the same
+// change at once, only one of them gets it.
+func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine, timeouts *Timeouts) (change Change) {
 	e := &t.entries[c.index]
-	moved := 0
 	to := m[dir][ev][c.State()]
 	for {
 		word := c.after(to, dir)
@@ -14,14 +31,13 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 			break
 		}
 		if e.state.CompareAndSwap(c.word, word) {
-			moved = int(active[to]) - int(active[c.State()])
-			t.recount(c.Server(), c.word, word)
+			change = changeOf(c.word, word)
 			c.word = word
 			break
 		}
 		word = e.state.Load()
 		if !same(c.word, word) {
-			return 0
+			return change
 		}
 		c.word = word
 		to = m[dir][ev][c.State()]
@@ -34,7 +50,7 @@ func (t *Table) Observe(c *Conn, dir Direction, ev Event, now int64, m *Machine,
 	if parent := uint32(e.family.Load()); parent != 0 && (Assures(to) || dir == Out && ev == Datagram) {
 		t.assure(parent - 1)
 	}
-	return moved
+	return change
 }
 
 // after returns the state word of c after a packet in direction dir that moves it to

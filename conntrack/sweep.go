@@ -114,7 +114,6 @@ func (t *Table) endIn(sh *shard, index uint32, c *Conn, bits uint64) bool {
 		c.word = word
 	}
 	t.step()
-	t.count(c.Server(), c.word, -1)
 	t.letGo(e.family.Load())
 	t.free(sh, index)
 	return true

@@ -271,7 +271,7 @@ func TestObserve_ReportsActiveConnections(t *testing.T) {
 		dir  conntrack.Direction
 		ev   conntrack.Event
 		want conntrack.State
-		by   int
+		by   int8
 	}{
 		{conntrack.Out, conntrack.Syn, conntrack.TCPSynRecv, 0},
 		{conntrack.In, conntrack.Ack, conntrack.TCPEstablished, 0},
@@ -280,7 +280,7 @@ func TestObserve_ReportsActiveConnections(t *testing.T) {
 		{conntrack.In, conntrack.Ack, conntrack.TCPTimeWait, 0},
 		{conntrack.In, conntrack.Syn, conntrack.TCPSynRecv, +1},
 	} {
-		by := table.Observe(&c, step.dir, step.ev, 0, &conntrack.Normal, &timeouts)
+		by := table.Observe(&c, step.dir, step.ev, 0, &conntrack.Normal, &timeouts).Active
 		if by != step.by || c.State() != step.want {
 			t.Errorf("step %d: %v by %d, want %v by %d", i, c.State(), by, step.want, step.by)
 		}

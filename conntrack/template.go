@@ -162,7 +162,9 @@ func (t *Table) assure(index uint32) {
 			return
 		}
 		if e.state.CompareAndSwap(word, word&^stateMask|uint64(TemplateAssured)|assuredBit) {
-			t.recount(uint32(e.server.Load()>>32), word, word|assuredBit)
+			if crowd := t.crowd(uint32(e.server.Load()>>32), word); crowd != nil && word&assuredBit == 0 {
+				crowd.Add(-1)
+			}
 			return
 		}
 	}

@@ -86,11 +86,25 @@ func (e *entry) merit(word uint64) (grade, since uint64) {
 	return grade, uint64(e.deadline.Load())
 }
 
+// Crowds are numbers of connections and templates of one service that are not assured:
+// those without an answer and those with one.
+type Crowds [2]int64
+
+// Add counts the connection or template c n times, unless it is assured.
+func (s *Crowds) Add(c *Conn, n int64) { s.add(c.word, n) }
+
+func (s *Crowds) add(word uint64, n int64) {
+	if word&assuredBit == 0 {
+		s[word&answeredBit/answeredBit] += n
+	}
+}
+
 // Share makes the table keep services apart. unassured returns, for the number of a real
-// server, the counters of the server's service. The table counts there the connections
-// and templates of the service that are not assured: those without an answer and those
-// with one. Without Share, a full table treats all connections alike.
-// Precondition: the table is empty.
+// server, the counters of the server's service, which contain the sizes of the service's
+// crowds. The callers of Insert, Restore and Observe, and those that get ended
+// connections, count there what the table tells them. They may do so later than the
+// table, for many packets at once. The table itself counts only the templates that become
+// assured. Without Share, a full table treats all connections alike.
 func (t *Table) Share(unassured func(server uint32) *[2]atomic.Int64) { t.unassured = unassured }
 
 // crowds returns the counters of a server's service, or nil.
@@ -112,25 +126,6 @@ func (t *Table) crowd(server uint32, word uint64) *atomic.Int64 {
 		return &both[1]
 	}
 	return &both[0]
-}
-
-// count adds n to the size of the crowd to which an entry with that state word belongs,
-// if it is not assured.
-func (t *Table) count(server uint32, word uint64, n int64) {
-	if word&assuredBit != 0 {
-		return
-	}
-	if c := t.crowd(server, word); c != nil {
-		c.Add(n)
-	}
-}
-
-// recount moves an entry whose state word has changed to the crowd where it belongs.
-func (t *Table) recount(server uint32, was, is uint64) {
-	if (was^is)&(answeredBit|assuredBit) != 0 {
-		t.count(server, was, -1)
-		t.count(server, is, 1)
-	}
 }
 
 func sizeOf(crowd *atomic.Int64) int64 {

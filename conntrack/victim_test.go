@@ -120,21 +120,24 @@ func TestAssured_ByWhatIsSeenOfTheConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := seededTable(t, 2)
-			var counters [2]atomic.Int64
-			table.Share(func(uint32) *[2]atomic.Int64 { return &counters })
 			conn := mustInsert(t, table, unassured(childRecord(1, nil, 0), c.state))
+			var counted counts
+			counted.add(&conn, 1)
 			for _, s := range c.seen {
 				for _, ev := range s.events {
-					table.Observe(&conn, s.dir, ev, 0, &conntrack.Normal, &timeouts)
+					counted.change(table.Observe(&conn, s.dir, ev, 0, &conntrack.Normal, &timeouts))
 				}
 			}
 			r, _ := table.Get(conn.Ref())
-			got, counted := r.Flags&conntrack.Assured != 0, counters[0].Load()+counters[1].Load()
-			if got != c.want || counted != map[bool]int64{false: 1}[c.want] {
-				t.Errorf("assured %v in state %v, counted %d; want %v", got, r.State, counted, c.want)
+			if got := r.Flags&conntrack.Assured != 0; got != c.want {
+				t.Errorf("assured %v in state %v, want %v", got, r.State, c.want)
 			}
-			if answered := r.Flags & conntrack.Answered / conntrack.Answered; !got && counters[answered].Load() != 1 {
-				t.Errorf("counted %d and %d, want it in number %d", counters[0].Load(), counters[1].Load(), answered)
+			var want conntrack.Crowds
+			if !c.want {
+				want[r.Flags&conntrack.Answered/conntrack.Answered] = 1
+			}
+			if got := counted.crowds; got != want {
+				t.Errorf("counted %v, want %v", got, want)
 			}
 		})
 	}
@@ -163,9 +166,8 @@ func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
 	for n := 4; n < 80; n++ {
 		mustInsert(t, table, of(n, 2))
 	}
-	if small, large := counters[1][0].Load(), counters[2][0].Load(); small != 4 || large != 76 {
-		t.Fatalf("%d and %d are counted", small, large)
-	}
+	counters[1][0].Store(4)
+	counters[2][0].Store(76)
 	// The large service evicts its own, and so does everybody else.
 	for i, server := range []uint32{2, 1, 3, 2} {
 		if got := evicted(t, table, 100+i, server); got != 4+i {
@@ -180,9 +182,6 @@ func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
 		}
 		table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
 	}
-	if got := counters[2][0].Load(); got != 0 {
-		t.Errorf("%d are counted for a service whose connections are all assured", got)
-	}
 	counters[2][0].Store(33) // as if the others were elsewhere
 	if got := evicted(t, table, 200, 2); got != -1 {
 		t.Errorf("the large service evicts connection %d of the small one", got)
@@ -192,38 +191,51 @@ func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
 	}
 }
 
-// The counters follow templates and connections through every end.
+// What the table tells its callers, and what it counts itself, follows templates and
+// connections through every end.
 func TestShare_CountsWhatIsNotAssured(t *testing.T) {
 	table, counters := shared(t, 100)
+	var counted counts
 	expect := func(what string, want int64) {
 		t.Helper()
-		if got := counters[1][0].Load(); got != want {
+		if got := counted.crowds[0] + counters[1][0].Load(); got != want {
 			t.Errorf("%s: %d are counted, want %d", what, got, want)
 		}
 	}
 	insert := func(r *conntrack.Record) conntrack.Conn {
 		t.Helper()
 		r.Server = 1
-		return mustInsert(t, table, r)
+		c := mustInsert(t, table, r)
+		counted.add(&c, 1)
+		return c
+	}
+	var dead [2]conntrack.Conn
+	remove := func(c *conntrack.Conn) {
+		for i := range table.Remove(c.Ref(), &dead) {
+			counted.add(&dead[i], -1)
+		}
 	}
 	template := insert(templateRecord(1, 10, 0))
 	first := insert(halfOpenRecord(1, &template, 0))
 	insert(childRecord(2, nil, 0))
 	expect("a template and its connection", 2)
 	c := first
-	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+	counted.change(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts))
 	expect("both are assured", 0)
 	expiring := insert(halfOpenRecord(3, nil, 0))
 	removed := insert(halfOpenRecord(4, nil, 0))
 	expect("two half-open ones", 2)
-	var dead [2]conntrack.Conn
-	table.Remove(removed.Ref(), &dead)
+	remove(&removed)
 	expect("one is removed", 1)
-	table.Remove(first.Ref(), &dead)
+	remove(&first)
 	expect("an assured one is removed", 1)
 	table.Assure(&template)
 	expect("an assured template is assured again", 1)
-	sweepAll(table, deadlineOf(t, table, &expiring)+1)
+	sweeper, ended := table.Sweeper(0, 1), make([]conntrack.Conn, 100)
+	n, _ := sweeper.Sweep(deadlineOf(t, table, &expiring)+1, 1000, ended)
+	for i := range n {
+		counted.add(&ended[i], -1)
+	}
 	expect("the rest has expired", 0)
 	if used := table.Used(); used != 0 {
 		t.Errorf("%d connections are left", used)

@@ -61,7 +61,7 @@ func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 // count the packet for the existing connection, which may have another server.
 func (t *tracker) admit(hash uint64, conn *conntrack.Conn, to *service.Server, by census) conntrack.Outcome {
 	outcome := t.engine.conns.Insert(hash, &t.record, conn, &t.victim)
-	t.account(outcome, to, by)
+	t.account(outcome, conn, to, by)
 	return outcome
 }
 
@@ -74,16 +74,17 @@ func (t *tracker) admitOver(j *job, to *service.Server, by census) conntrack.Out
 		t.removeOld(j)
 		outcome = t.engine.conns.Insert(j.hash, &t.record, &j.conn, &t.victim)
 	}
-	t.account(outcome, to, by)
+	t.account(outcome, &j.conn, to, by)
 	return outcome
 }
 
-// account does the accounting for the outcome of inserting t.record.
-func (t *tracker) account(outcome conntrack.Outcome, to *service.Server, by census) {
+// account does the accounting for the outcome of inserting t.record, which conn is now.
+func (t *tracker) account(outcome conntrack.Outcome, conn *conntrack.Conn, to *service.Server, by census) {
 	t.settleVictim(outcome)
 	switch outcome {
 	case conntrack.Inserted, conntrack.Evicted:
 		t.admitted(to, by)
+		t.sign(to.ID).crowds.Add(conn, 1)
 	case conntrack.Existed, conntrack.Full:
 		to.Release(t.record.State.Active())
 	}
@@ -97,18 +98,19 @@ func (t *tracker) admitTemplate(hash uint64, to *service.Server) conntrack.Outco
 	outcome := t.engine.conns.Insert(hash, &t.record, &t.template, &t.victim)
 	if outcome == conntrack.Inserted || outcome == conntrack.Evicted {
 		t.admitted(to, asTemplate)
+		t.sign(to.ID).crowds.Add(&t.template, 1)
 	}
 	return outcome
 }
 
 // admitted counts a new entry of the table for its server.
 func (t *tracker) admitted(to *service.Server, by census) {
+	t.know(to.ID)
 	switch by {
 	case asTemplate:
 		to.Ref()
 		return
 	case byAll:
-		t.know(to.ID)
 		t.tally(to.ID).Conns++
 		if t.record.State.HalfOpen() {
 			t.sign(to.ID).Opened++
@@ -121,7 +123,7 @@ func (t *tracker) admitted(to *service.Server, by census) {
 // of its server.
 func (t *tracker) settleVictim(outcome conntrack.Outcome) {
 	if outcome == conntrack.Evicted {
-		t.engine.Settle(&t.victim)
+		t.settle(&t.victim)
 	}
 }
 

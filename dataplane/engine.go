@@ -113,6 +113,14 @@ func (e *Engine) StopTap(t *Tap) { e.tap.CompareAndSwap(t, nil) }
 // Settle removes a connection or template that has ended from the counts of its
 // server, and removes the helper's state of it.
 func (e *Engine) Settle(c *conntrack.Conn) {
+	var crowds conntrack.Crowds
+	crowds.Add(c, -1)
+	e.view.Load().Services.Server(c.Server()).AddUnassured(crowds)
+	e.settle(c)
+}
+
+// settle is Settle without the crowds of the server's service.
+func (e *Engine) settle(c *conntrack.Conn) {
 	if c.Is(conntrack.Helper) {
 		e.helpers.remove(c)
 	}

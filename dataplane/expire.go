@@ -51,7 +51,7 @@ func (s *sweep) advance() {
 // settle removes the first n connections of s.dead from the counts of their servers.
 func (s *sweep) settle(n int) {
 	for i := range n {
-		s.engine.Settle(&s.dead[i])
+		s.step.settle(&s.dead[i])
 	}
 	s.add(expiredCount, uint64(n))
 }

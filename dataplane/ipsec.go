@@ -40,7 +40,7 @@ func (x *ipsec) handle(f *packet.Frame, j *job) {
 	}
 	// The packet renews the connection's deadline and changes nothing else.
 	x.tracker.count(f, j)
-	x.engine.conns.Observe(&j.conn, j.direction(), conntrack.Other, x.now, x.machine, &x.view.Timeouts)
+	x.tracker.change(j, x.engine.conns.Observe(&j.conn, j.direction(), conntrack.Other, x.now, x.machine, &x.view.Timeouts))
 	switch {
 	case j.out:
 		x.toClient(f, j)

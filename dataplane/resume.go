@@ -70,6 +70,9 @@ func (r *Resumption) Add(saved *conntrack.Record, d *Dialogue) {
 	if conn.Parental {
 		r.parents[saved.ID] = c.Ref()
 	}
+	var crowds conntrack.Crowds
+	crowds.Add(&c, 1)
+	server.AddUnassured(crowds)
 	if c.Is(conntrack.Template) {
 		server.Ref()
 	} else {

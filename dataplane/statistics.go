@@ -3,6 +3,7 @@ package dataplane
 import (
 	"slices"
 
+	"director/conntrack"
 	"director/service"
 )
 
@@ -18,6 +19,7 @@ type statistics struct {
 
 type sign struct {
 	service.Signs
+	crowds conntrack.Crowds // changes of the crowds of the server's service
 	listed bool
 }
 
@@ -47,13 +49,13 @@ func (s *statistics) tally(id uint32) *service.Tally {
 }
 
 // sign returns the signs of a server.
-func (s *statistics) sign(id uint32) *service.Signs {
+func (s *statistics) sign(id uint32) *sign {
 	t := &s.signs[id]
 	if !t.listed {
 		t.listed = true
 		s.signed = append(s.signed, id)
 	}
-	return &t.Signs
+	return t
 }
 
 // publishTallies publishes the counts for real servers.
@@ -66,7 +68,9 @@ func (s *step) publishTallies() {
 	s.listed = s.listed[:0]
 	for _, id := range s.signed {
 		t := &s.signs[id]
-		s.view.Services.Server(id).AddSigns(s.index, &t.Signs)
+		server := s.view.Services.Server(id)
+		server.AddSigns(s.index, &t.Signs)
+		server.AddUnassured(t.crowds)
 		*t = sign{}
 	}
 	s.signed = s.signed[:0]

@@ -50,6 +50,13 @@ func (s *step) server(c *conntrack.Conn) *service.Server {
 	return s.view.Services.Server(c.Server())
 }
 
+// settle is Engine.Settle for a worker.
+func (s *step) settle(c *conntrack.Conn) {
+	s.know(c.Server())
+	s.sign(c.Server()).crowds.Add(c, -1)
+	s.engine.settle(c)
+}
+
 // countBatch counts a batch of n frames that an interface received.
 func (s *step) countBatch(iface uint8, n int) {
 	s.add(rxCount+int(iface), uint64(n))

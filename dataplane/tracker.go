@@ -121,12 +121,21 @@ func (t *tracker) observe(f *packet.Frame, j *job) {
 		return
 	}
 	was := j.conn.State()
-	moved := t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts)
-	if moved != 0 {
-		t.server(&j.conn).Load.Active.Add(int64(moved))
-	}
+	t.change(j, t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts))
 	if was.HalfOpen() {
 		t.progress(f, j)
+	}
+}
+
+// change does the accounting for what changed of j's connection.
+func (t *tracker) change(j *job, c conntrack.Change) {
+	if c.Active != 0 {
+		t.server(&j.conn).Load.Active.Add(int64(c.Active))
+	}
+	if c.Crowds != [2]int8{} {
+		crowds := &t.sign(j.conn.Server()).crowds
+		crowds[0] += int64(c.Crowds[0])
+		crowds[1] += int64(c.Crowds[1])
 	}
 }
 
@@ -171,7 +180,7 @@ func (t *tracker) removeOld(j *job) {
 	j.replaces = false
 	n := t.engine.conns.Remove(j.old, &t.ended)
 	for i := range n {
-		t.engine.Settle(&t.ended[i])
+		t.settle(&t.ended[i])
 	}
 	if n == 0 { // it controls other connections
 		t.engine.conns.Hide(j.old)

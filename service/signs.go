@@ -30,6 +30,16 @@ func (s *Server) AddSigns(worker int, g *Signs) {
 	c.failures.Store(refused<<failureBits | errors&(1<<failureBits-1))
 }
 
+// AddUnassured adds to the sizes of the crowds of the server's service. Any goroutine
+// may call it.
+func (s *Server) AddUnassured(n [2]int64) {
+	for i := range n {
+		if n[i] != 0 {
+			s.Unassured[i].Add(n[i])
+		}
+	}
+}
+
 // Signs returns what all workers counted for the server since it was made. Refused and
 // Errors wrap around at 2^32.
 func (s *Server) Signs() (g Signs) {
