@@ -209,6 +209,29 @@ func (r *rig) step() {
 	}
 	if r.traced && r.shared.Conns().Used() <= fewConns {
 		r.settled()
+		r.countedRight()
+	}
+}
+
+// countedRight checks that the number of connections to evict of each service is right.
+func (r *rig) countedRight() {
+	r.t.Helper()
+	want := map[service.Key][2]int64{}
+	services := r.shared.View().Services
+	for c := range r.shared.Conns().All() {
+		if c.Flags&conntrack.Assured == 0 {
+			both := want[services.Server(c.Server).Of]
+			both[c.Flags&conntrack.Answered/conntrack.Answered]++
+			want[services.Server(c.Server).Of] = both
+		}
+	}
+	for _, s := range services.Servers() {
+		if s == nil {
+			continue
+		}
+		if got := [2]int64{s.Unassured[0].Load(), s.Unassured[1].Load()}; got != want[s.Of] {
+			r.t.Errorf("service %v counts %d connections that are not assured, want %d", s.Of, got, want[s.Of])
+		}
 	}
 }
 

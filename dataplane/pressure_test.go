@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"director/conntrack"
 	"director/packet"
 	"director/service"
 )
@@ -314,27 +313,5 @@ func (p *pressured) arrive(at int, frame []byte) {
 		d.says = ""
 	case at == 0 && d.says == "server" && packet.AddrFrom4(ip.Src()).String() == vip && l4.SrcPort() == d.of.port:
 		d.says = ""
-	}
-}
-
-// countedRight checks that the number of connections to evict of each service is right.
-func (p *pressured) countedRight() {
-	p.t.Helper()
-	want := map[service.Key][2]int64{}
-	services := p.shared.View().Services
-	for r := range p.shared.Conns().All() {
-		if r.Flags&conntrack.Assured == 0 {
-			both := want[services.Server(r.Server).Of]
-			both[r.Flags&conntrack.Answered/conntrack.Answered]++
-			want[services.Server(r.Server).Of] = both
-		}
-	}
-	for _, s := range services.Servers() {
-		if s == nil {
-			continue
-		}
-		if got := [2]int64{s.Unassured[0].Load(), s.Unassured[1].Load()}; got != want[s.Of] {
-			p.t.Errorf("service %v counts %d connections that are not assured, want %d", s.Of, got, want[s.Of])
-		}
 	}
 }
