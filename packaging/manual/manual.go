@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"director/internal/cli"
@@ -33,6 +34,7 @@ type Manual struct {
 	Summary  string // of the program's own page; without one it has no page
 	Sections []Section
 	Overview *Overview         // nil: there is none
+	Without  []string          // names of pages that another program's manual has
 	Links    map[string]string // page name: the page that it leads to
 	Aliases  []*cli.Program    // other names of the binary, whose command lines shells complete
 }
@@ -57,6 +59,9 @@ func (m *Manual) Write(dir string) error {
 		return err
 	}
 	for _, p := range m.pages() {
+		if slices.Contains(m.Without, p.name()) {
+			continue
+		}
 		files["man8/"+p.name()+".8"] = p.roff(m.Sections)
 	}
 	if m.Overview != nil {

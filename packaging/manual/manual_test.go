@@ -125,4 +125,7 @@ func TestWrite_PagesAreThoseOfTheProgramsOwnVerbs(t *testing.T) {
 	if diff := cmp.Diff([]string{"director-go", "director-sub"}, names(&manual.Manual{Program: small()})); diff != "" {
 		t.Errorf("without a page for the program, verbs without flags have none: -want +got:\n%s", diff)
 	}
+	if diff := cmp.Diff(want[:3], names(&manual.Manual{Program: small(), Summary: "a program", Without: []string{"director"}})); diff != "" {
+		t.Errorf("another program has the page director: -want +got:\n%s", diff)
+	}
 }

@@ -177,7 +177,7 @@ func (s Section) items(b *strings.Builder, first bool) {
 	}
 }
 
-// seeAlso names the pages above and below.
+// seeAlso names the pages above and below. The verb help has none.
 func (p page) seeAlso(b *strings.Builder) {
 	words := strings.Fields(p.words())
 	var names []string
@@ -185,7 +185,9 @@ func (p page) seeAlso(b *strings.Builder) {
 		names = append(names, strings.Join(words[:n], "-"))
 	}
 	for _, v := range p.verb.Verbs {
-		names = append(names, p.name()+"-"+v.Name())
+		if v.Name() != "help" {
+			names = append(names, p.name()+"-"+v.Name())
+		}
 	}
 	if names == nil {
 		return

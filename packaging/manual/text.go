@@ -11,15 +11,22 @@ import (
 func Director(p, ipvsadm *cli.Program) *Manual {
 	return &Manual{
 		Program: p, Summary: "Linux Virtual Server in userspace", Sections: slices.Concat(directorSections, examples, []Section{exitStatus}),
-		Overview: &overview,
-		Links:    map[string]string{"ipvsadm": "director-ctl", "ipvsadm-save": "director-ctl", "ipvsadm-restore": "director-ctl"},
-		Aliases:  []*cli.Program{ipvsadm},
+		Overview: &overview, Without: []string{cli.BenchProgram},
+		Links:   map[string]string{"ipvsadm": "director-ctl", "ipvsadm-save": "director-ctl", "ipvsadm-restore": "director-ctl"},
+		Aliases: []*cli.Program{ipvsadm},
 	}
 }
 
-// Bench returns the manual of director-bench. Its verbs are verbs of "director bench",
-// whose page director has.
-func Bench(p *cli.Program) *Manual { return &Manual{Program: p, Sections: []Section{exitStatus}} }
+// Bench returns the manual of director-bench. Its verbs are verbs of "director bench", so
+// its page describes this command, too.
+func Bench(p *cli.Program) *Manual {
+	return &Manual{Program: p, Summary: "benchmarks of director", Sections: []Section{benchDescription, exitStatus}}
+}
+
+var benchDescription = Section{Words: "director bench", Title: "DESCRIPTION", Items: [][2]string{
+	{"", "director bench measures how fast the director is, and repeats the evaluation of the LVS paper. Its heavy verbs are in the program director-bench, which director starts, so that the program that forwards does not contain load generators and plots. The following verbs are those of director-bench."},
+	{"", "The verbs micro, lab and record are in director itself. Their pages are director-bench-micro(8), director-bench-lab(8) and director-bench-record(8)."},
+}}
 
 var exitStatus = Section{Title: "EXIT STATUS", Items: [][2]string{
 	{"0", "done"},
