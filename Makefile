@@ -17,7 +17,7 @@
 # make mutate   plant faults in the short way of a packet, one at a time: the tests must find
 #               each (an hour): make mutate ONLY='^tunnel'
 # make fuzz     each fuzz target for a while: make fuzz FUZZTIME=5m
-# make install, make deb   see packaging/install.mk
+# make install, make deb, make release, make package-test   see packaging/install.mk
 # make generate compile the BPF programs again (needs clang, llvm and libbpf-dev)
 
 SHELL := /bin/bash
@@ -30,6 +30,8 @@ BENCHFLAGS ?=
 BINARY ?= director
 BENCH = $(dir $(BINARY))director-bench
 PGO ?= auto
+# Not LDFLAGS, which builders of distributions set for the C linker.
+GO_LDFLAGS ?=
 A ?= ./director.a
 B ?= ./director.b
 ONLY ?=
@@ -53,11 +55,11 @@ build: build-director build-bench
 
 # -pgo=auto takes cmd/director/default.pgo if it is there.
 build-director:
-	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) -o $(BINARY) ./cmd/director
+	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) -ldflags='$(GO_LDFLAGS)' -o $(BINARY) ./cmd/director
 
 # "director bench" finds it in the directory of director.
 build-bench:
-	CGO_ENABLED=0 go build -trimpath -pgo=off -o $(BENCH) ./cmd/director-bench
+	CGO_ENABLED=0 go build -trimpath -pgo=off -ldflags='$(GO_LDFLAGS)' -o $(BENCH) ./cmd/director-bench
 
 demo: build-director
 	./$(BINARY) demo

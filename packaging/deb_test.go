@@ -3,11 +3,13 @@
 package packaging
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,7 +57,7 @@ func TestDeb_StandsInForIpvsadm(t *testing.T) {
 // this package depends on the same version of director.
 func TestDebBench_HoldsItsProgram(t *testing.T) {
 	list, other := output(t, "dpkg-deb", "-c", deb(t, "director-bench")), output(t, "dpkg-deb", "-c", deb(t, "director"))
-	for _, file := range []string{"sbin/director-bench", "share/man/man8/director-bench-load.8.gz", "share/bash-completion/completions/director-bench"} {
+	for _, file := range []string{"sbin/director-bench", "share/man/man8/director-bench.8.gz", "share/man/man8/director-bench-load.8.gz", "share/bash-completion/completions/director-bench"} {
 		if file = " ./usr/" + file + "\n"; !strings.Contains(list, file) || strings.Contains(other, file) {
 			t.Errorf("got\n%s\nand in the package director\n%s\nwant%s in the first alone", list, other, file)
 		}
@@ -86,6 +88,7 @@ func TestDeb_HoldsEverything(t *testing.T) {
 		`-rw-r--r-- root/root .* \./usr/share/fish/vendor_completions\.d/director\.fish`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/README\.md`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/copyright`,
+		`-rw-r--r-- root/root .* \./usr/share/doc/director/changelog\.gz`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/examples/director\.flags`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/examples/pin-interrupts\.conf`,
 	} {
@@ -144,11 +147,43 @@ func TestDeb_Runs(t *testing.T) {
 	if out, err := exec.Command(director, "bench", "load", "--help").CombinedOutput(); err == nil || !strings.Contains(string(out), "install the package director-bench") {
 		t.Errorf("director bench load --help without director-bench: %v: %s", err, out)
 	}
+	output(t, "systemctl", "--root="+root, "enable", "director.service")
+	link := filepath.Join(root, "etc/systemd/system/multi-user.target.wants/director.service")
+	if _, err := os.Lstat(link); err != nil {
+		t.Fatal(err)
+	}
 	dpkg("--purge", "director")
-	for _, name := range []string{director, flags, filepath.Join(root, "usr/lib/systemd/system/director.service")} {
+	for _, name := range []string{director, flags, link, filepath.Join(root, "usr/lib/systemd/system/director.service")} {
 		if _, err := os.Lstat(name); err == nil {
 			t.Errorf("%s is still there", name)
 		}
+	}
+}
+
+// TestDeb_NamesFunctionsInStackTraces checks that the packaged program, which has no
+// symbol table, still tells where it failed.
+func TestDeb_NamesFunctionsInStackTraces(t *testing.T) {
+	root := t.TempDir()
+	output(t, "dpkg-deb", "-x", deb(t, "director"), root)
+	cmd := exec.Command(filepath.Join(root, "usr/sbin/director"), "check", "--flagfile=-")
+	var trace strings.Builder
+	cmd.Stderr = &trace
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// A pipe takes 64 KiB, so when the write is done the program has begun to read.
+	if _, err := in.Write(bytes.Repeat([]byte("# a comment\n"), 10000)); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err == nil || !regexp.MustCompile(`(?m)^main\.main\(\)\n\t\S*cmd/director/main\.go:\d+`).MatchString(trace.String()) {
+		t.Errorf("%v, and the trace does not name main.main and its line:\n%s", err, trace.String())
 	}
 }
 
