@@ -32,6 +32,9 @@ BENCH = $(dir $(BINARY))director-bench
 PGO ?= auto
 # Not LDFLAGS, which builders of distributions set for the C linker.
 GO_LDFLAGS ?=
+# Whether the commit and the tag are stamped: auto, unless GOFLAGS forbids it. A release
+# must have them.
+GO_VCS ?=
 A ?= ./director.a
 B ?= ./director.b
 ONLY ?=
@@ -55,11 +58,11 @@ build: build-director build-bench
 
 # -pgo=auto takes cmd/director/default.pgo if it is there.
 build-director:
-	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) -ldflags='$(GO_LDFLAGS)' -o $(BINARY) ./cmd/director
+	CGO_ENABLED=0 go build -trimpath -pgo=$(PGO) $(GO_VCS:%=-buildvcs=%) -ldflags='$(GO_LDFLAGS)' -o $(BINARY) ./cmd/director
 
 # "director bench" finds it in the directory of director.
 build-bench:
-	CGO_ENABLED=0 go build -trimpath -pgo=off -ldflags='$(GO_LDFLAGS)' -o $(BENCH) ./cmd/director-bench
+	CGO_ENABLED=0 go build -trimpath -pgo=off $(GO_VCS:%=-buildvcs=%) -ldflags='$(GO_LDFLAGS)' -o $(BENCH) ./cmd/director-bench
 
 demo: build-director
 	./$(BINARY) demo

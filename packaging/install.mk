@@ -132,8 +132,11 @@ release:
 	@[ -z "$$(git status --porcelain)" ] || { echo "commit everything first: the release is built from HEAD"; exit 1; }
 	@grep -q '^## $(RELEASE:v%=%) - ' CHANGELOG.md || { echo "CHANGELOG.md has no section \"## $(RELEASE:v%=%) - DATE\""; exit 1; }
 	rm -rf $(RELEASE_DIR) && mkdir -p $(RELEASE_DIR)
+	tagged=$$(git tag --points-at=HEAD --list '$(RELEASE)'); \
 	for arch in $(RELEASE_ARCHS); do \
-		$(MAKE) deb GOARCH=$$arch DEB_VERSION=$$(echo $(RELEASE) | $(to-debian)); \
+		$(MAKE) deb GOARCH=$$arch DEB_VERSION=$$(echo $(RELEASE) | $(to-debian)) GO_VCS=true; \
+		version=$$(go version -m build/director | sed -n 's/^\tmod\tdirector\t\([^\t]*\).*/\1/p'); \
+		[ -z "$$tagged" ] || [ "$$version" = "$(RELEASE)" ] || { echo "build/director has the version $$version, not $(RELEASE)"; exit 1; }; \
 		mv build/director_*_$$arch.deb build/director-bench_*_$$arch.deb $(RELEASE_DIR); \
 		$(MAKE) archive ARCHIVE=director-$(RELEASE)-linux-$$arch; \
 	done
