@@ -2,9 +2,9 @@ package service
 
 // Skip sets which servers get no new connections because packets cannot reach them.
 // unreachable says so by the number of a server; nil means that packets can reach all of
-// them. If no server of a service that has a
-// weight can be reached, none is skipped: then a client's packet waits for the next hop or
-// is lost, as it would in IPVS, instead of being refused for a failure that may be short.
+// them. If packets can reach none of a service's servers that have a weight, none is
+// skipped. A client's packet then waits for the next hop or is lost, as in IPVS. Otherwise
+// it would be refused for a failure that may be short.
 func (r *Registry) Skip(unreachable func(id uint32) bool) {
 	if unreachable == nil {
 		if !r.skips {

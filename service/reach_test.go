@@ -87,6 +87,40 @@ func TestSkip_NobodyIsRefusedMeanwhile(t *testing.T) {
 	}
 }
 
+// A server that was skipped when it was removed is not skipped when it is added again.
+func TestSkip_ForgetsARemovedServer(t *testing.T) {
+	spec := web(2)
+	for what, again := range map[string]func(r *registry){
+		"the server": func(r *registry) {
+			server := r.table.Server(0)
+			r.change(r.DeleteServer(spec.Key, server.Addr, server.Port))
+			r.Skip(nil)
+			r.change(r.AddServer(spec.Key, spec.Servers[0]))
+		},
+		"the service": func(r *registry) {
+			r.change(r.DeleteService(spec.Key))
+			r.Skip(nil)
+			r.change(r.AddService(spec))
+		},
+		"the server by one commit": func(r *registry) {
+			server := r.table.Server(0)
+			r.must(r.DeleteServer(spec.Key, server.Addr, server.Port))
+			r.change(r.AddServer(spec.Key, spec.Servers[0]))
+		},
+	} {
+		r := newRegistry(t, service.Options{}, spec)
+		r.unreachable(0)
+		if got := r.skipped(); !slices.Equal(got, []uint32{0}) {
+			t.Fatalf("%v are skipped, want server 0", got)
+		}
+		again(r)
+		r.Skip(nil)
+		if got := r.skipped(); got != nil {
+			t.Errorf("%s was removed and added again: %v are skipped, want none", what, got)
+		}
+	}
+}
+
 // A server can be reached in no service or in all, but each service decides for itself.
 func TestSkip_DecidesForEachService(t *testing.T) {
 	alone := web(1)

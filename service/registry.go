@@ -272,6 +272,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	r.members[identity{k, spec.Addr, spec.Port}] = true
 	r.enlist(server, spec.Method)
 	r.later(s, func(p *pool) {
+		server.Load.Skipped.Store(false) // Skip does not reset it while a server is in the trash
 		server.limit(spec.Upper, spec.Lower)
 		p.scheduler.Added(p.list, &p.position)
 	})

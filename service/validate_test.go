@@ -9,8 +9,7 @@ import (
 )
 
 // Each case breaks one rule, and the error names its field. The registry applies the
-// same
-// rules when a service is added and when it is edited.
+// same rules when a service is added and when it is edited.
 func TestSpec_NamesTheFieldThatIsWrong(t *testing.T) {
 	good := empty(key(vip, 53, udp))
 	for name, c := range map[string]struct {
