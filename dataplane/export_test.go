@@ -20,8 +20,7 @@ const (
 func (w *Worker) Sweeping() bool { return w.sweep.sweeping }
 
 // FullCounts returns the counts of a worker whose counters all have different values,
-// and
-// the number of counters.
+// and the number of counters.
 func FullCounts() (Counts, int) {
 	var c counters
 	for place := range countersLen {
@@ -29,4 +28,13 @@ func FullCounts() (Counts, int) {
 	}
 	c.publish()
 	return c.snapshot(), countersLen
+}
+
+// SentLately reports whether a packet that a worker sent at one time is remembered at
+// another one. Both are in nanoseconds.
+func SentLately(sent, now int64) bool {
+	var s sentPackets
+	const hash, length = 0x123456789abcdef0, 1400
+	s.note(hash, length, sent)
+	return s.has(hash, length, now)
 }

@@ -10,6 +10,9 @@ const (
 	// sentTime is the time in seconds for which a packet is remembered. It is longer than
 	// an error needs to arrive.
 	sentTime = 4
+	// sentAhead is by how many seconds the clock of the worker that sent a packet may be
+	// ahead of that of the worker that gets an error about it: each reads it once a step.
+	sentAhead = 1
 	// minTunnelled is the length in bytes of packets that always fit into a tunnel,
 	// whatever a router reports: every host accepts them (RFC 791 §3.1). Tunnel packets
 	// of this length are not remembered, because an error about them is not believed.
@@ -33,7 +36,8 @@ func (s *sentPackets) note(hash uint64, length uint16, now int64) {
 // sent lately.
 func (s *sentPackets) has(hash uint64, length uint16, now int64) bool {
 	word := s.slots[hash%sentSlots].Load()
-	return word>>32 == hash>>32 && uint16(word) == length && uint16(now/second)-uint16(word>>16) <= sentTime
+	age := uint16(now/second) - uint16(word>>16)
+	return word>>32 == hash>>32 && uint16(word) == length && age+sentAhead <= sentTime+sentAhead
 }
 
 // sentLately reports whether a worker has lately sent such a packet.

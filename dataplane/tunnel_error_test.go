@@ -9,6 +9,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"director/dataplane"
 	"director/internal/packettest"
 	"director/packet"
 	"director/service"
@@ -134,6 +135,22 @@ func TestTunnelError_AboutAShortPacketIsNotBelieved(t *testing.T) {
 	r.step()
 	if mtu, _ := r.path(); mtu != 1500 {
 		t.Errorf("the path MTU became %d", mtu)
+	}
+}
+
+// A packet is remembered for four to five seconds. The clock of the worker that gets the
+// error can be behind that of the worker that sent the packet.
+func TestTunnelError_MemoryOfPackets(t *testing.T) {
+	const wrap = 1 << 16 * time.Second // the seconds of a slot begin again
+	for _, sent := range []time.Duration{100 * time.Second, wrap - time.Second, wrap, wrap + time.Second} {
+		for after, want := range map[time.Duration]bool{
+			-2 * time.Second: false, -time.Second: true, -time.Nanosecond: true, 0: true, 4 * time.Second: true,
+			5 * time.Second: false, time.Hour: false,
+		} {
+			if got := dataplane.SentLately(int64(sent), int64(sent+after)); got != want {
+				t.Errorf("sent at %v, error %v later: remembered %v, want %v", sent, after, got, want)
+			}
+		}
 	}
 }
 
