@@ -54,8 +54,7 @@ func (b *batch) classifyRest(f *packet.Frame, j *job, mac packet.MACKey) {
 	}
 }
 
-// classifyPacket is classify for a packet to the director's Ethernet address. reason
-// is
+// classifyPacket is classify for a packet to the director's Ethernet address. reason is
 // the result of the parser.
 func (b *batch) classifyPacket(f *packet.Frame, j *job, reason packet.Reason) {
 	j.out = b.view.FromServer(f.Dst)

@@ -7,8 +7,7 @@ import (
 	"director/dataplane"
 )
 
-// This test fails if a counter has an index and no field, or if a field is not read
-// from
+// This test fails if a counter has an index and no field, or if a field is not read from
 // its index.
 func TestCounts_AreAllPublished(t *testing.T) {
 	counts, places := dataplane.FullCounts()

@@ -56,10 +56,10 @@ func Load() (*Steering, error) {
 
 // Update makes set the description of the director's frames. It adds new entries
 // first. Then it waits for the program runs that started before, and removes the old
-// entries. So a frame that both the old and the new set claim is always claimed. The host's own
-// addresses are added first and removed last, so that the host misses no frame. After an error some of the changes are made; calling Update
-// again makes the others. If entries are removed, Update may take about 10
-// milliseconds.
+// entries. So a frame that both the old and the new set claim is always claimed. The
+// host's own addresses are added first and removed last, so that the host misses no
+// frame. After an error some of the changes are made; calling Update again makes the
+// others. If entries are removed, Update may take about 10 milliseconds.
 func (s *Steering) Update(set Set) error {
 	c := set.contents()
 	s.reals.change(set.Reals)
