@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,10 +19,9 @@ import (
 func (d *Daemon) Figures() figures.Figures {
 	f := figures.Figures{
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
-		Goroutines: runtime.NumGoroutine(),
-		Table:      figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
-		Changes:    d.control.Differing(),
-		Reload:     d.reloads.figures(),
+		Table:   figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
+		Changes: d.control.Differing(),
+		Reload:  d.reloads.figures(),
 	}
 	if d.recorder != nil {
 		if failed := d.recorder.failed.Load(); failed != nil {

@@ -184,7 +184,7 @@ func (s *site) usage() (u Usage, err error) {
 		return u, err
 	}
 	u.Descriptors = float64(len(open))
-	r, err := s.http.Get("http://" + httpAddress + "/metrics?name[]=director_goroutines")
+	r, err := s.http.Get("http://" + httpAddress + "/metrics?name[]=go_goroutines")
 	if err != nil {
 		return u, err
 	}
@@ -193,9 +193,9 @@ func (s *site) usage() (u Usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	_, value, found := strings.Cut(string(text), "\ndirector_goroutines ")
+	_, value, found := strings.Cut(string(text), "\ngo_goroutines ")
 	if !found {
-		return u, fmt.Errorf("no director_goroutines in\n%s", text)
+		return u, fmt.Errorf("no go_goroutines in\n%s", text)
 	}
 	u.Goroutines, err = strconv.ParseFloat(strings.TrimSpace(value), 64)
 	return u, err

@@ -12,14 +12,13 @@ type Figures struct {
 	Started time.Time `json:"started"`
 	// Counted is when the displayed counters of services and servers were last
 	// updated; zero if they never were.
-	Counted    time.Time `json:"counted"`
-	Version    string    `json:"version"` // of the binary
-	PID        int       `json:"pid"`
-	Goroutines int       `json:"goroutines"`
-	Table      Table     `json:"table"`
-	Reload     Reload    `json:"reload"`
-	Workers    []Worker  `json:"workers"`
-	Queues     []Queue   `json:"queues"`
+	Counted time.Time `json:"counted"`
+	Version string    `json:"version"` // of the binary
+	PID     int       `json:"pid"`
+	Table   Table     `json:"table"`
+	Reload  Reload    `json:"reload"`
+	Workers []Worker  `json:"workers"`
+	Queues  []Queue   `json:"queues"`
 	// Unserved counts, by interface, the frames of a service that arrived on a queue
 	// without a worker. They were dropped there.
 	Unserved map[string]uint64 `json:"unserved,omitempty"`

@@ -17,8 +17,6 @@ var (
 		"What the binary was built from, as labels; always 1.", "version", "go_version")
 	startTime = native.gauge("director_start_time_seconds",
 		"When the director started, in seconds since the epoch.")
-	goroutines = native.gauge("director_goroutines",
-		"Goroutines of the director's process.")
 	tableSize = native.gauge("director_connection_table_size",
 		"Most connections and persistence templates that the table holds.")
 	tableUsed = native.gauge("director_connection_table_used",
@@ -64,7 +62,6 @@ func collectNative(s Source, out sink) {
 	f := s.Figures()
 	out.put(buildInfo, 1, f.Version, runtime.Version())
 	out.put(startTime, float64(f.Started.UnixMilli())/1e3)
-	out.put(goroutines, float64(f.Goroutines))
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
 	out.put(runtimeChanges, float64(f.Changes))

@@ -55,7 +55,7 @@ func sample() *source {
 	tap.IO = "AF_PACKET"
 	return &source{
 		figures: figures.Figures{
-			Started: time.UnixMilli(1700000000250), Version: "v1.2.3", Goroutines: 17,
+			Started: time.UnixMilli(1700000000250), Version: "v1.2.3",
 			Table:    figures.Table{Size: 1 << 20, Used: 12345},
 			Changes:  3,
 			Reload:   figures.Reload{Applied: 3, Refused: 1, Failing: true, AppliedAt: time.UnixMilli(1700000100500)},
