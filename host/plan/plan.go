@@ -130,7 +130,9 @@ func (p *Plan) Interrupts() (all []Interrupt) {
 // behind the part.
 func CheckMaster(name string, m Master) error {
 	switch m.Kind {
-	case "bridge", "bond", "team", "openvswitch":
+	case "openvswitch": // the master is the datapath, which has no addresses
+		return host.Usagef("%s is a port of a bridge of Open vSwitch, whose own port has the addresses and routes: use --interface=BRIDGE", name)
+	case "bridge", "bond", "team":
 		return host.Usagef("%s is a part of the %s %s, which has the addresses and routes: use --interface=%s",
 			name, m.Kind, m.Name, m.Name)
 	}

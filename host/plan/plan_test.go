@@ -102,6 +102,10 @@ func TestMake_ServesTheQueues(t *testing.T) {
 			f.Interfaces[1].Master = plan.Master{Name: "bond0", Kind: "bond"}
 		},
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 is a part of the bond bond0", false},
+		{"a port of Open vSwitch", func(_ *config.Config, f *plan.Facts) {
+			f.Interfaces[1].Master = plan.Master{Name: "ovs-system", Kind: "openvswitch"}
+		},
+			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "eth1 is a port of a bridge of Open vSwitch, whose own port has the addresses and routes: use --interface=BRIDGE", false},
 		{"a link in a VRF", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].Master = plan.Master{Name: "red", Kind: "vrf"} },
 			[][]int{{0, 1}, {0, 1, 2}}, []int{0, 1, 2}, "", false},
 		{"a long MTU", func(_ *config.Config, f *plan.Facts) { f.Interfaces[1].MTU = plan.MaxMTU + 1 },
