@@ -65,13 +65,13 @@ func checkGateways(f *Facts, r *recorder, reported *troubles) {
 		}
 		seen[route.Gateway] = true
 		if f.Network.Unanswered[route.Gateway] && !reported.of(route.Gateway) {
-			r.add(Warn, "gateway", ping(route.Gateway), "the gateway %v on %s does not answer ARP requests", route.Gateway, s.Links[i].Name)
+			r.add(Warn, "gateway", ping(route.Gateway.String()), "the gateway %v on %s does not answer ARP requests", route.Gateway, s.Links[i].Name)
 		}
 	}
 }
 
 // ping returns the command that makes the kernel resolve a neighbour and shows the result.
-func ping(a netip.Addr) string { return fmt.Sprintf("ping -c 1 %v; ip neigh show %v", a, a) }
+func ping(nextHop string) string { return "ping -c 1 " + nextHop + "; ip neigh show " + nextHop }
 
 // servers lists the real servers, once for each method, with their addresses.
 func (f *Facts) servers() (list []service.ServerSpec, addrs []packet.Addr) {
@@ -173,19 +173,18 @@ const neighbor = "neighbor"
 
 // troubleOf returns why packets cannot get to a real server by a hop, if they cannot.
 func troubleOf(f *Facts, server service.ServerSpec, hop *neigh.Hop) (t trouble, found bool) {
-	const ping = "ping -c 1 %[2]s; ip neigh show %[2]s"
-	via := hop.NextHop(server.Addr)
+	ask, via := ping("%[2]s"), hop.NextHop(server.Addr)
 	switch {
 	case hop.Reason == packet.NoRoute:
 		t = trouble{Warn, "routes", "there is no route to %[1]s", "ip route add %[3]s via GATEWAY", packet.Addr{}}
 	case hop.Reason == packet.LinkDown:
 		t = trouble{Warn, "routes", "the link to %[1]s is down", "", packet.Addr{}}
 	case hop.Reason == packet.Neighbor && f.Network.Unanswered[via.Netip()]:
-		t = trouble{Warn, neighbor, "%[2]s, the next hop of %[1]s, does not answer ARP requests", ping, via}
+		t = trouble{Warn, neighbor, "%[2]s, the next hop of %[1]s, does not answer ARP requests", ask, via}
 	case server.Method == service.DR && hop.Reason != packet.LocalServer && via != server.Addr:
 		t = trouble{Warn, "routes", "%[1]s with -g is behind the gateway %[2]s, which sends packets for the VIP back to the director", "use -i or -m in its rule", via}
 	case hop.Reason == packet.Neighbor:
-		t = trouble{Note, neighbor, "%[2]s, the next hop of %[1]s, is not resolved yet; run will resolve it", ping, via}
+		t = trouble{Note, neighbor, "%[2]s, the next hop of %[1]s, is not resolved yet; run will resolve it", ask, via}
 	default:
 		return t, false
 	}
