@@ -41,3 +41,28 @@ func TestState_HasAProtocol(t *testing.T) {
 		t.Errorf("states by protocol (-want +got):\n%s", diff)
 	}
 }
+
+// A flag is set once, whatever packets change meanwhile, and never on a connection that has
+// ended or on the one that has its entry now.
+func TestSetFlag_Once(t *testing.T) {
+	table := seededTable(t, 1)
+	c := mustInsert(t, table, unassured(childRecord(1, nil, 0), conntrack.TCPSynRecv))
+	old := c
+	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts) // old is a stale copy now
+	if first, second := table.SetFlag(&old, conntrack.SeenFailing), table.SetFlag(&c, conntrack.SeenFailing); !first || second {
+		t.Errorf("set %v, then %v; want true, then false", first, second)
+	}
+	table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+	if r, _ := table.Get(c.Ref()); r.Flags&conntrack.SeenFailing == 0 || r.State != conntrack.TCPEstablished {
+		t.Errorf("flags %#x in state %v, want the flag, ESTABLISHED", r.Flags, r.State)
+	}
+	var dead [2]conntrack.Conn
+	table.Remove(c.Ref(), &dead)
+	next := mustInsert(t, table, childRecord(2, nil, 0))
+	if table.SetFlag(&c, conntrack.SeenFailing) {
+		t.Error("the flag of a connection that has ended was set")
+	}
+	if r, _ := table.Get(next.Ref()); r.Flags&conntrack.SeenFailing != 0 {
+		t.Error("the next connection of the entry has the flag")
+	}
+}

@@ -120,6 +120,22 @@ type Conn struct {
 	wide                       [3]packet.Addr // client, virtual, target; valid by wideBit
 }
 
+// SetFlag sets a flag of a connection. It returns false if the flag was set before, or if
+// the connection has ended.
+func (t *Table) SetFlag(c *Conn, f Flags) bool {
+	e := &t.entries[c.index]
+	for {
+		word := e.state.Load()
+		with := word | uint64(f)<<flagsShift
+		if !same(c.word, word) || with == word {
+			return false
+		}
+		if e.state.CompareAndSwap(word, with) {
+			return true
+		}
+	}
+}
+
 // State returns the state the connection was in when the copy was taken.
 func (c *Conn) State() State { return State(c.word & stateMask) }
 

@@ -63,7 +63,7 @@ const (
 	Cookie
 	// Displaced: its server is not the one that the scheduler would choose now.
 	Displaced
-	// SeenFailing: it counted as a failure of its server.
+	// SeenFailing: an ICMP error about it has counted as a failure of its server.
 	SeenFailing
 	// Answered: the real server has sent a packet.
 	Answered

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"director/conntrack"
 	"director/nat"
 	"director/packet"
 	"director/service"
@@ -124,9 +125,12 @@ func (x *icmpErrors) serverError(f *packet.Frame, j *job, q *packet.Quote) bool 
 	return true
 }
 
-// failure counts an error that says that a packet of j's connection cannot reach the server.
+// failure counts a connection for its server if an error says that its packets cannot reach
+// the server. It counts each connection once: who knows one connection could otherwise make
+// its server look bad by repeated or forged errors.
 func (x *icmpErrors) failure(f *packet.Frame, j *job) {
-	if f.ICMP().Type() == packet.ICMPUnreachable && f.ICMP().Code() != packet.CodeFragNeeded {
+	if f.ICMP().Type() == packet.ICMPUnreachable && f.ICMP().Code() != packet.CodeFragNeeded &&
+		x.engine.conns.SetFlag(&j.conn, conntrack.SeenFailing) {
 		x.sign(j.conn.Server()).Errors++
 	}
 }

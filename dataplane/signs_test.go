@@ -41,6 +41,9 @@ func TestSigns_TellWhatBecameOfHalfOpenConnections(t *testing.T) {
 		{"a scanner", []service.Method{service.DR, service.TUN}, []func(*rig){client("S"), client("R")}, service.Signs{Opened: 1}},
 		{"an error from the server's side", []service.Method{service.NAT},
 			[]func(*rig){client("S"), func(r *rig) { r.ports[1][0].Push(fromServerSide(false)) }}, service.Signs{Opened: 1, Errors: 1}},
+		{"repeated errors", []service.Method{service.NAT},
+			[]func(*rig){client("S"), func(r *rig) { r.ports[1][0].Push(fromServerSide(false), fromServerSide(false)) }, client("S"),
+				func(r *rig) { r.ports[1][0].Push(fromServerSide(false)) }}, service.Signs{Opened: 1, Errors: 1}},
 		{"an error from the client's side", []service.Method{service.NAT},
 			[]func(*rig){client("S"), func(r *rig) { r.ports[0][0].Push(fromClientSide(false)) }}, service.Signs{Opened: 1}},
 		{"a path MTU", []service.Method{service.NAT}, []func(*rig){client("S"), func(r *rig) {

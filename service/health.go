@@ -24,7 +24,7 @@ type Health struct {
 	Conns   float64 // that were scheduled to the server
 	Stalled float64 // began half-open and have made no progress
 	Refused float64 // the server has reset them before they made progress
-	Errors  float64 // ICMP errors that say that a packet cannot reach the server
+	Errors  float64 // an ICMP error says that a packet cannot reach the server
 	// Suspect reports that most connections fail, unlike those of another server of the
 	// service.
 	Suspect bool
@@ -59,8 +59,8 @@ func (h *health) tick(s *Server) (quiet bool) {
 
 func (h *health) stalled() float32 { return max(0, h.opened-h.completed-h.refused) }
 
-// failed returns the part of the connections that failed, from 0 to 1. One connection can
-// cause several errors.
+// failed returns the part of the connections that failed, from 0 to 1. A connection can
+// have stalled and have an error.
 func (h *health) failed() float32 {
 	if h.conns == 0 {
 		return 0

@@ -6,7 +6,7 @@ type Signs struct {
 	Opened    uint64 // connections that began half-open: with a SYN, or with an INIT of SCTP
 	Completed uint64 // those of them that made progress
 	Refused   uint64 // those that the server reset before
-	Errors    uint64 // ICMP errors that say that a packet cannot reach the server
+	Errors    uint64 // connections with an ICMP error that says that a packet cannot reach the server
 }
 
 func (s Signs) add(o Signs) Signs {

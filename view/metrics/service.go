@@ -45,7 +45,7 @@ var (
 	serverRefused = serverCounter("refused_connections_total",
 		"Connections that the real server has reset while they were half-open, as far as its resets pass through the director.")
 	serverErrors = serverCounter("icmp_errors_total",
-		"ICMP errors that say that a packet cannot reach the real server, as far as they pass through the director.")
+		"Connections with an ICMP error that says that a packet cannot reach the real server, as far as such errors pass through the director.")
 )
 
 // tally holds the metrics that services and servers have in common.
