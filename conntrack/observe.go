@@ -9,7 +9,7 @@ type Change struct {
 
 // changeOf returns the change from a state word to another.
 func changeOf(was, is uint64) (c Change) {
-	c.Active = int8(active[is&stateMask]) - int8(active[was&stateMask])
+	c.Active = active[is&stateMask] - active[was&stateMask]
 	if was&assuredBit == 0 {
 		c.Crowds[was&answeredBit/answeredBit]--
 	}
