@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -142,7 +143,8 @@ func (h *Holder) present() (links []netlink.Link, addrs []netlink.Addr, err erro
 // checkAddrs restores the addresses of ours that are not on their links. names contains the
 // names of all links.
 func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Addr][]int, all bool) {
-	h.homeless.Store(false)
+	homeless := false
+	look := sync.OnceValues(h.look) // many addresses lose their link at once
 	kept := h.held[:0]
 	for _, v := range h.held {
 		at := on[v.ip]
@@ -154,13 +156,15 @@ func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Ad
 			h.alone[single(v.ip)] = true
 			continue
 		case names[v.link] == "":
-			h.rehome(&v, all)
+			h.homeless.Store(true) // before the look, so that no new address after it is missed
+			homeless = !h.rehome(&v, all, look) || homeless
 		case h.misses(now, single(v.ip), all, names[v.link]):
 			h.restore(&v)
 		}
 		kept = append(kept, v)
 	}
 	h.held = kept
+	h.homeless.Store(homeless)
 }
 
 // misses counts that an address or a route of ours is missing, and reports whether to
@@ -207,12 +211,13 @@ func (h *Holder) restore(v *held) {
 
 // rehome finds another link for an address whose link is gone. With any it takes every
 // link that Hold would take; else only the one that the flags name or whose subnet holds
-// the address. A link is often only made again, so the others have to wait.
-func (h *Holder) rehome(v *held, any bool) {
-	host, err := h.look()
+// the address. A link is often only made again, so the others have to wait. It reports
+// whether it found one. look lists the host.
+func (h *Holder) rehome(v *held, any bool, look func() (*view, error)) (found bool) {
+	host, err := look()
 	if err != nil {
 		h.log.Warn().Err(err).Msg("cannot look for a place for a VIP")
-		return
+		return false
 	}
 	named := h.config.On[v.ip]
 	link := host.home(v.ip, named)
@@ -227,12 +232,12 @@ func (h *Holder) rehome(v *held, any bool) {
 			h.log.Warn().Stringer("vip", v.ip).Msg("the interface of a VIP is gone: looking for another place")
 		}
 		l.missing, l.homeless = true, true
-		h.homeless.Store(true)
-		return
+		return false
 	}
 	v.link, l.homeless = link, false
 	h.log.Warn().Stringer("vip", v.ip).Str("interface", host.links[link]).Msg("the interface of a VIP was gone: the VIP is added to this one")
 	h.restore(v)
+	return true
 }
 
 // checkRoutes restores the local routes of ours that are missing.
