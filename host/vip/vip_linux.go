@@ -66,6 +66,7 @@ type Holder struct {
 	added   chan struct{} // signals that an address waits to be announced
 
 	homeless atomic.Bool // an address of ours has no link
+	downs    downs
 
 	mu     sync.Mutex
 	held   []held

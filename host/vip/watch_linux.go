@@ -70,7 +70,9 @@ func (h *Holder) watch(ctx context.Context, out chan<- struct{}) {
 			return // the socket was closed
 		}
 		for i := range msgs {
-			switch m := &msgs[i]; m.Header.Type {
+			m := &msgs[i]
+			h.downs.note(m)
+			switch m.Header.Type {
 			case unix.RTM_DELADDR, unix.RTM_NEWLINK, unix.RTM_DELLINK:
 				concerned = true
 			case unix.RTM_NEWADDR: // the director's own refreshes are among them
@@ -106,8 +108,10 @@ func subscribe() (*nl.NetlinkSocket, error) {
 func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	down := h.downs.take() // before the list, so that none is missed that comes up after it
 	links, addrs, err := h.present()
 	if err != nil {
+		h.downs.add(down)
 		h.log.Warn().Err(err).Msg("cannot look whether the VIPs are there")
 		return false
 	}
@@ -122,7 +126,7 @@ func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
 	}
 	h.checkAddrs(now, names, on, all)
 	h.checkRoutes(now, all)
-	h.checkLinks(links, on)
+	h.checkLinks(links, down, on)
 	return len(h.guests) > 0 || slices.ContainsFunc(h.held, func(v held) bool { return v.unsaid == announcements })
 }
 
@@ -275,15 +279,16 @@ func (h *Holder) checkRoutes(now time.Time, all bool) {
 // and those of links that have come up. On the links of Config.Interfaces these are all
 // addresses: a router sends packets for a VIP to the director's own address, and real
 // servers have it as their gateway. On other links they are the VIPs, also those that
-// somebody else has added. on contains the links of each address.
-func (h *Holder) checkLinks(links []netlink.Link, on map[netip.Addr][]int) {
+// somebody else has added. down contains the links that were down since the last check, and
+// on the links of each address.
+func (h *Holder) checkLinks(links []netlink.Link, down map[int]bool, on map[netip.Addr][]int) {
 	changed, ours := map[int]bool{}, map[int]bool{}
 	seen := portsOf(links)
 	for _, l := range links {
 		a := l.Attrs()
 		is := seen[a.Index]
 		was, known := h.ports[a.Index]
-		if known && is.running && is != was {
+		if known && is.running && (is != was || down[a.Index]) {
 			changed[a.Index] = true
 			if is.mac != was.mac {
 				h.log.Info().Str("interface", a.Name).Stringer("mac", a.HardwareAddr).Msg("the Ethernet address has changed: announcing the addresses again")

@@ -253,3 +253,19 @@ func TestRun_AnnouncesOnALinkThatComesUp(t *testing.T) {
 	n.Up(t, "front")
 	expect("192.0.2.12", mac)
 }
+
+// So are they after an interruption that is over when the director looks at the host.
+func TestRun_AnnouncesAfterAShortInterruption(t *testing.T) {
+	n, peer := office(t)
+	n.Addr(t, "front", "192.0.2.12/32")
+	expect := announced(t, peer, "front")
+	h := hold(t, vip.Config{VIPs: []netip.Addr{service, netip.MustParseAddr("192.0.2.12")}})
+	h.RefreshEvery(never)
+	h.SettleAfter(2 * time.Second) // longer than the kernel takes to notice a carrier
+	run(t, h)
+	mac := packet.MAC(n.Link(t, "front").Attrs().HardwareAddr)
+	expect("192.0.2.10", mac)
+	n.Down(t, "front")
+	n.Up(t, "front")
+	expect("192.0.2.12", mac)
+}
