@@ -2,9 +2,9 @@ package vip
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,26 +25,26 @@ func announcement(mac [6]byte, ip netip.Addr) []byte {
 	return b
 }
 
-// announce tells every host on the link that ip is at this link's Ethernet address.
-func (h *Holder) announce(link int, ip netip.Addr) error {
-	l, err := h.nl.LinkByIndex(link)
-	if err != nil {
-		return fmt.Errorf("announce %s: %w", ip, err)
+// announce tells every host on a link that ip is at this link's Ethernet address. It logs
+// why it cannot. from is nil if the link is gone.
+func (h *Holder) announce(from *netlink.LinkAttrs, ip netip.Addr) {
+	if from == nil {
+		h.log.Warn().Stringer("vip", ip).Msg("cannot announce a VIP: its interface is gone")
+		return
 	}
-	if len(l.Attrs().HardwareAddr) != 6 {
-		return nil // not Ethernet: there is no ARP
+	if len(from.HardwareAddr) != 6 {
+		return // not Ethernet: there is no ARP
 	}
 	to := &unix.SockaddrLinklayer{
 		Protocol: bigEndian(unix.ETH_P_ARP),
-		Ifindex:  link,
+		Ifindex:  from.Index,
 		Halen:    6,
 		Addr:     [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 	}
-	arp := announcement([6]byte(l.Attrs().HardwareAddr), ip)
+	arp := announcement([6]byte(from.HardwareAddr), ip)
 	if err := unix.Sendto(h.arp, arp, 0, to); err != nil {
-		return fmt.Errorf("announce %s on %s: %w", ip, l.Attrs().Name, err)
+		h.log.Warn().Err(err).Stringer("vip", ip).Str("interface", from.Name).Msg("cannot announce a VIP")
 	}
-	return nil
 }
 
 // bigEndian returns v in the byte order that the kernel expects in a socket address.

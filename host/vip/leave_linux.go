@@ -11,9 +11,9 @@ import (
 // It removes the routes, because they have no lifetime.
 func (h *Holder) Leave() error {
 	var errs []error
-	for _, v := range h.held {
+	for _, err := range h.put(h.held) {
 		// If the interface is gone, its address is too.
-		if err := h.put(v); err != nil && !errors.Is(err, unix.ENODEV) {
+		if err != nil && !errors.Is(err, unix.ENODEV) {
 			errs = append(errs, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package vip
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -8,19 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"director/host"
+	"director/internal/ifaddr"
 )
 
 // view is the state of the host before anything is added.
 type view struct {
-	links  map[int]string // name by index
-	addrs  []netlink.Addr
-	holds  map[netip.Addr]int // index in addrs
-	routes []netlink.Route    // of the main table
-	local  []netlink.Route    // of the table of local routes
-	egress int                // link of the default route with the lowest metric, 0: none
+	links   map[int]string                // name by index
+	holds   map[netip.Addr]ifaddr.Address // by address; of several entries, the first
+	subnets []ifaddr.Address              // the addresses that are not alone in their subnet
+	routes  []netlink.Route               // of the main table
+	local   []netlink.Route               // of the table of local routes, if prefixes are to be held
+	egress  int                           // link of the default route with the lowest metric, 0: none
 }
 
-func (h *Holder) look() (*view, error) {
+// look looks at the host. Prefixes are held only if the result has the local routes.
+func (h *Holder) look(prefixes bool) (*view, error) {
 	v := &view{links: make(map[int]string)}
 	links, err := h.nl.LinkList()
 	if err != nil {
@@ -29,19 +32,24 @@ func (h *Holder) look() (*view, error) {
 	for _, l := range links {
 		v.links[l.Attrs().Index] = l.Attrs().Name
 	}
-	if v.addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4); err != nil {
+	addrs, err := h.list()
+	if err != nil {
 		return nil, err
 	}
-	v.holds = make(map[netip.Addr]int, len(v.addrs))
-	for i, a := range slices.Backward(v.addrs) { // of several entries, the first counts
-		v.holds[toPrefix(a.IPNet).Addr()] = i
+	v.holds = make(map[netip.Addr]ifaddr.Address, len(addrs))
+	for _, a := range slices.Backward(addrs) {
+		v.holds[a.Prefix.Addr()] = a
 	}
+	// The many addresses of other directors' services are not subnets.
+	v.subnets = slices.DeleteFunc(addrs, func(a ifaddr.Address) bool { return a.Prefix.IsSingleIP() })
 	if v.routes, err = h.nl.RouteList(nil, netlink.FAMILY_V4); err != nil {
 		return nil, err
 	}
-	v.local, err = h.nl.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
-	if err != nil {
-		return nil, err
+	if prefixes {
+		v.local, err = h.nl.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return nil, err
+		}
 	}
 	lowest := -1
 	for _, r := range v.routes {
@@ -56,12 +64,14 @@ func (h *Holder) look() (*view, error) {
 	return v, nil
 }
 
-// existing returns the address entry that already holds ip.
-func (v *view) existing(ip netip.Addr) (netlink.Addr, bool) {
-	if i, ok := v.holds[ip]; ok {
-		return v.addrs[i], true
+// list lists the addresses of the host. It lists them again if they changed meanwhile.
+func (h *Holder) list() (all []ifaddr.Address, err error) {
+	for range listings {
+		if all, err = h.addrs.List(all[:0]); !errors.Is(err, ifaddr.ErrInterrupted) {
+			break
+		}
 	}
-	return netlink.Addr{}, false
+	return all, err
 }
 
 // place chooses the link that is to hold ip. In this order: the link named by
@@ -91,10 +101,9 @@ func (v *view) home(ip netip.Addr, named string) int {
 		return i
 	}
 	best, bits := 0, 0
-	for _, a := range v.addrs {
-		p := toPrefix(a.IPNet)
-		if p.Contains(ip) && p.Bits() > bits && !p.Addr().IsLoopback() {
-			best, bits = a.LinkIndex, p.Bits()
+	for _, a := range v.subnets {
+		if p := a.Prefix; p.Contains(ip) && p.Bits() > bits && !p.Addr().IsLoopback() {
+			best, bits = a.Link, p.Bits()
 		}
 	}
 	return best

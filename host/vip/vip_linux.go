@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -24,6 +23,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"director/internal/ifaddr"
 )
 
 const (
@@ -58,6 +59,7 @@ type Config struct {
 type Holder struct {
 	config  Config
 	nl      *netlink.Handle
+	addrs   *ifaddr.Socket
 	arp     int // AF_PACKET socket, for sending only
 	events  *nl.NetlinkSocket
 	log     zerolog.Logger
@@ -91,19 +93,24 @@ func Hold(c Config) (*Holder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
+	addrs, err := ifaddr.Open()
+	if err != nil {
+		nl.Close()
+		return nil, fmt.Errorf("open netlink: %w", err)
+	}
 	// With protocol 0 the socket receives nothing.
 	arp, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		nl.Close()
-		return nil, fmt.Errorf("socket for gratuitous ARP: %w", err)
+		return nil, errors.Join(fmt.Errorf("socket for gratuitous ARP: %w", err), addrs.Close())
 	}
 	events, err := subscribe()
 	if err != nil {
 		nl.Close()
-		return nil, errors.Join(err, unix.Close(arp))
+		return nil, errors.Join(err, addrs.Close(), unix.Close(arp))
 	}
 	h := &Holder{
-		config: c, nl: nl, arp: arp, events: events, log: c.Log, refresh: refreshEvery, settle: settleTime,
+		config: c, nl: nl, addrs: addrs, arp: arp, events: events, log: c.Log, refresh: refreshEvery, settle: settleTime,
 		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{},
 		guests: map[netip.Addr]held{},
 	}
@@ -133,17 +140,7 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	for _, p := range prefixes {
 		wanted[p] = true
 	}
-	h.held = slices.DeleteFunc(h.held, func(v held) bool {
-		if wanted[single(v.ip)] {
-			return false
-		}
-		if err := h.remove(v); err != nil {
-			errs = append(errs, err)
-			return false
-		}
-		h.log.Info().Stringer("vip", v.ip).Msg("VIP removed")
-		return true
-	})
+	errs = append(errs, h.remove(wanted))
 	h.routes = slices.DeleteFunc(h.routes, func(p netip.Prefix) bool {
 		if wanted[p] {
 			return false
@@ -208,11 +205,14 @@ func (h *Holder) Run(ctx context.Context) {
 func (h *Holder) refreshAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	there := make([]held, 0, len(h.held))
 	for _, v := range h.held {
-		if h.lossOf(single(v.ip)).missing {
-			continue // check has said why
+		if l := h.losses[single(v.ip)]; l == nil || !l.missing { // check has said why
+			there = append(there, v)
 		}
-		if err := h.put(v); err != nil {
+	}
+	for _, err := range h.put(there) {
+		if err != nil {
 			h.log.Warn().Err(err).Msg("cannot refresh a VIP")
 		}
 	}
@@ -228,21 +228,26 @@ func (h *Holder) refreshAll() {
 func (h *Holder) announceNew() (left bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	links, err := h.nl.LinkList()
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		h.log.Warn().Err(err).Msg("cannot announce the VIPs: retrying")
+		return true
+	}
+	from := make(map[int]*netlink.LinkAttrs, len(links))
+	for _, l := range links {
+		from[l.Attrs().Index] = l.Attrs()
+	}
 	for i := range h.held {
 		v := &h.held[i]
 		if v.unsaid == 0 {
 			continue
 		}
-		if err := h.announce(v.link, v.ip); err != nil {
-			h.log.Warn().Err(err).Msg("cannot announce a VIP")
-		}
+		h.announce(from[v.link], v.ip)
 		v.unsaid--
 		left = left || v.unsaid > 0
 	}
 	for ip, v := range h.guests {
-		if err := h.announce(v.link, ip); err != nil {
-			h.log.Warn().Err(err).Msg("cannot announce a VIP")
-		}
+		h.announce(from[v.link], ip)
 		if v.unsaid--; v.unsaid == 0 {
 			delete(h.guests, ip)
 			continue
@@ -258,98 +263,5 @@ func (h *Holder) Close() error {
 	err := h.Set(nil, nil)
 	h.events.Close()
 	h.nl.Close()
-	return errors.Join(err, unix.Close(h.arp))
-}
-
-// remove removes one of our addresses from the host.
-func (h *Holder) remove(v held) error {
-	err := h.nl.AddrDel(nil, v.addr())
-	// The address or its interface may be gone already, which is fine.
-	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("remove VIP %s: %w", v.ip, err)
-	}
-	return nil
-}
-
-// addNew adds the addresses and routes that are not held yet.
-func (h *Holder) addNew(vips []netip.Addr, prefixes []netip.Prefix) error {
-	have := make(map[netip.Addr]bool, len(h.held))
-	for _, v := range h.held {
-		have[v.ip] = true
-	}
-	vips = slices.DeleteFunc(slices.Clone(vips), func(a netip.Addr) bool { return h.alone[single(a)] || have[a] })
-	prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool {
-		return h.alone[p] || slices.Contains(h.routes, p)
-	})
-	if len(vips) == 0 && len(prefixes) == 0 {
-		return nil
-	}
-	host, err := h.look()
-	if err != nil {
-		return fmt.Errorf("look for a place for the VIPs: %w", err)
-	}
-	var errs []error // an address that cannot be held must not prevent the others
-	for _, ip := range vips {
-		v := held{ip: ip, unsaid: announcements}
-		if a, ok := host.existing(ip); ok {
-			if !leftover(a) {
-				h.log.Info().Stringer("vip", ip).Str("interface", host.links[a.LinkIndex]).Msg("VIP already exists and is not changed")
-				h.alone[single(ip)] = true
-				continue
-			}
-			v.link = a.LinkIndex
-		} else if v.link, err = host.place(ip, h.config.On[ip], h.config.First); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if err := h.put(v); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		h.held = append(h.held, v)
-		h.log.Info().Stringer("vip", ip).Str("interface", host.links[v.link]).Msg("VIP added")
-	}
-	select {
-	case h.added <- struct{}{}:
-	default:
-	}
-	return errors.Join(append(errs, h.addRoutes(prefixes, host))...)
-}
-
-func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
-
-// put adds the address or restarts its lifetime.
-func (h *Holder) put(v held) error {
-	if err := h.nl.AddrReplace(nil, v.addr()); err != nil {
-		return fmt.Errorf("add VIP %s: %w", v.ip, err)
-	}
-	return nil
-}
-
-func (v held) addr() *netlink.Addr {
-	bits := v.ip.BitLen()
-	return &netlink.Addr{
-		IPNet:       &net.IPNet{IP: v.ip.AsSlice(), Mask: net.CIDRMask(bits, bits)},
-		LinkIndex:   v.link,
-		ValidLft:    lifetime,
-		PreferedLft: lifetime,
-	}
-}
-
-// leftover reports whether a was added by a director that was killed less than a minute
-// ago. If it were taken for a foreign address, the VIP would vanish when its lifetime
-// ends.
-func leftover(a netlink.Addr) bool {
-	return toPrefix(a.IPNet).IsSingleIP() && a.ValidLft > 0 && a.ValidLft <= lifetime
-}
-
-// toPrefix converts a prefix of netlink. It turns nil, the destination of a default
-// route, into 0.0.0.0/0.
-func toPrefix(n *net.IPNet) netip.Prefix {
-	if n == nil {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	ip, _ := netip.AddrFromSlice(n.IP)
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(ip.Unmap(), bits)
+	return errors.Join(err, h.addrs.Close(), unix.Close(h.arp))
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"director/internal/ifaddr"
 )
 
 const (
@@ -121,8 +123,8 @@ func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
 	}
 	on := make(map[netip.Addr][]int, len(addrs)) // the links of each address
 	for _, a := range addrs {
-		ip := toPrefix(a.IPNet).Addr()
-		on[ip] = append(on[ip], a.LinkIndex)
+		ip := a.Prefix.Addr()
+		on[ip] = append(on[ip], a.Link)
 	}
 	h.checkAddrs(now, names, on, all)
 	h.checkRoutes(now, all)
@@ -132,14 +134,14 @@ func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
 
 // present lists the links and addresses of the host. It lists them again if they changed
 // meanwhile.
-func (h *Holder) present() (links []netlink.Link, addrs []netlink.Addr, err error) {
+func (h *Holder) present() (links []netlink.Link, addrs []ifaddr.Address, err error) {
 	for range listings {
-		if links, err = h.nl.LinkList(); err == nil {
-			addrs, err = h.nl.AddrList(nil, netlink.FAMILY_V4)
-		}
-		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+		if links, err = h.nl.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
 			break
 		}
+	}
+	if err == nil {
+		addrs, err = h.list()
 	}
 	return links, addrs, err
 }
@@ -148,27 +150,46 @@ func (h *Holder) present() (links []netlink.Link, addrs []netlink.Addr, err erro
 // names of all links.
 func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Addr][]int, all bool) {
 	homeless := false
-	look := sync.OnceValues(h.look) // many addresses lose their link at once
+	look := sync.OnceValue(func() *view { // many addresses lose their link at once
+		host, err := h.look(false)
+		if err != nil {
+			h.log.Warn().Err(err).Msg("cannot look for a place for a VIP")
+		}
+		return host
+	})
 	kept := h.held[:0]
+	var lost []int // indices in kept
 	for _, v := range h.held {
 		at := on[v.ip]
 		switch {
 		case slices.Contains(at, v.link):
-			h.lossOf(single(v.ip)).missing = false
+			h.found(single(v.ip))
 		case len(at) > 0:
 			h.log.Warn().Stringer("vip", v.ip).Str("interface", names[at[0]]).Msg("somebody has moved a VIP: the director leaves it there")
 			h.alone[single(v.ip)] = true
 			continue
 		case names[v.link] == "":
 			h.homeless.Store(true) // before the look, so that no new address after it is missed
-			homeless = !h.rehome(&v, all, look) || homeless
+			if host := look(); host != nil && h.rehome(&v, host, all) {
+				lost = append(lost, len(kept))
+			} else {
+				homeless = true
+			}
 		case h.misses(now, single(v.ip), all, names[v.link]):
-			h.restore(&v)
+			lost = append(lost, len(kept))
 		}
 		kept = append(kept, v)
 	}
 	h.held = kept
 	h.homeless.Store(homeless)
+	h.restore(lost)
+}
+
+// found notes that an address or a route of ours is there.
+func (h *Holder) found(p netip.Prefix) {
+	if l := h.losses[p]; l != nil {
+		l.missing = false
+	}
 }
 
 // misses counts that an address or a route of ours is missing, and reports whether to
@@ -203,28 +224,29 @@ func (h *Holder) lossOf(p netip.Prefix) *loss {
 	return l
 }
 
-// restore adds an address of ours again.
-func (h *Holder) restore(v *held) {
-	if err := h.put(*v); err != nil {
-		h.log.Warn().Err(err).Msg("cannot restore a VIP")
-		return
+// restore adds addresses of ours again, given by their indices in held.
+func (h *Holder) restore(lost []int) {
+	all := make([]held, len(lost))
+	for i, at := range lost {
+		all[i] = h.held[at]
 	}
-	h.lossOf(single(v.ip)).missing = false
-	v.unsaid = announcements
+	for i, err := range h.put(all) {
+		if err != nil {
+			h.log.Warn().Err(err).Msg("cannot restore a VIP")
+			continue
+		}
+		h.found(single(all[i].ip))
+		h.held[lost[i]].unsaid = announcements
+	}
 }
 
-// rehome finds another link for an address whose link is gone. With any it takes every
-// link that Hold would take; else only the one that the flags name or whose subnet holds
-// the address. A link is often only made again, so the others have to wait. It reports
-// whether it found one. look lists the host.
-func (h *Holder) rehome(v *held, any bool, look func() (*view, error)) (found bool) {
-	host, err := look()
-	if err != nil {
-		h.log.Warn().Err(err).Msg("cannot look for a place for a VIP")
-		return false
-	}
+// rehome finds another link for an address whose link is gone, and reports whether the
+// address is to be added there. With any it takes every link that Hold would take; else only
+// the one that the flags name or whose subnet holds the address. A link is often only made
+// again, so the others have to wait.
+func (h *Holder) rehome(v *held, host *view, any bool) bool {
 	named := h.config.On[v.ip]
-	link := host.home(v.ip, named)
+	link, err := host.home(v.ip, named), error(nil)
 	if link == 0 && any {
 		link, err = host.place(v.ip, named, h.config.First)
 	}
@@ -240,7 +262,6 @@ func (h *Holder) rehome(v *held, any bool, look func() (*view, error)) (found bo
 	}
 	v.link, l.homeless = link, false
 	h.log.Warn().Stringer("vip", v.ip).Str("interface", host.links[link]).Msg("the interface of a VIP was gone: the VIP is added to this one")
-	h.restore(v)
 	return true
 }
 
@@ -261,7 +282,7 @@ func (h *Holder) checkRoutes(now time.Time, all bool) {
 	}
 	for _, p := range h.routes {
 		if there[p] {
-			h.lossOf(p).missing = false
+			h.found(p)
 			continue
 		}
 		if !h.misses(now, p, all, "") {
@@ -271,7 +292,7 @@ func (h *Holder) checkRoutes(now time.Time, all bool) {
 			h.log.Warn().Err(err).Msg("cannot restore a local route")
 			continue
 		}
-		h.lossOf(p).missing = false
+		h.found(p)
 	}
 }
 
