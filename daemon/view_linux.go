@@ -43,17 +43,36 @@ func (d *Daemon) rules() rules {
 func (d *Daemon) follow(ctx context.Context) {
 	d.background.Go(func() { d.fail(d.watch.Run(ctx)) })
 	d.background.Go(func() { d.keepHouse(ctx) })
-	d.background.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-d.watch.Changes():
-				d.control.Refresh()
-				d.follower.catchUp()
-			}
+	d.background.Go(func() { d.followNetwork(ctx) })
+}
+
+// A change of the network is followed at once. If that takes long, as with ten thousand
+// services, the next one has to wait patience times as long, but longestPause at most. So
+// the changes of a busy network do not occupy a CPU.
+const (
+	patience     = 4
+	longestPause = 500 * time.Millisecond
+)
+
+func (d *Daemon) followNetwork(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
 		}
-	})
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.watch.Changes():
+			began := time.Now()
+			d.control.Refresh()
+			d.follower.catchUp()
+			pause.Reset(min(patience*time.Since(began), longestPause))
+		}
+	}
 }
 
 // keepHouse does the periodic work until ctx ends.

@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"director/internal/ifaddr"
 	"director/neigh"
 	"director/packet"
 )
@@ -28,7 +29,7 @@ func (w *Watch) list() error {
 			continue
 		}
 		err := part.list()
-		if errors.Is(err, netlink.ErrDumpInterrupted) {
+		if errors.Is(err, netlink.ErrDumpInterrupted) || errors.Is(err, ifaddr.ErrInterrupted) {
 			continue
 		}
 		if err != nil {
@@ -48,13 +49,21 @@ func (w *Watch) listLinks() error {
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
-	addrs, err := w.request.AddrList(nil, netlink.FAMILY_V4)
+	w.listed, err = w.addrs.List(w.listed[:0])
 	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}
+	count := make(map[int]int)
+	for i := range w.listed {
+		count[w.listed[i].Link]++
+	}
 	prefixes := make(map[int][]netip.Prefix)
-	for _, a := range addrs {
-		prefixes[a.LinkIndex] = append(prefixes[a.LinkIndex], toPrefix(a.IPNet))
+	for i := range w.listed {
+		a := &w.listed[i]
+		if prefixes[a.Link] == nil {
+			prefixes[a.Link] = make([]netip.Prefix, 0, count[a.Link])
+		}
+		prefixes[a.Link] = append(prefixes[a.Link], a.Prefix)
 	}
 	all := make([]neigh.Link, 0, len(list))
 	for _, l := range list {

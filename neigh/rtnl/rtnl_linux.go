@@ -24,6 +24,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"director/internal/ifaddr"
 	"director/neigh"
 	"director/packet"
 )
@@ -70,6 +71,7 @@ type Watch struct {
 	queues   func(string) (int, error)
 	request  *netlink.Handle
 	own      map[int]*nl.SocketHandle // for requests that netlink.Handle cannot make
+	addrs    *ifaddr.Socket
 	events   *nl.NetlinkSocket
 	wants    chan want
 	served   chan struct{} // Serve was called
@@ -79,6 +81,7 @@ type Watch struct {
 
 	// The goroutine of Run owns these fields. Open uses them before it, Close after it.
 	links   []neigh.Link
+	listed  []ifaddr.Address // memory for a listing
 	routes  []neigh.Route
 	entries map[station]*entry
 	managed map[station]origin
@@ -145,6 +148,12 @@ func Open(c Config) (*Watch, error) {
 	if err != nil {
 		w.events.Close()
 		w.request.Close()
+		return nil, fmt.Errorf("open netlink: %w", err)
+	}
+	if w.addrs, err = ifaddr.Open(); err != nil {
+		w.events.Close()
+		w.request.Close()
+		own.Close()
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
 	w.own = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: own}}
@@ -228,7 +237,7 @@ func (w *Watch) Close() error {
 	w.request.Close()
 	w.own[unix.NETLINK_ROUTE].Close()
 	w.events.Close()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.addrs.Close())...)
 }
 
 func (w *Watch) start(c Config) error {
