@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"director/conntrack"
@@ -16,8 +17,40 @@ func (c *Control) Services() []Service {
 	defer c.mu.Unlock()
 	list := make([]Service, 0, c.registry.Len())
 	hops := c.shared.View().Hops
-	c.registry.Each(func(s *service.Service, m *service.Meter) { list = append(list, c.list(s, m, hops)) })
+	c.registry.Each(func(s *service.Service, m *service.Meter) {
+		list = append(list, c.list(s, m, hops, nil))
+	})
 	return list
+}
+
+// EachService calls f for each service in the order of adding, until f returns false. It
+// needs little memory for many services: f must not keep what it gets. Each service is
+// listed at another moment. Other changes can happen in between, and during f.
+func (c *Control) EachService(f func(*Service) bool) {
+	var room []Server
+	for _, k := range c.keys() {
+		c.mu.Lock()
+		s, m := c.registry.Service(k)
+		if s == nil { // it was removed meanwhile
+			c.mu.Unlock()
+			continue
+		}
+		listed := c.list(s, m, c.shared.View().Hops, room[:0])
+		c.mu.Unlock()
+		if !f(&listed) {
+			return
+		}
+		room = listed.Servers
+	}
+}
+
+// keys returns the keys of all services in the order of adding.
+func (c *Control) keys() []service.Key {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys := make([]service.Key, 0, c.registry.Len())
+	c.registry.Each(func(s *service.Service, _ *service.Meter) { keys = append(keys, s.Key) })
+	return keys
 }
 
 // Service lists one service. It returns false if there is none with key k.
@@ -28,13 +61,14 @@ func (c *Control) Service(k service.Key) (listed Service, ok bool) {
 	if s == nil {
 		return listed, false
 	}
-	return c.list(s, m, c.shared.View().Hops), true
+	return c.list(s, m, c.shared.View().Hops, nil), true
 }
 
-// list lists a service. The caller holds the lock.
-func (c *Control) list(s *service.Service, m *service.Meter, hops *neigh.Table) Service {
+// list lists a service. Its servers are appended to room. The caller holds the lock.
+func (c *Control) list(s *service.Service, m *service.Meter, hops *neigh.Table, room []Server) Service {
 	listed := Service{
 		Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
+		Servers: slices.Grow(room, c.registry.Servers(s.Key)),
 	}
 	c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {
 		listed.Servers = append(listed.Servers, Server{

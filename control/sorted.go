@@ -7,8 +7,8 @@ import "slices"
 // compares marks and addresses by the sign of a 32-bit difference, so 192.0.2.1
 // comes before 10.0.0.1.
 func Sorted(services []Service) []Service {
-	services = slices.Clone(services)
-	mergeSort(services, func(a, b *Service) bool {
+	var order sorter
+	sorted := ordered(&order, services, func(a, b *Service) bool {
 		switch {
 		case a.Mark != b.Mark:
 			return int32(a.Mark-b.Mark) < 0
@@ -19,34 +19,57 @@ func Sorted(services []Service) []Service {
 		}
 		return a.Port < b.Port
 	})
-	for i := range services {
-		s := &services[i]
-		s.Servers = slices.Clone(s.Servers)
-		mergeSort(s.Servers, func(a, b *Server) bool {
+	for i := range sorted {
+		s := &sorted[i]
+		s.Servers = ordered(&order, s.Servers, func(a, b *Server) bool {
 			if a.Addr != b.Addr {
 				return int32(a.Addr.V4()-b.Addr.V4()) < 0
 			}
 			return a.Port < b.Port
 		})
 	}
-	return services
+	return sorted
+}
+
+// sorter sorts indices. There may be a hundred thousand values of some hundred bytes, so
+// they are moved only once. It keeps its memory for the next list.
+type sorter struct{ order, left []int32 }
+
+// ordered returns a sorted copy of s, or nil if s is empty.
+func ordered[T any](o *sorter, s []T, less func(a, b *T) bool) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	o.order = o.order[:0]
+	for i := range s {
+		o.order = append(o.order, int32(i))
+	}
+	o.left = slices.Grow(o.left[:0], len(s))[:len(s)]
+	mergeSort(o.order, o.left, func(a, b int32) bool { return less(&s[a], &s[b]) })
+	sorted := make([]T, len(s))
+	for i, from := range o.order {
+		sorted[i] = s[from]
+	}
+	return sorted
 }
 
 // mergeSort takes the same steps as the C library's qsort. ipvsadm's comparison is
 // not transitive where a difference overflows, so another algorithm would sort
-// differently.
-func mergeSort[T any](s []T, less func(a, b *T) bool) {
+// differently. room has the length of s.
+func mergeSort(s, room []int32, less func(a, b int32) bool) {
 	if len(s) < 2 {
 		return
 	}
-	left, right := slices.Clone(s[:len(s)/2]), s[len(s)/2:]
-	mergeSort(left, less)
-	mergeSort(right, less)
+	half := len(s) / 2
+	mergeSort(s[:half], room, less)
+	mergeSort(s[half:], room, less)
+	left, right := room[:half], s[half:]
+	copy(left, s)
 	for i := range s {
 		switch {
 		case len(left) == 0:
 			return
-		case len(right) == 0 || !less(&right[0], &left[0]):
+		case len(right) == 0 || !less(right[0], left[0]):
 			s[i], left = left[0], left[1:]
 		default:
 			s[i], right = right[0], right[1:]

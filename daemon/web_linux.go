@@ -140,6 +140,22 @@ func (w *window) Services() []control.Service {
 	return w.on.control.Services()
 }
 
+// EachService calls f for each service with its servers, until f returns false. f must not
+// keep what it gets.
+func (w *window) EachService(f func(*control.Service) bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.on != nil {
+		w.on.control.EachService(f)
+		return
+	}
+	for i := range w.services {
+		if !f(&w.services[i]) {
+			return
+		}
+	}
+}
+
 // Differences returns most of the changes that were made at run time.
 func (w *window) Differences(most int) []control.Difference {
 	w.mu.RLock()

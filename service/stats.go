@@ -167,6 +167,14 @@ func (r *Registry) Total() *Meter { return &r.total }
 // Len returns the number of services.
 func (r *Registry) Len() int { return len(r.services) }
 
+// Servers returns the number of servers of the service with key k.
+func (r *Registry) Servers(k Key) int {
+	if s := r.lookup(k); s != nil {
+		return len(s.members.values())
+	}
+	return 0
+}
+
 // Service returns the service with key k and its meter, or nil.
 func (r *Registry) Service(k Key) (*Service, *Meter) {
 	s := r.lookup(k)

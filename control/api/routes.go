@@ -102,21 +102,21 @@ func (s *HTTPServer) getServices(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	all := s.director.Services()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	w.Header().Set("Content-Type", "application/json")
 	b := bufio.NewWriterSize(w, listBuffer)
 	_, err := b.WriteString(`{"services":[`)
-	for i := range all {
-		if i > 0 {
+	first := true
+	s.director.EachService(func(each *control.Service) bool {
+		if !first {
 			err = errors.Join(err, b.WriteByte(','))
 		}
-		text, failed := json.Marshal(listed(&all[i], counts))
+		first = false
+		text, failed := json.Marshal(listed(each, counts))
 		_, lost := b.Write(text)
-		if err = errors.Join(err, failed, lost); err != nil {
-			break
-		}
-	}
+		err = errors.Join(err, failed, lost)
+		return err == nil
+	})
 	_, lost := b.WriteString("]}\n")
 	if err = errors.Join(err, lost, b.Flush()); err != nil {
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole

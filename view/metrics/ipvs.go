@@ -32,17 +32,17 @@ func backendGauge(name, help string) *metric {
 }
 
 func collectIPVS(s Source, out sink) {
-	services := s.Services()
 	total := s.Counted()
 	out.count(ipvsConns, total.Conns)
 	out.count(ipvsInPkts, total.InPkts)
 	out.count(ipvsOutPkts, total.OutPkts)
 	out.count(ipvsInBytes, total.InBytes)
 	out.count(ipvsOutBytes, total.OutBytes)
-	backends := out.table(0, ipvsActive, ipvsInactive, ipvsWeight)
-	for i := range services {
-		collectBackends(&services[i], backends)
-	}
+	backends := out.table(ipvsActive, ipvsInactive, ipvsWeight)
+	s.EachService(func(each *control.Service) bool {
+		collectBackends(each, backends)
+		return true
+	})
 }
 
 func collectBackends(s *control.Service, out *table) {

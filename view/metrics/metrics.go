@@ -22,8 +22,9 @@ import (
 // Source provides the numbers. Several goroutines may ask it at once.
 type Source interface {
 	Figures() figures.Figures
-	// Services lists the services with their servers.
-	Services() []control.Service
+	// EachService calls f for each service with its servers, until f returns false. f must
+	// not keep what it gets.
+	EachService(f func(*control.Service) bool)
 	// Counted is the sum over all services, including those that were removed.
 	Counted() control.Stats
 	// States counts the connections in each state.

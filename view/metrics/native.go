@@ -76,7 +76,7 @@ func collectNative(s Source, out sink) {
 		collectQueue(&f.Queues[i], out)
 	}
 	collectInterfaces(&f, out)
-	collectServices(s.Services(), out)
+	collectServices(s, out)
 }
 
 // collectReasons exports every reason, even those without a frame. A rate needs the value

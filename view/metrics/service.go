@@ -85,34 +85,30 @@ func serverCounter(name, help string) *metric {
 }
 
 // collectServices exports services and their servers.
-func collectServices(all []control.Service, out sink) {
-	servers := 0
-	for i := range all {
-		servers += len(all[i].Servers)
-	}
-	ofServices := out.table(len(all), serviceTraffic.columns()...)
-	serviceInfos := out.table(len(all), serviceInfo)
-	ofServers := out.table(servers, append(serverTraffic.columns(),
+func collectServices(source Source, out sink) {
+	ofServices := out.table(serviceTraffic.columns()...)
+	serviceInfos := out.table(serviceInfo)
+	ofServers := out.table(append(serverTraffic.columns(),
 		serverActive, serverInactive, serverPersistent, serverWeight, serverUpper, serverLower, serverWay,
 		serverSkipped, serverSuspect, serverOpened, serverCompleted, serverRefused, serverErrors)...)
-	serverInfos := out.table(servers, serverInfo)
-	for i := range all {
-		s := &all[i]
+	methods := out.heads(serverInfo, ofServers)
+	source.EachService(func(s *control.Service) bool {
 		proto, name := serviceLabels(&s.Key)
 		counted := values(&s.Counted)
 		ofServices.row(serviceTraffic.conns.text([]string{proto, name}), counted[:]...)
 		serviceInfos.row(serviceInfo.text([]string{proto, name, s.Scheduler}), 1)
 		for j := range s.Servers {
 			r := &s.Servers[j]
-			server := endpoint(r.Addr, r.Port)
-			serverInfos.row(serverInfo.text([]string{proto, name, server, r.Method.String()}), 1)
 			counted := values(&r.Counted)
-			ofServers.row(serverActive.text([]string{proto, name, server}), append(counted[:],
+			methods.add(r.Method.String())
+			ofServers.row(serverActive.text([]string{proto, name, endpoint(r.Addr, r.Port)}),
+				counted[0], counted[1], counted[2], counted[3], counted[4],
 				float64(r.Active), float64(r.Inactive), float64(r.Persistent), float64(r.Weight),
 				float64(r.Upper), float64(r.Lower), flag(!r.Unreachable()), flag(r.Skipped), flag(r.Health.Suspect),
-				float64(r.Signs.Opened), float64(r.Signs.Completed), float64(r.Signs.Refused), float64(r.Signs.Errors))...)
+				float64(r.Signs.Opened), float64(r.Signs.Completed), float64(r.Signs.Refused), float64(r.Signs.Errors))
 		}
-	}
+		return true
+	})
 }
 
 // flag returns the value of a gauge that is 1 or 0.

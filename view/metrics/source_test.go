@@ -19,11 +19,20 @@ type source struct {
 	process  figures.Process
 }
 
-func (s *source) Figures() figures.Figures    { return s.figures }
-func (s *source) Services() []control.Service { return s.services }
-func (s *source) Counted() control.Stats      { return s.counted }
-func (s *source) States() []figures.State     { return s.states }
-func (s *source) Process() figures.Process    { return s.process }
+func (s *source) Figures() figures.Figures                  { return s.figures }
+func (s *source) EachService(f func(*control.Service) bool) { each(s.services, f) }
+func (s *source) Counted() control.Stats                    { return s.counted }
+func (s *source) States() []figures.State                   { return s.states }
+func (s *source) Process() figures.Process                  { return s.process }
+
+// each calls f as a director does.
+func each(all []control.Service, f func(*control.Service) bool) {
+	for i := range all {
+		if !f(&all[i]) {
+			return
+		}
+	}
+}
 
 // worker returns a worker whose counters are all greater than zero.
 func worker(index int, scale uint64) figures.Worker {
@@ -117,7 +126,7 @@ func (m *moving) Figures() figures.Figures {
 	f.Workers[0] = worker(0, m.n.Load())
 	return f
 }
-func (m *moving) Services() []control.Service { return sample().services }
-func (m *moving) Counted() control.Stats      { return control.Stats{Conns: m.n.Load()} }
-func (m *moving) States() []figures.State     { return sample().states }
-func (m *moving) Process() figures.Process    { return sample().process }
+func (m *moving) EachService(f func(*control.Service) bool) { each(sample().services, f) }
+func (m *moving) Counted() control.Stats                    { return control.Stats{Conns: m.n.Load()} }
+func (m *moving) States() []figures.State                   { return sample().states }
+func (m *moving) Process() figures.Process                  { return sample().process }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -51,18 +52,31 @@ type sink struct {
 }
 
 // table holds the samples of metrics that have the same labels: a column for each metric.
-// There may be a hundred thousand rows, so a row has its labels only once.
+// There may be a hundred thousand rows, so a row has its labels only once, and the values
+// of many rows lie in one block.
 type table struct {
 	width  int
 	labels []string // of the rows, like those of a sample
-	values []float64
-	order  []int // of the rows, by their labels; nil: not sorted yet
+	blocks [][]float64
+	order  []int32 // of the rows, by their labels; nil: not sorted yet
 }
+
+// blockRows is the number of rows in a block.
+const blockRows = 1024
 
 // column is the samples of one metric of a table.
 type column struct {
 	*table
-	at int
+	at    int
+	heads *heads // nil: the samples have no further label
+}
+
+// heads is a metric that has one label more than the table: its value is always 1. The
+// further label comes first by its name.
+type heads struct {
+	label string
+	texts []string // of the rows, shared by the rows with the same value
+	known map[string]string
 }
 
 func newSink() sink { return sink{map[*metric][]sample{}, map[*metric]column{}} }
@@ -83,30 +97,59 @@ func (out sink) histogram(m *metric, counts []uint64, sum float64, labels ...str
 	out.samples[m] = append(out.samples[m], sample{m.text(labels), sum, cumulative})
 }
 
-// table returns a table of the metrics with room for rows.
-func (out sink) table(rows int, columns ...*metric) *table {
-	t := &table{width: len(columns), labels: make([]string, 0, rows), values: make([]float64, 0, rows*len(columns))}
+// table returns a table of the metrics.
+func (out sink) table(columns ...*metric) *table {
+	t := &table{width: len(columns)}
 	for i, m := range columns {
-		out.columns[m] = column{t, i}
+		out.columns[m] = column{t, i, nil}
 	}
 	return t
 }
 
-// row adds a row: the text of the labels and a value for each column.
-func (t *table) row(labels string, values ...float64) {
-	t.labels, t.values = append(t.labels, labels), append(t.values, values...)
+// heads adds a metric to a table whose first label the table does not have.
+func (out sink) heads(m *metric, t *table) *heads {
+	h := &heads{label: m.labels[m.order[0]], known: map[string]string{}}
+	out.columns[m] = column{t, 0, h}
+	return h
 }
 
-// sort sorts the rows by their labels.
+// add adds the further label of the next row.
+func (h *heads) add(value string) {
+	text, known := h.known[value]
+	if !known {
+		text = h.label + `="` + escape(value) + `",`
+		h.known[value] = text
+	}
+	h.texts = append(h.texts, text)
+}
+
+// row adds a row: the text of the labels and a value for each column.
+func (t *table) row(labels string, values ...float64) {
+	if len(t.labels)%blockRows == 0 {
+		t.blocks = append(t.blocks, make([]float64, 0, blockRows*t.width))
+	}
+	t.labels = append(t.labels, labels)
+	last := &t.blocks[len(t.blocks)-1]
+	*last = append(*last, values...)
+}
+
+// value returns a value of a row.
+func (t *table) value(row int32, column int) float64 {
+	return t.blocks[row/blockRows][int(row%blockRows)*t.width+column]
+}
+
+// sort sorts the rows by their labels. Rows with the same labels keep their order.
 func (t *table) sort() {
 	if t.order != nil {
 		return
 	}
-	t.order = make([]int, len(t.labels))
+	t.order = make([]int32, len(t.labels))
 	for i := range t.order {
-		t.order[i] = i
+		t.order[i] = int32(i)
 	}
-	slices.SortStableFunc(t.order, func(a, b int) int { return strings.Compare(t.labels[a], t.labels[b]) })
+	slices.SortFunc(t.order, func(a, b int32) int {
+		return cmp.Or(strings.Compare(t.labels[a], t.labels[b]), cmp.Compare(a, b))
+	})
 }
 
 // text returns labels with these values as text.
@@ -142,9 +185,7 @@ func (out sink) write(w io.Writer, s set, names []string) error {
 			continue
 		}
 		c.sort()
-		for _, at := range c.order {
-			t.line(m, "", c.labels[at], "", c.values[at*c.width+c.at])
-		}
+		t.column(m, &c)
 	}
 	t.flush()
 	return t.err
@@ -167,26 +208,44 @@ func (t *text) flush() {
 	t.b = t.b[:0]
 }
 
+// column writes the samples of a metric of a table.
+func (t *text) column(m *metric, c *column) {
+	if c.heads == nil {
+		for _, row := range c.order {
+			t.line(m, "", "", c.labels[row], "", c.value(row, c.at))
+		}
+		return
+	}
+	for _, head := range slices.Sorted(maps.Values(c.heads.known)) {
+		for _, row := range c.order {
+			if c.heads.texts[row] == head {
+				t.line(m, "", head, c.labels[row], "", 1)
+			}
+		}
+	}
+}
+
 func (t *text) sample(m *metric, s *sample) {
 	if m.kind != "histogram" {
-		t.line(m, "", s.labels, "", s.value)
+		t.line(m, "", "", s.labels, "", s.value)
 		return
 	}
 	n := uint64(0)
 	for i, c := range s.buckets {
 		n = c
-		t.line(m, "_bucket", s.labels, string(number(nil, math.Ldexp(1, i))), float64(c))
+		t.line(m, "_bucket", "", s.labels, string(number(nil, math.Ldexp(1, i))), float64(c))
 	}
-	t.line(m, "_bucket", s.labels, "+Inf", float64(n))
-	t.line(m, "_sum", s.labels, "", s.value)
-	t.line(m, "_count", s.labels, "", float64(n))
+	t.line(m, "_bucket", "", s.labels, "+Inf", float64(n))
+	t.line(m, "_sum", "", s.labels, "", s.value)
+	t.line(m, "_count", "", s.labels, "", float64(n))
 }
 
-// line writes one line. upTo is the upper bound of a bucket, or empty.
-func (t *text) line(m *metric, suffix, labels, upTo string, v float64) {
+// line writes one line. head is a label with a comma, or empty. upTo is the upper bound of a
+// bucket, or empty.
+func (t *text) line(m *metric, suffix, head, labels, upTo string, v float64) {
 	b := append(append(t.b, m.name...), suffix...)
 	if labels != "" || upTo != "" {
-		b = append(append(b, '{'), labels...)
+		b = append(append(append(b, '{'), head...), labels...)
 		if labels != "" && upTo != "" {
 			b = append(b, ',')
 		}

@@ -1,5 +1,7 @@
 package page
 
+import "director/control"
+
 // Sample takes a sample, as Run does every Period.
 func (p *Page) Sample() { p.sample() }
 
@@ -14,7 +16,7 @@ func (p *Page) Followed() (services, servers, workers int) {
 func (p *Page) Line(ring, size int) []float32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.history.services[p.latest.services[0].Key].line(ring, p.history.count, size)
+	return p.history.services[control.Sorted(p.source.Services())[0].Key].line(ring, p.history.count, size)
 }
 
 // Spark and SI call the functions spark and si.

@@ -78,30 +78,31 @@ type track struct {
 	none        bool               // some lines are not kept, because there are too many
 }
 
-// add takes a sample.
-func (h *history) add(s *snapshot, rates *figures.Rates) {
+// add takes a sample of the figures, the rates and the services that each lists.
+func (h *history) add(f *figures.Figures, rates *figures.Rates, each func(func(*control.Service) bool)) {
 	at := h.count
 	h.count++
-	sum := total(s.services)
-	unlimited := new(int)
-	h.total.set(at, unlimited, float32(sum.rates.CPS), float32(sum.active),
-		float32(sum.rates.InPPS), float32(sum.rates.OutPPS), float32(sum.rates.InBPS), float32(sum.rates.OutBPS),
-		float32(s.figures.Table.Used), float32(100*rates.Total.CPU), float32(rates.Total.Drops))
-	for i := range s.services {
-		each := &s.services[i]
+	var sum sums
+	each(func(s *control.Service) bool {
+		sum.add(s)
 		var active uint32
-		for j := range each.Servers {
-			server := &each.Servers[j]
+		for j := range s.Servers {
+			server := &s.Servers[j]
 			active += server.Active
-			key := serverKey{each.Key, server.Addr, server.Port}
+			key := serverKey{s.Key, server.Addr, server.Port}
 			values := points(server.Rates, server.Active)
 			follow(h.servers, key, at).set(at, &h.rings, values[:]...)
 		}
-		values := points(each.Rates, active)
-		follow(h.services, each.Key, at).set(at, &h.rings, values[:]...)
-	}
-	for i := range s.figures.Workers {
-		follow(h.workers, s.figures.Workers[i].Index, at).set(at, unlimited, float32(100*rates.Workers[i].CPU))
+		values := points(s.Rates, active)
+		follow(h.services, s.Key, at).set(at, &h.rings, values[:]...)
+		return true
+	})
+	unlimited := new(int)
+	h.total.set(at, unlimited, float32(sum.rates.CPS), float32(sum.active),
+		float32(sum.rates.InPPS), float32(sum.rates.OutPPS), float32(sum.rates.InBPS), float32(sum.rates.OutBPS),
+		float32(f.Table.Used), float32(100*rates.Total.CPU), float32(rates.Total.Drops))
+	for i := range f.Workers {
+		follow(h.workers, f.Workers[i].Index, at).set(at, unlimited, float32(100*rates.Workers[i].CPU))
 	}
 	h.rings -= dropGone(h.services, at) + dropGone(h.servers, at)
 	dropGone(h.workers, at)
@@ -198,18 +199,21 @@ type sums struct {
 
 func total(all []control.Service) (t sums) {
 	for i := range all {
-		s := &all[i]
-		t.rates.CPS += s.Rates.CPS
-		t.rates.InPPS += s.Rates.InPPS
-		t.rates.OutPPS += s.Rates.OutPPS
-		t.rates.InBPS += s.Rates.InBPS
-		t.rates.OutBPS += s.Rates.OutBPS
-		t.servers += len(s.Servers)
-		for j := range s.Servers {
-			t.active += uint64(s.Servers[j].Active)
-			t.inactive += uint64(s.Servers[j].Inactive)
-			t.answers = t.answers || seesAnswers(&s.Servers[j])
-		}
+		t.add(&all[i])
 	}
 	return t
+}
+
+func (t *sums) add(s *control.Service) {
+	t.rates.CPS += s.Rates.CPS
+	t.rates.InPPS += s.Rates.InPPS
+	t.rates.OutPPS += s.Rates.OutPPS
+	t.rates.InBPS += s.Rates.InBPS
+	t.rates.OutBPS += s.Rates.OutBPS
+	t.servers += len(s.Servers)
+	for j := range s.Servers {
+		t.active += uint64(s.Servers[j].Active)
+		t.inactive += uint64(s.Servers[j].Inactive)
+		t.answers = t.answers || seesAnswers(&s.Servers[j])
+	}
 }

@@ -25,6 +25,9 @@ import (
 type Source interface {
 	Figures() figures.Figures
 	Services() []control.Service
+	// EachService calls f for each service until f returns false. f must not keep what it
+	// gets.
+	EachService(f func(*control.Service) bool)
 	// Differences returns what was changed at run time, most of them at most.
 	Differences(most int) []control.Difference
 }
@@ -82,14 +85,16 @@ func (p *Page) Run(ctx context.Context) {
 	}
 }
 
-// sample adds a point to each line. The first sample adds none: rates need two.
+// sample adds a point to each line. The first sample adds none: rates need two. It lists no
+// services at once, because mostly nobody reads the page. What the last reader has seen is
+// dropped.
 func (p *Page) sample() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ask()
-	now := p.latest.figures // a copy: the latest is replaced, not changed
+	p.latest = snapshot{}
+	now := p.source.Figures()
 	if then := p.samples[1]; then != nil {
-		p.history.add(&p.latest, figures.Compare(then, &now))
+		p.history.add(&now, figures.Compare(then, &now), p.source.EachService)
 	}
 	p.samples[0], p.samples[1] = p.samples[1], &now
 }

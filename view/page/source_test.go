@@ -47,6 +47,14 @@ func clone(m map[string]uint64) map[string]uint64 {
 	return c
 }
 
+func (s *source) EachService(f func(*control.Service) bool) {
+	for _, each := range s.Services() {
+		if !f(&each) {
+			return
+		}
+	}
+}
+
 func (s *source) Services() []control.Service {
 	s.mu.Lock()
 	defer s.mu.Unlock()
