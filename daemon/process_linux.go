@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/metrics"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,9 @@ const ticks = 100
 // the error says why.
 func process() (p figures.Process, err error) {
 	p.Goroutines = runtime.NumGoroutine()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	p.HeapLive = live[0].Value.Uint64()
 	stat, failed := os.ReadFile("/proc/self/stat")
 	errs := []error{failed}
 	if failed == nil {

@@ -5,6 +5,7 @@
 package scale
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -234,11 +235,25 @@ func (s *site) scrape() (int, error) {
 		return 0, err
 	}
 	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if got, want := bytes.Count(text, []byte("\ndirector_server_weight{")), s.Services*s.Servers; err == nil && got != want {
-		err = fmt.Errorf("status %s: %d servers are shown, want %d", r.Status, got, want)
+	// Prometheus too takes the text apart as it arrives.
+	lines, got, length := bufio.NewReaderSize(r.Body, 1<<16), 0, 0
+	for {
+		line, err := lines.ReadSlice('\n')
+		length += len(line)
+		if bytes.HasPrefix(line, []byte("director_server_weight{")) {
+			got++
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return length, err
+		}
 	}
-	return len(text), err
+	if want := s.Services * s.Servers; got != want {
+		return length, fmt.Errorf("status %s: %d servers are shown, want %d", r.Status, got, want)
+	}
+	return length, nil
 }
 
 // peak returns the largest resident memory of a process so far (proc_pid_status(5)).

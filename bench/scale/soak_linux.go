@@ -23,11 +23,13 @@ import (
 type SoakOptions struct {
 	Options
 	Duration time.Duration // how long to change; Repeat is not used
+	Rounds   int           // if it is not 0, how often to change, instead of Duration
 	Progress io.Writer     // gets a line now and then
 }
 
-// Soak is the most that a process used in the third and in the last quarter of the rounds
-// of a soak.
+// Soak is what a process used in the third and in the last quarter of the rounds of a soak:
+// the most memory, and the fewest of everything else. A leak raises these too, but a
+// connection that is just being closed does not.
 type Soak struct {
 	Rounds  int     `json:"rounds"`
 	Seconds float64 `json:"seconds"`
@@ -35,19 +37,22 @@ type Soak struct {
 	Last    Usage   `json:"last"`
 }
 
-// Usage is what a process uses. Memory is resident, in MB of 10^6 bytes.
+// Usage is what a process uses. Memory is resident. Heap is the part of Go's heap that the
+// last garbage collection found in use. Both are in MB of 10^6 bytes.
 type Usage struct {
 	Memory      float64 `json:"memory"`
+	Heap        float64 `json:"heap"`
 	Goroutines  float64 `json:"goroutines"`
 	Threads     float64 `json:"threads"`
 	Descriptors float64 `json:"descriptors"`
 }
 
 // Figures says whether the process has come to rest: from the third quarter to the last,
-// its memory has grown by a twentieth at most, and nothing else has grown.
+// its memory and its heap have grown by a twentieth at most, and nothing else has grown.
 func (s *Soak) Figures() []figure.Figure {
 	return []figure.Figure{
 		figure.Judge("memory, MB", s.Last.Memory, figure.AtMost, s.Third.Memory*1.05+4),
+		figure.Judge("live heap, MB", s.Last.Heap, figure.AtMost, s.Third.Heap*1.05+2),
 		figure.Judge("goroutines", s.Last.Goroutines, figure.AtMost, s.Third.Goroutines),
 		figure.Judge("threads", s.Last.Threads, figure.AtMost, s.Third.Threads),
 		figure.Judge("descriptors", s.Last.Descriptors, figure.AtMost, s.Third.Descriptors),
@@ -79,7 +84,7 @@ func RunSoak(ctx context.Context, o SoakOptions) (r Soak, err error) {
 	s.admin = api.Remote{Client: client, Context: ctx}
 	var all []Usage
 	begin := time.Now()
-	for reported := begin; time.Since(begin) < o.Duration; {
+	for reported := begin; len(all) < o.Rounds || o.Rounds == 0 && time.Since(begin) < o.Duration; {
 		if err := s.round(len(all)); err != nil {
 			return r, fmt.Errorf("round %d: %w", len(all), err)
 		}
@@ -90,24 +95,25 @@ func RunSoak(ctx context.Context, o SoakOptions) (r Soak, err error) {
 		all = append(all, u)
 		if time.Since(reported) >= reportEvery {
 			reported = time.Now()
-			fmt.Fprintf(o.Progress, "%v, %d rounds: %.0f MB, %g goroutines, %g threads, %g descriptors\n",
-				time.Since(begin).Round(time.Second), len(all), u.Memory, u.Goroutines, u.Threads, u.Descriptors)
+			fmt.Fprintf(o.Progress, "%v, %d rounds: %.0f MB, %.1f MB of live heap, %g goroutines, %g threads, %g descriptors\n",
+				time.Since(begin).Round(time.Second), len(all), u.Memory, u.Heap, u.Goroutines, u.Threads, u.Descriptors)
 		}
 	}
 	n := len(all)
 	if n < 4 {
 		return r, fmt.Errorf("only %d rounds in %v: give more time", n, o.Duration)
 	}
-	return Soak{Rounds: n, Seconds: time.Since(begin).Seconds(), Third: highest(all[n/2 : n*3/4]), Last: highest(all[n*3/4:])}, nil
+	return Soak{Rounds: n, Seconds: time.Since(begin).Seconds(), Third: quarter(all[n/2 : n*3/4]), Last: quarter(all[n*3/4:])}, nil
 }
 
-// highest returns the highest of each value.
-func highest(all []Usage) (most Usage) {
+// quarter sums up the usage after some rounds.
+func quarter(all []Usage) Usage {
+	q := all[0]
 	for _, u := range all {
-		most.Memory, most.Goroutines = max(most.Memory, u.Memory), max(most.Goroutines, u.Goroutines)
-		most.Threads, most.Descriptors = max(most.Threads, u.Threads), max(most.Descriptors, u.Descriptors)
+		q.Memory, q.Heap = max(q.Memory, u.Memory), max(q.Heap, u.Heap)
+		q.Goroutines, q.Threads, q.Descriptors = min(q.Goroutines, u.Goroutines), min(q.Threads, u.Threads), min(q.Descriptors, u.Descriptors)
 	}
-	return most
+	return q
 }
 
 // lasting is how many rounds a service of a round lasts.
@@ -184,7 +190,7 @@ func (s *site) usage() (u Usage, err error) {
 		return u, err
 	}
 	u.Descriptors = float64(len(open))
-	r, err := s.http.Get("http://" + httpAddress + "/metrics?name[]=go_goroutines")
+	r, err := s.http.Get("http://" + httpAddress + "/metrics?name[]=go_goroutines&name[]=go_gc_heap_live_bytes")
 	if err != nil {
 		return u, err
 	}
@@ -193,10 +199,13 @@ func (s *site) usage() (u Usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	_, value, found := strings.Cut(string(text), "\ngo_goroutines ")
-	if !found {
-		return u, fmt.Errorf("no go_goroutines in\n%s", text)
+	for name, to := range map[string]*float64{"go_goroutines": &u.Goroutines, "go_gc_heap_live_bytes": &u.Heap} {
+		_, rest, found := strings.Cut(string(text), "\n"+name+" ")
+		value, _, _ := strings.Cut(rest, "\n")
+		if *to, err = strconv.ParseFloat(value, 64); !found || err != nil {
+			return u, fmt.Errorf("no %s in\n%s", name, text)
+		}
 	}
-	u.Goroutines, err = strconv.ParseFloat(strings.TrimSpace(value), 64)
-	return u, err
+	u.Heap /= 1e6
+	return u, nil
 }

@@ -32,6 +32,7 @@ const runAbout = "SIGTERM ends the director: the VIPs are free at once, and with
 
 // runDirector forwards traffic until a signal stops it.
 func runDirector(args []string, std cli.IO) int {
+	saveMemory()
 	c, err := config.Parse(args, std.In)
 	switch {
 	case errors.Is(err, config.ErrHelp):

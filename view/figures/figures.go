@@ -99,6 +99,7 @@ type Process struct {
 	Virtual    uint64 // bytes
 	Threads    int
 	Goroutines int
+	HeapLive   uint64 // bytes of the heap that were in use at the last garbage collection
 	OpenFiles  int
 	MaxFiles   uint64
 }

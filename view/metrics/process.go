@@ -21,6 +21,8 @@ var (
 		"Threads of the process.")
 	processGoroutines = native.gauge("go_goroutines",
 		"Goroutines of the process.")
+	processHeapLive = native.gauge("go_gc_heap_live_bytes",
+		"Memory of the Go heap that the last garbage collection found in use, in bytes.")
 )
 
 func collectProcess(p figures.Process, out sink) {
@@ -32,6 +34,7 @@ func collectProcess(p figures.Process, out sink) {
 	out.put(processMax, float64(p.MaxFiles))
 	out.put(processThreads, float64(p.Threads))
 	out.put(processGoroutines, float64(p.Goroutines))
+	out.put(processHeapLive, float64(p.HeapLive))
 }
 
 var (

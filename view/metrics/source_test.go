@@ -83,7 +83,7 @@ func sample() *source {
 		},
 		states: []figures.State{{Proto: "tcp", Name: "ESTABLISHED", Connections: 12000}, {Proto: "udp", Name: "UDP", Connections: 340}, {Proto: "template", Name: "NONE", Connections: 5}},
 		process: figures.Process{
-			Started: 1700000000.12, CPUSeconds: 12.5, Resident: 200 << 20, Virtual: 4 << 30, Threads: 9, Goroutines: 33, OpenFiles: 44, MaxFiles: 1 << 20,
+			Started: 1700000000.12, CPUSeconds: 12.5, Resident: 200 << 20, Virtual: 4 << 30, Threads: 9, Goroutines: 33, HeapLive: 60 << 20, OpenFiles: 44, MaxFiles: 1 << 20,
 		},
 		counted: control.Stats{Conns: 1001, InPkts: 1002, OutPkts: 1003, InBytes: 1004, OutBytes: 1 << 40},
 	}
