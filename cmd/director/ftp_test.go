@@ -20,8 +20,8 @@ import (
 
 	"director/internal/lab"
 	"director/internal/lab/labtest"
+	ftpd "director/internal/lab/program"
 	"director/internal/lab/web"
-	"director/internal/nettest"
 )
 
 const (
@@ -149,23 +149,14 @@ func startFTP(t *testing.T, l *lab.Lab) (files string) {
 	must(t, os.Chmod(root, 0o755))
 	must(t, os.Chmod(files, 0o777))
 	for _, h := range l.Servers {
-		cmd := exec.Command(path, config)
-		var said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &said, &said
-		must(t, h.Start(cmd))
+		// It starts a process for each session. If the client's FIN is lost, because the
+		// director has ended, that process waits for it; Stop kills it.
+		p, err := ftpd.Start(t.Context(), h, netip.AddrPortFrom(h.Addr, ftpPort), exec.Command(path, config))
+		must(t, err)
 		t.Cleanup(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-			if t.Failed() {
-				t.Logf("%s on %s: %s", path, h.Name, said.String())
+			if err := p.Stop(); err != nil {
+				t.Error(err)
 			}
-		})
-		nettest.Eventually(t, "the FTP server listens", func() bool {
-			c, err := l.Director.Dial(t.Context(), "tcp4", "", netip.AddrPortFrom(h.Addr, ftpPort).String())
-			if err == nil {
-				c.Close()
-			}
-			return err == nil
 		})
 	}
 	return files

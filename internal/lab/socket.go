@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // Listen listens inside the host. The address is IP:port or :port; names are not
@@ -65,9 +66,17 @@ func (h *Host) Dial(ctx context.Context, network, local, remote string) (net.Con
 	return c, nil
 }
 
+// outputTime is how long Wait goes on to read the output of a process that has ended.
+const outputTime = 10 * time.Second
+
 // Start starts a process inside the host. The process is killed when the lab is closed or
-// when this process ends. The caller must wait for it.
+// when this process ends. The caller must wait for it. If the process leaves others behind
+// that keep its output open, Wait returns exec.ErrWaitDelay after ten seconds, unless
+// cmd.WaitDelay says otherwise. Without a limit Wait would not return before they end.
 func (h *Host) Start(cmd *exec.Cmd) error {
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = outputTime
+	}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}

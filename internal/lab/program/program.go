@@ -22,10 +22,12 @@ import (
 )
 
 // startTime is the longest time until a program accepts connections, and stopTime the
-// longest time until it has ended.
+// longest time until it has ended. If its children have its output open after its end,
+// outputTime later they are not waited for.
 const (
-	startTime = 10 * time.Second
-	stopTime  = 10 * time.Second
+	startTime  = 10 * time.Second
+	stopTime   = 10 * time.Second
+	outputTime = time.Second
 )
 
 // Program is a running program. One goroutine uses it.
@@ -41,6 +43,8 @@ type Program struct {
 func Start(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (*Program, error) {
 	p := &Program{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.said, &p.said
+	cmd.WaitDelay = outputTime
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // for kill
 	if err := h.Start(cmd); err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func Start(ctx context.Context, h *lab.Host, at netip.AddrPort, cmd *exec.Cmd) (
 		}
 		select {
 		case <-p.done:
-			return nil, fmt.Errorf("%s ended: %w\n%s", cmd.Path, p.err, p.said.String())
+			return nil, errors.Join(fmt.Errorf("%s ended: %w\n%s", cmd.Path, p.err, p.said.String()), p.kill())
 		case <-ctx.Done():
 			return nil, errors.Join(fmt.Errorf("%s does not answer at %s: %w\n%s", cmd.Path, at, err, p.said.String()), p.Stop())
 		case <-time.After(10 * time.Millisecond):
@@ -81,8 +85,8 @@ func (p *Program) PIDs() []int {
 	return all
 }
 
-// Stop ends the program and waits for its end. If it does not end in time, it is killed
-// together with its children, which nobody else would end.
+// Stop ends the program and waits for its end. If it does not end in time, it is killed.
+// Children that it leaves behind are killed, too: nobody else would end them.
 func (p *Program) Stop() error {
 	err := p.cmd.Process.Signal(syscall.SIGTERM)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -94,23 +98,16 @@ func (p *Program) Stop() error {
 		err = errors.Join(err, p.kill())
 		<-p.done
 	}
-	return err
+	return errors.Join(err, p.kill())
 }
 
-// kill kills the program and its children. The program is killed first, so that it cannot
-// start other ones.
+// kill kills what is left of the program's process group.
 func (p *Program) kill() error {
-	children := p.PIDs()[1:]
-	err := p.cmd.Process.Kill()
-	if errors.Is(err, os.ErrProcessDone) {
-		err = nil
+	pid := p.cmd.Process.Pid
+	if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("process group %d: %w", pid, err)
 	}
-	for _, pid := range children {
-		if e := syscall.Kill(pid, syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {
-			err = errors.Join(err, fmt.Errorf("child %d: %w", pid, e))
-		}
-	}
-	return err
+	return nil
 }
 
 // Output collects the output of a program. It may be read while the program runs.
