@@ -6,9 +6,6 @@ import (
 	"director/internal/ordered"
 )
 
-// NewFrom is like New but takes the hash seed from its caller.
-func NewFrom(size int, seed [3]uint64) (*Table, error) { return newTable(size, shardsOf(size), seed) }
-
 // Chunk is the number of entries of a chunk.
 const Chunk = chunk
 

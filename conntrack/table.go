@@ -86,8 +86,12 @@ type Table struct {
 // at once and touched as it is used: about 100 bytes per connection.
 // Precondition: 1 ≤ size ≤ MaxSize.
 func New(size int) (*Table, error) {
-	return newTable(size, shardsOf(size), [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
+	return NewFrom(size, [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()})
 }
+
+// NewFrom is like New but takes the hash seed from its caller, so that a test that failed
+// can have the same hash again. The seed must look random.
+func NewFrom(size int, seed [3]uint64) (*Table, error) { return newTable(size, shardsOf(size), seed) }
 
 // shardsOf returns the number of shards of a table.
 func shardsOf(size int) int { return min(maxShards, 1<<(bits.Len(uint(size/minShard)))) }

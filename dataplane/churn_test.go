@@ -1,7 +1,6 @@
 package dataplane_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -15,8 +14,6 @@ import (
 	"director/packet"
 	"director/service"
 )
-
-var churnSeed = flag.Uint64("churn.seed", 0, "what the schedules of the churn tests follow from; 0: something else each time")
 
 const (
 	churnWorkers = 3
@@ -49,12 +46,7 @@ type churn struct {
 func TestWorkers_KeepCountWhileEverythingChanges(t *testing.T) {
 	for name, size := range map[string]int{"roomy": 20_000, "crowded": 300, "too small": 60} {
 		t.Run(name, func(t *testing.T) {
-			seed := *churnSeed
-			if seed == 0 {
-				seed = rand.Uint64()
-			}
-			t.Logf("again with: -run '%s' -churn.seed=%d", t.Name(), seed)
-			c := newChurn(t, seed, size)
+			c := newChurn(t, testSeed(t), size)
 			c.run()
 			c.finish()
 			c.checkFrames()
@@ -66,7 +58,7 @@ func TestWorkers_KeepCountWhileEverythingChanges(t *testing.T) {
 func newChurn(t *testing.T, seed uint64, size int) *churn {
 	t.Helper()
 	c := &churn{
-		rig:  newRig(t, options{queues: [2]int{churnWorkers, churnWorkers - 1}, size: size, unordered: true}),
+		rig:  newRig(t, options{queues: [2]int{churnWorkers, churnWorkers - 1}, size: size, unordered: true, seed: seed}),
 		seed: seed, servers: map[*service.Server]bool{},
 	}
 	c.specs = append(c.rig.specs,

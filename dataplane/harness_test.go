@@ -1,7 +1,9 @@
 package dataplane_test
 
 import (
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"testing"
@@ -74,6 +76,24 @@ type options struct {
 	giant     bool               // one worker works at a time
 	clock     func(r *rig) int64 // clock of the workers; nil: that of the rig
 	unordered bool               // workers run at the same time, so their actions have no order
+	seed      uint64             // of the table's hash if unordered; 0: as testSeed says
+}
+
+var seedFlag = flag.Uint64("dataplane.seed", 0, "what is random in tests follows from it; 0: something else each time")
+
+// testSeed returns a seed. A test that fails says how to get the same one again.
+func testSeed(t testing.TB) uint64 {
+	t.Helper()
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("again with: -run '%s' -dataplane.seed=%d", t.Name(), seed)
+		}
+	})
+	return seed
 }
 
 func newRig(t testing.TB, o options) *rig {
@@ -99,7 +119,11 @@ func newRig(t testing.TB, o options) *rig {
 	// run.
 	conns, err := conntrack.NewSeeded(o.size, [3]uint64{0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0})
 	if o.unordered {
-		conns, err = conntrack.New(o.size)
+		if o.seed == 0 {
+			o.seed = testSeed(t)
+		}
+		random := rand.New(rand.NewPCG(o.seed, 0))
+		conns, err = conntrack.NewFrom(o.size, [3]uint64{random.Uint64(), random.Uint64(), random.Uint64()})
 	}
 	if err != nil {
 		t.Fatal(err)
