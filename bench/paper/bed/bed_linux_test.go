@@ -48,18 +48,20 @@ func allCPUs(t *testing.T) []int {
 	return cpus
 }
 
-// measure repeats a measurement until the client kept its rate. On a busy machine
-// this may fail the first time, which is no fault of the bed.
-func measure(t *testing.T, b *bed.Bed, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, err error) {
+// measure repeats a measurement until the client kept its rate and got replies in time,
+// and returns how many it took. On a busy machine this may fail the first time, which is
+// no fault of the bed.
+func measure(t *testing.T, b *bed.Bed, rate float64, o *paper.Options) (p paper.Point, usage []paper.Usage, tries int, err error) {
 	t.Helper()
-	for range 10 {
+	for tries < 10 {
+		tries++
 		p, usage, err = b.Measure(t.Context(), rate, o)
-		if err != nil || p.Fault != string(load.ClientSaturates) {
+		if err != nil || p.Fault != string(load.ClientSaturates) && p.Replies > 0 {
 			break
 		}
 		t.Logf("measured once more: %+v", p)
 	}
-	return p, usage, err
+	return p, usage, tries, err
 }
 
 // Every kind of setup is built, answers all requests at a low rate, uses the
@@ -74,7 +76,9 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 		change(&s)
 		return s
 	}
-	busy := 0.0 // CPU time is sampled, so a single point may show none
+	// CPU time and traffic are sampled. On a busy machine the samples of a point may begin
+	// when its traffic is over, so a single point may show none.
+	busy, bits, packets := 0.0, 0.0, 0.0
 	for _, s := range []paper.Setup{
 		{Balancer: paper.Direct, Servers: 1},
 		{Balancer: paper.Forward, Servers: 1},
@@ -102,7 +106,7 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, usage, err := measure(t, b, 200, &o)
+			p, usage, tries, err := measure(t, b, 200, &o)
 			if err := errors.Join(err, b.Close()); err != nil {
 				t.Fatal(err)
 			}
@@ -119,12 +123,13 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			if s.Servers == 2 && p.Errors() == 0 && (p.LeastShare < 0.5-astray || p.MostShare > 0.5+astray) {
 				t.Errorf("shares of the servers: %v to %v", p.LeastShare, p.MostShare)
 			}
-			if s.Flood > 0 && (p.SYNs <= 0 || p.Held < p.SYNs/2 || p.Held > 2*p.SYNs+500) {
+			// The SYNs of a second flood belong to connections of the first one.
+			if s.Flood > 0 && (p.SYNs <= 0 || p.Held <= 0 || tries == 1 && p.Held < p.SYNs/2 || p.Held > 2*p.SYNs+500) {
 				t.Errorf("%v SYNs/s and %v connections/s, want about %d and as many again with the clients'", p.SYNs, p.Held, s.Flood)
 			}
-			busy += p.Busy
-			if p.P50 <= 0 || p.Busy < 0 || p.Bits <= 0 || p.Packets <= 0 {
-				t.Errorf("%+v: want times, CPU and traffic", p)
+			busy, bits, packets = busy+p.Busy, bits+p.Bits, packets+p.Packets
+			if p.P50 <= 0 || p.Busy < 0 {
+				t.Errorf("%+v: want times and CPU", p)
 			}
 			seen := map[string]bool{}
 			for _, u := range usage {
@@ -144,8 +149,8 @@ func TestBed_MeasuresEachKindOfSetup(t *testing.T) {
 			}
 		})
 	}
-	if busy <= 0 {
-		t.Error("no point used any CPU")
+	if busy <= 0 || bits <= 0 || packets <= 0 {
+		t.Errorf("all points together: CPU %v, bits %v, packets %v, want all of them", busy, bits, packets)
 	}
 	left, err := filepath.Glob("/sys/fs/cgroup/cpu/director-bench-*")
 	if err != nil || len(left) > 0 {
