@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -29,6 +30,7 @@ import (
 	"director/host/plan"
 	"director/host/privilege"
 	"director/internal/build"
+	"director/internal/files"
 	"director/neigh"
 	"director/neigh/rtnl"
 	"director/packet"
@@ -66,7 +68,7 @@ type Daemon struct {
 	watch    network
 	served   []packet.Addr // the real servers that the watch serves
 	saved    *state.File   // of the previous director, until its connections are restored
-	places   places        // of --state
+	places   *state.Files  // of --state, nil without it
 	kept     control.Drift // the run-time changes of the previous director
 	recorder *recorder     // nil without --state
 	steering *steer.Steering
@@ -82,8 +84,11 @@ type Daemon struct {
 
 	successor bool                   // another director will go on with the connections; set by Wait
 	stopping  atomic.Pointer[string] // what Stop is doing
-	saving    atomic.Bool            // the state is being written
+	stopBegan time.Time              // set by Stop
 	exit      func(code int)         // ends the process at once
+
+	// writeState is state.Write.
+	writeState func(context.Context, *files.Place, state.Header, iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (int, error)
 
 	broken     chan error     // the first failure while running
 	hangup     chan os.Signal // asks for a reload
@@ -127,7 +132,7 @@ func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logg
 	d := &Daemon{
 		config: c, loaded: c, load: load, log: log, version: build.Version(),
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), hangup: make(chan os.Signal, 1),
-		exit: os.Exit,
+		exit: os.Exit, writeState: state.Write,
 	}
 	d.follower.log, d.follower.rules = log, d.rules
 	d.window.log = log
@@ -137,10 +142,11 @@ func New(c *config.Config, load func() (*config.Config, error), log zerolog.Logg
 
 // Run starts a director, waits until ctx ends or something fails, and restores the host.
 // The cause of ctx may be ErrSuccessor. If the director does not end soon after ctx, Run
-// ends the process. An error that matches host.ErrUsage is about the configuration.
-func Run(ctx context.Context, c *config.Config, load func() (*config.Config, error), log zerolog.Logger) error {
+// ends the process, and as soon as it may when hurry is closed. An error that matches
+// host.ErrUsage is about the configuration.
+func Run(ctx context.Context, hurry <-chan struct{}, c *config.Config, load func() (*config.Config, error), log zerolog.Logger) error {
 	d := New(c, load, log)
-	defer d.guardEnd(ctx)()
+	defer d.guardEnd(ctx, hurry)()
 	err := d.Start(ctx)
 	if err == nil {
 		err = d.Wait(ctx)
@@ -335,6 +341,7 @@ func (d *Daemon) fail(err error) {
 
 // Stop releases everything. It continues after an error and returns all of them.
 func (d *Daemon) Stop() error {
+	d.stopBegan = time.Now()
 	d.phase(web.Stopping)
 	if err := d.manager.Stopping(); err != nil {
 		d.log.Warn().Err(err).Msg("cannot notify the service manager")

@@ -121,6 +121,7 @@ func TestOverride_IsTheSameOnEachSurface(t *testing.T) {
 			if got := s.Figures().Changes; got != 1 {
 				t.Errorf("%d changes, want 1", got)
 			}
+			s.crash()
 			next := newRig(t, s.file, withState(t, path))
 			if got := next.control.Differences(-1); !cmp.Equal(override, got) {
 				t.Errorf("the next director has the changes %v, want %v", got, override)

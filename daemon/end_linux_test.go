@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"iter"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,16 +11,21 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"director/conntrack"
 	"director/control/config"
+	"director/control/state"
+	"director/dataplane"
+	"director/internal/files"
+	"director/packet"
 )
 
 // A director that waits for something after it was asked to end is ended within five
-// seconds. While it writes its state it has more time, but not for ever.
+// seconds, and within one second if it was asked twice.
 func TestGuardEnd_EndsWhateverHangs(t *testing.T) {
 	for _, c := range []struct {
 		what   string
 		hangs  time.Duration // how long Stop takes; 0: for ever
-		saves  time.Duration // how long the state is written, from the signal on
+		twice  time.Duration // when it is asked again; 0: never
 		logs   bool          // the reader of the log reads
 		ended  time.Duration // when the process is ended, at most; 0: it is not
 		logged string
@@ -26,9 +33,9 @@ func TestGuardEnd_EndsWhateverHangs(t *testing.T) {
 		{"a director that ends in time", 3 * time.Second, 0, true, 0, ""},
 		{"one that hangs", 0, 0, true, 5 * time.Second, "release the interfaces"},
 		{"one whose log is not read either", 0, 0, false, 5 * time.Second, ""},
-		{"one that writes a large state", 30 * time.Second, 29 * time.Second, true, 0, ""},
-		{"one that hangs afterwards", 0, 20 * time.Second, true, 25 * time.Second, "release the interfaces"},
-		{"one that writes for ever", 0, time.Hour, true, 65 * time.Second, "release the interfaces"},
+		{"one that is asked twice at once", 0, time.Millisecond, true, 1500 * time.Millisecond, "asked twice"},
+		{"one that is asked again later", 0, 2 * time.Second, true, 2500 * time.Millisecond, "asked twice"},
+		{"one that is asked twice and ends", 900 * time.Millisecond, time.Millisecond, true, 0, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -40,13 +47,13 @@ func TestGuardEnd_EndsWhateverHangs(t *testing.T) {
 				exited := make(chan int, 1)
 				d.exit = func(code int) { exited <- code }
 				ctx, cancel := context.WithCancel(t.Context())
-				over := d.guardEnd(ctx)
+				hurry := make(chan struct{})
+				over := d.guardEnd(ctx, hurry)
 				began := time.Now()
 				cancel()
 				d.stopping.Store(new("release the interfaces"))
-				if c.saves > 0 {
-					d.saving.Store(true)
-					time.AfterFunc(c.saves, func() { d.saving.Store(false) })
+				if c.twice > 0 {
+					time.AfterFunc(c.twice, func() { close(hurry) })
 				}
 				if c.hangs > 0 {
 					time.Sleep(c.hangs)
@@ -67,6 +74,43 @@ func TestGuardEnd_EndsWhateverHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A disk that hangs holds up neither the release of the host nor the end. The director says
+// what is not saved.
+func TestStop_DoesNotWaitForADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, website, withState(t, filepath.Join(t.TempDir(), "state")))
+		exited := make(chan int, 1)
+		r.exit = func(code int) { exited <- code }
+		var released bool
+		r.defers("release the host", func() error { released = true; return nil })
+		on := make(chan struct{})
+		hang := func() error { <-on; return nil }
+		defer close(on)
+		r.defers("end the journal", func() error { return r.inTime(journalTime, "the journal", hang) })
+		r.writeState = func(ctx context.Context, _ *files.Place, _ state.Header, _ iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (int, error) {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		}
+		r.defers("save the state", r.saveState)
+		r.receive(0, frame(packet.ProtoTCP, 1024, 80))
+		ctx, cancel := context.WithCancel(t.Context())
+		over := r.guardEnd(ctx, nil)
+		cancel()
+		err := r.Stop()
+		over()
+		synctest.Wait()
+		if len(exited) != 0 || !released {
+			t.Errorf("the process was ended by force: %v; the host was released: %v", len(exited) != 0, released)
+		}
+		for _, want := range []string{"save the state: 1 connections are not saved: write the state: the disk did not write it in time",
+			"end the journal: write the journal: the disk did not write it in time"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Stop: %v, want %q", err, want)
+			}
+		}
+	})
 }
 
 // stuck is a log that nobody reads, until the test ends.

@@ -70,6 +70,8 @@ func TestJournal_KeepsRunTimeChanges(t *testing.T) {
 					if err := first.Stop(); err != nil {
 						t.Fatal(err)
 					}
+				} else {
+					first.crash()
 				}
 				if c.next == "" {
 					c.next = website + nameserver
@@ -82,6 +84,7 @@ func TestJournal_KeepsRunTimeChanges(t *testing.T) {
 					t.Errorf("the log tells of a crash: %v", crashed)
 				}
 				// A third director that starts without a change between finds the same.
+				second.crash()
 				third := newRig(t, c.next, withState(t, path))
 				if diff := cmp.Diff(second.control.Settings(), third.control.Settings()); diff != "" {
 					t.Errorf("settings of the third director (-second +third):\n%s", diff)
@@ -99,6 +102,7 @@ func TestJournal_DropsOnlyWhatIsRefused(t *testing.T) {
 	if err := errors.Join(first.control.Add(parse(t, elsewhere).Services), first.control.DeleteService(webKey)); err != nil {
 		t.Fatal(err)
 	}
+	first.crash()
 	second := newRig(t, website+nameserver, withState(t, path), func(d *Daemon) {
 		links := d.watch.(*fakeNetwork).snapshot.Links
 		links[0].Addrs = append(links[0].Addrs, prefix("10.0.0.77/8")) // the server is a local address now
@@ -159,6 +163,7 @@ func TestJournal_SaysThatItCannotBeWritten(t *testing.T) {
 	if f := r.Figures(); f.JournalError != "" {
 		t.Errorf("when it can be written again: %q", f.JournalError)
 	}
+	r.crash()
 	next := newRig(t, website, withState(t, filepath.Join(dir, "state")))
 	if got := next.control.Timeouts().TCP; got != 7 {
 		t.Errorf("the next director has the time-out %d, want 7", got)

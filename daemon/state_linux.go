@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"director/dataplane/steer"
 	"director/host"
 	"director/host/privilege"
-	"director/internal/files"
 	"director/service"
 )
 
@@ -56,8 +54,11 @@ func (d *Daemon) recall() error {
 	if err := d.openPlaces(path); err != nil {
 		return host.Usagef("--state=%s: %w", path, err)
 	}
+	if err := d.lockState(); err != nil {
+		return err
+	}
 	d.readJournal()
-	saved, err := state.Open(d.places.state, time.Now())
+	saved, err := state.Open(d.places.State, time.Now())
 	switch {
 	case err == nil:
 		d.saved = saved
@@ -70,42 +71,35 @@ func (d *Daemon) recall() error {
 	return nil
 }
 
-// places are the files of --state.
-type places struct{ state, journal *files.Place }
-
-// journalSuffix is appended to the name of the state file.
-const journalSuffix = ".journal"
-
 // openPlaces opens the directory of the state file and checks now what will have to work at
 // the end, with the capabilities that the director has then.
 func (d *Daemon) openPlaces(path string) (err error) {
-	if d.places.state, err = files.At(path); err != nil {
+	if d.places, err = state.OpenFiles(path); err != nil {
 		return err
 	}
-	d.defers("close the directory of the state", d.places.state.Close)
-	if d.places.journal, err = d.places.state.Beside(journalSuffix); err != nil {
-		return err
+	d.defers("close the directory of the state", d.places.Close)
+	return privilege.Later(d.places.Check)
+}
+
+// lockState keeps a second director off the files of --state.
+func (d *Daemon) lockState() error {
+	lock, err := d.places.Lock()
+	if err != nil {
+		return fmt.Errorf("--state=%s: %w", d.config.State, err)
 	}
-	d.defers("close the directory of the journal", d.places.journal.Close)
-	err = privilege.Later(func() error {
-		return errors.Join(state.Check(d.places.state), journal.Check(d.places.journal))
-	})
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() == 0 {
-		err = fmt.Errorf("%w: the directory belongs to another user, and the director drops the right to write there "+
-			"(CAP_DAC_OVERRIDE): run it as that user, or give a directory of root", err)
-	}
-	return err
+	d.defers("unlock the state", lock.Close)
+	return nil
 }
 
 // readJournal reads what was changed while the previous director ran. It tells whether
 // that director crashed.
 func (d *Daemon) readJournal() {
-	found, err := journal.Read(d.places.journal)
+	found, err := journal.Read(d.places.Journal)
 	if err != nil {
 		d.log.Warn().Err(err).Msg("journal refused: the changes that were made while the previous director ran are lost")
 	}
 	if found.Damaged != "" {
-		d.log.Warn().Str("journal", d.places.journal.Path()).Str("damaged", found.Damaged).
+		d.log.Warn().Str("journal", d.places.Journal.Path()).Str("damaged", found.Damaged).
 			Msg("the journal is damaged: the changes before that line are kept, those after it are lost")
 	}
 	if c := found.Crashed; c != nil {
@@ -113,8 +107,8 @@ func (d *Daemon) readJournal() {
 			Msg("the previous director did not end as it should: its connections are lost, its run-time changes are kept")
 	}
 	d.kept = found.Drift
-	d.recorder = &recorder{Journal: journal.New(d.places.journal), log: d.log}
-	d.defers("end the journal", d.recorder.Close)
+	d.recorder = &recorder{Journal: journal.New(d.places.Journal), log: d.log}
+	d.defers("end the journal", func() error { return d.inTime(journalTime, "the journal", d.recorder.Close) })
 }
 
 // journal returns the journal of the control plane, nil if there is none.
@@ -251,11 +245,9 @@ func (d *Daemon) succeed() error {
 // director starts.
 func (d *Daemon) saveState() error {
 	began := time.Now()
-	d.saving.Store(true)
 	n, err := d.save()
-	d.saving.Store(false)
 	if err != nil {
-		return err
+		return fmt.Errorf("%d connections are not saved: %w", d.shared.Conns().Used(), err)
 	}
 	if d.successor {
 		var indexes []int
@@ -270,7 +262,8 @@ func (d *Daemon) saveState() error {
 	return nil
 }
 
-// save writes the state file and returns how many connections it holds.
+// save writes the state file and returns how many connections it holds. It does not wait for
+// a disk that hangs: the connections are lost then, but the director has to end in time.
 func (d *Daemon) save() (connections int, err error) {
 	h := state.Header{Clock: d.shared.Now()}
 	for _, s := range d.shared.View().Services.Servers() {
@@ -278,5 +271,7 @@ func (d *Daemon) save() (connections int, err error) {
 			h.Servers = append(h.Servers, state.Server{Name: s.Name(), Number: s.ID, Overloaded: s.Load.Overloaded.Load()})
 		}
 	}
-	return state.Write(d.places.state, h, d.shared.Dump())
+	ctx, cancel := d.until(saveTime, "the state")
+	defer cancel()
+	return d.writeState(ctx, d.places.State, h, d.shared.Dump())
 }

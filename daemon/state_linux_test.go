@@ -16,22 +16,12 @@ import (
 	"director/dataplane"
 	"director/host"
 	"director/internal/files"
+	"director/internal/files/filestest"
 	"director/packet"
 )
 
 // none holds no connections.
 func none(func(*conntrack.Record, *dataplane.Dialogue) bool) {}
-
-// placeOf returns the place of a file.
-func placeOf(t *testing.T, path string) *files.Place {
-	t.Helper()
-	p, err := files.At(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	return p
-}
 
 // withState gives a daemon a state file, and has it look for that of an earlier one.
 func withState(t *testing.T, path string) func(*Daemon) {
@@ -41,6 +31,21 @@ func withState(t *testing.T, path string) func(*Daemon) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// crash frees the files of --state, as the end of the process would. The rest of the rig can
+// still be used.
+func (r *rig) crash() {
+	r.t.Helper()
+	r.undo = slices.DeleteFunc(r.undo, func(u release) bool {
+		if u.what != "unlock the state" {
+			return false
+		}
+		if err := u.do(); err != nil {
+			r.t.Fatal(err)
+		}
+		return true
+	})
 }
 
 func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
@@ -54,7 +59,7 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 		{"no --state", func(*testing.T, string) string { return "" }, false, "", ""},
 		{"nothing saved", func(_ *testing.T, path string) string { return path }, false, "no saved state: starting without connections", ""},
 		{"saved", func(t *testing.T, path string) string {
-			if _, err := state.Write(placeOf(t, path), state.Header{}, none); err != nil {
+			if _, err := state.Write(t.Context(), filestest.At(t, path), state.Header{}, none); err != nil {
 				t.Fatal(err)
 			}
 			return path
@@ -90,6 +95,9 @@ func TestRecall_UsesOnlyWhatIsWhole(t *testing.T) {
 			}
 			return path
 		}, false, "", "state.journal: not a regular file: it is a pipe"},
+		{"a directory that only another user may write to", func(t *testing.T, path string) string {
+			return anothers(t, filepath.Dir(path))
+		}, false, "", "and has mode 0750, and a director that forwards may not write there although it runs as root (it drops CAP_DAC_OVERRIDE): give --state in a directory of user 0 (root)"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			r := newRig(t, website, func(d *Daemon) { d.config.State = c.prepare(t, filepath.Join(t.TempDir(), "state")) })
@@ -123,6 +131,38 @@ func TestClock_GoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// anothers returns a path in a directory that belongs to another user, which only root can
+// make.
+func anothers(t *testing.T, in string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := filepath.Join(in, "another's")
+	if err := errors.Join(os.Mkdir(dir, 0o750), os.Chown(dir, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "state")
+}
+
+// Two directors do not share a state file. It is free as soon as the first one has ended.
+func TestRecall_RefusesTheStateOfAnotherDirector(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first := newRig(t, website, withState(t, path))
+	second := newRig(t, website)
+	second.config.State = path
+	err := second.recall()
+	if !errors.Is(err, files.ErrInUse) || errors.Is(err, host.ErrUsage) || !strings.Contains(err.Error(), "give each director a --state of its own, or stop that one") {
+		t.Errorf("recall: %v, want that the file is in use, as no error of usage", err)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.recall(); err != nil {
+		t.Errorf("after the first has ended: %v", err)
+	}
+}
+
 func TestForget_DoesItOnce(t *testing.T) {
 	times := 0
 	d := &Daemon{saved: &state.File{}}
@@ -153,10 +193,12 @@ func TestSave_AndResumeCarryConnectionsOver(t *testing.T) {
 			s.Overload()
 		}
 	}
+	first.stopBegan = time.Now()
 	if n, err := first.save(); err != nil || n != 3 {
 		t.Fatalf("saved %d, %v; want 3", n, err)
 	}
 
+	first.crash()
 	second := newRig(t, limited+"--reload-runtime=drop\n", withState(t, path))
 	second.logged.take()
 	if err := second.resume(); err != nil {

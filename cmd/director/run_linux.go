@@ -28,7 +28,8 @@ func runVerb() cli.Verb {
 const runAbout = "SIGTERM ends the director: the VIPs are free at once, and with --state the connections\n" +
 	"are saved. SIGUSR2 ends it for a successor on the same host, which goes on with the saved\n" +
 	"connections: the VIPs stay, and for 60 seconds the host does not see balanced packets. SIGHUP\n" +
-	"reloads the flags files. The director ends within five seconds of a signal."
+	"reloads the flags files. The director ends within five seconds of a signal, and within one if\n" +
+	"SIGTERM comes twice. What a slow disk has not written by then is lost, and the log says so."
 
 // runDirector forwards traffic until a signal stops it.
 func runDirector(args []string, std cli.IO) int {
@@ -40,10 +41,10 @@ func runDirector(args []string, std cli.IO) int {
 	case err != nil:
 		return fail(err, config.FormatOf(err), cli.Usage, std)
 	}
-	ctx, stop := untilStopped()
+	ctx, hurry, stop := untilStopped()
 	defer stop()
 	load := func() (*config.Config, error) { return config.Parse(args, nil) }
-	err = daemon.Run(ctx, c, load, newLogger(c, std.Err))
+	err = daemon.Run(ctx, hurry, c, load, newLogger(c, std.Err))
 	switch {
 	case err == nil:
 		return cli.OK
@@ -66,25 +67,41 @@ func fail(err error, format config.LogFormat, code int, std cli.IO) int {
 }
 
 // untilStopped returns a context that ends with the first signal that stops the director.
-// The first one decides: a service manager may send another one soon after it.
-func untilStopped() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
+// That one decides whether a successor comes. hurry is closed when the director is told a
+// second time to end without one.
+func untilStopped() (ctx context.Context, hurry <-chan struct{}, stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
-	go func() {
-		select {
-		case s := <-signals:
-			if s == syscall.SIGUSR2 {
-				cancel(daemon.ErrSuccessor)
-			} else {
-				cancel(nil)
-			}
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
+	ctx, hurry, end := untilSignal(signals)
+	return ctx, hurry, func() {
 		signal.Stop(signals)
+		end()
+	}
+}
+
+// untilSignal is untilStopped for signals that come from a channel.
+func untilSignal(signals <-chan os.Signal) (ctx context.Context, hurry <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	twice, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		for ends := 0; ends < 2; {
+			select {
+			case s := <-signals:
+				if s == syscall.SIGUSR2 {
+					cancel(daemon.ErrSuccessor)
+				} else {
+					cancel(nil)
+					ends++
+				}
+			case <-over:
+				return
+			}
+		}
+		close(twice)
+	}()
+	return ctx, twice, func() {
 		cancel(nil)
+		close(over)
 	}
 }
 

@@ -11,21 +11,10 @@ import (
 
 	"director/control"
 	"director/control/journal"
-	"director/internal/files"
+	"director/internal/files/filestest"
 	"director/packet"
 	"director/service"
 )
-
-// at is the place of a journal.
-func at(t testing.TB, path string) *files.Place {
-	t.Helper()
-	p, err := files.At(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	return p
-}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -62,7 +51,7 @@ func sample() control.Drift {
 
 func find(t *testing.T, path string) journal.Found {
 	t.Helper()
-	found, err := journal.Read(at(t, path))
+	found, err := journal.Read(filestest.At(t, path))
 	must(t, err)
 	return found
 }
@@ -73,7 +62,7 @@ func TestJournal_IsReadByTheNextDirector(t *testing.T) {
 	if found := find(t, path); !found.Empty() || found.Crashed != nil {
 		t.Errorf("without a file: %+v", found)
 	}
-	j := journal.New(at(t, path))
+	j := journal.New(filestest.At(t, path))
 	must(t, j.Replace(sample()))
 	must(t, j.Append(services(edited(82, 5))))
 	must(t, j.Append(services(edited(80, 7), control.ServiceDrift{Key: web(81, 1).Key})))
@@ -112,9 +101,9 @@ func sameMap(a, b map[string]control.Value) bool {
 // A director that could not start leaves the journal as it was.
 func TestClose_LeavesAnotherDirectorsJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.journal")
-	first := journal.New(at(t, path))
+	first := journal.New(filestest.At(t, path))
 	must(t, first.Replace(sample()))
-	must(t, journal.New(at(t, path)).Close())
+	must(t, journal.New(filestest.At(t, path)).Close())
 	if found := find(t, path); found.Crashed == nil || len(found.Services) != 2 {
 		t.Errorf("got %+v, want the crash and the changes of the first director", found)
 	}
@@ -123,7 +112,7 @@ func TestClose_LeavesAnotherDirectorsJournal(t *testing.T) {
 // Wherever the machine fails while a change is written, the changes before it are found.
 func TestRead_IgnoresAnIncompleteChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.journal")
-	j := journal.New(at(t, path))
+	j := journal.New(filestest.At(t, path))
 	must(t, j.Replace(sample()))
 	before, err := os.ReadFile(path)
 	must(t, err)
@@ -172,8 +161,8 @@ func TestJournal_IsNothingElse(t *testing.T) {
 		if name == "one that others may write" {
 			must(t, os.Chmod(path, 0o666))
 		}
-		_, read := journal.Read(at(t, path))
-		j := journal.New(at(t, path))
+		_, read := journal.Read(filestest.At(t, path))
+		j := journal.New(filestest.At(t, path))
 		write := j.Replace(sample())
 		for what, e := range map[string]struct {
 			err  error
@@ -189,7 +178,7 @@ func TestJournal_IsNothingElse(t *testing.T) {
 
 // BenchmarkAppend writes one change to disk.
 func BenchmarkAppend(b *testing.B) {
-	j := journal.New(at(b, filepath.Join(b.TempDir(), "state.journal")))
+	j := journal.New(filestest.At(b, filepath.Join(b.TempDir(), "state.journal")))
 	if err := j.Replace(control.Drift{}); err != nil {
 		b.Fatal(err)
 	}

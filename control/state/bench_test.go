@@ -8,6 +8,7 @@ import (
 	"director/conntrack"
 	"director/control/state"
 	"director/dataplane"
+	"director/internal/files/filestest"
 	"director/packet"
 )
 
@@ -37,17 +38,17 @@ func fill(b *testing.B, n int) *dataplane.Engine {
 
 // BenchmarkWrite saves b.N connections: -benchtime 1000000x is a full table.
 func BenchmarkWrite(b *testing.B) {
-	shared, path := fill(b, b.N), at(b, filepath.Join(b.TempDir(), "state"))
+	shared, path := fill(b, b.N), filestest.At(b, filepath.Join(b.TempDir(), "state"))
 	b.ResetTimer()
-	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
+	if _, err := state.Write(b.Context(), path, sample(), shared.Dump()); err != nil {
 		b.Fatal(err)
 	}
 }
 
 // BenchmarkOpen checks a file, reads its connections, and restores them into another table.
 func BenchmarkOpen(b *testing.B) {
-	shared, path := fill(b, b.N), at(b, filepath.Join(b.TempDir(), "state"))
-	if _, err := state.Write(path, sample(), shared.Dump()); err != nil {
+	shared, path := fill(b, b.N), filestest.At(b, filepath.Join(b.TempDir(), "state"))
+	if _, err := state.Write(b.Context(), path, sample(), shared.Dump()); err != nil {
 		b.Fatal(err)
 	}
 	table, err := conntrack.New(b.N)

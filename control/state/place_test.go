@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"director/control/state"
+	"director/internal/files/filestest"
 	"director/packet"
 	"director/service"
 )
@@ -26,7 +28,7 @@ func TestCheck_SaysWhatWriteWould(t *testing.T) {
 		"nothing":         {nil, ""},
 		"an empty file":   {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ""},
 		"a damaged file":  {func(path string) error { return os.WriteFile(path, []byte("DIRSTATE?"), 0o666) }, ""},
-		"another file":    {func(path string) error { return os.WriteFile(path, []byte("data of another program"), 0o600) }, "is not a state file"},
+		"another file":    {func(path string) error { return os.WriteFile(path, []byte("data of another program"), 0o600) }, "is not a state file of the director"},
 		"a FIFO":          {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "it is a pipe"},
 		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, "it is a directory"},
 		"a symbolic link": {func(path string) error { return os.Symlink("/dev/null", path) }, "it is a symbolic link"},
@@ -38,13 +40,22 @@ func TestCheck_SaysWhatWriteWould(t *testing.T) {
 			}
 		}
 		before, _ := os.Lstat(path)
-		_, write := state.Write(at(t, path), sample(), each(nil))
+		_, write := state.Write(t.Context(), filestest.At(t, path), sample(), each(nil))
 		if c.want != "" {
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
 				t.Errorf("%s is not there any more: %v", name, err)
 			}
 		}
-		for what, err := range map[string]error{"Check": state.Check(at(t, path)), "Write": write} {
+		both, err := state.OpenFiles(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer both.Close()
+		check := both.Check()
+		if _, cure, _ := strings.Cut(fmt.Sprint(check), c.want+": "); c.want != "" && !strings.HasPrefix(cure, "move it away") {
+			t.Errorf("%s: %v, want what to do at the end", name, check)
+		}
+		for what, err := range map[string]error{"Check": check, "Write": write} {
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path)) {
 				t.Errorf("%s: %s: %v, want %q", name, what, err, c.want)
 			}
@@ -74,7 +85,7 @@ func TestOpen_RefusesWhatOthersCouldHaveWritten(t *testing.T) {
 			t.Logf("%s: %v", name, err) // giving a file away needs root
 			continue
 		}
-		f, err := state.Open(at(t, path), time.Now())
+		f, err := state.Open(filestest.At(t, path), time.Now())
 		if err == nil {
 			f.Close()
 		}
@@ -99,7 +110,7 @@ func TestHeader_HasNoLimit(t *testing.T) {
 	if err := os.WriteFile(path, reseal(large), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := state.Open(at(t, path), time.Now())
+	f, err := state.Open(filestest.At(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +132,7 @@ func TestHeader_HasNoLimit(t *testing.T) {
 // A file that was put in the place of the state file is not removed with it.
 func TestDiscard_RemovesOnlyItself(t *testing.T) {
 	path := write(t)
-	f, err := state.Open(at(t, path), time.Now())
+	f, err := state.Open(filestest.At(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -49,25 +50,20 @@ type Server struct {
 
 // Write writes the file at p and returns its number of connections. Only the owner may
 // read the file. If there is a file, Write replaces it when the new one is completely on
-// disk. After an error the old file is still there.
-func Write(p *files.Place, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
-	if err := own(p); err != nil {
-		return 0, err
-	}
+// disk. After an error the old file is still there. Write does not wait for a disk that has
+// not finished when ctx ends. The error then matches the cause of ctx, and conns is not in
+// use any more.
+func Write(ctx context.Context, p *files.Place, h Header, conns iter.Seq2[*conntrack.Record, *dataplane.Dialogue]) (n int, err error) {
 	h.Saved = time.Now()
-	f, err := p.Replace(func(f *os.File) (err error) {
-		n, err = encode(f, &h, conns)
+	err = p.ReplaceUntil(ctx, func() error { return own(p) }, func(w io.Writer) (err error) {
+		n, err = encode(w, &h, conns)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return n, f.Close()
+	return n, nil
 }
-
-// Check returns an error if Write could not write a file at p, because the directory does
-// not allow it or because a file is there that is not a state file.
-func Check(p *files.Place) error { return errors.Join(own(p), p.Probe()) }
 
 // own returns an error if there is a file at p that Write must not replace.
 func own(p *files.Place) error {

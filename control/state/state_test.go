@@ -20,7 +20,7 @@ import (
 	"director/control/state"
 	"director/dataplane"
 	"director/dataplane/app/ftp"
-	"director/internal/files"
+	"director/internal/files/filestest"
 	"director/packet"
 	"director/service"
 )
@@ -112,22 +112,11 @@ func read(t *testing.T, f *state.File) (all []saved) {
 	return all
 }
 
-// at is the place of a file.
-func at(t testing.TB, path string) *files.Place {
-	t.Helper()
-	p, err := files.At(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	return p
-}
-
 // write writes the sample.
 func write(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "state")
-	n, err := state.Write(at(t, path), sample(), each(connections()))
+	n, err := state.Write(t.Context(), filestest.At(t, path), sample(), each(connections()))
 	if err != nil || n != len(connections()) {
 		t.Fatalf("%d connections written, %v", n, err)
 	}
@@ -136,7 +125,7 @@ func write(t *testing.T) (path string) {
 
 func TestWrite_CanBeReadAgain(t *testing.T) {
 	path := write(t)
-	f, err := state.Open(at(t, path), time.Now())
+	f, err := state.Open(filestest.At(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +140,7 @@ func TestWrite_CanBeReadAgain(t *testing.T) {
 	if err := f.Discard(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.Open(at(t, path), time.Now()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := state.Open(filestest.At(t, path), time.Now()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that was used: %v, want that there is none", err)
 	}
 }
@@ -166,16 +155,16 @@ func TestWrite_ReplacesWholeFiles(t *testing.T) {
 	}
 	bad := connections()
 	bad[0].Record.Data = strings.Repeat("x", 1<<16)
-	if _, err := state.Write(at(t, path), sample(), each(bad)); err == nil {
+	if _, err := state.Write(t.Context(), filestest.At(t, path), sample(), each(bad)); err == nil {
 		t.Error("what fits no record was written")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("the file changed: %v", err)
 	}
-	if _, err := state.Write(at(t, path), sample(), each(connections()[:1])); err != nil {
+	if _, err := state.Write(t.Context(), filestest.At(t, path), sample(), each(connections()[:1])); err != nil {
 		t.Fatal(err)
 	}
-	f, err := state.Open(at(t, path), time.Now())
+	f, err := state.Open(filestest.At(t, path), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +236,7 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		if err := os.WriteFile(path, c.bytes, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := state.Open(at(t, path), c.now)
+		f, err := state.Open(filestest.At(t, path), c.now)
 		if err == nil {
 			f.Close()
 		}
@@ -266,7 +255,7 @@ func TestFormat_StaysAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := state.Open(at(t, golden), goldenTime(t, golden))
+	f, err := state.Open(filestest.At(t, golden), goldenTime(t, golden))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +314,7 @@ func timeless(t *testing.T, b []byte) string {
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "state")
-	if _, err := state.Write(at(f, path), sample(), each(connections())); err != nil {
+	if _, err := state.Write(f.Context(), filestest.At(f, path), sample(), each(connections())); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -344,17 +333,17 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 		// Use the time in the file, even if it is wrong.
-		first, err := state.OpenAnyAge(at(t, path))
+		first, err := state.OpenAnyAge(filestest.At(t, path))
 		if err != nil {
 			return
 		}
 		defer first.Close()
 		conns := read(t, first)
 		again := filepath.Join(dir, "again")
-		if n, err := state.Write(at(t, again), first.Header, each(conns)); err != nil || n != first.Conns {
+		if n, err := state.Write(t.Context(), filestest.At(t, again), first.Header, each(conns)); err != nil || n != first.Conns {
 			t.Fatalf("%d connections written of %d: %v", n, first.Conns, err)
 		}
-		second, err := state.OpenAnyAge(at(t, again))
+		second, err := state.OpenAnyAge(filestest.At(t, again))
 		if err != nil {
 			t.Fatal(err)
 		}

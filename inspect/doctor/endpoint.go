@@ -17,7 +17,7 @@ func checkEndpoints(f *Facts, r *recorder) {
 		case e.value == "":
 		case e.err != "":
 			detail, remedy := e.err, e.remedy
-			if e.check == "http" {
+			if e.check != "control" {
 				if d, said := remedied(e.err); said != "" {
 					detail, remedy = d, said
 				}

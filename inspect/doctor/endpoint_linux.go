@@ -13,7 +13,7 @@ import (
 	"director/control/config"
 	"director/control/state"
 	"director/host"
-	"director/internal/files"
+	"director/host/privilege"
 )
 
 // gatherEndpoints tries to open what run opens, and closes it again.
@@ -34,13 +34,16 @@ func gatherEndpoints(c *config.Config) (e Endpoints) {
 	return e
 }
 
-// checkState checks the state file as run does.
+// checkState checks the files of --state as run does.
 func checkState(path string) error {
-	place, err := files.At(path)
+	f, err := state.OpenFiles(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(state.Check(place), place.Close())
+	if err = privilege.Later(f.Check); err == nil {
+		err = f.Locked()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // confined reports whether a process filters its system calls. by names the process, as

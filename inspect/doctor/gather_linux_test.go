@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"director/control/config"
+	"director/control/state"
 	"director/dataplane/steer"
 	"director/host"
 	"director/inspect/doctor"
@@ -229,6 +231,28 @@ func TestGather_TriesWhatRunOpens(t *testing.T) {
 	}
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	running, err := state.OpenFiles(dir + "/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	lock, err := running.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := gather(t, "/", flags...).Endpoints; !strings.Contains(e.StateErr, "in use by process") {
+		t.Errorf("%+v, want that a director uses the state", e)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	anothers := dir + "/another's"
+	if err := errors.Join(os.Mkdir(anothers, 0o750), os.Chown(anothers, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if e := gather(t, "/", "--interface=lo", "--state="+anothers+"/state").Endpoints; !strings.Contains(e.StateErr, "the directory "+anothers+" belongs to user 65534") {
+		t.Errorf("%+v, want that the directory is another user's", e)
 	}
 	e = gather(t, "/", "--interface=lo", "--state="+dir+"/no/state", "--control="+dir+"/file", "--http=").Endpoints
 	if e.StateErr == "" || !strings.HasPrefix(e.ControlErr, "there is a file that is not a socket") || e.HTTPErr != "" {

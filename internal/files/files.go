@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 )
 
@@ -41,6 +43,15 @@ func checkRegular(info fs.FileInfo, path string) error {
 		return fmt.Errorf("%s: %w: it is %s", path, ErrNotRegular, kindOf(info.Mode()))
 	}
 	return nil
+}
+
+// User describes a user by number and, if it is known, by name.
+func User(uid int) string {
+	text := fmt.Sprintf("user %d", uid)
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		text += " (" + u.Username + ")"
+	}
+	return text
 }
 
 // kindOf returns the kind of a file that is not regular, in words.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -19,6 +20,8 @@ type Place struct {
 	root *os.Root
 	path string
 	name string // in the directory
+
+	flush func(*os.File) error // waits until a file is on disk
 }
 
 // At opens the directory of path. The file need not exist.
@@ -27,7 +30,7 @@ func At(path string) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Place{root, path, filepath.Base(path)}, nil
+	return &Place{root, path, filepath.Base(path), (*os.File).Sync}, nil
 }
 
 // Beside returns the place of another file in the same directory: its name has suffix
@@ -37,11 +40,24 @@ func (p *Place) Beside(suffix string) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Place{root, p.path + suffix, p.name + suffix}, nil
+	return &Place{root, p.path + suffix, p.name + suffix, p.flush}, nil
 }
 
 // Path returns the path that At was called with.
 func (p *Place) Path() string { return p.path }
+
+// Directory returns the permissions of the directory and its owner, as User does.
+func (p *Place) Directory() (mode fs.FileMode, owner string) {
+	owner = "another user"
+	info, err := os.Stat(filepath.Dir(p.path)) // a Root would need rights on the directory
+	if err != nil {
+		return 0, owner
+	}
+	if uid, known := ownerOf(info); known {
+		owner = User(uid)
+	}
+	return info.Mode().Perm(), owner
+}
 
 // Close closes the directory.
 func (p *Place) Close() error { return p.root.Close() }
@@ -76,8 +92,8 @@ func (p *Place) trusted(info fs.FileInfo) error {
 	if m := info.Mode().Perm(); m&0o022 != 0 {
 		return fmt.Errorf("%s: other users may write this file (mode %04o): remove it", p.path, m)
 	}
-	if uid, known := owner(info); known && uid != 0 && uid != os.Geteuid() {
-		return fmt.Errorf("%s: the file belongs to user %d, not to user %d or root: remove it", p.path, uid, os.Geteuid())
+	if uid, known := ownerOf(info); known && uid != 0 && uid != os.Geteuid() {
+		return fmt.Errorf("%s: the file belongs to %s, not to %s or root: remove it", p.path, User(uid), User(os.Geteuid()))
 	}
 	return nil
 }
@@ -114,21 +130,35 @@ func (p *Place) Begins(magic string) (bool, error) {
 
 // Replace writes the file anew. Only its owner may read it. What was there is replaced when
 // the new file is completely on disk; after an error it is still there. Replace returns the
-// new file, open for writing at its end, which the caller closes.
-func (p *Place) Replace(write func(*os.File) error) (f *os.File, err error) {
-	temporary := "." + p.name + "." + rand.Text()
+// new file, open for writing at its end, which the caller closes. Only one call at a time
+// may write a file: until then the new one has the name of the file with a dot before it and
+// ".new" after it. What an earlier process left there is removed.
+func (p *Place) Replace(write func(*os.File) error) (*os.File, error) {
+	return p.replace(write, func() error { return nil })
+}
+
+// replace is Replace. It calls last when the new file is on disk. An error of last keeps the
+// old file.
+func (p *Place) replace(write func(*os.File) error, last func() error) (f *os.File, err error) {
+	temporary := "." + p.name + ".new"
+	if err := p.root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, p.named(err)
+	}
 	f, err = p.root.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, p.named(err)
 	}
 	if err = write(f); err == nil {
-		err = f.Sync()
+		err = p.flush(f)
+	}
+	if err == nil {
+		err = last()
 	}
 	if err == nil {
 		err = p.root.Rename(temporary, p.name)
 	}
 	if err != nil {
-		return nil, errors.Join(p.named(err), f.Close(), p.root.Remove(temporary))
+		return nil, errors.Join(p.named(err), p.remove(temporary, f), f.Close())
 	}
 	if err = p.sync(); err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -148,7 +178,15 @@ func (p *Place) Probe() error {
 
 // Remove removes the file if it is still f.
 func (p *Place) Remove(f *os.File) error {
-	there, err := p.root.Lstat(p.name)
+	if err := p.remove(p.name, f); err != nil {
+		return p.named(err)
+	}
+	return p.sync()
+}
+
+// remove removes a file of the directory if it is still f.
+func (p *Place) remove(name string, f *os.File) error {
+	there, err := p.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -156,10 +194,7 @@ func (p *Place) Remove(f *os.File) error {
 	if err = errors.Join(err, err2); err != nil || !os.SameFile(there, own) {
 		return err
 	}
-	if err := p.root.Remove(p.name); err != nil {
-		return p.named(err)
-	}
-	return p.sync()
+	return p.root.Remove(name)
 }
 
 // sync makes sure that the names in the directory survive a crash.
@@ -174,7 +209,7 @@ func (p *Place) sync() error {
 // named returns err with the whole path of the file instead of its name in the directory.
 func (p *Place) named(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return &fs.PathError{Op: e.Op, Path: p.path, Err: e.Err}
+		return &fs.PathError{Op: strings.TrimSuffix(e.Op, "at"), Path: p.path, Err: e.Err}
 	}
 	return err
 }

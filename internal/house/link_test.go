@@ -36,6 +36,7 @@ var onlyInTests = []string{
 	"github.com/google/gopacket/...", "github.com/google/go-cmp/...", "github.com/chromedp/...",
 	module + "/internal/packettest", module + "/internal/nettest", module + "/internal/browsertest", module + "/internal/memlab",
 	module + "/control/rules/rulestest",
+	module + "/internal/files/filestest",
 }
 
 // onlyInBench lists what director-bench links so that director does not: plots and

@@ -40,7 +40,8 @@ var directorSections = []Section{
 		{"", "Flags and files of flags configure it. Such a file has flags, one in a line, and rules in ipvsadm's grammar. The output of ipvsadm -S -n is such a file."},
 	}},
 	{Words: "director run", Title: "SIGNALS", Items: [][2]string{
-		{"SIGTERM, SIGINT", "stop. The director restores interfaces, addresses and interrupts, except for what --state leaves to the next director."},
+		{"SIGTERM, SIGINT", "stop. The director restores interfaces, addresses and interrupts. It ends within five seconds, and within one if the signal comes twice. Connections that a slow disk has not written by then are not saved, and the log says so."},
+		{"SIGUSR2", "stop for a successor on the same host. With --state the virtual addresses stay, and for 60 seconds the host does not see balanced packets."},
 		{"SIGHUP", "read the flags files again and apply the difference. If they are wrong, report that and change nothing."},
 	}},
 	{Words: "director run", Title: "PRIVILEGES", Items: [][2]string{
@@ -49,6 +50,9 @@ var directorSections = []Section{
 	{Words: "director run", Title: "FILES", Items: [][2]string{
 		{"/etc/director/director.flags", "the flags file that director.service uses"},
 		{"/run/director/control.sock", "the control socket"},
+		{"/var/lib/director/state", "the connections of a director that was stopped, with --state as in director.service"},
+		{"/var/lib/director/state.journal", "the changes that were made at run time"},
+		{"/var/lib/director/state.lock", "locked by the director that uses these files"},
 	}},
 	{Words: "director ctl", Title: "ENVIRONMENT", Items: [][2]string{
 		{"DIRECTOR_CONTROL", "the control socket of the director to command, /run/director/control.sock if not set"},
