@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,12 +24,18 @@ var (
 		"Connections and persistence templates in the table.")
 	runtimeChanges = native.gauge("director_runtime_changes",
 		"Services, time-outs and sysctls that differ from the loaded configuration, because they were changed at run time.")
+	journalOK = native.gauge("director_journal_last_write_successful",
+		"Whether the run-time changes are safe on disk: 0 if the journal could not be written the last time, else 1, also without --state.")
 	dropped = native.counter("director_dropped_frames_total",
 		"Frames dropped by the workers, by reason.", "reason")
 	left = native.counter("director_host_frames_total",
 		"Frames left to the kernel by the workers, by reason.", "reason")
 	unserved = native.counter("director_interface_unserved_frames_total",
 		"Frames of a service dropped because they arrived on a queue that no worker serves.", "interface")
+	interfaceUp = native.gauge("director_interface_up",
+		"Whether the link of the interface is up: 1 or 0.", "interface")
+	shortOfMemory = native.gauge("director_interface_short_of_memory",
+		"Whether the interface uses AF_PACKET because the process may not lock as much memory as AF_XDP needs: 1 or 0.", "interface")
 	checksumWrong = native.counter("director_interface_checksum_wrong_total",
 		"Packets that arrived with a wrong TCP, UDP or SCTP checksum, in the sample that workers verify.", "interface")
 	checksumDone = native.counter("director_interface_checksum_completed_total",
@@ -65,6 +72,7 @@ func collectNative(s Source, out sink) {
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
 	out.put(runtimeChanges, float64(f.Changes))
+	out.put(journalOK, flag(f.JournalError == ""))
 	collectReload(&f.Reload, out)
 	collectStates(s.States(), out)
 	collectProcess(s.Process(), out)
@@ -122,6 +130,8 @@ func collectInterfaces(f *figures.Figures, out sink) {
 			continue
 		}
 		seen[q.Interface] = true
+		out.put(interfaceUp, flag(!slices.Contains(f.LinksDown, q.Interface)), label(q.Interface))
+		out.put(shortOfMemory, flag(slices.Contains(f.ShortOfMemory, q.Interface)), label(q.Interface))
 		out.count(checksumWrong, wrong[q.Interface], label(q.Interface))
 		out.count(checksumDone, completed[q.Interface], label(q.Interface))
 		if q.IO == figures.XDP {

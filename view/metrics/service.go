@@ -36,6 +36,8 @@ var (
 var (
 	serverSkipped = serverGauge("skipped",
 		"Whether the real server gets no new connections because packets cannot reach it (--skip-unreachable): 1 or 0.")
+	serverFull = serverGauge("full",
+		"Whether the real server has reached its upper threshold and gets no new connections until it has fewer than the lower one: 1 or 0.")
 	serverSuspect = serverGauge("suspect",
 		"Whether most new connections to the real server fail, unlike those to another server of the service: 1 or 0.")
 	serverOpened = serverCounter("half_open_connections_total",
@@ -90,7 +92,7 @@ func collectServices(source Source, out sink) {
 	serviceInfos := out.table(serviceInfo)
 	ofServers := out.table(append(serverTraffic.columns(),
 		serverActive, serverInactive, serverPersistent, serverWeight, serverUpper, serverLower, serverWay,
-		serverSkipped, serverSuspect, serverOpened, serverCompleted, serverRefused, serverErrors)...)
+		serverSkipped, serverFull, serverSuspect, serverOpened, serverCompleted, serverRefused, serverErrors)...)
 	methods := out.heads(serverInfo, ofServers)
 	source.EachService(func(s *control.Service) bool {
 		proto, name := serviceLabels(&s.Key)
@@ -104,7 +106,7 @@ func collectServices(source Source, out sink) {
 			ofServers.row(serverActive.text([]string{proto, name, endpoint(r.Addr, r.Port)}),
 				counted[0], counted[1], counted[2], counted[3], counted[4],
 				float64(r.Active), float64(r.Inactive), float64(r.Persistent), float64(r.Weight),
-				float64(r.Upper), float64(r.Lower), flag(!r.Unreachable()), flag(r.Skipped), flag(r.Health.Suspect),
+				float64(r.Upper), float64(r.Lower), flag(!r.Unreachable()), flag(r.Skipped), flag(r.Overloaded), flag(r.Health.Suspect),
 				float64(r.Signs.Opened), float64(r.Signs.Completed), float64(r.Signs.Refused), float64(r.Signs.Errors))
 		}
 		return true

@@ -71,6 +71,8 @@ func sample() *source {
 			Workers:  []figures.Worker{worker(0, 1), worker(1, 10)},
 			Queues:   []figures.Queue{xdp0, xdp1, tap},
 			Unserved: map[string]uint64{"eth0": 7},
+
+			LinksDown: []string{"eth1"}, ShortOfMemory: []string{"eth1"}, JournalError: "no space left on device",
 		},
 		services: []control.Service{
 			listed(service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}, "wlc",
@@ -111,10 +113,10 @@ func server(addr string, port uint16, m service.Method, n int32) control.Server 
 		Active:     10 * w, Inactive: 20 * w, Persistent: 30 * w,
 		Stats:   control.Stats{Conns: 1},
 		Counted: control.Stats{Conns: 100 * u, InPkts: 200 * u, OutPkts: 300 * u, InBytes: 400 * u, OutBytes: 500 * u},
-		Skipped: m == service.TUN,
-		Signs:   service.Signs{Opened: 60 * u, Completed: 50 * u, Refused: 3 * u, Errors: 2 * u},
-		Health:  service.Health{Suspect: n == 2},
-		Way:     map[service.Method]packet.Reason{service.NAT: packet.None, service.DR: packet.LocalServer, service.TUN: packet.Neighbor}[m],
+		Skipped: m == service.TUN, Overloaded: n == 3,
+		Signs:  service.Signs{Opened: 60 * u, Completed: 50 * u, Refused: 3 * u, Errors: 2 * u},
+		Health: service.Health{Suspect: n == 2},
+		Way:    map[service.Method]packet.Reason{service.NAT: packet.None, service.DR: packet.LocalServer, service.TUN: packet.Neighbor}[m],
 	}
 }
 

@@ -12,6 +12,39 @@ type alert struct {
 	Link              string // to where it is, or ""
 }
 
+// kind is what an alert is about.
+type kind struct {
+	*mark
+	metric string // by which Prometheus can tell the same
+}
+
+// kinds are all kinds of alerts.
+var kinds []*kind
+
+func newKind(m *mark, metric string) *kind {
+	k := &kind{m, metric}
+	kinds = append(kinds, k)
+	return k
+}
+
+var (
+	noServer       = newKind(unusable, "director_server_weight")
+	noneReachable  = newKind(unusable, "director_server_next_hop_known")
+	linkDown       = newKind(unusable, "director_interface_up")
+	unreachable    = newKind(lost, "director_server_next_hop_known")
+	failing        = newKind(suspect, "director_server_suspect")
+	journalFailing = newKind(unusable, "director_journal_last_write_successful")
+	tableFull      = newKind(unusable, "director_connection_table_used")
+	framesDropped  = newKind(full, "director_dropped_frames_total")
+	queueLoses     = newKind(full, "director_queue_kernel_dropped_frames_total")
+	queueUnserved  = newKind(full, "director_interface_unserved_frames_total")
+	checksumsWrong = newKind(full, "director_interface_checksum_wrong_total")
+	workerBusy     = newKind(full, "director_worker_cpu_seconds_total")
+	shortOfMemory  = newKind(full, "director_interface_short_of_memory")
+	serverFull     = newKind(full, "director_server_full")
+	serverDrained  = newKind(drained, "director_server_weight")
+)
+
 // named is how many names an alert lists.
 const named = 4
 
@@ -59,62 +92,62 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	search := func(query string) string {
 		return c.link(func(c *choice) { c.query, c.open, c.flipped, c.from = query, "all", nil, 0 }) + "#services"
 	}
-	say := func(m *mark, text, names, link string) { all = append(all, alert{m.Class, m.Sign, text, names, link}) }
+	say := func(k *kind, text, names, link string) { all = append(all, alert{k.Class, k.Sign, text, names, link}) }
 	if len(down) > 0 {
-		say(unusable, plural(len(down), "service has", "services have")+" no usable server", names(down), search(unusable.Text))
+		say(noServer, plural(len(down), "service has", "services have")+" no usable server", names(down), search(unusable.Text))
 	}
 	if len(cut) > 0 {
-		say(unusable, "Packets can reach no server of "+plural(len(cut), "service", "services"), names(cut), search(lost.Text))
+		say(noneReachable, "Packets can reach no server of "+plural(len(cut), "service", "services"), names(cut), search(lost.Text))
 	}
 	if links := s.figures.LinksDown; len(links) > 0 {
-		say(unusable, plural(len(links), "link is", "links are")+" down", names(links), "#queues")
+		say(linkDown, plural(len(links), "link is", "links are")+" down", names(links), "#queues")
 	}
 	if len(gone) > 0 {
-		say(lost, plural(len(gone), "server is", "servers are")+" unreachable", names(gone), search(lost.Text))
+		say(unreachable, plural(len(gone), "server is", "servers are")+" unreachable", names(gone), search(lost.Text))
 	}
 	if len(odd) > 0 {
-		say(suspect, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
+		say(failing, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
 	}
 	if e := s.figures.JournalError; e != "" {
-		say(unusable, "Run-time changes are not safe", "the journal cannot be written: "+e, "")
+		say(journalFailing, "Run-time changes are not safe", "the journal cannot be written: "+e, "")
 	}
 	if fill := percent(float64(s.figures.Table.Used), float64(s.figures.Table.Size)); fill >= hot {
-		say(unusable, fmt.Sprintf("The connection table is %.0f %% full", fill), "", "")
+		say(tableFull, fmt.Sprintf("The connection table is %.0f %% full", fill), "", "")
 	}
 	for _, r := range v.Dropped {
 		if ours[r.Name] && r.rate > 0 {
-			say(full, amount(r.rate)+"/s dropped: "+r.Name, r.Text, "#drops")
+			say(framesDropped, amount(r.rate)+"/s dropped: "+r.Name, r.Text, "#drops")
 		}
 	}
 	for _, q := range v.Queues {
 		if q.lost > 0 {
-			say(full, fmt.Sprintf("%s/s lost at %s queue %d", amount(q.lost), q.Interface, q.Queue), "", "#queues")
+			say(queueLoses, fmt.Sprintf("%s/s lost at %s queue %d", amount(q.lost), q.Interface, q.Queue), q.cause, "#queues")
 		}
 	}
 	for _, u := range v.Unserved {
 		if u.rate > 0 {
-			say(full, fmt.Sprintf("%s/s lost at %s", amount(u.rate), u.Name), "frames arrive on queues that no worker serves", "#queues")
+			say(queueUnserved, fmt.Sprintf("%s/s lost at %s", amount(u.rate), u.Name), "frames arrive on queues that no worker serves", "#queues")
 		}
 	}
 	for _, w := range v.wrong {
 		if w.rate > 0 {
-			say(full, "Packets with wrong checksums arrive at "+w.Name,
+			say(checksumsWrong, "Packets with wrong checksums arrive at "+w.Name,
 				"servers drop them; if the sender is a virtual machine or a container: ethtool -K INTERFACE tx off there", "")
 		}
 	}
 	for _, w := range v.Workers {
 		if w.Hot {
-			say(full, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")
+			say(workerBusy, fmt.Sprintf("Worker %d is at its limit", w.Index), "CPU "+w.Busy+" %", "#workers")
 		}
 	}
 	if short := s.figures.ShortOfMemory; len(short) > 0 {
-		say(full, "AF_PACKET is used instead of AF_XDP", names(short)+": too little memory may be locked (LimitMEMLOCK, ulimit -l, CAP_IPC_LOCK)", "#queues")
+		say(shortOfMemory, "AF_PACKET is used instead of AF_XDP", names(short)+": too little memory may be locked (LimitMEMLOCK, ulimit -l, CAP_IPC_LOCK)", "#queues")
 	}
 	if len(busy) > 0 {
-		say(full, plural(len(busy), "server is", "servers are")+" full", names(busy), search(full.Text))
+		say(serverFull, plural(len(busy), "server is", "servers are")+" full", names(busy), search(full.Text))
 	}
 	if len(idle) > 0 {
-		say(drained, plural(len(idle), "server is", "servers are")+" drained", names(idle), search(drained.Text))
+		say(serverDrained, plural(len(idle), "server is", "servers are")+" drained", names(idle), search(drained.Text))
 	}
 	return all
 }

@@ -41,3 +41,11 @@ func (p *Page) Rings() int {
 	defer p.mu.Unlock()
 	return p.history.rings
 }
+
+// AlertMetrics returns the metric of each kind of alert.
+func AlertMetrics() (all []string) {
+	for _, k := range kinds {
+		all = append(all, k.metric)
+	}
+	return all
+}

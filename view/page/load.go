@@ -97,7 +97,8 @@ type queueRow struct {
 	Rx, Tx, Lost  template.HTML // per second
 	Losses        []loss        // since the start
 
-	lost float64
+	lost  float64
+	cause string // of most of what is lost now
 }
 
 // loss is a number of lost frames, by kind or interface.
@@ -107,6 +108,22 @@ type loss struct {
 	rate float64
 }
 
+// causeOf says why the queue loses most of the frames that it loses now.
+func causeOf(q *figures.Queue, flow *figures.Flow) string {
+	if len(flow.Losses) == 0 {
+		return ""
+	}
+	if q.Attach == "generic" && flow.Losses[0].Name == "kernel" {
+		return "in generic mode packets longer than the MTU are lost: at the other end ethtool -K PEER tso off, here ethtool -K " + q.Interface + " gro off"
+	}
+	for _, l := range q.Losses() {
+		if l.Name == flow.Losses[0].Name {
+			return l.Text
+		}
+	}
+	return ""
+}
+
 func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 	rows := make([]queueRow, len(f.Queues))
 	for i := range rows {
@@ -114,7 +131,7 @@ func queues(f *figures.Figures, rates *figures.Rates) []queueRow {
 		row := queueRow{
 			Interface: q.Interface, Queue: q.Queue, Worker: q.Worker,
 			IO: strings.Join(strings.Fields(q.IO+" "+q.Attach+" "+q.Mode), " "),
-			Rx: number(flow.Rx), Tx: number(flow.Tx), Lost: number(flow.Lost), lost: flow.Lost,
+			Rx: number(flow.Rx), Tx: number(flow.Tx), Lost: number(flow.Lost), lost: flow.Lost, cause: causeOf(q, flow),
 		}
 		for _, l := range q.Losses() {
 			if l.Frames > 0 {
