@@ -36,8 +36,9 @@ func (d *Daemon) listenHTTP() error {
 	if err != nil {
 		d.log.Warn().Err(err).Msg("HTTP does not know the host's name: clients must use its address")
 	}
+	resolver, _ := os.ReadFile("/etc/resolv.conf") // without it the host has no domain
 	d.web = web.New(web.Options{
-		Host: host, Names: d.config.HTTPNames,
+		Names:   append(web.OwnNames(host, string(resolver)), d.config.HTTPNames...),
 		Page:    status,
 		Metrics: metrics.Handler(metrics.New(&d.window), d.log),
 		IPVS:    metrics.Handler(metrics.NewIPVS(&d.window), d.log),

@@ -66,7 +66,7 @@ func addFlags(fs *pflag.FlagSet, c *Config) {
 	fs.Var(vipInterfaces(&c.VIPInterfaces), "vip-interface", "the interface that holds a virtual address (repeatable)")
 	fs.Var(marks(&c.Marks), "fwmark", "the packets that get a firewall mark, for a service -A -f MARK; PORTS is a list such as 80+443 or 1024-65535; the first match is used (repeatable)")
 	fs.Var(listener(&c.HTTP), "http", "the IP address and port where HTTP serves the status page, metrics and health; :PORT is every address; empty serves no HTTP")
-	fs.Var(hostNames(&c.HTTPNames), "http-names", "further names by which clients may ask --http, beside its address, localhost and the host's name")
+	fs.Var(hostNames(&c.HTTPNames), "http-names", "further names by which clients may ask --http, beside its address, localhost, and the host's name with its domain")
 	fs.Var(file(&c.State), "state", "save connections in FILE on stop and load them on start, if it is less than 60 seconds old; keep the changes by ctl and the API in FILE.journal")
 	fs.Var(timeouts(&c.Timeouts), "timeouts", "seconds until an idle connection expires; 0 keeps the present value")
 	fs.Var(neighbors(&c.Neighbors), "neighbor", "a static neighbour, in addition to those of the kernel (repeatable)")

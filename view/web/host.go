@@ -22,9 +22,33 @@ func (s *Server) named(next http.Handler) http.Handler {
 	})
 }
 
-// knows reports whether the Host of a request is an address, localhost, the name of the
-// host, with or without its domain, or one of the further names. Browsers always send a
-// Host.
+// OwnNames returns the names of a host: its name, the first label of it, and, if it has one
+// label only, this label in each domain in which the host's resolver searches. resolver is
+// the content of resolv.conf(5).
+func OwnNames(host, resolver string) (names []string) {
+	label, _, qualified := strings.Cut(host, ".")
+	if label == "" {
+		return nil
+	}
+	names = []string{host}
+	if qualified {
+		return append(names, label)
+	}
+	var domains []string
+	for line := range strings.Lines(resolver) {
+		if f := strings.Fields(line); len(f) > 1 && (f[0] == "search" || f[0] == "domain") {
+			domains = f[1:] // the last line counts
+		}
+	}
+	for _, d := range domains {
+		names = append(names, host+"."+d)
+	}
+	return names
+}
+
+// knows reports whether the Host of a request is an address, localhost, or one of the
+// director's names. The first label alone is not enough: an attacker may choose it, too.
+// Browsers always send a Host.
 func (s *Server) knows(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -32,11 +56,6 @@ func (s *Server) knows(host string) bool {
 	}
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || name == "" || name == "localhost" {
-		return true
-	}
-	label, _, _ := strings.Cut(name, ".")
-	own, _, _ := strings.Cut(strings.ToLower(s.options.Host), ".")
-	if own != "" && label == own {
 		return true
 	}
 	for _, n := range s.options.Names {

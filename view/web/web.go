@@ -56,9 +56,8 @@ type Options struct {
 	// Fit returns an error if traffic should not be sent here now, although the director
 	// works. It is called in the phase Ready. It may be nil.
 	Fit func() error
-	// Host is the name of the host, and Names are further names by which clients may
-	// ask. Health is told to those who use other names, too.
-	Host  string
+	// Names are the names by which clients may ask, beside localhost and addresses: those
+	// of OwnNames and further ones.
 	Names []string
 	Log   zerolog.Logger
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,8 +57,8 @@ func serveOn(t *testing.T, l net.Listener, page http.Handler) *site {
 			}
 			return nil
 		},
-		Host: "lb1.example.com", Names: []string{"status.example.org"},
-		Log: zerolog.New(zerolog.NewTestWriter(t)),
+		Names: append(web.OwnNames("lb1.example.com", ""), "status.example.org"),
+		Log:   zerolog.New(zerolog.NewTestWriter(t)),
 	})
 	s.Serve(l)
 	t.Cleanup(func() {
@@ -296,9 +297,9 @@ func TestServer_AnswersToItsOwnNamesOnly(t *testing.T) {
 	s.SetPhase(web.Ready)
 	for host, known := range map[string]bool{
 		"": true, "localhost": true, "localhost:9464": true, "LOCALHOST.": true, "127.0.0.1": true, "192.0.2.1:9464": true,
-		"[::1]:9464": true, "[2001:db8::1]": true, "lb1": true, "lb1:9464": true, "lb1.example.net": true, "LB1.example.net.:80": true,
+		"[::1]:9464": true, "[2001:db8::1]": true, "lb1": true, "lb1:9464": true, "lb1.example.com": true, "LB1.example.com.:80": true,
 		"status.example.org": true, "Status.Example.org:9464": true,
-		"evil.example": false, "evil.example:9464": false, "lb1x": false, "xlb1": false, "x.lb1": false, "example.org": false,
+		"lb1.evil.example": false, "evil.example": false, "evil.example:9464": false, "lb1x": false, "xlb1": false, "x.lb1": false, "example.org": false,
 		"x.status.example.org": false, "127.0.0.1.evil.example": false, "localhost.evil.example": false, "1.2.3": false,
 	} {
 		for path, open := range map[string]bool{"/": false, "/metrics": false, "/metrics/ipvs": false, "/healthz": true, "/readyz": true} {
@@ -310,6 +311,22 @@ func TestServer_AnswersToItsOwnNamesOnly(t *testing.T) {
 	}
 	if w := s.raw("GET /metrics HTTP/1.0\r\n\r\n"); w.StatusCode != 200 {
 		t.Errorf("without a Host: %s", w.Status)
+	}
+}
+
+func TestOwnNames_AreThoseOfTheHost(t *testing.T) {
+	const resolver = "# search wrong\nsearch old.example\nnameserver 192.0.2.53\nsearch example.com\tlab.example.com.\n"
+	for host, want := range map[string][]string{
+		"lb1.example.net": {"lb1.example.net", "lb1"},
+		"lb1":             {"lb1", "lb1.example.com", "lb1.lab.example.com."},
+		"":                nil,
+	} {
+		if got := web.OwnNames(host, resolver); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+	if got := web.OwnNames("lb1", "domain example.com\nsearch\n"); !slices.Equal(got, []string{"lb1", "lb1.example.com"}) {
+		t.Errorf("%q, want also the domain", got)
 	}
 }
 
