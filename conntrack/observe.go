@@ -5,11 +5,13 @@ package conntrack
 type Change struct {
 	Active int8    // 1: the connection became active, -1: it became inactive
 	Crowds [2]int8 // as in Crowds
+	Opened bool    // the connection is no longer half-open
 }
 
 // changeOf returns the change from a state word to another.
 func changeOf(was, is uint64) (c Change) {
 	c.Active = active[is&stateMask] - active[was&stateMask]
+	c.Opened = State(was&stateMask).HalfOpen() && !State(is&stateMask).HalfOpen()
 	if was&assuredBit == 0 {
 		c.Crowds[was&answeredBit/answeredBit]--
 	}

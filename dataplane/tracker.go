@@ -120,9 +120,9 @@ func (t *tracker) observe(f *packet.Frame, j *job) {
 	if !t.believes(f, j) {
 		return
 	}
-	was := j.conn.State()
-	t.change(j, t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts))
-	if was.HalfOpen() {
+	c := t.engine.conns.Observe(&j.conn, j.direction(), event(f), t.now, t.machine, &t.view.Timeouts)
+	t.change(j, c)
+	if c.Opened {
 		t.progress(f, j)
 	}
 }
@@ -141,11 +141,9 @@ func (t *tracker) change(j *job, c conntrack.Change) {
 
 // progress counts for its server that a half-open connection is half-open no longer.
 func (t *tracker) progress(f *packet.Frame, j *job) {
-	switch ev := event(f); {
-	case j.conn.State().HalfOpen():
-	case j.out && (ev == conntrack.Reset || ev == conntrack.ChunkAbort):
+	if ev := event(f); j.out && (ev == conntrack.Reset || ev == conntrack.ChunkAbort) {
 		t.sign(j.conn.Server()).Refused++
-	default:
+	} else {
 		t.sign(j.conn.Server()).Completed++
 	}
 }
