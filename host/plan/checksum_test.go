@@ -13,6 +13,7 @@ func TestPartialChecksums_ArriveFromStacksOfTheSameMachine(t *testing.T) {
 		want   bool
 	}{
 		{plan.NativeXDP, "veth", true},
+		{plan.NativeXDP, "bonding", true},
 		{plan.NativeXDP, "tun", true},
 		{plan.NativeXDP, "", true},
 		{plan.NativeXDP, "ixgbe", false},

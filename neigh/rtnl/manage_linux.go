@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -74,6 +75,8 @@ func (w *Watch) manage() {
 			}
 		}
 	}
+	// The kernel may have deleted a silent neighbour before its server was removed.
+	maps.DeleteFunc(w.silent, func(at station, _ struct{}) bool { return !needed[at] })
 	w.retry = false
 	for at := range needed {
 		if _, ok := w.managed[at]; ok {
