@@ -66,7 +66,7 @@ func (c *Control) Apply(ops ...Op) error {
 }
 
 // applied does the work that follows a change. It is called without the lock. When it
-// returns nil, the change is in the journal.
+// returns nil, the change is in the journal, or the journal has reported an error.
 func (c *Control) applied(ops []Op, changes []Difference, err error) error {
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (c *Control) applied(ops []Op, changes []Difference, err error) error {
 		c.endStranded()
 	}
 	c.changed()
-	c.record()
+	c.Record()
 	if len(changes) > 0 {
 		c.audit(c.by, changes)
 	}

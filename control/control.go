@@ -152,7 +152,7 @@ func (c *Control) change(do func(*service.Timeouts, *sysctl.Values) error) error
 	if err != nil {
 		return err
 	}
-	c.record()
+	c.Record()
 	if len(changes) > 0 {
 		c.audit(c.by, changes)
 	}

@@ -40,22 +40,38 @@ func (d *Drift) Empty() bool {
 	return len(d.Services) == 0 && d.Timeouts == nil && len(d.Sysctls) == 0
 }
 
-// Add adds later changes to d. An entry of later replaces that of d for the same service or
-// sysctl. An entry that does not differ removes that of d.
-func (d *Drift) Add(later Drift) {
+// size returns the number of entries.
+func (d *Drift) size() int {
+	n := len(d.Services) + len(d.Sysctls)
+	if d.Timeouts != nil {
+		n++
+	}
+	return n
+}
+
+// Add adds later changes to d, in their order. A later entry replaces an earlier one for the
+// same service or sysctl. An entry that does not differ removes the earlier one.
+func (d *Drift) Add(later ...Drift) {
 	at := make(map[service.Key]int, len(d.Services))
 	for i := range d.Services {
 		at[d.Services[i].Key] = i
 	}
-	for _, s := range later.Services {
-		if i, ok := at[s.Key]; ok {
-			d.Services[i] = s
-			continue
+	for i := range later {
+		for _, s := range later[i].Services {
+			if i, ok := at[s.Key]; ok {
+				d.Services[i] = s
+				continue
+			}
+			at[s.Key] = len(d.Services)
+			d.Services = append(d.Services, s)
 		}
-		at[s.Key] = len(d.Services)
-		d.Services = append(d.Services, s)
+		d.addSettings(&later[i])
 	}
 	d.Services = slices.DeleteFunc(d.Services, func(s ServiceDrift) bool { return s.Loaded == nil && s.Running == nil })
+}
+
+// addSettings does the part of Add that is not about services.
+func (d *Drift) addSettings(later *Drift) {
 	if t := later.Timeouts; t != nil {
 		if d.Timeouts = t; t.Loaded == t.Running {
 			d.Timeouts = nil

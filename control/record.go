@@ -181,9 +181,10 @@ func (c *Control) Differing() int {
 	return n
 }
 
-// record writes what the journal does not contain yet. When it returns, every change that
-// was made before the call is in the journal. It is called without the lock.
-func (c *Control) record() {
+// Record writes what the journal does not contain yet. When it returns, every change that
+// was made before the call is in the journal, or the journal has reported an error. Each
+// change calls it. Other calls repeat what has failed.
+func (c *Control) Record() {
 	if c.journal == nil {
 		return
 	}
@@ -192,7 +193,7 @@ func (c *Control) record() {
 	c.mu.Lock()
 	later := c.base.unwritten
 	c.base.unwritten = Drift{}
-	c.base.appended += len(later.Services)
+	c.base.appended += later.size()
 	whole := c.base.rewrite || c.base.appended > journalSlack+2*len(c.base.differ)
 	if whole {
 		later, c.base.rewrite, c.base.appended = c.drift(), false, 0

@@ -116,6 +116,43 @@ func TestJournal_DropsOnlyWhatIsRefused(t *testing.T) {
 	}
 }
 
+// What could not be written is written without another change, while the director runs and at
+// its end.
+func TestJournal_IsWrittenAgain(t *testing.T) {
+	for _, stop := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "state")
+		r := newRig(t, website, withState(t, path))
+		other := path + ".journal"
+		err := errors.Join(r.control.SetSysctl("drop_entry", "3"), os.Remove(other), os.Mkdir(other, 0o700),
+			r.control.Load(settings(r.config), false)) // a load writes the journal anew
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.repeatJournal()
+		if r.Figures().JournalError == "" {
+			t.Error("a directory was replaced by the journal")
+		}
+		if err := os.Remove(other); err != nil {
+			t.Fatal(err)
+		}
+		if stop {
+			if err := r.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			r.repeatJournal()
+			r.crash()
+		}
+		next := newRig(t, website, withState(t, path))
+		if got := next.control.Sysctl().DropEntry; got != 3 {
+			t.Errorf("stopped %v: the next director has drop_entry %d, want 3", stop, got)
+		}
+		if crashed := strings.Contains(next.logged.take(), "did not end as it should"); crashed == stop {
+			t.Errorf("stopped %v: the log tells of a crash: %v", stop, crashed)
+		}
+	}
+}
+
 // A journal that cannot be written is told in the log and on the page, until it can be
 // written again. The change itself is made.
 func TestJournal_SaysThatItCannotBeWritten(t *testing.T) {

@@ -108,7 +108,12 @@ func (d *Daemon) readJournal() {
 	}
 	d.kept = found.Drift
 	d.recorder = &recorder{Journal: journal.New(d.places.Journal), log: d.log}
-	d.defers("end the journal", func() error { return d.inTime(journalTime, "the journal", d.recorder.Close) })
+	d.defers("end the journal", func() error {
+		return d.inTime(journalTime, "the journal", func() error {
+			d.repeatJournal()
+			return d.recorder.Close()
+		})
+	})
 }
 
 // journal returns the journal of the control plane, nil if there is none.
@@ -140,6 +145,13 @@ func (r *recorder) note(err error) error {
 	r.log.Error().Err(err).Msg("cannot write the journal: the changes that are made now are lost if the director ends")
 	r.failed.Store(new(err.Error()))
 	return err
+}
+
+// repeatJournal writes the journal anew if that has failed before.
+func (d *Daemon) repeatJournal() {
+	if d.recorder != nil && d.recorder.failed.Load() != nil {
+		d.control.Record()
+	}
 }
 
 // begin gives the control plane its first configuration. The run-time changes of the

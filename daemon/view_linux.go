@@ -101,6 +101,7 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 			d.compare()
 		case <-collect.C:
 			d.control.Collect(d.shared.Now())
+			d.repeatJournal()
 		}
 	}
 }

@@ -92,6 +92,9 @@ func read(r io.Reader) (found Found, err error) {
 	case first != head:
 		return found, fmt.Errorf("the file begins with %.20q, but this director reads %q", first, head)
 	}
+	// They are added together, because each call of Add looks at all services.
+	var changes []control.Drift
+	defer func() { found.Add(changes...) }()
 	for n := 2; ; n++ {
 		text, err := in.ReadBytes('\n')
 		if len(text) == 0 && errors.Is(err, io.EOF) {
@@ -109,7 +112,7 @@ func read(r io.Reader) (found Found, err error) {
 			found.Crashed = l.Begun
 		}
 		if l.Drift != nil {
-			found.Add(*l.Drift)
+			changes = append(changes, *l.Drift)
 		}
 		if l.Ended != nil {
 			found.Crashed = nil

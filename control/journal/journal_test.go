@@ -1,6 +1,8 @@
 package journal_test
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,6 +187,46 @@ func BenchmarkAppend(b *testing.B) {
 	for b.Loop() {
 		if err := j.Append(services(edited(80, 2))); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRead reads a journal as large as it gets with ten thousand changed services.
+func BenchmarkRead(b *testing.B) {
+	const changed, lines = 10_000, 24_000
+	path := filepath.Join(b.TempDir(), "state.journal")
+	all := make([]control.ServiceDrift, changed)
+	for n := range all {
+		all[n] = edited(uint16(1+n), 2)
+	}
+	j := journal.New(filestest.At(b, path))
+	if err := j.Replace(services(all...)); err != nil {
+		b.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	single := filepath.Join(b.TempDir(), "state.journal")
+	j = journal.New(filestest.At(b, single))
+	if err := errors.Join(j.Replace(control.Drift{}), j.Append(services(edited(80, 0))), j.Close()); err != nil {
+		b.Fatal(err)
+	}
+	more, err := os.ReadFile(single)
+	if err != nil {
+		b.Fatal(err)
+	}
+	line := append(bytes.Split(more, []byte("\n"))[3], '\n')
+	if err := os.WriteFile(path, append(text, bytes.Repeat(line, lines)...), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		found, err := journal.Read(filestest.At(b, path))
+		if err != nil || len(found.Services) != changed || found.Services[79].Running.Servers[0].Weight != 0 {
+			b.Fatalf("%d services, %v", len(found.Services), err)
 		}
 	}
 }
