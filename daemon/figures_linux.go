@@ -34,11 +34,7 @@ func (d *Daemon) Figures() figures.Figures {
 	for i, w := range d.workers {
 		f.Workers = append(f.Workers, d.workerFigures(i, w))
 	}
-	for _, l := range d.shared.View().Hops.Interfaces() {
-		if !l.Up && l.Name != "" {
-			f.LinksDown = append(f.LinksDown, l.Name)
-		}
-	}
+	f.LinksDown = d.linksDown()
 	for _, a := range d.ifaces {
 		if a.short {
 			f.ShortOfMemory = append(f.ShortOfMemory, a.name)
@@ -85,6 +81,17 @@ func nameCounts(c dataplane.Counts, interfaces []string) figures.Worker {
 	}
 	f.Completed, f.Wrong = byInterface(&c.Completed, interfaces), byInterface(&c.Wrong, interfaces)
 	return f
+}
+
+// linksDown returns the interfaces whose link is down or that do not exist any more.
+func (d *Daemon) linksDown() (names []string) {
+	links := d.shared.View().Hops.Interfaces()
+	for i, name := range d.config.Interfaces {
+		if i >= len(links) || !links[i].Up {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // byInterface names the counts that are not zero. It returns nil if all are zero.

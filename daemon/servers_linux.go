@@ -29,7 +29,7 @@ type serverLog struct {
 type serverState struct {
 	now, logged bool      // whether it is unreachable, whether that is what was logged last
 	at          time.Time // of the last line
-	since       time.Time // when now changed
+	since       time.Time // when packets could not reach it any more
 	changes     int       // since the last line
 	latest      control.Unreachable
 }
@@ -51,8 +51,11 @@ func (l *serverLog) update(now time.Time, unreachable []control.Unreachable) {
 	left, held := serverLines, 0
 	for addr, s := range l.states {
 		if s.now != here[addr] {
-			s.now, s.since = here[addr], now
+			s.now = here[addr]
 			s.changes++
+			if s.now {
+				s.since = now
+			}
 		}
 		switch {
 		case s.now == s.logged && !s.now && now.Sub(s.at) >= serverQuiet:
@@ -82,7 +85,7 @@ func (l *serverLog) tell(now time.Time, s *serverState) {
 		e = e.Int("changes", s.changes)
 	}
 	if !s.now {
-		e.Float64("unreachable-seconds", now.Sub(s.at).Seconds()).Msg("real server can be reached again")
+		e.Float64("unreachable-seconds", now.Sub(s.since).Seconds()).Msg("real server can be reached again")
 		return
 	}
 	e = e.Stringer("because", s.latest.Reason)

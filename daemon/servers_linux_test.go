@@ -108,6 +108,24 @@ func TestServerLog_TellsChangesButDoesNotFlood(t *testing.T) {
 	}
 }
 
+// The line says how long packets could not reach the server, although an earlier failure was
+// not logged.
+func TestServerLog_SaysHowLong(t *testing.T) {
+	var out lines
+	l := serverLog{log: zerolog.New(&out), states: map[packet.Addr]*serverState{}}
+	begin := time.Unix(1000, 0)
+	at := func(second int, servers ...string) string {
+		l.update(begin.Add(time.Duration(second)*time.Second), unreachable(servers...))
+		return out.take()
+	}
+	at(0, "10.0.0.11")
+	at(2)
+	at(5, "10.0.0.11") // too soon after the first line
+	if got := at(12); !strings.Contains(got, `"unreachable-seconds":7,`) || !strings.Contains(got, `"changes":3,`) {
+		t.Errorf("logged %q, want three changes and seven seconds", got)
+	}
+}
+
 // A link that goes down concerns many servers: few lines say so.
 func TestServerLog_SumsUpMany(t *testing.T) {
 	var out lines
@@ -169,5 +187,13 @@ func TestFit_NamesALinkThatIsDown(t *testing.T) {
 	}
 	if got := r.Figures().LinksDown; !slices.Equal(got, []string{"eth0"}) {
 		t.Errorf("the figures name %v, want eth0", got)
+	}
+	r.network.snapshot.Links = nil // the interface was deleted
+	r.control.Refresh()
+	if err := r.fit(); err == nil || err.Error() != "the link of eth0 is down" {
+		t.Errorf("a deleted interface: %v, want word of eth0", err)
+	}
+	if got := r.Figures().LinksDown; !slices.Equal(got, []string{"eth0"}) {
+		t.Errorf("a deleted interface: the figures name %v, want eth0", got)
 	}
 }

@@ -85,10 +85,8 @@ func (d *Daemon) healthy() error {
 
 // fit returns an error if the link of an interface is down.
 func (d *Daemon) fit() error {
-	for _, l := range d.shared.View().Hops.Interfaces() {
-		if !l.Up {
-			return fmt.Errorf("the link of %s is down", l.Name)
-		}
+	if down := d.linksDown(); down != nil {
+		return fmt.Errorf("the link of %s is down", down[0])
 	}
 	return nil
 }
