@@ -71,10 +71,13 @@ func RunSoak(ctx context.Context, o SoakOptions) (r Soak, err error) {
 	}
 	defer os.RemoveAll(dir)
 	s := &site{Options: o.Options, file: filepath.Join(dir, "director.flags")}
-	if err := errors.Join(s.write(1), s.build(ctx)); err != nil {
+	if err := s.build(ctx); err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.lab.Close()) }()
+	if err := s.write(1); err != nil {
+		return r, err
+	}
 	if err := s.start(ctx); err != nil {
 		return r, err
 	}
@@ -161,8 +164,11 @@ func (s *site) read() error {
 			return err
 		}
 		_, err = io.Copy(io.Discard, r.Body)
-		if err = errors.Join(err, r.Body.Close()); err != nil || r.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s: %w", path, r.Status, err)
+		if err == nil && r.StatusCode != http.StatusOK {
+			err = fmt.Errorf("status %s", r.Status)
+		}
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil
