@@ -44,7 +44,7 @@ func completeIpvsadm(socket string, args []string) (words []string) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	all, err := api.Remote{Client: client, Context: ctx}.Services()
+	all, err := api.Remote{Client: client, Context: ctx}.Uncounted()
 	if err != nil {
 		return words
 	}
