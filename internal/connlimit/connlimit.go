@@ -179,9 +179,6 @@ func (c *conn) end() {
 	c.wait()
 }
 
-// NetConn returns the connection that the inner listener accepted.
-func (c *conn) NetConn() net.Conn { return c.Conn }
-
 func (c *conn) Close() error {
 	c.limit.mu.Lock()
 	c.limit.release(c)
