@@ -50,7 +50,7 @@ build/manual-bench:
 # Installs the man pages and completions of $(1).
 define install-manual
 install -d $(BASH) $(ZSH) $(FISH)
-cd $(MANUAL)/$(1) && for p in man*/*; do install -d $(abspath $(MAN))/$${p%/*} && gzip -9nc $$p >$(abspath $(MAN))/$$p.gz && chmod 644 $(abspath $(MAN))/$$p.gz; done
+cd $(MANUAL)/$(1); for p in man*/*; do install -d $(abspath $(MAN))/$${p%/*}; gzip -9nc $$p >$(abspath $(MAN))/$$p.gz; chmod 644 $(abspath $(MAN))/$$p.gz; done
 install -m 644 $(MANUAL)/$(1)/bash/* $(BASH)
 install -m 644 $(MANUAL)/$(1)/zsh/* $(ZSH)
 install -m 644 $(MANUAL)/$(1)/fish/* $(FISH)
@@ -98,7 +98,7 @@ uninstall:
 	rm -rf $(LIB)
 	rm -f $(UNITS)/director.service $(SYSUSERS)/director.conf
 	rm -f $(MAN)/man7/director.7.gz
-	cd $(MAN)/man8 && rm -f director.8.gz director-*.8.gz ipvsadm.8.gz ipvsadm-*.8.gz
+	rm -f $(MAN)/man8/director.8.gz $(MAN)/man8/director-*.8.gz $(MAN)/man8/ipvsadm.8.gz $(MAN)/man8/ipvsadm-*.8.gz
 	for p in director director-bench ipvsadm; do rm -f $(BASH)/$$p $(ZSH)/_$$p $(FISH)/$$p.fish; done
 	rm -rf $(DOC)
 
