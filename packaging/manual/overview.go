@@ -25,7 +25,7 @@ var overview = Overview{
 			{"4. systemctl enable --now director", "starts it. Rules that ipvsadm -S -n has printed can be copied into the file."},
 		}},
 		{Title: "CHANGES", Items: [][2]string{
-			{"", "director ctl, or ipvsadm where the package has put that link, changes the rules at once. These changes are not written to the flags file. To make one permanent, edit the file and reload: systemctl reload director. A reload applies what differs in the file. It keeps other changes unless --reload-runtime=drop."},
+			{"", "director ctl, or ipvsadm where the package has put that link, changes the rules at once. These changes are not written to the flags file. To make one permanent, edit the file and reload: systemctl reload director. A reload applies what differs in the file. It keeps other changes unless --reload-runtime=drop. director diff shows what differs from the file; director reload --drop-runtime drops it."},
 		}},
 		{Title: "WHAT IT DOES", Items: [][2]string{
 			{"director ctl -Ln", "services, servers and connections, as ipvsadm lists them"},
@@ -36,12 +36,13 @@ var overview = Overview{
 			{"journalctl -u director", "the log. --log-format=json makes it readable for programs."},
 		}},
 		{Title: "WHEN IT STOPS", Items: [][2]string{
-			{"", "The director removes the VIPs and its programs, and the kernel has its interfaces back. After kill -9 the kernel does that itself, and VIPs expire within 60 seconds. With --state connections survive a restart."},
+			{"", "The director removes the VIPs and its programs, and the kernel has its interfaces back. After kill -9 the kernel does that itself, and VIPs expire within 60 seconds. With --state connections survive a restart, and changes at run time a crash."},
 			{"", "The process drops all capabilities but CAP_NET_ADMIN when it forwards, and confines itself by seccomp and Landlock: it can start no program, and write only beside its control socket and its state file (--sandbox)."},
 		}},
 		{Title: "FILES", Items: [][2]string{
 			{"/etc/director/director.flags", "flags and rules of director.service"},
 			{"/run/director/control.sock", "the control socket"},
+			{"/var/lib/director", "connections for the next director, and the journal of changes at run time"},
 			{"/usr/share/doc/director", "README, changes, docs (metrics, drops, API, migration from IPVS), alert rules for Prometheus, and a Grafana dashboard"},
 		}},
 	},
