@@ -113,9 +113,8 @@ func fitsWhateverThereIs(t *testing.T, b *browsertest.Browser) {
 	b.Clean(servers...)
 }
 
-// clipped names the sections with a table that is wider than its section. Only the table of
-// services may be: it scrolls.
-const clipped = `[...document.querySelectorAll('section table.plain')].
+// clipped names the sections with a table that is wider than its section.
+const clipped = `[...document.querySelectorAll('section table')].
 	filter((t) => t.getBoundingClientRect().right > t.closest('section').getBoundingClientRect().right + 1).
 	map((t) => t.closest('section').getAttribute('aria-labelledby')).join(' ')`
 
