@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"director/control"
 	"director/control/config"
@@ -52,7 +53,7 @@ func (d *Daemon) recall() error {
 		return nil
 	}
 	if err := d.openPlaces(path); err != nil {
-		return host.Usagef("--state=%s: %w", path, err)
+		return refusal(path, err)
 	}
 	if err := d.lockState(); err != nil {
 		return err
@@ -69,6 +70,18 @@ func (d *Daemon) recall() error {
 		d.log.Warn().Err(err).Msg("saved state refused: starting without connections")
 	}
 	return nil
+}
+
+// refusal returns the error for a state file that cannot be written. It is an error of the
+// command line, after which a service manager does not try again, unless the trouble is the
+// disk's and may pass.
+func refusal(path string, err error) error {
+	for _, passing := range []error{unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
+		if errors.Is(err, passing) {
+			return fmt.Errorf("--state=%s: %w", path, err)
+		}
+	}
+	return host.Usagef("--state=%s: %w", path, err)
 }
 
 // openPlaces opens the directory of the state file and checks now what will have to work at

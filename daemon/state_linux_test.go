@@ -226,3 +226,16 @@ func TestSave_AndResumeCarryConnectionsOver(t *testing.T) {
 		t.Errorf("overloaded, by port: %v, want 80", overloaded)
 	}
 }
+
+// A service manager starts the director again when the disk is full, but not when the flags
+// are wrong.
+func TestRefusal_IsOfTheFlagsUnlessTheDiskIsAtFault(t *testing.T) {
+	for err, flags := range map[error]bool{
+		syscall.ENOSPC: false, syscall.EDQUOT: false, syscall.EROFS: false, syscall.EIO: false,
+		syscall.EACCES: true, syscall.ENOENT: true, errors.New("it is a FIFO"): true,
+	} {
+		if got := refusal("/var/lib/state", &os.PathError{Op: "open", Path: "state", Err: err}); errors.Is(got, host.ErrUsage) != flags {
+			t.Errorf("%v: an error of the flags: %v, want %v", err, !flags, flags)
+		}
+	}
+}
