@@ -119,7 +119,7 @@ unit: test-deps
 	bench=$$(with '*_test.go' '^func Benchmark' | grep -vxF "$$plain"); \
 	alone=$$(go list -f '{{.ImportPath}} {{.Deps}} {{.TestImports}} {{.XTestImports}}' ./... | grep -E '$(ALONE)' | cut -d' ' -f1); \
 	together=$$(go list ./... | grep -vxF "$$alone"); \
-	test() { go test -json -vet=off -count=1 -timeout=10m "$$@" || true; }; \
+	test() { go test -json -vet=off -count=1 -timeout=20m "$$@" || true; }; \
 	go build $$race ./...; \
 	{ test $$race $$together; \
 	  test $$race -p=1 $$alone; \
