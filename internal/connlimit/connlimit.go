@@ -111,7 +111,7 @@ func (l *Limit) admit(c *conn) bool {
 		}
 		old, _ := first.Value.(*conn)
 		if left := l.grace - time.Since(old.since); left > 0 {
-			wake := time.AfterFunc(left, l.changed.Broadcast)
+			wake := time.AfterFunc(left, l.wake)
 			l.changed.Wait()
 			wake.Stop()
 			continue
@@ -125,6 +125,14 @@ func (l *Limit) admit(c *conn) bool {
 	l.open++
 	c.wait()
 	return true
+}
+
+// wake wakes those who wait in admit. It takes the lock, because otherwise it could come
+// before the Wait for which it is meant.
+func (l *Limit) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed.Broadcast()
 }
 
 // release takes a connection out of the count, once. The caller holds the lock.
