@@ -13,22 +13,16 @@ import (
 // start goroutines for that, because only the calling thread is changed.
 func Later(do func() error) (err error) {
 	runtime.LockOSThread()
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var now [2]unix.CapUserData
-	if err := unix.Capget(&header, &now[0]); err != nil {
+	now, err := current()
+	if err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("read the capabilities: %w", err)
+		return err
 	}
 	then := now
 	for i := range then {
-		var mask uint32
-		for _, c := range kept {
-			if int(c)/32 == i {
-				mask |= 1 << (c % 32)
-			}
-		}
-		then[i].Effective &= mask
+		then[i].Effective &= keeps(i)
 	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if err := unix.Capset(&header, &then[0]); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("lower the capabilities: %w", err)

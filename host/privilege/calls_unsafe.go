@@ -67,3 +67,23 @@ func canFilter() bool {
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
 	return errno == 0
 }
+
+// prctlThreads makes one call of prctl(2) on all threads.
+func prctlThreads(option, a, b uintptr) error {
+	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, option, a, b, 0, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// setThreads sets the capabilities of all threads. psx.Syscall3 keeps both structures on
+// the heap until it returns, because they become numbers in the call itself. A structure
+// on the stack would not do: the stack may move before the threads make the call.
+func setThreads(c capabilities) error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&c)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
