@@ -57,7 +57,7 @@ func TestDeb_StandsInForIpvsadm(t *testing.T) {
 // this package depends on the same version of director.
 func TestDebBench_HoldsItsProgram(t *testing.T) {
 	list, other := output(t, "dpkg-deb", "-c", deb(t, "director-bench")), output(t, "dpkg-deb", "-c", deb(t, "director"))
-	for _, file := range []string{"sbin/director-bench", "share/man/man8/director-bench.8.gz", "share/man/man8/director-bench-load.8.gz", "share/bash-completion/completions/director-bench"} {
+	for _, file := range []string{"sbin/director-bench", "share/man/man8/director-bench.8.gz", "share/man/man8/director-bench-load.8.gz", "share/bash-completion/completions/director-bench", "share/doc/director-bench/third-party-licenses.gz"} {
 		if file = " ./usr/" + file + "\n"; !strings.Contains(list, file) || strings.Contains(other, file) {
 			t.Errorf("got\n%s\nand in the package director\n%s\nwant%s in the first alone", list, other, file)
 		}
@@ -89,6 +89,7 @@ func TestDeb_HoldsEverything(t *testing.T) {
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/README\.md`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/copyright`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/changelog\.gz`,
+		`-rw-r--r-- root/root .* \./usr/share/doc/director/third-party-licenses\.gz`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/examples/director\.flags`,
 		`-rw-r--r-- root/root .* \./usr/share/doc/director/examples/pin-interrupts\.conf`,
 	} {

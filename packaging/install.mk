@@ -19,6 +19,7 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 MAN = $(DESTDIR)$(PREFIX)/share/man
 DOC = $(DESTDIR)$(PREFIX)/share/doc/director
+LICENSES = third-party-licenses.gz
 BASH = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -61,6 +62,11 @@ define write-sbom
 GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./packaging/sbom $(1) >$(2)
 endef
 
+# Writes the licenses of the modules that the program $(1) is built from to $(2).
+define write-licenses
+GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./packaging/licenses $(1) | gzip -9nc >$(2)
+endef
+
 # Writes the changelog of the package $(1) to $(2). "make deb" exports the variables.
 define write-changelog
 GOARCH= GOOS= CGO_ENABLED=0 go run -pgo=off ./packaging/changelog $(1) "$$DEB_VERSION" "$$DEB_MAINTAINER" "$$SOURCE_DATE_EPOCH" <CHANGELOG.md | gzip -9nc >$(2)
@@ -69,8 +75,10 @@ endef
 install: install-director install-bench
 
 install-bench: build-bench build/manual-bench
-	install -d $(SBIN)
+	install -d $(SBIN) $(DOC)-bench
 	install -m 755 $(BENCH) $(SBIN)/director-bench
+	$(call write-licenses,$(BENCH),$(DOC)-bench/$(LICENSES))
+	chmod -R u=rwX,go=rX $(DOC)-bench
 	$(call install-manual,director-bench)
 
 install-director: build-director build/manual
@@ -86,6 +94,7 @@ install-director: build-director build/manual
 	cp -R $(DOCUMENTS) $(DOC)
 	rm -f $(DOC)/docs/*.go
 	install -m 644 LICENSE $(DOC)
+	$(call write-licenses,$(BINARY),$(DOC)/$(LICENSES))
 	$(call write-sbom,$(BINARY),$(DOC)/director.cdx.json)
 	install -m 644 packaging/director.flags packaging/pin-interrupts.conf $(DOC)/examples
 	chmod -R u=rwX,go=rX $(DOC)
@@ -100,7 +109,7 @@ uninstall:
 	rm -f $(MAN)/man7/director.7.gz
 	rm -f $(MAN)/man8/director.8.gz $(MAN)/man8/director-*.8.gz $(MAN)/man8/ipvsadm.8.gz $(MAN)/man8/ipvsadm-*.8.gz
 	for p in director director-bench ipvsadm; do rm -f $(BASH)/$$p $(ZSH)/_$$p $(FISH)/$$p.fish; done
-	rm -rf $(DOC)
+	rm -rf $(DOC) $(DOC)-bench
 
 # What is published has no symbol table and no DWARF. Stack traces and CPU profiles name
 # functions and lines all the same, because Go has a table of its own for them. Only perf
