@@ -1,14 +1,28 @@
 package control
 
-import "slices"
+import (
+	"slices"
 
-// Sorted returns a copy of services in the order in which ipvsadm lists them: by
-// mark, protocol, address and port, and their servers by address and port. ipvsadm
-// compares marks and addresses by the sign of a 32-bit difference, so 192.0.2.1
-// comes before 10.0.0.1.
+	"director/service"
+)
+
+// Sorted returns a copy of services in the order in which ipvsadm lists them, with
+// their servers in its order.
 func Sorted(services []Service) []Service {
-	var order sorter
-	sorted := ordered(&order, services, func(a, b *Service) bool {
+	var order Sorter
+	sorted := ByKey(&order, services, func(s *Service) *service.Key { return &s.Key })
+	for i := range sorted {
+		sorted[i].Servers = order.Servers(sorted[i].Servers)
+	}
+	return sorted
+}
+
+// ByKey returns a copy of what belongs to services, in the order in which ipvsadm lists
+// these: by mark, protocol, address and port. ipvsadm compares marks and addresses by
+// the sign of a 32-bit difference, so 192.0.2.1 comes before 10.0.0.1.
+func ByKey[T any](o *Sorter, all []T, key func(*T) *service.Key) []T {
+	return ordered(o, all, func(x, y *T) bool {
+		a, b := key(x), key(y)
 		switch {
 		case a.Mark != b.Mark:
 			return int32(a.Mark-b.Mark) < 0
@@ -19,24 +33,24 @@ func Sorted(services []Service) []Service {
 		}
 		return a.Port < b.Port
 	})
-	for i := range sorted {
-		s := &sorted[i]
-		s.Servers = ordered(&order, s.Servers, func(a, b *Server) bool {
-			if a.Addr != b.Addr {
-				return int32(a.Addr.V4()-b.Addr.V4()) < 0
-			}
-			return a.Port < b.Port
-		})
-	}
-	return sorted
 }
 
-// sorter sorts indices. There may be a hundred thousand values of some hundred bytes, so
+// Servers returns a copy of servers in the order of ipvsadm: by address and port.
+func (o *Sorter) Servers(servers []Server) []Server {
+	return ordered(o, servers, func(a, b *Server) bool {
+		if a.Addr != b.Addr {
+			return int32(a.Addr.V4()-b.Addr.V4()) < 0
+		}
+		return a.Port < b.Port
+	})
+}
+
+// Sorter sorts indices. There may be a hundred thousand values of some hundred bytes, so
 // they are moved only once. It keeps its memory for the next list.
-type sorter struct{ order, left []int32 }
+type Sorter struct{ order, left []int32 }
 
 // ordered returns a sorted copy of s, or nil if s is empty.
-func ordered[T any](o *sorter, s []T, less func(a, b *T) bool) []T {
+func ordered[T any](o *Sorter, s []T, less func(a, b *T) bool) []T {
 	if len(s) == 0 {
 		return nil
 	}

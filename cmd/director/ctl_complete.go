@@ -44,18 +44,19 @@ func completeIpvsadm(socket string, args []string) (words []string) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	all, err := api.Remote{Client: client, Context: ctx}.Uncounted()
-	if err != nil {
-		return words
-	}
-	for i := range all {
-		option, name := named(&all[i].Key)
+	own := words
+	err := api.Remote{Client: client, Context: ctx}.EachService(false, func(s *control.Service) error {
+		option, name := named(&s.Key)
 		switch {
 		case next.Service == option:
-			words = append(words, cli.Described(name, all[i].Scheduler))
+			words = append(words, cli.Described(name, s.Scheduler))
 		case next.Server && next.Of == [2]string{option, name}:
-			words = append(words, servers(&all[i])...)
+			words = append(words, servers(s)...)
 		}
+		return nil
+	})
+	if err != nil { // without a director there are no names to offer
+		return own
 	}
 	return words
 }

@@ -91,7 +91,7 @@ func TestListing_ArrivesWhole(t *testing.T) {
 		t.Error("why the server cannot be reached is not sent")
 	}
 	sent = over(t, sent)
-	got, err := sent.Control()
+	got, err := sent.Control(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

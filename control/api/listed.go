@@ -50,13 +50,14 @@ func ratesOf(r control.Rates) *Rates {
 	return &Rates{Conns: r.CPS, InPkts: r.InPPS, OutPkts: r.OutPPS, InBytes: r.InBPS, OutBytes: r.OutBPS}
 }
 
-// Control returns the service as package control lists it.
-func (s *Service) Control() (control.Service, error) {
+// Control returns the service as package control lists it. Its servers are appended to
+// room.
+func (s *Service) Control(room []control.Server) (control.Service, error) {
 	spec, err := s.Spec()
 	if err != nil {
 		return control.Service{}, err
 	}
-	c := control.Service{Spec: spec}
+	c := control.Service{Spec: spec, Servers: slices.Grow(room, len(s.Servers))}
 	for i := range slices.Backward(s.Servers) {
 		from := &s.Servers[i]
 		to := control.Server{ServerSpec: spec.Servers[i], Overloaded: from.Overloaded,

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strconv"
 
 	"director/control"
 	"director/packet"
@@ -113,43 +115,55 @@ func (r Remote) SetTimeouts(t service.Timeouts) error {
 }
 
 // Services lists the services in the order of adding, with their servers.
-func (r Remote) Services() ([]control.Service, error) { return r.services("/v1/services") }
-
-// Uncounted is like Services, without counts and rates. It takes less time.
-func (r Remote) Uncounted() ([]control.Service, error) {
-	return r.services("/v1/services?counts=false")
+func (r Remote) Services() (all []control.Service, err error) {
+	err = r.EachService(true, func(s *control.Service) error {
+		kept := *s
+		kept.Servers = slices.Clone(s.Servers)
+		all = append(all, kept)
+		return nil
+	})
+	return all, err
 }
 
-// services converts each service as it arrives, while the director writes the next ones.
-func (r Remote) services(path string) (all []control.Service, err error) {
+// EachService calls f for each service in the order of adding, with its servers, as it
+// arrives from the director. f must not keep what it gets. EachService ends with the first
+// error of f. Without counts the services have no counts and rates, which takes less time.
+func (r Remote) EachService(counts bool, f func(*control.Service) error) error {
+	path := "/v1/services?counts=" + strconv.FormatBool(counts)
 	body, err := r.Stream(r.Context, http.MethodGet, path, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer body.Close()
 	d := json.NewDecoder(bufio.NewReaderSize(body, listBuffer))
 	for range 3 { // {"services":[
 		if _, err := d.Token(); err != nil {
-			return nil, fmt.Errorf("GET %s: the answer: %w", path, err)
+			return fmt.Errorf("GET %s: the answer: %w", path, err)
 		}
 	}
+	var s Service
+	var c control.Service
 	for d.More() {
-		var s Service
+		// Decode reuses the memory of the servers, but does not clear it.
+		all := s.Servers[:cap(s.Servers)]
+		clear(all)
+		s = Service{Servers: all[:0]}
 		if err := d.Decode(&s); err != nil {
-			return nil, fmt.Errorf("GET %s: the answer: %w", path, err)
+			return fmt.Errorf("GET %s: the answer: %w", path, err)
 		}
-		c, err := s.Control()
-		if err != nil {
-			return nil, fmt.Errorf("a service that the director listed: %w", err)
+		if c, err = s.Control(c.Servers[:0]); err != nil {
+			return fmt.Errorf("a service that the director listed: %w", err)
 		}
-		all = append(all, c)
+		if err := f(&c); err != nil {
+			return err
+		}
 	}
 	for range 2 { // ]}
 		if _, err := d.Token(); err != nil {
-			return nil, fmt.Errorf("GET %s: the answer: %w", path, err)
+			return fmt.Errorf("GET %s: the answer: %w", path, err)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // Connections lists connections and templates, the oldest first.

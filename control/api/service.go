@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"director/control/rules"
@@ -118,6 +119,7 @@ func (s *Service) Spec() (service.Spec, error) {
 	if err := spec.Validate(); err != nil {
 		return service.Spec{}, err
 	}
+	spec.Servers = slices.Grow(spec.Servers, len(s.Servers))
 	for i := range s.Servers {
 		server, err := s.Servers[i].Spec(k)
 		if err != nil {

@@ -168,8 +168,15 @@ func (m *memory) SetTimeouts(t service.Timeouts) error {
 	return nil
 }
 
-func (m *memory) Services() ([]control.Service, error)       { return m.services, nil }
-func (m *memory) Uncounted() ([]control.Service, error)      { return m.services, nil }
+func (m *memory) EachService(_ bool, f func(*control.Service) error) error {
+	for i := range m.services {
+		if err := f(&m.services[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *memory) Connections() ([]control.Connection, error) { return m.connections, nil }
 func (m *memory) Size() (int, error)                         { return 4096, nil }
 

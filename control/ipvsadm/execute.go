@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"director/control"
 	"director/control/names"
@@ -25,9 +26,11 @@ type Director interface {
 	Apply(...control.Op) error // all or none; a *control.OpError says which one is refused
 	Zero(*service.Key) error   // nil: everything
 	Timeouts() (service.Timeouts, error)
-	SetTimeouts(service.Timeouts) error         // a 0 keeps the present value
-	Services() ([]control.Service, error)       // in the order of adding
-	Uncounted() ([]control.Service, error)      // the same without counts and rates
+	SetTimeouts(service.Timeouts) error // a 0 keeps the present value
+	// EachService calls f for each service in the order of adding, with its servers, until
+	// f returns an error. f must not keep what it gets. Counts and rates are there only if
+	// counts is set.
+	EachService(counts bool, f func(*control.Service) error) error
 	Connections() ([]control.Connection, error) // oldest first
 	Size() (int, error)                         // how many connections the table can hold
 }
@@ -38,11 +41,14 @@ type Local struct{ *control.Control }
 // Timeouts returns the present time-outs.
 func (l Local) Timeouts() (service.Timeouts, error) { return l.Control.Timeouts(), nil }
 
-// Services lists the services in the order of adding, with their servers.
-func (l Local) Services() ([]control.Service, error) { return l.Control.Services(), nil }
-
-// Uncounted is the same as Services.
-func (l Local) Uncounted() ([]control.Service, error) { return l.Control.Services(), nil }
+// EachService calls f for each service, until f returns an error.
+func (l Local) EachService(_ bool, f func(*control.Service) error) (err error) {
+	l.Control.EachService(func(s *control.Service) bool {
+		err = f(s)
+		return err == nil
+	})
+	return err
+}
 
 // Connections lists connections and templates, the oldest first.
 func (l Local) Connections() ([]control.Connection, error) { return l.Control.Connections(), nil }
@@ -71,7 +77,7 @@ type Shell struct {
 
 // Execute carries c out and returns ipvsadm's exit code.
 func (s *Shell) Execute(c rules.Command) int {
-	out := bufio.NewWriter(s.Out)
+	out := bufio.NewWriterSize(s.Out, 64<<10)
 	defer out.Flush()
 	switch {
 	case c.Verb == rules.List:
@@ -167,54 +173,42 @@ func (s *Shell) list(c rules.Command, out io.Writer) int {
 }
 
 func (s *Shell) listServices(c rules.Command, out io.Writer) int {
-	list := s.Director.Uncounted
-	if c.Listing.View == rules.Counts || c.Listing.View == rules.Rates {
-		list = s.Director.Services
+	view, k := c.Listing.View, c.Service.Key
+	t := table{Listing: c.Listing, names: s.namer(c)}
+	all, err := s.parts(view == rules.Counts || view == rules.Rates, !c.Listing.Unsorted, func(w io.Writer, each *control.Service) {
+		if k == (service.Key{}) || k == each.Key {
+			t.w = w
+			t.service(each)
+		}
+	})
+	if err == nil && k != (service.Key{}) && !slices.ContainsFunc(all, func(p part) bool { return p.key == k }) {
+		err = service.ErrNoService
 	}
-	all, err := list()
 	if err != nil {
 		return s.fail(err, codeList)
 	}
-	if !c.Listing.Unsorted {
-		all = control.Sorted(all)
-	}
-	if k := c.Service.Key; k != (service.Key{}) {
-		if all = only(all, k); len(all) == 0 {
-			return s.fail(service.ErrNoService, codeList)
-		}
-	} else {
+	if k == (service.Key{}) {
 		size, err := s.Director.Size()
 		if err != nil {
 			return s.fail(err, codeList)
 		}
 		fmt.Fprintf(out, "IP Virtual Server version 1.2.1 (size=%d)\n", size)
 	}
-	t := table{c.Listing, s.namer(c), out}
-	t.services(all)
+	io.WriteString(out, headings[view])
+	writeParts(out, all)
 	return 0
 }
 
-// only returns the service k of all.
-func only(all []control.Service, k service.Key) []control.Service {
-	for i := range all {
-		if all[i].Key == k {
-			return all[i : i+1]
-		}
-	}
-	return nil
-}
-
 func (s *Shell) save(c rules.Command, out io.Writer) error {
-	all, err := s.Director.Uncounted()
-	if err != nil {
-		return err
-	}
 	n := s.namer(c)
-	for _, have := range control.Sorted(all) {
-		rules.WriteService(out, &have.Spec, n)
-		for i := range have.Servers {
-			rules.WriteServer(out, have.Key, &have.Servers[i].ServerSpec, n, false)
+	all, err := s.parts(false, true, func(w io.Writer, each *control.Service) {
+		rules.WriteService(w, &each.Spec, n)
+		for i := range each.Servers {
+			rules.WriteServer(w, each.Key, &each.Servers[i].ServerSpec, n, false)
 		}
+	})
+	if err == nil {
+		writeParts(out, all)
 	}
-	return nil
+	return err
 }

@@ -40,18 +40,15 @@ type table struct {
 	w     io.Writer
 }
 
-func (t *table) services(all []control.Service) {
-	io.WriteString(t.w, headings[t.View])
-	for i := range all {
-		s := &all[i]
-		t.service(s)
-		for j := range s.Servers {
-			t.server(&s.Servers[j], rules.NamedProto(s.Key))
-		}
+// service prints a service and its servers.
+func (t *table) service(s *control.Service) {
+	t.head(s)
+	for i := range s.Servers {
+		t.server(&s.Servers[i], rules.NamedProto(s.Key))
 	}
 }
 
-func (t *table) service(s *control.Service) {
+func (t *table) head(s *control.Service) {
 	text := "FWM  " + strconv.FormatUint(uint64(s.Mark), 10)
 	if s.Mark == 0 {
 		text = fmt.Sprintf("%-4s %s", protoName(s.Proto), rules.HostPort(t.names, s.Addr, s.Port, s.Proto))
