@@ -1,14 +1,13 @@
 package api
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"director/control"
 	"director/service"
@@ -61,9 +60,8 @@ func (s *HTTPServer) routes() {
 		s.handle(pattern, do)
 	}
 	s.mux.HandleFunc("GET /v1/services", s.getServices)
-	s.mux.HandleFunc("GET /v1/configuration", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_ = s.director.Configuration(w) // there is no one to tell if the client is gone
+	s.mux.HandleFunc("GET /v1/configuration", func(w http.ResponseWriter, r *http.Request) {
+		long(w, r, "text/plain; charset=utf-8", s.director.Configuration)
 	})
 	s.mux.HandleFunc("/", s.nothing)
 }
@@ -102,25 +100,22 @@ func (s *HTTPServer) getServices(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
-	w.Header().Set("Content-Type", "application/json")
-	b := bufio.NewWriterSize(w, listBuffer)
-	_, err := b.WriteString(`{"services":[`)
-	first := true
+	long(w, r, "application/json", func(w io.Writer) error { return s.writeServices(w, counts) })
+}
+
+func (s *HTTPServer) writeServices(w io.Writer, counts bool) error {
+	_, err := io.WriteString(w, `{"services":[`)
+	comma := ""
 	s.director.EachService(func(each *control.Service) bool {
-		if !first {
-			err = errors.Join(err, b.WriteByte(','))
-		}
-		first = false
 		text, failed := json.Marshal(listed(each, counts))
-		_, lost := b.Write(text)
-		err = errors.Join(err, failed, lost)
+		_, lost := io.WriteString(w, comma)
+		_, gone := w.Write(text)
+		comma = ","
+		err = errors.Join(err, failed, lost, gone)
 		return err == nil
 	})
-	_, lost := b.WriteString("]}\n")
-	if err = errors.Join(err, lost, b.Flush()); err != nil {
-		panic(http.ErrAbortHandler) // the client must not take a part for the whole
-	}
+	_, lost := io.WriteString(w, "]}\n")
+	return errors.Join(err, lost)
 }
 
 func (s *HTTPServer) getService(r *http.Request) (any, error) {

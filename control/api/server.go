@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,7 +30,6 @@ const (
 	maxHeader    = 16 << 10
 	headerTime   = 5 * time.Second
 	bodyTime     = time.Minute
-	answerTime   = time.Minute // for a client to read an answer that is not a stream
 	idleTime     = 5 * time.Minute
 	shutdownTime = time.Second
 	maxClients   = 64
@@ -147,8 +149,7 @@ func (s *HTTPServer) handle(pattern string, do answer) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		body, err := do(r)
-		// A client that does not read must not block other clients.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+		w = connlimit.Pace(w) // a client that does not read must not block other clients
 		if r.Method != http.MethodGet {
 			s.log.Debug().Err(err).Str("request", r.Method+" "+r.URL.Path).Msg("request on the control socket")
 		}
@@ -164,11 +165,40 @@ func (s *HTTPServer) handle(pattern string, do answer) {
 	})
 }
 
-// WriteJSON answers with v.
+// WriteJSON answers with v. The client learns the length first, so it does not take a part
+// of the answer for the whole.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
+	var text bytes.Buffer
+	if err := json.NewEncoder(&text).Encode(v); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // there is no one to tell if the client is gone
+	_, _ = text.WriteTo(w) // there is no one to tell if the client is gone
+}
+
+// long sends an answer that may be long, part by part as write writes it. HTTP/1.0 has no
+// parts, and the end of the connection is the end of the answer. There the answer is sent
+// as a whole, with its length.
+func long(w http.ResponseWriter, r *http.Request, contentType string, write func(io.Writer) error) {
+	w.Header().Set("Content-Type", contentType)
+	to := connlimit.Pace(w)
+	var err error
+	if r.ProtoAtLeast(1, 1) {
+		b := bufio.NewWriterSize(to, listBuffer)
+		err = errors.Join(write(b), b.Flush())
+	} else {
+		var whole bytes.Buffer
+		if err = write(&whole); err == nil {
+			w.Header().Set("Content-Length", strconv.Itoa(whole.Len()))
+			_, err = whole.WriteTo(to)
+		}
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
 }
 
 // WriteError answers with an error.

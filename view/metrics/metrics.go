@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -45,21 +45,9 @@ func New(s Source) *Page { return &Page{native, s, collectNative} }
 // NewIPVS returns the IPVS metrics of s under node_exporter's names.
 func NewIPVS(s Source) *Page { return &Page{ipvs, s, collectIPVS} }
 
-// write writes what a scrape gets. names selects metrics; without names it has all.
-func (p *Page) write(w io.Writer, names []string) error {
-	out := newSink()
-	p.collect(p.source, out)
-	return out.write(w, p.set, names)
-}
-
-const (
-	// maxScrapes is how many scrapes are answered at the same time. Each keeps its
-	// numbers in memory until the client has read them.
-	maxScrapes = 4
-	// chunkTime is how long a client may take to read a chunk, scrapeTime all of them.
-	chunkTime  = 10 * time.Second
-	scrapeTime = time.Minute
-)
+// maxScrapes is how many scrapes are answered at the same time. Each keeps its numbers in
+// memory until the client has read them.
+const maxScrapes = 4
 
 // contentType is that of Prometheus' text format. Every version of Prometheus reads it,
 // whatever else it would accept.
@@ -80,7 +68,7 @@ func Handler(p *Page, log zerolog.Logger) http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", contentType)
 		h.Add("Vary", "Accept-Encoding")
-		if err := p.send(w, r.URL.Query()["name[]"], takesGzip(r.Header)); err != nil {
+		if err := p.send(w, r); err != nil {
 			log.Debug().Err(err).Msg("a scrape was cut short")
 			// The client has got a part of the text with status 200. It must not take the
 			// part for the whole: net/http closes the connection before the last chunk.
@@ -90,33 +78,40 @@ func Handler(p *Page, log zerolog.Logger) http.Handler {
 }
 
 // send writes a page chunk by chunk, compressed if the client takes that. A page of many
-// servers does not fit into memory more than once.
-func (p *Page) send(w http.ResponseWriter, names []string, compressed bool) error {
-	to := &pacer{w: w, until: time.Now().Add(scrapeTime)}
-	if !compressed {
-		return p.write(to, names)
+// servers does not fit into memory more than once. HTTP/1.0 has no chunks, and the end of
+// the connection is the end of the page. There the page is written twice: once to learn
+// its length, so that the client knows the length, too.
+func (p *Page) send(w http.ResponseWriter, r *http.Request) error {
+	numbers, names := newSink(), r.URL.Query()["name[]"]
+	p.collect(p.source, numbers)
+	write := func(to io.Writer) error { return numbers.write(to, p.set, names) }
+	if takesGzip(r.Header) {
+		plain := write
+		write = func(to io.Writer) error {
+			z, _ := gzip.NewWriterLevel(to, gzip.BestSpeed) // the level is valid, so there is no error
+			if err := plain(z); err != nil {
+				return err
+			}
+			return z.Close()
+		}
+		w.Header().Set("Content-Encoding", "gzip")
 	}
-	w.Header().Set("Content-Encoding", "gzip")
-	z, _ := gzip.NewWriterLevel(to, gzip.BestSpeed) // the level is valid, so there is no error
-	if err := p.write(z, names); err != nil {
-		return err
+	if !r.ProtoAtLeast(1, 1) {
+		var n length
+		if err := write(&n); err != nil {
+			return err
+		}
+		w.Header().Set("Content-Length", strconv.FormatInt(int64(n), 10))
 	}
-	return z.Close()
+	return write(w)
 }
 
-// pacer gives the client some time for each write, until a certain time.
-type pacer struct {
-	w     http.ResponseWriter
-	until time.Time
-}
+// length is a writer that counts bytes.
+type length int64
 
-func (p *pacer) Write(b []byte) (int, error) {
-	next := time.Now().Add(chunkTime)
-	if next.After(p.until) {
-		next = p.until
-	}
-	_ = http.NewResponseController(p.w).SetWriteDeadline(next) // a test's recorder has none
-	return p.w.Write(b)
+func (l *length) Write(b []byte) (int, error) {
+	*l += length(len(b))
+	return len(b), nil
 }
 
 // takesGzip reports whether a client accepts gzip (RFC 9110 §12.5.3).

@@ -20,7 +20,8 @@ import (
 )
 
 // Limits for clients. A connection costs about ten kilobytes. A client that does not read
-// is disconnected after writeTime. A connection without a request gives way to a new one.
+// is disconnected after writeTime, or, while it gets a page, by connlimit.Pace. A connection
+// without a request gives way to a new one.
 const (
 	maxConns = 64
 	// maxBusy is the largest number of pages that are sent at the same time. It is less
@@ -162,7 +163,7 @@ func (s *Server) page(next http.Handler) http.Handler {
 		select {
 		case s.busy <- struct{}{}:
 			defer func() { <-s.busy }()
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(connlimit.Pace(w), r)
 		default:
 			w.Header().Set("Retry-After", "1")
 			unavailable(w, fmt.Sprintf("%d pages are being sent: try again later", maxBusy))
