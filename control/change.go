@@ -88,28 +88,37 @@ func (c *Control) apply(ops []Op) ([]Difference, error) {
 	if err := c.checkNetwork(ops); err != nil {
 		return nil, err
 	}
-	if len(ops) > 1 || len(ops) == 1 && len(ops[0].Service.Servers) > 0 {
-		// Try them on a copy first. If a later change is refused, the earlier ones
-		// cannot be undone completely: if the second server of a service is
-		// refused, the first one and its address stay in the trash.
-		keys := make([]service.Key, len(ops))
-		for i := range ops {
-			keys[i] = ops[i].Service.Key
-		}
-		trial, err := c.registry.Trial(keys)
-		if err != nil {
-			return nil, fmt.Errorf("the present services: %w", err)
-		}
-		if err := run(trial, ops); err != nil {
-			return nil, err
-		}
+	if err := c.try(ops); err != nil {
+		return nil, err
 	}
-	before := c.specsBefore(ops)
+	before, unused := c.specsBefore(ops), c.registry.Unused()
 	if err := run(c.registry, ops); err != nil {
+		if unused {
+			c.registry = service.NewRegistry(c.options)
+		}
 		return nil, err
 	}
 	c.follow()
 	return c.noteServices(before), nil
+}
+
+// try makes the changes on a copy of the services. If one of several changes is refused,
+// the earlier ones cannot be undone completely: if the second server of a service is
+// refused, the first one and its address stay in the trash. A registry that was never used
+// needs no trial, because apply can throw it away.
+func (c *Control) try(ops []Op) error {
+	if len(ops) == 0 || len(ops) == 1 && len(ops[0].Service.Servers) == 0 || c.registry.Unused() {
+		return nil
+	}
+	keys := make([]service.Key, len(ops))
+	for i := range ops {
+		keys[i] = ops[i].Service.Key
+	}
+	trial, err := c.registry.Trial(keys)
+	if err != nil {
+		return fmt.Errorf("the present services: %w", err)
+	}
+	return run(trial, ops)
 }
 
 // checkNetwork returns an error if the network cannot reach a real server as ops ask.

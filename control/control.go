@@ -77,6 +77,7 @@ type core struct {
 	recording sync.Mutex // held while the journal is written; taken before mu
 	mu        sync.Mutex
 	registry  *service.Registry
+	options   service.Options // of registry
 	guard     *dataplane.Guard
 	timeouts  service.Timeouts
 	sysctl    sysctl.Values
@@ -96,9 +97,8 @@ func New(o Options) *Control {
 	if c.changed == nil {
 		c.changed = func() {}
 	}
-	c.registry = service.NewRegistry(service.Options{
-		Workers: o.Workers, Tunables: c.tunables, Marks: o.Marks, Seed: o.Seed,
-	})
+	c.options = service.Options{Workers: o.Workers, Tunables: c.tunables, Marks: o.Marks, Seed: o.Seed}
+	c.registry = service.NewRegistry(c.options)
 	c.guard = dataplane.NewGuard(o.Shared, o.Seed)
 	c.follow()
 	return c
@@ -243,21 +243,24 @@ func (e *ServiceError) Unwrap() error { return e.Err }
 // returns. If a part is refused, nothing is applied. No other change can happen during
 // the call. If a service or server is refused, the error is a *ServiceError.
 func (c *Control) Update(change func(now Settings) Settings) error {
-	return c.update(change, func() {})
+	return c.update(func() Settings {
+		return change(Settings{c.registry.Specs(), c.timeouts, c.sysctl})
+	}, func(Settings) {})
 }
 
-// update is Update. If nothing is refused, it calls done with the lock held.
-func (c *Control) update(change func(now Settings) Settings, done func()) error {
+// update is Update. change is called with the lock held. If nothing is refused, update
+// calls done with the settings that run then, also with the lock held.
+func (c *Control) update(change func() Settings, done func(want Settings)) error {
 	c.mu.Lock()
-	now := Settings{c.registry.Specs(), c.timeouts, c.sysctl}
-	want := change(now)
-	ops := Diff(c.registry.Specs(), want.Services)    // change may have modified now.Services
+	timeouts, values := c.timeouts, c.sysctl
+	want := change()
+	ops := Diff(c.registry.Specs(), want.Services)
 	c.timeouts, c.sysctl = want.Timeouts, want.Sysctl // apply publishes them
 	changes, err := c.apply(ops)
-	c.timeouts, c.sysctl = now.Timeouts, now.Sysctl
+	c.timeouts, c.sysctl = timeouts, values
 	if err == nil {
 		changes = append(changes, c.setSettings(want.Timeouts, want.Sysctl)...)
-		done()
+		done(want)
 	}
 	c.mu.Unlock()
 	if e, ok := errors.AsType[*OpError](err); ok { // the number of a change means nothing to the caller
@@ -270,19 +273,19 @@ func (c *Control) update(change func(now Settings) Settings, done func()) error 
 // differ from the configuration that was loaded before stay as they are, unless drop is
 // set. The error is that of Update.
 func (c *Control) Load(next Settings, drop bool) error {
-	return c.update(func(Settings) Settings {
+	return c.update(func() Settings {
 		if drop {
 			return next
 		}
 		d := c.drift()
 		return d.Onto(next)
-	}, func() { c.setBase(next) })
+	}, func(want Settings) { c.setBase(next, want.Services) })
 }
 
 // Begin is the first Load of a director. kept is the drift of the director before it,
 // which stays.
 func (c *Control) Begin(next Settings, kept Drift) error {
-	return c.update(func(Settings) Settings { return kept.Onto(next) }, func() { c.setBase(next) })
+	return c.update(func() Settings { return kept.Onto(next) }, func(want Settings) { c.setBase(next, want.Services) })
 }
 
 // SetSysctls sets sysctls by their names. If one is refused, none is set.

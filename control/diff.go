@@ -1,7 +1,6 @@
 package control
 
 import (
-	"reflect"
 	"slices"
 
 	"director/packet"
@@ -31,7 +30,7 @@ func Diff(have, want []service.Spec) (ops []Op) {
 			gone, come = diffServers(h, w)
 			ops = append(ops, gone...)
 		}
-		if !reflect.DeepEqual(withoutServers(*h), withoutServers(*w)) {
+		if !h.SameAttributes(w) {
 			later = append(later, Op{Kind: EditService, Service: withoutServers(*w)})
 		}
 		later = append(later, come...)

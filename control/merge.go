@@ -1,7 +1,6 @@
 package control
 
 import (
-	"reflect"
 	"slices"
 
 	"director/service"
@@ -18,6 +17,9 @@ func Merge(base, next, running []service.Spec) []service.Spec {
 // mergeServices is Merge for the services that differ between base and running. The result
 // has the order of next. Services that are not in next come last.
 func mergeServices(drift []ServiceDrift, next []service.Spec) []service.Spec {
+	if len(drift) == 0 {
+		return next
+	}
 	differs := make(map[service.Key]*ServiceDrift, len(drift))
 	for i := range drift {
 		differs[drift[i].Key] = &drift[i]
@@ -45,7 +47,7 @@ func mergeServices(drift []ServiceDrift, next []service.Spec) []service.Spec {
 // in any order.
 func sameService(a, b *service.Spec) bool {
 	if slices.Equal(a.Servers, b.Servers) { // the usual case, without the maps of Diff
-		return reflect.DeepEqual(withoutServers(*a), withoutServers(*b))
+		return a.SameAttributes(b)
 	}
 	return len(Diff([]service.Spec{*a}, []service.Spec{*b})) == 0
 }

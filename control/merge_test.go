@@ -199,6 +199,35 @@ func TestApply_IsAllOrNothing(t *testing.T) {
 	}
 }
 
+// The first rules of a director are not tried on a copy. If one is refused, nothing is left
+// of the others: the address of a service may be that of a server now, and the reverse.
+func TestApply_OfTheFirstRulesIsAllOrNothing(t *testing.T) {
+	r := newRig(t, 64)
+	before := r.everythingOf()
+	vip, real := packet.MustAddr("192.0.2.10"), packet.MustAddr("10.0.0.11")
+	spec := func(vip, real packet.Addr) service.Spec {
+		return service.Spec{
+			Key: service.Key{Addr: vip, Port: 80, Proto: packet.ProtoTCP}, Scheduler: "rr",
+			Servers: []service.ServerSpec{{Addr: real, Port: 80, Method: service.NAT, Weight: 1}},
+		}
+	}
+	first := spec(vip, real)
+	err := r.Add([]service.Spec{first, first})
+	if e, ok := err.(*control.OpError); !ok || e.At != 1 { //nolint:errorlint // as documented
+		t.Fatalf("got %v, want a refusal of the second service", err)
+	}
+	r.Refresh()
+	if after := r.everythingOf(); after != before || len(r.Specs()) != 0 {
+		t.Errorf("the refused rules left a trace:\n%s\nwant\n%s", after, before)
+	}
+	if err := r.Add([]service.Spec{spec(real, vip)}); err != nil {
+		t.Errorf("with addresses of the refused rules: %v", err)
+	}
+	if n := len(r.Shared.View().Services.Servers()); n != 1 {
+		t.Errorf("%d servers have a number, want 1", n)
+	}
+}
+
 // TestUpdate_TakesAllBack makes an update fail that sets everything.
 func TestUpdate_TakesAllBack(t *testing.T) {
 	r := newRig(t, 64)

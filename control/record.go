@@ -44,14 +44,14 @@ type baseline struct {
 	appended  int   // entries since it was
 }
 
-// setBase makes s the configuration that the running settings are compared with. The
-// caller holds the lock.
-func (c *Control) setBase(s Settings) {
+// setBase makes s the configuration that the running settings are compared with. running
+// are the services that run. The caller holds the lock.
+func (c *Control) setBase(s Settings, running []service.Spec) {
 	c.base = baseline{
 		services: byKey(s.Services), order: s.Services, timeouts: s.Timeouts, sysctl: s.Sysctl,
 		differ: map[service.Key]bool{}, rewrite: true,
 	}
-	for _, d := range servicesDrift(s.Services, c.registry.Specs()) {
+	for _, d := range servicesDrift(s.Services, running) {
 		c.base.differ[d.Key] = true
 	}
 }

@@ -80,7 +80,7 @@ func (s *shared[V]) share() view[V] {
 
 // masquerade adds a server whose answers pass through the director.
 func (r *Registry) masquerade(s *Server) {
-	if s.Of.Mark != 0 || r.options.Draft {
+	if s.Of.Mark != 0 {
 		return // for a mark, the answers can have any protocol and port
 	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
@@ -90,7 +90,7 @@ func (r *Registry) masquerade(s *Server) {
 
 // unmasquerade undoes masquerade.
 func (r *Registry) unmasquerade(s *Server) {
-	if s.Of.Mark != 0 || r.options.Draft {
+	if s.Of.Mark != 0 {
 		return
 	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
@@ -134,24 +134,30 @@ func (r *Registry) addAnswering(a packet.Addr, n int) {
 	}
 }
 
-// enlist notes what follows from the method of a server that is in a service now.
-func (r *Registry) enlist(s *Server, m Method) {
-	r.member[s.ID], r.tunnels[s.ID] = true, m == TUN
-	if m == NAT {
-		r.masquerade(s)
+// enlist notes what follows from the settings of a server that is in a service now.
+func (r *Registry) enlist(s *Server, spec *ServerSpec) {
+	if spec.Method != DR {
+		r.remote[spec.Addr]++
 	}
-	if m != DR {
-		r.remote[s.Addr]++
+	if r.options.Draft {
+		return
+	}
+	r.member[s.ID], r.tunnels[s.ID] = true, spec.Method == TUN
+	if spec.Method == NAT {
+		r.masquerade(s)
 	}
 }
 
 // delist undoes enlist.
-func (r *Registry) delist(s *Server, m Method) {
-	r.member[s.ID], r.tunnels[s.ID] = false, false
-	if m == NAT {
-		r.unmasquerade(s)
+func (r *Registry) delist(s *Server, spec *ServerSpec) {
+	if spec.Method != DR {
+		decrement(r.remote, spec.Addr)
 	}
-	if m != DR {
-		decrement(r.remote, s.Addr)
+	if r.options.Draft {
+		return
+	}
+	r.member[s.ID], r.tunnels[s.ID] = false, false
+	if spec.Method == NAT {
+		r.unmasquerade(s)
 	}
 }

@@ -13,8 +13,9 @@ type Options struct {
 	Workers  int             // the number of workers, each of which has its own counters
 	Tunables *sched.Tunables // of the schedulers; nil: the defaults
 	Marks    []Mark          // the definitions of the firewall marks
-	// Draft says that the registry only checks and collects services. Commit must not be
-	// called. It then takes less time and memory.
+	// Draft says that the registry only checks and collects services. It makes no
+	// Servers and no schedulers, so it takes less time and memory. Commit must not be
+	// called.
 	Draft bool
 	// Seed seeds the random numbers of the schedulers. 0 selects a different seed
 	// each time.
@@ -96,6 +97,9 @@ func NewRegistry(o Options) *Registry {
 	}
 }
 
+// Unused reports whether no service was ever added.
+func (r *Registry) Unused() bool { return r.made == 0 }
+
 // Commit publishes a table with all changes since the last call to the workers, then
 // updates the schedulers. The order matters: no scheduler may choose a server that
 // the newest table does not contain.
@@ -130,18 +134,14 @@ func (r *Registry) AddService(spec Spec) error {
 	if spec.Mark == 0 && r.remotes(spec.Addr) > 0 {
 		return refuse(ErrInvalid, "this address is a real server: only -g forwards to an address of the director")
 	}
-	scheduler, err := r.scheduler(spec)
-	if err != nil {
-		return err
-	}
-	if spec.Mark != 0 && r.bypass == nil {
-		r.bypass = r.newServer(identity{})
-		r.bypass.weight.Store(1) // with weight 0 its connections might be rescheduled
-	}
 	servers := spec.Servers
 	spec.Servers = nil
-	s := &registered{Service: &Service{spec, &pool{scheduler: scheduler}}}
-	scheduler.Bind(nil, &s.position)
+	s := &registered{Service: &Service{Spec: spec}}
+	if !r.options.Draft {
+		if err := r.equip(s); err != nil {
+			return err
+		}
+	}
 	r.services = append(r.services, s)
 	r.byKey[spec.Key] = s
 	if spec.Mark == 0 {
@@ -153,6 +153,21 @@ func (r *Registry) AddService(spec Spec) error {
 			return &ServerError{server, err}
 		}
 	}
+	return nil
+}
+
+// equip gives a new service what the workers need.
+func (r *Registry) equip(s *registered) error {
+	scheduler, err := r.scheduler(s.Spec)
+	if err != nil {
+		return err
+	}
+	if s.Mark != 0 && r.bypass == nil {
+		r.bypass = r.newServer(identity{})
+		r.bypass.weight.Store(1) // with weight 0 its connections might be rescheduled
+	}
+	s.pool = &pool{scheduler: scheduler}
+	scheduler.Bind(nil, &s.position)
 	return nil
 }
 
@@ -171,7 +186,7 @@ func (r *Registry) EditService(spec Spec) error {
 	}
 	// Only sh and mh use flags, and they have no position in the list to keep.
 	hashes := spec.Scheduler == "sh" || spec.Scheduler == "mh"
-	if spec.Scheduler != s.Scheduler || hashes && spec.Flags != s.Flags {
+	if !r.options.Draft && (spec.Scheduler != s.Scheduler || hashes && spec.Flags != s.Flags) {
 		scheduler, err := r.scheduler(spec)
 		if err != nil {
 			return err
@@ -205,7 +220,7 @@ func (r *Registry) DeleteService(k Key) error {
 	for _, m := range s.members.values() {
 		r.moveToTrash(s, m)
 	}
-	s.setMembers(nil)
+	r.setMembers(s, nil)
 	r.later(s, func(p *pool) { p.scheduler.Bind(p.list, &p.position) })
 	r.gone = r.gone.add(s.gone)
 	delete(r.byKey, k)
@@ -263,65 +278,25 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 	if len(s.members.values()) >= sched.MaxServers(s.Scheduler) {
 		return tooMany(s.Scheduler)
 	}
+	r.members[identity{k, spec.Addr, spec.Port}] = true
+	s.copied = 0
+	if r.options.Draft {
+		s.members.push(member{spec: spec})
+		r.enlist(nil, &spec)
+		return nil
+	}
 	server := r.obtain(s, spec)
 	server.configure(spec)
 	m := member{server, spec}
 	s.members.push(m)
 	s.list.push(m.candidate())
-	s.copied = 0
-	r.members[identity{k, spec.Addr, spec.Port}] = true
-	r.enlist(server, spec.Method)
+	r.enlist(server, &spec)
 	r.later(s, func(p *pool) {
 		server.Load.Skipped.Store(false) // Skip does not reset it while a server is in the trash
 		server.limit(spec.Upper, spec.Lower)
 		p.scheduler.Added(p.list, &p.position)
 	})
 	return nil
-}
-
-// obtain takes a server out of the trash, or makes a new one.
-func (r *Registry) obtain(s *registered, spec ServerSpec) *Server {
-	id := identity{s.Key, spec.Addr, spec.Port}
-	server := r.trash[id]
-	if server == nil {
-		server = r.newServer(id)
-	} else {
-		delete(r.trash, id)
-		server.record.skipped = server.record.skipped.add(server.counted().sub(server.record.left))
-		if server.pool.Load() != s.pool {
-			server.record.meter.Zero() // the service was deleted and added again
-		}
-	}
-	server.pool.Store(s.pool)
-	server.record.joined = server.own()
-	return server
-}
-
-func (r *Registry) newServer(id identity) *Server {
-	n := len(r.servers)
-	if last := len(r.free) - 1; last >= 0 {
-		n, r.free = int(r.free[last]), r.free[:last]
-	} else {
-		r.servers, r.member, r.tunnels = append(r.servers, nil), append(r.member, false), append(r.tunnels, false)
-	}
-	server := &Server{
-		Addr: id.addr, Port: id.port, ID: uint32(n), Of: id.of,
-		Load: new(sched.Load), Path: r.path(id.addr), Unassured: r.counter(id.of), counters: make([]Counters, r.options.Workers),
-	}
-	r.servers[n] = server
-	return server
-}
-
-// configure stores the parts of spec that take effect before the next Commit.
-func (s *Server) configure(spec ServerSpec) {
-	s.weight.Store(spec.Weight)
-	s.setTunnel(spec.Tunnel)
-	if spec.Method == NAT {
-		s.answers.Store(true)
-	}
-	if spec.Weight != 0 {
-		s.record.lastWeight = spec.Weight
-	}
 }
 
 // EditServer changes the weight, method, tunnel and thresholds of a real server. Its
@@ -340,14 +315,18 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 		return ErrNoServer
 	}
 	if next := r.commits + 1; s.copied != next {
-		s.setMembers(slices.Clone(s.members.values()))
+		r.setMembers(s, slices.Clone(s.members.values()))
 		s.copied = next
 	}
 	m := &s.members.values()[at]
 	server := m.Server
 	if m.spec.Method != spec.Method {
-		r.delist(server, m.spec.Method)
-		r.enlist(server, spec.Method)
+		r.delist(server, &m.spec)
+		r.enlist(server, &spec)
+	}
+	if r.options.Draft {
+		m.spec = spec
+		return nil
 	}
 	server.configure(spec)
 	m.spec = spec
@@ -371,17 +350,21 @@ func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) error {
 	}
 	members := slices.Clone(s.members.values())
 	r.moveToTrash(s, members[at])
-	s.setMembers(slices.Delete(members, at, at+1))
+	r.setMembers(s, slices.Delete(members, at, at+1))
 	r.later(s, func(p *pool) { p.scheduler.Removed(p.list, at, &p.position) })
 	return nil
 }
 
 // setMembers replaces the members of the service. The service takes ownership of the
 // slice.
-func (s *registered) setMembers(members []member) {
+func (r *Registry) setMembers(s *registered, members []member) {
+	s.members, s.copied = stackOf(members), 0
+	if r.options.Draft {
+		return
+	}
 	list := make([]sched.Server, len(members))
 	for i := range members {
 		list[i] = members[i].candidate()
 	}
-	s.members, s.list, s.copied = stackOf(members), stackOf(list), 0
+	s.list = stackOf(list)
 }

@@ -77,6 +77,33 @@ func (p *Path) MTU(mtu uint16, now int64) (width uint16, narrow bool) {
 	return min(mtu, uint16(word)), word&pathNarrow != 0
 }
 
+func (r *Registry) newServer(id identity) *Server {
+	n := len(r.servers)
+	if last := len(r.free) - 1; last >= 0 {
+		n, r.free = int(r.free[last]), r.free[:last]
+	} else {
+		r.servers, r.member, r.tunnels = append(r.servers, nil), append(r.member, false), append(r.tunnels, false)
+	}
+	server := &Server{
+		Addr: id.addr, Port: id.port, ID: uint32(n), Of: id.of,
+		Load: new(sched.Load), Path: r.path(id.addr), Unassured: r.counter(id.of), counters: make([]Counters, r.options.Workers),
+	}
+	r.servers[n] = server
+	return server
+}
+
+// configure stores the parts of spec that take effect before the next Commit.
+func (s *Server) configure(spec ServerSpec) {
+	s.weight.Store(spec.Weight)
+	s.setTunnel(spec.Tunnel)
+	if spec.Method == NAT {
+		s.answers.Store(true)
+	}
+	if spec.Weight != 0 {
+		s.record.lastWeight = spec.Weight
+	}
+}
+
 // Answers reports whether answers of the server may pass through the director,
 // because the server uses masquerading or did so before.
 func (s *Server) Answers() bool { return s.answers.Load() }

@@ -32,7 +32,7 @@ type pool struct {
 	sparePos  sched.Position
 }
 
-// member is a server with the settings for new connections.
+// member is a server with the settings for new connections. In a draft it has no Server.
 type member struct {
 	*Server
 	spec ServerSpec
@@ -125,5 +125,5 @@ func (m *member) candidate() sched.Server {
 }
 
 func find(members []member, addr packet.Addr, port uint16) int {
-	return slices.IndexFunc(members, func(m member) bool { return m.Addr == addr && m.Port == port })
+	return slices.IndexFunc(members, func(m member) bool { return m.spec.Addr == addr && m.spec.Port == port })
 }

@@ -102,6 +102,12 @@ type Spec struct {
 	Servers []ServerSpec // at most sched.MaxServers(Scheduler)
 }
 
+// SameAttributes reports whether s and o differ at most in their servers.
+func (s *Spec) SameAttributes(o *Spec) bool {
+	return s.Key == o.Key && s.Scheduler == o.Scheduler && s.Flags == o.Flags && s.Persistent == o.Persistent &&
+		s.HostMask == o.HostMask && s.OnePacket == o.OnePacket && s.Engine == o.Engine
+}
+
 // Keys returns the keys of specs.
 func Keys(specs []Spec) []Key {
 	keys := make([]Key, len(specs))

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -34,5 +35,40 @@ func TestParseKey_RepeatsTheNameThatIsWrong(t *testing.T) {
 		if want := `service "` + name + `": `; err == nil || !strings.HasPrefix(err.Error(), want) || got != (service.Key{}) {
 			t.Errorf("%q: %+v, %v, want no key, and an error that begins with %s", name, got, err, want)
 		}
+	}
+}
+
+// A field that is added to Spec must be compared as well.
+func TestSameAttributes_ComparesEveryField(t *testing.T) {
+	same := service.Spec{Key: service.Key{Port: 80}, Scheduler: "rr"}
+	var walk func(v reflect.Value, path string, changed *service.Spec)
+	walk = func(v reflect.Value, path string, changed *service.Spec) {
+		for i := range v.NumField() {
+			f, name := v.Field(i), path+v.Type().Field(i).Name
+			was := reflect.New(f.Type()).Elem()
+			was.Set(f)
+			switch f.Kind() {
+			case reflect.Struct:
+				walk(f, name+".", changed)
+				continue
+			case reflect.String:
+				f.SetString(f.String() + "x")
+			case reflect.Bool:
+				f.SetBool(!f.Bool())
+			case reflect.Slice:
+				f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+			default:
+				f.SetUint(f.Uint() + 1)
+			}
+			if got, want := changed.SameAttributes(&same), name == "Servers"; got != want {
+				t.Errorf("with another %s: %t, want %t", name, got, want)
+			}
+			f.Set(was)
+		}
+	}
+	changed := same
+	walk(reflect.ValueOf(&changed).Elem(), "", &changed)
+	if !changed.SameAttributes(&same) {
+		t.Error("a service differs from itself")
 	}
 }

@@ -14,16 +14,38 @@ const (
 	trashTime = 120 * second
 )
 
-// moveToTrash puts a server of s into the trash.
+// moveToTrash puts a server of s into the trash. A draft has none, so it only removes the
+// server.
 func (r *Registry) moveToTrash(s *registered, m member) {
+	id := identity{s.Key, m.spec.Addr, m.spec.Port}
+	delete(r.members, id)
+	r.delist(m.Server, &m.spec)
+	if r.options.Draft {
+		return
+	}
 	c := &m.record
 	s.gone = s.gone.add(m.own().sub(c.joined))
 	c.left = m.counted()
 	c.idle = 0
-	id := identity{s.Key, m.Addr, m.Port}
 	r.trash[id] = m.Server
-	delete(r.members, id)
-	r.delist(m.Server, m.spec.Method)
+}
+
+// obtain takes a server out of the trash, or makes a new one.
+func (r *Registry) obtain(s *registered, spec ServerSpec) *Server {
+	id := identity{s.Key, spec.Addr, spec.Port}
+	server := r.trash[id]
+	if server == nil {
+		server = r.newServer(id)
+	} else {
+		delete(r.trash, id)
+		server.record.skipped = server.record.skipped.add(server.counted().sub(server.record.left))
+		if server.pool.Load() != s.pool {
+			server.record.meter.Zero() // the service was deleted and added again
+		}
+	}
+	server.pool.Store(s.pool)
+	server.record.joined = server.own()
+	return server
 }
 
 // removedVIPs returns the addresses of removed services whose servers may still have
