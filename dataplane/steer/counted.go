@@ -1,11 +1,10 @@
 package steer
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 )
 
 // counted is a map in the kernel whose entries follow from a long list of items of type
@@ -16,18 +15,19 @@ type counted[T comparable, K comparable] struct {
 	kernel *ebpf.Map
 	keys   func(T) []K // the entries that an item needs
 	items  []T         // the last list
-	have   map[K]*user
-	doubt  map[K]*user // entries that may have to be added or removed
+	have   map[K]user
+	doubt  []K // entries that may have to be added or removed
 }
 
 // user says who needs an entry.
 type user struct {
-	items int  // that need it
-	there bool // whether the kernel has it
+	items int32 // that need it
+	there bool  // whether the kernel has it
+	doubt bool  // whether counted.doubt contains it
 }
 
 func newCounted[T, K comparable](name string, m *ebpf.Map, keys func(T) []K) counted[T, K] {
-	return counted[T, K]{name: name, kernel: m, keys: keys, have: map[K]*user{}, doubt: map[K]*user{}}
+	return counted[T, K]{name: name, kernel: m, keys: keys, have: map[K]user{}}
 }
 
 // change makes items the list, which the table keeps. It changes nothing in the kernel.
@@ -44,52 +44,54 @@ func (t *counted[T, K]) change(items []T) {
 	t.items = items
 }
 
-func (t *counted[T, K]) need(items []T, n int) {
+func (t *counted[T, K]) need(items []T, n int32) {
 	for _, item := range items {
 		for _, k := range t.keys(item) {
 			u := t.have[k]
-			if u == nil {
-				u = new(user)
-				t.have[k] = u
-			}
 			u.items += n
-			t.doubt[k] = u
+			if !u.doubt {
+				u.doubt = true
+				t.doubt = append(t.doubt, k)
+			}
+			t.have[k] = u
 		}
 	}
 }
 
 // add adds the entries that are needed to the kernel.
 func (t *counted[T, K]) add() error {
-	for k, u := range t.doubt {
-		if u.items == 0 || u.there {
-			continue
+	var missing []K
+	for _, k := range t.doubt {
+		if u := t.have[k]; u.items > 0 && !u.there {
+			missing = append(missing, k)
 		}
-		err := t.kernel.Put(k, present(1))
-		if errors.Is(err, unix.E2BIG) {
-			return fmt.Errorf("steer: more than %d %s", t.kernel.MaxEntries(), t.name)
-		}
-		if err != nil {
-			return fmt.Errorf("steer: add to %s: %w", t.name, err)
-		}
-		u.there = true
 	}
-	return nil
+	values := make([]present, len(missing))
+	for i := range values {
+		values[i] = 1
+	}
+	n, err := put(t.name, t.kernel, missing, values)
+	for _, k := range missing[:n] {
+		u := t.have[k]
+		u.there = true
+		t.have[k] = u
+	}
+	return err
 }
 
 // exceeds reports whether the kernel has entries that are not needed.
 func (t *counted[T, K]) exceeds() bool {
-	for _, u := range t.doubt {
-		if u.items == 0 && u.there {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.doubt, func(k K) bool { u := t.have[k]; return u.items == 0 && u.there })
 }
 
 // prune removes the entries that are not needed from the kernel.
 func (t *counted[T, K]) prune() error {
-	for k, u := range t.doubt {
+	for ; len(t.doubt) > 0; t.doubt = t.doubt[:len(t.doubt)-1] {
+		k := t.doubt[len(t.doubt)-1]
+		u := t.have[k]
 		if u.items > 0 {
+			u.doubt = false
+			t.have[k] = u
 			continue
 		}
 		if u.there {
@@ -98,8 +100,7 @@ func (t *counted[T, K]) prune() error {
 			}
 		}
 		delete(t.have, k)
-		delete(t.doubt, k)
 	}
-	clear(t.doubt)
+	t.doubt = nil // it may have been long
 	return nil
 }
