@@ -2,21 +2,41 @@ package daemon
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/rs/zerolog"
 
 	"director/control"
 	"director/control/api"
 )
 
-// audit logs who has changed what.
+// auditedAlone is how many changes of one request have a line of their own in the log. A
+// reload may change ten thousand rules at once.
+const auditedAlone = 20
+
+// audit logs who has changed what: the first changes one by one, and how many more there
+// are of each kind.
 func (d *Daemon) audit(by control.Origin, changes []control.Difference) {
-	for i := range changes {
-		c := &changes[i]
+	line := func() *zerolog.Event {
 		e := d.log.Info().Str("via", by.Via)
 		if by.UID >= 0 {
 			e = e.Int("uid", by.UID).Int("pid", by.PID)
 		}
-		e.Str("change", c.Change).Str("from", strings.Join(c.From, "; ")).Str("to", strings.Join(c.To, "; ")).Msg("changed")
+		return e
+	}
+	alone := changes[:min(auditedAlone, len(changes))]
+	for i := range alone {
+		c := &alone[i]
+		line().Str("change", c.Change).Str("from", strings.Join(c.From, "; ")).Str("to", strings.Join(c.To, "; ")).Msg("changed")
+	}
+	more := map[string]int{}
+	for i := range changes[len(alone):] {
+		more[changes[len(alone)+i].Change]++
+	}
+	for _, kind := range slices.Sorted(maps.Keys(more)) {
+		line().Str("change", kind).Int("more", more[kind]).Msg("changed")
 	}
 }
 

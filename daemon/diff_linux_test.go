@@ -207,6 +207,30 @@ func TestDiff_ShowsEveryKind(t *testing.T) {
 	}
 }
 
+// A reload may change ten thousand rules. The log names some of them and counts the others.
+func TestAudit_IsShort(t *testing.T) {
+	r := newRig(t, website)
+	changes := make([]control.Difference, 1000)
+	for i := range changes {
+		changes[i] = control.Difference{Change: []string{"add-server", "delete-server"}[i%2], From: []string{fmt.Sprint(i)}}
+	}
+	for n, want := range map[int][]string{auditedAlone: nil, 1000: {
+		`"change":"add-server","more":490,"message":"changed"`, `"change":"delete-server","more":490,"message":"changed"`,
+	}} {
+		r.logged.take()
+		r.audit(control.Origin{Via: "reload", UID: -1}, changes[:n])
+		log := r.logged.take()
+		if lines := strings.Count(log, `"via":"reload"`); lines != auditedAlone+len(want) {
+			t.Errorf("%d changes: %d lines, want %d", n, lines, auditedAlone+len(want))
+		}
+		for _, line := range append(want, fmt.Sprintf(`"from":"%d"`, auditedAlone-1)) {
+			if !strings.Contains(log, line) {
+				t.Errorf("%d changes are logged as %s, want %s", n, log, line)
+			}
+		}
+	}
+}
+
 // A file that cannot be read is no reason to hide the changes.
 func TestDiff_SaysThatTheFileCannotBeRead(t *testing.T) {
 	s := newSurface(t, filepath.Join(t.TempDir(), "state"))
