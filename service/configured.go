@@ -25,6 +25,10 @@ func (r *Registry) Spec(k Key) *Spec {
 
 func (s *registered) configured() Spec {
 	spec := s.Spec
+	if s.folded != nil {
+		spec.Servers = s.folded
+		return spec
+	}
 	if n := len(s.members.values()); n > 0 {
 		spec.Servers = make([]ServerSpec, 0, n)
 	}

@@ -28,13 +28,12 @@ type Registry struct {
 	options  Options
 	services []*registered // in the order of adding
 	byKey    map[Key]*registered
-	members  map[identity]bool // of all services
-	servers  []*Server         // by number; nil where free
-	member   []bool            // by number: whether the server is in its service
-	tunnels  []bool            // by number: whether it is, with the method TUN
-	free     []uint32          // numbers
-	freed    []uint32          // numbers that are free after the next Collect
-	bypass   *Server           // see Table.Bypass; nil until a firewall mark has a service
+	servers  []*Server // by number; nil where free
+	member   []bool    // by number: whether the server is in its service
+	tunnels  []bool    // by number: whether it is, with the method TUN
+	free     []uint32  // numbers
+	freed    []uint32  // numbers that are free after the next Collect
+	bypass   *Server   // see Table.Bypass; nil until a firewall mark has a service
 	trash    map[identity]*Server
 	paths    map[packet.Addr]*usedPath
 	counters map[Key]*counter    // of the services that have servers, removed ones included
@@ -56,8 +55,10 @@ type Registry struct {
 // registered is a service with the data that only the registry uses.
 type registered struct {
 	*Service
+	folded  []ServerSpec        // of a draft, instead of members: see Fold
 	members stack[member]       // in list order
 	list    stack[sched.Server] // in the same order
+	places  map[place]bool      // where the members are; nil while they are few
 	copied  uint64              // both lists are copies that may be edited in place until this commit; 0: they are not
 	gone    Tally               // of removed servers
 	meter   Meter
@@ -75,6 +76,12 @@ type record struct {
 	counted    bool  // whether Registry.masquerading counts it
 }
 
+// place identifies a real server within a service.
+type place struct {
+	addr packet.Addr
+	port uint16
+}
+
 // identity identifies a removed server when it is added again.
 type identity struct {
 	of   Key
@@ -87,7 +94,6 @@ func NewRegistry(o Options) *Registry {
 	return &Registry{
 		options:  o,
 		byKey:    map[Key]*registered{},
-		members:  map[identity]bool{},
 		trash:    map[identity]*Server{},
 		paths:    map[packet.Addr]*usedPath{},
 		counters: map[Key]*counter{},
@@ -174,7 +180,7 @@ func (r *Registry) equip(s *registered) error {
 // EditService changes the scheduler, the flags and the persistence of a service. Its
 // servers stay.
 func (r *Registry) EditService(spec Spec) error {
-	s := r.lookup(spec.Key)
+	s := r.unfolded(spec.Key)
 	if s == nil {
 		return ErrNoService
 	}
@@ -213,7 +219,7 @@ func (r *Registry) later(s *registered, tell func(*pool)) {
 
 // DeleteService removes a service and its servers. Their connections stay.
 func (r *Registry) DeleteService(k Key) error {
-	s := r.lookup(k)
+	s := r.unfolded(k)
 	if s == nil {
 		return ErrNoService
 	}
@@ -265,30 +271,29 @@ func (r *Registry) allowed(k Key, spec *ServerSpec) error {
 // AddServer adds a real server at the head of a service's list. If the same server is
 // still in the trash, AddServer uses it again.
 func (r *Registry) AddServer(k Key, spec ServerSpec) error {
-	s := r.lookup(k)
+	s := r.unfolded(k)
 	if s == nil {
 		return ErrNoServiceForServer
 	}
 	if err := r.allowed(k, &spec); err != nil {
 		return err
 	}
-	if r.members[identity{k, spec.Addr, spec.Port}] {
+	if s.holds(spec.Addr, spec.Port) {
 		return ErrServerExists
 	}
 	if len(s.members.values()) >= sched.MaxServers(s.Scheduler) {
 		return tooMany(s.Scheduler)
 	}
-	r.members[identity{k, spec.Addr, spec.Port}] = true
 	s.copied = 0
 	if r.options.Draft {
-		s.members.push(member{spec: spec})
+		s.push(member{spec: spec})
 		r.enlist(nil, &spec)
 		return nil
 	}
 	server := r.obtain(s, spec)
 	server.configure(spec)
 	m := member{server, spec}
-	s.members.push(m)
+	s.push(m)
 	s.list.push(m.candidate())
 	r.enlist(server, &spec)
 	r.later(s, func(p *pool) {
@@ -303,7 +308,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 // place in the list and its connections stay. Connections that use a tunnel use the
 // new tunnel at once.
 func (r *Registry) EditServer(k Key, spec ServerSpec) error {
-	s := r.lookup(k)
+	s := r.unfolded(k)
 	if s == nil {
 		return ErrNoServiceForServer
 	}
@@ -340,7 +345,7 @@ func (r *Registry) EditServer(k Key, spec ServerSpec) error {
 
 // DeleteServer removes a real server. Its connections stay.
 func (r *Registry) DeleteServer(k Key, addr packet.Addr, port uint16) error {
-	s := r.lookup(k)
+	s := r.unfolded(k)
 	if s == nil {
 		return ErrNoServiceForServer
 	}

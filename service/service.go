@@ -127,3 +127,28 @@ func (m *member) candidate() sched.Server {
 func find(members []member, addr packet.Addr, port uint16) int {
 	return slices.IndexFunc(members, func(m member) bool { return m.spec.Addr == addr && m.spec.Port == port })
 }
+
+// few is the number of members up to which they are searched one by one.
+const few = 32
+
+// holds reports whether a server is among the members.
+func (s *registered) holds(addr packet.Addr, port uint16) bool {
+	if s.places != nil {
+		return s.places[place{addr, port}]
+	}
+	return find(s.members.values(), addr, port) >= 0
+}
+
+// push adds a member at the head of the list.
+func (s *registered) push(m member) {
+	s.members.push(m)
+	switch all := s.members.values(); {
+	case s.places != nil:
+		s.places[place{m.spec.Addr, m.spec.Port}] = true
+	case len(all) > few:
+		s.places = make(map[place]bool, 2*len(all))
+		for i := range all {
+			s.places[place{all[i].spec.Addr, all[i].spec.Port}] = true
+		}
+	}
+}

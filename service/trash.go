@@ -18,7 +18,7 @@ const (
 // server.
 func (r *Registry) moveToTrash(s *registered, m member) {
 	id := identity{s.Key, m.spec.Addr, m.spec.Port}
-	delete(r.members, id)
+	delete(s.places, place{id.addr, id.port})
 	r.delist(m.Server, &m.spec)
 	if r.options.Draft {
 		return

@@ -34,7 +34,8 @@ const runAbout = "SIGTERM ends the director: the VIPs are free at once, and with
 // runDirector forwards traffic until a signal stops it.
 func runDirector(args []string, std cli.IO) int {
 	saveMemory()
-	c, err := config.Parse(args, std.In)
+	source := config.NewSource(args)
+	c, err := source.Parse(std.In)
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return cli.AskHelp
@@ -43,7 +44,7 @@ func runDirector(args []string, std cli.IO) int {
 	}
 	ctx, hurry, stop := untilStopped()
 	defer stop()
-	load := func() (*config.Config, error) { return config.Parse(args, nil) }
+	load := func() (*config.Config, error) { return source.Parse(nil) }
 	err = daemon.Run(ctx, hurry, c, load, newLogger(c, std.Err))
 	switch {
 	case err == nil:

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +38,9 @@ type parser struct {
 	flags    *pflag.FlagSet
 	rules    *rules.Table
 	resolver rules.Resolver
+	read     tally
+	known    blocks            // that were read before
+	seen     blocks            // those of this time; nil if they are not wanted
 	stdin    io.Reader         // nil once it has been read
 	open     []string          // the flags files being read, outermost first
 	last     map[string]string // where each flag was given last, for errors that are found at the end
@@ -166,28 +168,11 @@ func (p *parser) file(where, name string) error {
 	return err
 }
 
-func (p *parser) lines(name string, in io.Reader) error {
-	s := bufio.NewScanner(in)
-	s.Buffer(nil, maxLine)
-	n := 0
-	for s.Scan() {
-		n++
-		if err := p.line(fmt.Sprintf("%s:%d: ", name, n), uncomment(s.Text())); err != nil {
-			return err
-		}
-	}
-	err := s.Err()
-	if errors.Is(err, bufio.ErrTooLong) {
-		err = fmt.Errorf("the line is longer than %d bytes: is this a flags file?", maxLine)
-	}
-	if err != nil {
-		return fmt.Errorf("%s:%d: %w", name, n+1, err)
-	}
-	return nil
-}
-
 // uncomment cuts off a comment, which begins with a "#" at the start of a word.
 func uncomment(line string) string {
+	if strings.IndexByte(line, '#') < 0 {
+		return line
+	}
 	start := true
 	for i, r := range line {
 		if r == '#' && start {
@@ -198,23 +183,39 @@ func uncomment(line string) string {
 	return line
 }
 
-// line reads one line of a flags file: a rule or a flag.
-func (p *parser) line(where, text string) error {
+// line reads line n of a flags file: a rule or a flag.
+func (p *parser) line(name string, n int, text string) error {
+	text = uncomment(text)
 	words := strings.Fields(text)
-	switch {
-	case len(words) == 0:
+	if len(words) == 0 {
 		return nil
-	case rules.IsRule(words[0]):
-		c, err := rules.Parse(words, p.resolver)
-		if err == nil {
-			err = p.rules.Apply(c)
-		}
-		if err != nil {
-			return fmt.Errorf("%s%w", where, err)
+	}
+	if rules.IsRule(words[0]) {
+		if err := p.rule(words); err != nil {
+			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 		return nil
-	case !strings.HasPrefix(words[0], "--"):
-		return fmt.Errorf("%s%q: want a flag (--name=value) or a rule (-A, -a)", where, words[0])
+	}
+	return p.flagLine(fmt.Sprintf("%s:%d: ", name, n), words[0], text)
+}
+
+// rule reads a rule.
+func (p *parser) rule(words []string) error {
+	c, err := rules.Parse(words, noting{p.resolver, &p.read})
+	if err == nil {
+		err = p.rules.Apply(c)
+	}
+	if err == nil {
+		p.read.count(&c)
+	}
+	return err
+}
+
+// flagLine reads a flag of a flags file. first is the first word of the text. where is
+// "FILE:LINE: ".
+func (p *parser) flagLine(where, first, text string) error {
+	if !strings.HasPrefix(first, "--") {
+		return fmt.Errorf("%s%q: want a flag (--name=value) or a rule (-A, -a)", where, first)
 	}
 	name, v, given := cut(strings.TrimSpace(text)[2:])
 	f := p.flags.Lookup(name)

@@ -174,14 +174,17 @@ func (o *option) takes() bool { return o.kind != isCommand && o.kind != isFlag }
 
 func (o *option) command() bool { return o.kind <= isRole }
 
-func byShort(c byte) *option {
+// shorts holds the short options by their letter.
+var shorts = func() (by [256]*option) {
 	for i := range options {
-		if c != 0 && options[i].short == c {
-			return &options[i]
+		if c := options[i].short; c != 0 {
+			by[c] = &options[i]
 		}
 	}
-	return nil
-}
+	return by
+}()
+
+func byShort(c byte) *option { return shorts[c] }
 
 func byLong(name string) *option {
 	for i := range options {

@@ -39,5 +39,14 @@ func (t *Table) Apply(c Command) error {
 	return fmt.Errorf("%s: %w", rule, err)
 }
 
+// Adopt adds a service with its servers, in the form in which another Table has returned it
+// from Fold. It returns false, and adds nothing, if it does not fit the rules so far: Apply
+// then says why. The table keeps the slice of the servers, which must not change.
+func (t *Table) Adopt(s service.Spec) bool { return t.registry.Adopt(s) }
+
+// Fold returns a service as the rules say so far, for Adopt. There must be one. The table
+// keeps the slice of the servers, which must not change.
+func (t *Table) Fold(k service.Key) service.Spec { return t.registry.Fold(k) }
+
 // serverArg returns the option that names a real server in a rule.
 func serverArg(r *service.ServerSpec) string { return "-r " + HostPort(nil, r.Addr, r.Port, 0) }

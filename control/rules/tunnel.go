@@ -30,10 +30,13 @@ func (d *draft) tunnelType(it item) error {
 
 // checkTunnel checks that the tunnel has the options of its type.
 func (d *draft) checkTunnel() error {
-	for _, n := range append([]name{tunType}, tunnelOptions...) {
-		if d.has(n) && d.Server.Method != service.TUN {
-			return misused(d.given[n].spelled, "Tunnel options conflict with forward method", errors.New("they are for -i"))
+	if d.Server.Method != service.TUN {
+		for n := tunType; n < unchecked; n++ {
+			if d.has(n) {
+				return misused(d.given[n].spelled, "Tunnel options conflict with forward method", errors.New("they are for -i"))
+			}
 		}
+		return nil
 	}
 	e := d.Server.Tunnel.Encap
 	for i, n := range tunnelOptions {
@@ -41,7 +44,10 @@ func (d *draft) checkTunnel() error {
 			return misused(d.given[tunType].String(),
 				fmt.Sprintf("You need to supply the '%s' option for the '%s' tunnel type", usages[n].text, e))
 		}
-		if d.has(n) && !tunnelHas(e, n) {
+		if !d.has(n) {
+			continue
+		}
+		if !tunnelHas(e, n) {
 			return misused(d.given[n].spelled, fmt.Sprintf("Illegal '%s' option with the '%s' tunnel type", usages[n].text, e))
 		}
 		if err := d.exclusive(fmt.Sprintf("'%s' tunnel type", e), tunnelOptions[1:i+1]...); err != nil {

@@ -24,7 +24,8 @@ type bounds struct {
 	least, most int64
 }
 
-var ranges = map[name]bounds{
+// ranges holds the bounds of the options that take a number. The others have no text.
+var ranges = [unchecked + 1]bounds{
 	weight:         {"weight", 0, math.MaxInt32},
 	upperThreshold: {"u_threshold", 0, math.MaxInt32},
 	lowerThreshold: {"l_threshold", 0, math.MaxInt32},
@@ -39,7 +40,7 @@ var ranges = map[name]bounds{
 // finish.
 func (d *draft) read(it item) (err error) {
 	n := int64(0)
-	if b, ok := ranges[it.name]; ok {
+	if b := ranges[it.name]; b.what != "" {
 		if n, err = number(it, it.arg, b, "illegal "+b.what+" specified"); err != nil {
 			return err
 		}
