@@ -16,7 +16,7 @@ import (
 	"director/service"
 )
 
-// More clients than the server answers at a time edit the same services at once. At the
+// Many clients edit the same services at once. At the
 // end the changes of all clients are there, and each change made one view.
 func TestServer_ServesACrowd(t *testing.T) {
 	const clients, each = 200, 5

@@ -32,10 +32,12 @@ const (
 	bodyTime     = time.Minute
 	idleTime     = 5 * time.Minute
 	shutdownTime = time.Second
-	maxClients   = 64
+	maxClients   = 256
 	listBuffer   = 64 << 10 // bytes of a list that are written at a time
 	// graceTime is how long a connection may be idle before it gives way to a new one.
 	graceTime = time.Second
+	// unreadTime is the same for one whose client does not read its answer.
+	unreadTime = time.Second
 )
 
 // Director contains the parts of a director that the server uses.
@@ -69,7 +71,7 @@ type HTTPServer struct {
 
 // NewHTTPServer returns a server for d.
 func NewHTTPServer(d Director, log zerolog.Logger) *HTTPServer {
-	s := &HTTPServer{director: d, mux: http.NewServeMux(), limit: connlimit.New(maxClients, graceTime), log: log}
+	s := &HTTPServer{director: d, mux: http.NewServeMux(), limit: connlimit.New(maxClients, graceTime, unreadTime), log: log}
 	// If a client does not read its stream, the stream still ends with the server.
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end

@@ -21,7 +21,7 @@ import (
 
 // Limits for clients. A connection costs about ten kilobytes. A client that does not read
 // is disconnected after writeTime, or, while it gets a page, by connlimit.Pace. A connection
-// without a request gives way to a new one.
+// that waits for its client gives way to a new one.
 const (
 	maxConns = 64
 	// maxBusy is the largest number of pages that are sent at the same time. It is less
@@ -32,6 +32,9 @@ const (
 	readTime   = 10 * time.Second
 	writeTime  = 15 * time.Second
 	idleTime   = 2 * time.Minute // longer than the time between two scrapes
+	// unreadTime is how long a client may take to read a part of an answer while others wait
+	// for a connection.
+	unreadTime = time.Second
 	stopTime   = 2 * time.Second // for requests in progress at the end
 )
 
@@ -75,7 +78,7 @@ type Server struct {
 
 // New returns a server for a director in the phase Starting.
 func New(o Options) *Server {
-	s := &Server{options: o, limit: connlimit.New(maxConns, 0), busy: make(chan struct{}, maxBusy)}
+	s := &Server{options: o, limit: connlimit.New(maxConns, 0, unreadTime), busy: make(chan struct{}, maxBusy)}
 	s.http = http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTime,
