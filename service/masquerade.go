@@ -84,8 +84,12 @@ func (r *Registry) masquerade(s *Server) {
 		return // for a mark, the answers can have any protocol and port
 	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
-	r.users[e] = append(r.users[e], s.ID)
-	r.tellUsers(e)
+	first := s.ID
+	if m, ok := r.masqueraded.get(e); ok {
+		first = m.Server
+		r.others[e] = append(r.others[e], s.ID)
+	}
+	r.tellUsers(e, first)
 }
 
 // unmasquerade undoes masquerade.
@@ -94,21 +98,29 @@ func (r *Registry) unmasquerade(s *Server) {
 		return
 	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
-	r.users[e] = slices.DeleteFunc(r.users[e], func(id uint32) bool { return id == s.ID })
-	r.tellUsers(e)
-}
-
-// tellUsers updates what the next table says of the servers that answer from e.
-func (r *Registry) tellUsers(e endpoint) {
-	users := r.users[e]
-	if len(users) == 0 {
-		delete(r.users, e)
+	m, _ := r.masqueraded.get(e)
+	first, others := m.Server, r.others[e]
+	switch {
+	case first != s.ID:
+		others = slices.DeleteFunc(others, func(id uint32) bool { return id == s.ID })
+	case len(others) > 0:
+		first, others = others[0], others[1:]
+	default:
 		delete(r.masqueraded.own(e), e)
 		return
 	}
+	if r.others[e] = others; len(others) == 0 {
+		delete(r.others, e)
+	}
+	r.tellUsers(e, first)
+}
+
+// tellUsers updates what the next table says of the servers that answer from e. first is
+// the number of the one that was added first.
+func (r *Registry) tellUsers(e endpoint, first uint32) {
 	was, _ := r.masqueraded.get(e)
-	of := r.servers[users[0]].Of
-	now := Masqueraded{Server: users[0], Of: of, Sole: len(users) == 1 && of.Port != 0}
+	of := r.servers[first].Of
+	now := Masqueraded{Server: first, Of: of, Sole: len(r.others[e]) == 0 && of.Port != 0}
 	if was == nil || *was != now {
 		r.masqueraded.own(e)[e] = &now
 	}

@@ -47,8 +47,8 @@ type Registry struct {
 	gone     Tally               // of deleted services
 	total    Meter
 
-	users        map[endpoint][]uint32 // the servers that are in a service with the method NAT, the first added first
-	masqueraded  shared[*Masqueraded]  // the first of them
+	masqueraded  shared[*Masqueraded]  // the server with the method NAT that was added first, by its end
+	others       map[endpoint][]uint32 // those that were added later, where there are any
 	masquerading shared[int]           // by address: the servers whose answers pass through the director
 }
 
@@ -69,11 +69,17 @@ type record struct {
 	lastWeight int32
 	meter      Meter
 	health     health
-	joined     Tally // the result of own when the server was added to its service
-	skipped    Tally // counted while the server was in the trash
-	left       Tally // the count when the server was put into the trash
+	past       *past // nil if the server was never removed
 	idle       int64 // time at which it was first seen unused; 0: not seen unused yet
 	counted    bool  // whether Registry.masquerading counts it
+}
+
+// past is what a removed server has counted. Most servers are never removed, so it is
+// apart from the record.
+type past struct {
+	joined  Tally // the result of own when the server was added to its service again
+	skipped Tally // counted while the server was in the trash
+	left    Tally // the count when the server was put into the trash
 }
 
 // place identifies a real server within a service.
@@ -97,7 +103,7 @@ func NewRegistry(o Options) *Registry {
 		trash:    map[identity]*Server{},
 		paths:    map[packet.Addr]*usedPath{},
 		counters: map[Key]*counter{},
-		users:    map[endpoint][]uint32{},
+		others:   map[endpoint][]uint32{},
 		vips:     map[packet.Addr]int{},
 		remote:   map[packet.Addr]int{},
 	}
@@ -152,6 +158,10 @@ func (r *Registry) AddService(spec Spec) error {
 	r.byKey[spec.Key] = s
 	if spec.Mark == 0 {
 		r.vips[spec.Addr]++
+	}
+	s.members.reserve(len(servers))
+	if !r.options.Draft {
+		s.list.reserve(len(servers))
 	}
 	for _, server := range servers {
 		if err := r.AddServer(spec.Key, server); err != nil {

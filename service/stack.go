@@ -20,3 +20,6 @@ func (s *stack[T]) push(v T) {
 	s.at--
 	s.buf[s.at] = v
 }
+
+// reserve makes room for n values in an empty stack.
+func (s *stack[T]) reserve(n int) { s.buf, s.at = make([]T, n), n }

@@ -93,7 +93,20 @@ func (m *Meter) Rates() Tally {
 }
 
 // own returns what the server counted while it was in a service.
-func (s *Server) own() Tally { return s.counted().sub(s.record.skipped) }
+func (s *Server) own() Tally {
+	if p := s.record.past; p != nil {
+		return s.counted().sub(p.skipped)
+	}
+	return s.counted()
+}
+
+// sinceJoined returns what the server counted since it was added to its service.
+func (s *Server) sinceJoined() Tally {
+	if p := s.record.past; p != nil {
+		return s.own().sub(p.joined)
+	}
+	return s.own()
+}
 
 // Tally returns what the server has counted up to now. Zero does not affect it. Only
 // the registry's goroutine may call it.
@@ -104,7 +117,7 @@ func (s *Server) Tally() Tally { return s.own() }
 func (s *registered) tally() Tally {
 	sum := s.gone
 	for _, m := range s.members.values() {
-		sum = sum.add(m.own().sub(m.record.joined))
+		sum = sum.add(m.sinceJoined())
 	}
 	return sum
 }

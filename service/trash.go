@@ -24,8 +24,11 @@ func (r *Registry) moveToTrash(s *registered, m member) {
 		return
 	}
 	c := &m.record
-	s.gone = s.gone.add(m.own().sub(c.joined))
-	c.left = m.counted()
+	s.gone = s.gone.add(m.sinceJoined())
+	if c.past == nil {
+		c.past = new(past)
+	}
+	c.past.left = m.counted()
 	c.idle = 0
 	r.trash[id] = m.Server
 }
@@ -36,15 +39,17 @@ func (r *Registry) obtain(s *registered, spec ServerSpec) *Server {
 	server := r.trash[id]
 	if server == nil {
 		server = r.newServer(id)
-	} else {
-		delete(r.trash, id)
-		server.record.skipped = server.record.skipped.add(server.counted().sub(server.record.left))
-		if server.pool.Load() != s.pool {
-			server.record.meter.Zero() // the service was deleted and added again
-		}
+		server.pool.Store(s.pool)
+		return server
+	}
+	delete(r.trash, id)
+	p := server.record.past
+	p.skipped = p.skipped.add(server.counted().sub(p.left))
+	p.joined = server.own()
+	if server.pool.Load() != s.pool {
+		server.record.meter.Zero() // the service was deleted and added again
 	}
 	server.pool.Store(s.pool)
-	server.record.joined = server.own()
 	return server
 }
 

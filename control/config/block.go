@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"director/control/names"
@@ -125,8 +124,9 @@ func (p *parser) block(name string, b *block) error {
 		return nil
 	}
 	before, n := p.read, b.first
-	for line := range strings.Lines(string(b.text)) {
-		if err := p.line(name, n, strings.TrimSuffix(line, "\n")); err != nil {
+	for line := range bytes.Lines(b.text) {
+		// Each line is a string of its own. What is kept of it does not keep the others.
+		if err := p.line(name, n, string(bytes.TrimSuffix(line, []byte("\n")))); err != nil {
 			return err
 		}
 		n++

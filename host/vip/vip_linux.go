@@ -104,21 +104,20 @@ func Hold(c Config) (*Holder, error) {
 		nl.Close()
 		return nil, errors.Join(fmt.Errorf("socket for gratuitous ARP: %w", err), addrs.Close())
 	}
-	events, err := subscribe()
-	if err != nil {
-		nl.Close()
-		return nil, errors.Join(err, addrs.Close(), unix.Close(arp))
-	}
 	h := &Holder{
-		config: c, nl: nl, addrs: addrs, arp: arp, events: events, log: c.Log, refresh: refreshEvery, settle: settleTime,
+		config: c, nl: nl, addrs: addrs, arp: arp, log: c.Log, refresh: refreshEvery, settle: settleTime,
 		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{},
 		guests: map[netip.Addr]held{},
 	}
-	// The subscription is older than this list, so no change after it is lost.
 	links, _, err := h.present()
 	if err == nil {
 		h.ports = portsOf(links)
 		err = h.Set(c.VIPs, c.Prefixes)
+	}
+	if err == nil {
+		// There are no events of the many addresses that Set has added. Run looks at
+		// the host first, so it finds what others changed before the subscription.
+		h.events, err = subscribe()
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -261,7 +260,9 @@ func (h *Holder) announceNew() (left bool) {
 // Close removes our addresses and routes.
 func (h *Holder) Close() error {
 	err := h.Set(nil, nil)
-	h.events.Close()
+	if h.events != nil {
+		h.events.Close()
+	}
 	h.nl.Close()
 	return errors.Join(err, h.addrs.Close(), unix.Close(h.arp))
 }
