@@ -35,6 +35,7 @@ type Registry struct {
 	freed    []uint32  // numbers that are free after the next Collect
 	bypass   *Server   // see Table.Bypass; nil until a firewall mark has a service
 	trash    map[identity]*Server
+	slab     slab // for the next servers
 	paths    map[packet.Addr]*usedPath
 	counters map[Key]*counter    // of the services that have servers, removed ones included
 	vips     map[packet.Addr]int // number of services, by address
@@ -162,6 +163,8 @@ func (r *Registry) AddService(spec Spec) error {
 	s.members.reserve(len(servers))
 	if !r.options.Draft {
 		s.list.reserve(len(servers))
+		r.slab = newSlab(len(servers), r.options.Workers)
+		defer func() { r.slab = slab{} }()
 	}
 	for _, server := range servers {
 		if err := r.AddServer(spec.Key, server); err != nil {

@@ -84,11 +84,34 @@ func (r *Registry) newServer(id identity) *Server {
 	} else {
 		r.servers, r.member, r.tunnels = append(r.servers, nil), append(r.member, false), append(r.tunnels, false)
 	}
-	server := &Server{
-		Addr: id.addr, Port: id.port, ID: uint32(n), Of: id.of,
-		Load: new(sched.Load), Path: r.path(id.addr), Unassured: r.counter(id.of), counters: make([]Counters, r.options.Workers),
-	}
+	server := r.slab.take(r.options.Workers)
+	server.Addr, server.Port, server.ID, server.Of = id.addr, id.port, uint32(n), id.of
+	server.Path, server.Unassured = r.path(id.addr), r.counter(id.of)
 	r.servers[n] = server
+	return server
+}
+
+// slab is memory for several servers. All servers of a new service take little time if
+// their memory is allocated at once.
+type slab struct {
+	servers  []Server
+	loads    []sched.Load
+	counters []Counters
+}
+
+func newSlab(servers, workers int) slab {
+	return slab{make([]Server, servers), make([]sched.Load, servers), make([]Counters, servers*workers)}
+}
+
+// take returns the next server, with its load and its counters. If there is none left, it
+// allocates one.
+func (s *slab) take(workers int) *Server {
+	if len(s.servers) == 0 {
+		*s = newSlab(1, workers)
+	}
+	server := &s.servers[0]
+	server.Load, server.counters = &s.loads[0], s.counters[:workers:workers]
+	s.servers, s.loads, s.counters = s.servers[1:], s.loads[1:], s.counters[workers:]
 	return server
 }
 
