@@ -167,8 +167,10 @@ paper: build paper-deps
 report: build
 	./$(BINARY) bench paper --report-only --out=bench/report $(BENCHFLAGS)
 
+# Each service with an address of its own, then a hundred services at each address.
 scale: build
-	./$(BINARY) bench scale $(BENCHFLAGS)
+	first=0; ./$(BINARY) bench scale $(BENCHFLAGS) || first=$$?; echo; \
+	./$(BINARY) bench scale --addresses=100 $(BENCHFLAGS) && exit $$first
 
 DURATION ?= 1h
 soak: build

@@ -31,9 +31,12 @@ import (
 
 // Options configures a measurement.
 type Options struct {
-	Services int // each with a virtual address of its own
+	Services int
 	Servers  int // of each service, masqueraded
-	Repeat   int // how often everything but the start is measured
+	// Addresses is how many virtual addresses the services have together, with as many
+	// ports each as that needs. 0: each service has an address of its own.
+	Addresses int
+	Repeat    int // how often everything but the start is measured
 	// Director returns the command "director ARGS…".
 	Director func(args ...string) *exec.Cmd
 }
@@ -41,15 +44,20 @@ type Options struct {
 // Result is the measured values: seconds, and the largest resident memory in MB of 10^6
 // bytes.
 type Result struct {
-	Services int           `json:"services"`
-	Servers  int           `json:"servers"`
-	Start    float64       `json:"start"` // until READY
-	Change   figure.Spread `json:"change"`
-	Reload   figure.Spread `json:"reload"`
-	List     figure.Spread `json:"list"` // ipvsadm -Ln
-	Scrape   figure.Spread `json:"scrape"`
-	Scraped  int           `json:"scraped"` // bytes of a scrape
-	Memory   float64       `json:"memory"`
+	Services  int     `json:"services"`
+	Servers   int     `json:"servers"`
+	Addresses int     `json:"addresses"`
+	Start     float64 `json:"start"` // until READY
+	// User and System are the CPU times of the director until then.
+	User    float64       `json:"user"`
+	System  float64       `json:"system"`
+	Change  figure.Spread `json:"change"`
+	Reload  figure.Spread `json:"reload"`
+	List    figure.Spread `json:"list"` // ipvsadm -Ln
+	Scrape  figure.Spread `json:"scrape"`
+	Scraped int           `json:"scraped"` // bytes of a scrape
+	Memory  float64       `json:"memory"`
+	End     float64       `json:"end"` // from SIGTERM until the process is gone
 }
 
 // Figures compares the values with the targets, which hold for ten thousand services of
@@ -57,11 +65,14 @@ type Result struct {
 func (r *Result) Figures() []figure.Figure {
 	return []figure.Figure{
 		figure.Judge("start, s", r.Start, figure.AtMost, 2),
+		{Name: "  its CPU time in the program, s", Value: r.User},
+		{Name: "  its CPU time in the kernel, s", Value: r.System},
 		figure.Judge("change of a rule, s", r.Change.Median, figure.AtMost, 0.2),
 		figure.Judge("reload of a rule, s", r.Reload.Median, figure.AtMost, 0.2),
 		figure.Judge("ipvsadm -Ln, s", r.List.Median, figure.AtMost, 1),
 		figure.Judge("/metrics, s", r.Scrape.Median, figure.AtMost, 2),
 		figure.Judge("memory, MB", r.Memory, figure.AtMost, 300),
+		figure.Judge("end, s", r.End, figure.AtMost, 5),
 	}
 }
 
@@ -96,22 +107,33 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.lab.Close()) }()
-	r.Services, r.Servers = o.Services, o.Servers
+	r.Services, r.Servers, r.Addresses = o.Services, o.Servers, s.addresses()
 	if err := s.write(1); err != nil {
 		return r, err
 	}
 	if r.Start, err = timed(func() error { return s.start(ctx) }); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, s.d.Stop()) }()
+	if err := s.watch(ctx, &r); err != nil {
+		return r, errors.Join(err, s.d.Stop())
+	}
+	r.End, err = timed(s.d.Stop)
+	return r, err
+}
+
+// watch takes everything of a director that has started.
+func (s *site) watch(ctx context.Context, r *Result) (err error) {
+	if r.User, r.System, err = cpuTime(s.d.PID()); err != nil {
+		return err
+	}
 	client := api.Open(s.d.Control())
 	defer client.Close()
 	s.admin = api.Remote{Client: client, Context: ctx}
-	if err := s.measure(&r); err != nil {
-		return r, err
+	if err := s.measure(r); err != nil {
+		return err
 	}
 	r.Memory, err = peak(s.d.PID())
-	return r, err
+	return err
 }
 
 // measure takes everything but the start.
@@ -179,16 +201,34 @@ func server(n int) packet.Addr { return packet.AddrFrom4(10<<24 + 1 + uint32(n%a
 // serverPort spreads the servers over the ports, so that each is another endpoint.
 func serverPort(n int) uint16 { return uint16(1024 + n/addresses) }
 
-func virtual(i int) packet.Addr { return packet.AddrFrom4(10<<24 + 100<<16 + uint32(i)) }
+// firstPort is the first port of each virtual address.
+const firstPort = 80
+
+// addresses returns how many virtual addresses there are.
+func (s *site) addresses() int {
+	if s.Addresses == 0 {
+		return s.Services
+	}
+	return min(s.Addresses, s.Services)
+}
+
+// service returns the name of a service. The services of an address follow each other.
+func (s *site) service(i int) service.Key {
+	each := (s.Services + s.addresses() - 1) / s.addresses()
+	return service.Key{
+		Addr: packet.AddrFrom4(10<<24 + 100<<16 + uint32(i/each)), Port: uint16(firstPort + i%each), Proto: packet.ProtoTCP,
+	}
+}
 
 // write writes the flags file. The first server of the first service has the given weight.
 func (s *site) write(weight int32) error {
 	var b bytes.Buffer
 	for i := range s.Services {
-		fmt.Fprintf(&b, "-A -t %v:80 -s rr\n", virtual(i))
+		k := s.service(i)
+		fmt.Fprintf(&b, "-A -t %v:%d -s rr\n", k.Addr, k.Port)
 		for j := range s.Servers {
 			n := i*s.Servers + j
-			fmt.Fprintf(&b, "-a -t %v:80 -r %v:%d -m -w %d\n", virtual(i), server(n), serverPort(n), weight)
+			fmt.Fprintf(&b, "-a -t %v:%d -r %v:%d -m -w %d\n", k.Addr, k.Port, server(n), serverPort(n), weight)
 			weight = 1
 		}
 	}
@@ -206,9 +246,8 @@ func (s *site) start(ctx context.Context) (err error) {
 
 // change gives the last server another weight.
 func (s *site) change(n int) error {
-	i, last := s.Services-1, s.Services*s.Servers-1
-	return s.admin.EditServer(
-		service.Key{Addr: virtual(i), Port: 80, Proto: packet.ProtoTCP},
+	last := s.Services*s.Servers - 1
+	return s.admin.EditServer(s.service(s.Services-1),
 		service.ServerSpec{Addr: server(last), Port: serverPort(last), Method: service.NAT, Weight: int32(2 + n%2)})
 }
 
@@ -268,4 +307,25 @@ func peak(pid int) (float64, error) {
 		return 0, fmt.Errorf("memory of process %d: %w", pid, err)
 	}
 	return kib * 1024 / 1e6, nil
+}
+
+// cpuTime returns the CPU time that a process has used so far, in seconds (proc_pid_stat(5)).
+func cpuTime(pid int) (user, system float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	// The name of the program is in parentheses. The fields utime and stime are the 12th
+	// and the 13th after it. They count in hundredths of a second (USER_HZ).
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, 0, fmt.Errorf("CPU time of process %d: only %d fields", pid, len(fields))
+	}
+	var ticks [2]float64
+	for i := range ticks {
+		if ticks[i], err = strconv.ParseFloat(fields[11+i], 64); err != nil {
+			return 0, 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
+		}
+	}
+	return ticks[0] / 100, ticks[1] / 100, nil
 }

@@ -26,8 +26,9 @@ type scaleFlags struct {
 
 func (f *scaleFlags) set() *pflag.FlagSet {
 	fs := cli.NewFlags()
-	fs.IntVar(&f.o.Services, "services", 10_000, "how many services, each with an address of its own; the figures are judged for 10000")
+	fs.IntVar(&f.o.Services, "services", 10_000, "how many services; the figures are judged for 10000")
 	fs.IntVar(&f.o.Servers, "servers", 10, "how many real servers each service has; the figures are judged for 10")
+	fs.IntVar(&f.o.Addresses, "addresses", 0, "how many virtual addresses the services have together; 0 means an address for each")
 	fs.IntVar(&f.o.Repeat, "repeat", 5, "how often to measure; the start is measured once")
 	fs.DurationVar(&f.soak, "soak", 0, "instead, change rules, reload, capture, list and scrape for so long, and see whether memory, goroutines and descriptors come to rest")
 	fs.BoolVar(&f.json, "json", false, "print JSON")
@@ -40,6 +41,10 @@ func (f *scaleFlags) check() error {
 		return errors.New("--services: want a number from 1 to 65536")
 	case o.Servers < 1 || o.Servers > 1000:
 		return errors.New("--servers: want a number from 1 to 1000")
+	case o.Addresses < 0:
+		return errors.New("--addresses: want 0 or more")
+	case o.Addresses > 0 && o.Services/o.Addresses > 60_000:
+		return errors.New("--addresses: too few: each has at most 60000 services")
 	case f.soak < 0:
 		return errors.New("--soak: want a time, such as 1h")
 	case o.Repeat < 1 || o.Repeat > 1000:
@@ -75,7 +80,8 @@ func (f *scaleFlags) measure(std cli.IO) int {
 	if f.o.Services != 10_000 || f.o.Servers != 10 {
 		figure.Unjudged(all)
 	}
-	return f.print(std, all, r, fmt.Sprintf("%d services of %d servers; a scrape has %.1f MB", r.Services, r.Servers, float64(r.Scraped)/1e6))
+	return f.print(std, all, r, fmt.Sprintf("%d services of %d servers at %d addresses; a scrape has %.1f MB",
+		r.Services, r.Servers, r.Addresses, float64(r.Scraped)/1e6))
 }
 
 // print prints a result and its figures.
