@@ -11,7 +11,7 @@
 # make paper-deps   install what it compares with: Apache, nginx, HAProxy, httperf, wrk, ...
 # make report       draw the evaluation again from the data in bench/report
 # make pgo      take the profile that the compiler goes by from then on: cmd/director/default.pgo
-# make scale    a director with ten thousand services: start, changes, listings, memory (root)
+# make scale    a director with ten thousand services: start, changes, listings, memory, end (root)
 # make soak     change and ask a director for an hour, and see that it comes to rest (root): DURATION=10m
 # make bench-once   every Go benchmark once, to see that it works
 # make mutate   plant faults in the short way of a packet, one at a time: the tests must find
