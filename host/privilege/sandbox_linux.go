@@ -19,7 +19,8 @@ type Sandbox struct {
 // start no other program and can listen on no other TCP port. Seal must have been called.
 //
 // Where the kernel lacks one of the two means, Confine uses the other and returns an error
-// that says so.
+// that says so. A directory of writable that cannot be opened stays read-only, and the error
+// names it; the rest is confined as usual.
 func Confine(writable []string) (s Sandbox, err error) {
 	var errs []error
 	if s.Landlock, err = restrictFiles(writable); err != nil {
@@ -68,12 +69,16 @@ func restrictFiles(writable []string) (int, error) {
 	if err := allow(rules, "/", readFiles); err != nil {
 		return 0, err
 	}
+	var skipped []error
 	for _, dir := range writable {
 		if err := allow(rules, dir, readFiles|writeFiles); err != nil {
-			return 0, err
+			skipped = append(skipped, fmt.Errorf("the director cannot write in %s any more: %w", dir, err))
 		}
 	}
-	return version, restrictThreads(rules)
+	if err := restrictThreads(rules); err != nil {
+		return 0, err
+	}
+	return version, errors.Join(skipped...)
 }
 
 // allow adds rights to what is beneath a directory.

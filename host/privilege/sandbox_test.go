@@ -48,7 +48,14 @@ func tryConfined(dir string) int {
 	}
 	var s privilege.Sandbox
 	if err == nil {
-		s, err = privilege.Confine([]string{dir})
+		// A directory that is not there takes nothing from the confinement.
+		missing := filepath.Join(dir, "missing")
+		s, err = privilege.Confine([]string{missing, dir})
+		if errors.Is(err, os.ErrNotExist) && strings.Contains(err.Error(), missing) {
+			err = nil
+		} else {
+			err = fmt.Errorf("%w: want an error that names %s", err, missing)
+		}
 	}
 	if err != nil || !s.Seccomp || s.Landlock == 0 {
 		fmt.Println("not confined:", s, err)
