@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+
+	"director/internal/files"
 )
 
 // ErrUnreachable matches the errors of a client that gets no answer.
@@ -44,7 +46,11 @@ type Client struct {
 func Open(socket string) *Client {
 	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+			err := files.CheckSocket(socket)
+			var c net.Conn
+			if err == nil {
+				c, err = new(net.Dialer).DialContext(ctx, "unix", socket)
+			}
 			if err != nil {
 				return nil, &unreachable{socket, err}
 			}

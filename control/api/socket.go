@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"director/internal/files"
 )
 
 // DefaultSocket is the default path of the control socket.
@@ -16,11 +18,30 @@ const DefaultSocket = "/run/director/control.sock"
 // Listen creates the control socket, and its directory if that does not exist. Only the
 // user of this process can open the socket. Listen replaces the socket of a director that
 // was killed. It never replaces anything else: not a file, and not a socket at which a
-// program answers.
+// program answers. Of several directors that call Listen at once, one gets the socket.
 func Listen(path string) (net.Listener, error) {
+	if err := files.CheckSocket(path); err != nil {
+		return nil, fmt.Errorf("--control=%s: %w", path, err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, unmade(path, err)
 	}
+	unlock, err := lockSocket(path)
+	if err != nil {
+		return nil, unmade(path, err)
+	}
+	l, err := listen(path)
+	if err = errors.Join(err, unlock()); err != nil {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// listen is Listen while no other director does the same.
+func listen(path string) (*listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("--control=%s: %w", path, err)
 	}
@@ -32,7 +53,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	defer os.Remove(dir)
 	temporary := filepath.Join(dir, "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
+	l, err := listenIn(dir)
 	if err != nil {
 		return nil, fmt.Errorf("--control: %w", err)
 	}
@@ -44,9 +65,23 @@ func Listen(path string) (net.Listener, error) {
 	return &listener{UnixListener: l, path: path, own: own}, nil
 }
 
+// listenIn creates the socket "s" in a directory. The path of the directory may be too long
+// for the name of a socket, so the name begins with the descriptor of the directory.
+func listenIn(dir string) (*net.UnixListener, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return net.ListenUnix("unix", &net.UnixAddr{Name: fmt.Sprintf("/proc/self/fd/%d/s", d.Fd()), Net: "unix"})
+}
+
 // Check returns an error if Listen could not create the socket at path. It
 // leaves nothing behind.
 func Check(path string) error {
+	if err := files.CheckSocket(path); err != nil {
+		return err
+	}
 	if _, err := stale(path); err != nil {
 		return err
 	}
@@ -118,6 +153,9 @@ func publish(temporary, path string) (own os.FileInfo, err error) {
 
 // unmade returns the error for a socket that cannot be created, with advice.
 func unmade(path string, err error) error {
+	if errors.Is(err, files.ErrInUse) {
+		return fmt.Errorf("--control=%s: %w: %w", path, errInUse, err)
+	}
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("--control=%s: this user cannot write there: create the directory for this user, or give a path in a directory of this user, or an empty path: %w", path, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -176,6 +177,64 @@ func TestListen_ReplacesWhatADeadDirectorLeft(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Of directors that start at once beside the socket of a killed one, one gets the path, and
+// its socket stays.
+func TestListen_HasOneWinner(t *testing.T) {
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "control.sock")
+		dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		must(t, err)
+		dead.SetUnlinkOnClose(false)
+		dead.Close()
+		const directors = 8
+		listeners, errs := make([]net.Listener, directors), make([]error, directors)
+		var starts sync.WaitGroup
+		for i := range directors {
+			starts.Go(func() { listeners[i], errs[i] = api.Listen(path) })
+		}
+		starts.Wait()
+		won := 0
+		for i, l := range listeners {
+			if errs[i] == nil {
+				won++
+				defer l.Close()
+			} else if !strings.Contains(errs[i].Error(), "another director already uses this path") {
+				t.Errorf("a loser says: %v", errs[i])
+			}
+		}
+		c, err := net.Dial("unix", path)
+		if won != 1 || err != nil {
+			t.Fatalf("%d directors have the path, and a client gets %v", won, err)
+		}
+		c.Close()
+		if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
+// The longest path that the kernel takes works. A longer one is refused, by clients, too.
+func TestListen_TakesPathsThatFit(t *testing.T) {
+	dir := t.TempDir()
+	fits := filepath.Join(dir, strings.Repeat("x", 107-len(dir)-1))
+	l, err := api.Listen(fits)
+	must(t, err)
+	c, err := net.Dial("unix", fits)
+	must(t, err)
+	c.Close()
+	must(t, l.Close())
+	const want = "at most 107 bytes, this one has 108"
+	long := fits + "x"
+	_, listen := api.Listen(long)
+	client := api.Open(long)
+	defer client.Close()
+	for what, err := range map[string]error{"Listen": listen, "Check": api.Check(long), "a client": client.Get(t.Context(), "/v1/timeouts", nil)} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
 	}
 }
 

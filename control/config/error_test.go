@@ -60,6 +60,8 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 		{"--conn_max=5", "--conn_max: has no meaning here: use --conn-table-size"},
 		{"--log-level=loud", "--log-level=loud: want trace|debug|info|warn|error"},
 		{"--log-format=xml", "--log-format=xml: want console|json"},
+		{"--control=/" + strings.Repeat("x", 107), "--control=/" + strings.Repeat("x", 107) +
+			": the path of a unix socket has at most 107 bytes, this one has 108: give a shorter one"},
 		{"--flagfile=/nonexistent/file", "--flagfile=/nonexistent/file: open /nonexistent/file: no such file or directory"},
 		{"--flagfile=- --flagfile=-", "--flagfile=-: standard input was already read"},
 	} {

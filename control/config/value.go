@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"director/internal/files"
 	"director/service"
 )
 
@@ -81,8 +82,13 @@ func file(p *string) value {
 func socket(p *string) value {
 	return value{
 		kind: "PATH",
-		set:  func(s string) error { return named(p, s) },
-		get:  func() []string { return []string{*p} },
+		set: func(s string) error {
+			if err := files.CheckSocket(s); err != nil {
+				return err
+			}
+			return named(p, s)
+		},
+		get: func() []string { return []string{*p} },
 	}
 }
 

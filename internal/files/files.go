@@ -16,6 +16,9 @@ import (
 // ErrNotRegular matches the error for a path at which there is no regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
+// ErrInUse matches the error for a file that another process has locked.
+var ErrInUse = errors.New("in use")
+
 // Open opens the regular file at path for reading. It follows symbolic links. It does not
 // block on a FIFO.
 func Open(path string) (*os.File, error) {

@@ -10,9 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrInUse matches the error for a file that another process has locked.
-var ErrInUse = errors.New("in use")
-
 // lockSuffix is appended to the name of a file for that of its lock file.
 const lockSuffix = ".lock"
 
@@ -42,6 +39,32 @@ func (p *Place) Lock() (*os.File, error) {
 	return f, nil
 }
 
+// LockBriefly is like Lock, but the lock file does not stay: unlock removes it.
+func (p *Place) LockBriefly() (unlock func() error, err error) {
+	lock, err := p.Lock()
+	if err != nil {
+		return nil, err
+	}
+	beside, err := p.Beside(lockSuffix)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	// Another process may have removed the file after this one had opened it. Then the
+	// lock says nothing, because a third process may lock the next file.
+	own, err := lock.Stat()
+	if err == nil {
+		if now, gone := beside.root.Lstat(beside.name); gone != nil || !os.SameFile(own, now) {
+			err = p.inUse("")
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close(), beside.Close())
+	}
+	return func() error {
+		return errors.Join(beside.root.Remove(beside.name), lock.Close(), beside.Close())
+	}, nil
+}
+
 // openLock opens the file at p, which is a lock file, and creates it if necessary.
 func (p *Place) openLock() (*os.File, error) {
 	if info, err := p.root.Lstat(p.name); err == nil {
@@ -52,7 +75,9 @@ func (p *Place) openLock() (*os.File, error) {
 	f, err := p.root.OpenFile(p.name, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o644)
 	if errors.Is(err, fs.ErrPermission) {
 		// Another user has created it. The right to read it suffices, except on NFS.
-		f, err = p.root.OpenFile(p.name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if other, failed := p.root.OpenFile(p.name, os.O_RDONLY|unix.O_NONBLOCK, 0); failed == nil {
+			f, err = other, nil
+		}
 	} else if err == nil {
 		_ = f.Chmod(0o644) // whatever the umask is; if it is another's, that one has done it
 	}

@@ -44,7 +44,7 @@ var mayImport = []struct {
 	{"host/...", []string{"packet", "host/...", "internal/ifaddr", "internal/ranges"}, false},
 	{"control", []string{"packet", "dataplane/sysctl", "sched", "conntrack", "neigh", "service", "dataplane", "control/rules"}, false},
 	{"view/figures", nil, true},
-	{"control/api", []string{"packet", "dataplane/sysctl", "sched", "service", "control", "control/rules", "view/figures", "internal/connlimit"}, false},
+	{"control/api", []string{"packet", "dataplane/sysctl", "sched", "service", "control", "control/rules", "view/figures", "internal/connlimit", "internal/files"}, false},
 	{"daemon", []string{"control/api", "inspect/capture", "control/config", "conntrack", "control/...", "dataplane/...", "view/figures", "host/...", "view/metrics", "neigh/...", "packet", "view/page", "sched", "service", "control/state", "dataplane/sysctl", "view/web", "inspect/why", "internal/files", "internal/build"}, false},
 	{"docs", nil, true},
 	{"view/page", []string{"packet", "sched", "service", "control", "view/figures", "docs"}, false},
