@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -189,6 +190,26 @@ func TestPrivilege_RootKeepsWhatIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNoRemains(t, l)
+}
+
+// TestPrivilege_SaysThatNoReloadWillWork starts a director as root with a flags file of
+// another user. Root can read it only as long as it has not dropped its capabilities.
+func TestPrivilege_SaysThatNoReloadWillWork(t *testing.T) {
+	l := labtest.New(t, lab.Config{})
+	file := filepath.Join(t.TempDir(), "flags")
+	must(t, os.WriteFile(file, []byte(strings.Join(append(l.Flags(), httpRules(l)...), "\n")), 0o600))
+	must(t, os.Chown(file, 65534, 65534))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	d, err := process.StartFrom(ctx, l.Director, directorCommand("run", "--io=packet"), file)
+	must(t, err)
+	stopAtEnd(t, d)
+	if said := regexp.MustCompile(`WRN no reload will work: .* error=.*` + file).FindString(d.Log()); said == "" {
+		t.Errorf("the log does not say it:\n%s", d.Log())
+	}
+	if code, _, errs := direct("", "reload --control="+d.Control()); code == 0 || !strings.Contains(errs, "permission denied") {
+		t.Errorf("reload: exit %d, %s", code, errs)
+	}
 }
 
 // runCapabilities are the capabilities of a director that forwards, as a bit set.

@@ -15,6 +15,7 @@ import (
 	"director/control/config"
 	"director/daemon"
 	"director/host"
+	"director/host/privilege"
 	"director/internal/cli"
 )
 
@@ -45,7 +46,11 @@ func runDirector(args []string, std cli.IO) int {
 	ctx, hurry, stop := untilStopped()
 	defer stop()
 	load := func() (*config.Config, error) { return source.Parse(nil) }
-	err = daemon.Run(ctx, hurry, c, load, newLogger(c, std.Err))
+	log := newLogger(c, std.Err)
+	if err := privilege.Later(source.Readable); err != nil {
+		log.Warn().Err(err).Msg("no reload will work: the director drops the privilege by which it can read this flags file now; change the owner to the director's user, or the mode")
+	}
+	err = daemon.Run(ctx, hurry, c, load, log)
 	switch {
 	case err == nil:
 		return cli.OK

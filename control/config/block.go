@@ -12,6 +12,7 @@ import (
 
 	"director/control/names"
 	"director/control/rules"
+	"director/internal/files"
 	"director/service"
 )
 
@@ -20,8 +21,9 @@ import (
 type Source struct {
 	args []string
 
-	mu   sync.Mutex
-	last blocks // of the last time
+	mu    sync.Mutex
+	last  blocks   // of the last time
+	files []string // the flags files of the last time
 }
 
 // NewSource returns a Source for args: see Parse.
@@ -36,13 +38,31 @@ func (s *Source) parse(stdin io.Reader, r rules.Resolver) (*Config, error) {
 	last := s.last
 	s.mu.Unlock()
 	now := blocks{}
-	c, err := parse(s.args, stdin, r, nil, func(p *parser) { p.known, p.seen = last, now })
+	var read []string
+	c, err := parse(s.args, stdin, r, nil, func(p *parser) { p.known, p.seen, p.names = last, now, &read })
 	if err == nil {
 		s.mu.Lock()
-		s.last = now
+		s.last, s.files = now, read
 		s.mu.Unlock()
 	}
 	return c, err
+}
+
+// Readable returns an error if a flags file that was read the last time cannot be opened
+// now. It does not start goroutines.
+func (s *Source) Readable() error {
+	s.mu.Lock()
+	all := s.files
+	s.mu.Unlock()
+	var errs []error
+	for _, name := range all {
+		f, err := files.Open(name)
+		if err == nil {
+			err = f.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // blocks holds services by the text of their blocks. A block is a rule that adds a service

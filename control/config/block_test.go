@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -148,6 +150,35 @@ func TestSource_KeepsUnchangedBlocks(t *testing.T) {
 	} {
 		if got := &again.Services[i].Servers[0] == &first.Services[i].Servers[0]; got != kept {
 			t.Errorf("%s was kept: %t, want %t", first.Services[i].Name(), got, kept)
+		}
+	}
+}
+
+// Readable tries all flags files of the last time, also those that another one names.
+func TestSource_SaysWhatCannotBeReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	outer, inner := filepath.Join(dir, "outer"), filepath.Join(dir, "inner")
+	for name, text := range map[string]string{outer: "--flagfile=" + inner + "\n", inner: "--interface=eth0\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := config.NewSource([]string{"--flagfile=" + outer, "--flagfile=-"})
+	if _, err := s.Parse(strings.NewReader("")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Readable(); err != nil {
+		t.Errorf("all can be read: %v", err)
+	}
+	for _, name := range []string{inner, outer} {
+		if err := os.Rename(name, name+"2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Readable(); err == nil || !strings.Contains(err.Error(), name+": no such file") {
+			t.Errorf("without %s: %v", name, err)
+		}
+		if err := os.Rename(name+"2", name); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type parser struct {
 	seen     blocks            // those of this time; nil if they are not wanted
 	stdin    io.Reader         // nil once it has been read
 	open     []string          // the flags files being read, outermost first
+	names    *[]string         // gets the names of all flags files; nil if they are not wanted
 	last     map[string]string // where each flag was given last, for errors that are found at the end
 }
 
@@ -161,6 +162,9 @@ func (p *parser) file(where, name string) error {
 		}
 		defer f.Close()
 		in, label = f, name
+		if p.names != nil {
+			*p.names = append(*p.names, name)
+		}
 	}
 	p.open = append(p.open, name)
 	err := p.lines(label, in)
