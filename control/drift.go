@@ -94,6 +94,19 @@ func (d *Drift) Forget(k service.Key) bool {
 	return len(d.Services) < n
 }
 
+// RemoveRefused removes the sysctls with values that this version refuses. A journal of
+// another version may contain some. It returns an error for each.
+func (d *Drift) RemoveRefused() (refused []error) {
+	for _, name := range slices.Sorted(maps.Keys(d.Sysctls)) {
+		var any sysctl.Values
+		if err := any.Set(name, d.Sysctls[name].Running); err != nil {
+			refused = append(refused, fmt.Errorf("%s=%s: %w", name, d.Sysctls[name].Running, err))
+			delete(d.Sysctls, name)
+		}
+	}
+	return refused
+}
+
 // Onto returns the settings after next was loaded. They are those of next, except for the
 // attributes that differ in d: those keep their running value.
 func (d *Drift) Onto(next Settings) Settings {
@@ -106,7 +119,7 @@ func (d *Drift) Onto(next Settings) Settings {
 		}
 	}
 	for name, v := range d.Sysctls {
-		_ = merged.Sysctl.Set(name, v.Running) // a journal of another version may contain a value that this one refuses
+		_ = merged.Sysctl.Set(name, v.Running) // it runs, or RemoveRefused has accepted it
 	}
 	return merged
 }

@@ -116,6 +116,29 @@ func TestJournal_DropsOnlyWhatIsRefused(t *testing.T) {
 	}
 }
 
+// Sysctls in a journal of another version, which this one refuses, keep the configured value.
+// The log names each.
+func TestJournal_SaysWhichSysctlsAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first := newRig(t, website, withState(t, path))
+	if err := first.recorder.Append(control.Drift{Sysctls: map[string]control.Value{
+		"drop_packet": {Loaded: "0", Running: "2"}, "drop_entry": {Loaded: "0", Running: "99"}, "not_yet": {Loaded: "0", Running: "1"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	first.crash()
+	second := newRig(t, website+"--drop-entry=1\n", withState(t, path))
+	if diff := cmp.Diff(settings(parse(t, website+"--drop-entry=1\n--drop-packet=2\n")), second.control.Settings()); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	log := second.logged.take()
+	for _, name := range []string{"drop_entry=99: ", "not_yet=1: "} {
+		if strings.Count(log, `"error":"`+name) != 1 {
+			t.Errorf("logged %s, want one line about %s", log, name)
+		}
+	}
+}
+
 // What could not be written is written without another change, while the director runs and at
 // its end.
 func TestJournal_IsWrittenAgain(t *testing.T) {

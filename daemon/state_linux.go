@@ -119,6 +119,9 @@ func (d *Daemon) readJournal() {
 		d.log.Warn().Int("pid", c.PID).Time("started", c.At).Int("changes", len(found.Differences())).
 			Msg("the previous director did not end as it should: its connections are lost, its run-time changes are kept")
 	}
+	for _, err := range found.RemoveRefused() {
+		d.log.Warn().Err(err).Msg("this sysctl, which was changed while the previous director ran, is refused by this version: it has its configured value")
+	}
 	d.kept = found.Drift
 	d.recorder = &recorder{Journal: journal.New(d.places.Journal), log: d.log}
 	d.defers("end the journal", func() error {
