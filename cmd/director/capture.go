@@ -55,6 +55,7 @@ func captureTo(name, socket string, o capture.Options, std cli.IO) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program, even if nobody reads what it writes
 	client := api.Open(socket)
 	defer client.Close()
 	sum, err := capture.Fetch(ctx, client, o, out)
