@@ -4,6 +4,10 @@ import "director/packet"
 
 const resetLen = packet.IPv4Len + packet.TCPLen
 
+// ecnMask are the bits of ECN in the type of service. A reset without a connection does
+// not copy them (tcp_v4_send_reset in net/ipv4/tcp_ipv4.c, since Linux 6.18).
+const ecnMask = 0x03
+
 // Reset writes a frame with a RST into buf and returns its length in bytes. It is the
 // RST with which a host answers the TCP segment in f if it does not have the
 // connection (RFC 9293 §3.10.7.1). Reset returns 0 if there is no answer. A RST gets
@@ -20,7 +24,7 @@ func Reset(buf []byte, f *packet.Frame) int {
 		return 0
 	}
 	ip := begin(buf, resetLen)
-	ip.SetTOS(to.TOS())
+	ip.SetTOS(to.TOS() &^ ecnMask)
 	ip.SetFlagsOffset(packet.IPv4DF)
 	ip.SetProto(packet.ProtoTCP)
 	ip.SetSrc(to.Dst())
