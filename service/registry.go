@@ -304,6 +304,7 @@ func (r *Registry) AddServer(k Key, spec ServerSpec) error {
 		return nil
 	}
 	server := r.obtain(s, spec)
+	server.record.lastWeight = 0 // also of a server that returns, as in the kernel
 	server.configure(spec)
 	m := member{server, spec}
 	s.push(m)
