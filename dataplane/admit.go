@@ -23,18 +23,30 @@ const (
 
 // describe makes the record of the connection that f begins to a server's port.
 func (t *tracker) describe(f *packet.Frame, s *service.Service, to service.Choice, port uint16) *conntrack.Record {
-	dir := conntrack.InOnly
-	if to.Method == service.NAT {
-		dir = conntrack.In
-	}
-	state := t.machine[dir][event(f)][conntrack.TCPNone]
-	r := &t.record
+	r, state := &t.record, t.first(f, to.Method)
 	r.Reset(conntrack.KeyOf(&f.Flow),
 		conntrack.Target{Addr: to.Addr, Port: port, Method: uint8(to.Method), Server: to.ID})
 	r.State, r.Packets, r.Mark = state, 1, s.Mark
 	r.Order, r.Deadline = t.now, t.now+t.view.Timeouts[state]
 	r.Kind = helped(to.Method, &r.Key)
 	return r
+}
+
+// first returns the state of a connection after its first packet, f.
+func (t *tracker) first(f *packet.Frame, m service.Method) conntrack.State {
+	dir := conntrack.InOnly
+	if m == service.NAT {
+		dir = conntrack.In
+	}
+	return t.machine[dir][event(f)][conntrack.TCPNone]
+}
+
+// active says whether the connection that f begins is active from its first packet on.
+func (t *tracker) active(f *packet.Frame) service.Active {
+	return service.Active{
+		Masqueraded: t.first(f, service.NAT).Active(),
+		Otherwise:   t.first(f, service.DR).Active(),
+	}
 }
 
 // enter admits the connection of t.record, unless another worker has already inserted
@@ -49,6 +61,9 @@ func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 	default:
 		t.begun(f, j)
 		t.believes(f, j) // the stream begins; the state is that of the record
+		if t.record.Parent != 0 && conntrack.Assures(t.record.State) {
+			t.engine.conns.Assure(&t.template)
+		}
 	}
 	return true
 }

@@ -14,7 +14,7 @@ func (x *scheduler) bypass(f *packet.Frame, j *job, s *service.Service) bool {
 	}
 	none := x.view.Services.Bypass()
 	s.Lock()
-	none.Bind(x.beginsActive(f))
+	none.Bind(x.tracker.first(f, service.Bypass).Active())
 	s.Unlock()
 	x.connect(f, j, s, service.Choice{Server: none, Method: service.Bypass}, 0, nil)
 	return true

@@ -31,6 +31,7 @@
 //	track.go        stage: find the connection, run its state machine
 //	hit.go          the usual packet: all stages at once
 //	schedule.go     stage: what to do without a connection
+//	scheduleerror.go  connections that ICMP errors begin
 //	initiate.go     packets of real servers; connections that they begin
 //	persist.go      persistence templates
 //	refuse.go       packets without a server or a connection

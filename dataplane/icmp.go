@@ -7,13 +7,6 @@ import (
 	"director/service"
 )
 
-const (
-	// scheduledByError is the time-out in nanoseconds of a connection that an ICMP
-	// error began. No packet of the connection has set its state yet (ip_vs_conn_new
-	// in ip_vs_conn.c).
-	scheduledByError = 3 * second
-)
-
 // icmpErrors handles the errors about packets of connections.
 type icmpErrors struct {
 	*step
@@ -48,7 +41,7 @@ func (x *icmpErrors) handle(f *packet.Frame, j *job) {
 	}
 }
 
-// sound drops an ICMP error whose checksum is wrong.
+// sound drops an ICMP error whose checksum is wrong. The kernel checks those that it changes.
 func (x *icmpErrors) sound(f *packet.Frame) bool {
 	if f.ICMP().ChecksumOK() {
 		return true
@@ -65,29 +58,22 @@ func (x *icmpErrors) clientError(f *packet.Frame, j *job, q *packet.Quote) bool 
 	hash := x.engine.conns.HashIn(flow)
 	if !x.engine.conns.FindIn(hash, flow, &j.conn) {
 		if !x.view.Sysctl.ScheduleICMP || !x.scheduler.scheduleError(f, j, flow, hash) {
-			return false
+			return f.Verdict != packet.Pending
 		}
 	}
-	if !x.sound(f) {
+	if j.masquerading() && !x.sound(f) {
 		return true
 	}
-	if x.countError(f, j) {
-		x.forwardError(f, j, q)
-	}
+	x.countError(f, j)
+	x.forwardError(f, j, q)
 	return true
 }
 
-// countError counts an error for the server of its connection, unless the server was
-// removed.
-func (x *icmpErrors) countError(f *packet.Frame, j *job) bool {
-	id := j.conn.Server()
-	x.know(id)
-	if !j.out && !x.view.Services.Member(id) && !x.view.Sysctl.ExpireNodestConn {
-		x.drop(f, packet.ServerRemoved)
-		return false
-	}
+// countError counts an error for the server of its connection. An error passes also if the
+// server was removed, unlike a packet of the connection.
+func (x *icmpErrors) countError(f *packet.Frame, j *job) {
+	x.know(j.conn.Server())
 	x.tracker.count(f, j)
-	return true
 }
 
 // forwardError forwards an error to the real server by the method of its connection.
@@ -112,16 +98,15 @@ func (x *icmpErrors) serverError(f *packet.Frame, j *job, q *packet.Quote) bool 
 		return false
 	}
 	j.out = true
-	if !x.sound(f) || !x.countError(f, j) {
+	if !x.out.leaves(f) || !x.sound(f) {
 		return true
 	}
+	x.countError(f, j)
 	x.failure(f, j)
 	hop := x.view.Hops.Route(f.Dst)
-	if x.out.usable(f, hop) && x.out.fits(f, hop.MTU) {
-		addr, port := j.conn.Virtual()
-		nat.ErrorToClient(f, q, addr, port)
-		x.out.send(f, hop, f.Dst, hop.MTU)
-	}
+	addr, port := j.conn.Virtual()
+	nat.ErrorToClient(f, q, addr, port)
+	x.out.send(f, hop, f.Dst, hop.MTU)
 	return true
 }
 

@@ -9,24 +9,37 @@ import (
 // notAClient decides on a packet that is not from a client and had no connection when
 // the batch was tracked. It may be from a real server or from any other host.
 func (x *scheduler) notAClient(f *packet.Frame, j *job) {
-	if j.found && x.tracker.keeps(f, j) {
-		x.tracker.use(f, j)
-		return
+	switch {
+	case j.found:
+		if x.out.leaves(f) && x.tracker.keeps(f, j) {
+			x.tracker.use(f, j)
+		}
+	case x.initiate(f, j):
+	case x.engine.defence.crowded.Load() && x.answerUntracked(f, j):
+	case x.view.Sysctl.NATICMPSend && x.view.Services.Answers(&f.Flow) && !closes(f):
+		x.refuseServer(f)
+	default:
+		x.toHost(f, packet.NoConnection)
 	}
-	if x.initiate(f, j) {
-		return
-	}
-	if x.engine.defence.crowded.Load() && x.answerUntracked(f, j) {
-		return
-	}
-	reset := f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||
+}
+
+// closes reports whether a packet ends a connection at once, so that nobody answers it.
+func closes(f *packet.Frame) bool {
+	return f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||
 		f.Proto == packet.ProtoSCTP && f.Chunk == packet.ChunkAbort
-	if x.view.Sysctl.NATICMPSend && !reset && x.view.Services.Masqueraded(&f.Flow) != nil {
-		x.out.complain(f, x.out.here(f), packet.ICMPUnreachable, packet.CodePort, 0)
-		x.drop(f, packet.NoConnection)
-		return
+}
+
+// refuseServer tells a real server that its packet has no connection (nat_icmp_send). In the
+// kernel the packet has passed ordinary forwarding then, unless it is for the director.
+func (x *scheduler) refuseServer(f *packet.Frame) {
+	if !x.view.Hops.Local(f.Dst) {
+		if !x.out.leaves(f) {
+			return
+		}
+		f.IP().Forward(0)
 	}
-	x.toHost(f, packet.NoConnection)
+	x.out.complain(f, x.out.here(f), packet.ICMPUnreachable, packet.CodePort, 0)
+	x.drop(f, packet.NoConnection)
 }
 
 // initiate lets a masqueraded real server of a service with --pe sip begin a
@@ -61,7 +74,7 @@ func (x *scheduler) initiate(f *packet.Frame, j *job) bool {
 		return false
 	}
 	key := templateKey(&client, s)
-	to, outcome := x.persistentChoice(f, s, &key, data, from)
+	to, outcome := x.persistentChoice(opening{flow: &client}, s, &key, data, from)
 	if outcome == conntrack.Full {
 		if to.Server != nil {
 			to.Release(false)

@@ -31,6 +31,9 @@ func (x *ipsec) handle(f *packet.Frame, j *job) {
 		x.toHost(f, packet.Protocol)
 		return
 	}
+	if j.out && !x.out.leaves(f) {
+		return
+	}
 	if !x.tracker.keeps(f, j) {
 		if f.Verdict == packet.Pending { // that connection is over
 			x.tracker.removeOld(j)
@@ -80,9 +83,6 @@ func (x *ipsec) toServer(f *packet.Frame, j *job) {
 // toClient masquerades a real server's packet: nothing but its source address.
 func (x *ipsec) toClient(f *packet.Frame, j *job) {
 	hop := x.view.Hops.Route(f.Dst)
-	if !x.out.usable(f, hop) || !x.out.passes(f, hop.MTU) {
-		return
-	}
 	addr, _ := j.conn.Virtual()
 	nat.AddrToClient(f, addr)
 	x.out.send(f, hop, f.Dst, hop.MTU)

@@ -36,7 +36,7 @@ func (o *output) fits(f *packet.Frame, limit uint16) bool {
 	switch {
 	case ip.TTL() <= 1:
 		o.timeExceeded(f, f.Dst)
-	case f.IPLen > limit && ip.DF() && f.Proto != packet.ProtoICMP:
+	case o.longest(f) > limit && ip.DF() && f.Proto != packet.ProtoICMP:
 		ip.Forward(0) // the kernel answers with the TTL already lowered
 		o.tooLong(f, f.Dst, limit)
 	default:
@@ -45,19 +45,32 @@ func (o *output) fits(f *packet.Frame, limit uint16) bool {
 	return false
 }
 
-// passes is fits for a packet to the client. In the kernel, ordinary forwarding
-// handles such a packet before IPVS and answers from the router's own address, so
-// passes does the same.
-func (o *output) passes(f *packet.Frame, limit uint16) bool {
+// leaves is usable and fits for a packet from the servers' side. In the kernel, ordinary
+// forwarding checks such a packet before IPVS sees it, and answers from the router's own
+// address (ip_forward in net/ipv4/ip_forward.c). So the check comes before the packet is
+// counted or changes the state of a connection.
+func (o *output) leaves(f *packet.Frame) bool {
+	hop := o.view.Hops.Route(f.Dst)
 	switch {
+	case !o.usable(f, hop):
 	case f.IP().TTL() <= 1:
 		o.timeExceeded(f, o.here(f))
-	case f.IPLen > limit && f.IP().DF():
-		o.tooLong(f, o.here(f), limit)
+	case o.longest(f) > hop.MTU && f.IP().DF():
+		o.tooLong(f, o.here(f), hop.MTU)
 	default:
 		return true
 	}
 	return false
+}
+
+// longest returns the length of a packet in bytes or, if it arrived in fragments, of the
+// longest of them: the datagram leaves in fragments of at most this length, so a sender
+// that forbids further fragmentation is obeyed.
+func (o *output) longest(f *packet.Frame) uint16 {
+	if o.largest != 0 {
+		return o.largest
+	}
+	return f.IPLen
 }
 
 // timeExceeded drops a packet whose TTL is used up, and sends its sender an ICMP

@@ -21,21 +21,26 @@ func (x *scheduler) persist(f *packet.Frame, j *job, s *service.Service) {
 		x.drop(f, packet.NoCallID)
 		return
 	}
-	choice, outcome := x.persistentChoice(f, s, &key, data, nil)
+	o := opening{&f.Flow, x.tracker.active(f)}
+	choice, outcome := x.persistentChoice(o, s, &key, data, nil)
 	switch {
 	case outcome == conntrack.Full && choice.Server == nil:
 		x.noServer(f, j, s)
 		return
 	case outcome == conntrack.Full:
-		choice.Release(x.beginsActive(f))
+		choice.Release(o.active.By(choice.Method))
 		x.crowded(f, j, s)
 		return
 	}
-	port := f.DstPort
-	if f.DstPort == s.Port && choice.Port != 0 {
-		port = choice.Port
+	x.connect(f, j, s, choice, persistentPort(&f.Flow, s, choice), &x.tracker.template)
+}
+
+// persistentPort returns the server's port for a connection with a template.
+func persistentPort(client *packet.Flow, s *service.Service, to service.Choice) uint16 {
+	if client.DstPort == s.Port && to.Port != 0 {
+		return to.Port
 	}
-	x.connect(f, j, s, choice, port, &x.tracker.template)
+	return client.DstPort
 }
 
 // engineData returns the key of a service with a persistence engine: the Call-ID of a
@@ -72,16 +77,23 @@ func templateKey(f *packet.Flow, s *service.Service) conntrack.Key {
 	return k
 }
 
+// opening is the beginning of a connection: the flow of a packet of its client, and whether
+// it begins as an active one.
+type opening struct {
+	flow   *packet.Flow
+	active service.Active
+}
+
 // persistentChoice returns the server for a client's new connection and counts the
 // connection to it. Its template is then in x.tracker.template. If there is no
 // server, the outcome is Full and the choice is empty. If there is no room for a
 // template, the outcome is Full. only is the required server, which began the
 // connection itself, or nil.
-func (x *scheduler) persistentChoice(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+func (x *scheduler) persistentChoice(o opening, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	// Under one lock, so that connections that a client begins on two workers go to
 	// one server.
 	s.Lock()
-	to, outcome = x.persistentChoiceLocked(f, s, k, data, only)
+	to, outcome = x.persistentChoiceLocked(o, s, k, data, only)
 	s.Unlock()
 	x.tracker.settleVictim(outcome)
 	return to, outcome
@@ -89,13 +101,13 @@ func (x *scheduler) persistentChoice(f *packet.Frame, s *service.Service, k *con
 
 // persistentChoiceLocked is persistentChoice under the lock of s. It does not account
 // for the connection that a new template evicted.
-func (x *scheduler) persistentChoiceLocked(f *packet.Frame, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
+func (x *scheduler) persistentChoiceLocked(o opening, s *service.Service, k *conntrack.Key, data string, only *service.Masqueraded) (to service.Choice, outcome conntrack.Outcome) {
 	conns, template := x.engine.conns, &x.tracker.template
 	hash := conns.HashTemplate(k, s.Mark, data)
 	if conns.FindTemplate(hash, k, s.Mark, data, template) {
 		to, ok := s.Member(template.Server())
 		if ok && (only == nil || only.Server == to.ID) && !x.quiescent(to.Server) {
-			to.Bind(x.beginsActive(f))
+			to.Bind(o.active.By(to.Method))
 			return to, conntrack.Existed
 		}
 		conns.Invalidate(template)
@@ -104,12 +116,12 @@ func (x *scheduler) persistentChoiceLocked(f *packet.Frame, s *service.Service, 
 	if only != nil {
 		to, ok = s.Member(only.Server)
 	} else {
-		to, ok = s.Choose(&f.Flow, x.now)
+		to, ok = s.Choose(o.flow, x.now)
 	}
 	if !ok {
 		return service.Choice{}, conntrack.Full
 	}
-	to.Bind(x.beginsActive(f))
+	to.Bind(o.active.By(to.Method))
 	r := &x.tracker.record
 	*r = conntrack.Record{
 		Key:     *k,

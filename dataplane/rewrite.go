@@ -43,10 +43,7 @@ type forwarder struct {
 
 // toClient forwards a real server's answer with the virtual service as its source.
 func (fwd *forwarder) toClient(f *packet.Frame, j *job) {
-	hop := fwd.view.Hops.Route(f.Dst)
-	if !fwd.out.usable(f, hop) || !fwd.out.passes(f, hop.MTU) {
-		return
-	}
+	hop := fwd.view.Hops.Route(f.Dst) // usable: the packet has passed output.leaves
 	if j.conn.Is(conntrack.Helper) && !fwd.helpClient(f, j, hop.MTU) {
 		return
 	}

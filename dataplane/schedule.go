@@ -112,7 +112,7 @@ func (x *scheduler) begins(f *packet.Frame) bool {
 
 // place lets the service's scheduler choose the server of a new connection.
 func (x *scheduler) place(f *packet.Frame, j *job, s *service.Service) {
-	choice, ok := s.Schedule(&f.Flow, x.now, x.beginsActive(f))
+	choice, ok := s.Schedule(&f.Flow, x.now, x.tracker.active(f))
 	if !ok {
 		x.noServer(f, j, s)
 		return

@@ -65,7 +65,7 @@ func newWorker(e *Engine, id, n, ifaces int, waiter Waiter) *Worker {
 	s.engine, s.index, s.sent = e, id, new(sentPackets)
 	e.sent = append(e.sent, s.sent)
 	out.step, out.ifaces, out.ident = s, make([]iface, ifaces), e.ident+uint16(id*(1<<16)/n)
-	tracker.step = s
+	tracker.step, tracker.out = s, out
 	forwarder.step, forwarder.out, forwarder.tracker = s, out, tracker
 	scheduler.step, scheduler.out, scheduler.tracker = s, out, tracker
 	w.icmp = icmpErrors{step: s, out: out, tracker: tracker, forwarder: forwarder, scheduler: scheduler}

@@ -10,6 +10,7 @@ import (
 // new connections to the table.
 type tracker struct {
 	*step
+	out      *output
 	record   conntrack.Record  // of the connection that is admitted
 	victim   conntrack.Conn    // the connection that was evicted for it
 	template conntrack.Conn    // of the current persistent client
@@ -34,7 +35,7 @@ func (t *tracker) track(f *packet.Frame, j *job) bool {
 	} else {
 		j.found = t.engine.conns.FindIn(j.hash, &f.Flow, &j.conn)
 	}
-	if !j.found || !t.keeps(f, j) {
+	if !j.found || j.out && !t.out.leaves(f) || !t.keeps(f, j) {
 		return false
 	}
 	t.use(f, j)

@@ -40,7 +40,7 @@ func BenchmarkTable(b *testing.B) {
 	b.Run("Schedule", func(b *testing.B) {
 		s := table.Lookup(&f)
 		for b.Loop() {
-			_, ok = s.Schedule(&f, 0, true)
+			_, ok = s.Schedule(&f, 0, service.Active{Masqueraded: true, Otherwise: true})
 		}
 	})
 	if !ok {

@@ -22,7 +22,7 @@ func TestCommit_ShowsEditsTogether(t *testing.T) {
 	k, s := web(2).Key, r.table.Services()[0]
 	chosen := func() (seen [2]int) {
 		for range 12 {
-			if c, ok := s.Schedule(to(k), 0, false); ok {
+			if c, ok := s.Schedule(to(k), 0, service.Active{}); ok {
 				seen[c.Server.Addr.Netip().As4()[3]-0x0b]++
 			}
 		}
@@ -60,7 +60,7 @@ func TestCommit_ShowsATableBeforeTheSchedulersFollow(t *testing.T) {
 	k := web(1).Key
 	s := r.table.Services()[0]
 	pick := func() *service.Server {
-		c, ok := s.Schedule(to(k), 0, false)
+		c, ok := s.Schedule(to(k), 0, service.Active{})
 		if !ok {
 			return nil
 		}
@@ -121,7 +121,7 @@ func TestCommit_UnderWorkers(t *testing.T) {
 				if s == nil {
 					continue
 				}
-				c, ok := s.Schedule(to(k), 0, true)
+				c, ok := s.Schedule(to(k), 0, service.Active{Masqueraded: true, Otherwise: true})
 				if !ok {
 					continue
 				}

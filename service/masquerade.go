@@ -17,7 +17,7 @@ type endpoint struct {
 // source of an answer.
 type Masqueraded struct {
 	Server uint32
-	Of     Key  // one of its services
+	Of     Key  // the service to which it was added last
 	Sole   bool // whether Of is the only service that the answer can belong to
 }
 
@@ -33,6 +33,14 @@ func (t *Table) Masquerades(a packet.Addr) bool {
 func (t *Table) Masqueraded(f *packet.Flow) *Masqueraded {
 	m, _ := t.masqueraded.get(endpoint{f.Src, f.SrcPort, f.Proto})
 	return m
+}
+
+// Answers reports whether f comes from the address and port of a real server whose answers
+// pass through the director. The server of a firewall mark answers with any protocol
+// (ip_vs_has_real_service in ip_vs_ctl.c).
+func (t *Table) Answers(f *packet.Flow) bool {
+	_, marked := t.masqueraded.get(endpoint{f.Src, f.SrcPort, 0})
+	return marked || t.Masqueraded(f) != nil
 }
 
 // parts is the number of parts of a shared map: a change copies one of them.
@@ -78,33 +86,26 @@ func (s *shared[V]) share() view[V] {
 	return s.view
 }
 
-// masquerade adds a server whose answers pass through the director.
+// masquerade adds a server whose answers pass through the director. Those of a mark's server
+// can have any protocol, so it has protocol 0.
 func (r *Registry) masquerade(s *Server) {
-	if s.Of.Mark != 0 {
-		return // for a mark, the answers can have any protocol and port
-	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
-	first := s.ID
 	if m, ok := r.masqueraded.get(e); ok {
-		first = m.Server
-		r.others[e] = append(r.others[e], s.ID)
+		r.others[e] = append(r.others[e], m.Server)
 	}
-	r.tellUsers(e, first)
+	r.tellUsers(e, s.ID)
 }
 
 // unmasquerade undoes masquerade.
 func (r *Registry) unmasquerade(s *Server) {
-	if s.Of.Mark != 0 {
-		return
-	}
 	e := endpoint{s.Addr, s.Port, s.Of.Proto}
 	m, _ := r.masqueraded.get(e)
-	first, others := m.Server, r.others[e]
-	switch {
-	case first != s.ID:
+	last, others := m.Server, r.others[e]
+	switch n := len(others); {
+	case last != s.ID:
 		others = slices.DeleteFunc(others, func(id uint32) bool { return id == s.ID })
-	case len(others) > 0:
-		first, others = others[0], others[1:]
+	case n > 0:
+		last, others = others[n-1], others[:n-1]
 	default:
 		delete(r.masqueraded.own(e), e)
 		return
@@ -112,15 +113,15 @@ func (r *Registry) unmasquerade(s *Server) {
 	if r.others[e] = others; len(others) == 0 {
 		delete(r.others, e)
 	}
-	r.tellUsers(e, first)
+	r.tellUsers(e, last)
 }
 
-// tellUsers updates what the next table says of the servers that answer from e. first is
-// the number of the one that was added first.
-func (r *Registry) tellUsers(e endpoint, first uint32) {
+// tellUsers updates what the next table says of the servers that answer from e. last is
+// the number of the one that was added last, which ip_vs_find_real_service finds.
+func (r *Registry) tellUsers(e endpoint, last uint32) {
 	was, _ := r.masqueraded.get(e)
-	of := r.servers[first].Of
-	now := Masqueraded{Server: first, Of: of, Sole: len(r.others[e]) == 0 && of.Port != 0}
+	of := r.servers[last].Of
+	now := Masqueraded{Server: last, Of: of, Sole: len(r.others[e]) == 0 && of.Port != 0}
 	if was == nil || *was != now {
 		r.masqueraded.own(e)[e] = &now
 	}

@@ -17,7 +17,8 @@ func from(s service.ServerSpec, proto uint8) *packet.Flow {
 }
 
 // Masquerades and Masqueraded find the servers whose answers pass through the
-// director. Sole is set if the answer can belong to one service only.
+// director. Sole is set if the answer can belong to one service only. Answers also finds those
+// of firewall marks, with every protocol.
 func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 	a, b, shared, wide := natServer("10.0.0.11", 8080), natServer("10.0.0.12", 8080), natServer("10.0.0.13", 8080), natServer("10.0.0.14", 0)
 	direct, tunnelled, marked := natServer("10.0.0.15", 80), natServer("10.0.0.16", 80), natServer("10.0.0.17", 80)
@@ -37,16 +38,20 @@ func TestMasqueraded_IsSoleWhereOneServiceHasIt(t *testing.T) {
 		{a, tcp, true, true, true, first.Key},
 		{a, udp, true, false, false, service.Key{}},
 		{b, tcp, true, true, true, second.Key},
-		{shared, tcp, true, true, false, first.Key},
+		{shared, tcp, true, true, false, second.Key},
 		{wide, tcp, true, true, false, every.Key}, // the service has every port, so the answer does not show which
 		{direct, tcp, false, false, false, service.Key{}},
 		{tunnelled, tcp, false, false, false, service.Key{}},
 		{marked, tcp, true, false, false, service.Key{}},
+		{marked, udp, true, false, false, service.Key{}},
 		{natServer("10.0.0.11", 8081), tcp, true, false, false, service.Key{}},
 		{natServer("10.0.0.99", 8080), tcp, false, false, false, service.Key{}},
 	} {
 		if got := r.table.Masquerades(c.server.Addr); got != c.address {
 			t.Errorf("%v masquerades: %v, want %v", c.server.Addr, got, c.address)
+		}
+		if got, want := r.table.Answers(from(c.server, c.proto)), c.is || c.server == marked; got != want {
+			t.Errorf("%v:%d of %d answers: %v, want %v", c.server.Addr, c.server.Port, c.proto, got, want)
 		}
 		m := r.table.Masqueraded(from(c.server, c.proto))
 		if (m != nil) != c.is {

@@ -65,7 +65,7 @@ func TestSkip_NobodyIsRefusedMeanwhile(t *testing.T) {
 			defer close(done)
 			for n := range uint32(20_000) {
 				f := packet.Flow{Src: packet.AddrFrom4(0xc6336400 + n), SrcPort: 40000, Dst: s.Addr, DstPort: 80, Proto: packet.ProtoTCP}
-				if _, ok := s.Schedule(&f, 0, false); !ok {
+				if _, ok := s.Schedule(&f, 0, service.Active{}); !ok {
 					t.Errorf("%s: connection %d is refused", scheduler, n)
 					return
 				}
@@ -169,7 +169,7 @@ func TestShadow_SkipsToo(t *testing.T) {
 	var picks []*service.Pick
 	shadow := r.table.Shadow(func(p *service.Pick) { picks = append(picks, p) })
 	for range 4 {
-		if c, ok := shadow.Services()[0].Schedule(to(web(2).Key), 0, false); !ok || c.ID != 0 {
+		if c, ok := shadow.Services()[0].Schedule(to(web(2).Key), 0, service.Active{}); !ok || c.ID != 0 {
 			t.Errorf("server %v, %v; want 0", c.Server, ok)
 		}
 	}

@@ -49,7 +49,7 @@ type Registry struct {
 	total    Meter
 
 	masqueraded  shared[*Masqueraded]  // the server with the method NAT that was added first, by its end
-	others       map[endpoint][]uint32 // those that were added later, where there are any
+	others       map[endpoint][]uint32 // those that were added before the last one, where there are any, the oldest first
 	masquerading shared[int]           // by address: the servers whose answers pass through the director
 }
 

@@ -44,16 +44,27 @@ type Choice struct {
 	Method Method
 }
 
+// Active says whether a connection begins as an active one. If the answers do not pass
+// through the director, the state machine is another one.
+type Active struct{ Masqueraded, Otherwise bool }
+
+// By returns whether the connection begins as an active one by method m.
+func (a Active) By(m Method) bool {
+	if m == NAT {
+		return a.Masqueraded
+	}
+	return a.Otherwise
+}
+
 // Schedule chooses a real server for a new connection and counts the connection. f is
-// the flow of its first packet. active says whether the connection begins as an
-// active one. Schedule returns false if no server is usable. It chooses and counts
+// the flow of its first packet. Schedule returns false if no server is usable. It chooses and counts
 // under one lock, so simultaneous connections are spread like consecutive ones.
-func (s *Service) Schedule(f *packet.Flow, now int64, active bool) (Choice, bool) {
+func (s *Service) Schedule(f *packet.Flow, now int64, active Active) (Choice, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.Choose(f, now)
 	if ok {
-		c.Bind(active)
+		c.Bind(active.By(c.Method))
 	}
 	return c, ok
 }

@@ -96,7 +96,7 @@ func TestSchedule_CountsWhatItChooses(t *testing.T) {
 	table := newTable(t, web(3))
 	s := table.Lookup(to(web(0).Key))
 	for i, want := range []uint32{2, 1, 0, 2} { // the server added last comes first
-		got, ok := s.Schedule(to(s.Key), 0, true)
+		got, ok := s.Schedule(to(s.Key), 0, service.Active{Masqueraded: true, Otherwise: true})
 		if !ok || got.ID != want {
 			t.Fatalf("connection %d goes to %+v (%v), want server %d", i, got.Server, ok, want)
 		}
@@ -118,7 +118,7 @@ func TestSchedule_IsRoundRobinForAnyNumberOfWorkers(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				s.Schedule(to(s.Key), 0, false)
+				s.Schedule(to(s.Key), 0, service.Active{})
 			}
 		})
 	}
@@ -136,7 +136,7 @@ func TestSchedule_DrawsAsTheSeedSays(t *testing.T) {
 		spec.Scheduler = "twos"
 		s := seededTable(t, seed, spec).Services()[0]
 		for range 64 {
-			choice, _ := s.Schedule(to(s.Key), 0, false)
+			choice, _ := s.Schedule(to(s.Key), 0, service.Active{})
 			ids = append(ids, choice.ID)
 		}
 		return ids
@@ -164,7 +164,7 @@ func TestSchedule_FollowsTheFlags(t *testing.T) {
 		for port := range uint16(100) {
 			f := to(s.Key)
 			f.SrcPort = port
-			choice, _ := s.Schedule(f, 0, false)
+			choice, _ := s.Schedule(f, 0, service.Active{})
 			seen[choice.ID] = true
 		}
 		return seen
@@ -181,7 +181,7 @@ func TestLookup_DoesNotAllocate(t *testing.T) {
 	table := newTable(t, web(4))
 	flow := to(web(0).Key)
 	if n := testing.AllocsPerRun(100, func() {
-		table.Lookup(flow).Schedule(flow, 0, true)
+		table.Lookup(flow).Schedule(flow, 0, service.Active{Masqueraded: true, Otherwise: true})
 		table.VIP(flow.Src)
 	}); n != 0 {
 		t.Errorf("%v allocations, want 0", n)

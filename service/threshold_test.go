@@ -65,7 +65,7 @@ func TestThresholds_AtEveryEdge(t *testing.T) {
 func TestThresholds_KeepNewConnectionsAway(t *testing.T) {
 	r, s, server := limited(t, 2, 0)
 	for i, want := range []bool{true, true, false, false} {
-		if _, ok := s.Schedule(to(s.Key), 0, true); ok != want {
+		if _, ok := s.Schedule(to(s.Key), 0, service.Active{Masqueraded: true, Otherwise: true}); ok != want {
 			t.Errorf("connection %d: scheduled %v, want %v", i, ok, want)
 		}
 	}
@@ -74,7 +74,7 @@ func TestThresholds_KeepNewConnectionsAway(t *testing.T) {
 		t.Error("an overloaded server is no member")
 	}
 	server.Release(true)
-	if _, ok := s.Schedule(to(s.Key), 0, true); !ok {
+	if _, ok := s.Schedule(to(s.Key), 0, service.Active{Masqueraded: true, Otherwise: true}); !ok {
 		t.Error("the server with one connection gets none, although 1 is less than three quarters of 2")
 	}
 	_ = r
@@ -154,7 +154,7 @@ func TestThresholds_UnderConcurrentUse(t *testing.T) {
 			held := 0
 			for range 20_000 {
 				if r.IntN(2) == 0 {
-					if _, ok := s.Schedule(to(s.Key), 0, true); ok {
+					if _, ok := s.Schedule(to(s.Key), 0, service.Active{Masqueraded: true, Otherwise: true}); ok {
 						held++
 						if n := server.Load.Total.Load(); n > upper {
 							t.Errorf("%d connections, want %d at most", n, upper)

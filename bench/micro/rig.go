@@ -162,7 +162,7 @@ func (r *rig) insert(number uint32, state conntrack.State, packets uint32) (serv
 	if s == nil {
 		return 0, errors.New("the service is not there")
 	}
-	to, ok := s.Schedule(&f, now, state.Active())
+	to, ok := s.Schedule(&f, now, service.Active{Masqueraded: state.Active(), Otherwise: state.Active()})
 	if !ok {
 		return 0, errors.New("no server for a connection")
 	}

@@ -105,7 +105,7 @@ func (w *walk) schedule() {
 	for i := range w.batch.N {
 		f, ok := &w.batch.Frames[i], false
 		if s := w.view.Services.Lookup(&f.Flow); s != nil {
-			w.chosen[i], ok = s.Schedule(&f.Flow, w.now, true)
+			w.chosen[i], ok = s.Schedule(&f.Flow, w.now, service.Active{Masqueraded: true, Otherwise: true})
 		}
 		if !ok {
 			w.failed++
