@@ -48,7 +48,7 @@ type Registry struct {
 	gone     Tally               // of deleted services
 	total    Meter
 
-	masqueraded  shared[*Masqueraded]  // the server with the method NAT that was added first, by its end
+	masqueraded  shared[*Masqueraded]  // the server with the method NAT that was added last, by its end
 	others       map[endpoint][]uint32 // those that were added before the last one, where there are any, the oldest first
 	masquerading shared[int]           // by address: the servers whose answers pass through the director
 }
