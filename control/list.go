@@ -68,6 +68,7 @@ func (c *Control) Service(k service.Key) (listed Service, ok bool) {
 func (c *Control) list(s *service.Service, m *service.Meter, hops *neigh.Table, room []Server) Service {
 	listed := Service{
 		Spec: s.Spec, Stats: Stats(m.Stats()), Counted: Stats(c.registry.Tally(&s.Key)), Rates: ratesOf(m.Rates()),
+		Health:  c.registry.Health(s.Key),
 		Servers: slices.Grow(room, c.registry.Servers(s.Key)),
 	}
 	c.registry.EachServer(s.Key, func(server *service.Server, spec service.ServerSpec, m *service.Meter) {

@@ -13,12 +13,14 @@ import (
 
 // Service is a virtual service in a listing. Spec.Servers is empty. Servers contains the
 // servers; the one that was added last comes first. Stats was updated by the last run of
-// the estimator. Counted is up to date and is never reset.
+// the estimator. Counted is up to date and is never reset. Health was updated by the last
+// Compare; its Suspect says that at least half of the new connections fail.
 type Service struct {
 	service.Spec
 	Stats   Stats
 	Counted Stats
 	Rates   Rates
+	Health  service.Health
 	Servers []Server
 }
 

@@ -96,19 +96,40 @@ func (l *serverLog) tell(now time.Time, s *serverState) {
 		Msg("real server cannot be reached: it gets no new connections in the services in which it is skipped")
 }
 
-// tellVerdicts logs that real servers have become suspect, or are no longer.
+// serverTexts and serviceTexts say what has become of a real server and of a service.
+var (
+	serverTexts = map[service.Outcome]string{
+		service.Fails:  "most new connections to a real server fail, unlike those of its peers",
+		service.Works:  "new connections to a real server succeed again",
+		service.Unused: "real server has had no new connections for five minutes: whether they would still fail is not known",
+		service.Alike:  "new connections to a real server still fail, but now it has no peers, or those to its peers fail, too",
+	}
+	serviceTexts = map[service.Outcome]string{
+		service.Fails:  "at least half of the new connections to a service fail: its servers refuse them, or they make no progress",
+		service.Works:  "new connections to a service succeed again",
+		service.Unused: "service has had no new connections for five minutes: whether they would still fail is not known",
+	}
+)
+
+// tellVerdicts logs that real servers have become suspect, or are no longer, and the same
+// of services.
 func tellVerdicts(log zerolog.Logger, all []service.Verdict) {
 	for _, v := range all[:min(serverLines, len(all))] {
-		e, text := log.Info(), "real server is like its peers again, or has no new connections"
-		if v.Health.Suspect {
-			e, text = log.Warn(), "most new connections to a real server fail, unlike those of its peers"
+		e, text := log.Info(), serverTexts[v.Outcome]
+		if v.Outcome != service.Works {
+			e = log.Warn()
 		}
-		e.Str("service", v.Of.Name()).Stringer("server", v.Addr).Uint16("port", v.Port).
-			Int("connections", int(v.Health.Conns)).Int("no-progress", int(v.Health.Stalled)).
+		e = e.Str("service", v.Of.Name())
+		if v.Whole {
+			text = serviceTexts[v.Outcome]
+		} else {
+			e = e.Stringer("server", v.Addr).Uint16("port", v.Port)
+		}
+		e.Int("connections", int(v.Health.Conns)).Int("no-progress", int(v.Health.Stalled)).
 			Int("refused", int(v.Health.Refused)).Int("icmp-errors", int(v.Health.Errors)).Msg(text)
 	}
 	if n := len(all) - serverLines; n > 0 {
-		log.Warn().Int("servers", n).Msg("more real servers differ from their peers, or do no longer: director top and the status page show them")
+		log.Warn().Int("more", n).Msg("more real servers and services fail, or do no longer: director top and the status page show them")
 	}
 }
 

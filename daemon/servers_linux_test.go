@@ -16,6 +16,7 @@ import (
 	"director/internal/packettest"
 	"director/neigh"
 	"director/packet"
+	"director/service"
 )
 
 const twoServers = `
@@ -163,12 +164,39 @@ func TestCompare_LogsASuspectAndDoubtsItsNextHop(t *testing.T) {
 	}
 	r.logged.take()
 	r.compare()
-	if got := r.logged.take(); !strings.Contains(got, "most new connections to a real server fail") ||
-		!strings.Contains(got, `"service":"tcp:192.0.2.10:80","server":"10.0.0.12","port":80,"connections":20,"no-progress":20`) {
-		t.Errorf("logged: %s", got)
+	if got := r.logged.take(); got != "" {
+		t.Errorf("logged %s before a result can be expected", got)
+	}
+	r.compare()
+	got := r.logged.take()
+	for _, want := range []string{
+		`"service":"tcp:192.0.2.10:80","server":"10.0.0.12","port":80,"connections":19,"no-progress":19,"refused":0,"icmp-errors":0,"message":"most new connections to a real server fail, unlike`,
+		`"service":"tcp:192.0.2.10:80","connections":39,"no-progress":19,"refused":0,"icmp-errors":0,"message":"at least half of the new connections to a service fail`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the log lacks %s:\n%s", want, got)
+		}
 	}
 	if want := []packet.Addr{packet.MustAddr("10.0.0.12")}; !slices.Equal(r.network.doubted, want) {
 		t.Errorf("next hops to confirm: %v, want %v", r.network.doubted, want)
+	}
+}
+
+// Each change of a server and of a service has its own text.
+func TestTellVerdicts_SaysWhy(t *testing.T) {
+	for o := service.Fails; o <= service.Alike; o++ {
+		for _, whole := range []bool{false, true} {
+			var out lines
+			tellVerdicts(zerolog.New(&out), []service.Verdict{{Whole: whole, Outcome: o}})
+			got := out.take()
+			level := map[bool]string{false: "warn", true: "info"}[o == service.Works]
+			if !strings.Contains(got, `"level":"`+level+`"`) || strings.Contains(got, `"server":`) == whole {
+				t.Errorf("outcome %d, the whole service: %v: %s", o, whole, got)
+			}
+			if none := whole && o == service.Alike; strings.Contains(got, `"message":""`) || strings.Contains(got, `"message"`) == none {
+				t.Errorf("outcome %d, the whole service: %v: %s", o, whole, got)
+			}
+		}
 	}
 }
 

@@ -15,8 +15,10 @@ func (r *registry) serve(id uint32, opened, completed, refused uint64) {
 	s.AddSigns(0, &service.Signs{Opened: opened, Completed: completed, Refused: refused})
 }
 
-// suspects compares, and returns the servers that are suspect then.
+// suspects compares, and returns the servers that are suspect then. It compares twice,
+// because a connection without a result is judged only at the second time.
 func (r *registry) suspects() (ids []uint32) {
+	r.Compare()
 	r.Compare()
 	for _, s := range r.table.Servers() {
 		if s.Health().Suspect {
@@ -42,7 +44,9 @@ func TestCompare_FindsTheServerThatDiffers(t *testing.T) {
 		{what: "a flood of SYNs, and one a little worse", opened: [3]uint64{1000, 1000, 1000}, completed: [3]uint64{300, 300, 100}},
 		{what: "some that fail", opened: [3]uint64{80, 80, 80}, completed: [3]uint64{80, 45, 80}},
 		{what: "too few to tell", opened: [3]uint64{80, 9, 80}, completed: [3]uint64{80, 0, 80}},
-		{what: "no peer with enough", opened: [3]uint64{9, 80, 9}, completed: [3]uint64{9, 0, 9}},
+		{what: "peers with few connections", opened: [3]uint64{9, 80, 4}, completed: [3]uint64{9, 0, 4}, want: []uint32{1}},
+		{what: "refusals, and peers with few connections", opened: [3]uint64{9, 1686, 0}, completed: [3]uint64{9, 0, 0}, refused: [3]uint64{0, 1686, 0}, want: []uint32{1}},
+		{what: "no peer with a connection", opened: [3]uint64{0, 80, 0}},
 	} {
 		r := newRegistry(t, service.Options{}, web(3))
 		for i := range c.opened {
@@ -58,25 +62,137 @@ func TestCompare_FindsTheServerThatDiffers(t *testing.T) {
 // A suspect server is none any more when it works, and when it gets no new connections. It
 // does not change with every Compare.
 func TestCompare_ForgetsASuspect(t *testing.T) {
-	for what, after := range map[string]func(r *registry){
-		"it works":           func(r *registry) { r.serve(0, 40, 40, 0); r.serve(1, 40, 40, 0) },
-		"no new connections": func(*registry) {},
-		"the peer fails too": func(r *registry) { r.serve(0, 40, 0, 0); r.serve(1, 40, 0, 0) },
+	for what, c := range map[string]struct {
+		after func(r *registry)
+		want  service.Outcome
+	}{
+		"it works":           {func(r *registry) { r.serve(0, 40, 40, 0); r.serve(1, 40, 40, 0) }, service.Works},
+		"no new connections": {func(*registry) {}, service.Unused},
+		"the peer fails too": {func(r *registry) { r.serve(0, 40, 0, 0); r.serve(1, 40, 0, 0) }, service.Alike},
+		"no peer any more": {func(r *registry) {
+			r.serve(1, 40, 0, 0)
+			if s := r.table.Server(0); r.Servers(s.Of) == 2 {
+				r.must(r.DeleteServer(s.Of, s.Addr, s.Port))
+			}
+		}, service.Alike},
 	} {
 		r := newRegistry(t, service.Options{}, web(2))
 		r.serve(0, 40, 40, 0)
-		r.serve(1, 40, 0, 0)
-		changes, n := 0, 0
-		for ; n < 1000; n++ {
+		r.serve(1, 40, 0, 40)
+		var outcomes []service.Outcome
+		n := 0
+		for ; n < 1000 && len(outcomes) < 2; n++ {
 			changed, _ := r.Compare()
-			changes += len(changed)
-			if n > 0 && !r.table.Server(1).Health().Suspect {
-				break
+			for _, v := range changed {
+				if !v.Whole {
+					outcomes = append(outcomes, v.Outcome)
+				}
 			}
-			after(r)
+			c.after(r)
 		}
-		if n == 0 || n == 1000 || changes != 2 {
-			t.Errorf("%s: after %d comparisons with %d changes, want some and 2", what, n, changes)
+		if want := []service.Outcome{service.Fails, c.want}; !slices.Equal(outcomes, want) {
+			t.Errorf("%s: after %d comparisons the outcomes are %v, want %v", what, n, outcomes, want)
+		}
+	}
+}
+
+// A server that refuses the connections that it gets stays suspect, however long its peer
+// gets none and however few its peer had before: by wlc a server that refuses all gets all
+// new connections while its peer holds some that are idle.
+func TestCompare_KeepsASuspectThatStarvesItsPeers(t *testing.T) {
+	for _, good := range []uint64{4, 9, 30, 3000} {
+		r := newRegistry(t, service.Options{}, web(2))
+		r.serve(0, good, good, 0)
+		r.serve(1, good, good, 0)
+		var all []service.Verdict
+		for range 1800 { // an hour
+			changed, _ := r.Compare()
+			all = append(all, changed...)
+			r.serve(1, 7, 0, 7)
+		}
+		server := r.table.Server(1)
+		if !server.Health().Suspect || r.table.Server(0).Health().Suspect || !r.Health(server.Of).Suspect {
+			t.Errorf("%d good connections before: server 1 is suspect: %v, server 0: %v, the service fails: %v; want server 1 and the service",
+				good, server.Health().Suspect, r.table.Server(0).Health().Suspect, r.Health(server.Of).Suspect)
+		}
+		if len(all) != 2 {
+			t.Errorf("%d good connections before: the verdicts are %+v, want one of the server and one of the service", good, all)
+		}
+		for n := 0; n < 300 && server.Health().Suspect; n++ { // it works again
+			changed, _ := r.Compare()
+			all = append(all, changed...)
+			r.serve(1, 7, 7, 0)
+		}
+		if server.Health().Suspect || len(all) != 4 || all[3].Outcome != service.Works || all[2].Outcome != service.Works {
+			t.Errorf("%d good connections before: when it works, the verdicts are %+v", good, all)
+		}
+	}
+}
+
+// It is said of a service, not of its servers, that most new connections fail at all of them.
+func TestCompare_FindsTheServiceThatFails(t *testing.T) {
+	for _, c := range []struct {
+		what                       string
+		opened, completed, refused []uint64
+		want                       bool
+		suspects                   int
+	}{
+		{"one server that refuses", []uint64{10}, []uint64{0}, []uint64{10}, true, 0},
+		{"one server that is silent", []uint64{11}, []uint64{0}, []uint64{0}, true, 0},
+		{"too few to tell", []uint64{9}, []uint64{0}, []uint64{9}, false, 0},
+		{"all refuse", []uint64{30, 30}, []uint64{0, 0}, []uint64{30, 30}, true, 0},
+		{"a flood", []uint64{1000, 1000, 1000}, []uint64{20, 20, 20}, []uint64{0, 0, 0}, true, 0},
+		{"less than half", []uint64{50, 50}, []uint64{50, 2}, []uint64{0, 48}, false, 1},
+		{"half", []uint64{50, 50}, []uint64{50, 0}, []uint64{0, 50}, true, 1},
+		{"no connection", []uint64{0, 0}, []uint64{0, 0}, []uint64{0, 0}, false, 0},
+	} {
+		r := newRegistry(t, service.Options{}, web(len(c.opened)))
+		for i := range c.opened {
+			r.serve(uint32(i), c.opened[i], c.completed[i], c.refused[i])
+		}
+		suspects := r.suspects()
+		if got := r.Health(r.table.Server(0).Of).Suspect; got != c.want || len(suspects) != c.suspects {
+			t.Errorf("%s: the service fails: %v, want %v; %v are suspect, want %d", c.what, got, c.want, suspects, c.suspects)
+		}
+	}
+}
+
+// A flood of SYNs that begins after many good connections reaches all servers. It is not
+// taken for the failure of one, even if one gets a little more of it.
+func TestCompare_TakesNoFloodForAFailure(t *testing.T) {
+	r := newRegistry(t, service.Options{}, web(3))
+	for range 1000 {
+		for id := range uint32(3) {
+			r.serve(id, 5, 5, 0)
+		}
+		r.Compare()
+	}
+	for range 100 {
+		r.serve(0, 2000, 5, 0)
+		r.serve(1, 3000, 4, 0)
+		r.serve(2, 1000, 3, 0)
+		changed, _ := r.Compare()
+		for _, v := range changed {
+			if !v.Whole || v.Outcome != service.Fails {
+				t.Fatalf("the verdict is %+v, want nothing of a server", v)
+			}
+		}
+	}
+	if !r.Health(r.table.Server(0).Of).Suspect {
+		t.Error("the service does not fail")
+	}
+}
+
+// Connections whose handshake takes longer than the rest of a period are not taken for
+// failures.
+func TestCompare_WaitsForTheResult(t *testing.T) {
+	r := newRegistry(t, service.Options{}, web(1))
+	for range 100 {
+		for _, completed := range []uint64{0, 40} {
+			r.serve(0, 40-completed, completed, 0)
+			if changed, _ := r.Compare(); changed != nil {
+				t.Fatalf("the verdict is %+v although no connection fails", changed)
+			}
 		}
 	}
 }

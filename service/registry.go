@@ -63,6 +63,7 @@ type registered struct {
 	copied  uint64              // both lists are copies that may be edited in place until this commit; 0: they are not
 	gone    Tally               // of removed servers
 	meter   Meter
+	whole   whole // of Compare
 }
 
 // record is the data of a server that only the registry uses.

@@ -64,3 +64,36 @@ func TestHealth_AServerThatFailsAloneIsAnnounced(t *testing.T) {
 		}
 	}
 }
+
+// TestHealth_AServerThatStarvesItsPeerIsAnnounced has wlc send all new connections to a server
+// that refuses them, because its peer holds a few connections that are idle. The peer has had
+// no others. The director says so as long as connections fail, of the server and of the service.
+func TestHealth_AServerThatStarvesItsPeerIsAnnounced(t *testing.T) {
+	t.Parallel()
+	l := labtest.New(t, lab.Config{Method: service.NAT, Servers: 2})
+	serve(t, l.Servers[1], demoServerPort, echoLines)
+	failing := l.Servers[0] // it does not listen
+	d := startCtl(t, l, "xdp", l.Rules("tcp", "wlc", demoPort, demoServerPort)...)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dial := dialer(l, demoPort)
+	held := 0
+	nettest.Eventually(t, "four connections", func() bool {
+		if c, err := dial(ctx); err == nil {
+			t.Cleanup(func() { c.Close() })
+			held++
+		}
+		return held == 4
+	})
+	knock(t, dial, d, func(s *api.Server) bool { return s.Suspect }, "is suspect", failing.Addr)
+	await(t, d, func(s *api.Server) bool { return !s.Suspect }, "is not suspect", l.Servers[1].Addr)
+	nettest.Eventually(t, "the alerts on the page", func() bool {
+		text := fetchFromDirector(t, l, "/", 200)
+		return strings.Contains(text, "New connections to 1 server fail, unlike those to the peers") &&
+			strings.Contains(text, "At least half of the new connections to 1 service fail")
+	})
+	nettest.Eventually(t, "the log tells of both", func() bool {
+		return strings.Contains(d.Log(), "most new connections to a real server fail") &&
+			strings.Contains(d.Log(), "at least half of the new connections to a service fail")
+	})
+}

@@ -98,6 +98,7 @@ func TestListing_ArrivesWhole(t *testing.T) {
 	// Counted and the numbers of Health are for the metrics and the status page, which are
 	// read in the director's own process.
 	want.Counted, server.Counted, server.Health = control.Stats{}, control.Stats{}, service.Health{Suspect: true}
+	want.Health = service.Health{Suspect: true}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(service.Key{}, packet.Addr{})); diff != "" {
 		t.Errorf("listing (-sent +arrived):\n%s", diff)
 	}

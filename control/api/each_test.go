@@ -37,7 +37,7 @@ func answers(t *testing.T, text *string) api.Remote {
 }
 
 const (
-	full = `{"service":"tcp:192.0.2.10:80","scheduler":"mh","flags":["mh-port"],"persistent":60,"stats":{"connections":1},"servers":[` +
+	full = `{"service":"tcp:192.0.2.10:80","scheduler":"mh","flags":["mh-port"],"persistent":60,"failing":true,"stats":{"connections":1},"servers":[` +
 		`{"server":"10.0.0.1:80","method":"tun","weight":7,"upper":9,"lower":3,"tunnel":{"type":"gue","port":6080},"overloaded":true,` +
 		`"unreachable":"neighbor","skipped":true,"suspect":true,"signs":{"opened":1},"active":1,"inactive":2,"persistent":3,` +
 		`"stats":{"connections":5},"rates":{"connections":6}},{"server":"10.0.0.2:80","method":"nat"}]}`

@@ -14,6 +14,7 @@ import (
 // and Rates.
 func listed(c *control.Service, counts bool) Service {
 	s := ServiceOf(&c.Spec)
+	s.Failing = c.Health.Suspect
 	if counts {
 		s.Stats, s.Rates = statsOf(c.Stats), ratesOf(c.Rates)
 	}
@@ -69,6 +70,7 @@ func (s *Service) Control(room []control.Server) (control.Service, error) {
 		to.Stats, to.Rates = from.Stats.control(), from.Rates.control()
 		c.Servers = append(c.Servers, to)
 	}
+	c.Health.Suspect = s.Failing
 	c.Stats, c.Rates, c.Spec.Servers = s.Stats.control(), s.Rates.control(), nil
 	return c, nil
 }

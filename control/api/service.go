@@ -14,7 +14,7 @@ import (
 )
 
 // Service is a virtual service. A field that is not given has the default of ipvsadm.
-// Stats, Rates and the counts of its servers are only in answers.
+// Failing, Stats, Rates and the counts of its servers are only in answers.
 type Service struct {
 	Service    string   `json:"service"` // such as tcp:192.0.2.10:80, or fwmark:1
 	Scheduler  string   `json:"scheduler,omitempty"`
@@ -25,8 +25,9 @@ type Service struct {
 	Engine     string   `json:"engine,omitempty"` // persistence engine: sip
 	Servers    []Server `json:"servers,omitempty"`
 
-	Stats *Stats `json:"stats,omitempty"`
-	Rates *Rates `json:"rates,omitempty"`
+	Failing bool   `json:"failing,omitempty"` // at least half of its new connections fail
+	Stats   *Stats `json:"stats,omitempty"`
+	Rates   *Rates `json:"rates,omitempty"`
 }
 
 // Server is a real server of a service.

@@ -12,6 +12,8 @@ import (
 var (
 	serviceInfo = native.gauge("director_service_info",
 		"The scheduler of a service, as a label; always 1.", "proto", "service", "scheduler")
+	serviceFailing = native.gauge("director_service_failing",
+		"Whether at least half of the new connections to the service fail: 1 or 0.", "proto", "service")
 	serviceTraffic = traffic("service", "proto", "service")
 
 	serverInfo = native.gauge("director_server_info",
@@ -88,7 +90,7 @@ func serverCounter(name, help string) *metric {
 
 // collectServices exports services and their servers.
 func collectServices(source Source, out sink) {
-	ofServices := out.table(serviceTraffic.columns()...)
+	ofServices := out.table(append(serviceTraffic.columns(), serviceFailing)...)
 	serviceInfos := out.table(serviceInfo)
 	ofServers := out.table(append(serverTraffic.columns(),
 		serverActive, serverInactive, serverPersistent, serverWeight, serverUpper, serverLower, serverWay,
@@ -97,7 +99,7 @@ func collectServices(source Source, out sink) {
 	source.EachService(func(s *control.Service) bool {
 		proto, name := serviceLabels(&s.Key)
 		counted := values(&s.Counted)
-		ofServices.row(serviceTraffic.conns.text([]string{proto, name}), counted[:]...)
+		ofServices.row(serviceTraffic.conns.text([]string{proto, name}), append(counted[:], flag(s.Health.Suspect))...)
 		serviceInfos.row(serviceInfo.text([]string{proto, name, s.Scheduler}), 1)
 		for j := range s.Servers {
 			r := &s.Servers[j]

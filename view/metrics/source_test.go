@@ -94,6 +94,7 @@ func sample() *source {
 // listed returns a service whose counts are the sums over its servers.
 func listed(k service.Key, scheduler string, servers ...control.Server) control.Service {
 	s := control.Service{Spec: service.Spec{Key: k, Scheduler: scheduler}, Servers: servers}
+	s.Health.Suspect = scheduler == "mh"
 	for _, r := range servers {
 		s.Counted.Conns += r.Counted.Conns
 		s.Counted.InPkts += r.Counted.InPkts

@@ -30,6 +30,7 @@ func newKind(m *mark, metric string) *kind {
 var (
 	noServer       = newKind(unusable, "director_server_weight")
 	noneReachable  = newKind(unusable, "director_server_next_hop_known")
+	serviceFails   = newKind(failed, "director_service_failing")
 	linkDown       = newKind(unusable, "director_interface_up")
 	unreachable    = newKind(lost, "director_server_next_hop_known")
 	failing        = newKind(suspect, "director_server_suspect")
@@ -65,7 +66,7 @@ var ours = map[string]bool{
 
 // alerts returns the alerts, the worst first.
 func alerts(s *snapshot, v *view, c choice) (all []alert) {
-	var down, cut, gone, odd, busy, idle []string
+	var down, cut, bad, gone, odd, busy, idle []string
 	for i := range s.services {
 		each := &s.services[i]
 		if !each.Usable() {
@@ -74,6 +75,9 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 		} else if each.Unreachable() {
 			_, proto, name := nameOf(each.Key)
 			cut = append(cut, proto+" "+name)
+		} else if h := &each.Health; h.Suspect {
+			_, proto, name := nameOf(each.Key)
+			bad = append(bad, fmt.Sprintf("%s %s (%.0f of %.0f connections, %.0f of them refused)", proto, name, h.Failed(), h.Conns, h.Refused))
 		}
 		for j := range each.Servers {
 			server := &each.Servers[j]
@@ -98,6 +102,9 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	}
 	if len(cut) > 0 {
 		say(noneReachable, "Packets can reach no server of "+plural(len(cut), "service", "services"), names(cut), search(lost.Text))
+	}
+	if len(bad) > 0 {
+		say(serviceFails, "At least half of the new connections to "+plural(len(bad), "service", "services")+" fail", names(bad), search(failed.Text))
 	}
 	if links := s.figures.LinksDown; len(links) > 0 {
 		say(linkDown, plural(len(links), "link is", "links are")+" down", names(links), "#queues")

@@ -283,6 +283,9 @@ func TestPage_AlertsOfWhatDoesNotWork(t *testing.T) {
 		{"80 half-open on one of three", func(s *source) {
 			s.services[0].Servers[2].Health = service.Health{Conns: 80.2, Stalled: 79.6, Suspect: true}
 		}, []string{"▲ New connections to 1 server fail, unlike those to the peers 10.0.0.13:80 (80 of 80 connections)", "▲ suspect"}},
+		{"a service that fails", func(s *source) {
+			s.services[0].Health = service.Health{Conns: 107.2, Stalled: 2, Refused: 99.4, Suspect: true}
+		}, []string{"✕ At least half of the new connections to 1 service fail TCP 192.0.2.10:80 (101 of 107 connections, 99 of them refused)", "✕ failing"}},
 		{"a link down", func(s *source) { s.figures.LinksDown = []string{"eth0", "eth1"} }, []string{"✕ 2 links are down eth0, eth1"}},
 		{"too little memory", func(s *source) { s.figures.ShortOfMemory = []string{"eth1"} },
 			[]string{"▲ AF_PACKET is used instead of AF_XDP eth1: too little memory may be locked"}},

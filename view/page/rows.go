@@ -46,6 +46,7 @@ var (
 	unusable = &mark{"bad", "✕", "no usable server", "New connections are refused: no server has a weight and room"}
 	full     = &mark{"warn", "▲", "full", "The upper threshold is reached: no new connections until there are fewer than the lower one"}
 	lost     = &mark{"bad", "✕", "unreachable", "Packets cannot reach it: no route, no link, or its next hop does not answer"}
+	failed   = &mark{"bad", "✕", "failing", "At least half of its new connections are refused, or make no progress"}
 	suspect  = &mark{"warn", "▲", "suspect", "Most of its new connections fail, unlike those of another server of the service"}
 	drained  = &mark{"mild", "◌", "drained", "Weight 0: no new connections, those that there are go on"}
 )
@@ -128,6 +129,8 @@ func newServiceRow(s *control.Service) serviceRow {
 		r.State = unusable
 	} else if s.Unreachable() {
 		r.State = lost
+	} else if s.Health.Suspect {
+		r.State = failed
 	}
 	r.text = textOf(&r.row)
 	return r

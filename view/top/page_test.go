@@ -137,10 +137,11 @@ func TestBlock_MarksServersThatFail(t *testing.T) {
 	servers[0].Way, servers[0].Skipped = packet.Neighbor, true
 	servers[1].Health.Suspect = true
 	servers[2].Way = packet.LocalServer
+	all[0].Health.Suspect = true
 	m := top.NewModel(2 * time.Second)
 	m.Answer(f, all, nil, f.At)
 	got := m.Block()
-	for _, want := range []string{"10.0.0.1:80 ", "dr  unreachable", "dr  suspect"} {
+	for _, want := range []string{"10.0.0.1:80 ", "dr  unreachable", "dr  suspect", "failing"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

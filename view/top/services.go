@@ -124,6 +124,8 @@ func (n *snapshot) serviceEntry(s *control.Service) entry {
 		e.state, e.brief, e.style = "no server", "none", alarm
 	} else if s.Unreachable() {
 		e.state, e.brief, e.style = "unreachable", "away", alarm
+	} else if s.Health.Suspect {
+		e.state, e.brief, e.style = "failing", "fail", alarm
 	}
 	e.traffic(n)
 	e.answers(seen)
