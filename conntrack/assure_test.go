@@ -57,7 +57,7 @@ func TestTemplate_IsAssuredByTheFirstAnswerToADatagram(t *testing.T) {
 	table := newTable(t, 100)
 	template := mustInsert(t, table, templateRecord(1, 300, 0))
 	r := childRecord(1, &template, 0)
-	r.State, r.Proto = conntrack.UDP, packet.ProtoUDP
+	unassured(r, conntrack.UDP).Proto = packet.ProtoUDP
 	c := mustInsert(t, table, r)
 	for range 20 {
 		table.Observe(&c, conntrack.In, conntrack.Datagram, 0, &conntrack.Normal, &timeouts)
@@ -90,5 +90,54 @@ func TestAssured_ConcernsTemplatesOnly(t *testing.T) {
 	endAt(t, table, 10, 0)
 	if got := templateState(t, table, 3); got != conntrack.TemplateAssured {
 		t.Errorf("a lease made the template %v, want ASSURED", got)
+	}
+}
+
+// What keeps the template of a connection in a full table: an answer to its established
+// connection, or many packets of the client.
+func TestTemplate_IsKeptByAConnectionThatIsReal(t *testing.T) {
+	type step struct {
+		dir conntrack.Direction
+		ev  conntrack.Event
+	}
+	in, out, past := conntrack.In, conntrack.Out, conntrack.InOnly
+	acks := func(dir conntrack.Direction, n int) (steps []step) {
+		for range n {
+			steps = append(steps, step{dir, conntrack.Ack})
+		}
+		return steps
+	}
+	handshake := []step{{out, conntrack.Syn}, {in, conntrack.Ack}}
+	for name, c := range map[string]struct {
+		state conntrack.State
+		steps []step
+		want  bool
+	}{
+		"a SYN that is answered":         {conntrack.TCPSynRecv, handshake[:1], false},
+		"a handshake":                    {conntrack.TCPSynRecv, handshake, false},
+		"a handshake that is reset":      {conntrack.TCPSynRecv, append(handshake[:2:2], step{out, conntrack.Reset}), false},
+		"a handshake and an answer":      {conntrack.TCPSynRecv, append(handshake[:2:2], step{out, conntrack.Ack}), true},
+		"a handshake, and the end of it": {conntrack.TCPSynRecv, append(handshake[:2:2], step{out, conntrack.Fin}), true},
+		"a handshake and many packets":   {conntrack.TCPSynRecv, append(handshake[:2:2], acks(in, 6)...), true},
+		"blind packets":                  {conntrack.TCPSynRecv, acks(in, 6), false},
+		"seven packets, half seen":       {conntrack.TCPSynRecv, acks(past, 6), false},
+		"eight packets, half seen":       {conntrack.TCPSynRecv, acks(past, 7), true},
+		"an answered datagram":           {conntrack.UDP, []step{{out, conntrack.Datagram}}, false},
+		"an association":                 {conntrack.SCTPInit1, []step{{out, conntrack.ChunkInitAck}, {in, conntrack.ChunkCookieEcho}, {out, conntrack.ChunkCookieAck}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newTable(t, 100)
+			template := mustInsert(t, table, templateRecord(1, 300, 0))
+			r := unassured(childRecord(1, &template, 0), c.state)
+			r.Packets = 1
+			conn := mustInsert(t, table, r)
+			for _, s := range c.steps {
+				table.Observe(&conn, s.dir, s.ev, 0, &conntrack.Normal, &timeouts)
+			}
+			got, _ := table.Get(template.Ref())
+			if is := got.Flags&conntrack.Assured != 0; is != c.want {
+				t.Errorf("the connection is %v and the template %v; it is kept: %v, want %v", conn.State(), got.State, is, c.want)
+			}
+		})
 	}
 }

@@ -71,14 +71,12 @@ func (s *counts) add(c *conntrack.Conn, n int64) {
 	if c.State().Active() {
 		s.active += n
 	}
-	s.crowds.Add(c, n)
+	s.crowds.Add(c, int32(n))
 }
 
 func (s *counts) change(by conntrack.Change) {
 	s.active += int64(by.Active)
-	for i, n := range by.Crowds {
-		s.crowds[i] += int64(n)
-	}
+	s.crowds.Move(by)
 }
 
 // In TestTable_UnderConcurrentUse, workers insert, find, observe and end the same few
@@ -146,8 +144,9 @@ func TestTable_UnderConcurrentUse(t *testing.T) {
 	for _, w := range each {
 		counted.entries += w.entries
 		counted.active += w.active
-		counted.crowds[0] += w.crowds[0]
-		counted.crowds[1] += w.crowds[1]
+		for i, n := range w.crowds {
+			counted.crowds[i] += n
+		}
 	}
 	var c conntrack.Conn
 	for k := range flows {

@@ -41,7 +41,7 @@
 // # Ending
 //
 // A connection expires when its deadline has passed. An operator or a rule removes
-// it. A full table evicts one that was never assured for a new one.
+// it. A full table evicts one that is not assured for a new one.
 //
 // Each worker's Sweeper goes round its share of the entries. For each chunk of
 // entries the table knows a time before which none of them expires. A change that moves
@@ -63,6 +63,8 @@
 //	stream.go      sequence numbers, to know which resets are expected (--tcp-strict)
 //	chunk.go       deadlines, and the time at which a chunk is due
 //	insert.go      inserts a connection; free entries and buckets
+//	assure.go      what shows that a connection is more than a few forged packets
+//	crowd.go       the connections of a service that are not assured, by kind
 //	victim.go      which connections a full table may evict
 //	reclaim.go     searches for one of them and evicts it
 //	template.go    persistence templates; connections that control others

@@ -188,6 +188,9 @@ func (c *Conn) Key() Key {
 	}
 }
 
+// serverID returns the number of the real server.
+func (e *entry) serverID() uint32 { return uint32(e.server.Load() >> 32) }
+
 // packets returns how many packets the client sent, up to maxPackets.
 func (c *Conn) packets() uint32 { return packetsOf(c.word) }
 
@@ -211,9 +214,6 @@ func (c *Conn) encode(r *Record) {
 	}
 	if r.Paired() {
 		c.word |= pairBit
-	}
-	if r.State == TemplateAssured {
-		c.word |= assuredBit
 	}
 }
 

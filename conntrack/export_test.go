@@ -31,9 +31,9 @@ func Doubt(t *Table) {
 // the shard of a hash and in all shards. Overflow buckets are not counted.
 func (t *Table) Looked(hash uint64) (own, all int) {
 	for i := range t.shards {
-		all += t.shards[i].unassured.at
+		all += t.shards[i].search.at
 	}
-	return t.shardOf(hash).unassured.at, all
+	return t.shardOf(hash).search.at, all
 }
 
 // Stepped makes the table call do between the writes of a change.

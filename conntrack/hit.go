@@ -89,7 +89,7 @@ func (h Hit) Steady(dir Direction, ev Event, now int64, m *Machine, timeouts *Ti
 	if m[dir][ev][state] != state || dir != Out && packets < maxPackets {
 		return false
 	}
-	if dir == Out && (h.word&answeredBit == 0 || uint32(h.e.family.Load()) != 0 && (ev == Datagram || packets < 2)) {
+	if dir == Out && (h.word&answeredBit == 0 || uint32(h.e.family.Load()) != 0 && (ev == Datagram || packets < manyPackets)) {
 		return false
 	}
 	switch deadline, was := now+timeouts[state], h.e.deadline.Load(); {

@@ -62,7 +62,7 @@ func (t *Table) insert(hash uint64, n *Record, family uint64, c, victim *Conn) O
 	outcome := Inserted
 	index, ok := t.takeEntry(sh)
 	if !ok {
-		if index, ok = t.reclaim(sh, hash, n.Server, victim); !ok {
+		if index, ok = t.reclaim(sh, hash, n, victim); !ok {
 			return Full
 		}
 		outcome = Evicted

@@ -44,7 +44,7 @@ func TestReclaim_EvictsTheOldestHalfOpenFirst(t *testing.T) {
 		}
 		c := mustInsert(t, table, halfOpenRecord(n, nil, 0))
 		if n%5 == 0 { // it has opened meanwhile
-			table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+			opens(table, &c)
 			continue
 		}
 		halfOpen = append(halfOpen, n)
@@ -74,7 +74,7 @@ func TestReclaim_EvictsTheOldestHalfOpenFirst(t *testing.T) {
 	}
 }
 
-// Only what was never assured is evicted, whatever its state.
+// Only what is not assured and has never been established is evicted, whatever its state.
 func TestReclaim_TakesWhatIsNotAssured(t *testing.T) {
 	for s := range conntrack.States {
 		for _, flags := range []conntrack.Flags{0, conntrack.AllFlags &^ conntrack.Assured, conntrack.Assured} {
@@ -83,7 +83,7 @@ func TestReclaim_TakesWhatIsNotAssured(t *testing.T) {
 			r.Flags = flags
 			mustInsert(t, table, r)
 			want := conntrack.Evicted
-			if flags == conntrack.Assured || s == conntrack.TemplateAssured {
+			if flags == conntrack.Assured || s == conntrack.TemplateAssured { // it had an established connection
 				want = conntrack.Full
 			}
 			var c conntrack.Conn
@@ -254,7 +254,7 @@ func TestReclaim_SparesAConnectionThatOpens(t *testing.T) {
 		var c conntrack.Conn
 		for n := range size {
 			if findIn(table, n, &c) {
-				table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+				opens(table, &c)
 				if c.State() == conntrack.TCPEstablished {
 					opened = append(opened, n)
 				}

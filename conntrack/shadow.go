@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"sync/atomic"
 )
 
 // leastShadow is the least number of entries of a shadow. With that many, all
@@ -105,8 +104,8 @@ func (t *Table) adopt(r *Record, copies map[Ref]Ref) {
 
 // pretend replaces reclaim in a shadow. If the origin would evict a connection, pretend
 // reports that one as the victim and takes an unused entry of the shadow.
-func (t *Table) pretend(sh *shard, hash uint64, server uint32, victim *Conn) (uint32, bool) {
-	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, server, victim) {
+func (t *Table) pretend(sh *shard, hash uint64, n *Record, victim *Conn) (uint32, bool) {
+	if int(sh.end) == len(t.entries) || !t.origin.wouldEvict(hash, n, victim) {
 		return 0, false
 	}
 	victim.index = math.MaxUint32 // the victim is not in this table
@@ -114,25 +113,27 @@ func (t *Table) pretend(sh *shard, hash uint64, server uint32, victim *Conn) (ui
 	return t.popEntry(sh)
 }
 
-// wouldEvict finds the connection that reclaim would evict for a connection with that
-// hash and server. It changes nothing.
-func (t *Table) wouldEvict(hash uint64, server uint32, victim *Conn) bool {
-	sh, mine := t.shardOf(hash), t.crowds(server)
+// wouldEvict finds the connection that reclaim would evict for the connection n with that
+// hash. It changes nothing.
+func (t *Table) wouldEvict(hash uint64, n *Record, victim *Conn) bool {
+	sh, c := t.shardOf(hash), t.claimantOf(n)
 	sh.mu.Lock()
-	list := sh.unassured // a copy, with which the search continues
-	all, least, most := t.looks()
-	t.look(sh, &list, least)
-	ok := t.next(sh, &list, mine, victim)
-	if !ok && list.vain < all {
-		t.look(sh, &list, most-least)
-		ok = t.next(sh, &list, mine, victim)
-	}
+	s := sh.search // a copy, with which the search continues
+	ok := t.seek(sh, &s, &c, victim, false)
 	sh.mu.Unlock()
-	return ok || t.wouldBorrow(sh, mine, victim)
+	if !ok && s.shortlist.spares(&c) {
+		return false
+	}
+	if ok || t.wouldBorrow(sh, &c, victim) {
+		return true
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return t.last(sh, &s, &c, victim, false)
 }
 
 // wouldBorrow finds the connection that borrow would evict. It changes nothing.
-func (t *Table) wouldBorrow(sh *shard, mine *[2]atomic.Int64, victim *Conn) bool {
+func (t *Table) wouldBorrow(sh *shard, c *claimant, victim *Conn) bool {
 	tries, first := 0, t.number(sh)/64
 	for i := range uint(len(t.offers)) {
 		at := (first + i) % uint(len(t.offers))
@@ -140,8 +141,8 @@ func (t *Table) wouldBorrow(sh *shard, mine *[2]atomic.Int64, victim *Conn) bool
 			tries++
 			other := &t.shards[at*64+uint(bits.TrailingZeros64(set))]
 			other.mu.Lock()
-			list := other.unassured
-			ok := t.next(other, &list, mine, victim)
+			s := other.search
+			ok := t.pick(other, &s, &s.shortlist, c, victim, false, false)
 			other.mu.Unlock()
 			if ok {
 				return true

@@ -50,7 +50,7 @@ type shard struct {
 	freeHead ordered.Uint32
 	fresh    ordered.Uint32
 
-	unassured shortlist // what a full table evicts first
+	search search // for what a full table evicts
 
 	_ [64]byte // keep neighbouring locks off this cache line
 }
@@ -69,10 +69,10 @@ type Table struct {
 	shardShift uint // from bucket number to shard number
 	seed       [3]uint64
 	data       dataTable
-	origin     *Table                               // of a shadow
-	countFrom  uint32                               // see CountFrom
-	unassured  func(server uint32) *[2]atomic.Int64 // see Share; nil: all connections are of one service
-	stepped    func()                               // see step
+	origin     *Table                         // of a shadow
+	countFrom  uint32                         // see CountFrom
+	unassured  func(server uint32) *Unassured // see Share; nil: all connections are of one service
+	stepped    func()                         // see step
 
 	_       [64]byte // what follows changes with every connection
 	used    atomic.Int64

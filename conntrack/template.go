@@ -139,10 +139,10 @@ func (t *Table) Renew(c *Conn, now int64) {
 	t.change(c.Ref(), func(*entry) { t.renew(c.index, now) })
 }
 
-// Assure marks the template of such a connection as assured. It is called when the real
-// server answers.
-func (t *Table) Assure(c *Conn) {
-	t.change(c.Ref(), func(*entry) { t.assure(c.index) })
+// Vouch moves the template of such a connection to TemplateAssured. It is called when the
+// real server answers.
+func (t *Table) Vouch(c *Conn) {
+	t.change(c.Ref(), func(*entry) { t.vouch(c.index, true, false) })
 }
 
 // letGo undoes retain: it counts one child less of the parent in a family word.
@@ -152,19 +152,26 @@ func (t *Table) letGo(family uint64) {
 	}
 }
 
-// assure marks the template at index as assured: a real server answered one of its
-// connections. The template has a child, so it is live.
-func (t *Table) assure(index uint32) {
+// vouch moves the template at index to TemplateAssured if one of its connections is
+// established or was answered: opened. If keep is set, the template itself is assured after
+// that. It has a child, so it is live.
+func (t *Table) vouch(index uint32, opened, keep bool) {
 	e := &t.entries[index]
 	for {
 		word := e.state.Load()
-		if State(word&stateMask) != TemplateNone {
+		s := State(word & stateMask)
+		if s < TemplateNone || s == TemplateNone && !opened {
+			return // it is a connection, or no connection of it was established
+		}
+		is := word&^stateMask | uint64(TemplateAssured)
+		if keep {
+			is |= assuredBit
+		}
+		if is == word {
 			return
 		}
-		if e.state.CompareAndSwap(word, word&^stateMask|uint64(TemplateAssured)|assuredBit) {
-			if crowd := t.crowd(uint32(e.server.Load()>>32), word); crowd != nil && word&assuredBit == 0 {
-				crowd.Add(-1)
-			}
+		if e.state.CompareAndSwap(word, is) {
+			t.move(e.serverID(), crowdOf(word), crowdOf(is))
 			return
 		}
 	}

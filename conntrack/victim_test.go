@@ -1,7 +1,6 @@
 package conntrack_test
 
 import (
-	"sync/atomic"
 	"testing"
 
 	"director/conntrack"
@@ -22,6 +21,13 @@ func evicted(t *testing.T, table *conntrack.Table, n int, server uint32) int {
 	t.Helper()
 	r := childRecord(n, nil, 1000*second)
 	r.Server = server
+	return evictedFor(t, table, r, n)
+}
+
+// evictedFor inserts a connection into a full table and returns the number of the victim's
+// connection, which is less than n, or -1 if there is no room.
+func evictedFor(t *testing.T, table *conntrack.Table, r *conntrack.Record, n int) int {
+	t.Helper()
 	var c, victim conntrack.Conn
 	switch got := table.Insert(hashOf(table, r), r, &c, &victim); got {
 	case conntrack.Evicted:
@@ -39,8 +45,9 @@ func evicted(t *testing.T, table *conntrack.Table, n int, server uint32) int {
 	return 0
 }
 
-// Flows with few packets go first, the oldest of them before the others. Of flows with
-// several packets, those that were silent for the longest time go first.
+// Flows of one packet go first, the oldest of them before the others. Then those of several
+// packets, and those of many. Of these, the ones that were silent for the longest time go
+// first.
 func TestVictim_OfDatagramFlowsByTheirPackets(t *testing.T) {
 	records := []*conntrack.Record{
 		datagrams(0, 15, 0, 1, 90*second),
@@ -57,7 +64,7 @@ func TestVictim_OfDatagramFlowsByTheirPackets(t *testing.T) {
 	for _, r := range records {
 		mustInsert(t, table, r)
 	}
-	for i, want := range []int{2, 5, 6, 1, 4, 3, 7, 0, -1} {
+	for i, want := range []int{2, 5, 6, 4, 3, 1, 7, 0, -1} {
 		if got := evicted(t, table, 100+i, 0); got != want {
 			t.Errorf("eviction %d takes flow %d, want %d", i, got, want)
 		}
@@ -103,7 +110,14 @@ func TestAssured_ByWhatIsSeenOfTheConnection(t *testing.T) {
 	}{
 		"a SYN that is answered":              {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 3)}, {in, many(conntrack.Syn, 20)}}, false},
 		"a handshake":                         {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 1)}, {in, many(conntrack.Ack, 1)}}, true},
-		"a handshake, half seen":              {conntrack.TCPSynRecv, []side{{past, many(conntrack.Ack, 1)}}, true},
+		"a handshake without an answer":       {conntrack.TCPSynRecv, []side{{in, many(conntrack.Ack, 1)}}, false},
+		"an answer after the handshake":       {conntrack.TCPSynRecv, []side{{in, many(conntrack.Ack, 1)}, {out, many(conntrack.Syn, 3)}}, false},
+		"a segment after that":                {conntrack.TCPSynRecv, []side{{in, many(conntrack.Ack, 1)}, {out, []conntrack.Event{conntrack.Syn, conntrack.Ack}}}, true},
+		"a handshake that is reset":           {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 1)}, {in, many(conntrack.Ack, 1)}, {out, many(conntrack.Reset, 1)}}, false},
+		"a handshake, half seen":              {conntrack.TCPSynRecv, []side{{past, many(conntrack.Ack, 1)}}, false},
+		"seven packets, half seen":            {conntrack.TCPSynRecv, []side{{past, many(conntrack.Ack, 6)}}, false},
+		"eight packets, half seen":            {conntrack.TCPSynRecv, []side{{past, many(conntrack.Ack, 7)}}, true},
+		"a connection that ends":              {conntrack.TCPSynRecv, []side{{out, many(conntrack.Syn, 1)}, {in, []conntrack.Event{conntrack.Ack, conntrack.Fin}}, {out, many(conntrack.Fin, 1)}}, true},
 		"a SYN and a FIN":                     {conntrack.TCPSynRecv, []side{{in, many(conntrack.Fin, 1)}}, false},
 		"the middle of a connection":          {conntrack.TCPEstablished, []side{{in, many(conntrack.Ack, 6)}}, false},
 		"the middle of a long one":            {conntrack.TCPEstablished, []side{{past, many(conntrack.Ack, 7)}}, true},
@@ -133,9 +147,9 @@ func TestAssured_ByWhatIsSeenOfTheConnection(t *testing.T) {
 				t.Errorf("assured %v in state %v, want %v", got, r.State, c.want)
 			}
 			var want conntrack.Crowds
-			if !c.want {
-				want[r.Flags&conntrack.Answered/conntrack.Answered] = 1
-			}
+			var copied conntrack.Conn
+			conntrack.Imagine(&r, &copied)
+			want.Add(&copied, 1)
 			if got := counted.crowds; got != want {
 				t.Errorf("counted %v, want %v", got, want)
 			}
@@ -143,11 +157,17 @@ func TestAssured_ByWhatIsSeenOfTheConnection(t *testing.T) {
 	}
 }
 
+// opens lets the server of a half-open connection answer, and then its client.
+func opens(table *conntrack.Table, c *conntrack.Conn) {
+	table.Observe(c, conntrack.Out, conntrack.Syn, 0, &conntrack.Normal, &timeouts)
+	table.Observe(c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+}
+
 // shared is a table of several services. The server numbers are those of the services.
-func shared(t *testing.T, size int) (table *conntrack.Table, counters *[4][2]atomic.Int64) {
+func shared(t *testing.T, size int) (table *conntrack.Table, counters *[4]conntrack.Unassured) {
 	t.Helper()
-	table, counters = seededTable(t, size), new([4][2]atomic.Int64)
-	table.Share(func(server uint32) *[2]atomic.Int64 { return &counters[server] })
+	table, counters = seededTable(t, size), new([4]conntrack.Unassured)
+	table.Share(func(server uint32) *conntrack.Unassured { return &counters[server] })
 	return table, counters
 }
 
@@ -180,7 +200,7 @@ func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
 		if !findIn(table, n, &c) {
 			t.Fatalf("connection %d is gone", n)
 		}
-		table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts)
+		opens(table, &c)
 	}
 	counters[2][0].Store(33) // as if the others were elsewhere
 	if got := evicted(t, table, 200, 2); got != -1 {
@@ -191,6 +211,80 @@ func TestShare_NoServiceTakesTheRoomOfASmallerOne(t *testing.T) {
 	}
 }
 
+// Connections that look established but are not assured yield only if they flood the table,
+// and then not to the service that is flooded. If the director would have seen an answer,
+// they yield to every service.
+func TestShare_AFloodOfEstablishedConnectionsYieldsToOtherServices(t *testing.T) {
+	const direct, masqueraded = 1, 0
+	for name, c := range map[string]struct {
+		size    int
+		method  uint8
+		packets uint32 // of the clients of service 2
+		by      uint32 // the service of the new connection
+		want    int
+	}{
+		"another service":                      {200, direct, 2, 1, 199},
+		"another service, several packets":     {200, direct, 7, 1, 199},
+		"the flooded service":                  {200, direct, 2, 2, -1},
+		"the flooded service by NAT":           {200, masqueraded, 2, 2, 199},
+		"another service by NAT":               {200, masqueraded, 2, 1, 199},
+		"a service that is flooded too":        {200, direct, 2, 3, -1},
+		"another service, but they are few":    {60, direct, 2, 1, -1},
+		"the same by NAT":                      {60, masqueraded, 2, 1, -1},
+		"connections of one packet each":       {200, direct, 1, 2, 0},
+		"a few of one packet each, and by NAT": {60, masqueraded, 1, 2, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, counters := shared(t, c.size)
+			var crowds conntrack.Crowds
+			for n := range c.size {
+				r := unassured(childRecord(n, nil, int64(n)), conntrack.TCPEstablished)
+				r.Server, r.Method, r.Packets = 2, c.method, c.packets
+				r.Deadline = 900*second - int64(n) // the youngest was silent for the longest time
+				conn := mustInsert(t, table, r)
+				crowds.Add(&conn, 1)
+			}
+			for i, n := range crowds {
+				counters[2][i].Store(int64(n))
+				counters[3][i].Store(int64(n) * 3 / 4)
+			}
+			r := unassured(childRecord(1000, nil, 10*second), conntrack.TCPSynRecv)
+			r.Server, r.Method = c.by, c.method
+			if got := evictedFor(t, table, r, 1000); got != c.want {
+				t.Errorf("connection %d is evicted, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// A TCP connection without NAT can be forwarded without an entry, so it does not take the
+// room of a client that began less than a second ago.
+func TestShare_TheYoungAreSparedForThoseWithoutNeed(t *testing.T) {
+	for name, c := range map[string]struct {
+		method uint8
+		proto  uint8
+		after  int64
+		want   int
+	}{
+		"at once":            {1, packet.ProtoTCP, second - 1, -1},
+		"a second later":     {1, packet.ProtoTCP, second, 0},
+		"masqueraded":        {0, packet.ProtoTCP, 0, 0},
+		"UDP needs an entry": {1, packet.ProtoUDP, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := seededTable(t, 10)
+			for n := range 10 {
+				mustInsert(t, table, halfOpenRecord(n, nil, 5*second+int64(n)*second/100))
+			}
+			r := unassured(childRecord(1000, nil, 5*second+c.after), conntrack.TCPSynRecv)
+			r.Method, r.Proto = c.method, c.proto
+			if got := evictedFor(t, table, r, 1000); got != c.want {
+				t.Errorf("connection %d is evicted, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 // What the table tells its callers, and what it counts itself, follows templates and
 // connections through every end.
 func TestShare_CountsWhatIsNotAssured(t *testing.T) {
@@ -198,7 +292,11 @@ func TestShare_CountsWhatIsNotAssured(t *testing.T) {
 	var counted counts
 	expect := func(what string, want int64) {
 		t.Helper()
-		if got := counted.crowds[0] + counters[1][0].Load(); got != want {
+		got := int64(0)
+		for i, n := range counted.crowds {
+			got += int64(n) + counters[1][i].Load()
+		}
+		if got != want {
 			t.Errorf("%s: %d are counted, want %d", what, got, want)
 		}
 	}
@@ -220,7 +318,11 @@ func TestShare_CountsWhatIsNotAssured(t *testing.T) {
 	insert(childRecord(2, nil, 0))
 	expect("a template and its connection", 2)
 	c := first
+	counted.change(table.Observe(&c, conntrack.Out, conntrack.Syn, 0, &conntrack.Normal, &timeouts))
+	expect("the server has answered the SYN", 2)
 	counted.change(table.Observe(&c, conntrack.In, conntrack.Ack, 0, &conntrack.Normal, &timeouts))
+	expect("the connection is assured", 1)
+	counted.change(table.Observe(&c, conntrack.Out, conntrack.Ack, 0, &conntrack.Normal, &timeouts))
 	expect("both are assured", 0)
 	expiring := insert(halfOpenRecord(3, nil, 0))
 	removed := insert(halfOpenRecord(4, nil, 0))
@@ -229,8 +331,8 @@ func TestShare_CountsWhatIsNotAssured(t *testing.T) {
 	expect("one is removed", 1)
 	remove(&first)
 	expect("an assured one is removed", 1)
-	table.Assure(&template)
-	expect("an assured template is assured again", 1)
+	table.Vouch(&template)
+	expect("an assured template stays so", 1)
 	sweeper, ended := table.Sweeper(0, 1), make([]conntrack.Conn, 100)
 	n, _ := sweeper.Sweep(deadlineOf(t, table, &expiring)+1, 1000, ended)
 	for i := range n {

@@ -62,7 +62,7 @@ func (t *tracker) enter(f *packet.Frame, j *job, to service.Choice) bool {
 		t.begun(f, j)
 		t.believes(f, j) // the stream begins; the state is that of the record
 		if t.record.Parent != 0 && conntrack.Assures(t.record.State) {
-			t.engine.conns.Assure(&t.template)
+			t.engine.conns.Vouch(&t.template)
 		}
 	}
 	return true

@@ -76,7 +76,7 @@ func New(o Options) *Engine {
 }
 
 // unassured returns the counters of a server's service for conntrack.Table.Share.
-func (e *Engine) unassured(server uint32) *[2]atomic.Int64 {
+func (e *Engine) unassured(server uint32) *conntrack.Unassured {
 	v := e.view.Load()
 	if v == nil {
 		return nil

@@ -100,7 +100,7 @@ func (x *scheduler) connectOut(f *packet.Frame, j *job, s *service.Service, to s
 		to.Release(false)
 		if parent != nil {
 			x.engine.conns.Renew(parent, x.now)
-			x.engine.conns.Assure(parent)
+			x.engine.conns.Vouch(parent)
 		}
 		x.tracker.unlisted(f, j, to.Server)
 		return true

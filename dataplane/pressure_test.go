@@ -25,8 +25,9 @@ type dialogue struct {
 // forged is one kind of flood.
 type forged struct {
 	to       []*virtual
-	what     string // what all clients say; "": how a connection begins
-	answered bool   // the server answers each forged packet
+	says     []string // what each client says, in turn; nil: how a connection begins
+	answered bool     // the server answers each forged packet
+	turns    int      // of the connections that are established before; 0: three
 	next     int
 }
 
@@ -34,8 +35,8 @@ type forged struct {
 type pressured struct {
 	*rig
 	flood   *forged
-	pattern map[*virtual][]byte // a forged packet
-	answers [][]byte            // of the servers to forged packets of the last round
+	pattern map[*virtual][][]byte // what each forged client sends, in turn
+	answers [][]byte              // of the servers to forged packets of the last round
 	open    map[netip.AddrPort]*dialogue
 	clients int
 }
@@ -56,13 +57,23 @@ func TestPressure_NeitherLosesAConnectionNorShutsAClientOut(t *testing.T) {
 	}
 	tcp, udp, sticky, stickyUDP, assoc := &virtuals[0], &virtuals[1], &virtuals[2], &virtuals[3], &virtuals[4]
 	direct, directUDP, tunnel, directAssoc := &virtuals[5], &virtuals[6], &virtuals[7], &virtuals[8]
-	all := []*virtual{tcp, udp, sticky, stickyUDP, assoc, direct, directUDP, tunnel, directAssoc}
+	tunnelTCP, stickyDirect := &virtuals[9], &virtuals[10]
+	all := []*virtual{tcp, udp, sticky, stickyUDP, assoc, direct, directUDP, tunnel, directAssoc, tunnelTCP, stickyDirect}
 	for name, f := range map[string]forged{
 		"SYNs":                       {to: []*virtual{tcp}},
 		"SYNs that are answered":     {to: []*virtual{tcp}, answered: true},
 		"SYNs, direct":               {to: []*virtual{direct}},
-		"SYNs with FIN":              {to: []*virtual{tcp, direct}, what: "SF"},
+		"SYNs with FIN":              {to: []*virtual{tcp, direct}, says: []string{"SF"}},
+		"SYN and ACK":                {to: []*virtual{tcp}, says: []string{"S", "A"}, answered: true},
+		"SYN and ACK, direct":        {to: []*virtual{direct}, says: []string{"S", "A"}},
+		"SYN and ACK, tunnelled":     {to: []*virtual{tunnelTCP}, says: []string{"S", "A"}},
+		"SYN and ACK, sticky":        {to: []*virtual{stickyDirect}, says: []string{"S", "A"}},
+		"INIT and COOKIE, direct":    {to: []*virtual{directAssoc}, says: []string{"INIT", "COOKIE-ECHO"}},
+		"three datagrams":            {to: []*virtual{udp}, says: []string{"-", "-", "-"}},
+		"SYNs and fragments":         {to: []*virtual{tcp}, says: []string{"S", "..."}},
 		"datagrams":                  {to: []*virtual{udp}},
+		"datagrams to many services": {to: []*virtual{udp, stickyUDP, directUDP, tunnel}},
+		"five packets, direct":       {to: []*virtual{direct}, says: []string{"S", "A", "PA", "A", "A"}, turns: 8}, // fewer packets look forged, too
 		"datagrams with an answer":   {to: []*virtual{udp}, answered: true},
 		"datagrams, direct":          {to: []*virtual{directUDP}},
 		"datagrams, tunnelled":       {to: []*virtual{tunnel}},
@@ -81,7 +92,7 @@ func TestPressure_NeitherLosesAConnectionNorShutsAClientOut(t *testing.T) {
 					old = append(old, p.begin(&virtuals[i]))
 				}
 			}
-			for range 3 {
+			for range max(3, f.turns) {
 				p.exchange(old...)
 			}
 			for p.shared.Conns().Used() < pressureSize {
@@ -130,7 +141,7 @@ func newPressured(t *testing.T, f forged) *pressured {
 	t.Helper()
 	p := &pressured{
 		rig:   newRig(t, options{queues: [2]int{2, 2}, size: pressureSize, unordered: true}),
-		flood: &f, pattern: map[*virtual][]byte{}, open: map[netip.AddrPort]*dialogue{},
+		flood: &f, pattern: map[*virtual][][]byte{}, open: map[netip.AddrPort]*dialogue{},
 	}
 	if err := p.control.Clear(); err != nil {
 		t.Fatal(err)
@@ -143,11 +154,13 @@ func newPressured(t *testing.T, f forged) *pressured {
 		t.Fatal(err)
 	}
 	for _, v := range f.to {
-		what := f.what
-		if what == "" {
-			what = v.said(0, true)
+		says := f.says
+		if says == nil {
+			says = []string{v.said(0, true)}
 		}
-		p.pattern[v] = v.frame("203.0.113.1:1", netip.AddrPortFrom(netip.MustParseAddr(vip), v.port).String(), what)
+		for _, what := range says {
+			p.pattern[v] = append(p.pattern[v], v.frame("203.0.113.1:1", netip.AddrPortFrom(netip.MustParseAddr(vip), v.port).String(), what))
+		}
 	}
 	return p
 }
@@ -215,7 +228,7 @@ func (p *pressured) exchange(all ...*dialogue) {
 	for _, d := range all {
 		d.turn++
 	}
-	p.clock.Advance(time.Millisecond)
+	p.clock.Advance(10 * time.Millisecond)
 }
 
 // from returns the interface by which the frame of a dialogue comes.
@@ -245,12 +258,14 @@ func fromEth1(n int, frame []byte) []byte {
 // the director has a route to.
 func (p *pressured) forge() []byte {
 	f := p.flood
-	v := f.to[f.next%len(f.to)]
-	frame := slices.Clone(p.pattern[v])
+	turns := max(1, len(f.says))
+	n := f.next / turns
+	v := f.to[n%len(f.to)]
+	frame := slices.Clone(p.pattern[v][f.next%turns])
 	ip := packet.IPv4(frame[packet.EthLen:])
-	client, port := packet.MustAddr("100.64.0.1").V4()+uint32(f.next), uint16(f.next)
+	client, port := packet.MustAddr("100.64.0.1").V4()+uint32(n), uint16(n)
 	if f.answered {
-		client, port = packet.MustAddr("198.51.100.100").V4()+uint32(f.next%50), uint16(30_000+f.next/50)
+		client, port = packet.MustAddr("198.51.100.100").V4()+uint32(n%50), uint16(30_000+n/50)
 	}
 	ip.SetSrc(client)
 	ip.UpdateChecksum()
@@ -303,7 +318,11 @@ func (p *pressured) arrive(at int, frame []byte) {
 	switch {
 	case d == nil && at == 1 && p.flood.answered:
 		v := p.flood.to[0]
-		p.answers = append(p.answers, fromEth1(server, v.frame(serverIP(server)+":8080", client.String(), v.said(0, false))))
+		says := v.said(0, false)
+		if v.proto == packet.ProtoTCP && l4.TCPFlags()&packet.ACK != 0 {
+			says = "R" // it acknowledges nothing that the server has sent
+		}
+		p.answers = append(p.answers, fromEth1(server, v.frame(serverIP(server)+":8080", client.String(), says)))
 	case d == nil:
 	case at == 1 && d.says == "client":
 		if d.server == 0 {

@@ -133,10 +133,8 @@ func (t *tracker) change(j *job, c conntrack.Change) {
 	if c.Active != 0 {
 		t.server(&j.conn).Load.Active.Add(int64(c.Active))
 	}
-	if c.Crowds != [2]int8{} {
-		crowds := &t.sign(j.conn.Server()).crowds
-		crowds[0] += int64(c.Crowds[0])
-		crowds[1] += int64(c.Crowds[1])
+	if c.Crowd() {
+		t.sign(j.conn.Server()).crowds.Move(c)
 	}
 }
 

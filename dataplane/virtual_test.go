@@ -28,6 +28,8 @@ var virtuals = []virtual{
 	{proto: packet.ProtoUDP, port: 84, method: service.DR},
 	{proto: packet.ProtoUDP, port: 85, method: service.TUN},
 	{proto: packet.ProtoSCTP, port: 86, method: service.DR},
+	{proto: packet.ProtoTCP, port: 87, method: service.TUN},
+	{proto: packet.ProtoTCP, port: 88, method: service.DR, persistent: 3600},
 }
 
 func (v *virtual) String() string {
@@ -79,8 +81,13 @@ func (v *virtual) frame(src, dst, what string) []byte {
 	if v.proto == packet.ProtoSCTP {
 		return sctp(src, dst, chunks[what])
 	}
-	f := packettest.Frame{SrcMAC: clientMAC, DstMAC: eth0MAC, Src: src, Dst: dst, UDP: what == "-"}
-	if what != "-" {
+	f := packettest.Frame{SrcMAC: clientMAC, DstMAC: eth0MAC, Src: src, Dst: dst}
+	switch what {
+	case "-":
+		f.UDP = true
+	case "...": // the first fragment of a datagram
+		f.UDP, f.MF = true, true
+	default:
 		f.Flags = what
 	}
 	return f.Bytes()

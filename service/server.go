@@ -18,9 +18,9 @@ type Server struct {
 	Of   Key // its service
 
 	Load       *sched.Load
-	Persistent atomic.Int64     // number of persistence templates that refer to it
-	Path       *Path            // the path to its address
-	Unassured  *[2]atomic.Int64 // of its service, removed servers included: see conntrack.Table.Share
+	Persistent atomic.Int64          // number of persistence templates that refer to it
+	Path       *Path                 // the path to its address
+	Unassured  *[Crowds]atomic.Int64 // of its service, removed servers included: see conntrack.Table.Share
 
 	tunnel   atomic.Uint32
 	weight   atomic.Int32

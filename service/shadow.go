@@ -103,7 +103,7 @@ func (s *shadow) server(old *Server) *Server {
 	}
 	c := &Server{
 		Addr: old.Addr, Port: old.Port, ID: old.ID, Of: old.Of,
-		Load: s.twins.Of(old.Load), Path: s.path(old.Path), Unassured: new([2]atomic.Int64), counters: make([]Counters, 1),
+		Load: s.twins.Of(old.Load), Path: s.path(old.Path), Unassured: new([Crowds]atomic.Int64), counters: make([]Counters, 1),
 	}
 	s.servers[old] = c
 	c.Persistent.Store(old.Persistent.Load())

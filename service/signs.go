@@ -30,12 +30,16 @@ func (s *Server) AddSigns(worker int, g *Signs) {
 	c.failures.Store(refused<<failureBits | errors&(1<<failureBits-1))
 }
 
+// Crowds is the number of kinds of connections that are not assured: see
+// conntrack.Unassured.
+const Crowds = 8
+
 // AddUnassured adds to the sizes of the crowds of the server's service. Any goroutine
 // may call it.
-func (s *Server) AddUnassured(n [2]int64) {
+func (s *Server) AddUnassured(n [Crowds]int32) {
 	for i := range n {
 		if n[i] != 0 {
-			s.Unassured[i].Add(n[i])
+			s.Unassured[i].Add(int64(n[i]))
 		}
 	}
 }

@@ -127,13 +127,13 @@ func (r *Registry) removePath(a packet.Addr) {
 // counter is the counter to which the Unassured of a service's servers point. All workers
 // write it, so it has a cache line of its own.
 type counter struct {
-	n       [2]atomic.Int64
+	n       [Crowds]atomic.Int64
 	servers int // that point to it
-	_       [40]byte
+	_       [56]byte
 }
 
 // counter returns the counter of the service with key k, for one more server.
-func (r *Registry) counter(k Key) *[2]atomic.Int64 {
+func (r *Registry) counter(k Key) *[Crowds]atomic.Int64 {
 	c := r.counters[k]
 	if c == nil {
 		c = new(counter)

@@ -110,7 +110,7 @@ var faults = []fault{
 	{"steady: state not asked", table, `m[dir][ev][state] != state || `, ``},
 	{"steady: packets not counted", table, `m[dir][ev][state] != state || dir != Out && packets < maxPackets {`, `m[dir][ev][state] != state {`},
 	{"steady: one packet too early", table, `packets < maxPackets {`, `packets < maxPackets-1 {`},
-	{"steady: answers assure nobody", table, `(ev == Datagram || packets < 2)`, `packets < 2`},
+	{"steady: answers assure nobody", table, `(ev == Datagram || packets < manyPackets)`, `packets < manyPackets`},
 	{"steady: first answer not noted", table, `h.word&answeredBit == 0 || uint32(`, `uint32(`},
 	{"steady: deadline later", table, `deadline, was := now+timeouts[state], `, `deadline, was := now+timeouts[state]+1, `},
 	{"steady: deadline kept", table, `		h.e.deadline.Store(deadline)
