@@ -230,7 +230,7 @@ func (t *Table) write(index uint32, r *Record, c *Conn, hash uint64) {
 		t.extensions[index].write(r, c)
 	}
 	if t.streams != nil {
-		both := &t.streams[index]
+		both := &t.streams[index].ways
 		both[0].forget()
 		both[1].forget()
 	}

@@ -39,9 +39,10 @@ func (t *Table) Looked(hash uint64) (own, all int) {
 // Stepped makes the table call do between the writes of a change.
 func Stepped(t *Table, do func()) { t.stepped = do }
 
-// Sizes returns the size of an entry and of an extension in bytes.
-func Sizes() (entries, extensions uintptr) {
-	return reflect.TypeFor[entry]().Size(), reflect.TypeFor[extension]().Size()
+// Sizes returns the size of an entry, of an extension and of the streams of a connection in
+// bytes.
+func Sizes() (entries, extensions, both uintptr) {
+	return reflect.TypeFor[entry]().Size(), reflect.TypeFor[extension]().Size(), reflect.TypeFor[streams]().Size()
 }
 
 // Touched reports whether the extension at a connection's index is not all zero.

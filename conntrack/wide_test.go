@@ -9,8 +9,8 @@ import (
 )
 
 func TestEntry_IsOneLine(t *testing.T) {
-	if entry, extension := conntrack.Sizes(); entry != 64 || extension != 128 {
-		t.Errorf("an entry takes %d bytes and its extension %d, want one cache line and two", entry, extension)
+	if entry, extension, streams := conntrack.Sizes(); entry != 64 || extension != 128 || streams != 64 {
+		t.Errorf("an entry takes %d bytes, its extension %d and its streams %d, want one cache line, two and one", entry, extension, streams)
 	}
 }
 
