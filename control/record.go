@@ -181,6 +181,19 @@ func (c *Control) Differing() int {
 	return n
 }
 
+// Removed returns how many services of the loaded configuration do not run, because they
+// were removed at run time.
+func (c *Control) Removed() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.base.differ {
+		if s, _ := c.registry.Service(k); s == nil && c.base.services[k] != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // Record writes what the journal does not contain yet. When it returns, every change that
 // was made before the call is in the journal, or the journal has reported an error. Each
 // change calls it. Other calls repeat what has failed.

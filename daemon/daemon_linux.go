@@ -287,7 +287,7 @@ func (d *Daemon) announce(ctx, background context.Context) {
 	}
 	d.phase(web.Ready)
 	d.background.Go(func() { d.tellStatus(background) })
-	d.log.Info().Int("workers", len(d.workers)).Int("services", len(d.config.Services)).
+	d.log.Info().Int("workers", len(d.workers)).Int("services", len(d.control.Specs())).
 		Int("conn-table-size", d.config.ConnTableSize).Msg("forwarding")
 }
 

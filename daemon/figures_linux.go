@@ -21,6 +21,7 @@ func (d *Daemon) Figures() figures.Figures {
 		At: time.Now(), Started: d.started, Version: d.version, PID: os.Getpid(),
 		Table:   figures.Table{Size: d.shared.Conns().Size(), Used: d.shared.Conns().Used()},
 		Changes: d.control.Differing(),
+		Removed: d.control.Removed(),
 		Reload:  d.reloads.figures(),
 	}
 	if d.recorder != nil {

@@ -94,6 +94,41 @@ func TestJournal_KeepsRunTimeChanges(t *testing.T) {
 	}
 }
 
+// A director that starts with the changes of the previous one says so, and how many services
+// do not run for this reason.
+func TestJournal_SaysThatChangesAreInForce(t *testing.T) {
+	for what, c := range map[string]struct {
+		change        func(*control.Control) error
+		want          string
+		changes, gone int
+	}{
+		"nothing":     {func(*control.Control) error { return nil }, "", 0, 0},
+		"all removed": {func(c *control.Control) error { return c.Clear() }, `"changes":2,"services-removed":2,`, 2, 2},
+		"one removed": {func(c *control.Control) error { return c.DeleteService(webKey) }, `"changes":1,"services-removed":1,`, 1, 1},
+		"a drain, and a sysctl": {func(c *control.Control) error {
+			return errors.Join(c.SetSysctl("drop_entry", "3"), c.EditServer(webKey, server(t, "-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 0")))
+		}, `"changes":2,"services-removed":0,`, 2, 0},
+	} {
+		path := filepath.Join(t.TempDir(), "state")
+		first := newRig(t, website+nameserver, withState(t, path))
+		if err := c.change(first.control); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		second := newRig(t, website+nameserver, withState(t, path))
+		log := second.logged.take()
+		said := strings.Contains(log, "run-time changes of the previous director are in force")
+		if said != (c.want != "") || !strings.Contains(log, c.want) {
+			t.Errorf("%s: logged %s, want %s", what, log, c.want)
+		}
+		if f := second.Figures(); f.Changes != c.changes || f.Removed != c.gone {
+			t.Errorf("%s: the figures say %d changes and %d services removed, want %d and %d", what, f.Changes, f.Removed, c.changes, c.gone)
+		}
+	}
+}
+
 // A change that does not fit the host any more is dropped alone.
 func TestJournal_DropsOnlyWhatIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")

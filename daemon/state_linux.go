@@ -182,11 +182,25 @@ func (d *Daemon) begin() error {
 		err := d.control.Begin(settings(d.config), kept)
 		e, ok := errors.AsType[*control.ServiceError](err)
 		if !ok || !kept.Forget(e.Key()) {
+			if err == nil {
+				d.tellKept()
+			}
 			return err
 		}
 		d.log.Warn().Err(e.Err).Str("service", e.Key().Name()).
 			Msg("the changes of this service that were made while the previous director ran are lost")
 	}
+}
+
+// tellKept warns that changes of the previous director are in force. Without this line a
+// director without services would look like one that was configured so.
+func (d *Daemon) tellKept() {
+	n := d.control.Differing()
+	if n == 0 {
+		return
+	}
+	d.log.Warn().Int("changes", n).Int("services-removed", d.control.Removed()).
+		Msg("run-time changes of the previous director are in force: \"director diff\" shows them, \"director reload --drop-runtime\" drops them")
 }
 
 // forget returns a function that ends the use of the saved state: it calls do once, if the

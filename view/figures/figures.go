@@ -30,6 +30,9 @@ type Figures struct {
 	// Changes is how many services, time-outs and sysctls differ from the loaded
 	// configuration, because they were changed at run time.
 	Changes int `json:"runtime_changes"`
+	// Removed is how many services of the loaded configuration do not run, because they
+	// were removed at run time.
+	Removed int `json:"services_removed"`
 	// JournalError says why run-time changes are not safe on disk; empty if they are, or
 	// if there is no journal.
 	JournalError string `json:"journal_error,omitempty"`

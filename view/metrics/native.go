@@ -24,6 +24,8 @@ var (
 		"Connections and persistence templates in the table.")
 	runtimeChanges = native.gauge("director_runtime_changes",
 		"Services, time-outs and sysctls that differ from the loaded configuration, because they were changed at run time.")
+	servicesRemoved = native.gauge("director_services_removed",
+		"Services of the loaded configuration that do not run, because they were removed at run time.")
 	journalOK = native.gauge("director_journal_last_write_successful",
 		"Whether the run-time changes are safe on disk: 0 if the journal could not be written the last time, else 1, also without --state.")
 	dropped = native.counter("director_dropped_frames_total",
@@ -72,6 +74,7 @@ func collectNative(s Source, out sink) {
 	out.put(tableSize, float64(f.Table.Size))
 	out.put(tableUsed, float64(f.Table.Used))
 	out.put(runtimeChanges, float64(f.Changes))
+	out.put(servicesRemoved, float64(f.Removed))
 	out.put(journalOK, flag(f.JournalError == ""))
 	collectReload(&f.Reload, out)
 	collectStates(s.States(), out)

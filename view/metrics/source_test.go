@@ -67,6 +67,7 @@ func sample() *source {
 			Started: time.UnixMilli(1700000000250), Version: "v1.2.3",
 			Table:    figures.Table{Size: 1 << 20, Used: 12345},
 			Changes:  3,
+			Removed:  2,
 			Reload:   figures.Reload{Applied: 3, Refused: 1, Failing: true, AppliedAt: time.UnixMilli(1700000100500)},
 			Workers:  []figures.Worker{worker(0, 1), worker(1, 10)},
 			Queues:   []figures.Queue{xdp0, xdp1, tap},

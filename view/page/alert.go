@@ -34,6 +34,7 @@ var (
 	linkDown       = newKind(unusable, "director_interface_up")
 	unreachable    = newKind(lost, "director_server_next_hop_known")
 	failing        = newKind(suspect, "director_server_suspect")
+	servicesGone   = newKind(full, "director_services_removed")
 	journalFailing = newKind(unusable, "director_journal_last_write_successful")
 	tableFull      = newKind(unusable, "director_connection_table_used")
 	framesDropped  = newKind(full, "director_dropped_frames_total")
@@ -114,6 +115,10 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	}
 	if len(odd) > 0 {
 		say(failing, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
+	}
+	if n := s.figures.Removed; n > 0 {
+		say(servicesGone, plural(n, "service of the flags files does", "services of the flags files do")+" not run",
+			"removed at run time: director diff shows it, director reload --drop-runtime brings back what the files say", "")
 	}
 	if e := s.figures.JournalError; e != "" {
 		say(journalFailing, "Run-time changes are not safe", "the journal cannot be written: "+e, "")

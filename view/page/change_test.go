@@ -56,6 +56,21 @@ func many(each func(int) control.Difference, n int) (all []control.Difference) {
 	return all
 }
 
+// Services that were removed at run time are an alert, also if nothing runs any more.
+func TestPage_AlertsOfServicesThatWereRemoved(t *testing.T) {
+	for _, services := range []int{0, 1} {
+		for n, want := range map[int]string{1: "▲ 1 service of the flags files does not run", 3: "▲ 3 services of the flags files do not run"} {
+			s := newSource(1, 1)
+			s.services = s.services[:services]
+			s.figures.Removed = n
+			got := words(get(t, newPage(t, s), "/"))
+			if want += " removed at run time: director diff shows it,"; !strings.Contains(got, want) || strings.Contains(got, "Nothing to look at") {
+				t.Errorf("the page lacks %q, or says that there is nothing to look at:\n%s", want, got)
+			}
+		}
+	}
+}
+
 // Changes that are lost with the director are an alert.
 func TestPage_AlertsWhileTheJournalFails(t *testing.T) {
 	s := newSource(1, 1)

@@ -335,9 +335,12 @@ func TestPage_OfNothing(t *testing.T) {
 	p := newPage(t, &source{figures: figures.Figures{Started: began, At: began}})
 	p.Sample()
 	got := words(get(t, p, "/"))
-	for _, want := range []string{"There is no service yet.", "There is no worker.", "There is no queue.", "Nothing to look at"} {
+	for _, want := range []string{"There is no service yet.", "There is no worker.", "There is no queue.", "◌ There is no service nothing is forwarded"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the page of nothing lacks %q:\n%s", want, got)
 		}
+	}
+	if strings.Contains(got, "✓") {
+		t.Errorf("the page of nothing says that all is well:\n%s", got)
 	}
 }

@@ -27,6 +27,7 @@ type view struct {
 	Columns  []column
 	Lines    []option
 	Services []serviceRow
+	Empty    bool   // there is no service
 	Total    string // how many services and servers there are
 	Found    string // how many of them match the query, if there is one
 	Part     *part  // nil if all services are shown
@@ -90,6 +91,7 @@ func newView(host string, s *snapshot, rates *figures.Rates, h *history, c choic
 	}
 	sum := total(s.services)
 	v.Total = plural(len(s.services), "service", "services") + ", " + plural(sum.servers, "server", "servers")
+	v.Empty = len(s.services) == 0
 	v.Tiles = tiles(sum, f, rates, h)
 	v.choose(c)
 	v.serve(s.services, h, c)
