@@ -8,14 +8,30 @@ import (
 	"director/inspect/why"
 )
 
-// listen opens the control socket and starts to answer requests.
-func (d *Daemon) listen() error {
+// openControl opens the control socket. It comes before the director holds any address: if
+// the path is wrong, the director must not take addresses from another host for a moment.
+// Clients wait until listen answers them.
+func (d *Daemon) openControl() (err error) {
 	if d.config.Control == "" {
 		return nil
 	}
-	l, err := api.Listen(d.config.Control)
-	if err != nil {
+	if d.socket, err = api.Listen(d.config.Control); err != nil {
 		return err
+	}
+	d.defers("remove the control socket", func() error {
+		if d.server != nil { // it has closed the socket
+			return nil
+		}
+		return d.socket.Close()
+	})
+	return nil
+}
+
+// listen starts to answer requests on the control socket.
+func (d *Daemon) listen() {
+	l := d.socket
+	if l == nil {
+		return
 	}
 	d.server = api.NewHTTPServer(api.Director{
 		Control: d.control, Figures: d.Figures, Reload: d.Reload, Diff: d.diff, Configuration: d.writeConfiguration,
@@ -28,7 +44,6 @@ func (d *Daemon) listen() error {
 	d.server.Handle("DELETE "+capture.Path, captures)
 	d.background.Go(func() { d.fail(d.server.Serve(l)) })
 	d.defers("close the control socket", d.server.Close)
-	return nil
 }
 
 // writeConfiguration writes what runs as a flags file: the flags of the start, with the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -77,6 +78,7 @@ type Daemon struct {
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
 	follower follower
+	socket   net.Listener // of the control API
 	server   *api.HTTPServer
 	manager  notify.Manager
 	web      *web.Server // nil without --http
@@ -179,7 +181,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.manager, err = notify.Open(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.listenHTTP, d.look, d.recall, d.openInterfaces, d.employ, d.makeRoom, d.resume, d.follower.begin, d.succeed} {
+	for _, step := range []func() error{d.listenHTTP, d.openControl, d.look, d.recall, d.openInterfaces, d.employ, d.makeRoom, d.resume, d.follower.begin, d.succeed} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -193,9 +195,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := d.holdVIPs(background); err != nil {
 		return err
 	}
-	if err := d.listen(); err != nil {
-		return err
-	}
+	d.listen()
 	if err := privilege.Drop(); err != nil {
 		return err
 	}

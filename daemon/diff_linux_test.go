@@ -43,9 +43,10 @@ func newSurface(t *testing.T, state string) *surface {
 		return c, nil
 	}
 	close(s.begun)
-	if err := s.listen(); err != nil {
+	if err := s.openControl(); err != nil {
 		t.Fatal(err)
 	}
+	s.listen()
 	client := api.Open(s.config.Control)
 	t.Cleanup(client.Close)
 	s.remote = api.Remote{Client: client, Context: t.Context()}

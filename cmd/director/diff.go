@@ -25,30 +25,41 @@ func diffVerb() cli.Verb {
 			client := api.Open(*socket)
 			defer client.Close()
 			var d api.Diff
-			if err := client.Get(context.Background(), "/v1/diff", &d); err != nil {
-				fmt.Fprintln(std.Err, err)
-				return cli.Failed
-			}
-			if *asJSON {
+			err := client.Get(context.Background(), "/v1/diff", &d)
+			if err == nil && *asJSON {
 				out := json.NewEncoder(std.Out)
 				out.SetIndent("", "  ")
-				if err := out.Encode(d); err != nil {
-					fmt.Fprintln(std.Err, err)
-					return cli.Failed
-				}
-				return cli.OK
+				err = out.Encode(d)
+			} else if err == nil {
+				writeDiff(std.Out, &d)
 			}
-			writeDiff(std.Out, &d)
+			if err == nil && d.FilesError != "" {
+				err = errors.New("the flags files cannot be compared: " + d.FilesError)
+			}
+			switch {
+			case err != nil:
+				fmt.Fprintln(std.Err, err)
+				return diffTrouble
+			case len(d.Runtime)+len(d.Files) > 0:
+				return diffFound
+			}
 			return cli.OK
 		},
 	}
 }
 
+// The exit codes of director diff are those of diff(1).
+const (
+	diffFound   = 1
+	diffTrouble = 2
+)
+
 const diffAbout = "Prints the rules and settings in which the running director differs from its configuration.\n" +
 	"First come the changes that ctl and the API have made since the last load: a line with - is\n" +
 	"what was loaded, a line with + is what runs. Then come the changes of the flags files that\n" +
 	"are not loaded yet: a line with - is what was loaded, a line with + is in the files. Without\n" +
-	"a difference it prints nothing."
+	"a difference it prints nothing. The exit status is that of diff(1): 0 without a difference,\n" +
+	"1 with one, 2 if there is no answer or the flags files cannot be compared."
 
 // writeDiff prints a diff for people.
 func writeDiff(w io.Writer, d *api.Diff) {
@@ -67,9 +78,6 @@ func writeDiff(w io.Writer, d *api.Diff) {
 	}
 	part("# changed at run time (- loaded, + runs):", d.Runtime)
 	part("# changed in the flags files, not loaded yet (- loaded, + files):", d.Files)
-	if d.FilesError != "" {
-		fmt.Fprintln(w, "# the flags files cannot be compared:", d.FilesError)
-	}
 }
 
 // reloadVerb makes the running director read its flags files again.

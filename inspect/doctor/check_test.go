@@ -190,6 +190,8 @@ func TestHost_Complaints(t *testing.T) {
 			"give another --state"},
 		{"kernel", func(f *doctor.Facts) { f.KernelIPVS = []string{"TCP 192.0.2.10:80", "FWM 1", "UDP a", "UDP b"} }, doctor.Warn, "kernel-ipvs",
 			"has services: TCP 192.0.2.10:80, FWM 1, UDP a and 1 more", "docs/migration.md; ipvsadm -C with the kernel's ipvsadm, or: rmmod ip_vs"},
+		{"init script", func(f *doctor.Facts) { f.InitScript = "/etc/rc2.d/S01ipvsadm" }, doctor.Warn, "ipvsadm-script",
+			"/etc/rc2.d/S01ipvsadm: with AUTO=true", "update-rc.d ipvsadm disable, or: apt-get purge ipvsadm"},
 		{"not tried", func(f *doctor.Facts) { f.Host.Probes[1].Skipped = "no namespace" }, doctor.Note, "xdp", "not checked: no namespace", ""},
 	})
 }

@@ -45,6 +45,16 @@ func checkKernelIPVS(f *Facts, r *recorder) {
 		"the kernel's IPVS has services: %s; the director gets the packets of those that it has too", some)
 }
 
+// checkInitScript looks for the init script of the package ipvsadm. At each boot and
+// shutdown it clears the rules of whatever is ipvsadm then.
+func checkInitScript(f *Facts, r *recorder) {
+	if f.InitScript == "" {
+		return
+	}
+	r.add(Warn, "ipvsadm-script", "update-rc.d ipvsadm disable, or: apt-get purge ipvsadm",
+		"%s: with AUTO=true in /etc/default/ipvsadm the init script of the package ipvsadm replaces the director's rules at each boot and clears them at each shutdown", f.InitScript)
+}
+
 // checkSandbox says what confines the director when it forwards.
 func checkSandbox(f *Facts, r *recorder) {
 	var has, lacks []string

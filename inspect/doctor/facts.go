@@ -27,6 +27,7 @@ type Facts struct {
 	FlagErrors []string // about flags that name interfaces which do not exist
 	Endpoints  Endpoints
 	KernelIPVS []string // the services of the kernel's own IPVS, such as TCP 192.0.2.10:80
+	InitScript string   // the link by which a boot starts the package ipvsadm, if there is one
 }
 
 // Endpoints says why run could not open what clients of the director use. The text is empty

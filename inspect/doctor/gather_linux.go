@@ -64,6 +64,7 @@ func Gather(c *config.Config, root string) (*Facts, error) {
 	f.Network = gatherNetwork(f, ethtool)
 	f.Endpoints = gatherEndpoints(c)
 	f.KernelIPVS = kernelServices(files.read("proc/thread-self/net/ip_vs"))
+	f.InitScript = files.initScript()
 	return f, nil
 }
 
@@ -161,6 +162,19 @@ func (f tree) list(path string) []int {
 		return nil
 	}
 	return numbers
+}
+
+// initScript returns a link by which a boot starts Debian's init script of ipvsadm. dpkg
+// keeps the script as a configuration file when the package is removed.
+func (f tree) initScript() string {
+	if _, err := os.Stat(filepath.Join(f.root, "etc/init.d/ipvsadm")); err != nil {
+		return ""
+	}
+	links, _ := filepath.Glob(filepath.Join(f.root, "etc/rc[2-5].d/S[0-9][0-9]ipvsadm"))
+	if len(links) == 0 {
+		return ""
+	}
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(links[0], f.root), "/")
 }
 
 func (f tree) cpus() CPU {

@@ -200,6 +200,13 @@ FWM  0000002A rr
 	if diff := cmp.Diff(want, f.KernelIPVS); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	if f.InitScript != "" {
+		t.Errorf("an init script of ipvsadm: %s, want none", f.InitScript)
+	}
+	root := machine(t, map[string]string{"etc/init.d/ipvsadm": "#!/bin/sh", "etc/rc3.d/S01ipvsadm": "#!/bin/sh", "etc/rc0.d/K01ipvsadm": "#!/bin/sh"})
+	if got := gather(t, root, "--interface=lo").InitScript; got != "/etc/rc3.d/S01ipvsadm" {
+		t.Errorf("the init script is started by %q", got)
+	}
 	if got := gather(t, "/", "--interface=lo").KernelIPVS; got != nil {
 		t.Errorf("a new namespace has %v", got)
 	}

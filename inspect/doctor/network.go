@@ -11,6 +11,7 @@ import (
 func checkNetwork(f *Facts, r *recorder) {
 	checkForwarding(f, r)
 	checkKernelIPVS(f, r)
+	checkInitScript(f, r)
 	for _, i := range f.Interfaces {
 		if i.Missing != "" {
 			continue

@@ -14,7 +14,7 @@ var examples = []Section{
 	{Words: "director ctl", Title: "EXAMPLES", Items: [][2]string{
 		{"director ctl -Ln --rate", "services and servers with their rates"},
 		{"director ctl -e -t 192.0.2.10:80 -r 10.0.0.12:8080 -m -w 0", "give a server no new connections"},
-		{"director ctl -S -n >rules", "save the rules; \"director ctl -R <rules\" adds them again, all or none"},
+		{"director ctl -S -n >rules", "save the rules; \"director ctl -R <rules\" adds them again, line by line"},
 		{"director ctl --json -Ln | jq .services[].service", "the names of all services"},
 	}},
 	{Words: "director why", Title: "EXAMPLES", Items: [][2]string{

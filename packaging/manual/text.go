@@ -57,6 +57,11 @@ var directorSections = []Section{
 	{Words: "director ctl", Title: "ENVIRONMENT", Items: [][2]string{
 		{"DIRECTOR_CONTROL", "the control socket of the director to command, /run/director/control.sock if not set"},
 	}},
+	{Words: "director diff", Title: "EXIT STATUS", Items: [][2]string{
+		{"0", "nothing differs"},
+		{"1", "something differs"},
+		{"2", "the command line is wrong, no director answers, or the flags files cannot be compared"},
+	}},
 	{Words: "director ctl", Title: "EXIT STATUS", Items: [][2]string{
 		{"0", "done; of -R: the last line was"},
 		{"1", "nothing to list"},
