@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -90,6 +91,57 @@ func TestJournal_KeepsRunTimeChanges(t *testing.T) {
 					t.Errorf("settings of the third director (-second +third):\n%s", diff)
 				}
 			})
+		}
+	}
+}
+
+// After a power failure a journal and a state file may be empty, cut, or full of zero bytes. The
+// director starts all the same, says what is lost, and has files that work afterwards.
+func TestJournal_MayBeDamagedInAnyWay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	first := newRig(t, website, withState(t, path))
+	if err := first.control.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	first.crash()
+	whole, err := os.ReadFile(path + ".journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(whole), "\n")
+	for what, c := range map[string]struct{ journal, want string }{
+		"empty":                {"", "the journal is damaged: the file is empty"},
+		"zero bytes":           {strings.Repeat("\x00", len(whole)), "zero bytes"},
+		"a part of the head":   {"DIRJ", "journal refused"},
+		"the head":             {lines[0], "line 2: the file ends before it"},
+		"the head, then zeros": {lines[0] + strings.Repeat("\x00", 100), "line 2: the line is incomplete or damaged"},
+		"two lines":            {lines[0] + lines[1], "line 3: the file ends before it"},
+		"three, then zeros":    {strings.Join(lines[:3], "") + strings.Repeat("\x00", 4096), "line 4: the line is incomplete or damaged"},
+	} {
+		for _, saved := range []string{"", strings.Repeat("\x00", 4096)} {
+			if err := errors.Join(os.WriteFile(path+".journal", []byte(c.journal), 0o600), os.WriteFile(path, []byte(saved), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			second := newRig(t, website, withState(t, path))
+			log := second.logged.take()
+			for _, want := range []string{c.want, "lost", "saved state refused: starting without connections"} {
+				if !strings.Contains(log, want) {
+					t.Errorf("%s: the log lacks %q: %s", what, want, log)
+				}
+			}
+			if err := second.control.DeleteService(webKey); err != nil {
+				t.Fatal(err)
+			}
+			second.stopBegan = time.Now()
+			if _, err := second.save(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			second.crash()
+			third := newRig(t, website, withState(t, path))
+			if n := len(third.control.Specs()); n != 0 || third.saved == nil {
+				t.Errorf("%s: the next director has %d services, want none, and a saved state: %v", what, n, third.saved != nil)
+			}
+			third.crash()
 		}
 	}
 }

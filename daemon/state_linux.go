@@ -108,7 +108,10 @@ func (d *Daemon) lockState() error {
 // that director crashed.
 func (d *Daemon) readJournal() {
 	found, err := journal.Read(d.places.Journal)
-	if err != nil {
+	switch {
+	case errors.Is(err, journal.ErrDamaged):
+		d.log.Warn().Err(err).Msg("the changes that were made while the previous director ran are lost, and it is not known whether it crashed")
+	case err != nil:
 		d.log.Warn().Err(err).Msg("journal refused: the changes that were made while the previous director ran are lost")
 	}
 	if found.Damaged != "" {

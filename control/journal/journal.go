@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,8 @@ import (
 const (
 	magic = "DIRJOURNAL"
 	head  = magic + " 1\n"
+	// least is the number of lines that Replace writes.
+	least = 3
 )
 
 // line is the text of a line.
@@ -63,8 +66,14 @@ type Found struct {
 	Damaged string
 }
 
+// ErrDamaged says that nothing is left of a journal: the file is empty or consists of zero
+// bytes, as a file system may leave it after a power failure. A director never writes such a
+// file.
+var ErrDamaged = errors.New("the journal is damaged")
+
 // Read reads the journal at p. Without a file it finds nothing. It returns an error if
-// other users could have written the file, or if it is not a journal.
+// other users could have written the file, or if it is not a journal. The error matches
+// ErrDamaged if it was one.
 func Read(p *files.Place) (Found, error) {
 	f, err := p.Open()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,7 +95,9 @@ func read(r io.Reader) (found Found, err error) {
 	first, err := in.ReadString('\n')
 	switch {
 	case first == "" && errors.Is(err, io.EOF):
-		return found, nil // an empty file
+		return found, fmt.Errorf("%w: the file is empty", ErrDamaged)
+	case strings.Trim(first, "\x00") == "" && errors.Is(err, io.EOF):
+		return found, fmt.Errorf("%w: the file consists of %d zero bytes", ErrDamaged, len(first))
 	case err != nil && !errors.Is(err, io.EOF):
 		return found, err
 	case first != head:
@@ -98,6 +109,9 @@ func read(r io.Reader) (found Found, err error) {
 	for n := 2; ; n++ {
 		text, err := in.ReadBytes('\n')
 		if len(text) == 0 && errors.Is(err, io.EOF) {
+			if n <= least {
+				found.Damaged = fmt.Sprintf("line %d: the file ends before it", n)
+			}
 			return found, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

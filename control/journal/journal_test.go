@@ -136,6 +136,12 @@ func TestRead_IgnoresAnIncompleteChange(t *testing.T) {
 			t.Fatalf("%d bytes of %d: weight %d, want %d; %+v", n, len(after), got, want, found)
 		}
 	}
+	for n := range before { // what Replace writes at once is whole, or the file is damaged
+		must(t, os.WriteFile(path, before[:n], 0o600))
+		if found, err := journal.Read(filestest.At(t, path)); err == nil && found.Damaged == "" {
+			t.Fatalf("the first %d bytes of %d are taken for a whole journal: %+v", n, len(before), found)
+		}
+	}
 	after[len(before)+20] ^= 1
 	must(t, os.WriteFile(path, after, 0o600))
 	if found := find(t, path); !strings.Contains(found.Damaged, "line 4") {
@@ -156,7 +162,12 @@ func TestJournal_IsNothingElse(t *testing.T) {
 		"one that others may write": {func(path string) error {
 			return os.WriteFile(path, []byte("DIRJOURNAL 1\n"), 0o600)
 		}, "other users may write", ""},
-		"an empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "", ""},
+		"an empty file":    {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is damaged: the file is empty", ""},
+		"zero bytes":       {func(path string) error { return os.WriteFile(path, make([]byte, 8192), 0o600) }, "is damaged: the file consists of 8192 zero bytes", ""},
+		"a part of a head": {func(path string) error { return os.WriteFile(path, []byte("DIRJ"), 0o600) }, "this director reads", ""},
+		"zeros, then data": {func(path string) error {
+			return os.WriteFile(path, append(make([]byte, 8192), "data"...), 0o600)
+		}, "this director reads", "is not a journal"},
 	} {
 		path := filepath.Join(t.TempDir(), "state.journal")
 		must(t, c.put(path))

@@ -25,9 +25,13 @@ func TestCheck_SaysWhatWriteWould(t *testing.T) {
 		put  func(path string) error
 		want string // a part of the error; "": none
 	}{
-		"nothing":         {nil, ""},
-		"an empty file":   {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ""},
-		"a damaged file":  {func(path string) error { return os.WriteFile(path, []byte("DIRSTATE?"), 0o666) }, ""},
+		"nothing":        {nil, ""},
+		"an empty file":  {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ""},
+		"a damaged file": {func(path string) error { return os.WriteFile(path, []byte("DIRSTATE?"), 0o666) }, ""},
+		"zero bytes":     {func(path string) error { return os.WriteFile(path, make([]byte, 200<<10), 0o600) }, ""},
+		"zeros, then data": {func(path string) error {
+			return os.WriteFile(path, append(make([]byte, 200<<10), "data"...), 0o600)
+		}, "is not a state file of the director"},
 		"another file":    {func(path string) error { return os.WriteFile(path, []byte("data of another program"), 0o600) }, "is not a state file of the director"},
 		"a FIFO":          {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "it is a pipe"},
 		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, "it is a directory"},

@@ -175,6 +175,9 @@ func checkSum(r io.ReadSeeker) error {
 	if _, err := io.ReadFull(r, start[:]); err != nil {
 		return err
 	}
+	if start == [prefixSize]byte{} {
+		return errors.New("damaged: it begins with zero bytes")
+	}
 	if string(start[:len(magic)]) != magic {
 		return errors.New("not a state file of the director")
 	}

@@ -206,6 +206,7 @@ func TestOpen_RefusesAsAWhole(t *testing.T) {
 		want  string
 	}{
 		"empty":                   {nil, now, "too short"},
+		"zero bytes":              {make([]byte, 4096), now, "damaged: it begins with zero bytes"},
 		"cut":                     {good[:len(good)-1], now, "checksum"},
 		"cut in the middle":       {good[:len(good)/2], now, "checksum"},
 		"longer":                  {append(slices.Clone(good), 0), now, "checksum"},

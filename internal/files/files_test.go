@@ -107,7 +107,7 @@ func TestReplace_IsAllOrNothing(t *testing.T) {
 
 func TestBegins_TellsWhoseFileItIs(t *testing.T) {
 	dir := t.TempDir()
-	for text, want := range map[string]bool{"": true, "MAG": true, "MAGIC": true, "MAGIC and more": true, "MAGNET": false, "x": false} {
+	for text, want := range map[string]bool{"": true, "MAG": true, "MAGIC": true, "MAGIC and more": true, "MAGNET": false, "x": false, "\x00": true, strings.Repeat("\x00", 100_000): true, strings.Repeat("\x00", 100_000) + "x": false} {
 		p, err := files.At(filepath.Join(dir, "file"))
 		must(t, err)
 		must(t, os.WriteFile(p.Path(), []byte(text), 0o600))

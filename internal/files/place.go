@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -98,8 +99,9 @@ func (p *Place) trusted(info fs.FileInfo) error {
 	return nil
 }
 
-// Begins reports whether the file is empty or begins with magic. It tells whether Replace
-// may replace it. Without a file it returns true. The error matches ErrNotRegular if the
+// Begins reports whether the file begins with magic, is empty, or consists of zero bytes
+// only, as a file system may leave it after a power failure. It tells whether Replace may
+// replace it. Without a file it returns true. The error matches ErrNotRegular if the
 // file is not regular.
 func (p *Place) Begins(magic string) (bool, error) {
 	info, err := p.root.Lstat(p.name)
@@ -125,7 +127,27 @@ func (p *Place) Begins(magic string) (bool, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, err
 	}
-	return string(b[:n]) == magic[:n], nil
+	if string(b[:n]) == magic[:n] {
+		return true, nil
+	}
+	return zeros(io.MultiReader(bytes.NewReader(b[:n]), f))
+}
+
+// zeros reports whether r has no other bytes than zeros.
+func zeros(r io.Reader) (bool, error) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(b)
+		if len(bytes.Trim(b[:n], "\x00")) > 0 {
+			return false, nil
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return true, nil
+			}
+			return false, err
+		}
+	}
 }
 
 // Replace writes the file anew. Only its owner may read it. What was there is replaced when
