@@ -30,6 +30,7 @@ import (
 	"director/host/notify"
 	"director/host/plan"
 	"director/host/privilege"
+	"director/host/vip"
 	"director/internal/build"
 	"director/internal/files"
 	"director/neigh"
@@ -78,7 +79,8 @@ type Daemon struct {
 	workers  []*dataplane.Worker
 	threads  []atomic.Int32 // the workers' thread numbers, by worker
 	follower follower
-	socket   net.Listener // of the control API
+	socket   net.Listener               // of the control API
+	holder   atomic.Pointer[vip.Holder] // nil if no VIPs are held
 	server   *api.HTTPServer
 	manager  notify.Manager
 	web      *web.Server // nil without --http

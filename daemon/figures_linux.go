@@ -36,6 +36,11 @@ func (d *Daemon) Figures() figures.Figures {
 		f.Workers = append(f.Workers, d.workerFigures(i, w))
 	}
 	f.LinksDown = d.linksDown()
+	if h := d.holder.Load(); h != nil {
+		for _, ip := range h.Missing() {
+			f.VIPsMissing = append(f.VIPsMissing, ip.String())
+		}
+	}
 	for _, a := range d.ifaces {
 		if a.short {
 			f.ShortOfMemory = append(f.ShortOfMemory, a.name)

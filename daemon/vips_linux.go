@@ -23,6 +23,7 @@ func (d *Daemon) holdVIPs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.holder.Store(holder)
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { holder.Run(ctx) })

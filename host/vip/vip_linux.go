@@ -67,13 +67,16 @@ type Holder struct {
 	settle  time.Duration
 	added   chan struct{} // signals that an address waits to be announced
 
-	homeless atomic.Bool // an address of ours has no link
-	downs    downs
+	awaited atomic.Bool // an address that appears may matter: ours has no link, or another's is missing
+	missing atomic.Pointer[[]netip.Addr]
+	downs   downs
 
 	mu     sync.Mutex
 	held   []held
 	routes []netip.Prefix
 	alone  map[netip.Prefix]bool // existed before the director, so it is not changed
+	gone   map[netip.Addr]bool   // those of alone that are on no link any more
+	unheld []netip.Addr          // that could not be added
 	losses map[netip.Prefix]*loss
 	ports  map[int]port        // the links as they were seen last
 	guests map[netip.Addr]held // addresses of others that wait to be announced
@@ -106,7 +109,7 @@ func Hold(c Config) (*Holder, error) {
 	}
 	h := &Holder{
 		config: c, nl: nl, addrs: addrs, arp: arp, log: c.Log, refresh: refreshEvery, settle: settleTime,
-		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{},
+		added: make(chan struct{}, 1), alone: map[netip.Prefix]bool{}, losses: map[netip.Prefix]*loss{}, gone: map[netip.Addr]bool{},
 		guests: map[netip.Addr]held{},
 	}
 	links, _, err := h.present()
@@ -150,7 +153,9 @@ func (h *Holder) Set(vips []netip.Addr, prefixes []netip.Prefix) error {
 	})
 	maps.DeleteFunc(h.alone, func(p netip.Prefix, _ bool) bool { return !wanted[p] })
 	maps.DeleteFunc(h.losses, func(p netip.Prefix, _ *loss) bool { return !wanted[p] })
+	maps.DeleteFunc(h.gone, func(a netip.Addr, _ bool) bool { return !wanted[single(a)] })
 	errs = append(errs, h.addNew(vips, prefixes))
+	h.noteUnheld(vips)
 	return errors.Join(errs...)
 }
 

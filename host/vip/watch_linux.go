@@ -78,7 +78,7 @@ func (h *Holder) watch(ctx context.Context, out chan<- struct{}) {
 			case unix.RTM_DELADDR, unix.RTM_NEWLINK, unix.RTM_DELLINK:
 				concerned = true
 			case unix.RTM_NEWADDR: // the director's own refreshes are among them
-				concerned = concerned || h.homeless.Load()
+				concerned = concerned || h.awaited.Load()
 			case unix.RTM_DELROUTE:
 				concerned = concerned || len(m.Data) >= unix.SizeofRtMsg && m.Data[5] == protocol // rtm_protocol
 			}
@@ -126,8 +126,10 @@ func (h *Holder) check(now time.Time, all bool) (unsaid bool) {
 		ip := a.Prefix.Addr()
 		on[ip] = append(on[ip], a.Link)
 	}
+	h.checkAlone(on)
 	h.checkAddrs(now, names, on, all)
 	h.checkRoutes(now, all)
+	h.publish()
 	h.checkLinks(links, down, on)
 	return len(h.guests) > 0 || slices.ContainsFunc(h.held, func(v held) bool { return v.unsaid == announcements })
 }
@@ -169,7 +171,7 @@ func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Ad
 			h.alone[single(v.ip)] = true
 			continue
 		case names[v.link] == "":
-			h.homeless.Store(true) // before the look, so that no new address after it is missed
+			h.awaited.Store(true) // before the look, so that no new address after it is missed
 			if host := look(); host != nil && h.rehome(&v, host, all) {
 				lost = append(lost, len(kept))
 			} else {
@@ -181,7 +183,7 @@ func (h *Holder) checkAddrs(now time.Time, names map[int]string, on map[netip.Ad
 		kept = append(kept, v)
 	}
 	h.held = kept
-	h.homeless.Store(homeless)
+	h.awaited.Store(homeless || len(h.gone) > 0)
 	h.restore(lost)
 }
 

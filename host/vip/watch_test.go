@@ -3,6 +3,7 @@ package vip_test
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,67 @@ func TestRun_RestoresAnAddressButDoesNotFight(t *testing.T) {
 	if has(t, n, "front", "192.0.2.10/32") || log.count(slow) != 1 {
 		t.Errorf("there: %v, %d lines; want it absent until the next refresh, and one line",
 			has(t, n, "front", "192.0.2.10/32"), log.count(slow))
+	}
+}
+
+// A VIP that was there before the director is not added again, but the log and Missing tell
+// that it was removed, and that it is back.
+func TestRun_TellsOfARemovedVIPOfAnother(t *testing.T) {
+	n, _ := office(t)
+	put := func() {
+		t.Helper()
+		a, err := netlink.ParseAddr("192.0.2.10/32")
+		if err == nil {
+			err = n.AddrAdd(n.Link(t, "front"), a)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put()
+	h, log := watching(t, vip.Config{VIPs: []netip.Addr{service, netip.MustParseAddr("192.0.2.11")}})
+	if got := h.Missing(); len(got) != 0 {
+		t.Fatalf("%v are missing, want none", got)
+	}
+	for i := 1; i <= 2; i++ {
+		takeAway(t, n, "front", "192.0.2.10/32")
+		nettest.Eventually(t, "the log tells of the loss", func() bool { return log.count("has not added was removed") == i })
+		nettest.Eventually(t, "the VIP is missing", func() bool { return slices.Equal(h.Missing(), []netip.Addr{service}) })
+		if has(t, n, "front", "192.0.2.10/32") {
+			t.Error("the director has added the VIP of another")
+		}
+		put()
+		nettest.Eventually(t, "the log tells that it is back", func() bool { return log.count("is there again") == i })
+		nettest.Eventually(t, "nothing is missing", func() bool { return len(h.Missing()) == 0 })
+	}
+	takeAway(t, n, "front", "192.0.2.10/32")
+	nettest.Eventually(t, "the VIP is missing", func() bool { return slices.Equal(h.Missing(), []netip.Addr{service}) })
+	if err := h.Set([]netip.Addr{netip.MustParseAddr("192.0.2.11")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Missing(); len(got) != 0 {
+		t.Errorf("%v are missing, want none without their service", got)
+	}
+}
+
+// A VIP of ours is missing while the director gives way, and one that cannot be added is, too.
+func TestMissing_HasWhatCannotBeHeld(t *testing.T) {
+	n, _ := office(t)
+	h, log := watching(t, vip.Config{VIPs: []netip.Addr{service}})
+	for i := 1; i <= 4; i++ {
+		takeAway(t, n, "front", "192.0.2.10/32")
+		nettest.Eventually(t, "a line in the log", func() bool { return log.count(added)+log.count(slow) == i })
+		if i < 4 {
+			nettest.Eventually(t, "the VIP is back", func() bool { return has(t, n, "front", "192.0.2.10/32") })
+		}
+	}
+	nettest.Eventually(t, "the VIP is missing", func() bool { return slices.Equal(h.Missing(), []netip.Addr{service}) })
+	multicast := netip.MustParseAddr("224.0.0.9") // the kernel refuses it
+	if err := h.Set([]netip.Addr{multicast}, nil); err == nil {
+		t.Fatal("the kernel accepts the address, want one that it refuses")
+	}
+	if got := h.Missing(); !slices.Equal(got, []netip.Addr{multicast}) {
+		t.Errorf("%v are missing, want %v", got, multicast)
 	}
 }
 

@@ -24,6 +24,9 @@ type Figures struct {
 	Unserved map[string]uint64 `json:"unserved,omitempty"`
 	// LinksDown lists the interfaces whose link is down.
 	LinksDown []string `json:"links_down,omitempty"`
+	// VIPsMissing lists the VIPs that are on no interface although --manage-vips asks for
+	// them: somebody has removed them, or they could not be added.
+	VIPsMissing []string `json:"vips_missing,omitempty"`
 	// ShortOfMemory lists the interfaces that use AF_PACKET because the process may not
 	// lock as much memory as AF_XDP needs.
 	ShortOfMemory []string `json:"short_of_memory,omitempty"`

@@ -36,6 +36,8 @@ var (
 		"Frames of a service dropped because they arrived on a queue that no worker serves.", "interface")
 	interfaceUp = native.gauge("director_interface_up",
 		"Whether the link of the interface is up: 1 or 0.", "interface")
+	vipsMissing = native.gauge("director_vips_missing",
+		"VIPs that are on no interface of the host although --manage-vips asks for them.")
 	shortOfMemory = native.gauge("director_interface_short_of_memory",
 		"Whether the interface uses AF_PACKET because the process may not lock as much memory as AF_XDP needs: 1 or 0.", "interface")
 	checksumWrong = native.counter("director_interface_checksum_wrong_total",
@@ -75,6 +77,7 @@ func collectNative(s Source, out sink) {
 	out.put(tableUsed, float64(f.Table.Used))
 	out.put(runtimeChanges, float64(f.Changes))
 	out.put(servicesRemoved, float64(f.Removed))
+	out.put(vipsMissing, float64(len(f.VIPsMissing)))
 	out.put(journalOK, flag(f.JournalError == ""))
 	collectReload(&f.Reload, out)
 	collectStates(s.States(), out)

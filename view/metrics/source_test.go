@@ -73,7 +73,7 @@ func sample() *source {
 			Queues:   []figures.Queue{xdp0, xdp1, tap},
 			Unserved: map[string]uint64{"eth0": 7},
 
-			LinksDown: []string{"eth1"}, ShortOfMemory: []string{"eth1"}, JournalError: "no space left on device",
+			LinksDown: []string{"eth1"}, VIPsMissing: []string{"192.0.2.10"}, ShortOfMemory: []string{"eth1"}, JournalError: "no space left on device",
 		},
 		services: []control.Service{
 			listed(service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}, "wlc",

@@ -32,6 +32,7 @@ var (
 	noneReachable  = newKind(unusable, "director_server_next_hop_known")
 	serviceFails   = newKind(failed, "director_service_failing")
 	linkDown       = newKind(unusable, "director_interface_up")
+	vipMissing     = newKind(unusable, "director_vips_missing")
 	unreachable    = newKind(lost, "director_server_next_hop_known")
 	failing        = newKind(suspect, "director_server_suspect")
 	servicesGone   = newKind(full, "director_services_removed")
@@ -109,6 +110,10 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	}
 	if links := s.figures.LinksDown; len(links) > 0 {
 		say(linkDown, plural(len(links), "link is", "links are")+" down", names(links), "#queues")
+	}
+	if missing := s.figures.VIPsMissing; len(missing) > 0 {
+		say(vipMissing, plural(len(missing), "VIP is", "VIPs are")+" on no interface",
+			names(missing)+": removed or not added; clients of the local network do not find it", "")
 	}
 	if len(gone) > 0 {
 		say(unreachable, plural(len(gone), "server is", "servers are")+" unreachable", names(gone), search(lost.Text))

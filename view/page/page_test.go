@@ -287,6 +287,8 @@ func TestPage_AlertsOfWhatDoesNotWork(t *testing.T) {
 			s.services[0].Health = service.Health{Conns: 107.2, Stalled: 2, Refused: 99.4, Suspect: true}
 		}, []string{"✕ At least half of the new connections to 1 service fail TCP 192.0.2.10:80 (101 of 107 connections, 99 of them refused)", "✕ failing"}},
 		{"a link down", func(s *source) { s.figures.LinksDown = []string{"eth0", "eth1"} }, []string{"✕ 2 links are down eth0, eth1"}},
+		{"VIPs removed", func(s *source) { s.figures.VIPsMissing = []string{"192.0.2.10", "192.0.2.11"} },
+			[]string{"✕ 2 VIPs are on no interface 192.0.2.10, 192.0.2.11: removed or not added"}},
 		{"too little memory", func(s *source) { s.figures.ShortOfMemory = []string{"eth1"} },
 			[]string{"▲ AF_PACKET is used instead of AF_XDP eth1: too little memory may be locked"}},
 	} {
