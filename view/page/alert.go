@@ -35,6 +35,7 @@ var (
 	vipMissing     = newKind(unusable, "director_vips_missing")
 	unreachable    = newKind(lost, "director_server_next_hop_known")
 	failing        = newKind(suspect, "director_server_suspect")
+	reloadRefused  = newKind(full, "director_config_last_reload_successful")
 	servicesGone   = newKind(full, "director_services_removed")
 	journalFailing = newKind(unusable, "director_journal_last_write_successful")
 	tableFull      = newKind(unusable, "director_connection_table_used")
@@ -120,6 +121,9 @@ func alerts(s *snapshot, v *view, c choice) (all []alert) {
 	}
 	if len(odd) > 0 {
 		say(failing, "New connections to "+plural(len(odd), "server", "servers")+" fail, unlike those to the peers", names(odd), search(suspect.Text))
+	}
+	if s.figures.Reload.Failing {
+		say(reloadRefused, "The last reload was refused", "the configuration before it is in force; the log has the reason, and director check --flagfile=FILE shows mistakes", "")
 	}
 	if n := s.figures.Removed; n > 0 {
 		say(servicesGone, plural(n, "service of the flags files does", "services of the flags files do")+" not run",

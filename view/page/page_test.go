@@ -289,6 +289,8 @@ func TestPage_AlertsOfWhatDoesNotWork(t *testing.T) {
 		{"a link down", func(s *source) { s.figures.LinksDown = []string{"eth0", "eth1"} }, []string{"✕ 2 links are down eth0, eth1"}},
 		{"VIPs removed", func(s *source) { s.figures.VIPsMissing = []string{"192.0.2.10", "192.0.2.11"} },
 			[]string{"✕ 2 VIPs are on no interface 192.0.2.10, 192.0.2.11: removed or not added"}},
+		{"a reload refused", func(s *source) { s.figures.Reload.Failing = true },
+			[]string{"▲ The last reload was refused the configuration before it is in force; the log has the reason"}},
 		{"too little memory", func(s *source) { s.figures.ShortOfMemory = []string{"eth1"} },
 			[]string{"▲ AF_PACKET is used instead of AF_XDP eth1: too little memory may be locked"}},
 	} {
