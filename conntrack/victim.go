@@ -71,15 +71,16 @@ type claimant struct {
 	oldest  int64      // if it is modest, it does not get the room of what was made later
 }
 
-// A TCP connection without NAT is modest. All its packets can be forwarded without an entry,
-// to the same server, while others would lose theirs. So it gets only the room of what has
-// sent one packet, and that for youth: a younger client may be about to answer.
+// A TCP connection or SCTP association without NAT is modest. All its packets can be
+// forwarded without an entry, to the same server, while others would lose theirs. So it gets
+// only the room of what has sent one packet, and that for youth: a younger client may be
+// about to answer.
 const youth = second
 
 // claimantOf describes the connection with the record n.
 func (t *Table) claimantOf(n *Record) (c claimant) {
 	c.crowds, c.nat, c.oldest = t.crowds(n.Server), n.Method == 0, math.MaxInt64
-	c.modest = !c.nat && n.Proto == packet.ProtoTCP
+	c.modest = !c.nat && (n.Proto == packet.ProtoTCP || n.Proto == packet.ProtoSCTP)
 	if c.modest {
 		c.oldest = n.Order - youth
 	}

@@ -23,12 +23,6 @@ func (x *scheduler) notAClient(f *packet.Frame, j *job) {
 	}
 }
 
-// closes reports whether a packet ends a connection at once, so that nobody answers it.
-func closes(f *packet.Frame) bool {
-	return f.Proto == packet.ProtoTCP && f.TCPFlags&packet.RST != 0 ||
-		f.Proto == packet.ProtoSCTP && f.Chunk == packet.ChunkAbort
-}
-
 // refuseServer tells a real server that its packet has no connection (nat_icmp_send). In the
 // kernel the packet has passed ordinary forwarding then, unless it is for the director.
 func (x *scheduler) refuseServer(f *packet.Frame) {

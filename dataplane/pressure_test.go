@@ -214,8 +214,8 @@ func (p *pressured) exchange(all ...*dialogue) {
 			}
 			p.ports[p.from(d)][i%2].Push(p.say(d))
 		}
-		for i := range pressureFlood / 2 {
-			p.ports[0][i%2].Push(p.forge())
+		for range pressureFlood / 2 {
+			p.ports[0][p.flood.client()%2].Push(p.forge()) // RSS keeps a flow on one queue
 		}
 		p.ports[1][0].Push(p.answers...)
 		p.answers = nil
@@ -254,14 +254,19 @@ func fromEth1(n int, frame []byte) []byte {
 	return frame
 }
 
+// turnsEach returns how many packets each forged client sends.
+func (f *forged) turnsEach() int { return max(1, len(f.says)) }
+
+// client returns the number of the client that sends the next packet.
+func (f *forged) client() int { return f.next / f.turnsEach() }
+
 // forge returns the next forged packet. If it is answered, the client must be one that
 // the director has a route to.
 func (p *pressured) forge() []byte {
 	f := p.flood
-	turns := max(1, len(f.says))
-	n := f.next / turns
+	n := f.client()
 	v := f.to[n%len(f.to)]
-	frame := slices.Clone(p.pattern[v][f.next%turns])
+	frame := slices.Clone(p.pattern[v][f.next%f.turnsEach()])
 	ip := packet.IPv4(frame[packet.EthLen:])
 	client, port := packet.MustAddr("100.64.0.1").V4()+uint32(n), uint16(n)
 	if f.answered {
