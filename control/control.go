@@ -126,11 +126,12 @@ func (c *Control) follow() {
 }
 
 // Addresses returns the addresses of a table's real servers, indexed by their number.
-// An unused number has the zero address.
+// An unused number has the zero address. So has a removed server without connections: it
+// gets no packets, and the kernel need not ask for its Ethernet address any more.
 func Addresses(t *service.Table) []packet.Addr {
 	addrs := make([]packet.Addr, len(t.Servers()))
 	for i, s := range t.Servers() {
-		if s != nil {
+		if s != nil && (t.Member(s.ID) || s.Load.Total.Load() > 0 || s.Persistent.Load() > 0) {
 			addrs[i] = s.Addr
 		}
 	}

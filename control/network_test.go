@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -55,5 +56,45 @@ func TestApply_HoldsServersAgainstTheNetwork(t *testing.T) {
 	now.Routes = nil
 	if err := c.AddServer(key, far); err != nil {
 		t.Errorf("without a way, which may come: %v", err)
+	}
+}
+
+// A removed server needs an Ethernet address only while it has connections.
+func TestAddresses_AreThoseOfServersThatGetPackets(t *testing.T) {
+	r := newRig(t, 64)
+	var table *service.Table
+	c := control.New(control.Options{
+		Shared: r.Shared, Workers: 1,
+		Hops: func(now *service.Table) *neigh.Table {
+			table = now
+			return neigh.New(memlab.OneLink(), control.Addresses(now))
+		},
+	})
+	spec := service.Spec{Key: service.Key{Addr: packet.MustAddr("192.0.2.10"), Port: 80, Proto: packet.ProtoTCP}, Scheduler: "rr"}
+	idle, busy := packet.MustAddr("10.0.0.11"), packet.MustAddr("10.0.0.12")
+	for _, a := range []packet.Addr{idle, busy} {
+		spec.Servers = append(spec.Servers, service.ServerSpec{Addr: a, Port: 80, Weight: 1})
+	}
+	if err := c.AddService(spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range table.Servers() {
+		if s != nil && s.Addr == busy {
+			s.Join(false)
+		}
+	}
+	for _, want := range []map[packet.Addr]bool{{idle: true, busy: true}, {busy: true}} {
+		got := map[packet.Addr]bool{}
+		for _, a := range control.Addresses(table) {
+			if a != (packet.Addr{}) {
+				got[a] = true
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("addresses %v, want %v", got, want)
+		}
+		if err := c.DeleteService(spec.Key); err != nil && want[idle] {
+			t.Fatal(err)
+		}
 	}
 }
