@@ -62,15 +62,21 @@ func (b *broken) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// A page that cannot be sent as a whole ends the connection, so the client does not take
-// a part of it for the whole. It is never in memory as a whole.
-func TestHandler_AbortsWhatItCannotFinish(t *testing.T) {
+// largeSample is sample with so many services that a page has several parts.
+func largeSample() *source {
 	s := sample()
 	for i := range 5000 {
 		a := packet.AddrFrom4(10<<24 + 1<<16 + uint32(i))
 		s.services = append(s.services, listed(
 			service.Key{Addr: a, Port: 80, Proto: packet.ProtoTCP}, "rr", server(a.String(), 80, service.NAT, 1)))
 	}
+	return s
+}
+
+// A page that cannot be sent as a whole ends the connection, so the client does not take
+// a part of it for the whole. It is never in memory as a whole.
+func TestHandler_AbortsWhatItCannotFinish(t *testing.T) {
+	s := largeSample()
 	for name, page := range both(s) {
 		for _, accept := range []string{"", "gzip"} {
 			whole := httptest.NewRecorder()
@@ -94,12 +100,7 @@ func TestHandler_AbortsWhatItCannotFinish(t *testing.T) {
 
 // A client sees that a page is cut, by whatever version of HTTP and compressed or not.
 func TestHandler_ShowsTheClientThatAPageIsCut(t *testing.T) {
-	s := sample()
-	for i := range 5000 {
-		a := packet.AddrFrom4(10<<24 + 1<<16 + uint32(i))
-		s.services = append(s.services, listed(
-			service.Key{Addr: a, Port: 80, Proto: packet.ProtoTCP}, "rr", server(a.String(), 80, service.NAT, 1)))
-	}
+	s := largeSample()
 	h := metrics.Handler(metrics.New(s), zerolog.Nop())
 	left := 0
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
